@@ -1,0 +1,1 @@
+//! Public facts of the cloud: regions, zones, images, instance types.

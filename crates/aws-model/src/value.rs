@@ -1,0 +1,65 @@
+//! The document tree between codecs and services.
+
+use bytes::Bytes;
+
+/// One value of a modelled shape. Which variant stands where is what the shape says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A boolean.
+    Boolean(bool),
+    /// An integer or long.
+    Integer(i64),
+    /// A float or double.
+    Float(f64),
+    /// A string or enum.
+    String(String),
+    /// Raw bytes; never base64 here.
+    Blob(Bytes),
+    /// A time, in milliseconds since the Unix epoch.
+    Timestamp(i64),
+    /// A list.
+    List(Vec<Value>),
+    /// A map with string keys, in the order given.
+    Map(Vec<(String, Value)>),
+    /// A structure or union: its members that are present, by their name in the model.
+    Structure(Fields),
+}
+
+/// The members of a structure that are present, by model name (not wire name), in no particular order.
+///
+/// Names are `&'static str` because models live as long as the process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    /// No members.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a member; the caller sets each name once.
+    pub fn push(&mut self, name: &'static str, value: Value) {
+        self.0.push((name, value));
+    }
+
+    /// The member of that name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(member, _)| *member == name).map(|(_, value)| value)
+    }
+
+    /// Removes and returns the member of that name.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        let index = self.0.iter().position(|(member, _)| *member == name)?;
+        Some(self.0.swap_remove(index).1)
+    }
+
+    /// All members that are present.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// Whether no member is present.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,1 @@
+//! Model-driven codecs for the AWS wire protocols.

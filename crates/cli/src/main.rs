@@ -1,0 +1,2 @@
+//! The `brume` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The slow path: upcalls in, verdicts from the engine, cached flows and frames out.

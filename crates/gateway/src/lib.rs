@@ -1,0 +1,1 @@
+//! The signed HTTP front: routes, authenticates, decodes, calls a service, encodes.

@@ -1,0 +1,1 @@
+//! Loads, attaches, fills and adopts the flow cache.

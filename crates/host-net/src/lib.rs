@@ -1,0 +1,1 @@
+//! Linux network plumbing: namespaces, veth pairs, packet sockets.

@@ -1,0 +1,1 @@
+//! The composition root: services, reconcilers, data plane and sandboxes as one cloud.

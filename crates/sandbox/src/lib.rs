@@ -1,0 +1,1 @@
+//! Instances as sandboxes on the host's own userland.

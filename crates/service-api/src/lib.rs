@@ -1,0 +1,15 @@
+//! What a service is to the gateway: a set of operations that take a typed request and a [`RequestContext`] and
+//! answer with a typed result or a modelled error.
+//!
+//! Owns the contract between the gateway and the services. Refuses to know wire formats (the codecs do) and any
+//! particular service.
+
+mod context;
+mod error;
+mod operation;
+mod random;
+
+pub use context::{Principal, PrincipalKind, RequestContext, RequestId};
+pub use error::ServiceError;
+pub use operation::{Operations, Service};
+pub use random::{IdSource, OsRandom};

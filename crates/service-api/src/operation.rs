@@ -1,0 +1,80 @@
+//! Tables of operations.
+
+use std::collections::BTreeMap;
+
+use aws_api::Operation;
+use aws_model::Value;
+
+use crate::{RequestContext, ServiceError};
+
+type Handler<S> = Box<dyn Fn(&S, &RequestContext, Value) -> Result<Value, ServiceError> + Send + Sync>;
+
+/// A service as the gateway sees it. Calls are synchronous: a handler reads a snapshot or commits one transaction and
+/// never touches the host, so the gateway runs it on its blocking pool.
+pub trait Service: Send + Sync + 'static {
+    /// The name of the service's model, such as `ec2`.
+    fn model(&self) -> &'static str;
+
+    /// Whether the operation is built. The gateway answers for those that are not.
+    fn implements(&self, operation: &str) -> bool;
+
+    /// Carries out one operation on validated input.
+    ///
+    /// # Errors
+    /// The modelled error that AWS would give; nothing was changed then.
+    fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError>;
+}
+
+/// The operations of a service whose state is `S`, by name.
+pub struct Operations<S>(BTreeMap<&'static str, Handler<S>>);
+
+impl<S> Default for Operations<S> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<S: 'static> Operations<S> {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one operation, named by its generated marker type.
+    #[must_use]
+    pub fn with<O: Operation>(
+        mut self,
+        handler: impl Fn(&S, &RequestContext, O::Input) -> Result<O::Output, ServiceError> + Send + Sync + 'static,
+    ) -> Self {
+        let call: Handler<S> = Box::new(move |service, context, input| {
+            let input = O::Input::try_from(input).map_err(|error| {
+                ServiceError::internal(format!("the codec and the typed view of {} disagree: {error}", O::NAME))
+            })?;
+            handler(service, context, input).map(Into::into)
+        });
+        let previous = self.0.insert(O::NAME, call);
+        assert!(previous.is_none(), "{} is in the table twice", O::NAME);
+        self
+    }
+
+    /// Whether the operation is in the table.
+    pub fn contains(&self, operation: &str) -> bool {
+        self.0.contains_key(operation)
+    }
+
+    /// The names of all operations, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.keys().copied()
+    }
+
+    /// Calls one operation.
+    ///
+    /// # Errors
+    /// Whatever the handler answers, or `InvalidAction` for a name that is not in the table.
+    pub fn call(&self, service: &S, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+        let handler = self.0.get(operation).ok_or_else(|| {
+            ServiceError::new("InvalidAction", format!("The action {operation} is not valid for this web service."))
+        })?;
+        handler(service, context, input)
+    }
+}

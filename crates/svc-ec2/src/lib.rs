@@ -1,0 +1,1 @@
+//! Amazon EC2: VPC networking and instances, as intent.

@@ -1,0 +1,1 @@
+//! What runs inside a guest: init, DHCP client, ping, nc, HTTP get and serve.

@@ -1,0 +1,1 @@
+//! DNS and instance metadata, answered per interface.
