@@ -1,16 +1,29 @@
 //! Durable, transactional, in-memory-served state.
 //!
-//! `transact` makes a change durable before it returns, `snapshot` reads without blocking writers, `tail` follows the
-//! changes from a revision on. Keys begin with partition, account and region. Refuses to know what the records mean.
+//! [`Store::transact`] makes a change durable before it returns, [`Store::snapshot`] reads without blocking writers,
+//! [`Store::tail`] follows the changes from a revision on. Keys begin with partition, account and region. Refuses to
+//! know what the records mean.
 
+mod backend;
+mod change;
+mod error;
 mod key;
+mod memory;
+mod record;
+mod snapshot;
+mod store;
+mod tables;
+mod tail;
+mod transaction;
 
+pub use backend::{Backend, Contents, FORMAT_VERSION, LOG_COMMITS};
+pub use change::{Change, Commit};
+pub use error::StoreError;
 pub use key::{Key, Scope};
-
-/// Why a read or commit failed. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The backend could not make the change durable.
-    #[error("the state could not be written: {0}")]
-    Write(String),
-}
+pub use memory::MemoryBackend;
+pub use record::{Record, Stored};
+pub use snapshot::{Revision, Snapshot};
+pub use store::Store;
+pub use tables::Read;
+pub use tail::{RING_CHANGES, RING_COMMITS, Tail, TailError};
+pub use transaction::Transaction;

@@ -1,0 +1,158 @@
+//! Records: what services store, and the stored form that is decoded once, when first read.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Separates the format version from the JSON in a stored record.
+const VERSION_END: u8 = b'\n';
+
+/// A type that can be stored. It is written as JSON, so a build that adds a member with `#[serde(default)]` reads
+/// what an older one wrote without a new version.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The name of the kind, such as `ec2.vpc`; one type for each name.
+    const KIND: &'static str;
+
+    /// The version of the JSON form that this build writes. Raise it, and implement [`Record::upgrade`], when an
+    /// older form would not decode.
+    const VERSION: u32 = 1;
+
+    /// Turns the JSON that a build of version `from` (lower than [`Record::VERSION`]) wrote into today's form.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn upgrade(from: u32, json: serde_json::Value) -> Result<serde_json::Value, String> {
+        let _ = from;
+        Ok(json)
+    }
+}
+
+/// One record as stored: its bytes, and the decoded form once somebody has asked for it.
+pub struct Stored {
+    bytes: Box<[u8]>,
+    decoded: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Stored {
+    /// Encodes a record.
+    pub(crate) fn new<R: Record>(record: R) -> Self {
+        let mut bytes = R::VERSION.to_string().into_bytes();
+        bytes.push(VERSION_END);
+        serde_json::to_writer(&mut bytes, &record)
+            .expect("records derive Serialize with string keys, and writing to memory does not fail");
+        let decoded: Arc<dyn Any + Send + Sync> = Arc::new(record);
+        Self { bytes: bytes.into_boxed_slice(), decoded: OnceLock::from(decoded) }
+    }
+
+    /// Takes a record as a backend read it, whatever its kind.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into(), decoded: OnceLock::new() }
+    }
+
+    /// The bytes that backends write.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The record, decoded now if it has not been before.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, or that they are of a newer version.
+    pub(crate) fn decode<R: Record>(&self) -> Result<Arc<R>, String> {
+        if let Some(decoded) = self.decoded.get() {
+            return Self::downcast(decoded);
+        }
+        let decoded: Arc<dyn Any + Send + Sync> = Arc::new(self.parse::<R>()?);
+        Self::downcast(self.decoded.get_or_init(|| decoded))
+    }
+
+    fn downcast<R: Record>(decoded: &Arc<dyn Any + Send + Sync>) -> Result<Arc<R>, String> {
+        Arc::clone(decoded).downcast().map_err(|_| format!("two types call themselves {}", R::KIND))
+    }
+
+    fn parse<R: Record>(&self) -> Result<R, String> {
+        let end =
+            self.bytes.iter().position(|byte| *byte == VERSION_END).ok_or("it has no format version")?;
+        let version: u32 = std::str::from_utf8(&self.bytes[..end])
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or("its format version is not a number")?;
+        let json = &self.bytes[end + 1..];
+        if version > R::VERSION {
+            return Err(format!("it has version {version}, and this build reads up to {}", R::VERSION));
+        }
+        if version == R::VERSION {
+            return serde_json::from_slice(json).map_err(|error| error.to_string());
+        }
+        let old = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        serde_json::from_value(R::upgrade(version, old)?).map_err(|error| error.to_string())
+    }
+}
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Cat {
+        name: String,
+        lives: u8,
+    }
+
+    impl Record for Cat {
+        const KIND: &'static str = "test.cat";
+        const VERSION: u32 = 3;
+
+        fn upgrade(from: u32, mut json: serde_json::Value) -> Result<serde_json::Value, String> {
+            if from < 2 {
+                return Err("too old".to_owned());
+            }
+            json["lives"] = 9.into();
+            Ok(json)
+        }
+    }
+
+    fn check(bytes: &str, expect: Result<u8, &str>) {
+        let read = Stored::from_bytes(bytes.as_bytes()).decode::<Cat>();
+        match (read, expect) {
+            (Ok(cat), Ok(lives)) => assert_eq!(cat.lives, lives, "{bytes:?}"),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{bytes:?}: {error}"),
+            (read, _) => panic!("{bytes:?}: {read:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_its_own_version_older_ones_by_upgrade_and_refuses_newer_ones() {
+        check("3\n{\"name\":\"Tom\",\"lives\":2}", Ok(2));
+        check("2\n{\"name\":\"Tom\"}", Ok(9));
+        check("1\n{\"name\":\"Tom\"}", Err("too old"));
+        check("4\n{\"name\":\"Tom\",\"lives\":2}", Err("version 4"));
+        check("3\n{\"name\":\"Tom\"}", Err("lives"));
+        check("x\n{}", Err("not a number"));
+        check("{}", Err("no format version"));
+    }
+
+    #[test]
+    fn is_decoded_once() {
+        let stored = Stored::from_bytes(Stored::new(Cat { name: "Tom".to_owned(), lives: 7 }).as_bytes());
+        let first = stored.decode::<Cat>().unwrap();
+        assert!(Arc::ptr_eq(&first, &stored.decode::<Cat>().unwrap()));
+    }
+}

@@ -1,0 +1,49 @@
+//! Revisions, and the state as of one.
+
+use std::fmt;
+
+use crate::tables::{Read, Tables};
+
+/// The number of a committed transaction. It starts at 0, for an empty store, and grows by one with each commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The one after this.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The whole state as of one revision. Cheap to clone, and never changes.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    pub(crate) revision: Revision,
+    pub(crate) tables: Tables,
+}
+
+impl Snapshot {
+    /// The last commit that this snapshot includes.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+}
+
+impl Read for Snapshot {
+    fn tables(&self) -> &Tables {
+        &self.tables
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("revision", &self.revision).finish_non_exhaustive()
+    }
+}
