@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+/*
+ * The flow cache: what one interface's frames have to undergo once the slow path has decided about their flow.
+ *
+ * Runs at the clsact ingress of every port's host end. It parses, looks up (port, 5-tuple), checks that the decision is
+ * still current, rewrites, counts and redirects. It knows no policy and takes no decision of its own: whatever it is not
+ * sure of it lets pass, and then the kernel delivers the frame to the packet sockets of the slow path, which is the only
+ * listener in the fabric namespace. So are pure SYNs, fragments, IP options and extension headers, ICMP other than echo,
+ * and everything that is not TCP, UDP or ICMP.
+ *
+ * FIN and RST are forwarded and reported: the flags are kept in the entry and an event goes into a ring, from which
+ * the slow path learns that the connection ends.
+ *
+ * The kernel wants to read "GPL" in the licence string before it lets a program call some helpers, hence the dual
+ * licence of this directory; the project as a whole is Apache-2.0.
+ */
+#include "flow_cache.h"
+
+#define ETH_HEADER 14
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
+#define IP_FRAGMENT 0x3fff /* more-fragments bit and offset */
+#define IPPROTO_ICMP 1
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define IPPROTO_ICMPV6 58
+#define ICMP_ECHO_REPLY 0
+#define ICMP_ECHO 8
+#define ICMPV6_ECHO 128
+#define ICMPV6_ECHO_REPLY 129
+
+struct ethernet {
+	__u32 macs[3];
+	__u16 protocol;
+} __attribute__((packed));
+
+struct ipv4 {
+	__u8 version_length;
+	__u8 tos;
+	__u16 total_length;
+	__u16 id;
+	__u16 fragment;
+	__u8 ttl;
+	__u8 protocol;
+	__u16 checksum;
+	__u32 source;
+	__u32 destination;
+};
+
+struct ipv6 {
+	__u32 version_class_label;
+	__u16 payload_length;
+	__u8 next_header;
+	__u8 hop_limit;
+	__u32 source[4];
+	__u32 destination[4];
+};
+
+struct tcp {
+	__u16 source;
+	__u16 destination;
+	__u32 sequence;
+	__u32 acknowledgement;
+	__u8 offset;
+	__u8 flags;
+	__u16 window;
+	__u16 checksum;
+	__u16 urgent;
+};
+
+struct udp {
+	__u16 source;
+	__u16 destination;
+	__u16 length;
+	__u16 checksum;
+};
+
+struct icmp_echo {
+	__u8 type;
+	__u8 code;
+	__u16 checksum;
+	__u16 id;
+	__u16 sequence;
+};
+
+/* What parsing found besides the key. */
+struct parsed {
+	__u32 l4;	   /* offset of the transport header in the frame */
+	__u32 payload;	   /* offset of what follows it */
+	__u32 checksum;	   /* offset of the transport checksum in the transport header */
+	__u32 tcp_flags;
+};
+
+struct {
+	MAP_UINT(type, BPF_MAP_TYPE_HASH);
+	MAP_UINT(map_flags, BPF_F_NO_PREALLOC);
+	MAP_UINT(max_entries, FLOW_ENTRIES_LIMIT);
+	MAP_TYPE(key, struct flow_key);
+	MAP_TYPE(value, struct flow_entry);
+} flows SECTION(".maps");
+
+struct {
+	MAP_UINT(type, BPF_MAP_TYPE_ARRAY);
+	MAP_UINT(max_entries, PORT_LIMIT);
+	MAP_TYPE(key, __u32);
+	MAP_TYPE(value, __u32);
+} epochs SECTION(".maps");
+
+struct {
+	MAP_UINT(type, BPF_MAP_TYPE_RINGBUF);
+	MAP_UINT(max_entries, EVENT_RING_BYTES);
+} closings SECTION(".maps");
+
+static ALWAYS_INLINE int parse_l4(void *l4, void *end, struct flow_key *key, struct parsed *parsed)
+{
+	if (key->protocol == IPPROTO_TCP) {
+		struct tcp *tcp = l4;
+		if ((void *)(tcp + 1) > end)
+			return 0;
+		key->source_port = tcp->source;
+		key->destination_port = tcp->destination;
+		parsed->tcp_flags = tcp->flags;
+		parsed->payload = parsed->l4 + (tcp->offset >> 4) * 4;
+		parsed->checksum = __builtin_offsetof(struct tcp, checksum);
+		/* A SYN may open a new connection on an old one's 5-tuple: never a cached decision. */
+		return (tcp->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN;
+	}
+	if (key->protocol == IPPROTO_UDP) {
+		struct udp *udp = l4;
+		if ((void *)(udp + 1) > end)
+			return 0;
+		key->source_port = udp->source;
+		key->destination_port = udp->destination;
+		parsed->payload = parsed->l4 + sizeof(*udp);
+		parsed->checksum = __builtin_offsetof(struct udp, checksum);
+		return 1;
+	}
+	if ((key->protocol == IPPROTO_ICMP && key->family == FAMILY_IPV4) ||
+	    (key->protocol == IPPROTO_ICMPV6 && key->family == FAMILY_IPV6)) {
+		struct icmp_echo *echo = l4;
+		if ((void *)(echo + 1) > end || echo->code != 0)
+			return 0;
+		if (key->family == FAMILY_IPV4 ? echo->type != ICMP_ECHO && echo->type != ICMP_ECHO_REPLY
+					       : echo->type != ICMPV6_ECHO && echo->type != ICMPV6_ECHO_REPLY)
+			return 0;
+		key->source_port = echo->id;
+		key->destination_port = bswap16((__u16)(echo->type << 8 | echo->code));
+		parsed->payload = parsed->l4 + sizeof(*echo);
+		parsed->checksum = __builtin_offsetof(struct icmp_echo, checksum);
+		return 1;
+	}
+	return 0;
+}
+
+/* Fills the key and what else is needed; 0 for a frame that the cache does not handle. */
+static ALWAYS_INLINE int parse(struct __sk_buff *skb, struct flow_key *key, struct parsed *parsed)
+{
+	void *data = (void *)(unsigned long)skb->data;
+	void *end = (void *)(unsigned long)skb->data_end;
+	struct ethernet *ethernet = data;
+
+	if ((void *)(ethernet + 1) > end)
+		return 0;
+	if (ethernet->protocol == bswap16(ETH_P_IP)) {
+		struct ipv4 *ip = data + ETH_HEADER;
+		if ((void *)(ip + 1) > end || ip->version_length != 0x45 || ip->fragment & bswap16(IP_FRAGMENT))
+			return 0;
+		key->family = FAMILY_IPV4;
+		key->protocol = ip->protocol;
+		key->source[0] = ip->source;
+		key->destination[0] = ip->destination;
+		parsed->l4 = ETH_HEADER + sizeof(*ip);
+		return parse_l4(ip + 1, end, key, parsed);
+	}
+	if (ethernet->protocol == bswap16(ETH_P_IPV6)) {
+		struct ipv6 *ip = data + ETH_HEADER;
+		if ((void *)(ip + 1) > end)
+			return 0;
+		key->family = FAMILY_IPV6;
+		key->protocol = ip->next_header;
+		__builtin_memcpy(key->source, ip->source, sizeof(key->source));
+		__builtin_memcpy(key->destination, ip->destination, sizeof(key->destination));
+		parsed->l4 = ETH_HEADER + sizeof(*ip);
+		return parse_l4(ip + 1, end, key, parsed);
+	}
+	return 0;
+}
+
+/* Whether the decision still holds: both ports' epochs, the link addresses and the size are what it was made for. */
+static ALWAYS_INLINE int is_current(struct __sk_buff *skb, const struct flow_key *key, const struct flow_entry *entry,
+				    const struct parsed *parsed)
+{
+	void *data = (void *)(unsigned long)skb->data;
+	void *end = (void *)(unsigned long)skb->data_end;
+	struct ethernet *ethernet = data;
+	__u32 egress = entry->egress_port;
+	__u32 size = skb->gso_size ? parsed->payload + skb->gso_size : skb->len;
+	__u32 *epoch = bpf_map_lookup_elem(&epochs, &key->port);
+
+	if (!epoch || *epoch != entry->ingress_epoch)
+		return 0;
+	epoch = bpf_map_lookup_elem(&epochs, &egress);
+	if (!epoch || *epoch != entry->egress_epoch)
+		return 0;
+	if ((void *)(ethernet + 1) > end || ethernet->macs[0] != entry->match_macs[0] ||
+	    ethernet->macs[1] != entry->match_macs[1] || ethernet->macs[2] != entry->match_macs[2])
+		return 0;
+	return size <= entry->mtu_bytes + ETH_HEADER;
+}
+
+static ALWAYS_INLINE void rewrite(struct __sk_buff *skb, const struct flow_key *key, struct flow_entry *entry,
+				  const struct parsed *parsed)
+{
+	__u32 checksum = parsed->l4 + parsed->checksum;
+	__u64 zero = key->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+
+	if (entry->actions & ACTION_ADDRESSES) {
+		/* ICMP over IPv4 is the one transport whose checksum does not cover the addresses. */
+		if (key->protocol != IPPROTO_ICMP)
+			bpf_l4_csum_replace(skb, checksum, 0, entry->address_difference, BPF_F_PSEUDO_HDR | zero);
+		if (key->family == FAMILY_IPV4) {
+			bpf_l3_csum_replace(skb, ETH_HEADER + __builtin_offsetof(struct ipv4, checksum), 0,
+					    entry->address_difference, 0);
+			bpf_skb_store_bytes(skb, ETH_HEADER + __builtin_offsetof(struct ipv4, source), entry->source, 4, 0);
+			bpf_skb_store_bytes(skb, ETH_HEADER + __builtin_offsetof(struct ipv4, destination),
+					    entry->destination, 4, 0);
+		} else {
+			bpf_skb_store_bytes(skb, ETH_HEADER + __builtin_offsetof(struct ipv6, source), entry->source, 32, 0);
+		}
+	}
+	if (entry->actions & ACTION_PORTS) {
+		bpf_l4_csum_replace(skb, checksum, 0, entry->port_difference, zero);
+		if (key->protocol == IPPROTO_TCP || key->protocol == IPPROTO_UDP)
+			bpf_skb_store_bytes(skb, parsed->l4, &entry->source_port, 4, 0);
+		else
+			bpf_skb_store_bytes(skb, parsed->l4 + __builtin_offsetof(struct icmp_echo, id), &entry->source_port,
+					    2, 0);
+	}
+	if (entry->actions & ACTION_MACS)
+		bpf_skb_store_bytes(skb, 0, entry->macs, sizeof(entry->macs), 0);
+}
+
+static ALWAYS_INLINE void count(struct __sk_buff *skb, struct flow_entry *entry, const struct parsed *parsed)
+{
+	__u32 packets = 1;
+	__u32 bytes = skb->len - ETH_HEADER;
+
+	if (skb->gso_size) {
+		__u32 headers = parsed->payload - ETH_HEADER;
+		packets = skb->gso_segs ? skb->gso_segs : (skb->len - parsed->payload + skb->gso_size - 1) / skb->gso_size;
+		bytes += (packets - 1) * headers;
+	}
+	__sync_fetch_and_add(&entry->packets, packets);
+	__sync_fetch_and_add(&entry->bytes, bytes);
+	entry->last_seen_ns = bpf_ktime_get_coarse_ns();
+}
+
+/* Keeps the flags and tells the slow path, once per direction and flag, that the connection ends. */
+static ALWAYS_INLINE void closing(const struct flow_key *key, struct flow_entry *entry, __u32 flags)
+{
+	struct close_event event = { .key = *key };
+
+	flags &= TCP_FIN | TCP_RST;
+	if ((entry->tcp_flags & flags) == flags)
+		return;
+	entry->tcp_flags |= flags;
+	event.tcp_flags = entry->tcp_flags;
+	/* A full ring loses the event, not the flags: the sweep finds them. */
+	bpf_ringbuf_output(&closings, &event, sizeof(event), BPF_RB_NO_WAKEUP);
+}
+
+SECTION("classifier") int flow_cache(struct __sk_buff *skb)
+{
+	struct flow_key key = {};
+	struct parsed parsed = {};
+	struct flow_entry *entry;
+	__u32 actions, egress;
+
+	/* The virtual network has no VLANs; user space would not see the tag. */
+	if (skb->vlan_present)
+		return TC_ACT_SHOT;
+	key.port = skb->ifindex - PORT_IFINDEX_BASE;
+	if (!parse(skb, &key, &parsed))
+		return TC_ACT_OK;
+	entry = bpf_map_lookup_elem(&flows, &key);
+	if (!entry || !is_current(skb, &key, entry, &parsed))
+		return TC_ACT_OK;
+
+	if (parsed.tcp_flags & (TCP_FIN | TCP_RST))
+		closing(&key, entry, parsed.tcp_flags);
+	count(skb, entry, &parsed);
+	actions = entry->actions;
+	egress = entry->egress_port + PORT_IFINDEX_BASE;
+	if (actions & (ACTION_ADDRESSES | ACTION_PORTS | ACTION_MACS))
+		rewrite(skb, &key, entry, &parsed);
+	if (actions & ACTION_PEER)
+		return bpf_redirect_peer(egress, 0);
+	return bpf_redirect(egress, 0);
+}
+
+char licence[] SECTION("license") = "Dual MIT/GPL";
