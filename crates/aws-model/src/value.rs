@@ -5,6 +5,9 @@ use bytes::Bytes;
 /// One value of a modelled shape. Which variant stands where is what the shape says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// No value at all: an element of a sparse list, or a JSON null inside a document. Members that are absent are
+    /// left out of their structure instead.
+    Null,
     /// A boolean.
     Boolean(bool),
     /// An integer or long.
@@ -58,8 +61,28 @@ impl Fields {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
+    /// How many members are present.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether no member is present.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl IntoIterator for Fields {
+    type Item = (&'static str, Value);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl FromIterator<(&'static str, Value)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Value)>>(members: I) -> Self {
+        Self(members.into_iter().collect())
     }
 }
