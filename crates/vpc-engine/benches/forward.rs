@@ -1,0 +1,4 @@
+//! How long a decision takes.
+fn main() {
+    divan::main();
+}

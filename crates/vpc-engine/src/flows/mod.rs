@@ -1,0 +1,213 @@
+//! Authoritative connection tracking, per interface, as AWS does it.
+//!
+//! Owns which connections are known at which interface, their states, their limits and their journal. Refuses to know
+//! rules and routes: the forwarding path asks whether a packet belongs to a known connection, and says what to track.
+//! Memory is bounded: [`TRACKED_CONNECTIONS_PER_INTERFACE`], [`SERVICE_CONNECTIONS_PER_INTERFACE`] and
+//! [`FlowOptions::entries_max`].
+//!
+//! Architecture invariant: this is state, not a cache. A cache of decisions may lose any entry; this table may not.
+
+mod fragments;
+mod key;
+mod record;
+mod state;
+mod table;
+mod wheel;
+
+pub use fragments::{FRAGMENTED_PACKETS_PER_INTERFACE, FRAGMENTS_SECS};
+pub use key::FlowKey;
+pub use record::{CloseReason, FlowEvent, FlowRecord};
+pub use state::{
+    FlowState, ICMP_SECS, OTHER_PROTOCOLS_SECS, TCP_CLOSING_SECS, TCP_HALF_CLOSED_SECS, TCP_OPENING_SECS,
+};
+
+pub(crate) use fragments::Fragments;
+pub(crate) use key::{PackedKey, Tuple, TupleKind, Way, address, bits, icmp_query};
+pub(crate) use state::{Progress, Timeouts};
+pub(crate) use table::{Account, EntryId, Opening, Seen, Table};
+
+use vpc_model::Port;
+
+use crate::packet::TcpFlags;
+use crate::time::Millis;
+use crate::verdict::CacheEntry;
+
+/// How many connections an interface tracks unless it is told otherwise. AWS's allowance depends on the instance type
+/// and is not published.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html#connection-tracking-throttling>
+pub const TRACKED_CONNECTIONS_PER_INTERFACE: u32 = 65_536;
+
+/// How many connections with the services of the link (DNS, metadata, time) an interface has at once. They are apart
+/// from the tracked ones, so that names still resolve when those are used up.
+pub const SERVICE_CONNECTIONS_PER_INTERFACE: u32 = 4_096;
+
+/// What a [`Flows`] is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowOptions {
+    /// A random number: senders must not be able to guess which connections share a hash bucket.
+    pub seed: u64,
+    /// The most entries over all interfaces. A connection between two interfaces that both track it is two.
+    pub entries_max: usize,
+    /// Whether events are kept for [`Flows::drain_events`]. Whoever sets it must drain them.
+    pub record_events: bool,
+}
+
+impl Default for FlowOptions {
+    fn default() -> Self {
+        Self { seed: 0x9e37_79b9_7f4a_7c15, entries_max: 1 << 20, record_events: false }
+    }
+}
+
+/// A tracked connection, at the sender, the receiver or both. Stays unique after the connection is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowId {
+    pub(crate) sender: Option<EntryId>,
+    pub(crate) receiver: Option<EntryId>,
+}
+
+impl FlowId {
+    /// A value that no other flow has, for whoever logs or prints it.
+    pub fn bits(self) -> u128 {
+        let half = |entry: Option<EntryId>| {
+            entry.map_or(0, |entry| u64::from(entry.slot) << 32 | u64::from(entry.generation) | 1 << 63)
+        };
+        u128::from(half(self.sender)) << 64 | u128::from(half(self.receiver))
+    }
+}
+
+/// Which way packets went, seen from the delivery that a [`FlowId`] came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FlowDirection {
+    /// Like that packet.
+    Forward,
+    /// The other way.
+    Reverse,
+}
+
+/// Packets of one direction that the engine did not see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// All their TCP flags.
+    pub flags: TcpFlags,
+    /// How many.
+    pub packets: u64,
+    /// Their bytes, IP headers included.
+    pub bytes: u64,
+}
+
+/// The connections of all interfaces.
+pub struct Flows {
+    pub(crate) table: Table,
+    pub(crate) fragments: Fragments,
+    pub(crate) entries_max: usize,
+}
+
+impl Default for Flows {
+    fn default() -> Self {
+        Self::new(FlowOptions::default())
+    }
+}
+
+impl Flows {
+    /// No connections.
+    pub fn new(options: FlowOptions) -> Self {
+        Self {
+            table: Table::new(options.seed, options.record_events),
+            fragments: Fragments::default(),
+            entries_max: options.entries_max,
+        }
+    }
+
+    /// How many entries there are over all interfaces.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether nothing is tracked.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many connections count against the limit of an interface.
+    pub fn tracked(&self, port: Port) -> u32 {
+        self.table.used(port, Account::Tracked)
+    }
+
+    /// Reports packets of a flow that a cache let pass, the last of them at `seen`. Answers whether the flow is still
+    /// tracked wherever it was; when not, what is cached of it must be dropped, so that the engine decides anew.
+    pub fn touch(
+        &mut self,
+        flow: FlowId,
+        direction: FlowDirection,
+        activity: Activity,
+        seen: Millis,
+    ) -> bool {
+        let mut alive = true;
+        for (entry, is_sender) in [(flow.sender, true), (flow.receiver, false)] {
+            let Some(entry) = entry else { continue };
+            let Some(slot) = self.table.slot(entry) else {
+                alive = false;
+                continue;
+            };
+            let sent_by_local = is_sender == (direction == FlowDirection::Forward);
+            let Activity { flags, packets, bytes } = activity;
+            alive &= self.table.advance(slot, Seen { sent_by_local, flags, packets, bytes, at: seen });
+        }
+        alive
+    }
+
+    /// Forgets what has been idle for too long, at least once a second or so; answers how many that were. Lookups never
+    /// find what is idle for too long, however late this is called. The events say which.
+    pub fn expire(&mut self, now: Millis) -> usize {
+        self.fragments.expire(now);
+        self.table.expire(now)
+    }
+
+    /// Forgets everything of a port, whose interface is gone. To be called for each of [`crate::Applied::removed`]
+    /// before the port is used again.
+    pub fn forget_port(&mut self, port: Port) {
+        self.fragments.forget_port(port);
+        self.table.forget_port(port);
+    }
+
+    /// What has happened since the last call, in order. Empty unless [`FlowOptions::record_events`] is set.
+    pub fn drain_events(&mut self) -> impl Iterator<Item = FlowEvent> + '_ {
+        self.table.drain_events()
+    }
+
+    /// Every connection, for a journal that starts afresh.
+    pub fn records(&self) -> impl Iterator<Item = FlowRecord> + '_ {
+        self.table.records()
+    }
+
+    /// The records of a flow at the sender and at the receiver of the packet that it came with.
+    pub fn get(&self, flow: FlowId) -> (Option<FlowRecord>, Option<FlowRecord>) {
+        let record = |entry: Option<EntryId>| Some(self.table.record_of(self.table.slot(entry?)?));
+        (record(flow.sender), record(flow.receiver))
+    }
+
+    /// Puts back a connection from a journal. Answers false, and changes nothing, when it would have been forgotten by
+    /// now, or is known already.
+    pub fn restore(&mut self, record: &FlowRecord, now: Millis) -> bool {
+        self.len() < self.entries_max && self.table.restore(record, now)
+    }
+
+    /// The flow that a cached decision belongs to, for a daemon that finds entries of its predecessor.
+    pub fn find(&self, entry: &CacheEntry, now: Millis) -> Option<FlowId> {
+        let sent = Tuple::of_cached(&entry.key);
+        let mut received = sent;
+        if let Some(source) = entry.rewrite.source {
+            received.set_source(source);
+        }
+        if let Some(destination) = entry.rewrite.destination {
+            received.set_destination(destination);
+        }
+        let id = |port, way, tuple| {
+            let slot = self.table.find(&PackedKey::new(port, way, &tuple), now)?;
+            Some(self.table.id(slot))
+        };
+        let flow =
+            FlowId { sender: id(entry.from, Way::Out, sent), receiver: id(entry.to, Way::In, received) };
+        (flow.sender.is_some() || flow.receiver.is_some()).then_some(flow)
+    }
+}

@@ -1,0 +1,118 @@
+//! What the engine answers: deliver with these rewrites, or drop for this reason.
+//!
+//! Owns the answers and the plan for caching them. Refuses to know how a cache lays them out.
+
+use std::net::IpAddr;
+
+use aws_types::MacAddress;
+use serde::{Deserialize, Serialize};
+use vpc_model::{Port, Protocol};
+
+use crate::flows::FlowId;
+use crate::packet::Endpoint;
+use crate::reason::DropReason;
+
+/// The engine's answer for one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Deliver it.
+    Deliver(Delivery),
+    /// Drop it.
+    Drop(DropReason),
+}
+
+impl Verdict {
+    /// The delivery, if it is one.
+    pub const fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::Deliver(delivery) => Some(delivery),
+            Self::Drop(_) => None,
+        }
+    }
+}
+
+/// Where a packet goes and how it looks there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The port it leaves by.
+    pub to: Port,
+    /// What changes in its headers.
+    pub rewrite: Rewrite,
+    /// The tracked connection it belongs to, at either end; none where both ends let it pass untracked.
+    pub flow: Option<FlowId>,
+    /// What may be remembered of this decision. None for packets that must be looked at one by one: fragments, ICMP
+    /// other than queries and their replies, and the segment that closes a TCP connection.
+    pub cache: Option<CachePlan>,
+}
+
+/// What changes in a packet's headers. Neither the TTL nor the DSCP field does (fact 61a).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rewrite {
+    /// The Ethernet source that the receiver sees: the sender's within a subnet, otherwise its router's.
+    pub source_mac: MacAddress,
+    /// The receiver's MAC address.
+    pub destination_mac: MacAddress,
+    /// A new IP source address and port.
+    pub source: Option<Endpoint>,
+    /// A new IP destination address and port.
+    pub destination: Option<Endpoint>,
+}
+
+/// Exact-match entries that decide the rest of a flow as the engine would.
+///
+/// An entry stays right as long as neither its ingress port nor its egress port is reported stale by
+/// [`crate::Snapshot::apply`], and its flow is not reported closed. TCP segments with SYN, fragments and ICMP other
+/// than queries must always come to the engine. Packets that entries let pass are to be reported with
+/// [`crate::Flows::touch`], at latest before the shortest idle timeout has passed; when it answers that the flow is
+/// gone, the entry must go too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CachePlan {
+    /// For packets like this one.
+    pub forward: CacheEntry,
+    /// For the replies; none when replies do not come back the same way (routes differ, or a rule or network ACL does
+    /// not let them pass now).
+    pub reverse: Option<CacheEntry>,
+}
+
+/// One exact-match entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CacheEntry {
+    /// The port that the packet comes in by.
+    pub from: Port,
+    /// The packet as seen there, before any rewrite.
+    pub key: CacheKey,
+    /// The Ethernet source that the decision was made for.
+    pub source_mac: MacAddress,
+    /// The Ethernet destination that the decision was made for: a packet like it to another next hop may go elsewhere.
+    pub destination_mac: MacAddress,
+    /// The port that it goes out by.
+    pub to: Port,
+    /// What changes on the way.
+    pub rewrite: Rewrite,
+}
+
+/// The part of a packet that an exact-match entry compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CacheKey {
+    /// The IP source.
+    pub source: IpAddr,
+    /// The IP destination.
+    pub destination: IpAddr,
+    /// The transport protocol.
+    pub protocol: Protocol,
+    /// TCP and UDP: the source port. ICMP queries and their replies: the identifier. Otherwise 0.
+    pub source_port: u16,
+    /// TCP and UDP: the destination port. ICMP queries and their replies: type × 256 + code. Otherwise 0.
+    pub destination_port: u16,
+}
+
+/// What to do with a frame that came in by a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FrameAction {
+    /// Send this frame back to the port it came from: the fabric answers ARP, neighbour discovery and DHCP itself.
+    Reply(Vec<u8>),
+    /// Apply the rewrite ([`crate::frame::apply_rewrite`]) and send the frame out by the port that it names.
+    Forward(Delivery),
+    /// Drop it.
+    Drop(DropReason),
+}
