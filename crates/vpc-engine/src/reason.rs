@@ -43,12 +43,12 @@ macro_rules! reasons {
 }
 
 /// The number of a network ACL entry, or `*` for the implicit denial.
-fn rule(number: &Option<AclRuleNumber>) -> String {
+fn rule_word(number: &Option<AclRuleNumber>) -> String {
     number.map_or_else(|| "*".to_owned(), |number| number.to_string())
 }
 
 /// The word for a direction.
-fn word(direction: &Direction) -> &'static str {
+fn direction_word(direction: &Direction) -> &'static str {
     match direction {
         Direction::Ingress => "ingress",
         Direction::Egress => "egress",
@@ -142,7 +142,7 @@ reasons! {
         direction: Direction,
         /// The entry, or none for the implicit denial.
         rule: Option<AclRuleNumber>,
-    } => "{direction} rule {rule} of {acl} denies it" (direction = word(.direction), rule = rule(.rule)),
+    } => "{direction} rule {rule} of {acl} denies it" (direction = direction_word(.direction), rule = rule_word(.rule)),
     /// Fact 27: the interface tracks as many connections as it may.
     23 TrackingTableFull {
         /// The interface.
