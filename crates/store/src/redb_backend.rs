@@ -1,0 +1,235 @@
+//! The embedded, crash-safe backend: one redb file.
+//!
+//! | table | key | value |
+//! | --- | --- | --- |
+//! | `meta` | `format`, `revision` | number |
+//! | `records` | partition, account, region, kind, id | format version and JSON of the record |
+//! | `log` | revision | JSON list of the keys that the commit wrote or removed |
+//!
+//! A commit writes all three in one redb transaction.
+
+use std::path::Path;
+
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
+};
+
+use crate::backend::{Backend, Contents, FORMAT_VERSION, LOG_COMMITS};
+use crate::change::Commit;
+use crate::medium::{DirMedium, Medium};
+use crate::record::Stored;
+use crate::{Key, Revision, Snapshot, StoreError};
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+const FORMAT: &str = "format";
+const REVISION: &str = "revision";
+
+/// Everything is served from the store's own maps, so redb needs little more than the pages of one commit.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// State in the file `store.redb` of a data directory, which is made with mode 0700 and locked.
+pub struct RedbBackend(RedbFile<DirMedium>);
+
+impl RedbBackend {
+    /// Locks the directory and opens the file, making both when they are not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when the directory is in use, [`StoreError::Open`] when it cannot be made or the file is
+    /// not a database, [`StoreError::NewerFormat`].
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        RedbFile::open(DirMedium::lock(dir)?).map(Self)
+    }
+}
+
+impl Backend for RedbBackend {
+    fn load(&mut self) -> Result<Contents, StoreError> {
+        self.0.load()
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), StoreError> {
+        self.0.commit(commits)
+    }
+
+    fn restore(&mut self, state: &Snapshot) -> Result<(), StoreError> {
+        self.0.restore(state)
+    }
+}
+
+/// A redb database on any medium.
+pub(crate) struct RedbFile<M: Medium> {
+    /// `None` after a failed commit, until it was restored.
+    database: Option<Database>,
+    medium: M,
+}
+
+impl<M: Medium> RedbFile<M> {
+    pub(crate) fn open(medium: M) -> Result<Self, StoreError> {
+        let database = open_database(medium.open().map_err(|error| StoreError::Open(error.to_string()))?)?;
+        prepare(&database)?;
+        Ok(Self { database: Some(database), medium })
+    }
+
+    /// Writes all of `state` to a new file and puts it in the place of the current one.
+    fn rewrite(&mut self, state: &Snapshot) -> Result<(), StoreError> {
+        let replacement = self.medium.create_replacement().map_err(write_error)?;
+        let database = open_database(replacement)?;
+        let transaction = database.begin_write().map_err(write_error)?;
+        write_all(&transaction, state).map_err(write_error)?;
+        transaction.commit().map_err(write_error)?;
+        drop(database);
+        self.medium.install_replacement().map_err(write_error)
+    }
+
+    fn reopen(&self) -> Result<Database, StoreError> {
+        open_database(self.medium.open().map_err(write_error)?)
+    }
+}
+
+impl<M: Medium> Backend for RedbFile<M> {
+    fn load(&mut self) -> Result<Contents, StoreError> {
+        let database = self.database.as_ref().ok_or_else(no_database)?;
+        read_all(database).map_err(|error| StoreError::Open(error.to_string()))?
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), StoreError> {
+        let database = self.database.as_ref().ok_or_else(no_database)?;
+        let transaction = database.begin_write().map_err(write_error)?;
+        write_commits(&transaction, commits).map_err(write_error)?;
+        transaction.commit().map_err(write_error)
+    }
+
+    fn restore(&mut self, state: &Snapshot) -> Result<(), StoreError> {
+        // redb refuses everything after a failed write until it is opened again.
+        self.database = None;
+        if !self.medium.has_failed_sync()
+            && let Ok(database) = self.reopen()
+            && read_revision(&database).is_ok_and(|revision| revision == state.revision())
+        {
+            self.database = Some(database);
+            return Ok(());
+        }
+        // What failed is on disk all the same, or nothing is known about what is on disk.
+        self.rewrite(state)?;
+        self.database = Some(self.reopen()?);
+        Ok(())
+    }
+}
+
+fn open_database(file: impl redb::StorageBackend) -> Result<Database, StoreError> {
+    Builder::new()
+        .set_cache_size(CACHE_BYTES)
+        .create_with_backend(file)
+        .map_err(|error| StoreError::Open(error.to_string()))
+}
+
+/// Brings a new file, or one of an older format, to today's.
+fn prepare(database: &Database) -> Result<(), StoreError> {
+    let open_error = |error: redb::Error| StoreError::Open(error.to_string());
+    let found = read_format(database).map_err(open_error)?;
+    match found {
+        Some(found) if found > u64::from(FORMAT_VERSION) => Err(StoreError::NewerFormat {
+            found: u32::try_from(found).unwrap_or(u32::MAX),
+            supported: FORMAT_VERSION,
+        }),
+        Some(found) if found == u64::from(FORMAT_VERSION) => Ok(()),
+        _ => write_format(database).map_err(open_error),
+    }
+}
+
+fn read_format(database: &Database) -> Result<Option<u64>, redb::Error> {
+    match database.begin_read()?.open_table(META) {
+        Ok(meta) => Ok(meta.get(FORMAT)?.map(|version| version.value())),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the tables that are missing and names the format. Format 0 differs from 1 by the missing log alone.
+fn write_format(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(RECORDS)?;
+    transaction.open_table(LOG)?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
+        if meta.get(REVISION)?.is_none() {
+            meta.insert(REVISION, 0)?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+fn read_revision(database: &Database) -> Result<Revision, redb::Error> {
+    let meta = database.begin_read()?.open_table(META)?;
+    Ok(Revision(meta.get(REVISION)?.map_or(0, |revision| revision.value())))
+}
+
+fn read_all(database: &Database) -> Result<Result<Contents, StoreError>, redb::Error> {
+    let mut contents = Contents { revision: read_revision(database)?, records: Vec::new() };
+    for entry in database.begin_read()?.open_table(RECORDS)?.iter()? {
+        let (key, value) = entry?;
+        let Some(key) = Key::from_bytes(key.value()) else {
+            let text = String::from_utf8_lossy(key.value()).replace('\0', "/");
+            return Ok(Err(StoreError::Open(format!("{text} is not the key of a record"))));
+        };
+        contents.records.push((key, Stored::from_bytes(value.value())));
+    }
+    Ok(Ok(contents))
+}
+
+fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(), redb::Error> {
+    let mut records = transaction.open_table(RECORDS)?;
+    let mut log = transaction.open_table(LOG)?;
+    let mut meta = transaction.open_table(META)?;
+    for commit in commits {
+        for change in commit.changes.iter() {
+            let key = change.key.to_bytes();
+            match change.stored() {
+                Some(stored) => records.insert(key.as_slice(), stored.as_bytes())?,
+                None => records.remove(key.as_slice())?,
+            };
+        }
+        log.insert(commit.revision.0, log_entry(commit).as_slice())?;
+        if let Some(oldest) = commit.revision.0.checked_sub(LOG_COMMITS) {
+            log.remove(oldest)?;
+        }
+        meta.insert(REVISION, commit.revision.0)?;
+    }
+    Ok(())
+}
+
+fn write_all(transaction: &WriteTransaction, state: &Snapshot) -> Result<(), redb::Error> {
+    let mut records = transaction.open_table(RECORDS)?;
+    let mut meta = transaction.open_table(META)?;
+    transaction.open_table(LOG)?;
+    for (key, stored) in state.tables.all() {
+        records.insert(key.to_bytes().as_slice(), stored.as_bytes())?;
+    }
+    meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
+    meta.insert(REVISION, state.revision().0)?;
+    Ok(())
+}
+
+/// What the log says of a commit: `[[key parts..., "put" or "delete"], ...]`.
+fn log_entry(commit: &Commit) -> Vec<u8> {
+    let entries: Vec<_> = commit
+        .changes
+        .iter()
+        .map(|change| {
+            let Key { scope, kind, id } = &change.key;
+            let what = if change.is_removal() { "delete" } else { "put" };
+            (scope.partition.to_string(), scope.account, &scope.region, kind, &**id, what)
+        })
+        .collect();
+    serde_json::to_vec(&entries).expect("strings encode as JSON")
+}
+
+fn write_error(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Write(error.to_string())
+}
+
+fn no_database() -> StoreError {
+    StoreError::Write("an earlier write failed and the file could not be restored".to_owned())
+}
