@@ -1,0 +1,42 @@
+//! The instance identity document.
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html>
+
+use jiff::fmt::temporal::DateTimePrinter;
+use serde_json::Value;
+
+use super::metadata::InstanceMetadata;
+
+/// The version of the document's format.
+const VERSION: &str = "2017-09-30";
+
+/// The document as AWS lays it out: these members in this order, two spaces before each and one around each colon.
+pub(super) fn print(metadata: &InstanceMetadata) -> String {
+    let text = |text: &dyn ToString| Value::String(text.to_string());
+    let private_ip = metadata.interfaces.first().and_then(|primary| primary.private_ipv4s.first());
+    let members = [
+        ("accountId", text(&metadata.account)),
+        ("architecture", text(&metadata.architecture)),
+        ("availabilityZone", text(&metadata.availability_zone)),
+        ("billingProducts", Value::Null),
+        ("devpayProductCodes", Value::Null),
+        ("marketplaceProductCodes", Value::Null),
+        ("imageId", text(&metadata.image)),
+        ("instanceId", text(&metadata.instance)),
+        ("instanceType", text(&metadata.instance_type)),
+        ("kernelId", Value::Null),
+        ("pendingTime", text(&pending_time(metadata))),
+        ("privateIp", private_ip.map_or(Value::Null, |address| text(address))),
+        ("ramdiskId", Value::Null),
+        ("region", text(&metadata.region)),
+        ("version", text(&VERSION)),
+    ];
+    let lines: Vec<String> = members.iter().map(|(name, value)| format!("  \"{name}\" : {value}")).collect();
+    format!("{{\n{}\n}}", lines.join(",\n"))
+}
+
+/// Whole seconds: `2016-11-19T16:32:11Z`.
+fn pending_time(metadata: &InstanceMetadata) -> String {
+    let time = jiff::Timestamp::from_second(metadata.pending_at.unix_secs()).unwrap_or(jiff::Timestamp::MAX);
+    DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&time)
+}

@@ -1,0 +1,138 @@
+//! The sockets of the metadata service.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_types::Timestamp;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::answer::{self, Answer, Asked};
+use super::metadata::MetadataDirectory;
+use super::token::Tokens;
+use crate::budget::LinkLocalBudget;
+use crate::connections::Connections;
+
+/// How long a client may take to send its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may last: one request and its answer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+/// The largest request head.
+const MAX_HEAD: usize = 16 * 1024;
+/// A pause after a failed accept, so that a lasting failure does not spin.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+
+/// The metadata service of all instances.
+pub struct MetadataServer {
+    directory: Arc<dyn MetadataDirectory>,
+    budget: Arc<LinkLocalBudget>,
+    connections: Arc<Connections>,
+    tokens: Tokens,
+}
+
+impl MetadataServer {
+    /// A service that asks this directory, with a fresh key for its tokens.
+    pub fn new(directory: Arc<dyn MetadataDirectory>, budget: Arc<LinkLocalBudget>) -> Self {
+        Self { directory, budget, connections: Arc::default(), tokens: Tokens::new() }
+    }
+
+    /// Answers on these listeners, for ever.
+    ///
+    /// # Errors
+    /// The listeners cannot be driven by this runtime, or one of the tasks failed.
+    pub async fn serve(self, listeners: Vec<std::net::TcpListener>) -> io::Result<Infallible> {
+        let server = Arc::new(self);
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            listener.set_nonblocking(true)?;
+            tasks.spawn(Arc::clone(&server).listen(TcpListener::from_std(listener)?));
+        }
+        match tasks.join_next().await {
+            Some(Err(failed)) => Err(io::Error::other(failed)),
+            Some(Ok(never)) => match never {},
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn listen(self: Arc<Self>, listener: TcpListener) -> Infallible {
+        let mut open = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, from)) => {
+                        if let Some(admission) = self.connections.admit(from.ip().to_canonical()) {
+                            let server = Arc::clone(&self);
+                            open.spawn(async move {
+                                if let Err(error) = server.converse(stream, from).await {
+                                    tracing::trace!(%error, %from, "a metadata connection ended");
+                                }
+                                drop(admission);
+                            });
+                        }
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "a metadata listener could not accept");
+                        tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                    }
+                },
+                Some(_) = open.join_next() => {}
+            }
+        }
+    }
+
+    /// One request and its answer. The connection is closed after it, as AWS does, which also keeps the hop limit of a
+    /// token's packets from being another answer's.
+    async fn converse(&self, stream: tokio::net::TcpStream, from: SocketAddr) -> io::Result<()> {
+        let stream = stream.into_std()?;
+        // A second handle on the socket, for its options: the first belongs to the HTTP connection.
+        let socket = stream.try_clone()?;
+        let stream = tokio::net::TcpStream::from_std(stream)?;
+        let service = service_fn(|request| {
+            let answer = self.answer(from.ip().to_canonical(), &request);
+            std::future::ready(limit_hops(&socket, answer))
+        });
+        let connection = http1::Builder::new()
+            .keep_alive(false)
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::time::timeout(CONNECTION_TIMEOUT, connection).await?.map_err(io::Error::other)
+    }
+
+    fn answer(&self, peer: IpAddr, request: &Request<Incoming>) -> Answer {
+        if !self.budget.take(peer) {
+            return Answer::error(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let asked = Asked {
+            peer,
+            method: request.method(),
+            path: request.uri().path(),
+            headers: request.headers(),
+            now: now(),
+        };
+        answer::answer(&*self.directory, &self.tokens, &asked)
+    }
+}
+
+/// Sets how far the answer's packets may travel. When that cannot be set the connection ends without an answer, since a
+/// token that travels farther than the instance allows is worse than none.
+fn limit_hops(socket: &std::net::TcpStream, answer: Answer) -> io::Result<Response<Full<Bytes>>> {
+    socket.set_ttl(u32::from(answer.hop_limit))?;
+    Ok(answer.response)
+}
+
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,326 @@
+//! The resolver over real sockets on loopback.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_types::InstanceId;
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{DNSClass, Name, RecordType};
+use proptest::prelude::*;
+use vpc_services::{
+    DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer, LINK_LOCAL_PACKETS_PER_SEC, LinkLocalBudget,
+};
+
+const INSTANCE: &str = "i-0123456789abcdef0";
+
+/// Two VPCs with the same addresses: 127.0.0.1 asks from one and 127.0.0.2 from the other, 127.0.0.3 from one whose DNS
+/// support is off, and nobody is behind the rest.
+struct Directory;
+
+impl DnsDirectory for Directory {
+    fn network(&self, peer: IpAddr) -> Option<DnsNetwork> {
+        let IpAddr::V4(peer) = peer else { return None };
+        let network =
+            |is_supported, domain: &str| Some(DnsNetwork { is_supported, private_domain: domain.into() });
+        match peer.octets() {
+            [127, 0, 0, 1] => network(true, "ec2.internal"),
+            [127, 0, 0, 2] => network(true, "eu-west-1.compute.internal"),
+            [127, 0, 0, 3] => network(false, "ec2.internal"),
+            _ => None,
+        }
+    }
+
+    fn has_private_address(&self, peer: IpAddr, address: Ipv4Addr) -> bool {
+        match peer.to_string().as_str() {
+            "127.0.0.1" => [[10, 0, 0, 5], [100, 70, 0, 9]].map(Ipv4Addr::from).contains(&address),
+            _ => address.octets() == [10, 0, 0, 6],
+        }
+    }
+
+    fn resource_name(&self, _peer: IpAddr, instance: InstanceId) -> Vec<IpAddr> {
+        if instance.to_string() == INSTANCE {
+            vec!["10.0.0.5".parse().unwrap(), "fd00::5".parse().unwrap()]
+        } else {
+            vec![]
+        }
+    }
+
+    fn other(&self, _peer: IpAddr, question: &DnsQuestion) -> DnsAnswer {
+        match question.name.as_str() {
+            "big.example.org" => {
+                let addresses = (0..90).map(|last| IpAddr::from([198, 51, 100, last])).collect();
+                DnsAnswer::Host { addresses, ttl_secs: 300 }
+            }
+            "refused.example.org" => DnsAnswer::Refused,
+            "7.100.51.198.in-addr.arpa" => {
+                DnsAnswer::Pointer { name: "host.example.org".to_owned(), ttl_secs: 300 }
+            }
+            _ => DnsAnswer::NoSuchName,
+        }
+    }
+}
+
+/// A running server; dropping it stops it.
+struct Running {
+    udp: SocketAddr,
+    tcp: SocketAddr,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn start() -> Running {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (udp_at, tcp_at) = (udp.local_addr().unwrap(), tcp.local_addr().unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = DnsServer::new(Arc::new(Directory), Arc::new(LinkLocalBudget::new()));
+    runtime.spawn(server.serve(vec![udp], vec![tcp]));
+    Running { udp: udp_at, tcp: tcp_at, _runtime: runtime }
+}
+
+impl Running {
+    fn client(&self, from: &str) -> UdpSocket {
+        let socket = UdpSocket::bind((from, 0)).unwrap();
+        socket.connect(self.udp).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        socket
+    }
+
+    fn exchange(&self, from: &str, packet: &[u8]) -> Message {
+        let socket = self.client(from);
+        socket.send(packet).unwrap();
+        let mut buffer = [0; 65_535];
+        let length = socket.recv(&mut buffer).unwrap();
+        Message::from_vec(&buffer[..length]).unwrap()
+    }
+
+    fn ask(&self, from: &str, name: &str, kind: RecordType) -> Message {
+        self.exchange(from, &query(name, kind).to_vec().unwrap())
+    }
+
+    fn exchange_tcp(&self, stream: &mut TcpStream, packet: &[u8]) -> Message {
+        stream.write_all(&u16::try_from(packet.len()).unwrap().to_be_bytes()).unwrap();
+        stream.write_all(packet).unwrap();
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut answer).unwrap();
+        Message::from_vec(&answer).unwrap()
+    }
+}
+
+fn query(name: &str, kind: RecordType) -> Message {
+    let mut message = Message::new(0x1234, MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = true;
+    message.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
+    message
+}
+
+fn answers(message: &Message) -> Vec<String> {
+    message
+        .answers
+        .iter()
+        .map(|record| format!("{} {} {}", record.ttl, record.record_type(), record.data))
+        .collect()
+}
+
+fn authority(message: &Message) -> Vec<String> {
+    message.authorities.iter().map(|record| format!("{} {}", record.name, record.record_type())).collect()
+}
+
+#[test]
+fn answers_by_name_and_kind() {
+    let server = start();
+    let check = |from: &str, name: &str, kind, code, expected: &[&str], zone: Option<&str>| {
+        let answer = server.ask(from, name, kind);
+        assert_eq!(answer.metadata.response_code, code, "{name} {kind}");
+        assert_eq!(answers(&answer), expected, "{name} {kind}");
+        let zone: Vec<String> = zone.iter().map(|zone| format!("{zone}. SOA")).collect();
+        assert_eq!(authority(&answer), zone, "{name} {kind}");
+        assert_eq!((answer.metadata.id, answer.metadata.recursion_available), (0x1234, true));
+        assert_eq!(answer.queries.len(), 1);
+    };
+    use RecordType::{A, AAAA, ANY, AXFR, MX, PTR, SOA};
+    use ResponseCode::{NXDomain, NoError, Refused};
+    let (us, eu) = ("127.0.0.1", "127.0.0.2");
+    let internal = Some("ec2.internal");
+    check(us, "ip-10-0-0-5.ec2.internal.", A, NoError, &["60 A 10.0.0.5"], None);
+    check(us, "IP-10-0-0-5.EC2.Internal.", A, NoError, &["60 A 10.0.0.5"], None);
+    check(us, "ip-10-0-0-5.ec2.internal.", ANY, NoError, &["60 A 10.0.0.5"], None);
+    check(us, "ip-10-0-0-5.ec2.internal.", AAAA, NoError, &[], internal);
+    check(us, "ip-10-0-0-5.ec2.internal.", MX, NoError, &[], internal);
+    check(us, "ip-10-0-0-6.ec2.internal.", A, NXDomain, &[], internal);
+    check(us, "ip-10-0-0.ec2.internal.", A, NXDomain, &[], internal);
+    check(us, "ec2.internal.", A, NoError, &[], internal);
+    check(
+        us,
+        "ec2.internal.",
+        SOA,
+        NoError,
+        &["60 SOA ns0.ec2.internal. hostmaster.amazon.com. 2012103100 3600 3600 3600 60"],
+        None,
+    );
+    check(us, &format!("{INSTANCE}.ec2.internal."), A, NoError, &["60 A 10.0.0.5"], None);
+    check(us, &format!("{INSTANCE}.ec2.internal."), AAAA, NoError, &["60 AAAA fd00::5"], None);
+    check(us, "i-00000000000000000.ec2.internal.", A, NXDomain, &[], internal);
+    // The same names and addresses in the other VPC are other ones.
+    check(eu, "ip-10-0-0-5.ec2.internal.", A, NXDomain, &[], None);
+    check(eu, "ip-10-0-0-6.eu-west-1.compute.internal.", A, NoError, &["60 A 10.0.0.6"], None);
+    check(
+        eu,
+        "ip-10-0-0-5.eu-west-1.compute.internal.",
+        A,
+        NXDomain,
+        &[],
+        Some("eu-west-1.compute.internal"),
+    );
+    check(us, "5.0.0.10.in-addr.arpa.", PTR, NoError, &["60 PTR ip-10-0-0-5.ec2.internal."], None);
+    check(us, "9.0.70.100.in-addr.arpa.", PTR, NoError, &["60 PTR ip-100-70-0-9.ec2.internal."], None);
+    check(us, "5.0.0.10.in-addr.arpa.", A, NoError, &[], Some("10.in-addr.arpa"));
+    check(us, "6.0.0.10.in-addr.arpa.", PTR, NXDomain, &[], Some("10.in-addr.arpa"));
+    check(
+        eu,
+        "6.0.0.10.in-addr.arpa.",
+        PTR,
+        NoError,
+        &["60 PTR ip-10-0-0-6.eu-west-1.compute.internal."],
+        None,
+    );
+    check(us, "7.100.51.198.in-addr.arpa.", PTR, NoError, &["300 PTR host.example.org."], None);
+    check(us, "www.example.org.", A, NXDomain, &[], None);
+    check(us, ".", A, NXDomain, &[], None);
+    check(us, "refused.example.org.", A, Refused, &[], None);
+    check(us, "ip-10-0-0-5.ec2.internal.", AXFR, Refused, &[], None);
+}
+
+#[test]
+fn without_dns_support_or_without_an_interface_nothing_is_answered() {
+    let server = start();
+    for from in ["127.0.0.3", "127.0.0.4"] {
+        let socket = server.client(from);
+        socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        socket.send(&query("ip-10-0-0-5.ec2.internal.", RecordType::A).to_vec().unwrap()).unwrap();
+        assert!(socket.recv(&mut [0; 512]).is_err(), "{from} got an answer");
+    }
+}
+
+#[test]
+fn large_answers_are_truncated_over_udp_and_whole_over_tcp() {
+    let server = start();
+    let plain = server.ask("127.0.0.1", "big.example.org.", RecordType::A);
+    assert!(plain.metadata.truncation && plain.answers.is_empty());
+    let mut request = query("big.example.org.", RecordType::A);
+    for (payload, truncated) in [(1232, true), (4096, false), (65_535, false)] {
+        let mut edns = Edns::new();
+        edns.set_max_payload(payload).set_version(0).set_dnssec_ok(true);
+        request.set_edns(edns);
+        let answer = server.exchange("127.0.0.1", &request.to_vec().unwrap());
+        assert_eq!(answer.metadata.truncation, truncated, "{payload}");
+        let edns = answer.edns.expect("EDNS is answered with EDNS");
+        assert_eq!((edns.version(), edns.max_payload(), edns.flags().dnssec_ok), (0, 4096, true));
+    }
+    let mut stream = TcpStream::connect(server.tcp).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    for _ in 0..3 {
+        let answer =
+            server.exchange_tcp(&mut stream, &query("big.example.org.", RecordType::A).to_vec().unwrap());
+        assert_eq!((answer.answers.len(), answer.metadata.truncation), (90, false));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let server = start();
+    let check = |what: &str, packet: &[u8], code: ResponseCode| {
+        let answer = server.exchange("127.0.0.1", packet);
+        // By number: the library reads the 16 of BADVERS as the BADSIG that shares it.
+        assert_eq!(u16::from(answer.metadata.response_code), u16::from(code), "{what}");
+        assert_eq!(answer.metadata.id, 0x1234, "{what}");
+        assert!(answer.answers.is_empty(), "{what}");
+    };
+    let good = query("ip-10-0-0-5.ec2.internal.", RecordType::A);
+    let bytes = good.to_vec().unwrap();
+    check("a truncated question", &bytes[..20], ResponseCode::FormErr);
+    let mut pointer_loop = bytes[..12].to_vec();
+    pointer_loop.extend([0xc0, 12, 0, 1, 0, 1]);
+    check("a name that points at itself", &pointer_loop, ResponseCode::FormErr);
+    let mut no_question = good.clone();
+    no_question.queries.clear();
+    check("no question", &no_question.to_vec().unwrap(), ResponseCode::FormErr);
+    let mut two = good.clone();
+    two.add_query(good.queries[0].clone());
+    check("two questions", &two.to_vec().unwrap(), ResponseCode::FormErr);
+    let mut notify = good.clone();
+    notify.metadata.op_code = OpCode::Notify;
+    check("another operation", &notify.to_vec().unwrap(), ResponseCode::NotImp);
+    let mut chaos = good.clone();
+    chaos.queries[0].set_query_class(DNSClass::CH);
+    check("another class", &chaos.to_vec().unwrap(), ResponseCode::Refused);
+    let mut newer = good.clone();
+    let mut edns = Edns::new();
+    edns.set_version(1);
+    newer.set_edns(edns);
+    check("a newer EDNS", &newer.to_vec().unwrap(), ResponseCode::BADVERS);
+}
+
+#[test]
+fn fact_62_what_is_above_the_limit_is_dropped() {
+    let server = start();
+    let socket = server.client("127.0.0.2");
+    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let packet = query("ip-10-0-0-6.eu-west-1.compute.internal.", RecordType::A).to_vec().unwrap();
+    let reader = socket.try_clone().unwrap();
+    let counting = std::thread::spawn(move || {
+        let mut count = 0;
+        while reader.recv(&mut [0; 512]).is_ok() {
+            count += 1;
+        }
+        count
+    });
+    let sent = 4 * LINK_LOCAL_PACKETS_PER_SEC;
+    let started = std::time::Instant::now();
+    for index in 0..sent {
+        socket.send(&packet).unwrap();
+        if index % 64 == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let seconds_touched = started.elapsed().as_secs() as u32 + 2;
+    let answered: u32 = counting.join().unwrap();
+    assert!(answered >= 100, "{answered}");
+    assert!(
+        answered <= seconds_touched * LINK_LOCAL_PACKETS_PER_SEC && answered < sent,
+        "{answered} of {sent}"
+    );
+    let other = server.ask("127.0.0.1", "ip-10-0-0-5.ec2.internal.", RecordType::A);
+    assert_eq!(other.answers.len(), 1, "another interface is not held up");
+}
+
+#[test]
+fn random_bytes_never_stop_it() {
+    let server = start();
+    let socket = server.client("127.0.0.1");
+    let real = query("ip-10-0-0-5.ec2.internal.", RecordType::A).to_vec().unwrap();
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 300, ..ProptestConfig::default() });
+    let damaged =
+        (Just(real.clone()), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6))
+            .prop_map(|(mut packet, changes)| {
+                for (index, byte) in changes {
+                    let index = index.index(packet.len());
+                    packet[index] = byte;
+                }
+                packet
+            });
+    let packets = prop_oneof![prop::collection::vec(any::<u8>(), 0..300), damaged];
+    runner
+        .run(&packets, |packet| {
+            socket.send(&packet).unwrap();
+            Ok(())
+        })
+        .unwrap();
+    // A fresh second has a fresh budget.
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(server.ask("127.0.0.1", "ip-10-0-0-5.ec2.internal.", RecordType::A).answers.len(), 1);
+}
