@@ -100,7 +100,11 @@ impl<'a> View<'a> {
         let operations = implemented.operations.iter().map(|name| {
             model.operation(name).with_context(|| format!("{IMPLEMENTED}: {service} has no operation {name}"))
         });
-        let mut view = Self { model, operations: operations.collect::<anyhow::Result<_>>()?, structures: BTreeMap::new() };
+        let mut view = Self {
+            model,
+            operations: operations.collect::<anyhow::Result<_>>()?,
+            structures: BTreeMap::new(),
+        };
         let mut pending: Vec<ShapeId> = Vec::new();
         for operation in &view.operations {
             pending.extend(operation.input.iter().chain(&operation.output).map(|reference| reference.shape));
@@ -147,7 +151,8 @@ impl<'a> View<'a> {
             ("Bytes", "use bytes::Bytes;\n"),
         ] {
             let mut fields = body.lines().filter(|line| line.starts_with("    pub "));
-            let used = fields.any(|line| line.split(|char: char| !char.is_alphanumeric()).any(|word| word == name));
+            let used =
+                fields.any(|line| line.split(|char: char| !char.is_alphanumeric()).any(|word| word == name));
             if !used {
                 text = text.replace(import, "");
             }
@@ -214,7 +219,9 @@ impl<'a> View<'a> {
     fn type_of(&self, id: ShapeId) -> String {
         let shape = &self.model[id];
         match &shape.kind {
-            ShapeKind::Structure(Structure { event_stream: true, .. }) => format!("Vec<{}>", type_name(shape.name)),
+            ShapeKind::Structure(Structure { event_stream: true, .. }) => {
+                format!("Vec<{}>", type_name(shape.name))
+            }
             ShapeKind::Structure(_) => type_name(shape.name),
             ShapeKind::List(list) if list.sparse => format!("Vec<Option<{}>>", self.type_of(list.element)),
             ShapeKind::List(list) => format!("Vec<{}>", self.type_of(list.element)),
@@ -232,9 +239,12 @@ impl<'a> View<'a> {
 
     /// Whether a structure holds another without a list or map between them, so that it would have no finite size.
     fn contains(&self, outer: ShapeId, inner: ShapeId, seen: &mut BTreeSet<ShapeId>) -> bool {
-        let Some(structure) = self.model.structure(outer).filter(|structure| !structure.event_stream) else { return false };
+        let Some(structure) = self.model.structure(outer).filter(|structure| !structure.event_stream) else {
+            return false;
+        };
         outer == inner
-            || (seen.insert(outer) && structure.members.iter().any(|member| self.contains(member.shape, inner, seen)))
+            || (seen.insert(outer)
+                && structure.members.iter().any(|member| self.contains(member.shape, inner, seen)))
     }
 }
 
@@ -272,10 +282,11 @@ fn field_name(member: &str) -> String {
     }
     match name.as_str() {
         "self" | "super" | "crate" => format!("{name}_"),
-        "as" | "async" | "await" | "box" | "break" | "const" | "continue" | "do" | "dyn" | "else" | "enum" | "extern"
-        | "false" | "final" | "fn" | "for" | "gen" | "if" | "impl" | "in" | "let" | "loop" | "macro" | "match" | "mod"
-        | "move" | "mut" | "override" | "priv" | "pub" | "ref" | "return" | "static" | "struct" | "trait" | "true"
-        | "try" | "type" | "typeof" | "unsafe" | "unsized" | "use" | "virtual" | "where" | "while" | "yield" => {
+        "as" | "async" | "await" | "box" | "break" | "const" | "continue" | "do" | "dyn" | "else"
+        | "enum" | "extern" | "false" | "final" | "fn" | "for" | "gen" | "if" | "impl" | "in" | "let"
+        | "loop" | "macro" | "match" | "mod" | "move" | "mut" | "override" | "priv" | "pub" | "ref"
+        | "return" | "static" | "struct" | "trait" | "true" | "try" | "type" | "typeof" | "unsafe"
+        | "unsized" | "use" | "virtual" | "where" | "while" | "yield" => {
             format!("r#{name}")
         }
         _ => name,

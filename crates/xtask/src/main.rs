@@ -1,2 +1,48 @@
-//! The project's own tasks.
-fn main() {}
+//! The project's own tasks: `cargo xtask TASK`.
+//!
+//! Owns the choice of task. Each task has a module; none of them is part of the product.
+
+mod generate;
+mod models;
+mod python;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Make the compact models and the typed views from the published ones.
+    Models(models::Arguments),
+    /// Generate the typed views only, from the models that are built in.
+    Generate(generate::Arguments),
+    /// Make the Python environment with the stock AWS clients, and print the directory of its programs.
+    Python,
+    /// Install what is missing, then check and test everything.
+    Test(test::TestArgs),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Arguments::parse().task {
+        Task::Models(arguments) => models::run(&arguments)?,
+        Task::Generate(arguments) => generate::run(&arguments)?,
+        Task::Python => println!("{}", python::venv()?.join("bin").display()),
+        Task::Test(arguments) => return Ok(test::run(&arguments, &root())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The root of the workspace.
+fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).expect("xtask stands in crates/xtask").to_owned()
+}

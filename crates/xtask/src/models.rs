@@ -106,7 +106,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let source = unpacked_wheel()?;
     for service in SERVICES {
         let text = fs::read_to_string(source.join(service).with_extension("json"))?;
-        let model = published::read(service, &text).with_context(|| format!("the published model of {service}"))?;
+        let model =
+            published::read(service, &text).with_context(|| format!("the published model of {service}"))?;
         let compact = serde_json::to_vec(&model)?;
         files.add(format!("models/{service}.json.zst"), zstd::encode_all(&compact[..], 19)?);
         models.insert(*service, model);
@@ -130,7 +131,9 @@ fn unpacked_wheel() -> anyhow::Result<PathBuf> {
     }
     let found = hex::encode(Sha256::digest(fs::read(&wheel)?));
     ensure!(found == BOTOCORE_SHA256, "{} has the hash {found}, not {BOTOCORE_SHA256}", wheel.display());
-    python::run(Command::new(venv.join("bin/python")).args(["-c", UNPACK]).arg(&wheel).arg(&directory).args(SERVICES))?;
+    python::run(
+        Command::new(venv.join("bin/python")).args(["-c", UNPACK]).arg(&wheel).arg(&directory).args(SERVICES),
+    )?;
     Ok(directory)
 }
 

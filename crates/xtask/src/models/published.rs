@@ -8,8 +8,8 @@ use std::fmt;
 
 use anyhow::{Context, bail};
 use aws_model::{
-    Error, FloatRange, IntegerRange, List, Location, Map, Member, Metadata, Model, Namespace, Operation, Shape, ShapeId,
-    ShapeKind, ShapeRef, Structure, Text, TimestampFormat, WireProtocol,
+    Error, FloatRange, IntegerRange, List, Location, Map, Member, Metadata, Model, Namespace, Operation,
+    Shape, ShapeId, ShapeKind, ShapeRef, Structure, Text, TimestampFormat, WireProtocol,
 };
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
@@ -223,7 +223,8 @@ impl Reader<'_> {
             errors: operation.errors.iter().map(|error| self.id(error)).collect(),
             host_prefix: operation.endpoint.as_ref().and_then(|endpoint| kept_option(&endpoint.host_prefix)),
             anonymous: no_auth || operation.authtype.as_deref() == Some("none"),
-            unsigned_payload: operation.unsigned_payload || operation.authtype.as_deref() == Some("v4-unsigned-body"),
+            unsigned_payload: operation.unsigned_payload
+                || operation.authtype.as_deref() == Some("v4-unsigned-body"),
         })
     }
 
@@ -257,7 +258,8 @@ impl Reader<'_> {
                 })
             }
             "map" => {
-                let (key, value) = shape.key.as_ref().zip(shape.value.as_ref()).context("a map has keys and values")?;
+                let (key, value) =
+                    shape.key.as_ref().zip(shape.value.as_ref()).context("a map has keys and values")?;
                 ShapeKind::Map(Map {
                     key: self.id(key),
                     value: self.id(value),
@@ -288,7 +290,10 @@ impl Reader<'_> {
         let members = shape.members.iter().map(|(name, reference)| self.member(shape, name, reference));
         let members = members.collect::<anyhow::Result<Box<[Member]>>>()?;
         let payload = shape.payload.as_ref().map(|payload| {
-            let index = members.iter().position(|member| member.name == payload).context("the payload is a member")?;
+            let index = members
+                .iter()
+                .position(|member| member.name == payload)
+                .context("the payload is a member")?;
             anyhow::Ok(u16::try_from(index)?)
         });
         let error = shape.error.as_ref();
@@ -363,7 +368,9 @@ fn kept_option(text: &Option<String>) -> Option<&'static str> {
 }
 
 /// A JSON object as pairs in the order of the text.
-fn ordered<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, T)>, D::Error> {
+fn ordered<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, T)>, D::Error> {
     struct Pairs<T>(std::marker::PhantomData<T>);
     impl<'de, T: DeserializeOwned> Visitor<'de> for Pairs<T> {
         type Value = Vec<(String, T)>;

@@ -1,0 +1,160 @@
+//! Reads the report that nextest writes.
+//!
+//! Owns the part of the JUnit format that nextest fills: which tests ran, which failed, and what they printed, where a
+//! line `SKIPPED: reason` says that the test could not run here.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+
+use super::report::Tally;
+
+/// What a test prints on standard error when the machine cannot run it.
+const SKIP_MARK: &str = "SKIPPED:";
+
+/// A report that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JunitError {
+    /// The text is not XML.
+    #[error("the test report is not well-formed")]
+    Malformed(#[from] quick_xml::Error),
+    /// An attribute is not XML.
+    #[error("the test report has a malformed attribute")]
+    Attribute(#[from] quick_xml::events::attributes::AttrError),
+    /// No test at all: nothing was proved.
+    #[error("the test report names no test")]
+    Empty,
+}
+
+#[derive(Default)]
+struct Case {
+    name: String,
+    is_failed: bool,
+    printed: String,
+}
+
+/// Counts the tests of a report.
+///
+/// # Errors
+/// When the text is not a report, or one without any test.
+pub(crate) fn tally(xml: &str) -> Result<Tally, JunitError> {
+    let mut reader = Reader::from_str(xml);
+    let mut tally = Tally::default();
+    let mut case: Option<Case> = None;
+    let mut is_ran = false;
+    loop {
+        match reader.read_event()? {
+            Event::Start(element) => start(&element, &mut case)?,
+            Event::Empty(element) => {
+                start(&element, &mut case)?;
+                if element.name().as_ref() == "testcase" {
+                    is_ran = true;
+                    count(case.take(), &mut tally);
+                }
+            }
+            Event::Text(text) => {
+                if let Some(case) = &mut case {
+                    case.printed.push_str(&text);
+                }
+            }
+            Event::CData(text) => {
+                if let Some(case) = &mut case {
+                    case.printed.push_str(&text);
+                }
+            }
+            Event::GeneralRef(reference) => {
+                if let Some(case) = &mut case {
+                    case.printed.push_str(match &*reference {
+                        "amp" => "&",
+                        "lt" => "<",
+                        "gt" => ">",
+                        "quot" => "\"",
+                        "apos" => "'",
+                        _ => "?",
+                    });
+                }
+            }
+            Event::End(element) if element.name().as_ref() == "testcase" => {
+                is_ran = true;
+                count(case.take(), &mut tally);
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    if is_ran { Ok(tally) } else { Err(JunitError::Empty) }
+}
+
+fn start(element: &BytesStart<'_>, case: &mut Option<Case>) -> Result<(), JunitError> {
+    match element.name().as_ref() {
+        "testcase" => {
+            let mut name = String::new();
+            for key in ["classname", "name"] {
+                if let Some(attribute) = element.try_get_attribute(key)? {
+                    if !name.is_empty() {
+                        name.push_str("::");
+                    }
+                    name.push_str(&attribute.value);
+                }
+            }
+            *case = Some(Case { name, ..Case::default() });
+        }
+        "failure" | "error" => {
+            if let Some(case) = case {
+                case.is_failed = true;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A test that failed has failed, whatever it printed before; one that says it was skipped has not passed.
+fn count(case: Option<Case>, tally: &mut Tally) {
+    let Some(case) = case else { return };
+    let skip = case.printed.lines().find_map(|line| line.trim_start().strip_prefix(SKIP_MARK));
+    match (case.is_failed, skip) {
+        (true, _) => tally.add(&case.name, false),
+        (false, Some(reason)) => tally.skip(&case.name, reason.trim()),
+        (false, None) => tally.add(&case.name, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="nextest-run" tests="4" failures="1" errors="0">
+  <testsuite name="vpc-engine" tests="4" failures="1">
+    <testcase name="a_passes" classname="vpc-engine" time="0.01"/>
+    <testcase name="b_prints" classname="vpc-engine" time="0.01">
+      <system-out>running 1 test</system-out>
+      <system-err></system-err>
+    </testcase>
+    <testcase name="c_cannot_run" classname="vpc-engine::netns_flow" time="0.01">
+      <system-err>starting
+SKIPPED: no right to load BPF &amp; no fallback
+</system-err>
+    </testcase>
+    <testcase name="d_fails" classname="vpc-engine" time="0.01">
+      <failure message="left != right" type="test failure">SKIPPED: is not an excuse</failure>
+    </testcase>
+  </testsuite>
+</testsuites>"#;
+
+    #[test]
+    fn passed_failed_and_skipped_are_told_apart() {
+        let tally = tally(REPORT).unwrap();
+        assert_eq!(tally.passed, 2);
+        assert_eq!(tally.failed, ["vpc-engine::d_fails"]);
+        assert_eq!(tally.skipped.len(), 1);
+        assert_eq!(tally.skipped[0].what, "vpc-engine::netns_flow::c_cannot_run");
+        assert_eq!(tally.skipped[0].reason, "no right to load BPF & no fallback");
+    }
+
+    #[test]
+    fn a_report_without_tests_proves_nothing() {
+        assert!(matches!(tally("<testsuites/>"), Err(JunitError::Empty)));
+        assert!(tally("<testsuites><a></testsuites>").is_err());
+    }
+}
