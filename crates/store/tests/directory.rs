@@ -1,5 +1,7 @@
 //! The data directory: modes, the lock, and formats.
 
+#![allow(clippy::unwrap_used)]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 

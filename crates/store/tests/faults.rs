@@ -1,5 +1,7 @@
 //! A disk that fails, fills up and loses power, at every operation in turn.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -3,6 +3,8 @@
 //! The child is this same test binary. It commits from several threads and prints each write once it is acknowledged;
 //! the parent kills it, opens the store and compares. `BRUME_KILLS` sets how often.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What every backend has to do, run over each of them.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;

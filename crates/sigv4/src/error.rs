@@ -1,0 +1,210 @@
+//! What is wrong with a signature, and what AWS calls it in each family of protocols.
+
+use crate::SigningTime;
+
+/// What is wrong with how a request is signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// It presents no signature.
+    #[error("Request is missing Authentication Token")]
+    Missing,
+    /// A part of the signature is missing or malformed.
+    #[error("{0}")]
+    Incomplete(String),
+    /// No such access key, or a session token that does not belong to it.
+    #[error("The security token included in the request is invalid.")]
+    UnknownKey,
+    /// The day of the scope is not that of the signing time.
+    #[error(
+        "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{scope}' != '{}', from '{time}'.",
+        time.date()
+    )]
+    DateMismatch {
+        /// The day in the scope.
+        scope: String,
+        /// When it was signed.
+        time: SigningTime,
+    },
+    /// The scope names a region that does not exist.
+    #[error("Credential should be scoped to a valid region, not '{0}'. ")]
+    BadRegion(String),
+    /// It was signed too long ago.
+    #[error("Signature expired: {time} is now earlier than {} ({now} - 15 min.)", now.plus_secs(-crate::CLOCK_SKEW_SECS))]
+    Expired {
+        /// When it was signed.
+        time: SigningTime,
+        /// The server's time.
+        now: SigningTime,
+    },
+    /// It was signed in the future.
+    #[error("Signature not yet current: {time} is still later than {} ({now} + 15 min.)", now.plus_secs(crate::CLOCK_SKEW_SECS))]
+    NotYetCurrent {
+        /// When it was signed.
+        time: SigningTime,
+        /// The server's time.
+        now: SigningTime,
+    },
+    /// The presigned request is past its time.
+    #[error("Signature expired: {until} is now earlier than {now}")]
+    PresignedExpired {
+        /// Until when it was good.
+        until: SigningTime,
+        /// The server's time.
+        now: SigningTime,
+    },
+    /// A presigned request says that it is good for no time, or for too long.
+    #[error("X-Amz-Expires must be between 1 and {max} seconds, not {0}", max = crate::MAX_PRESIGNED_SECS)]
+    BadExpiry(u32),
+    /// The host is not covered.
+    #[error("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")]
+    HostNotSigned,
+    /// A header that S3 wants covered is not.
+    #[error("There were headers present in the request which were not signed: {0}")]
+    HeaderNotSigned(String),
+    /// The signature is not the one that the secret gives.
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this request should have been\n'{canonical_request}'\n\nThe String-to-Sign should have been\n'{string_to_sign}'\n"
+    )]
+    Mismatch {
+        /// The canonical request that the signature was checked against.
+        canonical_request: String,
+        /// The string to sign that it was checked against.
+        string_to_sign: String,
+    },
+    /// `x-amz-content-sha256` is not the hash of the body.
+    #[error("The provided 'x-amz-content-sha256' header does not match what was computed.")]
+    PayloadMismatch,
+    /// The body is signed in a way that is not supported.
+    #[error("The x-amz-content-sha256 value {0} is not supported.")]
+    UnsupportedPayload(String),
+}
+
+/// The families of services that name these errors differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// EC2's query protocol.
+    Ec2,
+    /// The query protocol of all others, and `restXml` except S3.
+    Query,
+    /// JSON 1.0, 1.1 and CBOR: everything is status 400.
+    Json,
+    /// REST with JSON: status 403.
+    RestJson,
+    /// S3.
+    S3,
+}
+
+/// A code, status and message as AWS answers them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsError {
+    /// The error code.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The public message.
+    pub message: String,
+}
+
+impl SignatureError {
+    /// The error as services of that family answer it.
+    ///
+    /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>,
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>,
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+    pub fn to_aws(&self, flavour: Flavour) -> AwsError {
+        let message = self.to_string();
+        let (code, status, message) = match flavour {
+            Flavour::Ec2 => self.ec2(message),
+            Flavour::S3 => self.s3(message),
+            Flavour::Query => {
+                let (code, status) = self.query();
+                (code, status, message)
+            }
+            Flavour::Json | Flavour::RestJson => {
+                let message =
+                    if *self == Self::Missing { "Missing Authentication Token".to_owned() } else { message };
+                (self.json(), if flavour == Flavour::Json { 400 } else { 403 }, message)
+            }
+        };
+        AwsError { code, status, message }
+    }
+
+    fn query(&self) -> (&'static str, u16) {
+        match self {
+            Self::Missing => ("MissingAuthenticationToken", 403),
+            Self::Incomplete(_) | Self::BadExpiry(_) => ("IncompleteSignature", 400),
+            Self::UnknownKey => ("InvalidClientTokenId", 403),
+            Self::DateMismatch { .. }
+            | Self::BadRegion(_)
+            | Self::Expired { .. }
+            | Self::NotYetCurrent { .. }
+            | Self::PresignedExpired { .. }
+            | Self::HostNotSigned
+            | Self::HeaderNotSigned(_)
+            | Self::Mismatch { .. }
+            | Self::PayloadMismatch
+            | Self::UnsupportedPayload(_) => ("SignatureDoesNotMatch", 403),
+        }
+    }
+
+    fn json(&self) -> &'static str {
+        match self.query().0 {
+            "MissingAuthenticationToken" => "MissingAuthenticationTokenException",
+            "IncompleteSignature" => "IncompleteSignatureException",
+            "InvalidClientTokenId" => "UnrecognizedClientException",
+            _ => "InvalidSignatureException",
+        }
+    }
+
+    /// EC2 tells an unknown key, a wrong signature and a wrong clock apart only in that an expired request has a code
+    /// of its own.
+    fn ec2(&self, message: String) -> (&'static str, u16, String) {
+        match self {
+            Self::Expired { .. } | Self::PresignedExpired { .. } => {
+                ("RequestExpired", 400, "Request has expired.".to_owned())
+            }
+            Self::Incomplete(_) | Self::BadExpiry(_) => ("IncompleteSignature", 400, message),
+            Self::UnsupportedPayload(_) => ("UnsupportedOperation", 400, message),
+            Self::Missing
+            | Self::UnknownKey
+            | Self::DateMismatch { .. }
+            | Self::BadRegion(_)
+            | Self::NotYetCurrent { .. }
+            | Self::HostNotSigned
+            | Self::HeaderNotSigned(_)
+            | Self::Mismatch { .. }
+            | Self::PayloadMismatch => (
+                "AuthFailure",
+                401,
+                "AWS was not able to validate the provided access credentials".to_owned(),
+            ),
+        }
+    }
+
+    fn s3(&self, message: String) -> (&'static str, u16, String) {
+        match self {
+            Self::Missing => ("AccessDenied", 403, "Access Denied".to_owned()),
+            Self::Incomplete(_) | Self::BadRegion(_) => ("AuthorizationHeaderMalformed", 400, message),
+            Self::BadExpiry(_) => ("AuthorizationQueryParametersError", 400, message),
+            Self::UnknownKey => {
+                ("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.".to_owned())
+            }
+            Self::Expired { .. } | Self::NotYetCurrent { .. } => (
+                "RequestTimeTooSkewed",
+                403,
+                "The difference between the request time and the current time is too large.".to_owned(),
+            ),
+            Self::PresignedExpired { .. } => ("AccessDenied", 403, "Request has expired".to_owned()),
+            Self::HostNotSigned | Self::HeaderNotSigned(_) => ("AccessDenied", 403, message),
+            Self::DateMismatch { .. } => ("SignatureDoesNotMatch", 403, message),
+            Self::Mismatch { .. } => (
+                "SignatureDoesNotMatch",
+                403,
+                "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+                    .to_owned(),
+            ),
+            Self::PayloadMismatch => ("XAmzContentSHA256Mismatch", 400, message),
+            Self::UnsupportedPayload(_) => ("NotImplemented", 501, message),
+        }
+    }
+}
