@@ -46,14 +46,15 @@ expect_no_match() {
   if [[ $3 =~ $2 ]]; then fail "$1: did not expect '$2' in '$3'"; fi
 }
 
-# expect_error CODE COMMAND…: the command fails, and the client names this error code of AWS.
+# expect_error CODE COMMAND…: the command fails, and the client names this error code of AWS (an extended regular
+# expression, for the few cases where AWS's code is not known for sure).
 expect_error() {
   local code=$1 output
   shift
   if output=$("$@" 2>&1); then
     fail "expected the error $code, but '$*' succeeded: $output"
   fi
-  [[ $output == *"($code)"* ]] || fail "expected the error $code from '$*', found: $output"
+  [[ $output =~ \(($code)\) ]] || fail "expected the error $code from '$*', found: $output"
 }
 
 # wait_until WHAT COMMAND…: runs the command until it succeeds, for at most WAIT_SECS.

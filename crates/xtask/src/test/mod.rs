@@ -7,6 +7,7 @@ mod host;
 mod junit;
 mod prepare;
 mod process;
+mod promises;
 mod report;
 mod steps;
 
@@ -34,7 +35,7 @@ pub(crate) struct TestArgs {
     /// Run only this step (may be given more than once); preparation happens as far as the step needs it.
     #[arg(long, value_enum)]
     only: Vec<Step>,
-    /// Run the long forms of the tests that have one, and the network benchmark in full.
+    /// Run the long forms of the tests that have one, and the benchmarks.
     #[arg(long)]
     long: bool,
     /// Name the steps and what each does, and run nothing.
@@ -67,7 +68,7 @@ pub(crate) enum Step {
     Recipes,
     /// The recipes again, with the slow path alone.
     RecipesSlowPath,
-    /// The network benchmark against its promises (only with --long or when asked for).
+    /// The benchmarks against the promised numbers (only with --long or when asked for).
     Bench,
 }
 

@@ -42,6 +42,25 @@ pub(crate) fn quiet(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
+/// Runs the command with its standard error going to the terminal; its standard output when it succeeded.
+///
+/// # Errors
+/// When the program cannot be started.
+pub(crate) fn standard_output(command: &mut Command) -> Result<Option<String>> {
+    announce(command);
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start {}", name(command)))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        Ok(Some(text))
+    } else {
+        println!("{text}");
+        Ok(None)
+    }
+}
+
 /// Runs the command, showing its output as it comes and keeping it.
 ///
 /// # Errors

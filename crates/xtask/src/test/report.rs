@@ -51,6 +51,13 @@ impl Tally {
         }
     }
 
+    /// Adds the counts of another one.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed.extend(other.failed);
+        self.skipped.extend(other.skipped);
+    }
+
     /// Counts one more thing that could not run although it was asked for.
     pub(crate) fn skip(&mut self, what: &str, reason: impl Into<String>) {
         self.skipped.push(Skip { what: what.to_owned(), reason: reason.into(), is_shortfall: true });

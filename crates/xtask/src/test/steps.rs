@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use super::report::Tally;
-use super::{Workbench, junit, prepare, process};
+use super::{Workbench, junit, prepare, process, promises};
 
 /// How long `brume demo` may take once it is built.
 const DEMO_LIMIT: Duration = Duration::from_secs(15);
@@ -227,17 +227,26 @@ fn recipe_tally(report: &str) -> Result<Tally> {
 }
 
 pub(super) fn bench(bench: &Workbench) -> Result<Tally> {
-    const WHAT: &str = "brume bench network";
     if let Some(reason) = needs_root(bench) {
-        return Ok(Tally::shortfall(WHAT, reason));
+        return Ok(Tally::shortfall("brume bench", reason));
     }
     let mut tally = Tally::default();
     if let Err(reason) = prepare::installed(bench, &prepare::NFTABLES) {
         tally.skip("the comparison with a Linux router", reason);
     }
     let brume = brume(bench)?;
-    let finished = process::shown_and_kept(bench.command(brume).args(["bench", "network", "--json"]))?;
-    tally.add(WHAT, finished.status.success());
+    for (what, promises) in [("network", &promises::NETWORK[..]), ("launch", &promises::LAUNCH[..])] {
+        let name = format!("brume bench {what}");
+        let json = process::standard_output(bench.command(&brume).args(["bench", what, "--json"]))?;
+        match json.as_deref().map(serde_json::from_str) {
+            Some(Ok(report)) => {
+                println!("{report:#}");
+                tally.absorb(promises::tally(promises, &report));
+            }
+            Some(Err(error)) => tally.add(&format!("{name}: its report is not JSON: {error}"), false),
+            None => tally.add(&name, false),
+        }
+    }
     Ok(tally)
 }
 
