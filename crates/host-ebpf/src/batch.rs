@@ -1,0 +1,82 @@
+//! Many entries of a hash map in one system call (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), which aya does not offer.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use vpc_abi::{FlowEntry, FlowKey};
+use zerocopy::FromZeros;
+
+/// `BPF_MAP_LOOKUP_BATCH` of linux/bpf.h.
+const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
+
+/// The part of `union bpf_attr` that batch operations read.
+#[repr(C, align(8))]
+struct BatchRequest {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+/// A place in a walk over the map.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor(Option<u32>);
+
+/// Room for one batch.
+pub(crate) struct Batch {
+    pub(crate) keys: Vec<FlowKey>,
+    pub(crate) entries: Vec<FlowEntry>,
+}
+
+impl Batch {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let (key, entry) = (FlowKey::new_zeroed(), FlowEntry::new_zeroed());
+        Self { keys: vec![key; capacity], entries: vec![entry; capacity] }
+    }
+}
+
+/// Reads the entries after `cursor` into `batch`. Answers how many, and whether the walk is at its end.
+///
+/// The walk goes bucket by bucket, so entries that come and go meanwhile are seen at most once, and those that stay
+/// exactly once (a preallocated or not, the bucket array of a hash map never changes).
+///
+/// # Errors
+/// `ENOSPC` when a single bucket holds more than the batch does; the caller makes the batch larger.
+pub(crate) fn read(map: BorrowedFd<'_>, cursor: &mut Cursor, batch: &mut Batch) -> io::Result<(usize, bool)> {
+    let start = cursor.0.unwrap_or_default();
+    let mut next = 0_u32;
+    let mut request = BatchRequest {
+        in_batch: if cursor.0.is_some() { std::ptr::from_ref(&start) as u64 } else { 0 },
+        out_batch: std::ptr::from_mut(&mut next) as u64,
+        keys: batch.keys.as_mut_ptr() as u64,
+        values: batch.entries.as_mut_ptr() as u64,
+        count: batch.keys.len().min(batch.entries.len()) as u32,
+        map_fd: map.as_raw_fd() as u32,
+        elem_flags: 0,
+        flags: 0,
+    };
+    // SAFETY: the request has the kernel's layout and its size is given; keys, values and both cursors point to memory of
+    // the map's key size, value size times `count`, and four bytes, and all outlive the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_MAP_LOOKUP_BATCH,
+            std::ptr::from_mut(&mut request),
+            size_of::<BatchRequest>(),
+        )
+    };
+    let is_end = match result {
+        0 => false,
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENOENT) => true,
+            error => return Err(error),
+        },
+    };
+    *cursor = if is_end { Cursor::default() } else { Cursor(Some(next)) };
+    Ok((request.count as usize, is_end))
+}

@@ -1,0 +1,305 @@
+//! The flow cache as user space holds it: load or adopt, look up, insert, remove, walk, and hear of ending connections.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
+use aya::programs::{ProgramError, ProgramFd, SchedClassifier};
+use aya::{EbpfError, EbpfLoader, Pod};
+use vpc_abi::{CloseEvent, FlowEntry, FlowKey, PORT_LIMIT};
+use zerocopy::FromBytes;
+
+use crate::batch::{self, Batch, Cursor};
+use crate::pins::{self, PinError};
+
+/// The compiled program.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("../../../ebpf/flow_cache.o");
+
+/// What the program is called on a device; the number tells versions apart.
+pub const PROGRAM_NAME: &str = "brume-flow-cache";
+
+/// Entries read at once by a walk.
+const BATCH_ENTRIES: usize = 1024;
+
+/// The flow cache could not be loaded, adopted, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowCacheError {
+    /// The BPF file system could not be mounted or changed.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The kernel or the verifier refused the object.
+    #[error("cannot load the flow cache: {0}")]
+    Load(#[from] EbpfError),
+    /// The verifier refused the program; its log is in the source.
+    #[error("cannot load the flow cache's program: {0}")]
+    Program(#[from] ProgramError),
+    /// A map operation failed.
+    #[error("the map {map} of the flow cache: {source}")]
+    Map {
+        /// The map.
+        map: &'static str,
+        /// Why.
+        source: MapError,
+    },
+    /// Program or map could not be pinned.
+    #[error("cannot pin {name} of the flow cache: {detail}")]
+    NotPinned {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        detail: String,
+    },
+    /// The object lacks something that this crate expects in it.
+    #[error("the flow cache's object has no {0}")]
+    Missing(&'static str),
+}
+
+/// The program, its maps, and the folder that they are pinned in.
+pub struct FlowCache {
+    flows: HashMap<MapData, Key, Entry>,
+    // The same map again, because the one above does not give its descriptor away.
+    flows_descriptor: MapData,
+    epochs: Array<MapData, u32>,
+    closings: RingBuf<MapData>,
+    program: SchedClassifier,
+    folder: PathBuf,
+    version_folder: PathBuf,
+    is_adopted: bool,
+    cursor: Cursor,
+    batch: Batch,
+}
+
+// aya asks for a mark of its own on what is copied into maps as bytes.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Key(FlowKey);
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Entry(FlowEntry);
+// SAFETY: both are C structures without padding for which any bytes are a value (zerocopy's FromBytes and IntoBytes).
+unsafe impl Pod for Key {}
+// SAFETY: as above.
+unsafe impl Pod for Entry {}
+
+const FLOWS: &str = "flows";
+const EPOCHS: &str = "epochs";
+const CLOSINGS: &str = "closings";
+const PROGRAM: &str = "flow_cache";
+
+impl FlowCache {
+    /// Opens the cache kept in `folder`, on which a BPF file system is mounted if there is none. Program and maps of the
+    /// same version that an earlier daemon left are adopted with all their entries; otherwise they are loaded anew.
+    ///
+    /// # Errors
+    /// When the kernel refuses, for example for lack of rights; the caller then works without a cache.
+    pub fn open(folder: &Path) -> Result<Self, FlowCacheError> {
+        pins::mount(folder)?;
+        let version_folder = folder.join(format!("v-{:016x}", fnv1a(OBJECT)));
+        match Self::adopt(folder, &version_folder) {
+            Ok(cache) => return Ok(cache),
+            Err(error) => tracing::debug!(%error, "no flow cache to adopt"),
+        }
+        pins::remove_folder(&version_folder)?;
+        pins::make_folder(&version_folder)?;
+        Self::load(folder, &version_folder)
+    }
+
+    fn adopt(folder: &Path, version_folder: &Path) -> Result<Self, FlowCacheError> {
+        let map = |map: &'static str| {
+            MapData::from_pin(version_folder.join(map)).map_err(|source| FlowCacheError::Map { map, source })
+        };
+        let program = SchedClassifier::from_pin(version_folder.join(PROGRAM))?;
+        let data = [map(FLOWS)?, map(FLOWS)?, map(EPOCHS)?, map(CLOSINGS)?];
+        Self::assemble(folder, version_folder, program, data)
+    }
+
+    fn load(folder: &Path, version_folder: &Path) -> Result<Self, FlowCacheError> {
+        let mut loaded = EbpfLoader::new().load(OBJECT)?;
+        let program = loaded.program_mut(PROGRAM).ok_or(FlowCacheError::Missing(PROGRAM))?;
+        let program: &mut SchedClassifier = program.try_into()?;
+        program.load()?;
+        for name in [FLOWS, EPOCHS, CLOSINGS] {
+            let map = loaded.map(name).ok_or(FlowCacheError::Missing(name))?;
+            map.pin(version_folder.join(name)).map_err(|error| FlowCacheError::NotPinned {
+                name,
+                detail: format!("{error}: {:?}", std::error::Error::source(&error)),
+            })?;
+        }
+        let program: &mut SchedClassifier =
+            loaded.program_mut(PROGRAM).ok_or(FlowCacheError::Missing(PROGRAM))?.try_into()?;
+        // The program comes last: where it is, the maps are too, so that a start killed in between is not adopted.
+        program
+            .pin(version_folder.join(PROGRAM))
+            .map_err(|error| FlowCacheError::NotPinned { name: PROGRAM, detail: error.to_string() })?;
+        let mut cache = Self::adopt(folder, version_folder)?;
+        cache.is_adopted = false;
+        Ok(cache)
+    }
+
+    fn assemble(
+        folder: &Path,
+        version_folder: &Path,
+        program: SchedClassifier,
+        [flows, flows_descriptor, epochs, closings]: [MapData; 4],
+    ) -> Result<Self, FlowCacheError> {
+        let failed = |map| move |source| FlowCacheError::Map { map, source };
+        Ok(Self {
+            flows: aya::maps::Map::HashMap(flows).try_into().map_err(failed(FLOWS))?,
+            epochs: aya::maps::Map::Array(epochs).try_into().map_err(failed(EPOCHS))?,
+            closings: aya::maps::Map::RingBuf(closings).try_into().map_err(failed(CLOSINGS))?,
+            flows_descriptor,
+            program,
+            folder: folder.to_owned(),
+            version_folder: version_folder.to_owned(),
+            is_adopted: true,
+            cursor: Cursor::default(),
+            batch: Batch::new(BATCH_ENTRIES),
+        })
+    }
+
+    /// Whether program and maps are those of an earlier daemon.
+    pub fn is_adopted(&self) -> bool {
+        self.is_adopted
+    }
+
+    /// The program, to be put on devices.
+    ///
+    /// # Errors
+    /// When the program is not loaded, which it always is here.
+    pub fn program(&self) -> Result<BorrowedFd<'_>, FlowCacheError> {
+        let descriptor: &ProgramFd = self.program.fd()?;
+        Ok(descriptor.as_fd())
+    }
+
+    /// The kernel's id of the program, by which it is recognised on a device.
+    ///
+    /// # Errors
+    /// When the kernel does not tell.
+    pub fn program_id(&self) -> Result<u32, FlowCacheError> {
+        Ok(self.program.info()?.id())
+    }
+
+    /// Lets go of programs and maps of other versions, once no device runs them any more.
+    ///
+    /// # Errors
+    /// When their pins cannot be removed.
+    pub fn retire_other_versions(&self) -> Result<(), FlowCacheError> {
+        for other in pins::others(&self.folder, &self.version_folder) {
+            pins::remove_folder(&other)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the BPF file system at `folder` away with all that is pinned in it. Absence is no error.
+    ///
+    /// # Errors
+    /// When it cannot be unmounted.
+    pub fn destroy(folder: &Path) -> Result<(), FlowCacheError> {
+        Ok(pins::unmount(folder)?)
+    }
+
+    /// The epoch that entries of a port have to carry; none when the port is beyond the cache's limit.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn epoch(&self, port: u32) -> Result<Option<u32>, FlowCacheError> {
+        if port >= PORT_LIMIT {
+            return Ok(None);
+        }
+        self.epochs.get(&port, 0).map(Some).map_err(|source| FlowCacheError::Map { map: EPOCHS, source })
+    }
+
+    /// Sets a port's epoch: at once, no entry decided at an earlier one is used any more.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_epoch(&mut self, port: u32, epoch: u32) -> Result<(), FlowCacheError> {
+        if port >= PORT_LIMIT {
+            return Ok(());
+        }
+        self.epochs.set(port, epoch, 0).map_err(|source| FlowCacheError::Map { map: EPOCHS, source })
+    }
+
+    /// What the cache holds for a key.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn get(&self, key: &FlowKey) -> Result<Option<FlowEntry>, FlowCacheError> {
+        match self.flows.get(&Key(*key), 0) {
+            Ok(entry) => Ok(Some(entry.0)),
+            Err(MapError::KeyNotFound) => Ok(None),
+            Err(source) => Err(FlowCacheError::Map { map: FLOWS, source }),
+        }
+    }
+
+    /// Puts an entry in, in place of an earlier one. Answers false when the cache is full.
+    ///
+    /// # Errors
+    /// When the kernel refuses for another reason.
+    pub fn insert(&mut self, key: &FlowKey, entry: &FlowEntry) -> Result<bool, FlowCacheError> {
+        match self.flows.insert(Key(*key), Entry(*entry), 0) {
+            Ok(()) => Ok(true),
+            Err(MapError::SyscallError(error)) if is_full(&error.io_error) => Ok(false),
+            Err(source) => Err(FlowCacheError::Map { map: FLOWS, source }),
+        }
+    }
+
+    /// Takes an entry out. Answers whether there was one.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove(&mut self, key: &FlowKey) -> Result<bool, FlowCacheError> {
+        match self.flows.remove(&Key(*key)) {
+            Ok(()) => Ok(true),
+            Err(MapError::KeyNotFound) => Ok(false),
+            Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => {
+                Ok(false)
+            }
+            Err(source) => Err(FlowCacheError::Map { map: FLOWS, source }),
+        }
+    }
+
+    /// Shows `visit` the next entries of a walk over the whole cache, about a thousand, and answers whether the walk has
+    /// come to its end; the next call then begins anew.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn walk(&mut self, mut visit: impl FnMut(&FlowKey, &FlowEntry)) -> Result<bool, FlowCacheError> {
+        let map = self.flows_descriptor.fd().as_fd();
+        let (count, is_end) = match batch::read(map, &mut self.cursor, &mut self.batch) {
+            Ok(answer) => answer,
+            Err(source) => {
+                self.cursor = Cursor::default();
+                let error = aya::sys::SyscallError { call: "BPF_MAP_LOOKUP_BATCH", io_error: source };
+                return Err(FlowCacheError::Map { map: FLOWS, source: error.into() });
+            }
+        };
+        for (key, entry) in self.batch.keys.iter().zip(&self.batch.entries).take(count) {
+            visit(key, entry);
+        }
+        Ok(is_end)
+    }
+
+    /// The next FIN or RST that the program forwarded, oldest first.
+    pub fn next_closing(&mut self) -> Option<CloseEvent> {
+        let item = self.closings.next()?;
+        CloseEvent::read_from_prefix(&item).ok().map(|(event, _)| event)
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::E2BIG | libc::ENOMEM))
+}
+
+/// FNV-1a, to tell one version of the object from another.
+const fn fnv1a(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut index = 0;
+    while index < bytes.len() {
+        hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0100_0000_01b3);
+        index += 1;
+    }
+    hash
+}
