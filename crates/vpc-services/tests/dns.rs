@@ -1,5 +1,7 @@
 //! The resolver over real sockets on loopback.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
@@ -257,7 +259,7 @@ fn what_is_wrong_is_said() {
     let mut chaos = good.clone();
     chaos.queries[0].set_query_class(DNSClass::CH);
     check("another class", &chaos.to_vec().unwrap(), ResponseCode::Refused);
-    let mut newer = good.clone();
+    let mut newer = good;
     let mut edns = Edns::new();
     edns.set_version(1);
     newer.set_edns(edns);
@@ -304,15 +306,14 @@ fn random_bytes_never_stop_it() {
     let real = query("ip-10-0-0-5.ec2.internal.", RecordType::A).to_vec().unwrap();
     let mut runner =
         proptest::test_runner::TestRunner::new(ProptestConfig { cases: 300, ..ProptestConfig::default() });
-    let damaged =
-        (Just(real.clone()), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6))
-            .prop_map(|(mut packet, changes)| {
-                for (index, byte) in changes {
-                    let index = index.index(packet.len());
-                    packet[index] = byte;
-                }
-                packet
-            });
+    let damaged = (Just(real), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6))
+        .prop_map(|(mut packet, changes)| {
+            for (index, byte) in changes {
+                let index = index.index(packet.len());
+                packet[index] = byte;
+            }
+            packet
+        });
     let packets = prop_oneof![prop::collection::vec(any::<u8>(), 0..300), damaged];
     runner
         .run(&packets, |packet| {
