@@ -1,0 +1,249 @@
+//! The helper of a command: enters the guest, starts the command there, ends as it ends.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::IsTerminal;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Gid, Pid, Uid, execve, setsid};
+
+use crate::cgroup;
+use crate::exec::SETUP_FAILED;
+
+use super::guest::{base_environment, become_user, to_c_strings};
+use super::syscalls::{self, Side, c_string};
+use super::terminal::{GuestTerminal, RawMode};
+use super::{ExecRequest, Failure, Step, lockdown};
+
+/// What shells answer for a program that is not there, and for one that cannot be executed.
+const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
+
+/// All namespaces of a guest.
+const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
+    .union(CloneFlags::CLONE_NEWNS)
+    .union(CloneFlags::CLONE_NEWPID)
+    .union(CloneFlags::CLONE_NEWNET)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWCGROUP);
+
+/// Signals that a caller's terminal or shell sends to the helper and that are meant for the command.
+const FORWARDED: [Signal; 5] =
+    [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+
+/// Entry point; the argument is the number of the descriptor that holds the request.
+pub(super) fn main(descriptor: Option<OsString>) -> ExitCode {
+    match read_request(descriptor).and_then(|request| run(&request)) {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
+        Err(Failure { step, problem }) => {
+            eprintln!("brume: {step}: {problem}");
+            ExitCode::from(SETUP_FAILED as u8)
+        }
+    }
+}
+
+fn read_request(descriptor: Option<OsString>) -> Result<ExecRequest, Failure> {
+    let step = "read the request";
+    let number = descriptor.and_then(|text| text.to_str()?.parse().ok()).ok_or("no descriptor").step(step)?;
+    let file = File::from(syscalls::adopt_fd(number).step(step)?);
+    serde_json::from_reader(file).step(step)
+}
+
+fn run(request: &ExecRequest) -> Result<i32, Failure> {
+    let signals = block_signals()?;
+    let pidfd = request
+        .running
+        .init
+        .pidfd()
+        .ok_or("it is not running")
+        .step(request.running.instance_id.to_string())?;
+    // Nothing in the guest may look into this process once it is in the guest's user namespace.
+    nix::sys::prctl::set_dumpable(false).step("hide the helper")?;
+    cgroup::enter(&request.cgroups, std::process::id() as i32).step("enter the control groups")?;
+    setns(&pidfd, NAMESPACES).step("enter the guest")?;
+    become_user(Uid::from_raw(0), Gid::from_raw(0))?;
+    let wants_terminal =
+        request.interactive && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let mut terminal = None;
+    let mut guest_end = None;
+    if wants_terminal {
+        let (ours, theirs) = GuestTerminal::open().step("open a terminal in the guest")?;
+        terminal = Some(ours);
+        guest_end = Some(theirs);
+    }
+    match syscalls::fork().step("start the command")? {
+        Side::Child => {
+            let failure = match become_command(request, guest_end) {
+                Ok(never) => match never {},
+                Err(failure) => failure,
+            };
+            eprintln!("brume: {}: {}", failure.step, failure.problem);
+            syscalls::exit_now(SETUP_FAILED)
+        }
+        Side::Parent(child) => {
+            drop(guest_end);
+            let raw = if terminal.is_some() { RawMode::enter().ok() } else { None };
+            let code = Helper { child, signals, terminal }.watch();
+            drop(raw);
+            Ok(code)
+        }
+    }
+}
+
+fn block_signals() -> Result<SignalFd, Failure> {
+    let mut wanted = SigSet::empty();
+    for signal in FORWARDED {
+        wanted.add(signal);
+    }
+    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGWINCH] {
+        wanted.add(signal);
+    }
+    wanted.thread_block().step("block signals")?;
+    SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).step("block signals")
+}
+
+fn become_command(
+    request: &ExecRequest,
+    terminal: Option<OwnedFd>,
+) -> Result<std::convert::Infallible, Failure> {
+    syscalls::die_with_parent().step("tie the command to its helper")?;
+    setsid().step("make a session")?;
+    if let Some(terminal) = terminal {
+        syscalls::take_terminal(&terminal).step("take the terminal")?;
+        for number in 0..=2 {
+            syscalls::place(&terminal, number).step("take the terminal")?;
+        }
+    }
+    if std::env::set_current_dir(&request.working_directory).is_err() {
+        std::env::set_current_dir("/").step("enter the working directory")?;
+    }
+    lockdown::apply()?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None).step("unblock signals")?;
+    syscalls::close_on_exec_from(3).step("close descriptors")?;
+
+    let mut environment = base_environment();
+    environment.extend(guest_environment());
+    if request.interactive {
+        environment.insert("TERM".to_owned(), std::env::var("TERM").unwrap_or_else(|_| "linux".to_owned()));
+    }
+    environment.extend(request.environment.iter().cloned());
+    let path = environment.get("PATH").cloned().unwrap_or_default();
+    let environment = to_c_strings(&environment);
+    let argv: Vec<_> = request.argv.iter().map(|argument| c_string(argument)).collect();
+    let mut reason = Errno::ENOENT;
+    for candidate in candidates(&request.argv[0], &path) {
+        match execve(&c_string(&candidate), &argv, &environment) {
+            Ok(never) => match never {},
+            // As execvp: a directory without it is passed over, one that forbids it is remembered.
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(error) => reason = error,
+        }
+    }
+    eprintln!("{}: {}", request.argv[0], reason.desc());
+    syscalls::exit_now(if reason == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE })
+}
+
+/// Where a program may be.
+fn candidates(program: &str, path: &str) -> Vec<String> {
+    if program.contains('/') {
+        return vec![program.to_owned()];
+    }
+    path.split(':').map(|directory| format!("{directory}/{program}")).collect()
+}
+
+/// The variables that the guest has set for everything, `/etc/environment`.
+fn guest_environment() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string("/etc/environment").unwrap_or_default();
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| !name.is_empty() && !name.starts_with('#'))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .collect()
+}
+
+struct Helper {
+    child: Pid,
+    signals: SignalFd,
+    terminal: Option<GuestTerminal>,
+}
+
+impl Helper {
+    /// Until the command has ended; its exit code.
+    fn watch(&mut self) -> i32 {
+        loop {
+            if let Some(code) = self.read_signals() {
+                // What it wrote last is still in the terminal.
+                while self.poll_terminal(PollTimeout::ZERO).1 && self.show_output() {}
+                return code;
+            }
+            let (input, output) = self.poll_terminal(PollTimeout::NONE);
+            if output && !self.show_output() {
+                // Hung up: only the signals are of interest now.
+                self.terminal = None;
+            }
+            if input && let Some(terminal) = &mut self.terminal {
+                terminal.take_input();
+            }
+        }
+    }
+
+    fn show_output(&mut self) -> bool {
+        self.terminal.as_mut().is_some_and(GuestTerminal::show_output)
+    }
+
+    /// Waits for a signal, or for the terminal: whether there is input to take, and output to show.
+    fn poll_terminal(&self, wait: PollTimeout) -> (bool, bool) {
+        let mut polled = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let stdin = std::io::stdin();
+        let master = self.terminal.as_ref().map(GuestTerminal::master);
+        if let Some(master) = &master {
+            polled.push(PollFd::new(master.as_fd(), PollFlags::POLLIN));
+        }
+        if self.terminal.as_ref().is_some_and(GuestTerminal::input_open) {
+            polled.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
+        }
+        if poll(&mut polled, wait).is_err() {
+            return (false, false);
+        }
+        let ready = |index: usize| {
+            polled.get(index).and_then(PollFd::revents).is_some_and(|events| !events.is_empty())
+        };
+        (ready(2), ready(1))
+    }
+
+    fn read_signals(&mut self) -> Option<i32> {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            let Ok(signal) = Signal::try_from(info.ssi_signo as i32) else { continue };
+            match signal {
+                Signal::SIGCHLD => {}
+                Signal::SIGTERM => {
+                    // The child itself too: it may not have made its group yet.
+                    let _ = killpg(self.child, Signal::SIGKILL);
+                    let _ = kill(self.child, Signal::SIGKILL);
+                }
+                Signal::SIGWINCH => {
+                    if let Some(terminal) = &self.terminal {
+                        terminal.follow_size();
+                    }
+                }
+                other => {
+                    let _ = killpg(self.child, other);
+                }
+            }
+        }
+        match waitpid(self.child, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(_, code)) => Some(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Some(128 + signal as i32),
+            _ => None,
+        }
+    }
+}

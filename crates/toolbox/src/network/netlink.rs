@@ -1,0 +1,281 @@
+//! Links, addresses and routes of this network namespace, over rtnetlink.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage, State};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
+/// The multicast group of link changes, `RTNLGRP_LINK`.
+const LINK_GROUP: u32 = 1;
+
+/// An interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    /// For Ethernet only.
+    pub(crate) mac: Option<[u8; 6]>,
+    pub(crate) mtu_bytes: u32,
+    pub(crate) is_loopback: bool,
+    pub(crate) is_up: bool,
+    pub(crate) is_operational: bool,
+}
+
+/// A route to add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ipv4Route {
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) prefix_length: u8,
+    /// `None`: the destination is on the link.
+    pub(crate) gateway: Option<Ipv4Addr>,
+    pub(crate) metric: u32,
+}
+
+/// A connection to the kernel for requests.
+#[derive(Debug)]
+pub(crate) struct Netlink {
+    socket: Socket,
+    sequence_number: u32,
+}
+
+impl Netlink {
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Self { socket, sequence_number: 0 })
+    }
+
+    pub(crate) fn links(&mut self) -> io::Result<Vec<Link>> {
+        let answers = self.request(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP)?;
+        Ok(answers
+            .into_iter()
+            .filter_map(|answer| match answer {
+                RouteNetlinkMessage::NewLink(message) => Some(read_link(message)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    pub(crate) fn addresses(&mut self) -> io::Result<Vec<AddressMessage>> {
+        let answers = self.request(RouteNetlinkMessage::GetAddress(AddressMessage::default()), NLM_F_DUMP)?;
+        Ok(answers
+            .into_iter()
+            .filter_map(|answer| match answer {
+                RouteNetlinkMessage::NewAddress(message) => Some(message),
+                _ => None,
+            })
+            .collect())
+    }
+
+    pub(crate) fn routes(&mut self, family: AddressFamily) -> io::Result<Vec<RouteMessage>> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family;
+        let answers = self.request(RouteNetlinkMessage::GetRoute(message), NLM_F_DUMP)?;
+        Ok(answers
+            .into_iter()
+            .filter_map(|answer| match answer {
+                RouteNetlinkMessage::NewRoute(message) => Some(message),
+                _ => None,
+            })
+            .collect())
+    }
+
+    pub(crate) fn set_up(&mut self, index: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+        self.request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK).map(drop)
+    }
+
+    pub(crate) fn set_mtu(&mut self, index: u32, mtu_bytes: u32) -> io::Result<()> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes.push(LinkAttribute::Mtu(mtu_bytes));
+        self.request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK).map(drop)
+    }
+
+    pub(crate) fn add_ipv4_address(
+        &mut self,
+        index: u32,
+        address: Ipv4Addr,
+        prefix_len: u8,
+    ) -> io::Result<()> {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.prefix_len = prefix_len;
+        message.header.scope = AddressScope::Universe;
+        message.header.index = index;
+        message.attributes.push(AddressAttribute::Local(IpAddr::V4(address)));
+        message.attributes.push(AddressAttribute::Address(IpAddr::V4(address)));
+        if prefix_len < 31 {
+            let broadcast = u32::from(address) | u32::MAX.checked_shr(prefix_len.into()).unwrap_or(0);
+            message.attributes.push(AddressAttribute::Broadcast(broadcast.into()));
+        }
+        let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+        self.request(RouteNetlinkMessage::NewAddress(message), flags).map(drop)
+    }
+
+    pub(crate) fn remove_ipv4_addresses(&mut self, index: u32) -> io::Result<()> {
+        for message in self.addresses()? {
+            if message.header.index == index && message.header.family == AddressFamily::Inet {
+                match self.request(RouteNetlinkMessage::DelAddress(message), NLM_F_ACK) {
+                    // A secondary address goes with its primary.
+                    Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => {}
+                    other => drop(other?),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_ipv4_route(&mut self, index: u32, route: Ipv4Route) -> io::Result<()> {
+        let mut message = RouteMessage::default();
+        message.header = RouteHeader {
+            address_family: AddressFamily::Inet,
+            destination_prefix_length: route.prefix_length,
+            table: RouteHeader::RT_TABLE_MAIN,
+            protocol: RouteProtocol::Dhcp,
+            scope: if route.gateway.is_some() { RouteScope::Universe } else { RouteScope::Link },
+            kind: RouteType::Unicast,
+            ..RouteHeader::default()
+        };
+        if route.prefix_length > 0 {
+            message.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(route.destination)));
+        }
+        if let Some(gateway) = route.gateway {
+            message.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
+        }
+        message.attributes.push(RouteAttribute::Oif(index));
+        message.attributes.push(RouteAttribute::Priority(route.metric));
+        let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+        self.request(RouteNetlinkMessage::NewRoute(message), flags).map(drop)
+    }
+
+    /// Sends a request and gathers its answers.
+    fn request(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<Vec<RouteNetlinkMessage>> {
+        self.sequence_number += 1;
+        let mut packet = NetlinkMessage::from(message);
+        packet.header.flags = NLM_F_REQUEST | flags;
+        packet.header.sequence_number = self.sequence_number;
+        packet.finalize();
+        let mut buffer = vec![0; packet.buffer_len()];
+        packet.serialize(&mut buffer);
+        self.socket.send(&buffer, 0)?;
+        let mut answers = Vec::new();
+        loop {
+            let (bytes, _) = self.socket.recv_from_full()?;
+            for packet in packets(&bytes) {
+                if packet.header.sequence_number != self.sequence_number {
+                    continue;
+                }
+                match packet.payload {
+                    NetlinkPayload::InnerMessage(answer) => answers.push(answer),
+                    NetlinkPayload::Done(_) => return Ok(answers),
+                    NetlinkPayload::Error(error) if error.code.is_none() => return Ok(answers),
+                    NetlinkPayload::Error(error) => return Err(error.to_io()),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// The messages of one datagram. One that is not understood ends it: a kernel newer than the decoder.
+fn packets(bytes: &[u8]) -> Vec<NetlinkMessage<RouteNetlinkMessage>> {
+    let mut packets = Vec::new();
+    let mut rest = bytes;
+    while let Ok(packet) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest) {
+        // Messages are aligned to four bytes.
+        let length = (packet.header.length as usize).next_multiple_of(4);
+        packets.push(packet);
+        if length == 0 || length >= rest.len() {
+            break;
+        }
+        rest = &rest[length..];
+    }
+    packets
+}
+
+fn read_link(message: LinkMessage) -> Link {
+    let flags = message.header.flags;
+    let mut link = Link {
+        index: message.header.index,
+        name: String::new(),
+        mac: None,
+        mtu_bytes: 0,
+        is_loopback: flags.contains(LinkFlags::Loopback),
+        is_up: flags.contains(LinkFlags::Up),
+        is_operational: false,
+    };
+    let is_ethernet = message.header.link_layer_type == LinkLayerType::Ether;
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::Mtu(mtu_bytes) => link.mtu_bytes = mtu_bytes,
+            LinkAttribute::Address(mac) if is_ethernet => link.mac = mac.try_into().ok(),
+            LinkAttribute::OperState(state) => link.is_operational = state == State::Up,
+            _ => {}
+        }
+    }
+    link
+}
+
+/// A change of the interfaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LinkEvent {
+    /// It came, or something about it changed.
+    Present(Link),
+    /// The interface of this index went.
+    Gone(u32),
+}
+
+/// Changes of the interfaces, as they happen.
+#[derive(Debug)]
+pub(crate) struct LinkEvents {
+    socket: Socket,
+    pending: Vec<LinkEvent>,
+}
+
+impl LinkEvents {
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.add_membership(LINK_GROUP)?;
+        Ok(Self { socket, pending: Vec::new() })
+    }
+
+    /// Waits for the next change.
+    pub(crate) fn next(&mut self) -> io::Result<LinkEvent> {
+        loop {
+            if let Some(event) = self.pending.pop() {
+                return Ok(event);
+            }
+            let (bytes, _) = self.socket.recv_from_full()?;
+            self.pending = packets(&bytes)
+                .into_iter()
+                .rev()
+                .filter_map(|packet| match packet.payload {
+                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(message)) => {
+                        Some(LinkEvent::Present(read_link(message)))
+                    }
+                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelLink(message)) => {
+                        Some(LinkEvent::Gone(message.header.index))
+                    }
+                    _ => None,
+                })
+                .collect();
+        }
+    }
+}
