@@ -34,7 +34,11 @@ pub trait Shaped: Sized {
 ///
 /// # Errors
 /// It is required and absent, or of another shape.
-pub fn take<T: Shaped>(fields: &mut Fields, shape: &'static str, member: &'static str) -> Result<T, ShapeError> {
+pub fn take<T: Shaped>(
+    fields: &mut Fields,
+    shape: &'static str,
+    member: &'static str,
+) -> Result<T, ShapeError> {
     match fields.take(member) {
         Some(value) => T::from_value(value).map_err(|error| at(shape, member, &error)),
         None => T::absent().ok_or_else(|| ShapeError { shape, problem: format!("{member} is absent") }),
@@ -123,7 +127,9 @@ impl<T: Shaped> Shaped for Vec<T> {
 impl<T: Shaped> Shaped for BTreeMap<String, T> {
     fn from_value(value: Value) -> Result<Self, ShapeError> {
         match value {
-            Value::Map(entries) => entries.into_iter().map(|(key, value)| Ok((key, T::from_value(value)?))).collect(),
+            Value::Map(entries) => {
+                entries.into_iter().map(|(key, value)| Ok((key, T::from_value(value)?))).collect()
+            }
             other => Err(mismatch("map", &other)),
         }
     }
@@ -147,9 +153,10 @@ impl Shaped for Value {
 impl Shaped for i32 {
     fn from_value(value: Value) -> Result<Self, ShapeError> {
         match value {
-            Value::Integer(number) => number
-                .try_into()
-                .map_err(|_| ShapeError { shape: "integer", problem: format!("{number} does not fit 32 bits") }),
+            Value::Integer(number) => number.try_into().map_err(|_| ShapeError {
+                shape: "integer",
+                problem: format!("{number} does not fit 32 bits"),
+            }),
             other => Err(mismatch("integer", &other)),
         }
     }

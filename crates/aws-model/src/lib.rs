@@ -8,14 +8,16 @@
 
 mod embedded;
 mod model;
+mod pattern;
 mod router;
 mod service;
 mod value;
 
 pub use model::{
-    Error, FloatRange, IntegerRange, List, Location, Map, Member, Metadata, Model, Namespace, Operation, Shape, ShapeId, ShapeKind, ShapeRef,
-    Structure, Text, TimestampFormat, WireProtocol,
+    Error, FloatRange, IntegerRange, List, Location, Map, Member, Metadata, Model, Namespace, Operation,
+    Shape, ShapeId, ShapeKind, ShapeRef, Structure, Text, TimestampFormat, WireProtocol,
 };
+pub use pattern::matches_pattern;
 pub use router::{Routable, RouteMatch, Router};
 pub use service::{Service, service, service_of_target, services, services_at_endpoint, services_signing_as};
 pub use value::{Fields, Value};

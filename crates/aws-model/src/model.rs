@@ -63,7 +63,9 @@ impl Model {
         let as_error = |shape: &'_ Shape| matches!(&shape.kind, ShapeKind::Structure(s) if s.error.is_some());
         let shape = self.shape_named(code).filter(|shape| as_error(shape)).or_else(|| {
             self.shapes.iter().find(|shape| match &shape.kind {
-                ShapeKind::Structure(structure) => structure.error.as_ref().is_some_and(|error| error.code == Some(code)),
+                ShapeKind::Structure(structure) => {
+                    structure.error.as_ref().is_some_and(|error| error.code == Some(code))
+                }
                 _ => false,
             })
         })?;
@@ -282,7 +284,12 @@ pub struct Text {
     #[serde(rename = "r", default, skip_serializing_if = "IntegerRange::is_open")]
     pub length: IntegerRange,
     /// The regular expression that the whole of it must match, in Java's dialect.
-    #[serde(rename = "p", default, deserialize_with = "leaked::one", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "p",
+        default,
+        deserialize_with = "leaked::one",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub pattern: Option<&'static str>,
     /// The values that it may have; any when empty.
     #[serde(rename = "e", default, deserialize_with = "leaked::all", skip_serializing_if = "is_empty")]
@@ -530,12 +537,17 @@ mod leaked {
         }
     }
 
-    pub(super) fn one<'de: 'static, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'static str>, D::Error> {
+    pub(super) fn one<'de: 'static, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<&'static str>, D::Error> {
         Leaked::deserialize(deserializer).map(|text| Some(text.0))
     }
 
-    pub(super) fn all<'de: 'static, D: Deserializer<'de>>(deserializer: D) -> Result<Box<[&'static str]>, D::Error> {
-        Vec::deserialize(deserializer).map(|texts: Vec<Leaked>| texts.into_iter().map(|text| text.0).collect())
+    pub(super) fn all<'de: 'static, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Box<[&'static str]>, D::Error> {
+        Vec::deserialize(deserializer)
+            .map(|texts: Vec<Leaked>| texts.into_iter().map(|text| text.0).collect())
     }
 }
 

@@ -65,7 +65,9 @@ impl Router {
         }))
     }
 
-    fn of(templates: impl Iterator<Item = (&'static str, &'static str, Vec<(Location, &'static str)>)>) -> Self {
+    fn of(
+        templates: impl Iterator<Item = (&'static str, &'static str, Vec<(Location, &'static str)>)>,
+    ) -> Self {
         let mut routes: Vec<Route> = templates
             .enumerate()
             .map(|(operation, (method, uri, required))| Route::new(operation, method, uri, required))
@@ -80,13 +82,18 @@ impl Router {
     /// there, or else the one with the fewest, so that the missing ones can be complained about.
     pub fn route<'a>(&self, request: &'a impl Routable) -> Option<RouteMatch<'a>> {
         let mut fitting = self.routes.iter().filter(|route| {
-            route.method == request.method() && route.query.iter().all(|(name, value)| request.has_query(name, *value))
+            route.method == request.method()
+                && route.query.iter().all(|(name, value)| request.has_query(name, *value))
         });
-        let (mut best, mut labels) = fitting.find_map(|route| Some((route, route.labels(request.path())?)))?;
+        let (mut best, mut labels) =
+            fitting.find_map(|route| Some((route, route.labels(request.path())?)))?;
         let first = best.precedence();
         while !best.has_required(request) {
             let next = fitting.by_ref().take_while(|route| route.precedence() == first);
-            let Some(next) = next.into_iter().find_map(|route| Some((route, route.labels(request.path())?))) else { break };
+            let Some(next) = next.into_iter().find_map(|route| Some((route, route.labels(request.path())?)))
+            else {
+                break;
+            };
             (best, labels) = next;
         }
         Some(RouteMatch { operation: best.operation, labels })
@@ -94,7 +101,12 @@ impl Router {
 }
 
 impl Route {
-    fn new(operation: usize, method: &'static str, uri: &'static str, required: Vec<(Location, &'static str)>) -> Self {
+    fn new(
+        operation: usize,
+        method: &'static str,
+        uri: &'static str,
+        required: Vec<(Location, &'static str)>,
+    ) -> Self {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let segments = path
             .split('/')
@@ -215,12 +227,14 @@ mod tests {
         }
     }
 
+    type Template = (&'static str, &'static str, &'static [(Location, &'static str)]);
+
     const PART: &[(Location, &str)] = &[(Location::Query, "partNumber"), (Location::Query, "uploadId")];
     const COPY: &[(Location, &str)] = &[(Location::Header, "copy-source")];
 
     #[test]
     fn routes_by_path_method_query_and_required_members() {
-        let templates: &[(&str, &str, &[(Location, &str)])] = &[
+        let templates: &[Template] = &[
             ("GET", "/", &[]),
             ("GET", "/{Bucket}", &[]),
             ("GET", "/{Bucket}?list-type=2", &[]),
@@ -233,10 +247,17 @@ mod tests {
             ("GET", "/a/b/{C}/d", &[]),
             ("GET", "/a/{B+}/tail", &[]),
         ];
-        let router = Router::of(templates.iter().map(|(method, uri, required)| (*method, *uri, required.to_vec())));
+        let router =
+            Router::of(templates.iter().map(|(method, uri, required)| (*method, *uri, required.to_vec())));
         let check = |request: Request<'_>, expect: Option<(usize, &[(&str, &str)])>| {
             let found = router.route(&request).map(|found| (found.operation, found.labels));
-            assert_eq!(found, expect.map(|(operation, labels)| (operation, labels.to_vec())), "{}?{}", request.1, request.2);
+            assert_eq!(
+                found,
+                expect.map(|(operation, labels)| (operation, labels.to_vec())),
+                "{}?{}",
+                request.1,
+                request.2
+            );
         };
         check(Request("GET", "/", "", ""), Some((0, &[])));
         check(Request("GET", "/x", "", ""), Some((1, &[("Bucket", "x")])));
@@ -248,7 +269,10 @@ mod tests {
         check(Request("GET", "/x//y/", "", ""), Some((4, &[("Bucket", "x"), ("Key", "/y/")])));
         check(Request("PUT", "/x/y", "", ""), Some((7, &[("Bucket", "x"), ("Key", "y")])));
         check(Request("PUT", "/x/y", "", "copy-source"), Some((6, &[("Bucket", "x"), ("Key", "y")])));
-        check(Request("PUT", "/x/y", "uploadId=1&partNumber=2", ""), Some((8, &[("Bucket", "x"), ("Key", "y")])));
+        check(
+            Request("PUT", "/x/y", "uploadId=1&partNumber=2", ""),
+            Some((8, &[("Bucket", "x"), ("Key", "y")])),
+        );
         check(Request("PUT", "/x", "", ""), None);
         check(Request("GET", "", "", ""), None);
         check(Request("GET", "/a/b/q/d", "", ""), Some((9, &[("C", "q")])));

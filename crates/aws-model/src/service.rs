@@ -26,7 +26,8 @@ impl Service {
     /// The service's model, read from its compressed form when first asked for.
     pub fn model(&self) -> &'static Model {
         self.model.get_or_init(|| {
-            let text = zstd::decode_all(self.compressed).expect("the file was compressed by `cargo xtask models`");
+            let text =
+                zstd::decode_all(self.compressed).expect("the file was compressed by `cargo xtask models`");
             let text = String::leak(String::from_utf8(text).expect("the file is JSON"));
             let model = serde_json::from_str(text).expect("the file was written from these types");
             Box::leak(Box::new(model))
