@@ -9,12 +9,16 @@
 //! no rule, route or interface is searched for linearly on the path of a packet; a cached decision is never needed to
 //! be right, only to be fast.
 
+mod compile;
 pub mod flows;
+mod forward;
 pub mod frame;
 mod packet;
 mod reason;
 pub mod services;
 mod snapshot;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod time;
 mod verdict;
 
@@ -23,8 +27,6 @@ pub use forward::forward;
 pub use frame::handle_frame;
 pub use packet::{Endpoint, Fragment, Inner, InnerTransport, Packet, TcpFlags, Transport};
 pub use reason::DropReason;
-pub use snapshot::{Applied, Snapshot, StalePorts};
+pub use snapshot::{Applied, Snapshot, StalePorts, router_mac};
 pub use time::Millis;
 pub use verdict::{CacheEntry, CacheKey, CachePlan, Delivery, FrameAction, Rewrite, Verdict};
-
-mod forward;

@@ -207,6 +207,8 @@ reasons! {
     } => "the service at {address} takes TCP and UDP only",
     /// A service sent something that belongs to no request.
     43 UnsolicitedByService => "the services answer requests and send nothing of their own",
+    /// A reset that belongs to no connection with a service.
+    44 UnknownServiceConnection => "the reset belongs to no connection with a service",
 }
 
 #[cfg(test)]

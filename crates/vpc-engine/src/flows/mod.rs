@@ -39,7 +39,9 @@ pub const TRACKED_CONNECTIONS_PER_INTERFACE: u32 = 65_536;
 
 /// How many connections with the services of the link (DNS, metadata, time) an interface has at once. They are apart
 /// from the tracked ones, so that names still resolve when those are used up.
-pub const SERVICE_CONNECTIONS_PER_INTERFACE: u32 = 4_096;
+///
+/// A query that is answered is remembered for 30 s, and AWS lets 1,024 packets a second through to the resolver (fact 62).
+pub const SERVICE_CONNECTIONS_PER_INTERFACE: u32 = 32_768;
 
 /// What a [`Flows`] is made with.
 #[derive(Clone, Copy, Debug)]

@@ -161,8 +161,20 @@ impl Table {
         }
     }
 
-    /// Adds a connection that no entry has the key of; an entry that has it is replaced.
+    /// Adds a connection and makes its event; an entry that has its key is replaced.
     pub(crate) fn open(&mut self, opening: Opening, seen: Seen) -> u32 {
+        let slot = self.place(opening, seen);
+        self.announce(slot);
+        slot
+    }
+
+    /// Makes the event of a new connection.
+    pub(crate) fn announce(&mut self, slot: u32) {
+        self.record(slot, FlowEvent::Opened);
+    }
+
+    /// Adds a connection without an event, for what is not complete yet.
+    pub(crate) fn place(&mut self, opening: Opening, seen: Seen) -> u32 {
         if let Some(old) = self.find_any(&opening.key) {
             let idle = self.entries[old as usize].deadline <= seen.at;
             self.close(old, if idle { CloseReason::Idle } else { CloseReason::Replaced });
@@ -186,13 +198,11 @@ impl Table {
         };
         entry.packets[usize::from(!seen.sent_by_local)] = seen.packets;
         entry.bytes[usize::from(!seen.sent_by_local)] = seen.bytes;
-        let slot = self.place(entry, seen.at);
-        self.record(slot, FlowEvent::Opened);
-        slot
+        self.insert(entry, seen.at)
     }
 
     /// Puts an entry into a slot, the index, its port's list and the wheel.
-    fn place(&mut self, mut entry: Entry, now: Millis) -> u32 {
+    fn insert(&mut self, mut entry: Entry, now: Millis) -> u32 {
         let slot = self.free.pop().unwrap_or(self.entries.len() as u32);
         let port = entry.key.port as usize;
         if port >= self.ports.len() {
@@ -392,7 +402,7 @@ impl Table {
             packets: [record.packets_sent, record.packets_received],
             bytes: [record.bytes_sent, record.bytes_received],
         };
-        let slot = self.place(entry, now);
+        let slot = self.insert(entry, now);
         if let Some(other) = record.translated.and_then(|key| self.find_any(&key.into())) {
             self.pair(slot, other);
         }

@@ -1,9 +1,31 @@
-//! The compiled network.
-use vpc_model::{Delta, Interface, Port};
+//! The network's intent, compiled: what a decision is made from.
+//!
+//! Owns the persistent maps of objects, their compiled forms, and the indexes that keep a change small. Refuses to know
+//! packets and connections.
+//!
+//! A snapshot never changes. [`Snapshot::apply`] makes another one that shares everything that did not change, so
+//! whoever decides packets keeps using the one it has until it takes the next.
 
-/// An immutable, compiled view of the network's intent; cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {}
+mod apply;
+mod index;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use aws_types::{
+    DhcpOptionsId, MacAddress, NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId,
+    SubnetId, VpcId,
+};
+use vpc_model::{DhcpOptions, Interface, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet, Vpc, subnet};
+
+use crate::compile::{Acl, Policy, Routes};
+use crate::flows::bits;
+use index::{Index, Map, Numbers, Slots};
+
+/// An immutable, compiled view of the network's intent; cheap to clone, to share and to change.
+#[derive(Clone, Default)]
+pub struct Snapshot(Arc<Network>);
 
 /// What [`Snapshot::apply`] answers.
 #[derive(Clone, Debug)]
@@ -12,7 +34,8 @@ pub struct Applied {
     pub snapshot: Snapshot,
     /// The ports whose cached decisions may have changed.
     pub stale: StalePorts,
-    /// The ports that no longer have the interface that they had: [`crate::Flows::forget_port`] is due for each.
+    /// The ports that no longer have the interface that they had, ascending. [`crate::Flows::forget_port`] is due for
+    /// each of them.
     pub removed: Vec<Port>,
 }
 
@@ -20,6 +43,58 @@ pub struct Applied {
 /// egress port, and on nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StalePorts(Vec<Port>);
+
+/// An interface with the numbers of what its decisions need.
+pub(crate) struct PluggedInterface {
+    pub(crate) interface: Interface,
+    pub(crate) vpc: u32,
+    pub(crate) subnet: u32,
+    pub(crate) policy: u32,
+}
+
+/// A subnet with what its decisions need.
+pub(crate) struct CompiledSubnet {
+    pub(crate) subnet: Subnet,
+    pub(crate) vpc: Option<Arc<Vpc>>,
+    pub(crate) resolver: Option<Ipv4Addr>,
+    pub(crate) router: Ipv4Addr,
+    pub(crate) router_mac: MacAddress,
+    pub(crate) routes: Option<Arc<Routes>>,
+    pub(crate) acl: Option<Arc<Acl>>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Network {
+    // What was said.
+    vpcs: Map<VpcId, Arc<Vpc>>,
+    subnets: Map<SubnetId, Arc<Subnet>>,
+    route_tables: Map<RouteTableId, Arc<RouteTable>>,
+    network_acls: Map<NetworkAclId, Arc<NetworkAcl>>,
+    security_groups: Map<SecurityGroupId, Arc<SecurityGroup>>,
+    dhcp_options: Map<DhcpOptionsId, Arc<DhcpOptions>>,
+    interfaces: Map<NetworkInterfaceId, Arc<PluggedInterface>>,
+
+    // What follows from it, as packets need it.
+    ports: Slots<Arc<PluggedInterface>>,
+    addresses: Map<(u32, u128), Port>,
+    neighbours: Map<(u32, MacAddress), Port>,
+    compiled_subnets: Slots<Arc<CompiledSubnet>>,
+    policies: Slots<Arc<Policy>>,
+    routes: Map<RouteTableId, Arc<Routes>>,
+    acls: Map<NetworkAclId, Arc<Acl>>,
+
+    // What keeps a change small.
+    vpc_numbers: Numbers<VpcId>,
+    subnet_numbers: Numbers<SubnetId>,
+    policy_numbers: Numbers<Arc<[SecurityGroupId]>>,
+    policies_of_group: Index<SecurityGroupId, u32>,
+    ports_of_group: Index<SecurityGroupId, Port>,
+    ports_of_subnet: Index<SubnetId, Port>,
+    subnets_of_vpc: Index<VpcId, SubnetId>,
+    subnets_of_table: Index<RouteTableId, SubnetId>,
+    subnets_of_acl: Index<NetworkAclId, SubnetId>,
+    tables_of_vpc: Index<VpcId, RouteTableId>,
+}
 
 impl StalePorts {
     /// The ports, ascending.
@@ -49,13 +124,113 @@ impl Snapshot {
         Self::default()
     }
 
-    /// The network after these changes, in any order; references may dangle.
-    pub fn apply(&self, _deltas: &[Delta]) -> Applied {
-        Applied { snapshot: self.clone(), stale: StalePorts::default(), removed: Vec::new() }
+    /// The interface at a port.
+    pub fn interface(&self, port: Port) -> Option<&Interface> {
+        self.0.at(port).map(|plugged| &plugged.interface)
     }
 
-    /// The interface at a port.
-    pub fn interface(&self, _port: Port) -> Option<&Interface> {
-        None
+    /// The interface with an id.
+    pub fn interface_by_id(&self, id: NetworkInterfaceId) -> Option<&Interface> {
+        self.0.interfaces.get(&id).map(|plugged| &plugged.interface)
     }
+
+    /// The port of the interface that has an address in a VPC.
+    pub fn port_of_address(&self, vpc: VpcId, address: IpAddr) -> Option<Port> {
+        let number = self.0.vpc_numbers.get(&vpc)?;
+        self.0.owner(number, bits(address)).map(|plugged| plugged.interface.port)
+    }
+
+    /// Every interface, in no order.
+    pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
+        self.0.interfaces.values().map(|plugged| &plugged.interface)
+    }
+
+    /// The VPC with an id.
+    pub fn vpc(&self, id: VpcId) -> Option<&Vpc> {
+        self.0.vpcs.get(&id).map(Arc::as_ref)
+    }
+
+    /// The subnet with an id.
+    pub fn subnet(&self, id: SubnetId) -> Option<&Subnet> {
+        self.0.subnets.get(&id).map(Arc::as_ref)
+    }
+
+    /// The DHCP option set with an id.
+    pub fn dhcp_options(&self, id: DhcpOptionsId) -> Option<&DhcpOptions> {
+        self.0.dhcp_options.get(&id).map(Arc::as_ref)
+    }
+
+    pub(crate) fn network(&self) -> &Network {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("vpcs", &self.0.vpcs.len())
+            .field("subnets", &self.0.subnets.len())
+            .field("interfaces", &self.0.interfaces.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    /// The interface at a port.
+    pub(crate) fn at(&self, port: Port) -> Option<&PluggedInterface> {
+        self.ports.get(port.index())?.as_deref()
+    }
+
+    /// The interface that has an address in a VPC.
+    pub(crate) fn owner(&self, vpc: u32, address: u128) -> Option<&PluggedInterface> {
+        self.at(*self.addresses.get(&(vpc, address))?)
+    }
+
+    /// The interface that has a MAC address in a subnet.
+    pub(crate) fn neighbour(&self, subnet: u32, mac: MacAddress) -> Option<&PluggedInterface> {
+        self.at(*self.neighbours.get(&(subnet, mac))?)
+    }
+
+    /// The interface that a route leads to.
+    pub(crate) fn target(&self, id: NetworkInterfaceId) -> Option<&PluggedInterface> {
+        self.interfaces.get(&id).map(Arc::as_ref)
+    }
+
+    /// The subnet of an interface.
+    pub(crate) fn subnet_of(&self, plugged: &PluggedInterface) -> Option<&CompiledSubnet> {
+        self.compiled_subnets.get(plugged.subnet as usize)?.as_deref()
+    }
+
+    /// What the groups of an interface let pass.
+    pub(crate) fn policy_of(&self, plugged: &PluggedInterface) -> Option<&Policy> {
+        self.policies.get(plugged.policy as usize)?.as_deref()
+    }
+}
+
+impl CompiledSubnet {
+    /// Whether an address is one of the subnet's.
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.subnet.cidr.contains(&address),
+            IpAddr::V6(address) => self.subnet.ipv6_cidr.is_some_and(|cidr| cidr.contains(&address)),
+        }
+    }
+}
+
+/// The MAC address of a subnet's router: the same for every interface of the subnet (fact A9), and made of the subnet's
+/// id, so that it stays when a daemon restarts. Its first byte is none that an interface's address begins with.
+pub fn router_mac(subnet: SubnetId) -> MacAddress {
+    let text = subnet.to_string();
+    let digits = &text[SubnetId::PREFIX.len() + 1..];
+    // FNV-1a: the id is random, so any mixing of all of its digits will do.
+    let hash = digits.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let [.., a, b, c, d, e] = hash.to_be_bytes();
+    MacAddress([0x0a, a, b, c, d, e])
+}
+
+/// The router of a subnet for IPv4.
+fn router_of(subnet: &Subnet) -> Ipv4Addr {
+    subnet::router(subnet.cidr)
 }

@@ -1,0 +1,120 @@
+//! A compiled route table: the longest matching prefix (fact 1) as a binary search over disjoint ranges.
+
+use std::net::IpAddr;
+
+use aws_types::RouteTableId;
+use ipnet::IpNet;
+use vpc_model::{Route, RouteTable, RouteTarget, Vpc};
+
+use super::axis::{Point, bounds, interval};
+
+/// A compiled route table. The families are apart: 0.0.0.0/0 does not cover IPv6 (fact 5).
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) id: RouteTableId,
+    routes: Box<[Route]>,
+    ipv4: Ranges<u32>,
+    ipv6: Ranges<u128>,
+}
+
+/// Disjoint ranges and the route of each.
+#[derive(Debug)]
+struct Ranges<T> {
+    starts: Box<[T]>,
+    best: Box<[Option<u32>]>,
+}
+
+impl<T: Point> Ranges<T> {
+    /// Paints the routes, shorter prefixes first, so that the longest is on top.
+    fn new(spans: &[(T, T, u32)]) -> Self {
+        let starts = bounds(spans.iter().map(|&(first, last, _)| (first, last)));
+        let mut best = vec![None; starts.len()].into_boxed_slice();
+        for &(first, last, route) in spans {
+            best[interval(&starts, first)..=interval(&starts, last)].fill(Some(route));
+        }
+        Self { starts, best }
+    }
+
+    fn find(&self, point: T) -> Option<u32> {
+        self.best[interval(&self.starts, point)]
+    }
+}
+
+impl Routes {
+    /// Compiles a table of a VPC: its own routes, and a local one for each block that it has no route for (fact 6).
+    pub(crate) fn new(table: &RouteTable, vpc: &Vpc) -> Self {
+        let blocks = vpc.ipv4_cidrs.iter().map(|&cidr| IpNet::V4(cidr));
+        let blocks = blocks.chain(vpc.ipv6_cidrs.iter().map(|&cidr| IpNet::V6(cidr)));
+        let mut routes: Vec<Route> = blocks
+            .map(|destination| Route { destination: destination.trunc(), target: RouteTarget::Local })
+            .chain(
+                table.routes.iter().map(|route| Route { destination: route.destination.trunc(), ..*route }),
+            )
+            .collect();
+        // The sort is stable: of two routes for one destination, the later is painted over the earlier.
+        routes.sort_by_key(|route| route.destination.prefix_len());
+        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+        for (index, route) in (0..).zip(&routes) {
+            match route.destination {
+                IpNet::V4(net) => ipv4.push((net.network().to_bits(), net.broadcast().to_bits(), index)),
+                IpNet::V6(net) => ipv6.push((net.network().to_bits(), net.broadcast().to_bits(), index)),
+            }
+        }
+        Self { id: table.id, routes: routes.into(), ipv4: Ranges::new(&ipv4), ipv6: Ranges::new(&ipv6) }
+    }
+
+    /// The route for a destination.
+    pub(crate) fn find(&self, destination: IpAddr) -> Option<&Route> {
+        let index = match destination {
+            IpAddr::V4(address) => self.ipv4.find(address.to_bits()),
+            IpAddr::V6(address) => self.ipv6.find(address.to_bits()),
+        };
+        index.map(|index| &self.routes[index as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::ResourceId;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::strategies;
+
+    proptest! {
+        #[test]
+        fn finds_the_longest_prefix(
+            nets in prop::collection::vec(strategies::net(), 0..24),
+            addresses in prop::collection::vec(strategies::address(), 32),
+        ) {
+            let vpc = Vpc {
+                id: aws_types::VpcId::from_bits(1),
+                ipv4_cidrs: vec!["10.0.0.0/16".parse().unwrap()],
+                ipv6_cidrs: vec!["2600:1f00::/56".parse().unwrap()],
+                dns_support: true,
+                dhcp_options: None,
+            };
+            // The target says which route of the list it is.
+            let target = |index| RouteTarget::Interface(aws_types::NetworkInterfaceId::from_bits(index));
+            let routes: Vec<Route> = (0..)
+                .zip(&nets)
+                .map(|(index, &destination)| Route { destination, target: target(index) })
+                .collect();
+            let table = RouteTable { id: RouteTableId::from_bits(1), vpc: vpc.id, routes: routes.clone() };
+            let compiled = Routes::new(&table, &vpc);
+            let mut all: Vec<Route> = vec![
+                Route { destination: "10.0.0.0/16".parse().unwrap(), target: RouteTarget::Local },
+                Route { destination: "2600:1f00::/56".parse().unwrap(), target: RouteTarget::Local },
+            ];
+            all.extend(routes);
+            for address in addresses {
+                // The last of the longest: `max_by_key` answers the last of equals.
+                let naive = all
+                    .iter()
+                    .filter(|route| route.destination.contains(&address))
+                    .max_by_key(|route| route.destination.prefix_len());
+                prop_assert_eq!(compiled.find(address).map(|route| route.target), naive.map(|route| route.target));
+            }
+        }
+    }
+}

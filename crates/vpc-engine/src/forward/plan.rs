@@ -1,0 +1,104 @@
+//! What a cache may remember of a decision.
+//!
+//! Owns the exact-match entries of both directions. Refuses to know how a cache stores them. An entry is only given
+//! when the engine would decide every packet that it matches in the same way, as long as neither port is stale.
+
+use std::net::IpAddr;
+
+use vpc_model::Protocol;
+
+use super::crossing::{Crossing, Hop, reply_kind};
+use super::source;
+use super::tracking::{Gate, Gates};
+use crate::flows::{Tuple, TupleKind};
+use crate::packet::Packet;
+use crate::snapshot::CompiledSubnet;
+use crate::verdict::{CacheEntry, CacheKey, CachePlan, Rewrite};
+
+/// The key of a packet with that tuple; none for ICMP messages, which are looked at one by one.
+pub(crate) fn key(source: IpAddr, destination: IpAddr, tuple: &Tuple) -> Option<CacheKey> {
+    let (source_port, destination_port) = match tuple.kind {
+        TupleKind::Ports { source, destination } => (source, destination),
+        TupleKind::Query { id, kind, is_reply } => {
+            (id, u16::from_be_bytes([if is_reply { reply_kind(kind) } else { kind }, 0]))
+        }
+        TupleKind::Message { .. } => return None,
+    };
+    Some(CacheKey { source, destination, protocol: tuple.protocol, source_port, destination_port })
+}
+
+/// The entries for a packet that was delivered.
+pub(crate) fn plan(
+    crossing: &Crossing<'_>,
+    hop: &Hop<'_>,
+    receiver_subnet: &CompiledSubnet,
+    gates: Gates,
+    packet: &Packet,
+    rewrite: Rewrite,
+) -> Option<CachePlan> {
+    // An ICMP reply that no connection is known for was allowed as such; the next query is another matter.
+    let is_query = matches!(crossing.tuple.protocol, Protocol::ICMP | Protocol::ICMPV6);
+    if is_query && !matches!(gates, Gates { sent: Gate::Known(_) | Gate::Passed { .. }, .. }) {
+        return None;
+    }
+    let forward = CacheEntry {
+        from: crossing.sender.interface.port,
+        key: key(packet.source, packet.destination, &crossing.tuple)?,
+        source_mac: packet.source_mac,
+        destination_mac: packet.destination_mac,
+        to: hop.receiver.interface.port,
+        rewrite,
+    };
+    Some(CachePlan { forward, reverse: reverse(crossing, hop, receiver_subnet, gates) })
+}
+
+/// The entry for replies, if they would pass every gate and come back to the sender.
+fn reverse(
+    crossing: &Crossing<'_>,
+    hop: &Hop<'_>,
+    receiver_subnet: &CompiledSubnet,
+    gates: Gates,
+) -> Option<CacheEntry> {
+    let back = Crossing {
+        network: crossing.network,
+        sender: hop.receiver,
+        subnet: receiver_subnet,
+        source: crossing.destination,
+        destination: crossing.source,
+        tuple: crossing.tuple.reversed(),
+    };
+    let sender = crossing.sender;
+    source::check_source(back.network, back.sender, back.source).ok()?;
+    let return_hop = back.route().ok()?;
+    if return_hop.receiver.interface.port != sender.interface.port {
+        return None;
+    }
+    if !is_tracked(gates.received) {
+        back.egress_rules(Some(&return_hop)).ok()?;
+    }
+    back.egress_acl(Some(&return_hop)).ok()?;
+    let sender_subnet = back.ingress_acl(&return_hop).ok()?;
+    back.destination_check(&return_hop).ok()?;
+    if !is_tracked(gates.sent) {
+        back.ingress_rules(&return_hop).ok()?;
+    }
+    let stays = sender.subnet == hop.receiver.subnet;
+    Some(CacheEntry {
+        from: hop.receiver.interface.port,
+        key: key(back.source, back.destination, &back.tuple)?,
+        source_mac: hop.receiver.interface.mac,
+        destination_mac: if stays { sender.interface.mac } else { receiver_subnet.router_mac },
+        to: sender.interface.port,
+        rewrite: Rewrite {
+            source_mac: if stays { hop.receiver.interface.mac } else { sender_subnet.router_mac },
+            destination_mac: sender.interface.mac,
+            source: None,
+            destination: None,
+        },
+    })
+}
+
+/// Whether the interface lets replies pass because it tracks the connection.
+fn is_tracked(gate: Gate) -> bool {
+    matches!(gate, Gate::Known(_) | Gate::Passed { track: true })
+}

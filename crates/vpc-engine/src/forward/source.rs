@@ -1,0 +1,93 @@
+//! The checks of the sender: what no rule can allow.
+//!
+//! Owns spoofing checks and addresses that cannot be on a wire. Refuses to know rules and routes.
+
+use std::net::IpAddr;
+
+use aws_types::MacAddress;
+
+use crate::packet::Packet;
+use crate::reason::DropReason;
+use crate::services;
+use crate::snapshot::{CompiledSubnet, Network, PluggedInterface};
+
+/// Refuses frames of a foreign MAC address, broadcasts and multicasts, and addresses that cannot be.
+pub(crate) fn check(sender: &PluggedInterface, packet: &Packet) -> Result<(), DropReason> {
+    if packet.source.is_ipv4() != packet.destination.is_ipv4() {
+        return Err(DropReason::Malformed);
+    }
+    if packet.source_mac != sender.interface.mac {
+        return Err(DropReason::SpoofedMac { interface: sender.interface.id, mac: packet.source_mac });
+    }
+    check_group(packet.destination_mac, packet.destination)?;
+    if is_impossible(packet.source) || packet.source.is_multicast() || is_link_local(packet.source) {
+        return Err(DropReason::InvalidSource { address: packet.source });
+    }
+    let destination = packet.destination;
+    let is_service = services::is_reserved(destination);
+    if is_impossible(destination) || (is_link_local(destination) && !is_service) {
+        return Err(DropReason::InvalidDestination { address: destination });
+    }
+    Ok(())
+}
+
+/// Fact A8.
+fn check_group(mac: MacAddress, address: IpAddr) -> Result<(), DropReason> {
+    let is_broadcast = match address {
+        IpAddr::V4(address) => address.is_broadcast(),
+        IpAddr::V6(_) => false,
+    };
+    if mac == MacAddress::BROADCAST || is_broadcast {
+        return Err(DropReason::Broadcast);
+    }
+    if mac.0[0] & 1 != 0 || address.is_multicast() {
+        return Err(DropReason::Multicast);
+    }
+    Ok(())
+}
+
+/// Addresses that are never on a wire. IPv4-mapped addresses are among them, so that connection tracking can hold
+/// both families in one form.
+fn is_impossible(address: IpAddr) -> bool {
+    address.is_unspecified()
+        || address.is_loopback()
+        || match address {
+            IpAddr::V4(address) => address.is_broadcast(),
+            IpAddr::V6(address) => address.to_ipv4_mapped().is_some(),
+        }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+/// Refuses the subnet's broadcast address (facts A3, A8).
+pub(crate) fn check_destination(subnet: &CompiledSubnet, packet: &Packet) -> Result<(), DropReason> {
+    match packet.destination {
+        IpAddr::V4(address) if address == subnet.subnet.cidr.broadcast() => Err(DropReason::Broadcast),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an address is the interface's own.
+pub(crate) fn owns(network: &Network, plugged: &PluggedInterface, address: IpAddr) -> bool {
+    address == IpAddr::V4(plugged.interface.ipv4)
+        || network
+            .owner(plugged.vpc, crate::flows::bits(address))
+            .is_some_and(|owner| owner.interface.port == plugged.interface.port)
+}
+
+/// The source check (fact 31).
+pub(crate) fn check_source(
+    network: &Network,
+    sender: &PluggedInterface,
+    address: IpAddr,
+) -> Result<(), DropReason> {
+    if sender.interface.source_dest_check && !owns(network, sender, address) {
+        return Err(DropReason::SourceCheck { interface: sender.interface.id, address });
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! What connection tracking says to a packet, and what it takes from it.
+//!
+//! Owns when a packet belongs to a known connection and when a new one begins. Refuses to know rules and routes.
+
+use vpc_model::Port;
+
+use crate::flows::{
+    Account, FlowId, Flows, Opening, PackedKey, Progress, Seen, TRACKED_CONNECTIONS_PER_INTERFACE, Timeouts,
+    Tuple, TupleKind, Way,
+};
+use crate::packet::{Packet, TcpFlags, Transport};
+use crate::reason::DropReason;
+use crate::snapshot::PluggedInterface;
+use crate::time::Millis;
+
+/// How a packet got past the rules of one interface.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Gate {
+    /// It belongs to the connection in that slot (fact 22).
+    Known(u32),
+    /// It is an ICMP error about a known connection.
+    Related,
+    /// A rule let it pass.
+    Passed {
+        /// Whether the connection is to be tracked.
+        track: bool,
+    },
+}
+
+/// The gates of both interfaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gates {
+    pub(crate) sent: Gate,
+    pub(crate) received: Gate,
+}
+
+/// What became of the connection.
+pub(crate) enum Tracked {
+    /// It goes on, tracked or not.
+    Open(Option<FlowId>),
+    /// This packet ended it.
+    Closed,
+}
+
+impl Tracked {
+    pub(crate) fn flow(&self) -> Option<FlowId> {
+        match self {
+            Self::Open(flow) => *flow,
+            Self::Closed => None,
+        }
+    }
+}
+
+/// The TCP flags of a packet; none for other protocols.
+pub(crate) fn flags(packet: &Packet) -> TcpFlags {
+    match packet.transport {
+        Transport::Tcp { flags, .. } => flags,
+        _ => TcpFlags::default(),
+    }
+}
+
+/// Whether an interface tracks the connection of a packet that it sends or receives.
+pub(crate) fn known(
+    flows: &Flows,
+    port: Port,
+    way: Way,
+    packet: &Packet,
+    tuple: &Tuple,
+    now: Millis,
+) -> Option<Gate> {
+    if matches!(tuple.kind, TupleKind::Message { .. }) {
+        return related(flows, port, way, packet, now);
+    }
+    let slot = flows.table.find(&PackedKey::new(port, way, tuple), now)?;
+    // A new connection must be allowed by the rules of now, even if it reuses the ports of an old one.
+    (!flows.table.restarts(slot, flags(packet))).then_some(Gate::Known(slot))
+}
+
+/// Whether a packet is an ICMP error about a packet that went the other way on a known connection. Whoever received
+/// that packet sends the error, and it goes to who sent the packet.
+fn related(flows: &Flows, port: Port, way: Way, packet: &Packet, now: Millis) -> Option<Gate> {
+    let Transport::Icmp { about: Some(inner), .. } = packet.transport else { return None };
+    if inner.source != packet.destination {
+        return None;
+    }
+    let opposite = match way {
+        Way::Out => Way::In,
+        Way::In => Way::Out,
+    };
+    let key = PackedKey::new(port, opposite, &Tuple::of_inner(&inner));
+    flows.table.find(&key, now).map(|_| Gate::Related)
+}
+
+/// Whether a packet can begin a connection: replies, errors and resets cannot.
+fn begins(packet: &Packet, tuple: &Tuple) -> bool {
+    match tuple.kind {
+        TupleKind::Ports { .. } => !flags(packet).contains(TcpFlags::RST),
+        TupleKind::Query { is_reply, .. } => !is_reply,
+        TupleKind::Message { .. } => false,
+    }
+}
+
+/// Takes a packet that has passed all gates into account at both interfaces.
+pub(crate) fn track(
+    flows: &mut Flows,
+    sender: &PluggedInterface,
+    receiver: &PluggedInterface,
+    gates: Gates,
+    packet: &Packet,
+    tuple: &Tuple,
+    now: Millis,
+) -> Result<Tracked, DropReason> {
+    let begins = begins(packet, tuple);
+    let ends = [(sender, Way::Out, gates.sent), (receiver, Way::In, gates.received)];
+    let is_new = |gate| begins && matches!(gate, Gate::Passed { track: true });
+    for (plugged, _, gate) in ends {
+        if is_new(gate) {
+            make_room(flows, plugged, now)?;
+        }
+    }
+    let mut closed = false;
+    let [sent, received] = ends.map(|(plugged, way, gate)| {
+        let seen = Seen {
+            sent_by_local: way == Way::Out,
+            flags: flags(packet),
+            packets: 1,
+            bytes: u64::from(packet.length_bytes),
+            at: now,
+        };
+        let timeouts = Timeouts::from(plugged.interface.idle_timeouts);
+        match gate {
+            Gate::Known(slot) => {
+                flows.table.set_timeouts(slot, timeouts);
+                let goes_on = flows.table.advance(slot, seen);
+                closed |= !goes_on;
+                goes_on.then(|| flows.table.id(slot))
+            }
+            gate if is_new(gate) => {
+                let opening = Opening {
+                    key: PackedKey::new(plugged.interface.port, way, tuple),
+                    account: Account::Tracked,
+                    opened_by_local: way == Way::Out,
+                    progress: Progress::begin(tuple.protocol, flags(packet)),
+                    timeouts,
+                };
+                let slot = flows.table.open(opening, seen);
+                Some(flows.table.id(slot))
+            }
+            Gate::Passed { .. } | Gate::Related => None,
+        }
+    });
+    if closed {
+        return Ok(Tracked::Closed);
+    }
+    let flow = FlowId { sender: sent, receiver: received };
+    Ok(Tracked::Open((sent.is_some() || received.is_some()).then_some(flow)))
+}
+
+/// Checks the limits before a connection is added (fact 27). What is idle is forgotten first.
+fn make_room(flows: &mut Flows, plugged: &PluggedInterface, now: Millis) -> Result<(), DropReason> {
+    let limit = plugged.interface.tracking_limit.unwrap_or(TRACKED_CONNECTIONS_PER_INTERFACE);
+    let port = plugged.interface.port;
+    // A connection may add an entry at each of its two ends.
+    let is_full = |flows: &Flows| flows.len() + 2 > flows.entries_max;
+    if flows.tracked(port) >= limit || is_full(flows) {
+        flows.expire(now);
+    }
+    if flows.tracked(port) >= limit {
+        return Err(DropReason::TrackingTableFull { interface: plugged.interface.id });
+    }
+    if is_full(flows) { Err(DropReason::FlowTableFull) } else { Ok(()) }
+}

@@ -1,0 +1,333 @@
+//! A change of the network: what is said, what must be compiled again, and which ports notice.
+//!
+//! Owns the order of work: first all deltas are taken down and what they touch is marked, then each marked thing is
+//! compiled once, from the leaves up. So the order of deltas in a batch does not matter, and references may dangle.
+
+use std::sync::Arc;
+
+use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId};
+use rustc_hash::{FxHashMap, FxHashSet};
+use vpc_model::{
+    Delta, Interface, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet, Vpc,
+};
+
+use super::index::{Map, set_slot};
+use super::{
+    Applied, CompiledSubnet, Network, PluggedInterface, Snapshot, StalePorts, router_mac, router_of,
+};
+use crate::compile::{Acl, Policy, Routes};
+use crate::flows::bits;
+
+/// What a batch of deltas has touched.
+#[derive(Default)]
+struct Touched {
+    groups: FxHashSet<SecurityGroupId>,
+    tables: FxHashSet<RouteTableId>,
+    acls: FxHashSet<NetworkAclId>,
+    subnets: FxHashSet<SubnetId>,
+    policies: FxHashMap<u32, Arc<[SecurityGroupId]>>,
+    stale: FxHashSet<Port>,
+    removed: FxHashSet<Port>,
+}
+
+impl Snapshot {
+    /// The network after these changes. They may come in any order; of two about the same object the later counts.
+    /// What refers to something that is not there drops packets with [`crate::DropReason::Missing`] (security groups
+    /// that are not there allow nothing) until it is.
+    ///
+    /// The cost grows with what changes: an interface costs a few map entries whatever its groups; a security group's
+    /// rules, one compilation for each distinct set of groups that it is in; a route table or ACL, one compilation.
+    /// Becoming or ceasing to be a member of a group compiles nothing.
+    pub fn apply(&self, deltas: &[Delta]) -> Applied {
+        let mut network = Network::clone(&self.0);
+        let mut touched = Touched::default();
+        // Interfaces are unplugged before others are plugged in, so that ports and addresses can change hands in a batch.
+        let mut interfaces: Vec<NetworkInterfaceId> = Vec::new();
+        let mut last: FxHashMap<NetworkInterfaceId, Option<&Interface>> = FxHashMap::default();
+        for delta in deltas {
+            let (id, interface) = match delta {
+                Delta::Put(Object::Interface(interface)) => (interface.id, Some(interface)),
+                Delta::Remove(ObjectId::Interface(id)) => (*id, None),
+                Delta::Put(object) => {
+                    network.put(object, &mut touched);
+                    continue;
+                }
+                Delta::Remove(id) => {
+                    network.remove(*id, &mut touched);
+                    continue;
+                }
+            };
+            if last.insert(id, interface).is_none() {
+                interfaces.push(id);
+            }
+        }
+        interfaces.retain(|id| network.withdraw(*id, last[id], &mut touched));
+        for interface in interfaces.iter().filter_map(|id| last[id]) {
+            network.plug(interface, &mut touched);
+        }
+        network.compile(&mut touched);
+        let sorted = |ports: FxHashSet<Port>| {
+            let mut ports: Vec<Port> = ports.into_iter().collect();
+            ports.sort_unstable();
+            ports
+        };
+        Applied {
+            snapshot: Self(Arc::new(network)),
+            stale: StalePorts(sorted(touched.stale)),
+            removed: sorted(touched.removed),
+        }
+    }
+}
+
+/// Replaces a value; answers the old one, or `Err` when the new one is the same.
+fn replace<K: Clone + Eq + std::hash::Hash, V: Clone + Eq>(
+    map: &mut Map<K, Arc<V>>,
+    key: K,
+    value: Option<&V>,
+) -> Result<Option<Arc<V>>, Unchanged> {
+    if map.get(&key).map(Arc::as_ref) == value {
+        return Err(Unchanged);
+    }
+    Ok(match value {
+        Some(value) => map.insert(key, Arc::new(value.clone())),
+        None => map.remove(&key),
+    })
+}
+
+struct Unchanged;
+
+/// The groups of an interface, ascending, which name its policy.
+fn carried_groups(interface: &Interface) -> Arc<[SecurityGroupId]> {
+    let mut groups = interface.security_groups.clone();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.into()
+}
+
+impl Network {
+    fn put(&mut self, object: &Object, touched: &mut Touched) {
+        match object {
+            Object::Vpc(vpc) => self.set_vpc(vpc.id, Some(vpc), touched),
+            Object::Subnet(subnet) => self.set_subnet(subnet.id, Some(subnet), touched),
+            Object::RouteTable(table) => self.set_route_table(table.id, Some(table), touched),
+            Object::NetworkAcl(acl) => self.set_network_acl(acl.id, Some(acl), touched),
+            Object::SecurityGroup(group) => self.set_security_group(group.id, Some(group), touched),
+            Object::Interface(interface) => self.plug(interface, touched),
+            Object::DhcpOptions(options) => {
+                self.dhcp_options.insert(options.id, Arc::new(options.clone()));
+            }
+        }
+    }
+
+    fn remove(&mut self, id: ObjectId, touched: &mut Touched) {
+        match id {
+            ObjectId::Vpc(id) => self.set_vpc(id, None, touched),
+            ObjectId::Subnet(id) => self.set_subnet(id, None, touched),
+            ObjectId::RouteTable(id) => self.set_route_table(id, None, touched),
+            ObjectId::NetworkAcl(id) => self.set_network_acl(id, None, touched),
+            ObjectId::SecurityGroup(id) => self.set_security_group(id, None, touched),
+            ObjectId::Interface(id) => {
+                self.withdraw(id, None, touched);
+            }
+            ObjectId::DhcpOptions(id) => {
+                self.dhcp_options.remove(&id);
+            }
+        }
+    }
+
+    fn set_vpc(&mut self, id: VpcId, vpc: Option<&Vpc>, touched: &mut Touched) {
+        if replace(&mut self.vpcs, id, vpc).is_ok() {
+            touched.tables.extend(self.tables_of_vpc.values(&id));
+            touched.subnets.extend(self.subnets_of_vpc.values(&id));
+        }
+    }
+
+    fn set_subnet(&mut self, id: SubnetId, subnet: Option<&Subnet>, touched: &mut Touched) {
+        let Ok(old) = replace(&mut self.subnets, id, subnet) else { return };
+        if let Some(old) = old {
+            self.subnets_of_vpc.remove(&old.vpc, &id);
+            self.subnets_of_table.remove(&old.route_table, &id);
+            self.subnets_of_acl.remove(&old.network_acl, &id);
+        }
+        if let Some(subnet) = subnet {
+            self.subnets_of_vpc.insert(subnet.vpc, id);
+            self.subnets_of_table.insert(subnet.route_table, id);
+            self.subnets_of_acl.insert(subnet.network_acl, id);
+        }
+        touched.subnets.insert(id);
+    }
+
+    fn set_route_table(&mut self, id: RouteTableId, table: Option<&RouteTable>, touched: &mut Touched) {
+        let Ok(old) = replace(&mut self.route_tables, id, table) else { return };
+        if let Some(old) = old {
+            self.tables_of_vpc.remove(&old.vpc, &id);
+        }
+        if let Some(table) = table {
+            self.tables_of_vpc.insert(table.vpc, id);
+        }
+        touched.tables.insert(id);
+    }
+
+    fn set_network_acl(&mut self, id: NetworkAclId, acl: Option<&NetworkAcl>, touched: &mut Touched) {
+        if replace(&mut self.network_acls, id, acl).is_ok() {
+            touched.acls.insert(id);
+        }
+    }
+
+    fn set_security_group(
+        &mut self,
+        id: SecurityGroupId,
+        group: Option<&SecurityGroup>,
+        touched: &mut Touched,
+    ) {
+        if replace(&mut self.security_groups, id, group).is_ok() {
+            touched.groups.insert(id);
+        }
+    }
+
+    /// Unplugs what an interface was, unless it is that still; answers whether it was not.
+    fn withdraw(
+        &mut self,
+        id: NetworkInterfaceId,
+        interface: Option<&Interface>,
+        touched: &mut Touched,
+    ) -> bool {
+        let old = self.interfaces.get(&id).cloned();
+        if old.as_ref().map(|plugged| &plugged.interface) == interface {
+            return false;
+        }
+        if let Some(old) = old {
+            if interface.is_none_or(|interface| interface.port != old.interface.port) {
+                touched.removed.insert(old.interface.port);
+            }
+            self.unplug(&old, touched);
+        }
+        true
+    }
+
+    fn plug(&mut self, interface: &Interface, touched: &mut Touched) {
+        let port = interface.port;
+        // Two interfaces that claim one port contradict each other: the later one has it, the earlier is unplugged.
+        if let Some(Some(before)) = self.ports.get(port.index()).cloned() {
+            touched.removed.insert(port);
+            self.unplug(&before, touched);
+        }
+        let groups = carried_groups(interface);
+        let (vpc, _) = self.vpc_numbers.mention(&interface.vpc);
+        let (subnet, is_new_subnet) = self.subnet_numbers.mention(&interface.subnet);
+        let (policy, is_new_policy) = self.policy_numbers.mention(&groups);
+        if is_new_subnet {
+            touched.subnets.insert(interface.subnet);
+        }
+        if is_new_policy {
+            for &group in groups.iter() {
+                self.policies_of_group.insert(group, policy);
+            }
+            touched.policies.insert(policy, groups.clone());
+        }
+        for &group in groups.iter() {
+            self.ports_of_group.insert(group, port);
+        }
+        self.ports_of_subnet.insert(interface.subnet, port);
+        for address in interface.addresses() {
+            // An address that another interface still claims moves; decisions about the other one are then stale.
+            if let Some(before) =
+                self.addresses.insert((vpc, bits(address)), port).filter(|&before| before != port)
+            {
+                touched.stale.insert(before);
+            }
+        }
+        self.neighbours.insert((subnet, interface.mac), port);
+        let plugged = Arc::new(PluggedInterface { interface: interface.clone(), vpc, subnet, policy });
+        set_slot(&mut self.ports, port.number(), Some(plugged.clone()));
+        self.interfaces.insert(interface.id, plugged);
+        touched.stale.insert(port);
+    }
+
+    fn unplug(&mut self, plugged: &PluggedInterface, touched: &mut Touched) {
+        let PluggedInterface { interface, vpc, subnet, policy } = plugged;
+        let port = interface.port;
+        self.interfaces.remove(&interface.id);
+        touched.stale.insert(port);
+        set_slot(&mut self.ports, port.number(), None);
+        for address in interface.addresses() {
+            let key = (*vpc, bits(address));
+            if self.addresses.get(&key) == Some(&port) {
+                self.addresses.remove(&key);
+            }
+        }
+        let key = (*subnet, interface.mac);
+        if self.neighbours.get(&key) == Some(&port) {
+            self.neighbours.remove(&key);
+        }
+        self.ports_of_subnet.remove(&interface.subnet, &port);
+        let groups = carried_groups(interface);
+        for group in groups.iter() {
+            self.ports_of_group.remove(group, &port);
+        }
+        self.vpc_numbers.unmention(&interface.vpc);
+        if self.subnet_numbers.unmention(&interface.subnet).is_some() {
+            set_slot(&mut self.compiled_subnets, *subnet, None);
+        }
+        if self.policy_numbers.unmention(&groups).is_some() {
+            for group in groups.iter() {
+                self.policies_of_group.remove(group, policy);
+            }
+            set_slot(&mut self.policies, *policy, None);
+            touched.policies.remove(policy);
+        }
+    }
+
+    /// Compiles what was touched, leaves first.
+    fn compile(&mut self, touched: &mut Touched) {
+        for group in &touched.groups {
+            for &number in self.policies_of_group.values(group) {
+                if let Some(Some(policy)) = self.policies.get(number as usize) {
+                    touched.policies.insert(number, policy.groups.clone());
+                }
+            }
+            touched.stale.extend(self.ports_of_group.values(group));
+        }
+        for (&number, groups) in &touched.policies {
+            let policy = Policy::new(groups.clone(), |id| self.security_groups.get(&id).map(Arc::as_ref));
+            set_slot(&mut self.policies, number, Some(Arc::new(policy)));
+        }
+        for id in &touched.tables {
+            let table = self.route_tables.get(id);
+            let compiled = table.and_then(|table| Some(Routes::new(table, self.vpcs.get(&table.vpc)?)));
+            match compiled {
+                Some(routes) => self.routes.insert(*id, Arc::new(routes)),
+                None => self.routes.remove(id),
+            };
+            touched.subnets.extend(self.subnets_of_table.values(id));
+        }
+        for id in &touched.acls {
+            match self.network_acls.get(id).map(|acl| Acl::new(acl)) {
+                Some(acl) => self.acls.insert(*id, Arc::new(acl)),
+                None => self.acls.remove(id),
+            };
+            touched.subnets.extend(self.subnets_of_acl.values(id));
+        }
+        for id in &touched.subnets {
+            // A subnet without interfaces has no number and needs none.
+            if let Some(number) = self.subnet_numbers.get(id) {
+                let compiled = self.subnets.get(id).map(|subnet| Arc::new(self.compile_subnet(subnet)));
+                set_slot(&mut self.compiled_subnets, number, compiled);
+                touched.stale.extend(self.ports_of_subnet.values(id));
+            }
+        }
+    }
+
+    fn compile_subnet(&self, subnet: &Subnet) -> CompiledSubnet {
+        let vpc = self.vpcs.get(&subnet.vpc).cloned();
+        CompiledSubnet {
+            resolver: vpc.as_ref().and_then(|vpc| vpc.resolver()),
+            vpc,
+            router: router_of(subnet),
+            router_mac: router_mac(subnet.id),
+            routes: self.routes.get(&subnet.route_table).cloned(),
+            acl: self.acls.get(&subnet.network_acl).cloned(),
+            subnet: subnet.clone(),
+        }
+    }
+}
