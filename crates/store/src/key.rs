@@ -120,8 +120,8 @@ mod tests {
         for bad in [
             &b""[..],
             b"aws",
-            b"aws\0000000000042\0eu-west-1\0kind",
-            b"mars\0000000000042\0r\0k\0i",
+            b"aws\x00000000000042\0eu-west-1\0kind",
+            b"mars\x00000000000042\0r\0k\0i",
             b"aws\0x\0r\0k\0i",
         ] {
             assert_eq!(Key::from_bytes(bad), None, "{bad:?}");
