@@ -1,1 +1,18 @@
 //! The signed HTTP front: routes, authenticates, decodes, calls a service, encodes.
+//!
+//! Owns the port, TLS, who signed a request, the limits on what clients may use up, and one log line for each request.
+//! Refuses to know any particular service: it has their models, and calls them through [`service_api::Service`].
+
+mod access;
+mod authenticate;
+mod body;
+mod config;
+mod error;
+mod handler;
+mod server;
+mod target;
+mod tls;
+
+pub use config::{Clock, Config, Credential, Credentials, Limits, SystemClock};
+pub use error::GatewayError;
+pub use server::{Bound, Gateway};

@@ -1,0 +1,125 @@
+//! Who signed a request.
+
+use aws_model::{Operation, WireProtocol};
+use aws_protocol::Request;
+use aws_types::{Region, Timestamp};
+use service_api::Principal;
+use sigv4::{Flavour, Payload, Place, Presented, SignatureError, SigningTime, UriRules, sha256_hex, verify};
+
+use crate::Credentials;
+
+/// The header that says how the body is covered.
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
+const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+/// The service that signs by rules of its own.
+const S3: &str = "s3";
+
+/// What a verified signature proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) principal: Principal,
+    pub(crate) region: Region,
+}
+
+/// How a family of services names signature errors.
+pub(crate) fn flavour(signing_name: &str, protocol: WireProtocol) -> Flavour {
+    match protocol {
+        _ if signing_name == S3 => Flavour::S3,
+        WireProtocol::Ec2Query => Flavour::Ec2,
+        WireProtocol::AwsQuery | WireProtocol::RestXml => Flavour::Query,
+        WireProtocol::AwsJson | WireProtocol::RpcV2Cbor => Flavour::Json,
+        WireProtocol::RestJson => Flavour::RestJson,
+    }
+}
+
+/// The headers as a signature covers them.
+pub(crate) fn signed_headers<'a>(request: &'a Request, host: Option<&'a str>) -> Vec<(&'a str, &'a [u8])> {
+    let mut headers: Vec<_> =
+        request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    // HTTP/2 has the host in a pseudo-header.
+    if !request.headers.contains_key(http::header::HOST)
+        && let Some(host) = host
+    {
+        headers.push(("host", host.as_bytes()));
+    }
+    headers
+}
+
+/// The request as its signature covers it, with these headers.
+pub(crate) fn signed_parts<'a>(
+    request: &'a Request,
+    headers: &'a [(&'a str, &'a [u8])],
+) -> sigv4::Request<'a> {
+    sigv4::Request { method: &request.method, path: &request.path, query: &request.query, headers }
+}
+
+/// What verification needs beside the request and what it presents.
+pub(crate) struct Verifier<'a> {
+    pub(crate) credentials: &'a dyn Credentials,
+    pub(crate) regions: &'a [Region],
+    pub(crate) now: Timestamp,
+}
+
+impl Verifier<'_> {
+    /// Checks a presented signature.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn verify(
+        &self,
+        presented: &Presented,
+        request: &sigv4::Request<'_>,
+        body: &[u8],
+        operation: Option<&Operation>,
+    ) -> Result<Identity, SignatureError> {
+        let credential = self
+            .credentials
+            .lookup(&presented.access_key_id)
+            .filter(|credential| credential.session_token == presented.session_token)
+            .ok_or(SignatureError::UnknownKey)?;
+        let rules = if presented.scope.service == S3 { UriRules::S3 } else { UriRules::Normalised };
+        let payload = payload(presented, request, body, rules, operation)?;
+        let now =
+            SigningTime::from_unix_secs(self.now.unix_secs()).expect("the clock is before the year 9999");
+        verify(presented, request, &payload, rules, &credential.secret, now)?;
+        let bad_region = || SignatureError::BadRegion(presented.scope.region.clone());
+        let region = presented.scope.region.parse().map_err(|_| bad_region())?;
+        if !self.regions.contains(&region) {
+            return Err(bad_region());
+        }
+        Ok(Identity { principal: credential.principal, region })
+    }
+}
+
+/// How the signature covers the body.
+fn payload(
+    presented: &Presented,
+    request: &sigv4::Request<'_>,
+    body: &[u8],
+    rules: UriRules,
+    operation: Option<&Operation>,
+) -> Result<Payload, SignatureError> {
+    let header = request.header(CONTENT_SHA256);
+    let may_be_unsigned =
+        rules == UriRules::S3 || operation.is_some_and(|operation| operation.unsigned_payload);
+    match header {
+        Some(UNSIGNED_PAYLOAD) if may_be_unsigned => Ok(Payload::Unsigned),
+        Some(value) if value.starts_with("STREAMING-") => {
+            Err(SignatureError::UnsupportedPayload(value.to_owned()))
+        }
+        Some(value) if value != UNSIGNED_PAYLOAD => {
+            let found = sha256_hex(body);
+            if value.eq_ignore_ascii_case(&found) {
+                Ok(Payload::Sha256(found))
+            } else {
+                Err(SignatureError::PayloadMismatch)
+            }
+        }
+        // A presigned S3 request says nothing of its body.
+        None if rules == UriRules::S3 && matches!(presented.place, Place::Query { .. }) => {
+            Ok(Payload::Unsigned)
+        }
+        Some(_) | None => Ok(Payload::of(body)),
+    }
+}

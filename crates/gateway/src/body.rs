@@ -1,0 +1,162 @@
+//! Reading request bodies, within bounds.
+
+use std::io::Read;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::Limits;
+
+/// What one permit of the budget for all bodies stands for.
+pub(crate) const BUDGET_UNIT_BYTES: usize = 1 << 10;
+
+/// How long a body waits for other bodies to be done with.
+const BUDGET_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a body was not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BodyError {
+    #[error("The request body is larger than the {limit_bytes} bytes that are allowed.")]
+    TooLarge { limit_bytes: usize },
+    #[error("The request body ended early, or its framing is malformed.")]
+    Incomplete,
+    #[error("The request body was not sent within the time allowed.")]
+    TimedOut,
+    #[error("Too many large requests are being read; retry later.")]
+    Busy,
+    #[error("The Content-Encoding {0} is not supported; send the body as it is, or compressed by gzip.")]
+    UnknownEncoding(String),
+    #[error("The request body is not what its Content-Encoding says: {0}.")]
+    BadEncoding(String),
+}
+
+/// A body, and its part of the budget, which is given back when this is dropped.
+pub(crate) struct Held<'a> {
+    pub(crate) bytes: Bytes,
+    _permit: SemaphorePermit<'a>,
+}
+
+/// Reads a body to its end, as it is on the wire.
+pub(crate) async fn read<'a, B>(
+    headers: &HeaderMap,
+    mut body: B,
+    limits: &Limits,
+    budget: &'a Semaphore,
+) -> Result<Held<'a>, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let limit_bytes = limits.max_body_bytes;
+    let too_large = BodyError::TooLarge { limit_bytes };
+    let announced: Option<usize> = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse().ok());
+    if announced.is_some_and(|announced| announced > limit_bytes) {
+        return Err(too_large);
+    }
+    let reserve_bytes = if body.is_end_stream() { 0 } else { announced.unwrap_or(limit_bytes) };
+    let units = u32::try_from(reserve_bytes.div_ceil(BUDGET_UNIT_BYTES)).map_err(|_| too_large.clone())?;
+    let permit = tokio::time::timeout(BUDGET_TIMEOUT, budget.acquire_many(units)).await;
+    let permit = permit.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Busy)?;
+    let mut read = BytesMut::new();
+    loop {
+        let frame =
+            tokio::time::timeout(limits.body_timeout, body.frame()).await.map_err(|_| BodyError::TimedOut)?;
+        match frame {
+            None => break,
+            Some(Err(_)) => return Err(BodyError::Incomplete),
+            Some(Ok(frame)) => {
+                let Some(data) = frame.data_ref() else { continue };
+                if read.len() + data.len() > limit_bytes {
+                    return Err(too_large);
+                }
+                read.extend_from_slice(data);
+            }
+        }
+    }
+    Ok(Held { bytes: read.freeze(), _permit: permit })
+}
+
+/// Undoes the content encoding.
+pub(crate) fn decode(headers: &HeaderMap, bytes: &Bytes, limit_bytes: usize) -> Result<Bytes, BodyError> {
+    let encoding = headers
+        .get(CONTENT_ENCODING)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
+    match encoding.as_deref().map(str::trim) {
+        None | Some("" | "identity") => Ok(bytes.clone()),
+        Some("gzip" | "x-gzip") => {
+            let mut decoded = Vec::new();
+            // One byte more than allowed, to tell a body of just the limit from one beyond it.
+            let mut reader = MultiGzDecoder::new(&bytes[..]).take(limit_bytes as u64 + 1);
+            reader.read_to_end(&mut decoded).map_err(|error| BodyError::BadEncoding(error.to_string()))?;
+            if decoded.len() > limit_bytes {
+                return Err(BodyError::TooLarge { limit_bytes });
+            }
+            Ok(decoded.into())
+        }
+        Some(other) => Err(BodyError::UnknownEncoding(other.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use http_body_util::Full;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Bytes {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap().into()
+    }
+
+    fn check(encoding: &str, bytes: &Bytes, expect: Result<&[u8], BodyError>) {
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, encoding.parse().unwrap())]);
+        match (decode(&headers, bytes, 1000), expect) {
+            (Err(BodyError::BadEncoding(_)), Err(BodyError::BadEncoding(_))) => {}
+            (found, expect) => assert_eq!(found.as_deref(), expect.as_deref(), "{encoding}"),
+        }
+    }
+
+    #[test]
+    fn encodings_are_undone_within_the_limit() {
+        check("gzip", &gzip(b"hello"), Ok(b"hello"));
+        check("GZIP ", &gzip(&[0; 1000]), Ok(&[0; 1000]));
+        check("gzip", &gzip(&[0; 1001]), Err(BodyError::TooLarge { limit_bytes: 1000 }));
+        check("gzip", &gzip(b"hello").slice(..10), Err(BodyError::BadEncoding(String::new())));
+        check("gzip", &Bytes::from_static(b"hello"), Err(BodyError::BadEncoding(String::new())));
+        check("identity", &Bytes::from_static(b"hello"), Ok(b"hello"));
+        check("br", &Bytes::new(), Err(BodyError::UnknownEncoding("br".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn bodies_share_a_budget() {
+        let limits = Limits { max_body_bytes: 4 * BUDGET_UNIT_BYTES, ..Limits::default() };
+        let budget = Semaphore::new(4);
+        let headers = |length: usize| HeaderMap::from_iter([(CONTENT_LENGTH, length.into())]);
+        let body = |length| Full::new(Bytes::from(vec![0; length]));
+        let first = read(&headers(3000), body(3000), &limits, &budget)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((first.bytes.len(), budget.available_permits()), (3000, 1));
+        drop(first);
+        assert_eq!(budget.available_permits(), 4);
+        for length in [4097, 100_000_000] {
+            let error = read(&headers(length), body(length.min(5000)), &limits, &budget).await.err();
+            assert_eq!(error, Some(BodyError::TooLarge { limit_bytes: 4096 }));
+            let error = read(&HeaderMap::new(), body(5000), &limits, &budget).await.err();
+            assert_eq!(error, Some(BodyError::TooLarge { limit_bytes: 4096 }), "without a length");
+        }
+    }
+}

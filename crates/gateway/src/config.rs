@@ -1,0 +1,118 @@
+//! What a gateway is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_types::{Partition, Region, Timestamp};
+use service_api::Principal;
+
+/// Where to listen and what to allow.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address and port; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Where the certificate authority is kept; made if it is not there.
+    pub tls_dir: PathBuf,
+    /// The partition that the regions are of.
+    pub partition: Partition,
+    /// The regions that exist. A signature for another is refused.
+    pub regions: Vec<Region>,
+    /// What one client may use up.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The default limits, in the public partition.
+    pub fn new(listen: SocketAddr, tls_dir: PathBuf, regions: Vec<Region>) -> Self {
+        Self { listen, tls_dir, partition: Partition::Aws, regions, limits: Limits::default() }
+    }
+}
+
+/// Bounds on what clients may use up. Everything beyond is refused or waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at one time; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Calls of services at one time; further ones wait.
+    pub max_calls: usize,
+    /// The body of one request, also after decompression.
+    pub max_body_bytes: usize,
+    /// The bodies of all requests that are being read or answered.
+    pub max_bodies_bytes: usize,
+    /// The head of one HTTP/1 request, and the header list of one HTTP/2 request.
+    pub max_head_bytes: usize,
+    /// Headers of one request.
+    pub max_headers: usize,
+    /// From the start of a connection to the end of its TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the end of an answer, or the start of the connection, to the end of the next request's head.
+    pub head_timeout: Duration,
+    /// Between two parts of a body.
+    pub body_timeout: Duration,
+    /// How long requests that have begun may take to end after shutdown begins.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            max_calls: 64,
+            max_body_bytes: 16 << 20,
+            max_bodies_bytes: 256 << 20,
+            max_head_bytes: 64 << 10,
+            max_headers: 128,
+            handshake_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What an access key id stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The secret access key.
+    pub secret: String,
+    /// The session token that has to come with it, for temporary credentials.
+    pub session_token: Option<String>,
+    /// Who it proves to be.
+    pub principal: Principal,
+}
+
+/// Knows the access keys.
+pub trait Credentials: Send + Sync + 'static {
+    /// The credential of that id, if there is one that is active.
+    fn lookup(&self, access_key_id: &str) -> Option<Credential>;
+}
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(jiff::Timestamp::now().as_millisecond())
+    }
+}
+
+impl<F: Fn() -> Timestamp + Send + Sync + 'static> Clock for F {
+    fn now(&self) -> Timestamp {
+        self()
+    }
+}
+
+impl<C: Credentials> Credentials for Arc<C> {
+    fn lookup(&self, access_key_id: &str) -> Option<Credential> {
+        C::lookup(self, access_key_id)
+    }
+}

@@ -1,0 +1,351 @@
+//! One request from its head to its answer: read, find the service, authenticate, decode, call, encode.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use aws_model::{Operation, Value};
+use aws_protocol::{Codec, ErrorReply, ProtocolError, Request, Response};
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, StatusCode, Version};
+use http_body_util::Full;
+use service_api::{IdSource, OsRandom, RequestContext, RequestId, Service, ServiceError};
+use sigv4::{Presented, SignatureError};
+use tokio::sync::Semaphore;
+
+use crate::access::Access;
+use crate::authenticate::{Identity, Verifier, flavour, signed_headers, signed_parts};
+use crate::body::{self, BUDGET_UNIT_BYTES, BodyError};
+use crate::target::{self, TARGET_HEADER};
+use crate::{Clock, Config, Credentials, GatewayError};
+
+/// What AWS says of its own faults.
+const INTERNAL_MESSAGE: &str = "An internal error has occurred";
+
+/// Below this path the gateway answers for itself. No service has it: it is no bucket name, for the underscore.
+const OWN_PATH: &str = "/_brume/";
+const HEALTH_PATH: &str = "/_brume/health";
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) ip: IpAddr,
+    pub(crate) tls: bool,
+}
+
+/// Answers requests.
+pub(crate) struct Handler {
+    config: Config,
+    services: BTreeMap<&'static str, Arc<dyn Service>>,
+    credentials: Arc<dyn Credentials>,
+    clock: Arc<dyn Clock>,
+    calls: Arc<Semaphore>,
+    bodies: Semaphore,
+}
+
+/// A request that was read, with what is known of it beside its HTTP message.
+struct Received {
+    request: Request,
+    host: Option<String>,
+    /// Why there is no body, when there is none for a reason.
+    refused: Option<BodyError>,
+    peer: Peer,
+}
+
+/// An error on its way to be encoded.
+struct Failure {
+    codec: Codec,
+    operation: Option<&'static Operation>,
+    error: ServiceError,
+}
+
+/// How errors of this request are encoded, as far as that is known.
+#[derive(Clone, Copy)]
+struct Dialect {
+    codec: Codec,
+    operation: Option<&'static Operation>,
+}
+
+impl Dialect {
+    fn new(codec: Codec) -> Self {
+        Self { codec, operation: None }
+    }
+
+    /// For requests whose service is not known: by the looks of the request.
+    fn of_unknown(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+        let looks_json = headers.contains_key(TARGET_HEADER) || content_type.contains("json");
+        let name = if looks_json { "ssm" } else { "sts" };
+        let model = aws_model::service(name).expect("its model is built in").model();
+        Self::new(Codec::new(model, model.metadata.protocols[0]))
+    }
+
+    fn fail(self, error: ServiceError) -> Failure {
+        Failure { codec: self.codec, operation: self.operation, error }
+    }
+
+    fn refuse(self, error: ProtocolError) -> Failure {
+        let mut refused = ServiceError::new(error.code, error.message);
+        refused.status = error.status;
+        self.fail(refused)
+    }
+
+    fn signature(self, error: &SignatureError) -> Failure {
+        let signing_name = self.codec.model().metadata.signing_name;
+        let aws = error.to_aws(flavour(signing_name, self.codec.protocol()));
+        self.fail(ServiceError::new(aws.code, aws.message).with_status(aws.status))
+    }
+}
+
+impl Handler {
+    pub(crate) fn new(
+        config: Config,
+        services: Vec<Arc<dyn Service>>,
+        credentials: Arc<dyn Credentials>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, GatewayError> {
+        let mut by_model = BTreeMap::new();
+        for service in services {
+            let name = service.model();
+            aws_model::service(name).ok_or(GatewayError::UnknownModel(name))?;
+            if by_model.insert(name, service).is_some() {
+                return Err(GatewayError::DuplicateService(name));
+            }
+        }
+        let calls = Arc::new(Semaphore::new(config.limits.max_calls));
+        let bodies = Semaphore::new(config.limits.max_bodies_bytes.div_ceil(BUDGET_UNIT_BYTES));
+        Ok(Self { config, services: by_model, credentials, clock, calls, bodies })
+    }
+
+    /// Answers one request; never fails, and never panics for what a service does.
+    pub(crate) async fn handle<B>(
+        self: &Arc<Self>,
+        request: http::Request<B>,
+        peer: Peer,
+    ) -> http::Response<Full<Bytes>>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+    {
+        if request.uri().path().starts_with(OWN_PATH) {
+            return self.own(request.method(), request.uri().path());
+        }
+        let access = Access::begin(RequestId::from_bits(OsRandom.bits()), peer.ip);
+        let version = request.version();
+        let (parts, incoming) = request.into_parts();
+        let held = body::read(&parts.headers, incoming, &self.config.limits, &self.bodies).await;
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let received = Received {
+            host: host.or_else(|| parts.uri.authority().map(|authority| authority.as_str().to_owned())),
+            request: Request {
+                method: parts.method.as_str().to_owned(),
+                path: parts.uri.path().to_owned(),
+                query: parts.uri.query().unwrap_or("").to_owned(),
+                headers: parts.headers,
+                body: held.as_ref().map(|held| held.bytes.clone()).unwrap_or_default(),
+            },
+            refused: held.as_ref().err().cloned(),
+            peer,
+        };
+        let was_read = held.is_ok();
+        let response = Arc::clone(self).answer_on_pool(received, access).await;
+        drop(held);
+        let mut answer = http::Response::new(Full::new(response.body));
+        *answer.status_mut() = response.status;
+        *answer.headers_mut() = response.headers;
+        if !was_read && version < Version::HTTP_2 {
+            // What is left of the body would be taken for the next request.
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer
+    }
+
+    /// From here on nothing waits but the store, so it is done on a thread that may block. A client that goes away
+    /// does not stop it.
+    async fn answer_on_pool(self: Arc<Self>, received: Received, mut access: Access) -> Response {
+        let permit = Arc::clone(&self.calls).acquire_owned().await.expect("the semaphore is never closed");
+        let fallback = (Dialect::of_unknown(&received.request.headers), access.request_id.clone());
+        let answered = tokio::task::spawn_blocking(move || {
+            access.begin_answer();
+            let response = self
+                .answer(received, &mut access)
+                .unwrap_or_else(|failure| encode_failure(failure, &mut access));
+            access.end(response.status);
+            drop(permit);
+            response
+        });
+        answered.await.unwrap_or_else(|error| {
+            tracing::error!(%error, request_id = %fallback.1, "answering a request panicked");
+            let error = ServiceError::internal(INTERNAL_MESSAGE);
+            let reply = ErrorReply {
+                code: &error.code,
+                message: &error.message,
+                fields: &error.fields,
+                status: error.status,
+            };
+            fallback.0.codec.encode_error(None, &reply, fallback.1.as_str())
+        })
+    }
+
+    fn answer(&self, received: Received, access: &mut Access) -> Result<Response, Failure> {
+        let Received { mut request, host, refused, peer } = received;
+        let presented = Presented::of(&signed_parts(&request, &signed_headers(&request, host.as_deref())));
+        let Some(service) = target::service(&request, presented.as_ref().ok(), host.as_deref()) else {
+            return Err(unknown_service(&request.headers, &presented));
+        };
+        access.service = service.name;
+        let codec = Codec::for_request(service.model(), &request);
+        let mut dialect = Dialect::new(codec);
+        if let Some(refused) = refused {
+            return Err(dialect.fail(body_error(&refused)));
+        }
+        let signed_body = request.body.clone();
+        let decoded = body::decode(&request.headers, &signed_body, self.config.limits.max_body_bytes);
+        let decoded = decoded.map(|body| request.body = body);
+        // What the request is for decides whether it may be unsigned, but who asks comes before whether it exists.
+        let routed = codec.route(&request);
+        dialect.operation = routed.as_ref().ok().copied();
+        access.operation = dialect.operation.map_or("-", |operation| operation.name);
+        let identity =
+            self.authenticate(&request, presented, host.as_deref(), &signed_body, dialect.operation);
+        let identity = identity.map_err(|error| dialect.signature(&error))?;
+        access.account = Some(identity.principal.account);
+        decoded.map_err(|error| dialect.fail(body_error(&error)))?;
+        let operation = routed.map_err(|error| dialect.refuse(error))?;
+        self.call(dialect, operation, &request, identity, peer, access)
+    }
+
+    fn authenticate(
+        &self,
+        request: &Request,
+        presented: Result<Presented, SignatureError>,
+        host: Option<&str>,
+        body: &[u8],
+        operation: Option<&Operation>,
+    ) -> Result<Identity, SignatureError> {
+        let verifier = Verifier {
+            credentials: &*self.credentials,
+            regions: &self.config.regions,
+            now: self.clock.now(),
+        };
+        let headers = signed_headers(request, host);
+        verifier.verify(&presented?, &signed_parts(request, &headers), body, operation)
+    }
+
+    fn call(
+        &self,
+        dialect: Dialect,
+        operation: &'static Operation,
+        request: &Request,
+        identity: Identity,
+        peer: Peer,
+        access: &Access,
+    ) -> Result<Response, Failure> {
+        let codec = dialect.codec;
+        let service = self.services.get(codec.model().metadata.name);
+        let Some(service) = service.filter(|service| service.implements(operation.name)) else {
+            return Err(dialect.refuse(codec.not_implemented(operation)));
+        };
+        let input = codec.decode(operation, request).map_err(|error| dialect.refuse(error))?;
+        codec.validate(operation, &input).map_err(|error| dialect.refuse(error))?;
+        let context = RequestContext {
+            partition: self.config.partition,
+            region: identity.region,
+            principal: identity.principal,
+            request_id: access.request_id.clone(),
+            now: self.clock.now(),
+            source_ip: peer.ip,
+            user_agent: request.header(USER_AGENT.as_str()).unwrap_or("").to_owned(),
+            secure_transport: peer.tls,
+        };
+        let output =
+            call_service(&**service, &context, operation, input).map_err(|error| dialect.fail(error))?;
+        Ok(codec.encode(operation, &output, access.request_id.as_str()))
+    }
+
+    /// The gateway's own pages.
+    fn own(&self, method: &Method, path: &str) -> http::Response<Full<Bytes>> {
+        let (status, body) = match (method, path) {
+            (&Method::GET | &Method::HEAD, HEALTH_PATH) => (
+                StatusCode::OK,
+                serde_json::json!({
+                    "status": "running",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "services": self.services.keys().collect::<Vec<_>>(),
+                }),
+            ),
+            (_, HEALTH_PATH) => (StatusCode::METHOD_NOT_ALLOWED, serde_json::json!({"message": "use GET"})),
+            _ => (StatusCode::NOT_FOUND, serde_json::json!({"message": "there is no such page"})),
+        };
+        let mut response = http::Response::new(Full::new(Bytes::from(body.to_string())));
+        *response.status_mut() = status;
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, json);
+        response
+    }
+}
+
+/// A panic of a handler is its own fault's answer; the process and the connection live.
+fn call_service(
+    service: &dyn Service,
+    context: &RequestContext,
+    operation: &Operation,
+    input: Value,
+) -> Result<Value, ServiceError> {
+    catch_unwind(AssertUnwindSafe(|| service.call(context, operation.name, input))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text =
+            text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        Err(ServiceError::internal(format!("the handler panicked: {text}")))
+    })
+}
+
+fn encode_failure(failure: Failure, access: &mut Access) -> Response {
+    let Failure { codec, operation, mut error } = failure;
+    access.error_code = Some(error.code.to_string());
+    if error.is_fault {
+        tracing::error!(
+            service = access.service,
+            operation = access.operation,
+            request_id = %access.request_id,
+            code = %error.code,
+            cause = error.message,
+            "a request failed by a fault of ours"
+        );
+        if error.code == "InternalError" {
+            // The cause is for the log alone.
+            error.message = INTERNAL_MESSAGE.to_owned();
+        }
+    }
+    let reply = ErrorReply {
+        code: &error.code,
+        message: &error.message,
+        fields: &error.fields,
+        status: error.status,
+    };
+    codec.encode_error(operation, &reply, access.request_id.as_str())
+}
+
+fn unknown_service(headers: &HeaderMap, presented: &Result<Presented, SignatureError>) -> Failure {
+    let dialect = Dialect::of_unknown(headers);
+    match presented {
+        Err(error) => dialect.signature(error),
+        Ok(presented) => {
+            let message = format!("The service '{}' is not implemented.", presented.scope.service);
+            dialect.fail(ServiceError::new("NotImplemented", message).with_status(501))
+        }
+    }
+}
+
+fn body_error(error: &BodyError) -> ServiceError {
+    let (code, status) = match error {
+        BodyError::TooLarge { .. } => ("RequestEntityTooLarge", 413),
+        BodyError::Incomplete => ("IncompleteBody", 400),
+        BodyError::TimedOut => ("RequestTimeout", 400),
+        BodyError::Busy => ("SlowDown", 503),
+        BodyError::UnknownEncoding(_) => ("UnsupportedMediaType", 415),
+        BodyError::BadEncoding(_) => ("SerializationException", 400),
+    };
+    ServiceError::new(code, error.to_string()).with_status(status)
+}

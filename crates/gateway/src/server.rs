@@ -1,0 +1,243 @@
+//! The port: connections, TLS, HTTP, time-outs and shutdown.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use service_api::Service;
+
+use crate::handler::{Handler, Peer};
+use crate::tls::{Authority, Certificates, today};
+use crate::{Clock, Config, Credentials, GatewayError, Limits};
+
+/// The first byte of a TLS handshake record, which no HTTP method begins with (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// How long to wait before accepting again when the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often an HTTP/2 peer that is silent is asked whether it is there, and how long it may take to answer.
+const H2_PING_INTERVAL: Duration = Duration::from_secs(30);
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Requests at one time on one HTTP/2 connection.
+const H2_MAX_STREAMS: u32 = 128;
+
+/// The signed front of a cloud.
+pub struct Gateway;
+
+impl Gateway {
+    /// Listens. Nothing is answered before [`Bound::serve`].
+    ///
+    /// # Errors
+    /// The address is in use, the certificate authority is unusable, or the services are not a set.
+    pub async fn bind(
+        config: Config,
+        services: Vec<Arc<dyn Service>>,
+        credentials: Arc<dyn Credentials>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Bound, GatewayError> {
+        let now = {
+            let clock = Arc::clone(&clock);
+            move || today(jiff::Timestamp::from_second(clock.now().unix_secs()).unwrap_or_default())
+        };
+        let authority = Authority::open(&config.tls_dir, now())?;
+        let ca_path = authority.ca_path().to_owned();
+        let tls = Certificates::new(authority, config.listen.ip(), now).server_config();
+        let cannot_listen = |cause| GatewayError::Listen { address: config.listen, cause };
+        let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let limits = config.limits.clone();
+        let handler = Arc::new(Handler::new(config, services, credentials, clock)?);
+        Ok(Bound { listener, address, ca_path, tls: TlsAcceptor::from(Arc::new(tls)), handler, limits })
+    }
+}
+
+/// A gateway that listens.
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    ca_path: PathBuf,
+    tls: TlsAcceptor,
+    handler: Arc<Handler>,
+    limits: Limits,
+}
+
+impl Bound {
+    /// The address, with the port that the system chose if it was to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The file with the certificate that clients have to trust for HTTPS.
+    pub fn ca_path(&self) -> &Path {
+        &self.ca_path
+    }
+
+    /// Answers requests until `shutdown` is ready; then takes no more, lets those that have begun end within
+    /// [`Limits::shutdown_timeout`], and returns.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        let (stop, stopped) = watch::channel(false);
+        let permits = Arc::new(Semaphore::new(self.limits.max_connections));
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.accept(&permits) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, permit)) => {
+                    let connection = Connection {
+                        tls: self.tls.clone(),
+                        handler: Arc::clone(&self.handler),
+                        limits: self.limits.clone(),
+                        stopped: stopped.clone(),
+                    };
+                    connections.spawn(async move {
+                        connection.run(stream, peer).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        stop.send_replace(true);
+        let all_ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.limits.shutdown_timeout, all_ended).await.is_err() {
+            tracing::warn!(connections = connections.len(), "connections were cut at shutdown");
+            connections.shutdown().await;
+        }
+    }
+
+    async fn accept(
+        &self,
+        permits: &Arc<Semaphore>,
+    ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = self.listener.accept().await?;
+        Ok((stream, peer, permit))
+    }
+}
+
+/// One connection and what it needs.
+struct Connection {
+    tls: TlsAcceptor,
+    handler: Arc<Handler>,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, peer: SocketAddr) {
+        // Answers are written whole, so waiting to fill packets only costs time.
+        let _ = stream.set_nodelay(true);
+        let ip = peer.ip().to_canonical();
+        let stopped = self.stopped.clone();
+        let handshake = tokio::time::timeout(self.limits.handshake_timeout, self.handshake(stream));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = is_stopped(stopped) => return,
+        };
+        match shaken {
+            Ok(Ok(Shaken::Tls(stream))) => self.serve(*stream, ip, true).await,
+            Ok(Ok(Shaken::Plain(stream))) => self.serve(stream, ip, false).await,
+            Ok(Ok(Shaken::Closed)) => {}
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "the client did not speak in time"),
+        }
+    }
+
+    /// Tells HTTPS from HTTP by the first byte.
+    async fn handshake(&self, stream: TcpStream) -> io::Result<Shaken> {
+        let mut first = [0];
+        if stream.peek(&mut first).await? == 0 {
+            return Ok(Shaken::Closed);
+        }
+        if first[0] == TLS_HANDSHAKE {
+            Ok(Shaken::Tls(Box::new(self.tls.accept(stream).await?)))
+        } else {
+            Ok(Shaken::Plain(stream))
+        }
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        ip: IpAddr,
+        tls: bool,
+    ) {
+        let handler = Arc::clone(&self.handler);
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let handler = Arc::clone(&handler);
+            async move {
+                let response = handler.handle(request, Peer { ip, tls }).await;
+                Ok::<http::Response<Full<Bytes>>, std::convert::Infallible>(response)
+            }
+        });
+        let builder = http_builder(&self.limits);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = is_stopped(self.stopped.clone()) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%ip, %error, "a connection ended early");
+        }
+    }
+}
+
+/// Ready when shutdown begins.
+async fn is_stopped(mut stopped: watch::Receiver<bool>) {
+    // An error says that the sender is gone, which is the same.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+enum Shaken {
+    Plain(TcpStream),
+    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    /// The client went away without a word.
+    Closed,
+}
+
+fn http_builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_timeout)
+        .max_buf_size(limits.max_head_bytes)
+        .max_headers(limits.max_headers)
+        .half_close(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(H2_PING_INTERVAL)
+        .keep_alive_timeout(H2_PING_TIMEOUT)
+        .max_concurrent_streams(H2_MAX_STREAMS)
+        .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX));
+    builder
+}

@@ -1,0 +1,210 @@
+//! A gateway with two small services, on a port of its own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use aws_model::{Fields, Value};
+use aws_types::{Arn, Partition, Timestamp};
+use gateway::{Config, Credential, Credentials, Gateway, Limits};
+use service_api::{Principal, PrincipalKind, RequestContext, Service, ServiceError};
+use tokio::sync::oneshot;
+
+pub(crate) const KEY: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET: &str = "a secret";
+pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// What the gateway's clock says: 20260101T120000Z.
+pub(crate) const NOW_SECS: i64 = 1_767_268_800;
+
+struct OneKey;
+
+impl Credentials for OneKey {
+    fn lookup(&self, access_key_id: &str) -> Option<Credential> {
+        let session_token = match access_key_id {
+            KEY => None,
+            "ASIATEMPORARY" => Some("token".to_owned()),
+            _ => return None,
+        };
+        let account = ACCOUNT.parse().unwrap();
+        let principal = Principal {
+            account,
+            kind: PrincipalKind::Root,
+            arn: Arn::global(Partition::Aws, "iam", account, "root"),
+            user_id: ACCOUNT.to_owned(),
+            access_key_id: access_key_id.to_owned(),
+        };
+        Some(Credential { secret: SECRET.to_owned(), session_token, principal })
+    }
+}
+
+/// Holds calls until they are let go, and counts them.
+#[derive(Default)]
+pub(crate) struct Gate {
+    waiting: AtomicUsize,
+    most: AtomicUsize,
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(waiting, Ordering::SeqCst);
+        let is_open = self.is_open.lock().unwrap();
+        drop(self.opened.wait_while(is_open, |is_open| !*is_open).unwrap());
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    /// Waits until so many calls are held.
+    pub(crate) fn wait_for(&self, calls: usize) {
+        for _ in 0..2000 {
+            if self.waiting.load(Ordering::SeqCst) >= calls {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{} of {calls} calls came", self.waiting.load(Ordering::SeqCst));
+    }
+
+    /// How many were held at one time, at most.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
+fn structure(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::Structure(Fields::from_iter(fields))
+}
+
+/// EC2 with operations that answer what they were asked, fail, panic, and wait.
+struct Ec2(Arc<Gate>);
+
+impl Service for Ec2 {
+    fn model(&self) -> &'static str {
+        "ec2"
+    }
+
+    fn implements(&self, operation: &str) -> bool {
+        ["DescribeVpcs", "DescribeSubnets", "DescribeRegions", "CreateVpc"].contains(&operation)
+    }
+
+    fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+        match operation {
+            "DescribeVpcs" => {
+                let Value::Structure(input) = input else { panic!("the input is a structure") };
+                let Some(Value::List(ids)) = input.get("VpcIds").cloned() else {
+                    return Ok(structure([("NextToken", Value::String(format!("{context:?}")))]));
+                };
+                let vpcs = ids.into_iter().map(|id| structure([("VpcId", id)])).collect();
+                Ok(structure([("Vpcs", Value::List(vpcs))]))
+            }
+            "DescribeSubnets" => {
+                Err(ServiceError::new("InvalidSubnetID.NotFound", "The subnet ID 'subnet-1' does not exist"))
+            }
+            "CreateVpc" => {
+                self.0.pass();
+                Ok(structure([]))
+            }
+            _ => panic!("a bug in {operation}"),
+        }
+    }
+}
+
+/// Systems Manager, for the JSON protocol.
+struct Ssm;
+
+impl Service for Ssm {
+    fn model(&self) -> &'static str {
+        "ssm"
+    }
+
+    fn implements(&self, operation: &str) -> bool {
+        operation == "GetParameter"
+    }
+
+    fn call(&self, _: &RequestContext, _: &str, input: Value) -> Result<Value, ServiceError> {
+        let Value::Structure(mut input) = input else { panic!("the input is a structure") };
+        match input.take("Name") {
+            Some(Value::String(name)) if name == "/missing" => {
+                Err(ServiceError::new("ParameterNotFound", ""))
+            }
+            Some(name) => Ok(structure([("Parameter", structure([("Name", name)]))])),
+            None => Err(ServiceError::internal("the codec let an input without a name through")),
+        }
+    }
+}
+
+/// A running gateway. Dropping it shuts it down and waits for that.
+pub(crate) struct Cloud {
+    pub(crate) address: SocketAddr,
+    pub(crate) ca_path: PathBuf,
+    pub(crate) gate: Arc<Gate>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<std::thread::JoinHandle<()>>,
+    _dir: Option<tempfile::TempDir>,
+}
+
+impl Cloud {
+    pub(crate) fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A gateway with other limits.
+    pub(crate) fn with(limits: impl FnOnce(&mut Limits)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cloud = Self::in_dir(dir.path().join("tls"), limits);
+        cloud._dir = Some(dir);
+        cloud
+    }
+
+    pub(crate) fn in_dir(tls_dir: PathBuf, limits: impl FnOnce(&mut Limits)) -> Self {
+        let regions = ["us-east-1", "eu-west-1"].map(|region| region.parse().unwrap()).to_vec();
+        let mut config = Config::new("127.0.0.1:0".parse().unwrap(), tls_dir, regions);
+        limits(&mut config.limits);
+        let gate = Arc::new(Gate::default());
+        let services: Vec<Arc<dyn Service>> = vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm)];
+        let clock = Arc::new(|| Timestamp::from_unix_secs(NOW_SECS));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, bound) = std::sync::mpsc::channel();
+        let server = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(async {
+                let bound = Gateway::bind(config, services, Arc::new(OneKey), clock).await.unwrap();
+                started.send((bound.address(), bound.ca_path().to_owned())).unwrap();
+                let stopped = async { drop(stopped.await) };
+                bound.serve(stopped).await;
+            });
+        });
+        let (address, ca_path) = bound.recv().unwrap();
+        Self { address, ca_path, gate, stop: Some(stop), server: Some(server), _dir: None }
+    }
+
+    /// Begins to shut down.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Whether it has shut down.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.server.as_ref().is_none_or(std::thread::JoinHandle::is_finished)
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.stop();
+        self.gate.open();
+        if let Some(server) = self.server.take() {
+            server.join().unwrap();
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The gateway as clients see it: over sockets, with requests signed by hand.
+
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod client;
+mod cloud;
+mod connections;
+mod signatures;
+mod tls;
