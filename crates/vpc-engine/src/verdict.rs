@@ -13,6 +13,7 @@ use crate::packet::Endpoint;
 use crate::reason::DropReason;
 
 /// The engine's answer for one packet.
+#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per packet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Deliver it.
@@ -107,6 +108,7 @@ pub struct CacheKey {
 }
 
 /// What to do with a frame that came in by a port.
+#[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per packet")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrameAction {
     /// Send this frame back to the port it came from: the fabric answers ARP, neighbour discovery and DHCP itself.

@@ -71,7 +71,7 @@ impl Classifier {
                 Traffic::Protocol(Protocol::ICMP) => icmp.push(all(rule)),
                 Traffic::Protocol(Protocol::ICMPV6) => icmpv6.push(all(rule)),
                 Traffic::Protocol(Protocol(number)) => {
-                    others.push(Span { first: number, last: number, rule })
+                    others.push(Span { first: number, last: number, rule });
                 }
             }
             match peer {

@@ -39,7 +39,7 @@ pub(crate) struct Rules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
     /// The first such rule. The reachability analysis names it; a packet only needs that there is one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the analysis of reachability"))]
+    #[cfg_attr(not(test), allow(dead_code))]
     pub(crate) rule: SecurityGroupRuleId,
     /// Whether a rule for any address lets it pass.
     pub(crate) open: bool,

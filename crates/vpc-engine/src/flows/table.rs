@@ -141,10 +141,6 @@ impl Table {
         self.entries[slot as usize].progress.restarts(flags)
     }
 
-    pub(crate) fn state(&self, slot: u32) -> FlowState {
-        self.entries[slot as usize].progress.state
-    }
-
     /// The other half of a translation.
     pub(crate) fn translated(&self, slot: u32) -> Option<u32> {
         let other = self.entries[slot as usize].translated;

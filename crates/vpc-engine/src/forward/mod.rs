@@ -25,7 +25,7 @@ use crate::snapshot::{Network, Snapshot};
 use crate::time::Millis;
 use crate::verdict::{Delivery, Rewrite, Verdict};
 use crossing::Crossing;
-use tracking::{Gate, Gates, Tracked};
+use tracking::{Gate, Gates};
 
 /// Decides one packet that came in by a port, and tracks its connection.
 ///
@@ -119,7 +119,7 @@ fn cross(
             None => Gate::Passed { track: crossing.ingress_rules(&hop)? },
         };
     let gates = Gates { sent, received };
-    let tracked = tracking::track(flows, sender, receiver, gates, packet, &crossing.tuple, now)?;
+    let flow = tracking::track(flows, sender, receiver, gates, packet, &crossing.tuple, now)?;
     let rewrite = Rewrite {
         source_mac: if sender.subnet == receiver.subnet {
             packet.source_mac
@@ -130,9 +130,10 @@ fn cross(
         source: None,
         destination: None,
     };
-    let cache = match tracked {
-        Tracked::Closed => None,
-        Tracked::Open(_) => plan::plan(crossing, &hop, receiver_subnet, gates, packet, rewrite),
+    let cache = if tracking::lasts(gates, packet, &crossing.tuple) {
+        plan::plan(crossing, &hop, receiver_subnet, gates, packet, rewrite)
+    } else {
+        None
     };
-    Ok(Delivery { to: receiver.interface.port, rewrite, flow: tracked.flow(), cache })
+    Ok(Delivery { to: receiver.interface.port, rewrite, flow, cache })
 }

@@ -5,8 +5,6 @@
 
 use std::net::IpAddr;
 
-use vpc_model::Protocol;
-
 use super::crossing::{Crossing, Hop, reply_kind};
 use super::source;
 use super::tracking::{Gate, Gates};
@@ -27,7 +25,7 @@ pub(crate) fn key(source: IpAddr, destination: IpAddr, tuple: &Tuple) -> Option<
     Some(CacheKey { source, destination, protocol: tuple.protocol, source_port, destination_port })
 }
 
-/// The entries for a packet that was delivered.
+/// The entries for a packet that was delivered, of a connection that lasts.
 pub(crate) fn plan(
     crossing: &Crossing<'_>,
     hop: &Hop<'_>,
@@ -36,11 +34,6 @@ pub(crate) fn plan(
     packet: &Packet,
     rewrite: Rewrite,
 ) -> Option<CachePlan> {
-    // An ICMP reply that no connection is known for was allowed as such; the next query is another matter.
-    let is_query = matches!(crossing.tuple.protocol, Protocol::ICMP | Protocol::ICMPV6);
-    if is_query && !matches!(gates, Gates { sent: Gate::Known(_) | Gate::Passed { .. }, .. }) {
-        return None;
-    }
     let forward = CacheEntry {
         from: crossing.sender.interface.port,
         key: key(packet.source, packet.destination, &crossing.tuple)?,

@@ -34,23 +34,6 @@ pub(crate) struct Gates {
     pub(crate) received: Gate,
 }
 
-/// What became of the connection.
-pub(crate) enum Tracked {
-    /// It goes on, tracked or not.
-    Open(Option<FlowId>),
-    /// This packet ended it.
-    Closed,
-}
-
-impl Tracked {
-    pub(crate) fn flow(&self) -> Option<FlowId> {
-        match self {
-            Self::Open(flow) => *flow,
-            Self::Closed => None,
-        }
-    }
-}
-
 /// The TCP flags of a packet; none for other protocols.
 pub(crate) fn flags(packet: &Packet) -> TcpFlags {
     match packet.transport {
@@ -100,7 +83,22 @@ fn begins(packet: &Packet, tuple: &Tuple) -> bool {
     }
 }
 
-/// Takes a packet that has passed all gates into account at both interfaces.
+/// Whether later packets of the connection will pass both interfaces as this one did: because it is tracked, or because
+/// it need not be. Not so for replies, errors and resets that a rule let pass: they begin nothing.
+pub(crate) fn lasts(gates: Gates, packet: &Packet, tuple: &Tuple) -> bool {
+    let begins = begins(packet, tuple);
+    let is_remembered = |gate| match gate {
+        Gate::Known(_) | Gate::Passed { track: false } => true,
+        Gate::Passed { track: true } => begins,
+        Gate::Related => false,
+    };
+    let flags = flags(packet);
+    let closes = flags.contains(TcpFlags::RST) || flags.contains(TcpFlags::FIN);
+    is_remembered(gates.sent) && is_remembered(gates.received) && !closes
+}
+
+/// Takes a packet that has passed all gates into account at both interfaces. Answers the flow, unless it is untracked
+/// or ended with this packet.
 pub(crate) fn track(
     flows: &mut Flows,
     sender: &PluggedInterface,
@@ -109,7 +107,7 @@ pub(crate) fn track(
     packet: &Packet,
     tuple: &Tuple,
     now: Millis,
-) -> Result<Tracked, DropReason> {
+) -> Result<Option<FlowId>, DropReason> {
     let begins = begins(packet, tuple);
     let ends = [(sender, Way::Out, gates.sent), (receiver, Way::In, gates.received)];
     let is_new = |gate| begins && matches!(gate, Gate::Passed { track: true });
@@ -118,7 +116,6 @@ pub(crate) fn track(
             make_room(flows, plugged, now)?;
         }
     }
-    let mut closed = false;
     let [sent, received] = ends.map(|(plugged, way, gate)| {
         let seen = Seen {
             sent_by_local: way == Way::Out,
@@ -131,9 +128,7 @@ pub(crate) fn track(
         match gate {
             Gate::Known(slot) => {
                 flows.table.set_timeouts(slot, timeouts);
-                let goes_on = flows.table.advance(slot, seen);
-                closed |= !goes_on;
-                goes_on.then(|| flows.table.id(slot))
+                flows.table.advance(slot, seen).then(|| flows.table.id(slot))
             }
             gate if is_new(gate) => {
                 let opening = Opening {
@@ -149,11 +144,8 @@ pub(crate) fn track(
             Gate::Passed { .. } | Gate::Related => None,
         }
     });
-    if closed {
-        return Ok(Tracked::Closed);
-    }
     let flow = FlowId { sender: sent, receiver: received };
-    Ok(Tracked::Open((sent.is_some() || received.is_some()).then_some(flow)))
+    Ok((sent.is_some() || received.is_some()).then_some(flow))
 }
 
 /// Checks the limits before a connection is added (fact 27). What is idle is forgotten first.
