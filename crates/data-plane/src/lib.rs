@@ -1,1 +1,37 @@
-//! The slow path: upcalls in, verdicts from the engine, cached flows and frames out.
+//! The data plane of one cloud: frames in, verdicts from the engine, cached flows and frames out.
+//!
+//! Owns the fabric and services namespaces, the interfaces' veth pairs, the thread that decides frames, the contents of the
+//! flow cache, connection state and its journal, and the counters of what was dropped. Refuses to know the API, the store
+//! and what runs behind an interface; all policy is `vpc-engine`'s.
+//!
+//! ```text
+//!   guest namespace            fabric namespace                       guest namespace
+//!  +--------------+   veth   +-------------------------------+  veth  +--------------+
+//!  | eth0 --------|----------| port N     flow cache     port M|------|-------- eth0 |
+//!  +--------------+          |     \   (hit: to the peer)  ^  |       +--------------+
+//!                            |      \ miss                 |  |
+//!                            |       v                     |  |
+//!                            |   packet socket --> engine --> packet socket
+//!                            +-------------------------------+
+//! ```
+//!
+//! Architecture invariants: the fabric namespace has no address, no route and no forwarding, so nothing but a verdict moves a
+//! frame; when [`DataPlane::apply`] returns, no frame is decided by what went before; everything that must outlive the
+//! daemon is in the kernel or in the run directory, and a start adopts it.
+
+mod cache;
+mod clock;
+mod decide;
+mod drops;
+mod entry;
+mod error;
+mod fabric;
+mod journal;
+mod layout;
+mod packet_loop;
+mod plane;
+
+pub use drops::DropCount;
+pub use error::DataPlaneError;
+pub use fabric::{AttachedPort, PortSpec};
+pub use plane::{Config, DataPlane, Mode, ModeChoice};

@@ -1,0 +1,325 @@
+//! What is in the flow cache: the engine's plans as entries, which flow each entry belongs to, and what the entries say of
+//! packets that the engine did not see.
+//!
+//! Refuses to decide anything: it installs what a plan says, removes what an event says, and reports what was counted.
+
+use host_ebpf::{FlowCache, FlowCacheError};
+use rustc_hash::FxHashMap;
+use vpc_abi as abi;
+use vpc_engine::{
+    Activity, CacheEntry, CachePlan, FlowDirection, FlowId, FlowKey, Flows, Packet, TcpFlags, Transport,
+};
+use vpc_model::{Port, Protocol};
+
+use crate::clock::CacheTime;
+use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, key_sent};
+
+/// Entries unused for so long are removed; their flow's next packet costs an upcall.
+const IDLE_SECS: u64 = 300;
+/// The same while the cache is full.
+const IDLE_WHEN_FULL_SECS: u64 = 5;
+
+/// The cache, and for each entry in it what is known of it here.
+pub(crate) struct Cache {
+    cache: FlowCache,
+    installed: FxHashMap<abi::FlowKey, Installed>,
+    epochs: FxHashMap<Port, u32>,
+    is_full: bool,
+    swept: Vec<(abi::FlowKey, abi::FlowEntry)>,
+}
+
+/// One entry of the cache.
+#[derive(Clone, Copy, Debug)]
+struct Installed {
+    flow: Option<FlowId>,
+    direction: FlowDirection,
+    /// The entry for the other direction, when a plan had both.
+    other: Option<abi::FlowKey>,
+    /// The link addresses of the frames that it is for.
+    macs: Macs,
+    /// Whether such a frame was seen; otherwise one is expected.
+    is_seen: bool,
+    /// Of its two ports.
+    epochs: (u32, u32),
+    /// When it was installed, in the cache's time.
+    since_ns: u64,
+    /// What has been reported to the engine so far.
+    packets: u64,
+    bytes: u64,
+    tcp_flags: u32,
+}
+
+/// What an entry that is about to be installed belongs to.
+#[derive(Clone, Copy)]
+struct Belongs {
+    key: abi::FlowKey,
+    flow: Option<FlowId>,
+    direction: FlowDirection,
+    other: Option<abi::FlowKey>,
+}
+
+impl Cache {
+    /// A cache without entries of its own, on maps that may hold a predecessor's.
+    pub(crate) fn new(cache: FlowCache) -> Self {
+        let (installed, epochs) = (FxHashMap::default(), FxHashMap::default());
+        Self { cache, installed, epochs, is_full: false, swept: Vec::new() }
+    }
+
+    /// Takes over the entries that a predecessor left, and reports what they have counted. Those whose connection is not
+    /// known any more are removed.
+    pub(crate) fn adopt(&mut self, flows: &mut Flows, time: CacheTime) -> Result<(), FlowCacheError> {
+        let mut found = Vec::new();
+        while !self.cache.walk(|key, entry| found.push((*key, *entry)))? {}
+        let now = time.engine_time(time.cache_now_ns());
+        for (key, entry) in &found {
+            let Some(flow) = cache_entry_of(key, entry).and_then(|entry| flows.find(&entry, now)) else {
+                self.cache.remove(key)?;
+                continue;
+            };
+            let installed = Installed {
+                flow: Some(flow),
+                direction: FlowDirection::Forward,
+                other: None,
+                macs: Macs(entry.match_macs),
+                is_seen: true,
+                epochs: (entry.ingress_epoch, entry.egress_epoch),
+                since_ns: entry.last_seen_ns,
+                packets: 0,
+                bytes: 0,
+                tcp_flags: 0,
+            };
+            self.installed.insert(*key, installed);
+            self.report_entry(key, entry, flows, time)?;
+        }
+        // Once more for the handshakes of which the opener's half was reported before the answer.
+        for (key, entry) in &found {
+            if let Some(Installed { flow: Some(flow), direction, .. }) = self.installed.get(key)
+                && Protocol(key.protocol) == Protocol::TCP
+                && entry.packets > 0
+            {
+                let activity = Activity { flags: TcpFlags::ACK, packets: 0, bytes: 0 };
+                flows.touch(*flow, *direction, activity, time.engine_time(entry.last_seen_ns));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn flow_cache(&self) -> &FlowCache {
+        &self.cache
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.installed.len()
+    }
+
+    /// Makes every entry that has to do with a port stale.
+    pub(crate) fn bump(&mut self, port: Port) -> Result<(), FlowCacheError> {
+        if let Some(epoch) = self.epoch(port)? {
+            let next = epoch.wrapping_add(1);
+            self.cache.set_epoch(port.number(), next)?;
+            self.epochs.insert(port, next);
+        }
+        Ok(())
+    }
+
+    fn epoch(&mut self, port: Port) -> Result<Option<u32>, FlowCacheError> {
+        if let Some(&epoch) = self.epochs.get(&port) {
+            return Ok(Some(epoch));
+        }
+        let epoch = self.cache.epoch(port.number())?;
+        self.epochs.extend(epoch.map(|epoch| (port, epoch)));
+        Ok(epoch)
+    }
+
+    /// Installs both directions of a plan.
+    pub(crate) fn install(
+        &mut self,
+        plan: &CachePlan,
+        flow: Option<FlowId>,
+        flows: &mut Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        let key = key_of(&plan.forward);
+        let reverse = plan.reverse.map(|entry| (entry, key_of(&entry)));
+        let other = reverse.map(|(_, key)| key);
+        self.put(
+            &plan.forward,
+            Belongs { key, flow, direction: FlowDirection::Forward, other },
+            flows,
+            time,
+        )?;
+        if let Some((entry, reverse_key)) = reverse {
+            let (direction, other) = (FlowDirection::Reverse, Some(key));
+            self.put(&entry, Belongs { key: reverse_key, flow, direction, other }, flows, time)?;
+        }
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        plan: &CacheEntry,
+        belongs: Belongs,
+        flows: &mut Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        if !is_cacheable(&plan.key) {
+            return Ok(());
+        }
+        let (Some(ingress_epoch), Some(egress_epoch)) = (self.epoch(plan.from)?, self.epoch(plan.to)?) else {
+            return Ok(());
+        };
+        let Belongs { key, flow, direction, other } = belongs;
+        let epochs = (ingress_epoch, egress_epoch);
+        let macs = Macs::new(plan.destination_mac, plan.source_mac);
+        let is_seen = direction == FlowDirection::Forward;
+        if let Some(known) = self.installed.get(&key) {
+            // A sender may address its frames otherwise than its peer would expect; the entry for what it was seen to do is
+            // better than one for what it is supposed to do, and replacing one by the other forever helps nobody.
+            if !is_seen && known.is_seen && known.macs != macs && known.epochs == epochs {
+                return Ok(());
+            }
+            // What the earlier entry counted goes with it.
+            self.report(&key, flows, time)?;
+        }
+        if !self.cache.insert(&key, &entry_of(plan, ingress_epoch, egress_epoch))? {
+            self.is_full = true;
+            return Ok(());
+        }
+        let since_ns = time.cache_now_ns();
+        let (packets, bytes, tcp_flags) = (0, 0, 0);
+        let installed =
+            Installed { flow, direction, other, macs, is_seen, epochs, since_ns, packets, bytes, tcp_flags };
+        self.installed.insert(key, installed);
+        Ok(())
+    }
+
+    /// Takes out what belongs to a connection that is gone.
+    pub(crate) fn forget(&mut self, gone: &FlowKey) -> Result<(), FlowCacheError> {
+        let key = key_sent(gone);
+        self.remove_both(&key)
+    }
+
+    fn remove_both(&mut self, key: &abi::FlowKey) -> Result<(), FlowCacheError> {
+        let Some(removed) = self.installed.remove(key) else { return Ok(()) };
+        self.cache.remove(key)?;
+        if let Some(other) = removed.other
+            && self.installed.remove(&other).is_some()
+        {
+            self.cache.remove(&other)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the engine what the cache knows of the connection whose 5-tuple a SYN asks for again, before it decides.
+    pub(crate) fn report_reopened(
+        &mut self,
+        from: Port,
+        packet: &Packet,
+        flows: &mut Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        let Transport::Tcp { flags, .. } = packet.transport else { return Ok(()) };
+        if !flags.opens() {
+            return Ok(());
+        }
+        let key = key_of_packet(from, packet);
+        if self.installed.contains_key(&key) {
+            self.report(&key, flows, time)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the engine of connections that end: every FIN and RST that the cache has let pass, up to `limit`.
+    pub(crate) fn report_closings(
+        &mut self,
+        limit: usize,
+        flows: &mut Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        for _ in 0..limit {
+            let Some(event) = self.cache.next_closing() else { break };
+            if self.installed.get(&event.key).is_some_and(|known| known.tcp_flags != event.tcp_flags) {
+                self.report(&event.key, flows, time)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(
+        &mut self,
+        key: &abi::FlowKey,
+        flows: &mut Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        match self.cache.get(key)? {
+            Some(entry) => self.report_entry(key, &entry, flows, time),
+            None => {
+                self.installed.remove(key);
+                Ok(())
+            }
+        }
+    }
+
+    fn report_entry(
+        &mut self,
+        key: &abi::FlowKey,
+        entry: &abi::FlowEntry,
+        flows: &mut Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        let Some(known) = self.installed.get_mut(key) else {
+            // Not of this daemon's making.
+            self.cache.remove(key)?;
+            return Ok(());
+        };
+        let Some(flow) = known.flow else { return Ok(()) };
+        // A handshake is over when its opener acknowledges the answer, so the answer has to be told first.
+        let is_first = known.packets == 0 && known.direction == FlowDirection::Forward;
+        if let Some(other) = known.other.filter(|_| is_first && Protocol(key.protocol) == Protocol::TCP)
+            && self.installed.get(&other).is_some_and(|other| other.direction == FlowDirection::Reverse)
+        {
+            self.report(&other, flows, time)?;
+        }
+        let Some(known) = self.installed.get_mut(key) else { return Ok(()) };
+        let packets = entry.packets.saturating_sub(known.packets);
+        let new_flags = entry.tcp_flags & !known.tcp_flags;
+        if packets == 0 && new_flags == 0 {
+            return Ok(());
+        }
+        // An established connection's ACK is not among the flags that an entry keeps; anything that passed had it.
+        let flags = match Protocol(key.protocol) {
+            Protocol::TCP => TcpFlags(new_flags as u8).with(TcpFlags::ACK),
+            _ => TcpFlags::default(),
+        };
+        let activity = Activity { flags, packets, bytes: entry.bytes.saturating_sub(known.bytes) };
+        known.packets = entry.packets;
+        known.bytes = entry.bytes;
+        known.tcp_flags = entry.tcp_flags;
+        if !flows.touch(flow, known.direction, activity, time.engine_time(entry.last_seen_ns)) {
+            self.remove_both(key)?;
+        }
+        Ok(())
+    }
+
+    /// Goes through the next part of the cache: reports what was counted and removes what is idle. Answers whether the
+    /// whole cache has been gone through.
+    pub(crate) fn sweep(&mut self, flows: &mut Flows, time: CacheTime) -> Result<bool, FlowCacheError> {
+        let mut swept = std::mem::take(&mut self.swept);
+        swept.clear();
+        let is_end = self.cache.walk(|key, entry| swept.push((*key, *entry)));
+        let idle_secs = if self.is_full { IDLE_WHEN_FULL_SECS } else { IDLE_SECS };
+        for (key, entry) in &swept {
+            self.report_entry(key, entry, flows, time)?;
+            if let Some(known) = self.installed.get(key)
+                && time.secs_since(entry.last_seen_ns.max(known.since_ns)) > idle_secs
+            {
+                self.cache.remove(key)?;
+                self.installed.remove(key);
+            }
+        }
+        self.swept = swept;
+        let is_end = is_end?;
+        self.is_full &= !is_end;
+        Ok(is_end)
+    }
+}

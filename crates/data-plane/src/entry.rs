@@ -1,0 +1,283 @@
+//! The engine's cache plans in the layout of the flow cache, and back. Pure.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use aws_types::MacAddress;
+use vpc_abi as abi;
+use vpc_engine::{CacheEntry, CacheKey, Endpoint, FlowKey, Packet, Rewrite, Transport};
+use vpc_model::{Port, Protocol};
+
+use crate::layout::VPC_MTU_BYTES;
+
+const ICMP_ECHO: u16 = 8 << 8;
+const ICMP_ECHO_REPLY: u16 = 0;
+const ICMPV6_ECHO: u16 = 128 << 8;
+const ICMPV6_ECHO_REPLY: u16 = 129 << 8;
+
+/// The link addresses of a frame as they stand in it: destination, then source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Macs(pub(crate) [u8; 12]);
+
+impl Macs {
+    pub(crate) fn new(destination: MacAddress, source: MacAddress) -> Self {
+        let mut macs = [0; 12];
+        macs[..6].copy_from_slice(&destination.0);
+        macs[6..].copy_from_slice(&source.0);
+        Self(macs)
+    }
+
+    fn pair(self) -> (MacAddress, MacAddress) {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = self.0;
+        (MacAddress([a, b, c, d, e, f]), MacAddress([g, h, i, j, k, l]))
+    }
+}
+
+/// Whether the flow cache's program looks such packets up at all.
+pub(crate) fn is_cacheable(key: &CacheKey) -> bool {
+    match key.protocol {
+        Protocol::TCP | Protocol::UDP => true,
+        Protocol::ICMP => key.source.is_ipv4() && matches!(key.destination_port, ICMP_ECHO | ICMP_ECHO_REPLY),
+        Protocol::ICMPV6 => {
+            key.source.is_ipv6() && matches!(key.destination_port, ICMPV6_ECHO | ICMPV6_ECHO_REPLY)
+        }
+        _ => false,
+    }
+}
+
+/// The key of an entry.
+pub(crate) fn key_of(entry: &CacheEntry) -> abi::FlowKey {
+    key(entry.from, &entry.key)
+}
+
+/// The key that a packet from a port is looked up by.
+pub(crate) fn key_of_packet(from: Port, packet: &Packet) -> abi::FlowKey {
+    let (source_port, destination_port) = match packet.transport {
+        Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+            (source, destination)
+        }
+        Transport::Icmp { kind, code, id, .. } => (id, u16::from_be_bytes([kind, code])),
+        Transport::Other | Transport::Continuation => (0, 0),
+    };
+    let Packet { source, destination, protocol, .. } = *packet;
+    key(from, &CacheKey { source, destination, protocol, source_port, destination_port })
+}
+
+/// The key of what an interface sends on a connection.
+pub(crate) fn key_sent(flow: &FlowKey) -> abi::FlowKey {
+    let sent = flow.sent().unwrap_or_else(|| {
+        // ICMP: the far port is the query's type, and 1 when the near side asked.
+        let [query, asked] = flow.remote.port.to_be_bytes();
+        let kind = match (asked, flow.protocol) {
+            (1, _) => u16::from(query) << 8,
+            (_, Protocol::ICMPV6) => ICMPV6_ECHO_REPLY,
+            _ => ICMP_ECHO_REPLY,
+        };
+        CacheKey {
+            source: flow.local.address,
+            destination: flow.remote.address,
+            protocol: flow.protocol,
+            source_port: flow.local.port,
+            destination_port: kind,
+        }
+    });
+    key(flow.port, &sent)
+}
+
+fn key(from: Port, key: &CacheKey) -> abi::FlowKey {
+    abi::FlowKey {
+        port: from.number(),
+        source: octets(key.source),
+        destination: octets(key.destination),
+        source_port: key.source_port.to_be_bytes(),
+        destination_port: key.destination_port.to_be_bytes(),
+        protocol: key.protocol.0,
+        family: if key.source.is_ipv4() { abi::FAMILY_IPV4 } else { abi::FAMILY_IPV6 },
+        padding: [0; 2],
+    }
+}
+
+/// The entry for a plan, at these epochs.
+pub(crate) fn entry_of(plan: &CacheEntry, ingress_epoch: u32, egress_epoch: u32) -> abi::FlowEntry {
+    let macs = Macs::new(plan.destination_mac, plan.source_mac);
+    let CacheEntry { key, to, rewrite, .. } = plan;
+    let kept = |address, port| Endpoint { address, port };
+    let source = rewrite.source.unwrap_or(kept(key.source, key.source_port));
+    let destination = rewrite.destination.unwrap_or(kept(key.destination, key.destination_port));
+    let new_macs = Macs::new(rewrite.destination_mac, rewrite.source_mac);
+    let has_ports = matches!(key.protocol, Protocol::TCP | Protocol::UDP);
+    let mut actions = abi::ACTION_PEER;
+    let (mut address_difference, mut port_difference) = (0, 0);
+    if new_macs != macs {
+        actions |= abi::ACTION_MACS;
+    }
+    if (source.address, destination.address) != (key.source, key.destination) {
+        actions |= abi::ACTION_ADDRESSES;
+        let old = [octets(key.source), octets(key.destination)].concat();
+        let new = [octets(source.address), octets(destination.address)].concat();
+        address_difference = difference(&old, &new);
+    }
+    if has_ports && (source.port, destination.port) != (key.source_port, key.destination_port) {
+        actions |= abi::ACTION_PORTS;
+        let old = [key.source_port.to_be_bytes(), key.destination_port.to_be_bytes()].concat();
+        let new = [source.port.to_be_bytes(), destination.port.to_be_bytes()].concat();
+        port_difference = difference(&old, &new);
+    }
+    abi::FlowEntry {
+        packets: 0,
+        bytes: 0,
+        last_seen_ns: 0,
+        actions,
+        tcp_flags: 0,
+        ingress_epoch,
+        egress_epoch,
+        egress_port: to.number(),
+        mtu_bytes: VPC_MTU_BYTES,
+        source: octets(source.address),
+        destination: octets(destination.address),
+        source_port: source.port.to_be_bytes(),
+        destination_port: destination.port.to_be_bytes(),
+        address_difference,
+        port_difference,
+        match_macs: macs.0,
+        macs: new_macs.0,
+        padding: [0; 4],
+    }
+}
+
+/// The plan that an entry was made from; none when it is not of this program's making.
+pub(crate) fn cache_entry_of(key: &abi::FlowKey, entry: &abi::FlowEntry) -> Option<CacheEntry> {
+    let address = |octets| address(key.family, octets);
+    let port = u16::from_be_bytes;
+    let old = CacheKey {
+        source: address(key.source)?,
+        destination: address(key.destination)?,
+        protocol: Protocol(key.protocol),
+        source_port: port(key.source_port),
+        destination_port: port(key.destination_port),
+    };
+    let is_rewritten = entry.actions & (abi::ACTION_ADDRESSES | abi::ACTION_PORTS) != 0;
+    let endpoint = |octets, bytes, old: (IpAddr, u16)| -> Option<Option<Endpoint>> {
+        let new = (address(octets)?, port(bytes));
+        Some((is_rewritten && new != old).then_some(Endpoint { address: new.0, port: new.1 }))
+    };
+    let (match_destination, match_source) = Macs(entry.match_macs).pair();
+    let (new_destination, new_source) = Macs(entry.macs).pair();
+    Some(CacheEntry {
+        from: Port::new(key.port).ok()?,
+        key: old,
+        source_mac: match_source,
+        destination_mac: match_destination,
+        to: Port::new(entry.egress_port).ok()?,
+        rewrite: Rewrite {
+            source_mac: new_source,
+            destination_mac: new_destination,
+            source: endpoint(entry.source, entry.source_port, (old.source, old.source_port))?,
+            destination: endpoint(
+                entry.destination,
+                entry.destination_port,
+                (old.destination, old.destination_port),
+            )?,
+        },
+    })
+}
+
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+fn address(family: u8, octets: [u8; 16]) -> Option<IpAddr> {
+    match family {
+        abi::FAMILY_IPV4 => {
+            let [a, b, c, d, ..] = octets;
+            Some(Ipv4Addr::new(a, b, c, d).into())
+        }
+        abi::FAMILY_IPV6 => Some(Ipv6Addr::from(octets).into()),
+        _ => None,
+    }
+}
+
+/// What replacing `old` by `new` adds to an Internet checksum: the ones' complement sum of the new words and of the old
+/// ones' complements, words as the machine reads them (RFC 1624; the kernel's `csum_diff`).
+fn difference(old: &[u8], new: &[u8]) -> u32 {
+    let words = |bytes: &[u8]| -> Vec<u32> {
+        bytes.chunks_exact(2).map(|pair| u32::from(u16::from_ne_bytes([pair[0], pair[1]]))).collect()
+    };
+    let sum: u32 = words(new).iter().sum::<u32>() + words(old).iter().map(|word| !word & 0xffff).sum::<u32>();
+    (sum & 0xffff) + (sum >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn checksum(bytes: &[u8]) -> u16 {
+        let mut sum: u32 =
+            bytes.chunks_exact(2).map(|pair| u32::from(u16::from_ne_bytes([pair[0], pair[1]]))).sum();
+        while sum >> 16 != 0 {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        !(sum as u16)
+    }
+
+    /// What the kernel does with a difference: `csum_replace_by_diff`.
+    fn replace(checksum: u16, difference: u32) -> u16 {
+        let mut sum = u64::from(difference) + u64::from(!u32::from(checksum));
+        while sum >> 16 != 0 {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        !(sum as u16)
+    }
+
+    proptest! {
+        #[test]
+        fn a_difference_turns_the_old_checksum_into_the_new(old: [u8; 32], new: [u8; 32], rest: [u8; 20]) {
+            let before = checksum(&[&old[..], &rest[..]].concat());
+            let after = checksum(&[&new[..], &rest[..]].concat());
+            // Zero has two forms in ones' complement.
+            let replaced = replace(before, difference(&old, &new));
+            prop_assert!(replaced == after || (replaced ^ after) == 0xffff && (after == 0 || replaced == 0));
+        }
+
+        #[test]
+        fn an_entry_is_read_back_as_its_plan(
+            from in 0_u32..1 << 17, to in 0_u32..1 << 17, old: ([u8; 4], [u8; 4], u16, u16),
+            source: Option<([u8; 4], u16)>, destination: Option<([u8; 4], u16)>, source_mac: [u8; 6], destination_mac: [u8; 6],
+        ) {
+            let endpoint = |(address, port): ([u8; 4], u16)| Endpoint { address: address.into(), port };
+            let key = CacheKey {
+                source: old.0.into(),
+                destination: old.1.into(),
+                protocol: Protocol::TCP,
+                source_port: old.2,
+                destination_port: old.3,
+            };
+            // A rewrite to what was there is none.
+            let kept_source = Endpoint { address: key.source, port: key.source_port };
+            let kept_destination = Endpoint { address: key.destination, port: key.destination_port };
+            let rewrite = Rewrite {
+                source_mac: MacAddress([2; 6]),
+                destination_mac: MacAddress([4; 6]),
+                source: source.map(endpoint).filter(|new| *new != kept_source),
+                destination: destination.map(endpoint).filter(|new| *new != kept_destination),
+            };
+            let plan = CacheEntry {
+                from: Port::new(from).unwrap(),
+                key,
+                source_mac: MacAddress(source_mac),
+                destination_mac: MacAddress(destination_mac),
+                to: Port::new(to).unwrap(),
+                rewrite,
+            };
+            let entry = entry_of(&plan, 1, 2);
+            prop_assert_eq!(cache_entry_of(&key_of(&plan), &entry), Some(plan));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The journal of tracked connections: what a daemon that was killed leaves to the next one.
+//!
+//! A file of fixed slots, mapped into memory: a record is written where it stays, there is no system call, no growing log and
+//! nothing to compact, and what has been written is the kernel's the moment it is written, so that `kill -9` loses
+//! nothing. It is not for crashes of the machine, after which no connection is left anyway; a boot id in its head tells.
+//!
+//! Refuses to know what a record means.
+#![allow(unsafe_code)]
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use vpc_engine::{FlowEvent, FlowKey, FlowRecord, Millis};
+
+use crate::DataPlaneError;
+
+/// Tells this format and its version.
+const MAGIC: u64 = u64::from_ne_bytes(*b"brumefl1");
+/// Bytes of a slot: its length word, then the record.
+const SLOT_BYTES: usize = 256;
+/// Bytes before the first slot.
+const HEAD_BYTES: usize = 4096;
+/// Where the engine's time of the last sign of life is, in the head.
+const ALIVE_AT: usize = 8;
+/// Where the boot id is, in the head.
+const BOOT_ID_AT: usize = 64;
+/// A boot id is written as a UUID.
+const BOOT_ID_BYTES: usize = 36;
+
+/// The journal, open for writing.
+pub(crate) struct Journal {
+    map: NonNull<u8>,
+    bytes: usize,
+    slots: u32,
+    free: Vec<u32>,
+    /// Slots from this one on have never been used.
+    fresh: u32,
+    live: HashMap<FlowKey, u32>,
+    has_lost: bool,
+    _file: File,
+}
+
+// SAFETY: the mapping belongs to this value alone and is not bound to a thread.
+unsafe impl Send for Journal {}
+
+/// What a predecessor left.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) records: Vec<FlowRecord>,
+    /// The predecessor's last sign of life.
+    pub(crate) alive: Millis,
+}
+
+impl Journal {
+    /// Opens the journal with room for `slots` connections, and reads what is in it. What was found is to be written again by
+    /// [`Self::keep`]; the file itself begins empty.
+    pub(crate) fn open(path: &Path, slots: u32) -> Result<(Self, Found), DataPlaneError> {
+        let bytes = HEAD_BYTES + slots as usize * SLOT_BYTES;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(DataPlaneError::file("open", path))?;
+        let found = read(&file).unwrap_or_default();
+        // A new file under the same name, put in place when the old one's records are in it: see `publish`.
+        let next = path.with_extension("next");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&next)
+            .map_err(DataPlaneError::file("make", &next))?;
+        file.set_len(bytes as u64).map_err(DataPlaneError::file("size", &next))?;
+        // SAFETY: a new shared mapping, at an address of the kernel's choice, of a file that is that long and that nobody
+        // shortens.
+        let map = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_NORESERVE,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        let map = match NonNull::new(map.cast::<u8>()) {
+            Some(map) if map.as_ptr().cast() != libc::MAP_FAILED => map,
+            _ => return Err(DataPlaneError::file("map", &next)(io::Error::last_os_error())),
+        };
+        let live = HashMap::new();
+        let mut journal =
+            Self { map, bytes, slots, free: Vec::new(), fresh: 0, live, has_lost: false, _file: file };
+        journal.write_at(BOOT_ID_AT, &boot_id());
+        journal.word64(0).store(MAGIC, Ordering::Release);
+        Ok((journal, found))
+    }
+
+    /// Makes this journal the one that a successor finds.
+    pub(crate) fn publish(&self, path: &Path) -> Result<(), DataPlaneError> {
+        let next = path.with_extension("next");
+        std::fs::rename(&next, path).map_err(DataPlaneError::file("put in place", path))
+    }
+
+    /// Notes that the daemon is alive.
+    pub(crate) fn beat(&self, now: Millis) {
+        self.word64(ALIVE_AT).store(now.0, Ordering::Relaxed);
+    }
+
+    /// Writes what happened to a connection.
+    pub(crate) fn note(&mut self, event: &FlowEvent) {
+        match event {
+            FlowEvent::Opened(record) | FlowEvent::Changed(record) => self.keep(record),
+            FlowEvent::Closed(record, _) => self.forget(&record.key),
+        }
+    }
+
+    /// Writes a record, in place of an earlier one of the same connection.
+    pub(crate) fn keep(&mut self, record: &FlowRecord) {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if self.fresh < self.slots => {
+                self.fresh += 1;
+                self.fresh - 1
+            }
+            None => return self.lose(),
+        };
+        let mut buffer = [0; SLOT_BYTES - 4];
+        let Ok(written) = postcard::to_slice(record, &mut buffer) else {
+            self.free.push(slot);
+            return self.lose();
+        };
+        let length = written.len();
+        let at = offset(slot);
+        self.write_at(at + 4, &buffer[..length]);
+        // The length makes the slot count; before it, a reader skips the slot. The earlier record goes after, so that a
+        // daemon killed in between leaves two, of which the reader takes one, rather than none.
+        self.word32(at).store(length as u32, Ordering::Release);
+        if let Some(earlier) = self.live.insert(record.key, slot) {
+            self.clear(earlier);
+        }
+    }
+
+    fn forget(&mut self, key: &FlowKey) {
+        if let Some(slot) = self.live.remove(key) {
+            self.clear(slot);
+        }
+    }
+
+    fn clear(&mut self, slot: u32) {
+        self.word32(offset(slot)).store(0, Ordering::Release);
+        self.free.push(slot);
+    }
+
+    fn lose(&mut self) {
+        if !std::mem::replace(&mut self.has_lost, true) {
+            tracing::warn!("the flow journal is full; some connections would not survive a restart");
+        }
+    }
+
+    fn write_at(&mut self, at: usize, bytes: &[u8]) {
+        assert!(at + bytes.len() <= self.bytes, "beyond the journal's end");
+        // SAFETY: the range lies in the mapping, which this value owns; no reference to it exists.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_ptr().add(at), bytes.len()) };
+    }
+
+    fn word32(&self, at: usize) -> &AtomicU32 {
+        assert!(at.is_multiple_of(4) && at + 4 <= self.bytes, "beyond the journal's end");
+        // SAFETY: aligned, inside the mapping, which lives as long as self, and only ever accessed as an atomic.
+        unsafe { AtomicU32::from_ptr(self.map.as_ptr().add(at).cast()) }
+    }
+
+    fn word64(&self, at: usize) -> &AtomicU64 {
+        assert!(at.is_multiple_of(8) && at + 8 <= self.bytes, "beyond the journal's end");
+        // SAFETY: as above.
+        unsafe { AtomicU64::from_ptr(self.map.as_ptr().add(at).cast()) }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by open with this length and nothing refers to it any more.
+        let result = unsafe { libc::munmap(self.map.as_ptr().cast(), self.bytes) };
+        debug_assert_eq!(result, 0, "a mapping of one's own can be unmapped");
+    }
+}
+
+fn offset(slot: u32) -> usize {
+    HEAD_BYTES + slot as usize * SLOT_BYTES
+}
+
+/// Reads a journal as bytes, trusting none of it; none when it is of another boot or format.
+fn read(file: &File) -> Option<Found> {
+    let metadata = file.metadata().ok()?;
+    // Slots are used from the first on, so behind what the file system has stored there is only emptiness.
+    let end = metadata.len().min(metadata.blocks() * 512 + HEAD_BYTES as u64);
+    let mut reader = io::BufReader::with_capacity(1 << 20, file).take(end);
+    let mut head = [0; HEAD_BYTES];
+    reader.read_exact(&mut head).ok()?;
+    let word = |at: usize| u64::from_ne_bytes(head[at..at + 8].try_into().expect("eight bytes"));
+    if word(0) != MAGIC || head[BOOT_ID_AT..][..BOOT_ID_BYTES] != boot_id() {
+        return None;
+    }
+    let mut found = Found { records: Vec::new(), alive: Millis(word(ALIVE_AT)) };
+    let mut slot = [0; SLOT_BYTES];
+    while reader.read_exact(&mut slot).is_ok() {
+        let [a, b, c, d, record @ ..] = &slot;
+        let length = u32::from_ne_bytes([*a, *b, *c, *d]) as usize;
+        if let Some(record) = record.get(..length).filter(|record| !record.is_empty())
+            && let Ok(record) = postcard::from_bytes(record)
+        {
+            found.records.push(record);
+        }
+    }
+    Some(found)
+}
+
+fn boot_id() -> [u8; BOOT_ID_BYTES] {
+    let mut id = [0; BOOT_ID_BYTES];
+    if let Ok(text) = std::fs::read("/proc/sys/kernel/random/boot_id") {
+        let length = text.len().min(BOOT_ID_BYTES);
+        id[..length].copy_from_slice(&text[..length]);
+    }
+    id
+}

@@ -1,0 +1,327 @@
+//! The data plane as its owner holds it. Owns the order of starting, changing and tearing down.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use host_ebpf::FlowCache;
+use host_net::NetworkNamespace;
+use nix::fcntl::{Flock, FlockArg};
+use parking_lot::Mutex;
+use vpc_engine::{FlowOptions, FlowRecord, Flows, Millis, Snapshot};
+use vpc_model::{Delta, Port};
+
+use crate::DataPlaneError;
+use crate::cache::Cache;
+use crate::clock::{self, CacheTime};
+use crate::decide::Decider;
+use crate::drops::DropCount;
+use crate::fabric::{AttachedPort, Fabric, PortSpec};
+use crate::journal::{Found, Journal};
+use crate::layout::RunDir;
+use crate::packet_loop::PacketLoop;
+
+/// The most tracked connections, counted at each interface that tracks them.
+const TRACKED_CONNECTIONS_MAX: u32 = 1 << 19;
+/// Set to anything but 0 or nothing, it has [`ModeChoice::Auto`] do without the flow cache.
+const NO_EBPF: &str = "BRUME_NO_EBPF";
+
+/// Where a data plane works and how.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The cloud's run directory; namespaces, maps and the journal are in it. Made if it is not there.
+    pub run_dir: PathBuf,
+    /// Whether the flow cache may be used.
+    pub mode: ModeChoice,
+}
+
+/// What the owner asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModeChoice {
+    /// The flow cache if the host allows it, unless the environment variable `BRUME_NO_EBPF` says otherwise.
+    Auto,
+    /// The slow path alone.
+    SlowOnly,
+}
+
+/// What the data plane works with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The flow cache, and behind it the slow path.
+    FlowCache,
+    /// The slow path alone, for this reason.
+    SlowOnly(String),
+}
+
+/// The data plane of one cloud.
+///
+/// Dropping it stops its thread and leaves everything on the host as it is, for the next start to adopt;
+/// [`Self::destroy`] removes it. Its methods block for as long as the kernel takes, up to some tens of milliseconds.
+pub struct DataPlane {
+    // Dropped first, so that nothing is decided while the rest goes.
+    packet_loop: PacketLoop,
+    decider: Arc<Mutex<Decider>>,
+    snapshot: ArcSwap<Snapshot>,
+    /// Held by whoever changes intent, so that changes are compiled one after the other without stopping packets.
+    applying: Mutex<()>,
+    fabric: Fabric,
+    mode: Mode,
+    adopted: Vec<AttachedPort>,
+    /// The flow cache's program and its id, for new ports.
+    program: Option<(OwnedFd, u32)>,
+    _lock: Flock<File>,
+}
+
+impl DataPlane {
+    /// Makes what is missing on the host and adopts what is there. Until the first [`Self::apply`] frames wait; what is
+    /// cached goes on flowing.
+    ///
+    /// # Errors
+    /// When namespaces or sockets cannot be made, or another daemon works in the run directory. The flow cache not being
+    /// allowed is no error: see [`Self::mode`].
+    pub fn start(config: &Config) -> Result<Self, DataPlaneError> {
+        let run_dir = RunDir::new(&config.run_dir);
+        std::fs::create_dir_all(run_dir.path()).map_err(DataPlaneError::file("make", run_dir.path()))?;
+        let lock = lock(&run_dir)?;
+        let fabric = Fabric::open(&run_dir)?;
+        let ports = fabric.ports()?;
+        let (flow_cache, mode) = open_cache(&run_dir, config.mode);
+        let program = match &flow_cache {
+            Some(cache) => Some(cover_all(&fabric, &ports, cache)?),
+            None => {
+                ports.iter().try_for_each(|attached| fabric.uncover(attached.port))?;
+                None
+            }
+        };
+
+        let (mut journal, found) = Journal::open(&run_dir.journal(), TRACKED_CONNECTIONS_MAX)?;
+        let kept_flowing = flow_cache.as_ref().is_some_and(FlowCache::is_adopted);
+        let mut flows = Flows::new(FlowOptions {
+            seed: random_seed(),
+            entries_max: TRACKED_CONNECTIONS_MAX as usize,
+            record_events: true,
+        });
+        restore(&mut flows, &found, kept_flowing);
+        let mut cache = flow_cache.map(Cache::new);
+        if let Some(cache) = &mut cache {
+            cache.adopt(&mut flows, CacheTime::now())?;
+        }
+        // What restoring and adopting changed is in the records; the events are of no use any more.
+        flows.drain_events().for_each(drop);
+        for record in flows.records() {
+            journal.keep(&record);
+        }
+        journal.beat(clock::now());
+        journal.publish(&run_dir.journal())?;
+
+        let decider = Arc::new(Mutex::new(Decider::new(flows, cache, journal)));
+        let packet_loop = PacketLoop::start(&fabric.namespace, Arc::clone(&decider))?;
+        let snapshot = ArcSwap::from_pointee(Snapshot::new());
+        let applying = Mutex::new(());
+        Ok(Self {
+            packet_loop,
+            decider,
+            snapshot,
+            applying,
+            fabric,
+            mode,
+            adopted: ports,
+            program,
+            _lock: lock,
+        })
+    }
+
+    /// Changes intent. When this returns, the new rules are enforced: no frame that is delivered afterwards was decided
+    /// by the old ones.
+    pub fn apply(&self, deltas: &[Delta]) {
+        let _applying = self.applying.lock();
+        let applied = self.snapshot.load().apply(deltas);
+        let is_first = {
+            let mut decider = self.decider.lock();
+            let is_first = !decider.is_started;
+            decider.put_in_force(&applied);
+            is_first
+        };
+        self.snapshot.store(Arc::new(applied.snapshot));
+        if is_first {
+            self.packet_loop.wake();
+        }
+    }
+
+    /// The intent in force, compiled.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Plugs an interface in. One that is plugged in already stays; one whose namespace is gone is made anew.
+    ///
+    /// # Errors
+    /// When the kernel refuses; nothing is left half made.
+    pub fn attach(&self, spec: &PortSpec<'_>) -> Result<(), DataPlaneError> {
+        if spec.port == Port::SERVICES {
+            return Err(DataPlaneError::Reserved(spec.port));
+        }
+        self.fabric.plug(spec)?;
+        let covered = self.cover(spec.port);
+        if covered.is_err() {
+            self.fabric.unplug(spec.port)?;
+        }
+        covered
+    }
+
+    fn cover(&self, port: Port) -> Result<(), DataPlaneError> {
+        match &self.program {
+            Some((program, id)) => self.fabric.cover(port, program.as_fd(), *id),
+            None => Ok(()),
+        }
+    }
+
+    /// Unplugs an interface. Its absence is no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn detach(&self, port: Port) -> Result<(), DataPlaneError> {
+        if port == Port::SERVICES {
+            return Err(DataPlaneError::Reserved(port));
+        }
+        self.fabric.unplug(port)
+    }
+
+    /// What is plugged in, as the kernel shows it, without the services.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn ports(&self) -> Result<Vec<AttachedPort>, DataPlaneError> {
+        let mut ports = self.fabric.ports()?;
+        ports.retain(|attached| attached.port != Port::SERVICES);
+        Ok(ports)
+    }
+
+    /// Whether this start found interfaces of an earlier one.
+    pub fn has_adopted(&self) -> bool {
+        self.adopted.iter().any(|attached| attached.port != Port::SERVICES)
+    }
+
+    /// What was dropped since the start, by port and reason.
+    pub fn drops(&self) -> Vec<DropCount> {
+        self.decider.lock().drops.all()
+    }
+
+    /// Every tracked connection, as up to date as the last sweep of the cache (about two seconds).
+    pub fn flows(&self) -> Vec<FlowRecord> {
+        self.decider.lock().flows.records().collect()
+    }
+
+    /// The namespace that the services of the link listen in, at the addresses of
+    /// [`vpc_engine::services::LinkService`]. Peers have the addresses of [`vpc_engine::services::link_address`].
+    pub fn services_namespace(&self) -> &NetworkNamespace {
+        &self.fabric.services
+    }
+
+    /// What the data plane works with.
+    pub fn mode(&self) -> &Mode {
+        &self.mode
+    }
+
+    /// Stops deciding frames and leaves the host as it is. What is cached goes on flowing.
+    pub fn shutdown(self) {}
+
+    /// Removes everything of a data plane from the host: devices, namespaces, maps, journal. What is not there is no error.
+    ///
+    /// # Errors
+    /// [`DataPlaneError::InUse`] while a daemon works there; otherwise all that could not be removed, after everything
+    /// that could.
+    pub fn destroy(run_dir: &std::path::Path) -> Result<(), DataPlaneError> {
+        let run_dir = RunDir::new(run_dir);
+        if !run_dir.path().exists() {
+            return Ok(());
+        }
+        let _lock = lock(&run_dir)?;
+        let mut errors = Vec::new();
+        Fabric::destroy(&run_dir, &mut errors);
+        errors.extend(FlowCache::destroy(&run_dir.bpf()).err().map(DataPlaneError::from));
+        let journal = run_dir.journal();
+        for file in [journal.with_extension("next"), journal, run_dir.lock()] {
+            remove(&file, std::fs::remove_file(&file), &mut errors);
+        }
+        let namespaces = run_dir.namespaces();
+        remove(&namespaces, std::fs::remove_dir(&namespaces), &mut errors);
+        if errors.is_empty() { Ok(()) } else { Err(DataPlaneError::Teardown(errors)) }
+    }
+}
+
+fn remove(path: &std::path::Path, result: std::io::Result<()>, errors: &mut Vec<DataPlaneError>) {
+    match result {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            errors.push(DataPlaneError::file("remove", path)(source));
+        }
+        _ => {}
+    }
+}
+
+fn lock(run_dir: &RunDir) -> Result<Flock<File>, DataPlaneError> {
+    let path = run_dir.lock();
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(DataPlaneError::file("open", &path))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| DataPlaneError::InUse(run_dir.path().to_owned()))
+}
+
+fn open_cache(run_dir: &RunDir, choice: ModeChoice) -> (Option<FlowCache>, Mode) {
+    let is_forbidden = std::env::var_os(NO_EBPF).is_some_and(|value| !value.is_empty() && value != "0");
+    let reason = if choice == ModeChoice::SlowOnly {
+        "asked for".to_owned()
+    } else if is_forbidden {
+        format!("{NO_EBPF} is set")
+    } else {
+        match FlowCache::open(&run_dir.bpf()) {
+            Ok(cache) => return (Some(cache), Mode::FlowCache),
+            Err(error) => error.to_string(),
+        }
+    };
+    tracing::info!(reason, "working without the flow cache");
+    (None, Mode::SlowOnly(reason))
+}
+
+/// Puts the program on every port that an earlier start left, and answers it for further ones.
+fn cover_all(
+    fabric: &Fabric,
+    ports: &[AttachedPort],
+    cache: &FlowCache,
+) -> Result<(OwnedFd, u32), DataPlaneError> {
+    let (program, id) = (cache.program()?, cache.program_id()?);
+    for attached in ports {
+        fabric.cover(attached.port, program, id)?;
+    }
+    cache.retire_other_versions()?;
+    let program = program.try_clone_to_owned().map_err(DataPlaneError::Program)?;
+    Ok((program, id))
+}
+
+/// Puts back the connections of a predecessor. Its journal does not follow every packet, so each counts as seen at its
+/// last sign of life, or, where the cache kept it flowing, now.
+fn restore(flows: &mut Flows, found: &Found, kept_flowing: bool) {
+    let now = clock::now();
+    let seen = if kept_flowing { now } else { found.alive };
+    for record in &found.records {
+        let last_seen = Millis(record.last_seen.0.max(seen.0).min(now.0));
+        let mut record = *record;
+        record.last_seen = last_seen;
+        flows.restore(&record, now);
+    }
+}
+
+fn random_seed() -> u64 {
+    let mut seed = [0; 8];
+    // Without it, senders could guess hash buckets; that is a risk of the host's own making.
+    if let Err(error) = getrandom::fill(&mut seed) {
+        tracing::warn!(%error, "the kernel gives no random numbers");
+    }
+    u64::from_ne_bytes(seed)
+}
