@@ -7,18 +7,42 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+mod curl;
+mod httpd;
 pub mod init;
+mod ip;
+mod nc;
 mod network;
+mod options;
+mod ping;
 mod user_data;
 
 /// The programs that stand in where the host has none, by the names that they are called by.
 pub const TOOLS: [&str; 5] = ["curl", "httpd", "ip", "nc", "ping"];
 
 /// Runs the program of that name with its arguments (without the name). `None`: there is no such program.
+///
+/// Each tells with `--help` what it can do.
 pub fn main_by_name(name: &str, args: &[OsString]) -> Option<ExitCode> {
-    let _ = args;
+    // A reader that has gone ends a program, as in C, instead of making it panic.
+    if TOOLS.contains(&name) {
+        reset_sigpipe();
+    }
     match name {
         "init" if init::is_init() => Some(init::main()),
+        "curl" => Some(curl::main(args)),
+        "httpd" => Some(httpd::main(args)),
+        "ip" => Some(ip::main(args)),
+        "nc" => Some(nc::main(args)),
+        "ping" => Some(ping::main(args)),
         _ => None,
     }
+}
+
+#[allow(unsafe_code)]
+fn reset_sigpipe() {
+    // SAFETY: the default action is no handler at all, so there is nothing that could be called unsafely.
+    let _ = unsafe {
+        nix::sys::signal::signal(nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::SigHandler::SigDfl)
+    };
 }
