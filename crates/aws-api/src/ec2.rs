@@ -44,6 +44,40 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignIpv6AddressesRequest {
+    pub ipv6_prefix_count: Option<i32>,
+    pub ipv6_prefixes: Option<Vec<String>>,
+    pub network_interface_id: String,
+    pub ipv6_addresses: Option<Vec<String>>,
+    pub ipv6_address_count: Option<i32>,
+}
+
+crate::structure! {
+    AssignIpv6AddressesRequest, "AssignIpv6AddressesRequest" {
+        "Ipv6PrefixCount" => ipv6_prefix_count,
+        "Ipv6Prefixes" => ipv6_prefixes,
+        "NetworkInterfaceId" => network_interface_id,
+        "Ipv6Addresses" => ipv6_addresses,
+        "Ipv6AddressCount" => ipv6_address_count,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignIpv6AddressesResult {
+    pub assigned_ipv6_addresses: Option<Vec<String>>,
+    pub assigned_ipv6_prefixes: Option<Vec<String>>,
+    pub network_interface_id: Option<String>,
+}
+
+crate::structure! {
+    AssignIpv6AddressesResult, "AssignIpv6AddressesResult" {
+        "AssignedIpv6Addresses" => assigned_ipv6_addresses,
+        "AssignedIpv6Prefixes" => assigned_ipv6_prefixes,
+        "NetworkInterfaceId" => network_interface_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssignPrivateIpAddressesRequest {
     pub ipv4_prefixes: Option<Vec<String>>,
     pub ipv4_prefix_count: Option<i32>,
@@ -119,6 +153,36 @@ crate::structure! {
     AssociateRouteTableResult, "AssociateRouteTableResult" {
         "AssociationId" => association_id,
         "AssociationState" => association_state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockRequest {
+    pub ipv6_ipam_pool_id: Option<String>,
+    pub ipv6_netmask_length: Option<i32>,
+    pub subnet_id: String,
+    pub ipv6_cidr_block: Option<String>,
+}
+
+crate::structure! {
+    AssociateSubnetCidrBlockRequest, "AssociateSubnetCidrBlockRequest" {
+        "Ipv6IpamPoolId" => ipv6_ipam_pool_id,
+        "Ipv6NetmaskLength" => ipv6_netmask_length,
+        "SubnetId" => subnet_id,
+        "Ipv6CidrBlock" => ipv6_cidr_block,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+
+crate::structure! {
+    AssociateSubnetCidrBlockResult, "AssociateSubnetCidrBlockResult" {
+        "Ipv6CidrBlockAssociation" => ipv6_cidr_block_association,
+        "SubnetId" => subnet_id,
     }
 }
 
@@ -1279,6 +1343,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceTypeOfferingsRequest {
+    pub dry_run: Option<bool>,
+    pub location_type: Option<String>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeInstanceTypeOfferingsRequest, "DescribeInstanceTypeOfferingsRequest" {
+        "DryRun" => dry_run,
+        "LocationType" => location_type,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceTypeOfferingsResult {
+    pub instance_type_offerings: Option<Vec<InstanceTypeOffering>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeInstanceTypeOfferingsResult, "DescribeInstanceTypeOfferingsResult" {
+        "InstanceTypeOfferings" => instance_type_offerings,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstanceTypesRequest {
     pub dry_run: Option<bool>,
     pub instance_types: Option<Vec<String>>,
@@ -1841,6 +1937,30 @@ crate::structure! {
     DisassociateRouteTableRequest, "DisassociateRouteTableRequest" {
         "DryRun" => dry_run,
         "AssociationId" => association_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockRequest {
+    pub association_id: String,
+}
+
+crate::structure! {
+    DisassociateSubnetCidrBlockRequest, "DisassociateSubnetCidrBlockRequest" {
+        "AssociationId" => association_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+
+crate::structure! {
+    DisassociateSubnetCidrBlockResult, "DisassociateSubnetCidrBlockResult" {
+        "Ipv6CidrBlockAssociation" => ipv6_cidr_block_association,
+        "SubnetId" => subnet_id,
     }
 }
 
@@ -3414,6 +3534,21 @@ pub struct InstanceTypeItem {
 crate::structure! {
     InstanceTypeItem, "InstanceTypeItem" {
         "InstanceType" => instance_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceTypeOffering {
+    pub instance_type: Option<String>,
+    pub location_type: Option<String>,
+    pub location: Option<String>,
+}
+
+crate::structure! {
+    InstanceTypeOffering, "InstanceTypeOffering" {
+        "InstanceType" => instance_type,
+        "LocationType" => location_type,
+        "Location" => location,
     }
 }
 
@@ -5394,6 +5529,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignIpv6AddressesRequest {
+    pub ipv6_prefixes: Option<Vec<String>>,
+    pub network_interface_id: String,
+    pub ipv6_addresses: Option<Vec<String>>,
+}
+
+crate::structure! {
+    UnassignIpv6AddressesRequest, "UnassignIpv6AddressesRequest" {
+        "Ipv6Prefixes" => ipv6_prefixes,
+        "NetworkInterfaceId" => network_interface_id,
+        "Ipv6Addresses" => ipv6_addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignIpv6AddressesResult {
+    pub network_interface_id: Option<String>,
+    pub unassigned_ipv6_addresses: Option<Vec<String>>,
+    pub unassigned_ipv6_prefixes: Option<Vec<String>>,
+}
+
+crate::structure! {
+    UnassignIpv6AddressesResult, "UnassignIpv6AddressesResult" {
+        "NetworkInterfaceId" => network_interface_id,
+        "UnassignedIpv6Addresses" => unassigned_ipv6_addresses,
+        "UnassignedIpv6Prefixes" => unassigned_ipv6_prefixes,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnassignPrivateIpAddressesRequest {
     pub ipv4_prefixes: Option<Vec<String>>,
     pub network_interface_id: String,
@@ -5692,6 +5857,15 @@ crate::structure! {
 
 /// The marker types of the operations.
 pub mod operation {
+    pub struct AssignIpv6Addresses;
+
+    impl crate::Operation for AssignIpv6Addresses {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssignIpv6Addresses";
+        type Input = super::AssignIpv6AddressesRequest;
+        type Output = super::AssignIpv6AddressesResult;
+    }
+
     pub struct AssignPrivateIpAddresses;
 
     impl crate::Operation for AssignPrivateIpAddresses {
@@ -5708,6 +5882,15 @@ pub mod operation {
         const NAME: &'static str = "AssociateRouteTable";
         type Input = super::AssociateRouteTableRequest;
         type Output = super::AssociateRouteTableResult;
+    }
+
+    pub struct AssociateSubnetCidrBlock;
+
+    impl crate::Operation for AssociateSubnetCidrBlock {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssociateSubnetCidrBlock";
+        type Input = super::AssociateSubnetCidrBlockRequest;
+        type Output = super::AssociateSubnetCidrBlockResult;
     }
 
     pub struct AssociateVpcCidrBlock;
@@ -5980,6 +6163,15 @@ pub mod operation {
         type Output = super::DescribeInstanceStatusResult;
     }
 
+    pub struct DescribeInstanceTypeOfferings;
+
+    impl crate::Operation for DescribeInstanceTypeOfferings {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeInstanceTypeOfferings";
+        type Input = super::DescribeInstanceTypeOfferingsRequest;
+        type Output = super::DescribeInstanceTypeOfferingsResult;
+    }
+
     pub struct DescribeInstanceTypes;
 
     impl crate::Operation for DescribeInstanceTypes {
@@ -6140,6 +6332,15 @@ pub mod operation {
         const NAME: &'static str = "DisassociateRouteTable";
         type Input = super::DisassociateRouteTableRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct DisassociateSubnetCidrBlock;
+
+    impl crate::Operation for DisassociateSubnetCidrBlock {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisassociateSubnetCidrBlock";
+        type Input = super::DisassociateSubnetCidrBlockRequest;
+        type Output = super::DisassociateSubnetCidrBlockResult;
     }
 
     pub struct DisassociateVpcCidrBlock;
@@ -6311,6 +6512,15 @@ pub mod operation {
         const NAME: &'static str = "TerminateInstances";
         type Input = super::TerminateInstancesRequest;
         type Output = super::TerminateInstancesResult;
+    }
+
+    pub struct UnassignIpv6Addresses;
+
+    impl crate::Operation for UnassignIpv6Addresses {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "UnassignIpv6Addresses";
+        type Input = super::UnassignIpv6AddressesRequest;
+        type Output = super::UnassignIpv6AddressesResult;
     }
 
     pub struct UnassignPrivateIpAddresses;

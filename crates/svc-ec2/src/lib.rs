@@ -1,1 +1,178 @@
 //! Amazon EC2: VPC networking and instances, as intent.
+//!
+//! Owns the records of EC2's resources ([`record`]), every operation on them, and the functions by which reconcilers
+//! write back what they observed ([`Ec2::instance_started`] and its kin). Refuses to know wire formats, the host, and
+//! how a packet is forwarded: handlers read a snapshot or commit one transaction.
+//!
+//! Each file is named after the AWS resource whose record and operations it holds. An operation that fails changes
+//! nothing, and `DryRun` is that same operation with its transaction thrown away.
+
+mod account_attribute;
+mod cidr;
+mod counter;
+mod default_vpc;
+mod dependency;
+mod dhcp_options;
+mod error;
+mod filter;
+mod idempotency;
+mod image;
+mod instance;
+mod instance_type;
+mod internet_gateway;
+mod key_pair;
+mod network_acl;
+mod network_interface;
+mod page;
+pub mod quota;
+mod route_table;
+mod security_group;
+mod state;
+mod subnet;
+mod tag;
+mod vpc;
+mod zone;
+
+use std::sync::LazyLock;
+
+use aws_model::Value;
+use aws_types::{InstanceId, Timestamp};
+use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use store::{Scope, Store};
+
+use crate::state::{Edit, View};
+
+pub use filter::Pattern;
+
+/// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
+pub mod record {
+    pub use crate::cidr::{
+        CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
+        is_reserved_v4,
+    };
+    pub use crate::dhcp_options::DhcpOptions;
+    pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
+    pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
+    pub use crate::internet_gateway::InternetGateway;
+    pub use crate::key_pair::{KeyPair, KeyType};
+    pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
+    pub use crate::network_interface::{Attachment, ConnectionTracking, NetworkInterface};
+    pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
+    pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
+    pub use crate::subnet::{HostnameType, Subnet};
+    pub use crate::vpc::{Tenancy, Vpc};
+}
+
+/// What only the host knows about an instance.
+pub trait HostView: Send + Sync + 'static {
+    /// What the instance has written to its console, the newest 64 KiB; `None` when there is nothing (yet).
+    fn console_output(&self, instance: InstanceId) -> Option<Vec<u8>>;
+}
+
+/// How EC2 behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether AWS's default quotas hold.
+    pub enforce_quotas: bool,
+    /// Whether the node adds and removes interfaces of running instances. Where it does not, requests for that are
+    /// refused.
+    pub hot_plug: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { enforce_quotas: true, hot_plug: false }
+    }
+}
+
+/// The service.
+pub struct Ec2 {
+    store: Store,
+    ids: Box<dyn IdSource>,
+    host: Box<dyn HostView>,
+    config: Config,
+}
+
+static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
+    [
+        account_attribute::operations,
+        default_vpc::operations,
+        dhcp_options::operations,
+        image::operations,
+        instance::operations,
+        instance_type::operations,
+        internet_gateway::operations,
+        key_pair::operations,
+        network_acl::operations,
+        network_interface::operations,
+        route_table::operations,
+        security_group::operations,
+        subnet::operations,
+        tag::operations,
+        vpc::operations,
+        zone::operations,
+    ]
+    .into_iter()
+    .fold(Operations::new(), |table, add| add(table))
+});
+
+impl Ec2 {
+    /// EC2 on a store.
+    pub fn new(store: Store, ids: impl IdSource, host: impl HostView, config: Config) -> Self {
+        Self { store, ids: Box::new(ids), host: Box::new(host), config }
+    }
+
+    /// The names of all operations that are built, sorted.
+    pub fn operation_names() -> impl Iterator<Item = &'static str> {
+        OPERATIONS.names()
+    }
+
+    /// The account's part of the region as of now.
+    fn view(&self, context: &RequestContext) -> View {
+        View::new(self.store.snapshot(), context)
+    }
+
+    /// Carries out a change, or with `DryRun` only finds out whether it would succeed.
+    fn edit<T>(
+        &self,
+        context: &RequestContext,
+        dry_run: Option<bool>,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        self.transact(&context.scope(), context.now, |edit| {
+            let answer = change(edit)?;
+            if dry_run == Some(true) { Err(error::dry_run()) } else { Ok(answer) }
+        })
+    }
+
+    fn transact<T>(
+        &self,
+        scope: &Scope,
+        now: Timestamp,
+        change: impl FnOnce(&mut Edit<'_>) -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        self.store.transact(|transaction| {
+            change(&mut Edit::new(transaction, &*self.ids, &self.config, scope.clone(), now))
+        })
+    }
+
+    /// The answer of an operation that changes nothing, or with `DryRun` that it would be one.
+    fn answer<T>(&self, dry_run: Option<bool>, answer: T) -> Result<T, ServiceError> {
+        if dry_run == Some(true) { Err(error::dry_run()) } else { Ok(answer) }
+    }
+}
+
+impl Service for Ec2 {
+    fn model(&self) -> &'static str {
+        "ec2"
+    }
+
+    fn implements(&self, operation: &str) -> bool {
+        OPERATIONS.contains(operation)
+    }
+
+    fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+        self.ensure_region(&context.scope(), context.now)?;
+        OPERATIONS.call(self, context, operation, input)
+    }
+}

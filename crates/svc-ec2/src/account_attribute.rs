@@ -1,0 +1,39 @@
+//! DescribeAccountAttributes.
+
+use aws_api::ec2::{self as api, operation as op};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use crate::{Ec2, default_vpc, error, quota};
+
+pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table.with::<op::DescribeAccountAttributes>(describe)
+}
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeAccountAttributesRequest,
+) -> Result<api::DescribeAccountAttributesResult, ServiceError> {
+    let view = ec2.view(context);
+    let default_vpc = default_vpc::find(&view).map_or_else(|| "none".to_owned(), |vpc| vpc.id.to_string());
+    let all = [
+        ("supported-platforms", "VPC".to_owned()),
+        ("vpc-max-security-groups-per-interface", quota::SECURITY_GROUPS_PER_INTERFACE.most.to_string()),
+        ("default-vpc", default_vpc),
+    ];
+    let wanted = input.attribute_names.filter(|names| !names.is_empty());
+    if let Some(unknown) = wanted.iter().flatten().find(|name| !all.iter().any(|(known, _)| known == name)) {
+        return Err(error::invalid_value_for(unknown, "attributeName", "Unknown account attribute"));
+    }
+    let found = all
+        .into_iter()
+        .filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|wanted| wanted == name)));
+    let found = found.map(|(name, value)| api::AccountAttribute {
+        attribute_name: Some(name.to_owned()),
+        attribute_values: Some(vec![api::AccountAttributeValue { attribute_value: Some(value) }]),
+    });
+    ec2.answer(
+        input.dry_run,
+        api::DescribeAccountAttributesResult { account_attributes: Some(found.collect()) },
+    )
+}

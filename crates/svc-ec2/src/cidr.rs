@@ -1,0 +1,142 @@
+//! CIDR blocks as requests have them, and their association with a VPC or subnet over time.
+//!
+//! Owns parsing, and the states `associating` to `disassociated` as a function of time. Refuses to know which blocks
+//! a VPC or subnet may have.
+
+use std::net::Ipv4Addr;
+
+use aws_types::{SubnetCidrAssociationId, Timestamp, VpcCidrAssociationId};
+use ipnet::{Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
+
+/// How long a block is shown as `associating` or `disassociating`; it is usable, or gone, from the first moment on.
+const TRANSITION_MILLIS: i64 = 1000;
+
+/// How long a block is shown as `disassociated`.
+const SHOWN_AFTERWARDS_MILLIS: i64 = 60_000;
+
+/// The addresses at the start and end of a subnet that are not for interfaces: network, router, DNS, future use, and
+/// broadcast. <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>
+pub(crate) const RESERVED_AT_START: u32 = 4;
+/// See [`RESERVED_AT_START`].
+pub(crate) const RESERVED_AT_END: u32 = 1;
+
+/// Reads an IPv4 block; host bits are cleared, as AWS does.
+pub(crate) fn parse_v4(text: &str) -> Option<Ipv4Net> {
+    text.parse::<Ipv4Net>().ok().map(|block| block.trunc())
+}
+
+/// Reads an IPv6 block; host bits are cleared, as AWS does.
+pub(crate) fn parse_v6(text: &str) -> Option<Ipv6Net> {
+    text.parse::<Ipv6Net>().ok().map(|block| block.trunc())
+}
+
+/// How many addresses an IPv4 block has.
+pub(crate) fn size_v4(block: Ipv4Net) -> u64 {
+    1 << (32 - u32::from(block.prefix_len()))
+}
+
+/// Whether an address is one of those that AWS keeps for itself in a subnet.
+pub fn is_reserved_v4(subnet: Ipv4Net, address: Ipv4Addr) -> bool {
+    let (address, first, last) =
+        (u32::from(address), u32::from(subnet.network()), u32::from(subnet.broadcast()));
+    address < first.saturating_add(RESERVED_AT_START) || address > last.saturating_sub(RESERVED_AT_END)
+}
+
+/// Whether two blocks have an address in common.
+pub(crate) fn overlap_v4(one: Ipv4Net, other: Ipv4Net) -> bool {
+    one.contains(&other) || other.contains(&one)
+}
+
+/// The association of a block with a VPC or a subnet.
+///
+/// ```text
+/// associating ──1 s──> associated ──disassociate──> disassociating ──1 s──> disassociated ──60 s──> not shown
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CidrAssociation<I, N> {
+    /// Its id.
+    pub id: I,
+    /// The block.
+    pub block: N,
+    /// From when on it is shown as `associated`.
+    pub associated_at: Timestamp,
+    /// When it was given up; it counts no more from then on.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// An IPv4 block of a VPC.
+pub type VpcCidrAssociation = CidrAssociation<VpcCidrAssociationId, Ipv4Net>;
+/// An IPv6 block of a VPC.
+pub type VpcIpv6CidrAssociation = CidrAssociation<VpcCidrAssociationId, Ipv6Net>;
+/// An IPv6 block of a subnet.
+pub type SubnetIpv6CidrAssociation = CidrAssociation<SubnetCidrAssociationId, Ipv6Net>;
+
+impl<I, N> CidrAssociation<I, N> {
+    /// A block that comes with its VPC or subnet, associated from the start.
+    pub(crate) fn original(id: I, block: N, now: Timestamp) -> Self {
+        Self { id, block, associated_at: now, ended_at: None }
+    }
+
+    /// A block that is added later.
+    pub(crate) fn added(id: I, block: N, now: Timestamp) -> Self {
+        Self { id, block, associated_at: now.plus_millis(TRANSITION_MILLIS), ended_at: None }
+    }
+
+    /// Gives the block up.
+    pub(crate) fn end(&mut self, now: Timestamp) {
+        self.ended_at = Some(now);
+    }
+
+    /// Whether the block counts.
+    pub fn is_current(&self) -> bool {
+        self.ended_at.is_none()
+    }
+
+    /// Whether describe operations still show it.
+    pub(crate) fn is_shown(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none_or(|ended| now < ended.plus_millis(TRANSITION_MILLIS + SHOWN_AFTERWARDS_MILLIS))
+    }
+
+    /// The state that describe operations show.
+    pub(crate) fn state(&self, now: Timestamp) -> &'static str {
+        match self.ended_at {
+            None if now < self.associated_at => "associating",
+            None => "associated",
+            Some(ended) if now < ended.plus_millis(TRANSITION_MILLIS) => "disassociating",
+            Some(_) => "disassociated",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_follow_time() {
+        let at = Timestamp::from_unix_millis;
+        let id: VpcCidrAssociationId = "vpc-cidr-assoc-00000000000000001".parse().unwrap();
+        let mut association = VpcCidrAssociation::added(id, "10.0.0.0/16".parse().unwrap(), at(0));
+        let check = |association: &VpcCidrAssociation, now, state, shown| {
+            assert_eq!((association.state(at(now)), association.is_shown(at(now))), (state, shown), "{now}");
+        };
+        check(&association, 0, "associating", true);
+        check(&association, 999, "associating", true);
+        check(&association, 1000, "associated", true);
+        association.end(at(5000));
+        assert!(!association.is_current());
+        check(&association, 5000, "disassociating", true);
+        check(&association, 6000, "disassociated", true);
+        check(&association, 65_999, "disassociated", true);
+        check(&association, 66_000, "disassociated", false);
+    }
+
+    #[test]
+    fn five_addresses_are_reserved() {
+        let subnet: Ipv4Net = "10.0.0.16/28".parse().unwrap();
+        let free: Vec<u8> =
+            (16..32).filter(|last| !is_reserved_v4(subnet, Ipv4Addr::new(10, 0, 0, *last))).collect();
+        assert_eq!(free, (20..31).collect::<Vec<u8>>());
+    }
+}

@@ -1,0 +1,68 @@
+//! Constructors of the errors that several resources give.
+//!
+//! Owns codes and messages as AWS prints them (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>).
+//! Refuses to know when they apply; an error that one resource alone gives stands beside the rule that it reports.
+
+use std::fmt::Display;
+
+use service_api::ServiceError;
+
+/// The status of `DryRunOperation`.
+const PRECONDITION_FAILED: u16 = 412;
+
+/// The request would have succeeded.
+pub(crate) fn dry_run() -> ServiceError {
+    ServiceError::new("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+        .with_status(PRECONDITION_FAILED)
+}
+
+/// A required parameter is absent.
+pub(crate) fn missing(parameter: &str) -> ServiceError {
+    ServiceError::new("MissingParameter", format!("The request must contain the parameter {parameter}"))
+}
+
+/// One of two parameters is required.
+pub(crate) fn missing_either(one: &str, other: &str) -> ServiceError {
+    ServiceError::new("MissingParameter", format!("Either '{one}' or '{other}' should be provided."))
+}
+
+/// A parameter's value is refused, in words of the rule's own.
+pub(crate) fn invalid_value(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("InvalidParameterValue", message)
+}
+
+/// A parameter's value is refused, in the usual words.
+pub(crate) fn invalid_value_for(value: impl Display, parameter: &str, why: &str) -> ServiceError {
+    invalid_value(format!("Value ({value}) for parameter {parameter} is invalid. {why}"))
+}
+
+/// Parameters that exclude each other were given together.
+pub(crate) fn combination(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("InvalidParameterCombination", message)
+}
+
+/// A resource cannot be deleted while others depend on it.
+pub(crate) fn dependency(noun: &str, id: impl Display) -> ServiceError {
+    ServiceError::new(
+        "DependencyViolation",
+        format!("The {noun} '{id}' has dependencies and cannot be deleted."),
+    )
+}
+
+/// Something that AWS can do and this implementation refuses.
+pub(crate) fn unsupported(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("UnsupportedOperation", message)
+}
+
+/// The operation is not allowed on this resource, or not now.
+pub(crate) fn not_permitted(message: impl Into<String>) -> ServiceError {
+    ServiceError::new("OperationNotPermitted", message)
+}
+
+/// Resources of different VPCs cannot be used together.
+pub(crate) fn different_networks() -> ServiceError {
+    ServiceError::new(
+        "InvalidGroup.NotFound",
+        "You have specified two resources that belong to different networks.",
+    )
+}

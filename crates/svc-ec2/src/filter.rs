@@ -1,0 +1,167 @@
+//! Filters of describe operations: names, values with wildcards, tags.
+//!
+//! Owns how a filter matches. Refuses to know what any filter's name stands for: each resource has a table of them.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
+
+use aws_api::ec2 as api;
+use service_api::ServiceError;
+
+use crate::error;
+
+/// How many values one request's filters can have together.
+const MAX_VALUES: usize = 200;
+
+/// A filter's name, and the values that an item has for it.
+pub(crate) type Named<T> = (&'static str, fn(&T) -> Vec<String>);
+
+/// The filters of one kind of answer: from a filter's name to the values that an item has for it.
+pub(crate) struct Filters<T: 'static> {
+    /// The tags of an item, where the operation knows `tag:KEY`, `tag-key` and `tag-value`.
+    pub(crate) tags: Option<fn(&T) -> &[api::Tag]>,
+    /// The others, by name.
+    pub(crate) named: &'static [Named<T>],
+}
+
+/// What one filter looks at.
+enum Subject<T: 'static> {
+    TagValue(String),
+    TagKeys,
+    TagValues,
+    Named(fn(&T) -> Vec<String>),
+}
+
+impl<T> Filters<T> {
+    /// Keeps the items that match every filter of the request.
+    ///
+    /// # Errors
+    /// A filter without a name or values, or with a name that this kind does not have.
+    pub(crate) fn apply(
+        &self,
+        items: &mut Vec<T>,
+        filters: Option<&Vec<api::Filter>>,
+    ) -> Result<(), ServiceError> {
+        let filters = filters.map_or(&[][..], Vec::as_slice);
+        if filters.iter().map(|filter| filter.values.as_ref().map_or(0, Vec::len)).sum::<usize>() > MAX_VALUES
+        {
+            return Err(ServiceError::new(
+                "FilterLimitExceeded",
+                format!("The maximum number of filter values specified on a single call is {MAX_VALUES}"),
+            ));
+        }
+        for filter in filters {
+            let name = filter.name.as_deref().unwrap_or("null");
+            let subject = self.subject(name)?;
+            let Some(values) = filter.values.as_ref().filter(|values| !values.is_empty()) else {
+                return Err(error::missing("Filter.Value"));
+            };
+            let patterns: Vec<Pattern> = values.iter().map(|value| Pattern::new(value)).collect();
+            items.retain(|item| self.matches(item, &subject, &patterns));
+        }
+        Ok(())
+    }
+
+    fn subject(&self, name: &str) -> Result<Subject<T>, ServiceError> {
+        if self.tags.is_some() {
+            match name {
+                "tag-key" => return Ok(Subject::TagKeys),
+                "tag-value" => return Ok(Subject::TagValues),
+                _ => {}
+            }
+            if let Some(key) = name.strip_prefix("tag:") {
+                return Ok(Subject::TagValue(key.to_owned()));
+            }
+        }
+        let found = self.named.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, values)| Subject::Named(*values))
+            .ok_or_else(|| error::invalid_value(format!("The filter '{name}' is invalid")))
+    }
+
+    fn matches(&self, item: &T, subject: &Subject<T>, patterns: &[Pattern]) -> bool {
+        let any = |text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+        let tags = || self.tags.map_or(&[][..], |tags| tags(item));
+        match subject {
+            Subject::Named(values) => values(item).iter().any(|value| any(value)),
+            Subject::TagKeys => tags().iter().any(|tag| any(tag.key.as_deref().unwrap_or_default())),
+            Subject::TagValues => tags().iter().any(|tag| any(tag.value.as_deref().unwrap_or_default())),
+            Subject::TagValue(key) => tags()
+                .iter()
+                .any(|tag| tag.key.as_ref() == Some(key) && any(tag.value.as_deref().unwrap_or_default())),
+        }
+    }
+}
+
+/// The value of an optional text member, as a filter's values.
+pub(crate) fn text(value: &Option<String>) -> Vec<String> {
+    value.iter().cloned().collect()
+}
+
+/// The value of an optional boolean member.
+pub(crate) fn flag(value: Option<bool>) -> Vec<String> {
+    value.iter().map(bool::to_string).collect()
+}
+
+/// The value of an optional number member.
+pub(crate) fn number(value: Option<i32>) -> Vec<String> {
+    value.iter().map(i32::to_string).collect()
+}
+
+/// The values that a list's elements have.
+pub(crate) fn each<E>(list: &Option<Vec<E>>, value: impl Fn(&E) -> Option<String>) -> Vec<String> {
+    list.iter().flatten().filter_map(value).collect()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    /// `*`: any number of characters.
+    Any,
+    /// `?`: one character; AWS says zero or one and means one.
+    One,
+    /// This character; `\*`, `\?` and `\\` stand for the characters themselves.
+    Just(char),
+}
+
+/// A filter value: `*` and `?` are wildcards, a backslash takes the meaning from the next character. Case matters.
+#[derive(Clone, Debug)]
+pub struct Pattern(Vec<Token>);
+
+impl Pattern {
+    /// Reads a filter value; every text is one.
+    pub fn new(text: &str) -> Self {
+        let mut tokens = Vec::with_capacity(text.len());
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            tokens.push(match character {
+                '*' => Token::Any,
+                '?' => Token::One,
+                '\\' => Token::Just(characters.next().unwrap_or('\\')),
+                other => Token::Just(other),
+            });
+        }
+        Self(tokens)
+    }
+
+    /// Whether the whole text matches. Takes at most (length of the text) × (length of the pattern) steps.
+    pub fn matches(&self, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        let (mut at, mut token) = (0, 0);
+        // Where to go on when the characters after the last `*` do not fit: one character later than last time.
+        let mut retry: Option<(usize, usize)> = None;
+        while at < text.len() {
+            match self.0.get(token) {
+                Some(Token::Any) => {
+                    retry = Some((at, token + 1));
+                    token += 1;
+                }
+                Some(Token::One) => (at, token) = (at + 1, token + 1),
+                Some(Token::Just(character)) if *character == text[at] => (at, token) = (at + 1, token + 1),
+                _ => {
+                    let Some((from, after)) = retry else { return false };
+                    retry = Some((from + 1, after));
+                    (at, token) = (from + 1, after);
+                }
+            }
+        }
+        self.0[token..].iter().all(|token| *token == Token::Any)
+    }
+}

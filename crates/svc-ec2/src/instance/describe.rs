@@ -1,0 +1,369 @@
+//! DescribeInstances, and how instances are shown.
+
+use std::net::Ipv4Addr;
+
+use aws_api::ec2::{self as api, operation as op};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use super::Instance;
+use super::lifecycle::InstanceState;
+use crate::filter::{Filters, each, flag, number, text};
+use crate::network_interface::{NetworkInterface, private_dns_name};
+use crate::page::Page;
+use crate::state::State;
+use crate::subnet::HostnameType;
+use crate::{Ec2, error, security_group, tag, zone};
+
+pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table.with::<op::DescribeInstances>(describe)
+}
+
+/// The private name of an instance.
+fn name(state: &impl State, instance: &Instance, address: Ipv4Addr) -> String {
+    match instance.private_dns_name_options.hostname_type {
+        HostnameType::IpName => private_dns_name(state, address),
+        HostnameType::ResourceName => format!("{}.{}", instance.id, zone::private_domain(state)),
+    }
+}
+
+fn shown_interface(
+    state: &impl State,
+    instance: &Instance,
+    interface: &NetworkInterface,
+) -> api::InstanceNetworkInterface {
+    let status = if instance.is_launching() { "attaching" } else { "attached" };
+    let attachment = interface.attachment.as_ref().map(|held| api::InstanceNetworkInterfaceAttachment {
+        attach_time: Some(held.attached_at),
+        attachment_id: Some(held.id.to_string()),
+        delete_on_termination: Some(held.delete_on_termination),
+        device_index: i32::try_from(held.device_index).ok(),
+        network_card_index: Some(0),
+        status: Some(status.to_owned()),
+        ..Default::default()
+    });
+    let addresses = interface.private_addresses.iter().enumerate();
+    let addresses = addresses.map(|(place, address)| api::InstancePrivateIpAddress {
+        primary: Some(place == 0),
+        private_dns_name: Some(private_dns_name(state, *address)),
+        private_ip_address: Some(address.to_string()),
+        ..Default::default()
+    });
+    let ipv6 = interface.ipv6_addresses.iter().enumerate().map(|(place, address)| api::InstanceIpv6Address {
+        ipv6_address: Some(address.to_string()),
+        is_primary_ipv6: Some(place == 0 && interface.has_primary_ipv6),
+    });
+    api::InstanceNetworkInterface {
+        attachment,
+        description: Some(interface.description.clone()),
+        groups: Some(security_group::identifiers(state, &interface.groups)),
+        interface_type: Some("interface".to_owned()),
+        ipv6_addresses: Some(ipv6.collect()),
+        mac_address: Some(interface.mac.to_string()),
+        network_interface_id: Some(interface.id.to_string()),
+        owner_id: Some(state.account().to_string()),
+        private_dns_name: Some(private_dns_name(state, interface.primary_address())),
+        private_ip_address: Some(interface.primary_address().to_string()),
+        private_ip_addresses: Some(addresses.collect()),
+        source_dest_check: Some(interface.source_dest_check),
+        status: Some("in-use".to_owned()),
+        subnet_id: Some(interface.subnet.to_string()),
+        vpc_id: Some(interface.vpc.to_string()),
+        ..Default::default()
+    }
+}
+
+/// What of an answer depends on the instance's interfaces; a terminated one has none.
+fn with_network(state: &impl State, instance: &Instance, shown: api::Instance) -> api::Instance {
+    let interfaces: Vec<_> =
+        instance.interfaces.iter().filter_map(|id| state.find::<NetworkInterface>(*id)).collect();
+    let all = interfaces.iter().map(|interface| shown_interface(state, instance, interface)).collect();
+    let Some(primary) = interfaces.first() else {
+        return api::Instance {
+            network_interfaces: Some(Vec::new()),
+            private_dns_name: Some(String::new()),
+            security_groups: Some(Vec::new()),
+            ..shown
+        };
+    };
+    api::Instance {
+        ipv6_address: primary.ipv6_addresses.first().map(ToString::to_string),
+        network_interfaces: Some(all),
+        private_dns_name: Some(name(state, instance, primary.primary_address())),
+        private_ip_address: Some(primary.primary_address().to_string()),
+        security_groups: Some(security_group::identifiers(state, &primary.groups)),
+        source_dest_check: Some(primary.source_dest_check),
+        subnet_id: Some(instance.subnet.to_string()),
+        vpc_id: Some(instance.vpc.to_string()),
+        ..shown
+    }
+}
+
+/// The reason of the state; a launch in progress is its own.
+fn state_reason(instance: &Instance) -> Option<api::StateReason> {
+    let own = |text: &str| api::StateReason { code: Some(text.to_owned()), message: Some(text.to_owned()) };
+    match (&instance.state_reason, instance.state) {
+        (Some(reason), _) => {
+            Some(api::StateReason { code: Some(reason.code.clone()), message: Some(reason.message.clone()) })
+        }
+        (None, InstanceState::Pending) => Some(own("pending")),
+        (None, _) => None,
+    }
+}
+
+/// An instance as answers have it.
+pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
+    let image = aws_catalog::image(state.region(), instance.image);
+    let kind = aws_catalog::instance_type(&instance.instance_type);
+    let of_image =
+        |value: fn(&aws_catalog::Image) -> &str| image.as_ref().map(|image| value(image).to_owned());
+    let shown = api::Instance {
+        ami_launch_index: i32::try_from(instance.launch_index).ok(),
+        architecture: of_image(|image| image.architecture),
+        block_device_mappings: Some(Vec::new()),
+        capacity_reservation_specification: Some(api::CapacityReservationSpecificationResponse {
+            capacity_reservation_preference: Some("open".to_owned()),
+            ..Default::default()
+        }),
+        client_token: Some(instance.client_token.clone().unwrap_or_default()),
+        cpu_options: kind.map(|kind| api::CpuOptions {
+            core_count: i32::try_from(kind.vcpus / kind.threads_per_core).ok(),
+            threads_per_core: i32::try_from(kind.threads_per_core).ok(),
+            ..Default::default()
+        }),
+        ebs_optimized: Some(instance.ebs_optimized),
+        ena_support: Some(true),
+        enclave_options: Some(api::EnclaveOptions { enabled: Some(false) }),
+        hibernation_options: Some(api::HibernationOptions { configured: Some(false) }),
+        hypervisor: Some("xen".to_owned()),
+        image_id: Some(instance.image.to_string()),
+        instance_id: Some(instance.id.to_string()),
+        instance_type: Some(instance.instance_type.clone()),
+        key_name: instance.key_name.clone(),
+        launch_time: Some(instance.launched_at),
+        maintenance_options: Some(api::InstanceMaintenanceOptions {
+            auto_recovery: Some("default".to_owned()),
+            ..Default::default()
+        }),
+        metadata_options: Some(instance.metadata_options.shown()),
+        monitoring: Some(api::Monitoring {
+            state: Some(if instance.monitoring { "enabled" } else { "disabled" }.to_owned()),
+            ..Default::default()
+        }),
+        placement: Some(api::Placement {
+            availability_zone: Some(instance.zone.to_string()),
+            availability_zone_id: Some(instance.zone_id.clone()),
+            group_name: Some(String::new()),
+            tenancy: Some("default".to_owned()),
+            ..Default::default()
+        }),
+        platform_details: Some("Linux/UNIX".to_owned()),
+        private_dns_name_options: Some(instance.private_dns_name_options.shown()),
+        product_codes: Some(Vec::new()),
+        public_dns_name: Some(String::new()),
+        root_device_name: of_image(|image| image.root_device_name),
+        root_device_type: of_image(|image| image.root_device_type),
+        state: Some(instance.state.shown()),
+        state_reason: state_reason(instance),
+        state_transition_reason: Some(instance.state_transition_reason.clone()),
+        tags: tag::shown(&instance.tags),
+        usage_operation: Some("RunInstances".to_owned()),
+        usage_operation_update_time: Some(instance.launched_at),
+        virtualization_type: of_image(|image| image.virtualization_type),
+        ..Default::default()
+    };
+    with_network(state, instance, shown)
+}
+
+/// An instance with what the filters know of its reservation.
+struct Found {
+    key: String,
+    reservation: String,
+    owner: String,
+    instance: api::Instance,
+}
+
+/// The values that interfaces have for a filter.
+macro_rules! interfaces {
+    ($interface:ident => $values:expr) => {
+        |found| found.instance.network_interfaces.iter().flatten().flat_map(|$interface| $values).collect()
+    };
+}
+
+/// The values that interfaces' attachments have for a filter.
+macro_rules! attachments {
+    ($attachment:ident => $value:expr) => {
+        |found| {
+            let interfaces = found.instance.network_interfaces.iter().flatten();
+            interfaces
+                .filter_map(|interface| interface.attachment.as_ref())
+                .filter_map(|$attachment| $value)
+                .collect()
+        }
+    };
+}
+
+/// A member of a structure that an instance may have.
+macro_rules! within {
+    ($member:ident, $held:ident => $value:expr) => {
+        |found| found.instance.$member.iter().filter_map(|$held| $value).collect()
+    };
+}
+
+static FILTERS: Filters<Found> = Filters {
+    tags: Some(|found| found.instance.tags.as_deref().unwrap_or_default()),
+    named: &[
+        ("affinity", |_| Vec::new()),
+        ("architecture", |found| text(&found.instance.architecture)),
+        ("availability-zone", within!(placement, held => held.availability_zone.clone())),
+        ("availability-zone-id", within!(placement, held => held.availability_zone_id.clone())),
+        ("block-device-mapping.device-name", |_| Vec::new()),
+        ("block-device-mapping.volume-id", |_| Vec::new()),
+        ("client-token", |found| text(&found.instance.client_token)),
+        ("dns-name", |found| text(&found.instance.public_dns_name)),
+        ("ebs-optimized", |found| flag(found.instance.ebs_optimized)),
+        ("ena-support", |found| flag(found.instance.ena_support)),
+        ("hypervisor", |found| text(&found.instance.hypervisor)),
+        ("iam-instance-profile.arn", |_| Vec::new()),
+        ("iam-instance-profile.id", |_| Vec::new()),
+        ("image-id", |found| text(&found.instance.image_id)),
+        ("instance-id", |found| text(&found.instance.instance_id)),
+        ("instance-lifecycle", |_| Vec::new()),
+        ("instance-state-code", within!(state, held => held.code.map(|code| code.to_string()))),
+        ("instance-state-name", within!(state, held => held.name.clone())),
+        ("instance-type", |found| text(&found.instance.instance_type)),
+        ("instance.group-id", |found| each(&found.instance.security_groups, |group| group.group_id.clone())),
+        ("instance.group-name", |found| {
+            each(&found.instance.security_groups, |group| group.group_name.clone())
+        }),
+        ("ip-address", |_| Vec::new()),
+        ("ipv6-address", |found| text(&found.instance.ipv6_address)),
+        ("kernel-id", |_| Vec::new()),
+        ("key-name", |found| text(&found.instance.key_name)),
+        ("launch-index", |found| number(found.instance.ami_launch_index)),
+        ("launch-time", |found| found.instance.launch_time.iter().map(ToString::to_string).collect()),
+        ("metadata-options.http-endpoint", within!(metadata_options, held => held.http_endpoint.clone())),
+        (
+            "metadata-options.http-put-response-hop-limit",
+            within!(metadata_options, held => held.http_put_response_hop_limit.map(|limit| limit.to_string())),
+        ),
+        ("metadata-options.http-tokens", within!(metadata_options, held => held.http_tokens.clone())),
+        (
+            "metadata-options.instance-metadata-tags",
+            within!(metadata_options, held => held.instance_metadata_tags.clone()),
+        ),
+        ("monitoring-state", within!(monitoring, held => held.state.clone())),
+        (
+            "network-interface.addresses.primary",
+            interfaces!(interface => {
+                interface.private_ip_addresses.iter().flatten().flat_map(|address| flag(address.primary)).collect::<Vec<_>>()
+            }),
+        ),
+        (
+            "network-interface.addresses.private-ip-address",
+            interfaces!(interface =>
+            each(&interface.private_ip_addresses, |address| address.private_ip_address.clone())),
+        ),
+        ("network-interface.attachment.attachment-id", attachments!(held => held.attachment_id.clone())),
+        (
+            "network-interface.attachment.delete-on-termination",
+            attachments!(held => held.delete_on_termination.map(|flag| flag.to_string())),
+        ),
+        (
+            "network-interface.attachment.device-index",
+            attachments!(held => held.device_index.map(|index| index.to_string())),
+        ),
+        ("network-interface.attachment.status", attachments!(held => held.status.clone())),
+        ("network-interface.availability-zone", within!(placement, held => held.availability_zone.clone())),
+        ("network-interface.description", interfaces!(interface => text(&interface.description))),
+        (
+            "network-interface.group-id",
+            interfaces!(interface => each(&interface.groups, |group| group.group_id.clone())),
+        ),
+        (
+            "network-interface.group-name",
+            interfaces!(interface => each(&interface.groups, |group| group.group_name.clone())),
+        ),
+        (
+            "network-interface.ipv6-addresses.ipv6-address",
+            interfaces!(interface => each(&interface.ipv6_addresses, |address| address.ipv6_address.clone())),
+        ),
+        ("network-interface.mac-address", interfaces!(interface => text(&interface.mac_address))),
+        (
+            "network-interface.network-interface-id",
+            interfaces!(interface => text(&interface.network_interface_id)),
+        ),
+        ("network-interface.owner-id", interfaces!(interface => text(&interface.owner_id))),
+        ("network-interface.private-dns-name", interfaces!(interface => text(&interface.private_dns_name))),
+        (
+            "network-interface.private-ip-address",
+            interfaces!(interface => text(&interface.private_ip_address)),
+        ),
+        ("network-interface.source-dest-check", interfaces!(interface => flag(interface.source_dest_check))),
+        ("network-interface.status", interfaces!(interface => text(&interface.status))),
+        ("network-interface.subnet-id", interfaces!(interface => text(&interface.subnet_id))),
+        ("network-interface.vpc-id", interfaces!(interface => text(&interface.vpc_id))),
+        ("owner-id", |found| vec![found.owner.clone()]),
+        ("placement-group-name", |_| Vec::new()),
+        ("platform", |_| Vec::new()),
+        ("platform-details", |found| text(&found.instance.platform_details)),
+        ("private-dns-name", |found| text(&found.instance.private_dns_name)),
+        ("private-ip-address", |found| text(&found.instance.private_ip_address)),
+        ("ramdisk-id", |_| Vec::new()),
+        ("reason", |found| text(&found.instance.state_transition_reason)),
+        ("requester-id", |_| Vec::new()),
+        ("reservation-id", |found| vec![found.reservation.clone()]),
+        ("root-device-name", |found| text(&found.instance.root_device_name)),
+        ("root-device-type", |found| text(&found.instance.root_device_type)),
+        ("source-dest-check", |found| flag(found.instance.source_dest_check)),
+        ("spot-instance-request-id", |_| Vec::new()),
+        ("state-reason-code", within!(state_reason, held => held.code.clone())),
+        ("state-reason-message", within!(state_reason, held => held.message.clone())),
+        ("subnet-id", |found| text(&found.instance.subnet_id)),
+        ("tenancy", within!(placement, held => held.tenancy.clone())),
+        ("usage-operation", |found| text(&found.instance.usage_operation)),
+        ("virtualization-type", |found| text(&found.instance.virtualization_type)),
+        ("vpc-id", |found| text(&found.instance.vpc_id)),
+    ],
+};
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeInstancesRequest,
+) -> Result<api::DescribeInstancesResult, ServiceError> {
+    let has_ids = input.instance_ids.as_ref().is_some_and(|ids| !ids.is_empty());
+    if has_ids && input.max_results.is_some() {
+        return Err(error::combination(
+            "The parameter instancesSet cannot be used with the parameter maxResults",
+        ));
+    }
+    let view = ec2.view(context);
+    let mut found: Vec<_> = view
+        .selected::<Instance>(input.instance_ids.as_ref())?
+        .iter()
+        .map(|instance| Found {
+            key: format!("{}/{:010}", instance.reservation, instance.launch_index),
+            reservation: instance.reservation.to_string(),
+            owner: view.account().to_string(),
+            instance: shown(&view, instance),
+        })
+        .collect();
+    FILTERS.apply(&mut found, input.filters.as_ref())?;
+    found.sort_by(|one, other| one.key.cmp(&other.key));
+    let page = Page::new("DescribeInstances", input.max_results, input.next_token.as_ref());
+    let (found, next_token) = page.cut(found, |found| &found.key)?;
+    let mut reservations: Vec<api::Reservation> = Vec::new();
+    for Found { reservation, owner, instance, .. } in found {
+        match reservations.last_mut().filter(|last| last.reservation_id.as_ref() == Some(&reservation)) {
+            Some(last) => last.instances.get_or_insert_default().push(instance),
+            None => reservations.push(api::Reservation {
+                groups: Some(Vec::new()),
+                instances: Some(vec![instance]),
+                owner_id: Some(owner),
+                requester_id: None,
+                reservation_id: Some(reservation),
+            }),
+        }
+    }
+    ec2.answer(input.dry_run, api::DescribeInstancesResult { next_token, reservations: Some(reservations) })
+}

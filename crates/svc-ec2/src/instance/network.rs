@@ -1,0 +1,340 @@
+//! The network of a launch: which subnets, groups and addresses its instances get.
+//!
+//! Owns the choice between parameters of the instance and of its interfaces.
+
+use std::collections::BTreeMap;
+
+use aws_api::ec2 as api;
+use aws_types::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId, Tags};
+use service_api::ServiceError;
+
+use crate::network_interface::{
+    self, Attachment, NetworkInterface, NewInterface, attachment_in_use, wanted_addresses, wanted_groups,
+    wanted_ipv6, wanted_tracking,
+};
+use crate::security_group;
+use crate::state::{Edit, State};
+use crate::subnet::Subnet;
+use crate::subnet::address::Addresses;
+use crate::{default_vpc, error, instance_type, zone};
+
+/// Whether an error says that a subnet has no more addresses.
+pub(super) fn is_shortage(error: &ServiceError) -> bool {
+    error.code == "InsufficientFreeAddressesInSubnet"
+}
+
+/// One interface of each instance of a launch.
+struct Network {
+    device_index: u32,
+    delete_on_termination: bool,
+    subnet: Subnet,
+    source: Source,
+}
+
+enum Source {
+    /// An interface that there is.
+    Existing(NetworkInterfaceId),
+    /// A new one for each instance.
+    New(NewInterface),
+}
+
+/// The interfaces of each instance of a launch, in the order of their device indexes.
+pub(super) struct Networks {
+    networks: Vec<Network>,
+    addresses: BTreeMap<SubnetId, Addresses>,
+}
+
+/// The error for a group that is not of the subnet's VPC.
+fn different_networks(group: SecurityGroupId, subnet: SubnetId) -> ServiceError {
+    ServiceError::new(
+        "InvalidParameter",
+        format!("Security group {group} and subnet {subnet} belong to different networks."),
+    )
+}
+
+/// Groups named by id, or the VPC's default group.
+fn groups(edit: &Edit<'_>, subnet: &Subnet, ids: &[String]) -> Result<Vec<SecurityGroupId>, ServiceError> {
+    let mut groups = wanted_groups(edit, subnet.vpc, ids, |group| different_networks(group, subnet.id))?;
+    if groups.is_empty() {
+        groups.push(security_group::default_of(edit, subnet.vpc).id);
+    }
+    Ok(groups)
+}
+
+/// The subnet that a launch names, or else the default subnet of its zone, or of any.
+fn subnet(
+    edit: &Edit<'_>,
+    named: Option<&String>,
+    placement: Option<&api::Placement>,
+) -> Result<Subnet, ServiceError> {
+    let name = placement
+        .and_then(|placement| placement.availability_zone.as_deref())
+        .filter(|name| !name.is_empty());
+    let id = placement.and_then(|placement| placement.availability_zone_id.as_deref());
+    let zone = zone::choose(edit, name, id).map_err(|_| {
+        error::invalid_value(format!("Invalid availability zone: [{}]", name.or(id).unwrap_or_default()))
+    })?;
+    if let Some(named) = named {
+        let subnet = edit.named::<Subnet>(named)?;
+        if let Some(zone) = zone.filter(|zone| zone.name != subnet.zone) {
+            return Err(error::combination(format!(
+                "The availability zone {} is not that of the subnet '{}'.",
+                zone.name, subnet.id
+            )));
+        }
+        return Ok(std::sync::Arc::unwrap_or_clone(subnet));
+    }
+    let vpc = default_vpc::required(edit)?;
+    let mut candidates: Vec<_> =
+        edit.all::<Subnet>().filter(|subnet| subnet.vpc == vpc.id && subnet.is_default).collect();
+    candidates.sort_by(|one, other| one.zone.cmp(&other.zone));
+    let found =
+        candidates.into_iter().find(|subnet| zone.as_ref().is_none_or(|zone| zone.name == subnet.zone));
+    found.map(std::sync::Arc::unwrap_or_clone).ok_or_else(|| {
+        let message = match zone {
+            Some(zone) => format!("No default subnet for availability zone: '{}'.", zone.name),
+            None => format!("No subnets found for the default VPC '{}'. Please specify a subnet.", vpc.id),
+        };
+        ServiceError::new("MissingInput", message)
+    })
+}
+
+impl Networks {
+    /// What a launch of up to `most` instances asks for.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it.
+    pub(super) fn wanted(
+        edit: &Edit<'_>,
+        input: &api::RunInstancesRequest,
+        most: usize,
+        tags: &Tags,
+    ) -> Result<Self, ServiceError> {
+        let listed = input.network_interfaces.as_deref().unwrap_or_default();
+        let mut networks = if listed.is_empty() {
+            vec![of_instance(edit, input, most, tags)?]
+        } else {
+            refuse_instance_level(input)?;
+            listed
+                .iter()
+                .map(|wanted| of_interface(edit, wanted, input.placement.as_ref(), most, tags))
+                .collect::<Result<Vec<_>, _>>()?
+        };
+        networks.sort_by_key(|network| network.device_index);
+        if networks[0].device_index != 0 {
+            return Err(error::invalid_value("A network interface with device index 0 is required."));
+        }
+        for pair in networks.windows(2) {
+            if pair[0].device_index == pair[1].device_index {
+                let message = format!("The device index '{}' is used more than once.", pair[0].device_index);
+                return Err(error::invalid_value(message));
+            }
+            if pair[0].subnet.zone != pair[1].subnet.zone {
+                return Err(error::combination(
+                    "All network interfaces must be in the same availability zone.",
+                ));
+            }
+        }
+        let addresses = networks
+            .iter()
+            .map(|network| (network.subnet.id, Addresses::of(edit, &network.subnet)))
+            .collect();
+        Ok(Self { networks, addresses })
+    }
+
+    /// The subnet of the interface with device index 0.
+    pub(super) fn primary_subnet(&self) -> &Subnet {
+        &self.networks[0].subnet
+    }
+
+    /// Checks the limits that the instance type sets.
+    ///
+    /// # Errors
+    /// `AttachmentLimitExceeded`.
+    pub(super) fn check_type(&self, instance_type: &str) -> Result<(), ServiceError> {
+        instance_type::check_interfaces(instance_type, self.networks.len())?;
+        for network in &self.networks {
+            if let Source::New(wanted) = &network.source {
+                let v4 = 1 + wanted.secondaries.len() + wanted.secondary_count;
+                let v6 = wanted.ipv6.len() + wanted.ipv6_count.unwrap_or(0);
+                instance_type::check_address_counts(instance_type, "the network interface", v4, v6)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes or takes the interfaces of one instance; the caller writes them.
+    ///
+    /// # Errors
+    /// Addresses that the subnets do not give, an interface that is in use.
+    pub(super) fn make(
+        &mut self,
+        edit: &mut Edit<'_>,
+        instance: InstanceId,
+    ) -> Result<Vec<NetworkInterface>, ServiceError> {
+        let mut made = Vec::with_capacity(self.networks.len());
+        for network in &self.networks {
+            let mut interface = match &network.source {
+                Source::Existing(id) => edit.held::<NetworkInterface>(*id)?,
+                Source::New(wanted) => {
+                    let addresses =
+                        self.addresses.get_mut(&network.subnet.id).expect("every subnet is in the map");
+                    network_interface::make(edit, &network.subnet, addresses, wanted.clone())?
+                }
+            };
+            interface.attachment = Some(Attachment {
+                id: edit.new_id(),
+                instance,
+                device_index: network.device_index,
+                delete_on_termination: network.delete_on_termination,
+                attached_at: edit.now(),
+            });
+            made.push(interface);
+        }
+        Ok(made)
+    }
+}
+
+/// An address that is named can be only one instance's.
+fn check_single(most: usize, is_named: bool) -> Result<(), ServiceError> {
+    if most > 1 && is_named {
+        return Err(error::combination(
+            "Addresses and network interfaces cannot be specified when launching more than one instance.",
+        ));
+    }
+    Ok(())
+}
+
+/// The one interface of a launch that says it all at the level of the instance.
+fn of_instance(
+    edit: &Edit<'_>,
+    input: &api::RunInstancesRequest,
+    most: usize,
+    tags: &Tags,
+) -> Result<Network, ServiceError> {
+    let subnet = subnet(edit, input.subnet_id.as_ref(), input.placement.as_ref())?;
+    let mut ids = input.security_group_ids.clone().unwrap_or_default();
+    let names = input.security_groups.as_deref().unwrap_or_default();
+    if !names.is_empty() && input.subnet_id.is_some() {
+        return Err(error::combination("The parameter groupName cannot be used with the parameter subnet"));
+    }
+    for name in names {
+        ids.push(security_group::by_name(edit, name)?.id.to_string());
+    }
+    let (ipv6, ipv6_count) = wanted_ipv6(input.ipv6_addresses.as_ref(), input.ipv6_address_count)?;
+    check_single(most, input.private_ip_address.is_some() || !ipv6.is_empty())?;
+    let wanted = NewInterface {
+        groups: groups(edit, &subnet, &ids)?,
+        primary: input.private_ip_address.clone(),
+        ipv6,
+        ipv6_count,
+        has_primary_ipv6: input.enable_primary_ipv6 == Some(true),
+        tags: tags.clone(),
+        ..NewInterface::default()
+    };
+    Ok(Network { device_index: 0, delete_on_termination: true, subnet, source: Source::New(wanted) })
+}
+
+/// With a list of interfaces, nothing of them can be said at the level of the instance.
+fn refuse_instance_level(input: &api::RunInstancesRequest) -> Result<(), ServiceError> {
+    let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
+    let refused = [
+        (input.subnet_id.is_some(), "subnet ID"),
+        (some(&input.security_group_ids) || some(&input.security_groups), "security groups"),
+        (input.private_ip_address.is_some(), "private IP address"),
+        (input.ipv6_address_count.is_some() || input.ipv6_addresses.is_some(), "IPv6 address"),
+    ];
+    match refused.iter().find(|(is_given, _)| *is_given) {
+        Some((_, what)) => Err(error::combination(format!(
+            "Network interfaces and an instance-level {what} may not be specified on the same request"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn of_interface(
+    edit: &Edit<'_>,
+    wanted: &api::InstanceNetworkInterfaceSpecification,
+    placement: Option<&api::Placement>,
+    most: usize,
+    tags: &Tags,
+) -> Result<Network, ServiceError> {
+    let device_index = wanted.device_index.and_then(|index| u32::try_from(index).ok());
+    let device_index = device_index
+        .ok_or_else(|| error::invalid_value("Each network interface requires a device index."))?;
+    if wanted.associate_public_ip_address == Some(true) {
+        return Err(error::unsupported("Public IPv4 addresses are not supported."));
+    }
+    let prefixes = wanted.ipv4_prefixes.as_ref().is_some_and(|list| !list.is_empty())
+        || wanted.ipv6_prefixes.as_ref().is_some_and(|list| !list.is_empty())
+        || wanted.ipv4_prefix_count.unwrap_or(0) != 0
+        || wanted.ipv6_prefix_count.unwrap_or(0) != 0;
+    let kind = wanted.interface_type.as_deref().unwrap_or("interface");
+    if prefixes
+        || kind != "interface"
+        || wanted.network_card_index.unwrap_or(0) != 0
+        || wanted.associate_carrier_ip_address == Some(true)
+        || wanted.ena_srd_specification.is_some()
+    {
+        return Err(error::unsupported(
+            "Prefix delegation, other types of network interfaces, further network cards, carrier addresses and ENA \
+             Express are not supported.",
+        ));
+    }
+    if let Some(text) = &wanted.network_interface_id {
+        return existing(edit, wanted, text, device_index, most);
+    }
+    let subnet = subnet(edit, wanted.subnet_id.as_ref(), placement)?;
+    let addresses = wanted_addresses(
+        wanted.private_ip_address.as_ref(),
+        wanted.private_ip_addresses.as_ref(),
+        wanted.secondary_private_ip_address_count,
+    )?;
+    let (ipv6, ipv6_count) = wanted_ipv6(wanted.ipv6_addresses.as_ref(), wanted.ipv6_address_count)?;
+    let is_named = addresses.primary.is_some() || !addresses.secondaries.is_empty() || !ipv6.is_empty();
+    check_single(most, is_named)?;
+    let new = NewInterface {
+        description: wanted.description.clone().unwrap_or_default(),
+        groups: groups(edit, &subnet, wanted.groups.as_deref().unwrap_or_default())?,
+        ipv6,
+        ipv6_count,
+        has_primary_ipv6: wanted.primary_ipv6 == Some(true),
+        connection_tracking: wanted_tracking(wanted.connection_tracking_specification.as_ref())?,
+        tags: tags.clone(),
+        ..addresses
+    };
+    let delete_on_termination = wanted.delete_on_termination.unwrap_or(true);
+    Ok(Network { device_index, delete_on_termination, subnet, source: Source::New(new) })
+}
+
+/// An interface that there is, with all that it has.
+fn existing(
+    edit: &Edit<'_>,
+    wanted: &api::InstanceNetworkInterfaceSpecification,
+    text: &str,
+    device_index: u32,
+    most: usize,
+) -> Result<Network, ServiceError> {
+    let refused = [
+        (wanted.subnet_id.is_some(), "subnet"),
+        (wanted.groups.as_ref().is_some_and(|groups| !groups.is_empty()), "security groups"),
+        (wanted.private_ip_address.is_some() || wanted.private_ip_addresses.is_some(), "private IP address"),
+        (wanted.ipv6_addresses.is_some() || wanted.ipv6_address_count.is_some(), "IPv6 address"),
+    ];
+    if let Some((_, what)) = refused.iter().find(|(is_given, _)| *is_given) {
+        return Err(error::combination(format!(
+            "A network interface ID and a {what} may not be specified together."
+        )));
+    }
+    check_single(most, true)?;
+    let interface = edit.named::<NetworkInterface>(text)?;
+    if interface.attachment.is_some() {
+        return Err(attachment_in_use(&interface));
+    }
+    Ok(Network {
+        device_index,
+        delete_on_termination: wanted.delete_on_termination.unwrap_or(false),
+        subnet: edit.held::<Subnet>(interface.subnet)?,
+        source: Source::Existing(interface.id),
+    })
+}

@@ -1,0 +1,209 @@
+//! The smaller options of instances: metadata, names, shutdown. ModifyInstanceMetadataOptions.
+
+use aws_api::ec2::{self as api, operation as op};
+use serde::{Deserialize, Serialize};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use super::Instance;
+use crate::state::State;
+use crate::subnet::{HostnameType, Subnet};
+use crate::{Ec2, error};
+
+/// How far an answer to a metadata request may travel.
+const HOP_LIMITS: std::ops::RangeInclusive<i32> = 1..=64;
+
+pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table.with::<op::ModifyInstanceMetadataOptions>(modify_metadata_options)
+}
+
+/// How an instance's metadata can be read.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataOptions {
+    /// Whether a session token is required (IMDSv2 only).
+    pub http_tokens_required: bool,
+    /// How many hops an answer with a token may travel.
+    pub http_put_response_hop_limit: u8,
+    /// Whether the endpoint answers at all.
+    pub http_endpoint_enabled: bool,
+    /// Whether the IPv6 endpoint answers.
+    pub http_protocol_ipv6_enabled: bool,
+    /// Whether the instance's tags are among the metadata.
+    pub instance_metadata_tags: bool,
+}
+
+/// The options as requests have them; both requests have the same members.
+#[derive(Default)]
+pub(super) struct WantedMetadataOptions<'a> {
+    pub(super) tokens: Option<&'a str>,
+    pub(super) hop_limit: Option<i32>,
+    pub(super) endpoint: Option<&'a str>,
+    pub(super) ipv6: Option<&'a str>,
+    pub(super) tags: Option<&'a str>,
+}
+
+fn switch(text: Option<&str>, on: &str, off: &str, parameter: &str) -> Result<Option<bool>, ServiceError> {
+    match text {
+        None => Ok(None),
+        Some(text) if text == on => Ok(Some(true)),
+        Some(text) if text == off => Ok(Some(false)),
+        Some(other) => Err(error::invalid_value_for(other, parameter, &format!("It must be {on} or {off}."))),
+    }
+}
+
+impl MetadataOptions {
+    /// What an image asks for that the launch does not.
+    pub(super) fn of_image(image: &aws_catalog::Image) -> Self {
+        Self {
+            http_tokens_required: image.imds_v2_required,
+            http_put_response_hop_limit: if image.imds_v2_required { 2 } else { 1 },
+            http_endpoint_enabled: true,
+            http_protocol_ipv6_enabled: false,
+            instance_metadata_tags: false,
+        }
+    }
+
+    /// These options with those changed that a request has.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue`.
+    pub(super) fn with(self, wanted: &WantedMetadataOptions<'_>) -> Result<Self, ServiceError> {
+        let hop_limit = match wanted.hop_limit {
+            None => self.http_put_response_hop_limit,
+            Some(limit) if HOP_LIMITS.contains(&limit) => u8::try_from(limit).expect("it was just checked"),
+            Some(limit) => {
+                return Err(error::invalid_value_for(
+                    limit,
+                    "HttpPutResponseHopLimit",
+                    "It must be between 1 and 64.",
+                ));
+            }
+        };
+        let enabled = |text, parameter| switch(text, "enabled", "disabled", parameter);
+        Ok(Self {
+            http_tokens_required: switch(wanted.tokens, "required", "optional", "HttpTokens")?
+                .unwrap_or(self.http_tokens_required),
+            http_put_response_hop_limit: hop_limit,
+            http_endpoint_enabled: enabled(wanted.endpoint, "HttpEndpoint")?
+                .unwrap_or(self.http_endpoint_enabled),
+            http_protocol_ipv6_enabled: enabled(wanted.ipv6, "HttpProtocolIpv6")?
+                .unwrap_or(self.http_protocol_ipv6_enabled),
+            instance_metadata_tags: enabled(wanted.tags, "InstanceMetadataTags")?
+                .unwrap_or(self.instance_metadata_tags),
+        })
+    }
+
+    /// As answers have it. Metadata is served from the record, so that a change is applied at once.
+    pub(super) fn shown(self) -> api::InstanceMetadataOptionsResponse {
+        let enabled = |on: bool| Some(if on { "enabled" } else { "disabled" }.to_owned());
+        api::InstanceMetadataOptionsResponse {
+            http_endpoint: enabled(self.http_endpoint_enabled),
+            http_protocol_ipv6: enabled(self.http_protocol_ipv6_enabled),
+            http_put_response_hop_limit: Some(self.http_put_response_hop_limit.into()),
+            http_tokens: Some(if self.http_tokens_required { "required" } else { "optional" }.to_owned()),
+            instance_metadata_tags: enabled(self.instance_metadata_tags),
+            state: Some("applied".to_owned()),
+        }
+    }
+}
+
+fn modify_metadata_options(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyInstanceMetadataOptionsRequest,
+) -> Result<api::ModifyInstanceMetadataOptionsResult, ServiceError> {
+    let wanted = WantedMetadataOptions {
+        tokens: input.http_tokens.as_deref(),
+        hop_limit: input.http_put_response_hop_limit,
+        endpoint: input.http_endpoint.as_deref(),
+        ipv6: input.http_protocol_ipv6.as_deref(),
+        tags: input.instance_metadata_tags.as_deref(),
+    };
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut instance = Instance::clone(&*edit.named::<Instance>(&input.instance_id)?);
+        instance.metadata_options = instance.metadata_options.with(&wanted)?;
+        let answer = api::ModifyInstanceMetadataOptionsResult {
+            instance_id: Some(instance.id.to_string()),
+            instance_metadata_options: Some(instance.metadata_options.shown()),
+        };
+        edit.put(instance);
+        Ok(answer)
+    })
+}
+
+/// How an instance is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateDnsNameOptions {
+    /// By its address or by its id.
+    pub hostname_type: HostnameType,
+    /// Whether the name by its id resolves to its IPv4 address.
+    pub resource_name_dns_a: bool,
+    /// Whether the name by its id resolves to its IPv6 address.
+    pub resource_name_dns_aaaa: bool,
+}
+
+impl PrivateDnsNameOptions {
+    /// What a launch asks for, or else its subnet.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue`.
+    pub(super) fn wanted(
+        wanted: Option<&api::PrivateDnsNameOptionsRequest>,
+        subnet: &Subnet,
+    ) -> Result<Self, ServiceError> {
+        let hostname_type = wanted.and_then(|wanted| wanted.hostname_type.as_deref());
+        let hostname_type =
+            hostname_type.map(|text| HostnameType::parse(text, "HostnameType")).transpose()?;
+        Ok(Self {
+            hostname_type: hostname_type.unwrap_or(subnet.hostname_type),
+            resource_name_dns_a: wanted
+                .and_then(|wanted| wanted.enable_resource_name_dns_a_record)
+                .unwrap_or(subnet.resource_name_dns_a),
+            resource_name_dns_aaaa: wanted
+                .and_then(|wanted| wanted.enable_resource_name_dns_aaaa_record)
+                .unwrap_or(subnet.resource_name_dns_aaaa),
+        })
+    }
+
+    pub(super) fn shown(self) -> api::PrivateDnsNameOptionsResponse {
+        api::PrivateDnsNameOptionsResponse {
+            enable_resource_name_dns_aaaa_record: Some(self.resource_name_dns_aaaa),
+            enable_resource_name_dns_a_record: Some(self.resource_name_dns_a),
+            hostname_type: Some(self.hostname_type.as_str().to_owned()),
+        }
+    }
+}
+
+/// What a shutdown from inside means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShutdownBehavior {
+    /// The instance stops.
+    #[default]
+    Stop,
+    /// The instance is terminated.
+    Terminate,
+}
+
+impl ShutdownBehavior {
+    /// As answers print it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Terminate => "terminate",
+        }
+    }
+
+    /// # Errors
+    /// `InvalidParameterValue`.
+    pub(super) fn parse(text: &str) -> Result<Self, ServiceError> {
+        match text {
+            "stop" => Ok(Self::Stop),
+            "terminate" => Ok(Self::Terminate),
+            other => {
+                let why = "It must be stop or terminate.";
+                Err(error::invalid_value_for(other, "instanceInitiatedShutdownBehavior", why))
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Instance types: DescribeInstanceTypes, DescribeInstanceTypeOfferings, and the limits that a type sets.
+//!
+//! Owns how types are shown. Refuses to know which exist: the catalog does.
+
+use aws_api::ec2::{self as api, operation as op};
+use aws_catalog::{Hypervisor, InstanceType};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use crate::filter::{Filters, each, flag, number, text};
+use crate::network_interface::NetworkInterface;
+use crate::page::Page;
+use crate::state::State;
+use crate::{Ec2, error, zone};
+
+pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table
+        .with::<op::DescribeInstanceTypes>(describe)
+        .with::<op::DescribeInstanceTypeOfferings>(describe_offerings)
+}
+
+/// The type that a request names.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub(crate) fn named(name: &str) -> Result<InstanceType, ServiceError> {
+    aws_catalog::instance_type(name)
+        .ok_or_else(|| error::invalid_value(format!("Invalid value '{name}' for InstanceType.")))
+}
+
+/// Checks how many interfaces an instance of a type is to have.
+///
+/// # Errors
+/// `AttachmentLimitExceeded`.
+pub(crate) fn check_interfaces(name: &str, count: usize) -> Result<(), ServiceError> {
+    let most = named(name)?.max_interfaces;
+    if count > most as usize {
+        return Err(ServiceError::new(
+            "AttachmentLimitExceeded",
+            format!("Interface count {count} exceeds the limit for {name}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks how many addresses an interface on an instance of a type has.
+///
+/// # Errors
+/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`.
+pub(crate) fn check_addresses(name: &str, interface: &NetworkInterface) -> Result<(), ServiceError> {
+    let (v4, v6) = (interface.private_addresses.len(), interface.ipv6_addresses.len());
+    check_address_counts(name, &interface.id.to_string(), v4, v6)
+}
+
+/// Checks how many addresses an interface on an instance of a type is to have.
+///
+/// # Errors
+/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`.
+pub(crate) fn check_address_counts(
+    name: &str,
+    interface: &str,
+    v4: usize,
+    v6: usize,
+) -> Result<(), ServiceError> {
+    let kind = named(name)?;
+    let (most, most_v6) = (kind.max_ipv4_per_interface, kind.max_ipv6_per_interface);
+    if v4 > most as usize {
+        let message = format!(
+            "Number of private addresses will exceed limit: {v4} on {interface}, {name} allows {most}."
+        );
+        return Err(ServiceError::new("PrivateIpAddressLimitExceeded", message));
+    }
+    if v6 > most_v6 as usize {
+        let message = format!(
+            "Number of IPv6 addresses will exceed limit: {v6} on {interface}, {name} allows {most_v6}."
+        );
+        return Err(ServiceError::new("Ipv6AddressLimitExceeded", message));
+    }
+    Ok(())
+}
+
+fn whole(number: u32) -> Option<i32> {
+    i32::try_from(number).ok()
+}
+
+fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let is_nitro = kind.hypervisor == Hypervisor::Nitro;
+    api::InstanceTypeInfo {
+        bare_metal: Some(false),
+        burstable_performance_supported: Some(kind.is_burstable),
+        current_generation: Some(kind.is_current_generation),
+        hypervisor: Some(kind.hypervisor.as_str().to_owned()),
+        instance_storage_supported: Some(false),
+        instance_type: Some(kind.name.clone()),
+        memory_info: Some(api::MemoryInfo { size_in_mi_b: Some(kind.memory_mib.into()) }),
+        network_info: Some(api::NetworkInfo {
+            default_network_card_index: Some(0),
+            efa_supported: Some(false),
+            ena_support: Some(if is_nitro { "required" } else { "unsupported" }.to_owned()),
+            ipv4_addresses_per_interface: whole(kind.max_ipv4_per_interface),
+            ipv6_addresses_per_interface: whole(kind.max_ipv6_per_interface),
+            ipv6_supported: Some(kind.max_ipv6_per_interface > 0),
+            maximum_network_cards: Some(1),
+            maximum_network_interfaces: whole(kind.max_interfaces),
+            network_cards: Some(vec![api::NetworkCardInfo {
+                maximum_network_interfaces: whole(kind.max_interfaces),
+                network_card_index: Some(0),
+                ..Default::default()
+            }]),
+            ..Default::default()
+        }),
+        processor_info: Some(api::ProcessorInfo {
+            supported_architectures: Some(vec![architecture.to_owned()]),
+            ..Default::default()
+        }),
+        supported_root_device_types: Some(vec!["ebs".to_owned()]),
+        supported_usage_classes: Some(vec!["on-demand".to_owned()]),
+        supported_virtualization_types: Some(vec!["hvm".to_owned()]),
+        v_cpu_info: Some(api::VCpuInfo {
+            default_cores: whole(kind.vcpus / kind.threads_per_core),
+            default_threads_per_core: whole(kind.threads_per_core),
+            default_v_cpus: whole(kind.vcpus),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
+    tags: None,
+    named: &[
+        ("bare-metal", |kind| flag(kind.bare_metal)),
+        ("burstable-performance-supported", |kind| flag(kind.burstable_performance_supported)),
+        ("current-generation", |kind| flag(kind.current_generation)),
+        ("hypervisor", |kind| text(&kind.hypervisor)),
+        ("instance-storage-supported", |kind| flag(kind.instance_storage_supported)),
+        ("instance-type", |kind| text(&kind.instance_type)),
+        ("memory-info.size-in-mib", |kind| {
+            kind.memory_info
+                .iter()
+                .filter_map(|memory| memory.size_in_mi_b)
+                .map(|size| size.to_string())
+                .collect()
+        }),
+        ("network-info.ena-support", |kind| {
+            kind.network_info.iter().filter_map(|network| network.ena_support.clone()).collect()
+        }),
+        ("network-info.ipv4-addresses-per-interface", |kind| {
+            number(kind.network_info.as_ref().and_then(|network| network.ipv4_addresses_per_interface))
+        }),
+        ("network-info.ipv6-addresses-per-interface", |kind| {
+            number(kind.network_info.as_ref().and_then(|network| network.ipv6_addresses_per_interface))
+        }),
+        ("network-info.ipv6-supported", |kind| {
+            flag(kind.network_info.as_ref().and_then(|network| network.ipv6_supported))
+        }),
+        ("network-info.maximum-network-cards", |kind| {
+            number(kind.network_info.as_ref().and_then(|network| network.maximum_network_cards))
+        }),
+        ("network-info.maximum-network-interfaces", |kind| {
+            number(kind.network_info.as_ref().and_then(|network| network.maximum_network_interfaces))
+        }),
+        ("processor-info.supported-architecture", |kind| {
+            kind.processor_info
+                .iter()
+                .flat_map(|info| each(&info.supported_architectures, |name| Some(name.clone())))
+                .collect()
+        }),
+        ("supported-root-device-type", |kind| {
+            each(&kind.supported_root_device_types, |name| Some(name.clone()))
+        }),
+        ("supported-usage-class", |kind| each(&kind.supported_usage_classes, |name| Some(name.clone()))),
+        ("supported-virtualization-type", |kind| {
+            each(&kind.supported_virtualization_types, |name| Some(name.clone()))
+        }),
+        ("vcpu-info.default-cores", |kind| {
+            number(kind.v_cpu_info.as_ref().and_then(|info| info.default_cores))
+        }),
+        ("vcpu-info.default-threads-per-core", |kind| {
+            number(kind.v_cpu_info.as_ref().and_then(|info| info.default_threads_per_core))
+        }),
+        ("vcpu-info.default-vcpus", |kind| {
+            number(kind.v_cpu_info.as_ref().and_then(|info| info.default_v_cpus))
+        }),
+    ],
+};
+
+fn describe(
+    ec2: &Ec2,
+    _: &RequestContext,
+    input: api::DescribeInstanceTypesRequest,
+) -> Result<api::DescribeInstanceTypesResult, ServiceError> {
+    let mut kinds: Vec<InstanceType> = match input.instance_types.filter(|names| !names.is_empty()) {
+        None => aws_catalog::instance_types().collect(),
+        Some(names) => {
+            let unknown: Vec<&str> =
+                names.iter().filter(|name| named(name).is_err()).map(String::as_str).collect();
+            if !unknown.is_empty() {
+                return Err(ServiceError::new(
+                    "InvalidInstanceType",
+                    format!("The following supplied instance types do not exist: [{}]", unknown.join(", ")),
+                ));
+            }
+            names.iter().filter_map(|name| aws_catalog::instance_type(name)).collect()
+        }
+    };
+    kinds.sort_by(|one, other| one.name.cmp(&other.name));
+    kinds.dedup_by(|one, other| one.name == other.name);
+    let mut kinds: Vec<_> = kinds.iter().map(shown).collect();
+    FILTERS.apply(&mut kinds, input.filters.as_ref())?;
+    let page = Page {
+        limits: (5, 100),
+        ..Page::new("DescribeInstanceTypes", input.max_results, input.next_token.as_ref())
+    };
+    let (kinds, next_token) = page.cut(kinds, |kind| kind.instance_type.as_deref().unwrap_or_default())?;
+    ec2.answer(input.dry_run, api::DescribeInstanceTypesResult { instance_types: Some(kinds), next_token })
+}
+
+static OFFERING_FILTERS: Filters<api::InstanceTypeOffering> = Filters {
+    tags: None,
+    named: &[
+        ("instance-type", |offering| text(&offering.instance_type)),
+        ("location", |offering| text(&offering.location)),
+    ],
+};
+
+fn describe_offerings(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeInstanceTypeOfferingsRequest,
+) -> Result<api::DescribeInstanceTypeOfferingsResult, ServiceError> {
+    let view = ec2.view(context);
+    let zones = zone::zones(&view);
+    let location_type = input.location_type.as_deref().unwrap_or("region");
+    // Every type is offered in every zone.
+    let locations: Vec<String> = match location_type {
+        "region" => vec![view.region().to_string()],
+        "availability-zone" => zones.iter().map(|zone| zone.name.to_string()).collect(),
+        "availability-zone-id" => zones.iter().map(|zone| zone.zone_id.clone()).collect(),
+        "outpost" => Vec::new(),
+        other => return Err(error::invalid_value_for(other, "locationType", "")),
+    };
+    let mut offerings = Vec::new();
+    for kind in aws_catalog::instance_types() {
+        offerings.extend(locations.iter().map(|location| api::InstanceTypeOffering {
+            instance_type: Some(kind.name.clone()),
+            location: Some(location.clone()),
+            location_type: Some(location_type.to_owned()),
+        }));
+    }
+    OFFERING_FILTERS.apply(&mut offerings, input.filters.as_ref())?;
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let mut keyed: Vec<(String, _)> = offerings
+        .into_iter()
+        .map(|offering| (format!("{} {}", text(&offering.instance_type), text(&offering.location)), offering))
+        .collect();
+    keyed.sort_by(|one, other| one.0.cmp(&other.0));
+    let page = Page::new("DescribeInstanceTypeOfferings", input.max_results, input.next_token.as_ref());
+    let (offerings, next_token) = page.cut(keyed, |(key, _)| key)?;
+    let offerings = offerings.into_iter().map(|(_, offering)| offering).collect();
+    ec2.answer(
+        input.dry_run,
+        api::DescribeInstanceTypeOfferingsResult { instance_type_offerings: Some(offerings), next_token },
+    )
+}

@@ -1,0 +1,190 @@
+//! DescribeNetworkInterfaces, and how interfaces and their names are shown.
+
+use std::net::Ipv4Addr;
+
+use aws_api::ec2::{self as api, operation as op};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use super::NetworkInterface;
+use crate::Ec2;
+use crate::filter::{Filters, each, flag, number, text};
+use crate::instance::Instance;
+use crate::page::Page;
+use crate::security_group;
+use crate::state::State;
+use crate::tag;
+use crate::vpc::Vpc;
+use crate::zone;
+
+pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table.with::<op::DescribeNetworkInterfaces>(describe)
+}
+
+/// The first label of an address's private name.
+fn private_name_label(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("ip-{a}-{b}-{c}-{d}")
+}
+
+/// The private name of an address, such as `ip-10-0-0-5.ec2.internal`.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html>
+pub(crate) fn private_dns_name(state: &impl State, address: Ipv4Addr) -> String {
+    format!("{}.{}", private_name_label(address), zone::private_domain(state))
+}
+
+/// `attaching` until the instance runs for the first time, then `attached`.
+fn attachment_status(state: &impl State, interface: &NetworkInterface) -> Option<String> {
+    let attachment = interface.attachment.as_ref()?;
+    let is_launching =
+        state.find::<Instance>(attachment.instance).is_some_and(|instance| instance.is_launching());
+    Some(if is_launching { "attaching" } else { "attached" }.to_owned())
+}
+
+/// An interface as answers have it.
+pub(super) fn shown(state: &impl State, interface: &NetworkInterface) -> api::NetworkInterface {
+    // Interfaces have names where the VPC has DNS hostnames; instances have theirs anyhow.
+    let has_names = state.find::<Vpc>(interface.vpc).is_some_and(|vpc| vpc.enable_dns_hostnames);
+    let name = |address: Ipv4Addr| has_names.then(|| private_dns_name(state, address));
+    let addresses = interface.private_addresses.iter().enumerate().map(|(place, address)| {
+        api::NetworkInterfacePrivateIpAddress {
+            primary: Some(place == 0),
+            private_dns_name: name(*address),
+            private_ip_address: Some(address.to_string()),
+            ..Default::default()
+        }
+    });
+    let ipv6 = interface.ipv6_addresses.iter().enumerate().map(|(place, address)| {
+        api::NetworkInterfaceIpv6Address {
+            ipv6_address: Some(address.to_string()),
+            is_primary_ipv6: Some(place == 0 && interface.has_primary_ipv6),
+            ..Default::default()
+        }
+    });
+    let tracking = interface.connection_tracking;
+    let secs = |secs: Option<u32>| secs.and_then(|secs| i32::try_from(secs).ok());
+    let attachment = interface.attachment.as_ref().map(|held| api::NetworkInterfaceAttachment {
+        attach_time: Some(held.attached_at),
+        attachment_id: Some(held.id.to_string()),
+        delete_on_termination: Some(held.delete_on_termination),
+        device_index: i32::try_from(held.device_index).ok(),
+        instance_id: Some(held.instance.to_string()),
+        instance_owner_id: Some(state.account().to_string()),
+        network_card_index: Some(0),
+        status: attachment_status(state, interface),
+        ..Default::default()
+    });
+    let is_tracked = tracking != super::ConnectionTracking::default();
+    api::NetworkInterface {
+        availability_zone: Some(interface.zone.to_string()),
+        availability_zone_id: Some(interface.zone_id.clone()),
+        connection_tracking_configuration: is_tracked.then(|| api::ConnectionTrackingConfiguration {
+            tcp_established_timeout: secs(tracking.tcp_established_secs),
+            udp_stream_timeout: secs(tracking.udp_stream_secs),
+            udp_timeout: secs(tracking.udp_secs),
+        }),
+        description: Some(interface.description.clone()),
+        groups: Some(security_group::identifiers(state, &interface.groups)),
+        interface_type: Some("interface".to_owned()),
+        ipv6_address: interface.ipv6_addresses.first().map(ToString::to_string),
+        ipv6_addresses: Some(ipv6.collect()),
+        mac_address: Some(interface.mac.to_string()),
+        network_interface_id: Some(interface.id.to_string()),
+        operator: Some(api::OperatorResponse { managed: Some(false), ..Default::default() }),
+        owner_id: Some(state.account().to_string()),
+        private_dns_name: name(interface.primary_address()),
+        private_ip_address: Some(interface.primary_address().to_string()),
+        private_ip_addresses: Some(addresses.collect()),
+        requester_id: interface.requester.clone(),
+        requester_managed: Some(interface.requester.is_some()),
+        source_dest_check: Some(interface.source_dest_check),
+        status: Some(if attachment.is_some() { "in-use" } else { "available" }.to_owned()),
+        subnet_id: Some(interface.subnet.to_string()),
+        tag_set: Some(tag::shown_always(&interface.tags)),
+        vpc_id: Some(interface.vpc.to_string()),
+        attachment,
+        ..Default::default()
+    }
+}
+
+/// A member of the attachment.
+macro_rules! attachment {
+    ($attachment:ident => $value:expr) => {
+        |interface| interface.attachment.iter().filter_map(|$attachment| $value).collect()
+    };
+}
+
+static FILTERS: Filters<api::NetworkInterface> = Filters {
+    tags: Some(|interface| interface.tag_set.as_deref().unwrap_or_default()),
+    named: &[
+        ("addresses.primary", |interface| {
+            interface
+                .private_ip_addresses
+                .iter()
+                .flatten()
+                .flat_map(|address| flag(address.primary))
+                .collect()
+        }),
+        ("addresses.private-ip-address", |interface| {
+            each(&interface.private_ip_addresses, |address| address.private_ip_address.clone())
+        }),
+        ("addresses.association.public-ip", |_| Vec::new()),
+        ("addresses.association.owner-id", |_| Vec::new()),
+        ("association.allocation-id", |_| Vec::new()),
+        ("association.association-id", |_| Vec::new()),
+        ("association.ip-owner-id", |_| Vec::new()),
+        ("association.public-dns-name", |_| Vec::new()),
+        ("association.public-ip", |_| Vec::new()),
+        ("attachment.attach-time", attachment!(held => held.attach_time.map(|time| time.to_string()))),
+        ("attachment.attachment-id", attachment!(held => held.attachment_id.clone())),
+        (
+            "attachment.delete-on-termination",
+            attachment!(held => held.delete_on_termination.map(|flag| flag.to_string())),
+        ),
+        ("attachment.device-index", attachment!(held => held.device_index.map(|index| index.to_string()))),
+        ("attachment.instance-id", attachment!(held => held.instance_id.clone())),
+        ("attachment.instance-owner-id", attachment!(held => held.instance_owner_id.clone())),
+        ("attachment.status", attachment!(held => held.status.clone())),
+        ("availability-zone", |interface| text(&interface.availability_zone)),
+        ("availability-zone-id", |interface| text(&interface.availability_zone_id)),
+        ("description", |interface| text(&interface.description)),
+        ("group-id", |interface| each(&interface.groups, |group| group.group_id.clone())),
+        ("group-name", |interface| each(&interface.groups, |group| group.group_name.clone())),
+        ("interface-type", |interface| text(&interface.interface_type)),
+        ("ipv6-addresses.ipv6-address", |interface| {
+            each(&interface.ipv6_addresses, |address| address.ipv6_address.clone())
+        }),
+        ("mac-address", |interface| text(&interface.mac_address)),
+        ("network-interface-id", |interface| text(&interface.network_interface_id)),
+        ("operator.managed", |_| vec!["false".to_owned()]),
+        ("owner-id", |interface| text(&interface.owner_id)),
+        ("private-dns-name", |interface| text(&interface.private_dns_name)),
+        ("private-ip-address", |interface| text(&interface.private_ip_address)),
+        ("requester-id", |interface| text(&interface.requester_id)),
+        ("requester-managed", |interface| flag(interface.requester_managed)),
+        ("source-dest-check", |interface| flag(interface.source_dest_check)),
+        ("status", |interface| text(&interface.status)),
+        ("subnet-id", |interface| text(&interface.subnet_id)),
+        ("vpc-id", |interface| text(&interface.vpc_id)),
+        ("attachment.network-card-index", |interface| {
+            number(interface.attachment.as_ref().and_then(|held| held.network_card_index))
+        }),
+    ],
+};
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeNetworkInterfacesRequest,
+) -> Result<api::DescribeNetworkInterfacesResult, ServiceError> {
+    let view = ec2.view(context);
+    let interfaces = view.selected::<NetworkInterface>(input.network_interface_ids.as_ref())?;
+    let mut interfaces: Vec<_> = interfaces.iter().map(|interface| shown(&view, interface)).collect();
+    FILTERS.apply(&mut interfaces, input.filters.as_ref())?;
+    let page = Page::new("DescribeNetworkInterfaces", input.max_results, input.next_token.as_ref());
+    let (interfaces, next_token) =
+        page.cut(interfaces, |interface| interface.network_interface_id.as_deref().unwrap_or_default())?;
+    ec2.answer(
+        input.dry_run,
+        api::DescribeNetworkInterfacesResult { network_interfaces: Some(interfaces), next_token },
+    )
+}

@@ -1,0 +1,69 @@
+//! Quotas, as AWS sets them for a new account.
+//!
+//! Owns the numbers and the errors. Refuses to count: the caller does, because only it knows what counts.
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
+
+use service_api::ServiceError;
+
+use crate::Config;
+
+/// One quota: how many there can be, and the error when there would be more.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// How many there can be.
+    pub most: usize,
+    code: &'static str,
+    message: &'static str,
+}
+
+macro_rules! quotas {
+    ($($(#[$doc:meta])* $name:ident = $most:literal, $code:literal, $message:literal;)*) => {$(
+        $(#[$doc])*
+        pub const $name: Quota = Quota { most: $most, code: $code, message: $message };
+    )*};
+}
+
+quotas! {
+    /// VPCs in a region.
+    VPCS_PER_REGION = 5, "VpcLimitExceeded", "The maximum number of VPCs has been reached.";
+    /// Subnets in a VPC.
+    SUBNETS_PER_VPC = 200, "SubnetLimitExceeded", "The maximum number of subnets has been reached.";
+    /// Route tables in a VPC, the main one included.
+    ROUTE_TABLES_PER_VPC = 200, "RouteTableLimitExceeded", "The maximum number of route tables has been reached.";
+    /// Network ACLs in a VPC.
+    NETWORK_ACLS_PER_VPC = 200, "NetworkAclLimitExceeded", "The maximum number of network acls has been reached.";
+    /// Rules in one direction of a network ACL, for IPv4 and for IPv6 each; the default deny counts.
+    RULES_PER_NETWORK_ACL = 20, "NetworkAclEntryLimitExceeded",
+        "The maximum number of network acl entries has been reached.";
+    /// Security groups in a region.
+    SECURITY_GROUPS_PER_REGION = 2500, "SecurityGroupLimitExceeded",
+        "The maximum number of security groups has been reached.";
+    /// Rules in one direction of a security group, for IPv4 and for IPv6 each.
+    RULES_PER_SECURITY_GROUP = 60, "RulesPerSecurityGroupLimitExceeded",
+        "The maximum number of rules per security group has been reached.";
+    /// Security groups on a network interface.
+    SECURITY_GROUPS_PER_INTERFACE = 5, "SecurityGroupsPerInterfaceLimitExceeded",
+        "The maximum number of security groups per interface has been reached.";
+    /// Network interfaces in a region.
+    NETWORK_INTERFACES_PER_REGION = 5000, "NetworkInterfaceLimitExceeded",
+        "The maximum number of network interfaces has been reached.";
+}
+
+/// To how many security groups on an interface AWS raises the quota on request.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
+pub const MOST_SECURITY_GROUPS_PER_INTERFACE: usize = 16;
+
+impl Quota {
+    /// Checks that so many are allowed.
+    ///
+    /// # Errors
+    /// The quota's own.
+    pub(crate) fn check(&self, config: &Config, count: usize) -> Result<(), ServiceError> {
+        if config.enforce_quotas && count > self.most { Err(self.exceeded()) } else { Ok(()) }
+    }
+
+    /// The error when there would be more.
+    pub(crate) fn exceeded(&self) -> ServiceError {
+        ServiceError::new(self.code, self.message)
+    }
+}

@@ -1,0 +1,290 @@
+//! Route tables: CreateRouteTable, DeleteRouteTable, DescribeRouteTables, and their associations.
+//!
+//! Owns the record of tables, routes and associations. The local routes are not in it: they follow from the VPC's
+//! blocks. Refuses to know which route a packet takes.
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html>
+
+mod association;
+
+use aws_api::Unit;
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{InternetGatewayId, RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcId};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use crate::filter::{Filters, each, flag, text};
+use crate::idempotency::Attempt;
+use crate::page::Page;
+use crate::state::{Edit, Naming, State, resource};
+use crate::vpc::Vpc;
+use crate::{Ec2, dependency, quota, tag};
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RouteTarget {
+    /// An internet gateway.
+    InternetGateway(InternetGatewayId),
+}
+
+/// A route beside the local ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// What it is for.
+    pub destination: IpNet,
+    /// Where it leads.
+    pub target: RouteTarget,
+}
+
+/// What a table is associated with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AssociationTarget {
+    /// Every subnet of the VPC that has no table of its own.
+    Main,
+    /// One subnet.
+    Subnet(SubnetId),
+}
+
+/// An association of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTableAssociation {
+    /// Its id.
+    pub id: RouteTableAssociationId,
+    /// With what.
+    pub target: AssociationTarget,
+}
+
+/// A route table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteTable {
+    /// Its id.
+    pub id: RouteTableId,
+    /// The VPC that it is for.
+    pub vpc: VpcId,
+    /// What it is associated with.
+    pub associations: Vec<RouteTableAssociation>,
+    /// Its routes beside the local ones.
+    pub routes: Vec<Route>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+resource!(
+    RouteTable,
+    RouteTableId,
+    "ec2.route-table",
+    Naming {
+        resource_type: "route-table",
+        noun: "routeTable",
+        not_found: "InvalidRouteTableID.NotFound",
+        malformed: "InvalidRouteTableId.Malformed",
+    }
+);
+
+impl RouteTable {
+    /// Whether it is the main table of its VPC.
+    pub fn is_main(&self) -> bool {
+        self.associations.iter().any(|association| association.target == AssociationTarget::Main)
+    }
+
+    /// Whether it is associated with that subnet in so many words.
+    pub fn has_subnet(&self, subnet: SubnetId) -> bool {
+        self.associations.iter().any(|association| association.target == AssociationTarget::Subnet(subnet))
+    }
+}
+
+pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    let table = table
+        .with::<op::CreateRouteTable>(create)
+        .with::<op::DeleteRouteTable>(delete)
+        .with::<op::DescribeRouteTables>(describe);
+    association::operations(table)
+}
+
+/// Makes the main table of a new VPC.
+pub(crate) fn make_main(edit: &mut Edit<'_>, vpc: VpcId) {
+    let main = RouteTableAssociation { id: edit.new_id(), target: AssociationTarget::Main };
+    edit.put(RouteTable {
+        id: edit.new_id(),
+        vpc,
+        associations: vec![main],
+        routes: Vec::new(),
+        tags: Tags::default(),
+    });
+}
+
+/// Leads everything that is not local from a VPC's main table to an internet gateway.
+pub(crate) fn add_default_route(edit: &mut Edit<'_>, vpc: VpcId, gateway: InternetGatewayId) {
+    let main = edit.all::<RouteTable>().find(|table| table.vpc == vpc && table.is_main());
+    let mut main = RouteTable::clone(&*main.expect("a VPC has a main table for life"));
+    main.routes.push(Route {
+        destination: "0.0.0.0/0".parse().expect("the block is written correctly"),
+        target: RouteTarget::InternetGateway(gateway),
+    });
+    edit.put(main);
+}
+
+/// Ends the association of a subnet that is deleted.
+pub(crate) fn forget_subnet(edit: &mut Edit<'_>, subnet: SubnetId) {
+    let table = edit.all::<RouteTable>().find(|table| table.has_subnet(subnet));
+    if let Some(table) = table {
+        let mut table = RouteTable::clone(&*table);
+        table.associations.retain(|association| association.target != AssociationTarget::Subnet(subnet));
+        edit.put(table);
+    }
+}
+
+fn create(
+    ec2: &Ec2,
+    context: &RequestContext,
+    mut input: api::CreateRouteTableRequest,
+) -> Result<api::CreateRouteTableResult, ServiceError> {
+    let tags = tag::specified(input.tag_specifications.as_ref(), "route-table")?;
+    let dry_run = input.dry_run.take();
+    let attempt = Attempt::new("CreateRouteTable", input.client_token.as_ref(), &input)?;
+    ec2.edit(context, dry_run, |edit| {
+        let answer = |edit: &Edit<'_>, table: &RouteTable| api::CreateRouteTableResult {
+            client_token: input.client_token.clone(),
+            route_table: Some(shown(edit, table)),
+        };
+        if let Some(attempt) = &attempt {
+            let made = attempt.earlier(edit)?.unwrap_or_default();
+            if let Some(table) = made.first().and_then(|id| edit.named::<RouteTable>(id).ok()) {
+                return Ok(answer(edit, &table));
+            }
+        }
+        let vpc = edit.named::<Vpc>(&input.vpc_id)?;
+        let count = edit.all::<RouteTable>().filter(|table| table.vpc == vpc.id).count();
+        quota::ROUTE_TABLES_PER_VPC.check(edit.config, count + 1)?;
+        let table =
+            RouteTable { id: edit.new_id(), vpc: vpc.id, associations: Vec::new(), routes: Vec::new(), tags };
+        edit.put(table.clone());
+        if let Some(attempt) = &attempt {
+            attempt.remember(edit, vec![table.id.to_string()]);
+        }
+        Ok(answer(edit, &table))
+    })
+}
+
+fn delete(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DeleteRouteTableRequest,
+) -> Result<Unit, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| {
+        let table = edit.named::<RouteTable>(&input.route_table_id)?;
+        dependency::check_route_table(edit, table.id)?;
+        edit.remove::<RouteTable>(table.id);
+        Ok(Unit)
+    })
+}
+
+fn shown_association(table: &RouteTable, association: &RouteTableAssociation) -> api::RouteTableAssociation {
+    let subnet = match association.target {
+        AssociationTarget::Main => None,
+        AssociationTarget::Subnet(subnet) => Some(subnet),
+    };
+    api::RouteTableAssociation {
+        association_state: Some(association::associated()),
+        main: Some(subnet.is_none()),
+        route_table_association_id: Some(association.id.to_string()),
+        route_table_id: Some(table.id.to_string()),
+        subnet_id: subnet.map(|subnet| subnet.to_string()),
+        ..Default::default()
+    }
+}
+
+fn shown_route(destination: IpNet, gateway: String, origin: &str, is_active: bool) -> api::Route {
+    let (v4, v6) = match destination {
+        IpNet::V4(block) => (Some(block.to_string()), None),
+        IpNet::V6(block) => (None, Some(block.to_string())),
+    };
+    api::Route {
+        destination_cidr_block: v4,
+        destination_ipv6_cidr_block: v6,
+        gateway_id: Some(gateway),
+        origin: Some(origin.to_owned()),
+        state: Some(if is_active { "active" } else { "blackhole" }.to_owned()),
+        ..Default::default()
+    }
+}
+
+/// A route table as answers have it: the local routes first.
+fn shown(state: &impl State, table: &RouteTable) -> api::RouteTable {
+    let vpc = state.find::<Vpc>(table.vpc);
+    let local = vpc.iter().flat_map(|vpc| {
+        let v4 = vpc.blocks().map(IpNet::V4);
+        v4.chain(vpc.ipv6_blocks().map(IpNet::V6))
+    });
+    let local = local.map(|block| shown_route(block, "local".to_owned(), "CreateRouteTable", true));
+    let others = table.routes.iter().map(|route| match route.target {
+        RouteTarget::InternetGateway(gateway) => {
+            let held = state.find::<crate::internet_gateway::InternetGateway>(gateway);
+            let is_active = held.is_some_and(|held| held.attachment == Some(table.vpc));
+            shown_route(route.destination, gateway.to_string(), "CreateRoute", is_active)
+        }
+    });
+    api::RouteTable {
+        associations: Some(table.associations.iter().map(|held| shown_association(table, held)).collect()),
+        owner_id: Some(state.account().to_string()),
+        propagating_vgws: Some(Vec::new()),
+        route_table_id: Some(table.id.to_string()),
+        routes: Some(local.chain(others).collect()),
+        tags: Some(tag::shown_always(&table.tags)),
+        vpc_id: Some(table.vpc.to_string()),
+    }
+}
+
+static FILTERS: Filters<api::RouteTable> = Filters {
+    tags: Some(|table| table.tags.as_deref().unwrap_or_default()),
+    named: &[
+        ("association.gateway-id", |table| each(&table.associations, |held| held.gateway_id.clone())),
+        ("association.main", |table| {
+            table.associations.iter().flatten().flat_map(|held| flag(held.main)).collect()
+        }),
+        ("association.route-table-association-id", |table| {
+            each(&table.associations, |held| held.route_table_association_id.clone())
+        }),
+        ("association.route-table-id", |table| each(&table.associations, |held| held.route_table_id.clone())),
+        ("association.subnet-id", |table| each(&table.associations, |held| held.subnet_id.clone())),
+        ("owner-id", |table| text(&table.owner_id)),
+        ("route-table-id", |table| text(&table.route_table_id)),
+        ("route.destination-cidr-block", |table| {
+            each(&table.routes, |route| route.destination_cidr_block.clone())
+        }),
+        ("route.destination-ipv6-cidr-block", |table| {
+            each(&table.routes, |route| route.destination_ipv6_cidr_block.clone())
+        }),
+        ("route.destination-prefix-list-id", |table| {
+            each(&table.routes, |route| route.destination_prefix_list_id.clone())
+        }),
+        ("route.egress-only-internet-gateway-id", |table| {
+            each(&table.routes, |route| route.egress_only_internet_gateway_id.clone())
+        }),
+        ("route.gateway-id", |table| each(&table.routes, |route| route.gateway_id.clone())),
+        ("route.instance-id", |table| each(&table.routes, |route| route.instance_id.clone())),
+        ("route.nat-gateway-id", |table| each(&table.routes, |route| route.nat_gateway_id.clone())),
+        ("route.origin", |table| each(&table.routes, |route| route.origin.clone())),
+        ("route.state", |table| each(&table.routes, |route| route.state.clone())),
+        ("route.transit-gateway-id", |table| each(&table.routes, |route| route.transit_gateway_id.clone())),
+        ("route.vpc-peering-connection-id", |table| {
+            each(&table.routes, |route| route.vpc_peering_connection_id.clone())
+        }),
+        ("vpc-id", |table| text(&table.vpc_id)),
+    ],
+};
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeRouteTablesRequest,
+) -> Result<api::DescribeRouteTablesResult, ServiceError> {
+    let view = ec2.view(context);
+    let tables = view.selected::<RouteTable>(input.route_table_ids.as_ref())?;
+    let mut tables: Vec<_> = tables.iter().map(|table| shown(&view, table)).collect();
+    FILTERS.apply(&mut tables, input.filters.as_ref())?;
+    let page = Page::new("DescribeRouteTables", input.max_results, input.next_token.as_ref());
+    let (tables, next_token) =
+        page.cut(tables, |table| table.route_table_id.as_deref().unwrap_or_default())?;
+    ec2.answer(input.dry_run, api::DescribeRouteTablesResult { next_token, route_tables: Some(tables) })
+}

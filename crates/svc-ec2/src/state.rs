@@ -1,0 +1,311 @@
+//! Reading and writing the records of one account in one region, at one time.
+//!
+//! Owns how handlers reach the store: [`View`] on a snapshot, [`Edit`] in a transaction, both a [`State`]; and what
+//! all resources have in common ([`Resource`]): an id, tags, and the errors for an id that is malformed or unknown.
+//! Refuses to know any particular resource.
+
+use std::sync::Arc;
+
+use aws_types::{AccountId, Arn, Region, ResourceId, Tags, Timestamp};
+use service_api::{IdSource, RequestContext, ServiceError};
+use store::{Read, Record, Scope, Snapshot, Transaction};
+
+use crate::Config;
+
+/// What AWS calls a kind of resource, in tags and in errors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Naming {
+    /// The `ResourceType` of tags.
+    pub(crate) resource_type: &'static str,
+    /// The noun in "The NOUN ID 'x' does not exist".
+    pub(crate) noun: &'static str,
+    /// The code for an id that no resource has.
+    pub(crate) not_found: &'static str,
+    /// The code for a text that is not an id of this kind.
+    pub(crate) malformed: &'static str,
+}
+
+/// A record that stands for an AWS resource with an id and tags, stored under its id.
+pub(crate) trait Resource: Record + Clone {
+    /// The type of its id.
+    type Id: ResourceId;
+    /// What AWS calls it.
+    const NAMING: Naming;
+
+    /// Its id.
+    fn id(&self) -> Self::Id;
+    /// Its tags.
+    fn tags(&self) -> &Tags;
+    /// Its tags, to be changed.
+    fn tags_mut(&mut self) -> &mut Tags;
+
+    /// The message for one unknown id.
+    fn not_found_message(id: &str) -> String {
+        format!("The {} ID '{id}' does not exist", Self::NAMING.noun)
+    }
+
+    /// The message for several unknown ids.
+    fn none_found_message(ids: &[String]) -> String {
+        format!("The {} IDs '{}' do not exist", Self::NAMING.noun, ids.join(", "))
+    }
+
+    /// Whether requests can still see the resource at that time.
+    fn is_visible(&self, now: Timestamp) -> bool {
+        let _ = now;
+        true
+    }
+}
+
+/// Implements [`Record`] and [`Resource`] for a struct with the fields `id` and `tags`.
+macro_rules! resource {
+    ($record:ty, $id:ty, $kind:literal, $naming:expr $(, $extra:item)*) => {
+        impl store::Record for $record {
+            const KIND: &'static str = $kind;
+        }
+
+        impl crate::state::Resource for $record {
+            type Id = $id;
+            const NAMING: crate::state::Naming = $naming;
+
+            fn id(&self) -> $id {
+                self.id
+            }
+
+            fn tags(&self) -> &aws_types::Tags {
+                &self.tags
+            }
+
+            fn tags_mut(&mut self) -> &mut aws_types::Tags {
+                &mut self.tags
+            }
+
+            $($extra)*
+        }
+    };
+}
+pub(crate) use resource;
+
+/// How many digits ids had before 2016; such ids are well formed, and none of ours has one.
+const OLD_ID_DIGITS: usize = 8;
+
+/// Reads an id, or tells why it names nothing.
+///
+/// # Errors
+/// The resource's malformed code; its not-found code for an id in the form of before 2016.
+pub(crate) fn parse_id<R: Resource>(text: &str) -> Result<R::Id, ServiceError> {
+    text.parse().map_err(|error| {
+        let digits = text.strip_prefix(R::Id::PREFIX).and_then(|rest| rest.strip_prefix('-'));
+        let is_old = digits.is_some_and(|digits| {
+            digits.len() == OLD_ID_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        });
+        if is_old {
+            not_found::<R>(text)
+        } else {
+            ServiceError::new(R::NAMING.malformed, aws_types::ParseIdError::to_string(&error))
+        }
+    })
+}
+
+/// The error for an id that no resource has.
+pub(crate) fn not_found<R: Resource>(id: impl ToString) -> ServiceError {
+    ServiceError::new(R::NAMING.not_found, R::not_found_message(&id.to_string()))
+}
+
+/// The records of one account in one region, to be read.
+pub(crate) trait State {
+    /// Where the records are.
+    type Reader: Read;
+
+    /// Where the records are.
+    fn reader(&self) -> &Self::Reader;
+    /// Whose they are.
+    fn scope(&self) -> &Scope;
+    /// The time of the request.
+    fn now(&self) -> Timestamp;
+
+    /// The region.
+    fn region(&self) -> &Region {
+        &self.scope().region
+    }
+
+    /// The account that owns everything here.
+    fn account(&self) -> AccountId {
+        self.scope().account
+    }
+
+    /// The ARN of a resource of this account and region, such as `subnet/subnet-…`.
+    fn arn(&self, resource: &str) -> String {
+        let scope = self.scope();
+        Arn::new(scope.partition, "ec2", &scope.region, scope.account, resource).as_str().to_owned()
+    }
+
+    /// One record.
+    fn record<R: Record>(&self, id: &str) -> Option<Arc<R>> {
+        self.reader().get(self.scope(), id)
+    }
+
+    /// One resource, by an id that was read before.
+    fn find<R: Resource>(&self, id: R::Id) -> Option<Arc<R>> {
+        self.record::<R>(&id.to_string()).filter(|resource| resource.is_visible(self.now()))
+    }
+
+    /// One resource, to be changed, by an id that another record holds.
+    fn held<R: Resource>(&self, id: R::Id) -> Result<R, ServiceError> {
+        self.find::<R>(id).map(Arc::unwrap_or_clone).ok_or_else(|| not_found::<R>(id))
+    }
+
+    /// One resource, by an id as a request has it.
+    ///
+    /// # Errors
+    /// The resource's codes for malformed and unknown ids.
+    fn named<R: Resource>(&self, text: &str) -> Result<Arc<R>, ServiceError> {
+        let id = parse_id::<R>(text)?;
+        self.find::<R>(id).ok_or_else(|| not_found::<R>(text))
+    }
+
+    /// All visible resources of a kind, in order of their ids.
+    fn all<'a, R: Resource>(&'a self) -> impl Iterator<Item = Arc<R>> + 'a {
+        let now = self.now();
+        self.reader()
+            .scan::<R>(self.scope())
+            .map(|(_, resource)| resource)
+            .filter(move |resource| resource.is_visible(now))
+    }
+
+    /// How many records of a kind there are, visible or not.
+    fn count<R: Resource>(&self) -> usize {
+        self.reader().count::<R>(self.scope())
+    }
+
+    /// The resources that a describe operation is about: those named, or all when none is.
+    ///
+    /// # Errors
+    /// The first malformed id, or all unknown ones.
+    fn selected<R: Resource>(&self, ids: Option<&Vec<String>>) -> Result<Vec<Arc<R>>, ServiceError> {
+        let Some(ids) = ids.filter(|ids| !ids.is_empty()) else { return Ok(self.all().collect()) };
+        let mut found = std::collections::BTreeMap::new();
+        let mut unknown = Vec::new();
+        for text in ids {
+            let id = match parse_id::<R>(text) {
+                Ok(id) => id,
+                Err(error) if error.code == R::NAMING.not_found => {
+                    unknown.push(text.clone());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match self.find::<R>(id) {
+                Some(resource) => _ = found.insert(id, resource),
+                None => unknown.push(text.clone()),
+            }
+        }
+        match &unknown[..] {
+            [] => Ok(found.into_values().collect()),
+            [one] => Err(not_found::<R>(one)),
+            several => Err(ServiceError::new(R::NAMING.not_found, R::none_found_message(several))),
+        }
+    }
+}
+
+/// The records as of a snapshot.
+pub(crate) struct View {
+    snapshot: Snapshot,
+    scope: Scope,
+    now: Timestamp,
+}
+
+impl View {
+    pub(crate) fn new(snapshot: Snapshot, context: &RequestContext) -> Self {
+        Self { snapshot, scope: context.scope(), now: context.now }
+    }
+}
+
+impl State for View {
+    type Reader = Snapshot;
+
+    fn reader(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// The records inside a transaction, to be read and changed.
+pub(crate) struct Edit<'a> {
+    transaction: &'a mut Transaction,
+    ids: &'a dyn IdSource,
+    pub(crate) config: &'a Config,
+    scope: Scope,
+    now: Timestamp,
+}
+
+impl<'a> Edit<'a> {
+    pub(crate) fn new(
+        transaction: &'a mut Transaction,
+        ids: &'a dyn IdSource,
+        config: &'a Config,
+        scope: Scope,
+        now: Timestamp,
+    ) -> Self {
+        Self { transaction, ids, config, scope, now }
+    }
+
+    /// Writes a resource, new or changed.
+    pub(crate) fn put<R: Resource>(&mut self, resource: R) {
+        let id = resource.id().to_string();
+        self.transaction.put(&self.scope, &id, resource);
+    }
+
+    /// Writes a record that is not a resource.
+    pub(crate) fn put_record<R: Record>(&mut self, id: &str, record: R) {
+        self.transaction.put(&self.scope, id, record);
+    }
+
+    /// Removes a resource.
+    pub(crate) fn remove<R: Resource>(&mut self, id: R::Id) {
+        self.transaction.delete::<R>(&self.scope, &id.to_string());
+    }
+
+    /// Removes a record that is not a resource.
+    pub(crate) fn remove_record<R: Record>(&mut self, id: &str) {
+        self.transaction.delete::<R>(&self.scope, id);
+    }
+
+    /// A fresh id.
+    pub(crate) fn new_id<I: ResourceId>(&self) -> I {
+        I::from_bits(self.ids.bits())
+    }
+
+    /// Random bits.
+    pub(crate) fn new_bits(&self) -> u128 {
+        self.ids.bits()
+    }
+
+    /// The transaction and the whole cloud's scope, for what is unique over all accounts and regions.
+    pub(crate) fn cloud(&mut self) -> (&mut Transaction, Scope) {
+        let nobody = "000000000000".parse().expect("twelve digits");
+        (self.transaction, Scope::global(self.scope.partition, nobody))
+    }
+}
+
+impl State for Edit<'_> {
+    type Reader = Transaction;
+
+    fn reader(&self) -> &Transaction {
+        self.transaction
+    }
+
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}

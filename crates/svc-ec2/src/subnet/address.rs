@@ -1,0 +1,145 @@
+//! Which addresses of a subnet are free.
+//!
+//! Owns the choice of private addresses. Refuses to keep a list: what is taken is what interfaces have, read once for
+//! a request, so that a launch of many instances does not read it many times.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use aws_types::SubnetId;
+use ipnet::Ipv6Net;
+use service_api::ServiceError;
+
+use super::Subnet;
+use crate::cidr;
+use crate::error;
+use crate::network_interface::NetworkInterface;
+use crate::state::State;
+
+/// The addresses of one subnet, with those that are taken.
+pub(crate) struct Addresses {
+    subnet: Subnet,
+    taken: HashSet<Ipv4Addr>,
+    taken_v6: HashSet<Ipv6Addr>,
+    /// Where the search for a free address begins: all below are taken or reserved.
+    next: u32,
+}
+
+impl Addresses {
+    /// As of now.
+    pub(crate) fn of(state: &impl State, subnet: &Subnet) -> Self {
+        let (mut taken, mut taken_v6) = (HashSet::new(), HashSet::new());
+        for interface in state.all::<NetworkInterface>().filter(|interface| interface.subnet == subnet.id) {
+            taken.extend(&interface.private_addresses);
+            taken_v6.extend(&interface.ipv6_addresses);
+        }
+        let next = u32::from(subnet.cidr.network());
+        Self { subnet: subnet.clone(), taken, taken_v6, next }
+    }
+
+    /// The subnet.
+    pub(crate) fn subnet(&self) -> SubnetId {
+        self.subnet.id
+    }
+
+    /// Takes the address that a request names.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for an address that is not the subnet's to give, `InvalidIPAddress.InUse`.
+    pub(crate) fn take(&mut self, text: &str) -> Result<Ipv4Addr, ServiceError> {
+        let address: Ipv4Addr =
+            text.parse().map_err(|_| error::invalid_value_for(text, "address", "Invalid IPv4 address."))?;
+        if !self.subnet.cidr.contains(&address) {
+            return Err(error::invalid_value(format!(
+                "Address {address} does not fall within the subnet's address range"
+            )));
+        }
+        if cidr::is_reserved_v4(self.subnet.cidr, address) {
+            return Err(error::invalid_value(format!(
+                "Address {address} is in subnet's reserved address range"
+            )));
+        }
+        if !self.taken.insert(address) {
+            return Err(in_use(address));
+        }
+        Ok(address)
+    }
+
+    /// Takes any free address: the lowest.
+    ///
+    /// # Errors
+    /// `InsufficientFreeAddressesInSubnet`.
+    pub(crate) fn take_any(&mut self) -> Result<Ipv4Addr, ServiceError> {
+        let last = u32::from(self.subnet.cidr.broadcast());
+        while self.next <= last {
+            let address = Ipv4Addr::from(self.next);
+            self.next += 1;
+            if !cidr::is_reserved_v4(self.subnet.cidr, address) && self.taken.insert(address) {
+                return Ok(address);
+            }
+        }
+        Err(ServiceError::new(
+            "InsufficientFreeAddressesInSubnet",
+            "The specified subnet does not have enough free addresses to satisfy the request.",
+        ))
+    }
+
+    fn block_v6(&self) -> Result<Ipv6Net, ServiceError> {
+        self.subnet.ipv6_block().ok_or_else(|| {
+            error::invalid_value(format!(
+                "The subnet '{}' does not have an IPv6 CIDR block associated with it.",
+                self.subnet.id
+            ))
+        })
+    }
+
+    /// Takes the IPv6 address that a request names.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for an address that is not the subnet's to give, `InvalidIPAddress.InUse`.
+    pub(crate) fn take_v6(&mut self, text: &str) -> Result<Ipv6Addr, ServiceError> {
+        let block = self.block_v6()?;
+        let address: Ipv6Addr = text
+            .parse()
+            .map_err(|_| error::invalid_value_for(text, "ipv6Address", "Invalid IPv6 address."))?;
+        if !block.contains(&address) {
+            return Err(error::invalid_value(format!(
+                "Address {address} does not fall within the subnet's address range"
+            )));
+        }
+        let offset = u128::from(address) - u128::from(block.network());
+        let last = u128::from(block.broadcast());
+        if offset < u128::from(cidr::RESERVED_AT_START) || u128::from(address) == last {
+            return Err(error::invalid_value(format!(
+                "Address {address} is in subnet's reserved address range"
+            )));
+        }
+        if !self.taken_v6.insert(address) {
+            return Err(in_use(address));
+        }
+        Ok(address)
+    }
+
+    /// Takes a free IPv6 address made of these random bits.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` when the subnet has no IPv6 block.
+    pub(crate) fn take_any_v6(&mut self, mut bits: u128) -> Result<Ipv6Addr, ServiceError> {
+        let block = self.block_v6()?;
+        let host_mask = u128::from(block.hostmask());
+        loop {
+            let host = bits & host_mask;
+            let address = Ipv6Addr::from(u128::from(block.network()) | host);
+            let is_reserved = host < u128::from(cidr::RESERVED_AT_START) || host == host_mask;
+            if !is_reserved && self.taken_v6.insert(address) {
+                return Ok(address);
+            }
+            // A block has at least 2^64 addresses, so the next free one is near.
+            bits = bits.wrapping_add(1);
+        }
+    }
+}
+
+fn in_use(address: impl std::fmt::Display) -> ServiceError {
+    ServiceError::new("InvalidIPAddress.InUse", format!("Address {address} is in use."))
+}

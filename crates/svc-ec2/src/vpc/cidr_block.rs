@@ -1,0 +1,261 @@
+//! The address blocks of a VPC: AssociateVpcCidrBlock, DisassociateVpcCidrBlock.
+//!
+//! Owns which blocks a VPC may have. Refuses to know routes; a VPC's local routes follow from its blocks.
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>
+
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::VpcCidrAssociationId;
+use ipnet::Ipv4Net;
+use service_api::{Operations, RequestContext, ServiceError};
+
+use super::Vpc;
+use crate::cidr::{self, VpcCidrAssociation, VpcIpv6CidrAssociation};
+use crate::state::State;
+use crate::subnet::Subnet;
+use crate::{Ec2, counter, error, network_acl};
+
+/// The shortest and longest prefix of a VPC's or subnet's IPv4 block.
+pub(crate) const PREFIX_LENGTHS: std::ops::RangeInclusive<u8> = 16..=28;
+
+/// How many IPv4 blocks a VPC can have by default.
+const MAX_BLOCKS: usize = 5;
+/// How many Amazon-provided IPv6 blocks a VPC can have by default.
+const MAX_IPV6_BLOCKS: usize = 1;
+
+pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table.with::<op::AssociateVpcCidrBlock>(associate).with::<op::DisassociateVpcCidrBlock>(disassociate)
+}
+
+fn block(text: &str) -> Ipv4Net {
+    text.parse().expect("the blocks in this file are written correctly")
+}
+
+fn invalid(block: Ipv4Net) -> ServiceError {
+    ServiceError::new("InvalidVpc.Range", format!("The CIDR '{block}' is invalid."))
+}
+
+/// The error when the IPv6 pool is used up.
+pub(crate) fn no_ipv6_left() -> ServiceError {
+    ServiceError::new("InsufficientCapacity", "There are no Amazon-provided IPv6 CIDR blocks left.")
+}
+
+/// Reads a block that a VPC may have as such.
+///
+/// # Errors
+/// `InvalidParameterValue` for what is no block, `InvalidVpc.Range` for one of a wrong size or of special addresses.
+pub(crate) fn parse(text: &str) -> Result<Ipv4Net, ServiceError> {
+    let parsed = cidr::parse_v4(text)
+        .ok_or_else(|| error::invalid_value_for(text, "cidrBlock", "This is not a valid CIDR block."))?;
+    // "This" network, loopback, link-local, multicast and reserved addresses cannot be given to interfaces.
+    let special = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
+    if !PREFIX_LENGTHS.contains(&parsed.prefix_len())
+        || special.iter().any(|special| cidr::overlap_v4(block(special), parsed))
+    {
+        return Err(invalid(parsed));
+    }
+    Ok(parsed)
+}
+
+/// Whether a block may be added to a VPC with that primary block and those others.
+///
+/// | primary block of          | may not be added                                                                  |
+/// |---------------------------|-----------------------------------------------------------------------------------|
+/// | 10.0.0.0/8                | 172.16.0.0/12, 192.168.0.0/16, 198.19.0.0/16; 10.0.0.0/16 if one is of 10.0.0.0/15 |
+/// | 172.16.0.0/12             | 10.0.0.0/8, 192.168.0.0/16, 198.19.0.0/16, 172.31.0.0/16                           |
+/// | 192.168.0.0/16            | 10.0.0.0/8, 172.16.0.0/12, 198.19.0.0/16                                           |
+/// | 198.19.0.0/16             | 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16                                          |
+/// | public, or 100.64.0.0/10  | 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 198.19.0.0/16                           |
+///
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#add-cidr-block-restrictions>
+fn is_restricted(vpc: &Vpc, added: Ipv4Net) -> bool {
+    const TEN: &str = "10.0.0.0/8";
+    const SEVENTEEN_TWO: &str = "172.16.0.0/12";
+    const NINETEEN_TWO: &str = "192.168.0.0/16";
+    const BENCHMARK: &str = "198.19.0.0/16";
+    let primary = vpc.primary_block();
+    let is_of = |range: &str| block(range).contains(&primary);
+    let refused: &[&str] = if is_of(TEN) {
+        &[SEVENTEEN_TWO, NINETEEN_TWO, BENCHMARK]
+    } else if is_of(SEVENTEEN_TWO) {
+        &[TEN, NINETEEN_TWO, BENCHMARK, "172.31.0.0/16"]
+    } else if is_of(NINETEEN_TWO) {
+        &[TEN, SEVENTEEN_TWO, BENCHMARK]
+    } else if is_of(BENCHMARK) {
+        &[TEN, SEVENTEEN_TWO, NINETEEN_TWO]
+    } else {
+        &[TEN, SEVENTEEN_TWO, NINETEEN_TWO, BENCHMARK]
+    };
+    let low_ten = vpc.blocks().any(|held| block("10.0.0.0/15").contains(&held))
+        && cidr::overlap_v4(block("10.0.0.0/16"), added);
+    low_ten || refused.iter().any(|range| cidr::overlap_v4(block(range), added))
+}
+
+/// An IPv4 block as answers have it.
+pub(super) fn shown(state: &impl State, association: &VpcCidrAssociation) -> api::VpcCidrBlockAssociation {
+    api::VpcCidrBlockAssociation {
+        association_id: Some(association.id.to_string()),
+        cidr_block: Some(association.block.to_string()),
+        cidr_block_state: Some(api::VpcCidrBlockState {
+            state: Some(association.state(state.now()).to_owned()),
+            ..Default::default()
+        }),
+    }
+}
+
+/// An IPv6 block as answers have it.
+pub(super) fn shown_v6(
+    state: &impl State,
+    association: &VpcIpv6CidrAssociation,
+) -> api::VpcIpv6CidrBlockAssociation {
+    api::VpcIpv6CidrBlockAssociation {
+        association_id: Some(association.id.to_string()),
+        ip_source: Some("amazon".to_owned()),
+        ipv6_address_attribute: Some("public".to_owned()),
+        ipv6_cidr_block: Some(association.block.to_string()),
+        ipv6_cidr_block_state: Some(api::VpcCidrBlockState {
+            state: Some(association.state(state.now()).to_owned()),
+            ..Default::default()
+        }),
+        ipv6_pool: Some("Amazon".to_owned()),
+        network_border_group: Some(state.region().to_string()),
+    }
+}
+
+fn limit_exceeded(vpc: &Vpc, most: usize) -> ServiceError {
+    ServiceError::new(
+        "CidrLimitExceeded",
+        format!("This network {} has met its maximum number of allowed CIDRs: {most}", vpc.id),
+    )
+}
+
+fn check_added(ec2: &Ec2, vpc: &Vpc, added: Ipv4Net) -> Result<(), ServiceError> {
+    if is_restricted(vpc, added) {
+        return Err(ServiceError::new(
+            "InvalidVpc.Range",
+            format!(
+                "The CIDR '{added}' is restricted. Use a CIDR from the same private address range as the current VPC \
+                 CIDR, or use a publicly-routable CIDR. For additional restrictions, see \
+                 https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#add-cidr-block-restrictions"
+            ),
+        ));
+    }
+    if vpc.blocks().any(|held| cidr::overlap_v4(held, added)) {
+        return Err(ServiceError::new(
+            "InvalidVpc.Conflict",
+            format!("The CIDR '{added}' conflicts with another CIDR of the VPC"),
+        ));
+    }
+    if ec2.config.enforce_quotas && vpc.blocks().count() >= MAX_BLOCKS {
+        return Err(limit_exceeded(vpc, MAX_BLOCKS));
+    }
+    Ok(())
+}
+
+fn associate(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::AssociateVpcCidrBlockRequest,
+) -> Result<api::AssociateVpcCidrBlockResult, ServiceError> {
+    if input.ipv4_ipam_pool_id.is_some() || input.ipv4_netmask_length.is_some() {
+        return Err(error::unsupported("IPAM pools are not supported."));
+    }
+    if input.ipv6_pool.is_some()
+        || input.ipv6_cidr_block.is_some()
+        || input.ipv6_ipam_pool_id.is_some()
+        || input.ipv6_netmask_length.is_some()
+    {
+        return Err(error::unsupported("IPv6 blocks other than Amazon-provided ones are not supported."));
+    }
+    let ipv6 = input.amazon_provided_ipv6_cidr_block == Some(true);
+    let added = input.cidr_block.as_deref().map(parse).transpose()?;
+    if added.is_some() && ipv6 {
+        return Err(error::combination(
+            "The parameter cidrBlock cannot be used with the parameter amazonProvidedIpv6CidrBlock",
+        ));
+    }
+    ec2.edit(context, None, |edit| {
+        let mut vpc = Vpc::clone(&*edit.named::<Vpc>(&input.vpc_id)?);
+        let now = edit.now();
+        vpc.cidr_associations.retain(|association| association.is_shown(now));
+        vpc.ipv6_associations.retain(|association| association.is_shown(now));
+        let mut answer =
+            api::AssociateVpcCidrBlockResult { vpc_id: Some(vpc.id.to_string()), ..Default::default() };
+        if let Some(added) = added {
+            check_added(ec2, &vpc, added)?;
+            let association = VpcCidrAssociation::added(edit.new_id(), added, now);
+            answer.cidr_block_association = Some(shown(edit, &association));
+            vpc.cidr_associations.push(association);
+        } else if ipv6 {
+            if vpc.ipv6_blocks().count() >= MAX_IPV6_BLOCKS {
+                return Err(limit_exceeded(&vpc, MAX_IPV6_BLOCKS));
+            }
+            let added = counter::ipv6_block(edit).ok_or_else(no_ipv6_left)?;
+            let association = VpcIpv6CidrAssociation::added(edit.new_id(), added, now);
+            answer.ipv6_cidr_block_association = Some(shown_v6(edit, &association));
+            vpc.ipv6_associations.push(association);
+            network_acl::open_for_ipv6(edit, vpc.id);
+        } else {
+            return Err(error::missing_either("cidrBlock", "amazonProvidedIpv6CidrBlock"));
+        }
+        edit.put(vpc);
+        Ok(answer)
+    })
+}
+
+/// The error for an association that no VPC has.
+fn unknown(id: &str) -> ServiceError {
+    ServiceError::new(
+        "InvalidVpcCidrBlockAssociationID.NotFound",
+        format!("The vpc CIDR block association ID '{id}' does not exist"),
+    )
+}
+
+/// The error for a block that subnets are made of.
+fn in_use(block: impl std::fmt::Display) -> ServiceError {
+    ServiceError::new(
+        "InvalidCidr.InUse",
+        format!("The vpc currently has a subnet within CIDR block {block}"),
+    )
+}
+
+fn disassociate(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DisassociateVpcCidrBlockRequest,
+) -> Result<api::DisassociateVpcCidrBlockResult, ServiceError> {
+    let text = &input.association_id;
+    let id: VpcCidrAssociationId = text.parse().map_err(|_| unknown(text))?;
+    ec2.edit(context, None, |edit| {
+        let now = edit.now();
+        let holder = edit.all::<Vpc>().find(|vpc| {
+            vpc.cidr_associations.iter().any(|held| held.id == id && held.is_current())
+                || vpc.ipv6_associations.iter().any(|held| held.id == id && held.is_current())
+        });
+        let mut vpc = Vpc::clone(&*holder.ok_or_else(|| unknown(text))?);
+        let subnets: Vec<_> = edit.all::<Subnet>().filter(|subnet| subnet.vpc == vpc.id).collect();
+        let mut answer =
+            api::DisassociateVpcCidrBlockResult { vpc_id: Some(vpc.id.to_string()), ..Default::default() };
+        if let Some(place) = vpc.cidr_associations.iter().position(|held| held.id == id) {
+            if place == 0 {
+                return Err(error::not_permitted(format!(
+                    "The vpc CIDR block with association ID {id} may not be disassociated. It is the primary IPv4 CIDR \
+                     block of the VPC"
+                )));
+            }
+            let association = &mut vpc.cidr_associations[place];
+            if subnets.iter().any(|subnet| association.block.contains(&subnet.cidr)) {
+                return Err(in_use(association.block));
+            }
+            association.end(now);
+            answer.cidr_block_association = Some(shown(edit, association));
+        } else if let Some(association) = vpc.ipv6_associations.iter_mut().find(|held| held.id == id) {
+            if subnets.iter().any(|subnet| subnet.ipv6_block().is_some_and(|held| association.block.contains(&held))) {
+                return Err(in_use(association.block));
+            }
+            association.end(now);
+            answer.ipv6_cidr_block_association = Some(shown_v6(edit, association));
+        }
+        edit.put(vpc);
+        Ok(answer)
+    })
+}
