@@ -222,3 +222,70 @@ fn absolute(name: &str) -> Option<Name> {
     name.set_fqdn(true);
     Some(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Everything;
+
+    impl DnsDirectory for Everything {
+        fn network(&self, _peer: IpAddr) -> Option<DnsNetwork> {
+            Some(DnsNetwork { is_supported: true, private_domain: "ec2.internal".into() })
+        }
+
+        fn has_private_address(&self, _peer: IpAddr, _address: Ipv4Addr) -> bool {
+            true
+        }
+    }
+
+    /// A query for a name that is likely to be looked at closely, then damaged.
+    fn damaged() -> impl Strategy<Value = Vec<u8>> {
+        let label = prop_oneof![
+            Just("ip-10-0-0-5".to_owned()),
+            Just("ec2".to_owned()),
+            Just("internal".to_owned()),
+            Just("in-addr".to_owned()),
+            Just("arpa".to_owned()),
+            "[a-z0-9-]{1,63}",
+        ];
+        let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+        (prop::collection::vec(label, 0..5), any::<u16>(), changes).prop_map(|(labels, kind, changes)| {
+            let mut packet = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            for label in labels {
+                packet.push(label.len() as u8);
+                packet.extend_from_slice(label.as_bytes());
+            }
+            packet.extend([0, (kind >> 8) as u8, kind as u8, 0, 1]);
+            for (index, byte) in changes {
+                let index = index.index(packet.len());
+                packet[index] = byte;
+            }
+            packet
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_packet_gets_a_readable_answer_with_its_id_or_none(
+            packet in prop_oneof![damaged(), prop::collection::vec(any::<u8>(), 0..120)],
+            over_udp: bool,
+        ) {
+            let transport = if over_udp { Transport::Udp } else { Transport::Tcp };
+            let answer = respond(&Everything, [100, 64, 0, 1].into(), &packet, transport);
+            let is_query = packet.len() >= HEADER_LEN && packet[2] & 0x80 == 0;
+            prop_assert_eq!(answer.is_some(), is_query);
+            if let Some(answer) = answer {
+                prop_assert_eq!(&answer[..2], &packet[..2]);
+                let answer = Message::from_vec(&answer).map_err(|error| TestCaseError::fail(error.to_string()))?;
+                prop_assert_eq!(answer.metadata.message_type, MessageType::Response);
+            }
+        }
+    }
+}
