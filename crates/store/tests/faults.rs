@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use store::fault::{FaultPlan, FaultyBackend, FaultyDisk};
-use store::{Read, Record, Scope, Store, StoreError};
+use store::{Backend, Commit, Contents, Read, Record, Scope, Snapshot, Store, StoreError};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Note {
@@ -214,4 +216,82 @@ proptest! {
         write(&reopened, "after", "y").unwrap();
         prop_assert_eq!(state(&reopened), with(found, "after", "y"));
     }
+}
+
+/// A backend whose commits wait to be told how they end.
+struct Gated {
+    begun: mpsc::Sender<usize>,
+    outcomes: mpsc::Receiver<Result<(), StoreError>>,
+}
+
+impl Backend for Gated {
+    fn load(&mut self) -> Result<Contents, StoreError> {
+        Ok(Contents::default())
+    }
+
+    fn commit(&mut self, commits: &[Commit]) -> Result<(), StoreError> {
+        self.begun.send(commits.len()).unwrap();
+        self.outcomes.recv().unwrap()
+    }
+
+    fn restore(&mut self, _: &Snapshot) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// While a commit is on its way, further ones gather behind it, and an answer that saw it waits for it. When it fails,
+/// so do they, although the disk would have taken them.
+#[test]
+fn who_saw_a_commit_on_its_way_shares_its_fate() {
+    let (begun, batches) = mpsc::channel();
+    let (decide, outcomes) = mpsc::channel();
+    let store = Store::open(Gated { begun, outcomes }).unwrap();
+    let read = || store.transact::<_, StoreError>(|tx| Ok(tx.get::<Note>(&scope(), "a").is_some()));
+    assert_eq!(read(), Ok(false), "nothing is on its way, so nothing is waited for");
+    for outcome in [Err(StoreError::Write("no".to_owned())), Ok(())] {
+        std::thread::scope(|threads| {
+            let writer = threads.spawn(|| write(&store, "a", "1"));
+            assert_eq!(batches.recv().unwrap(), 1);
+            let reader = threads.spawn(read);
+            let refused = threads.spawn(|| {
+                store.transact::<(), StoreError>(|tx| {
+                    assert!(tx.get::<Note>(&scope(), "a").is_some());
+                    Err(StoreError::Open("there is one".to_owned()))
+                })
+            });
+            std::thread::sleep(Duration::from_millis(30));
+            assert!(!reader.is_finished() && !refused.is_finished() && !writer.is_finished());
+            assert_eq!(state(&store), State::new(), "only what is durable is seen from outside");
+            decide.send(outcome.clone()).unwrap();
+            assert_eq!(writer.join().unwrap(), outcome);
+            assert_eq!(reader.join().unwrap(), outcome.clone().map(|()| true));
+            assert_eq!(
+                refused.join().unwrap(),
+                outcome.and(Err(StoreError::Open("there is one".to_owned())))
+            );
+        });
+    }
+}
+
+#[test]
+fn commits_gather_behind_one_on_its_way() {
+    let (begun, batches) = mpsc::channel();
+    let (decide, outcomes) = mpsc::channel();
+    let store = Store::open(Gated { begun, outcomes }).unwrap();
+    std::thread::scope(|threads| {
+        for id in ["a", "b", "c", "d"] {
+            let store = &store;
+            threads.spawn(move || write(store, id, "1").unwrap());
+        }
+        let mut written = 0;
+        let mut groups = 0;
+        while written < 4 {
+            written += batches.recv().unwrap();
+            groups += 1;
+            std::thread::sleep(Duration::from_millis(50));
+            decide.send(Ok(())).unwrap();
+        }
+        assert!(groups <= 2, "four commits took {groups} writes to disk");
+    });
+    assert_eq!(state(&store).len(), 8);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_model::{Fields, Value};
 use aws_types::{Arn, Partition, Timestamp};
-use gateway::{Config, Credential, Credentials, Gateway, Limits};
+use gateway::{Clock, Config, Credential, Credentials, Gateway, Limits, SystemClock};
 use service_api::{Principal, PrincipalKind, RequestContext, Service, ServiceError};
 use tokio::sync::oneshot;
 
@@ -165,13 +165,24 @@ impl Cloud {
         cloud
     }
 
+    /// A gateway for clients that sign by the real clock.
+    pub(crate) fn in_real_time() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cloud = Self::launch(dir.path().join("tls"), |_| {}, Arc::new(SystemClock));
+        cloud._dir = Some(dir);
+        cloud
+    }
+
     pub(crate) fn in_dir(tls_dir: PathBuf, limits: impl FnOnce(&mut Limits)) -> Self {
+        Self::launch(tls_dir, limits, Arc::new(|| Timestamp::from_unix_secs(NOW_SECS)))
+    }
+
+    fn launch(tls_dir: PathBuf, limits: impl FnOnce(&mut Limits), clock: Arc<dyn Clock>) -> Self {
         let regions = ["us-east-1", "eu-west-1"].map(|region| region.parse().unwrap()).to_vec();
         let mut config = Config::new("127.0.0.1:0".parse().unwrap(), tls_dir, regions);
         limits(&mut config.limits);
         let gate = Arc::new(Gate::default());
         let services: Vec<Arc<dyn Service>> = vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm)];
-        let clock = Arc::new(|| Timestamp::from_unix_secs(NOW_SECS));
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, bound) = std::sync::mpsc::channel();
         let server = std::thread::spawn(move || {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod boto3;
 mod calls;
 mod client;
 mod cloud;

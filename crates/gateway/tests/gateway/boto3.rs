@@ -1,0 +1,81 @@
+//! The stock Python SDK against the gateway, where it is installed: what it signs, sends and parses.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::cloud::{Cloud, KEY, SECRET};
+
+const SCRIPT: &str = r#"
+import sys, urllib.request, boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+address, ca, key, secret = sys.argv[1:]
+config = Config(retries={"total_max_attempts": 1})
+
+def client(service, scheme="http", secret=secret, **more):
+    return boto3.client(service, endpoint_url=f"{scheme}://{address}", region_name="eu-west-1", aws_access_key_id=key,
+                        aws_secret_access_key=secret, config=config, verify=ca, **more)
+
+def refused(call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    raise AssertionError("it was not refused")
+
+def equal(found, expect):
+    assert found == expect, f"{found} is not {expect}"
+
+for scheme in ["http", "https"]:
+    ec2, ssm = client("ec2", scheme), client("ssm", scheme)
+    answer = ec2.describe_vpcs(VpcIds=["vpc-1", "vpc-2"])
+    equal([vpc["VpcId"] for vpc in answer["Vpcs"]], ["vpc-1", "vpc-2"])
+    equal(answer["ResponseMetadata"]["RequestId"], answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"])
+    equal(refused(ec2.describe_subnets), ("InvalidSubnetID.NotFound", 400))
+    equal(refused(ec2.describe_regions), ("InternalError", 500))
+    equal(refused(ec2.describe_images), ("InvalidAction", 400))
+    equal(ssm.get_parameter(Name="/ä b/%/+")["Parameter"]["Name"], "/ä b/%/+")
+    equal(refused(ssm.get_parameter, Name="/missing"), ("ParameterNotFound", 400))
+    equal(refused(client("ec2", scheme, secret="other").describe_vpcs), ("AuthFailure", 401))
+    equal(refused(client("ssm", scheme, secret="other").get_parameter, Name="a"), ("InvalidSignatureException", 400))
+    equal(refused(client("ec2", scheme, aws_session_token="x").describe_vpcs), ("AuthFailure", 401))
+    equal(refused(client("sts", scheme).get_caller_identity), ("InvalidAction", 400))
+    # Paths and queries with much to encode still verify, so that what is refused is the operation.
+    for path in ["a", "a b", "ä/ö", "%2F", "a+b:c@d*(e)", "~._-"]:
+        code = refused(client("s3", scheme).get_object, Bucket="bucket", Key=path)
+        equal(code, ("NotImplemented", 501))
+        code = refused(client("lambda", scheme).invoke, FunctionName=path.replace("/", "."), Payload=b"{}")
+        equal(code[1], 501)
+
+url = client("ec2").generate_presigned_url("describe_vpcs", Params={"VpcIds": ["vpc-1"]}, HttpMethod="GET")
+body = urllib.request.urlopen(url).read().decode()
+assert "<vpcId>vpc-1</vpcId>" in body, body
+"#;
+
+#[test]
+fn boto3_gets_through() {
+    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/python");
+    let python = std::env::var_os("BRUME_PYTHON").map_or(default, PathBuf::from);
+    let installed = Command::new(&python).args(["-c", "import boto3"]).output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        assert!(
+            std::env::var_os("BRUME_REQUIRE_ALL").is_none(),
+            "boto3 is not installed for {}",
+            python.display()
+        );
+        eprintln!("SKIPPED: boto3 is not installed for {}", python.display());
+        return;
+    }
+    let cloud = Cloud::in_real_time();
+    let output = Command::new(python)
+        .args(["-c", SCRIPT, &format!("localhost:{}", cloud.address.port())])
+        .arg(&cloud.ca_path)
+        .args([KEY, SECRET])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
