@@ -610,6 +610,34 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelParameterVersionRequest {
+    pub name: String,
+    pub parameter_version: Option<i64>,
+    pub labels: Vec<String>,
+}
+
+crate::structure! {
+    LabelParameterVersionRequest, "LabelParameterVersionRequest" {
+        "Name" => name,
+        "ParameterVersion" => parameter_version,
+        "Labels" => labels,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelParameterVersionResult {
+    pub invalid_labels: Option<Vec<String>>,
+    pub parameter_version: Option<i64>,
+}
+
+crate::structure! {
+    LabelParameterVersionResult, "LabelParameterVersionResult" {
+        "InvalidLabels" => invalid_labels,
+        "ParameterVersion" => parameter_version,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListCommandInvocationsRequest {
     pub command_id: Option<String>,
     pub instance_id: Option<String>,
@@ -998,6 +1026,34 @@ crate::structure! {
     }
 }
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnlabelParameterVersionRequest {
+    pub name: String,
+    pub parameter_version: i64,
+    pub labels: Vec<String>,
+}
+
+crate::structure! {
+    UnlabelParameterVersionRequest, "UnlabelParameterVersionRequest" {
+        "Name" => name,
+        "ParameterVersion" => parameter_version,
+        "Labels" => labels,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnlabelParameterVersionResult {
+    pub removed_labels: Option<Vec<String>>,
+    pub invalid_labels: Option<Vec<String>>,
+}
+
+crate::structure! {
+    UnlabelParameterVersionResult, "UnlabelParameterVersionResult" {
+        "RemovedLabels" => removed_labels,
+        "InvalidLabels" => invalid_labels,
+    }
+}
+
 /// The marker types of the operations.
 pub mod operation {
     pub struct AddTagsToResource;
@@ -1099,6 +1155,15 @@ pub mod operation {
         type Output = super::GetParametersByPathResult;
     }
 
+    pub struct LabelParameterVersion;
+
+    impl crate::Operation for LabelParameterVersion {
+        const SERVICE: &'static str = "ssm";
+        const NAME: &'static str = "LabelParameterVersion";
+        type Input = super::LabelParameterVersionRequest;
+        type Output = super::LabelParameterVersionResult;
+    }
+
     pub struct ListCommandInvocations;
 
     impl crate::Operation for ListCommandInvocations {
@@ -1151,5 +1216,14 @@ pub mod operation {
         const NAME: &'static str = "SendCommand";
         type Input = super::SendCommandRequest;
         type Output = super::SendCommandResult;
+    }
+
+    pub struct UnlabelParameterVersion;
+
+    impl crate::Operation for UnlabelParameterVersion {
+        const SERVICE: &'static str = "ssm";
+        const NAME: &'static str = "UnlabelParameterVersion";
+        type Input = super::UnlabelParameterVersionRequest;
+        type Output = super::UnlabelParameterVersionResult;
     }
 }

@@ -183,6 +183,9 @@ pub struct Operation {
     /// Whether requests need no signature, as those that bring a web identity token.
     #[serde(rename = "a", default, skip_serializing_if = "is_false")]
     pub anonymous: bool,
+    /// Whether another operation has taken its place, perhaps at the same URI.
+    #[serde(rename = "d", default, skip_serializing_if = "is_false")]
+    pub deprecated: bool,
     /// Whether the body stands outside the signature.
     #[serde(rename = "b", default, skip_serializing_if = "is_false")]
     pub unsigned_payload: bool,

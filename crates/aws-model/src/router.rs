@@ -55,14 +55,17 @@ enum Segment {
 
 impl Router {
     pub(crate) fn new(model: &Model) -> Self {
-        Self::of(model.operations.iter().map(|operation| {
+        let mut router = Self::of(model.operations.iter().map(|operation| {
             let input = operation.input.as_ref().and_then(|input| model.structure(input.shape));
             let required = input.map_or(&[][..], |input| &input.members).iter().filter(|member| {
                 member.required && matches!(member.location, Location::Query | Location::Header)
             });
             let required = required.map(|member| (member.location, member.wire_name())).collect();
             (operation.method, operation.uri, required)
-        }))
+        }));
+        let is_deprecated = |route: &Route| model.operations[route.operation].deprecated;
+        router.routes.sort_by_key(|route| (route.rank(), is_deprecated(route)));
+        router
     }
 
     fn of(
@@ -72,14 +75,15 @@ impl Router {
             .enumerate()
             .map(|(operation, (method, uri, required))| Route::new(operation, method, uri, required))
             .collect();
-        routes.sort_by_key(|route| (Reverse(route.precedence()), Reverse(route.required.len())));
+        routes.sort_by_key(Route::rank);
         Self { routes }
     }
 
     /// The operation for a request.
     ///
     /// Of several whose templates fit equally well, it is the one with the most required parameters that are all
-    /// there, or else the one with the fewest, so that the missing ones can be complained about.
+    /// there, or else the one with the fewest, so that the missing ones can be complained about. An operation that
+    /// another replaced at the same URI gives way to it.
     pub fn route<'a>(&self, request: &'a impl Routable) -> Option<RouteMatch<'a>> {
         let mut fitting = self.routes.iter().filter(|route| {
             route.method == request.method()
@@ -132,6 +136,10 @@ impl Route {
             Location::Header => request.has_header(name),
             _ => request.has_query(name, None),
         })
+    }
+
+    fn rank(&self) -> impl Ord + use<> {
+        (Reverse(self.precedence()), Reverse(self.required.len()))
     }
 
     /// Literal segments sort above labels, labels above greedy ones, position by position.

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::cbor::{self, CborSink};
-use crate::item::{self, Item, ItemReader};
-use crate::json::{self, JsonSink};
+use crate::cbor;
+use crate::item::{Item, ItemReader};
+use crate::json;
 use crate::query::{Parameters, QueryReader};
-use crate::rest::{self, BindingReader};
-use crate::xml::{self, XmlReader, XmlStyle, XmlWriter, text_of};
+use crate::rest::BindingReader;
+use crate::xml::{self, XmlReader};
 use crate::{ErrorReply, ProtocolError, Request, Response, event_stream, fault, validate};
 
 /// Reads the requests of one service in one protocol, and writes its responses.
@@ -145,7 +145,9 @@ impl Codec {
                     .input(structure)?
             }
             WireProtocol::AwsJson | WireProtocol::RpcV2Cbor => self.read_body(structure, &request.body)?,
-            WireProtocol::RestJson | WireProtocol::RestXml => self.decode_rest(structure, request)?,
+            WireProtocol::RestJson | WireProtocol::RestXml => {
+                self.decode_rest(operation, structure, request)?
+            }
         };
         Ok(Value::Structure(fields))
     }
@@ -184,10 +186,23 @@ impl Codec {
         self.item_reader().structure(structure, self.read_item(body)?, 0)
     }
 
-    fn decode_rest(&self, structure: &Structure, request: &Request) -> Result<Fields, ProtocolError> {
+    fn decode_rest(
+        &self,
+        operation: &Operation,
+        structure: &Structure,
+        request: &Request,
+    ) -> Result<Fields, ProtocolError> {
         let found = self.route_match(request)?;
-        let bindings =
-            BindingReader { model: self.model, protocol: self.protocol, request, labels: &found.labels };
+        let query = operation.uri.split_once('?').map_or("", |(_, query)| query);
+        let literals =
+            query.split('&').map(|parameter| parameter.split('=').next().unwrap_or(parameter)).collect();
+        let bindings = BindingReader {
+            model: self.model,
+            protocol: self.protocol,
+            request,
+            labels: &found.labels,
+            literals,
+        };
         let mut fields = bindings.read(structure)?;
         match structure.payload_member() {
             Some(member) => match &self.model[member.shape].kind {
@@ -286,7 +301,9 @@ impl Codec {
                     response.body = body;
                 }
             }
-            WireProtocol::RestJson | WireProtocol::RestXml => self.encode_rest(shape, fields, &mut response),
+            WireProtocol::RestJson | WireProtocol::RestXml => {
+                self.encode_rest(operation, fields, &mut response);
+            }
         }
         response
     }
@@ -327,184 +344,6 @@ impl Codec {
             }
         }
         Response { status, headers, body: Bytes::new() }
-    }
-
-    /// A JSON or CBOR body.
-    fn write_body(&self, structure: &Structure, fields: &Fields) -> Bytes {
-        if self.protocol == WireProtocol::RpcV2Cbor {
-            let mut sink = CborSink::default();
-            item::write_structure(self.model, structure, fields, &[], &mut sink);
-            sink.finish().into()
-        } else {
-            let mut sink = JsonSink::default();
-            item::write_structure(self.model, structure, fields, &[], &mut sink);
-            sink.finish().into()
-        }
-    }
-
-    /// The body of the message before an event stream.
-    fn write_beside(&self, structure: &Structure, fields: &Fields, stream: &str) -> Bytes {
-        let mut beside = fields.clone();
-        beside.take(stream);
-        self.write_body(structure, &beside)
-    }
-
-    fn write_events(&self, stream: &Structure, events: Option<&Value>, out: &mut Vec<u8>) {
-        if let Some(Value::List(events)) = events {
-            event_stream::write(self.model, self.protocol, stream, events, out);
-        }
-    }
-
-    fn encode_ec2(
-        &self,
-        operation: &Operation,
-        structure: Option<&Structure>,
-        fields: &Fields,
-        request_id: &str,
-        response: &mut Response,
-    ) {
-        let root = format!("{}Response", operation.name);
-        let mut writer = XmlWriter::document();
-        // The model's namespace lacks the slash that EC2 prints.
-        let namespace =
-            format!("{}/", self.model.metadata.xml_namespace.unwrap_or_default().trim_end_matches('/'));
-        writer.start_with(&root, std::iter::once(("xmlns".into(), namespace.as_str())));
-        writer.leaf("requestId", request_id);
-        match structure {
-            Some(structure) => {
-                writer.members(self.model, structure, fields, &XmlStyle { always_millis: true });
-            }
-            None => writer.leaf("return", "true"),
-        }
-        writer.end(&root);
-        response.body = writer.finish().into();
-    }
-
-    fn encode_query(
-        &self,
-        operation: &Operation,
-        structure: Option<&Structure>,
-        fields: &Fields,
-        request_id: &str,
-        response: &mut Response,
-    ) {
-        let root = format!("{}Response", operation.name);
-        let mut writer = XmlWriter::document();
-        let namespace = self.model.metadata.xml_namespace.unwrap_or_default();
-        writer.start_with(&root, std::iter::once(("xmlns".into(), namespace)));
-        if let Some(structure) = structure {
-            let wrapper =
-                operation.result_wrapper.map_or_else(|| format!("{}Result", operation.name), str::to_owned);
-            writer.start(&wrapper);
-            writer.members(self.model, structure, fields, &XmlStyle { always_millis: false });
-            writer.end(&wrapper);
-        }
-        writer.start("ResponseMetadata");
-        writer.leaf("RequestId", request_id);
-        writer.end("ResponseMetadata");
-        writer.end(&root);
-        response.body = writer.finish().into();
-    }
-
-    fn encode_rest(&self, structure: &Structure, fields: &Fields, response: &mut Response) {
-        rest::write_headers(self.model, structure, fields, &mut response.headers);
-        let status =
-            structure.members.iter().find(|member| member.location == aws_model::Location::StatusCode);
-        if let Some(Value::Integer(status)) = status.and_then(|member| fields.get(member.name)) {
-            let status = u16::try_from(*status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-            response.status = status.unwrap_or(response.status);
-        }
-        match structure.payload_member() {
-            Some(member) => self.encode_payload(structure, member, fields.get(member.name), response),
-            None if self.protocol == WireProtocol::RestJson => {
-                response.body = self.write_body(structure, fields);
-            }
-            None => {
-                let has_body =
-                    structure.members.iter().any(|member| member.location == aws_model::Location::Body);
-                if !has_body {
-                    response.headers.remove(CONTENT_TYPE);
-                    return;
-                }
-                let mut writer = XmlWriter::document();
-                let root = self.xml_root(structure);
-                let namespace = self.model.metadata.xml_namespace;
-                writer.start_with(&root, namespace.into_iter().map(|uri| ("xmlns".into(), uri)));
-                writer.members(self.model, structure, fields, &XmlStyle { always_millis: false });
-                writer.end(&root);
-                response.body = writer.finish().into();
-            }
-        }
-    }
-
-    /// The root element of an output without a payload member is named after its shape.
-    fn xml_root(&self, structure: &Structure) -> String {
-        let shape = self.model.shapes.iter().find(|shape| match &shape.kind {
-            aws_model::ShapeKind::Structure(candidate) => std::ptr::eq(candidate, structure),
-            _ => false,
-        });
-        let name = shape.map_or("Result", |shape| shape.name);
-        // S3 names its results so, whatever the model calls the output.
-        name.strip_suffix("Output").map_or_else(|| name.to_owned(), |name| format!("{name}Result"))
-    }
-
-    fn encode_payload(
-        &self,
-        structure: &Structure,
-        member: &aws_model::Member,
-        value: Option<&Value>,
-        response: &mut Response,
-    ) {
-        let streaming = match &self.model[member.shape].kind {
-            aws_model::ShapeKind::Structure(stream) if stream.event_stream => Some(stream),
-            _ => None,
-        };
-        if let Some(stream) = streaming {
-            let mut out = Vec::new();
-            self.write_events(stream, value, &mut out);
-            response.body = out.into();
-            response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(event_stream::CONTENT_TYPE));
-            return;
-        }
-        let has_own_type = structure.members.iter().any(|member| {
-            member.location == aws_model::Location::Header && member.wire_name() == "Content-Type"
-        });
-        match value {
-            None => {
-                if !has_own_type {
-                    response.headers.remove(CONTENT_TYPE);
-                }
-            }
-            Some(Value::Blob(bytes)) => {
-                self.opaque(has_own_type, response);
-                response.body = bytes.clone();
-            }
-            Some(value @ Value::String(_)) => {
-                self.opaque(has_own_type, response);
-                response.body = text_of(value).into_owned().into();
-            }
-            Some(value) if self.protocol == WireProtocol::RestXml => {
-                let mut writer = XmlWriter::document();
-                writer.member(self.model, member, value, &XmlStyle { always_millis: false });
-                response.body = writer.finish().into();
-            }
-            Some(value) => {
-                let mut sink = JsonSink::default();
-                item::write(self.model, Some(member.shape), value, &mut sink);
-                response.body = sink.finish().into();
-            }
-        }
-    }
-
-    /// Bytes have the type that the output says, or none that is known.
-    fn opaque(&self, has_own_type: bool, response: &mut Response) {
-        let is_default = response
-            .headers
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| value == "application/xml" || value == "application/json");
-        if is_default && !has_own_type {
-            response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        }
     }
 }
 

@@ -166,8 +166,8 @@ impl Fault<'_> {
                 response.body = sink.finish().into();
             }
             WireProtocol::RestJson => {
-                header(response, "x-amzn-errortype", kind);
                 rest::write_headers(self.codec.model, structure, &fields, &mut response.headers);
+                header(response, "x-amzn-errortype", kind);
                 let mut sink = JsonSink::default();
                 item::write_structure(self.codec.model, structure, &fields, &before[1..], &mut sink);
                 response.body = sink.finish().into();

@@ -26,6 +26,7 @@
 
 mod cbor;
 mod codec;
+mod encode;
 mod error;
 mod event_stream;
 mod fault;

@@ -61,6 +61,13 @@ impl Parameters {
         Some(&self.0[index].value)
     }
 
+    /// Whether a parameter of that name is given without a value, which makes it read.
+    fn is_empty_at(&self, name: &str) -> bool {
+        let index = self.0.binary_search_by(|parameter| parameter.name.as_str().cmp(name));
+        let parameter = index.ok().map(|index| &self.0[index]).filter(|parameter| parameter.value.is_empty());
+        parameter.inspect(|parameter| parameter.is_read.set(true)).is_some()
+    }
+
     /// The parameters whose names begin so.
     fn under(&self, prefix: &str) -> &[Parameter] {
         let start = self.0.partition_point(|parameter| parameter.name.as_str() < prefix);
@@ -208,7 +215,7 @@ impl QueryReader<'_> {
             values.extend(self.value(list.element, &format!("{elements}.{index}"))?);
         }
         // An empty list is sent as its name alone, without a value.
-        let is_given = !values.is_empty() || self.parameters.get(path).is_some_and(str::is_empty);
+        let is_given = !values.is_empty() || self.parameters.is_empty_at(path);
         Ok(is_given.then_some(Value::List(values)))
     }
 

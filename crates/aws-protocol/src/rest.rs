@@ -19,6 +19,8 @@ pub(crate) struct BindingReader<'a> {
     pub(crate) request: &'a Request,
     /// The labels of the path, still percent-encoded.
     pub(crate) labels: &'a [(&'static str, &'a str)],
+    /// The query parameters that the template of the URI has as literals.
+    pub(crate) literals: Vec<&'static str>,
 }
 
 impl BindingReader<'_> {
@@ -74,9 +76,8 @@ impl BindingReader<'_> {
                     ShapeKind::List(list) => Some(list.element),
                     _ => None,
                 };
-                for (key, text) in
-                    self.request.query_parameters().filter(|(key, _)| !others.contains(&key.as_ref()))
-                {
+                let is_own = |key: &str| others.contains(&key) || self.literals.contains(&key);
+                for (key, text) in self.request.query_parameters().filter(|(key, _)| !is_own(key)) {
                     let element = is_list(map.value).unwrap_or(map.value);
                     let value = self.scalar(element, &text, &key, TimestampFormat::Iso8601)?;
                     let previous = entries.iter_mut().find(|(k, _)| *k == key);

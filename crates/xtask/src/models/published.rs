@@ -50,6 +50,8 @@ struct PublishedOperation {
     #[serde(default)]
     auth: Vec<String>,
     authtype: Option<String>,
+    #[serde(default)]
+    deprecated: bool,
     #[serde(default, rename = "unsignedPayload")]
     unsigned_payload: bool,
 }
@@ -223,6 +225,7 @@ impl Reader<'_> {
             errors: operation.errors.iter().map(|error| self.id(error)).collect(),
             host_prefix: operation.endpoint.as_ref().and_then(|endpoint| kept_option(&endpoint.host_prefix)),
             anonymous: no_auth || operation.authtype.as_deref() == Some("none"),
+            deprecated: operation.deprecated,
             unsigned_payload: operation.unsigned_payload
                 || operation.authtype.as_deref() == Some("v4-unsigned-body"),
         })
