@@ -188,6 +188,11 @@ impl Flows {
         (record(flow.sender), record(flow.receiver))
     }
 
+    /// Whether a flow is still tracked wherever it was.
+    pub fn is_alive(&self, flow: FlowId) -> bool {
+        [flow.sender, flow.receiver].into_iter().flatten().all(|entry| self.table.slot(entry).is_some())
+    }
+
     /// Puts back a connection from a journal. Answers false, and changes nothing, when it would have been forgotten by
     /// now, or is known already.
     pub fn restore(&mut self, record: &FlowRecord, now: Millis) -> bool {

@@ -272,11 +272,18 @@ pub(crate) fn answer(
     let receiver = network.at(to).ok_or(DropReason::UnknownPort { port: to })?;
     let missing = DropReason::Missing { object: receiver.interface.subnet.into() };
     let subnet = network.subnet_of(receiver).ok_or(missing)?;
+    let own = address(near.local);
+    if !source::owns(network, receiver, own) {
+        return Err(DropReason::NoSuchAddress { vpc: receiver.interface.vpc, address: own });
+    }
     let rewrite = towards_interface(&near, receiver, subnet);
     let flow = advance(flows, known, (pair.far, pair.near), packet, now).flatten();
     let [request, answer] = entries(&near, &far, receiver, subnet);
     let forward =
         CacheEntry { source_mac: packet.source_mac, destination_mac: packet.destination_mac, ..answer };
-    let cache = flow.map(|_| CachePlan { forward, reverse: Some(request) });
+    // A request to the resolver may be refused by now.
+    let reverse =
+        asked(subnet, address(near.remote)).is_ok_and(|service| service.is_some()).then_some(request);
+    let cache = flow.map(|_| CachePlan { forward, reverse });
     Ok(Delivery { to, rewrite, flow, cache })
 }

@@ -1,0 +1,792 @@
+//! A second opinion: what the facts say about one packet, by lists and loops.
+//!
+//! Owns a deliberately simple evaluator, written from the facts and the documented order of the gates. It shares the
+//! vocabulary of the engine's interface and none of its code: no compiled rules, no hash tables, no packed keys.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use aws_types::{MacAddress, SecurityGroupId};
+use ipnet::IpNet;
+use vpc_model::{
+    AclAction, Delta, Direction, IcmpMatch, IdleTimeouts, Interface, NetworkAcl, Object, ObjectId, Peer,
+    Port, PortRange, Protocol, RouteTable, RouteTarget, SecurityGroup, Subnet, Traffic, Vpc,
+};
+
+use crate::packet::{InnerTransport, Packet, TcpFlags, Transport};
+use crate::time::Millis;
+
+/// How a packet looks where it arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The port it arrives at.
+    pub to: Port,
+    /// Its Ethernet source there.
+    pub source_mac: MacAddress,
+    /// Its Ethernet destination there.
+    pub destination_mac: MacAddress,
+    /// Its source there.
+    pub source: (IpAddr, u16),
+    /// Its destination there.
+    pub destination: (IpAddr, u16),
+    /// Set when the source port had to be replaced: `source` then has the old one, which another connection uses, and
+    /// the new one is for the engine to choose and for [`Reference::note_source_port`] to tell.
+    pub any_other_source_port: bool,
+}
+
+/// What an interface remembers of a connection.
+#[derive(Clone, Debug)]
+struct Connection {
+    port: Port,
+    protocol: Protocol,
+    local: (IpAddr, u16),
+    remote: (IpAddr, u16),
+    /// Of an ICMP query: its type, and whether the local side asked.
+    query: Option<(u8, bool)>,
+    opened_by_local: bool,
+    last_seen: Millis,
+    timeouts: IdleTimeouts,
+    handshaking: bool,
+    answered: bool,
+    asked_again: bool,
+    is_stream: bool,
+    fin_by_opener: bool,
+    fin_by_other: bool,
+    /// Of a connection with a service: the service's address and port, and the source port that it sees.
+    service: Option<((IpAddr, u16), u16)>,
+}
+
+/// A fragmented packet whose first fragment has passed.
+struct FirstFragment {
+    from: Port,
+    packet: Packet,
+    seen: Millis,
+}
+
+/// The evaluator.
+#[derive(Default)]
+pub struct Reference {
+    vpcs: Vec<Vpc>,
+    subnets: Vec<Subnet>,
+    tables: Vec<RouteTable>,
+    acls: Vec<NetworkAcl>,
+    groups: Vec<SecurityGroup>,
+    interfaces: Vec<Interface>,
+    connections: Vec<Connection>,
+    fragments: Vec<FirstFragment>,
+}
+
+/// The name of a drop reason.
+type Reason = &'static str;
+
+fn set<T: Clone, K: PartialEq>(list: &mut Vec<T>, key: impl Fn(&T) -> K, new: &T) {
+    list.retain(|old| key(old) != key(new));
+    list.push(new.clone());
+}
+
+impl Reference {
+    /// Takes changes over.
+    pub fn apply(&mut self, deltas: &[Delta]) {
+        let before: Vec<_> = self.interfaces.iter().map(|interface| (interface.id, interface.port)).collect();
+        for delta in deltas {
+            match delta {
+                Delta::Put(Object::Vpc(new)) => set(&mut self.vpcs, |old| old.id, new),
+                Delta::Put(Object::Subnet(new)) => set(&mut self.subnets, |old| old.id, new),
+                Delta::Put(Object::RouteTable(new)) => set(&mut self.tables, |old| old.id, new),
+                Delta::Put(Object::NetworkAcl(new)) => set(&mut self.acls, |old| old.id, new),
+                Delta::Put(Object::SecurityGroup(new)) => set(&mut self.groups, |old| old.id, new),
+                Delta::Put(Object::Interface(new)) => set(&mut self.interfaces, |old| old.id, new),
+                Delta::Put(Object::DhcpOptions(_)) | Delta::Remove(ObjectId::DhcpOptions(_)) => {}
+                Delta::Remove(ObjectId::Vpc(id)) => self.vpcs.retain(|old| old.id != *id),
+                Delta::Remove(ObjectId::Subnet(id)) => self.subnets.retain(|old| old.id != *id),
+                Delta::Remove(ObjectId::RouteTable(id)) => self.tables.retain(|old| old.id != *id),
+                Delta::Remove(ObjectId::NetworkAcl(id)) => self.acls.retain(|old| old.id != *id),
+                Delta::Remove(ObjectId::SecurityGroup(id)) => self.groups.retain(|old| old.id != *id),
+                Delta::Remove(ObjectId::Interface(id)) => self.interfaces.retain(|old| old.id != *id),
+            }
+        }
+        for (id, port) in before {
+            if !self.interfaces.iter().any(|interface| interface.id == id && interface.port == port) {
+                self.connections.retain(|connection| connection.port != port);
+                self.fragments.retain(|fragment| fragment.from != port);
+            }
+        }
+    }
+
+    /// The interface at a port.
+    pub fn interface(&self, port: Port) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.port == port)
+    }
+
+    /// Judges a packet and remembers its connection: where and how it arrives, or the name of the reason why not.
+    ///
+    /// # Errors
+    /// The name of the reason ([`crate::DropReason::name`]).
+    pub fn judge(&mut self, from: Port, packet: &Packet, now: Millis) -> Result<Arrival, &'static str> {
+        self.connections.retain(|connection| !connection.is_idle(now));
+        let Some(fragment) = packet.fragment else { return self.judge_whole(from, packet, now) };
+        if packet.transport != Transport::Continuation {
+            let arrival = self.judge_whole(from, packet, now)?;
+            self.fragments.push(FirstFragment { from, packet: *packet, seen: now });
+            return Ok(arrival);
+        }
+        let first = self.fragments.iter().rev().find(|first| {
+            let same = first.packet.fragment.is_some_and(|of_first| of_first.id == fragment.id);
+            let (one, other) = (&first.packet, packet);
+            let is_recent = now.0 - first.seen.0 < 30_000;
+            let alike = one.source == other.source && one.destination == other.destination;
+            same && alike && one.protocol == other.protocol && first.from == from && is_recent
+        });
+        let transport = match first.ok_or("FragmentWithoutFirst")?.packet.transport {
+            Transport::Tcp { source, destination, .. } => {
+                Transport::Tcp { source, destination, flags: TcpFlags::ACK }
+            }
+            other => other,
+        };
+        self.judge_whole(from, &Packet { transport, ..*packet }, now)
+    }
+
+    fn judge_whole(&mut self, from: Port, packet: &Packet, now: Millis) -> Result<Arrival, Reason> {
+        if from == Port::SERVICES {
+            return self.judge_answer(packet, now);
+        }
+        let sender = self.interface(from).ok_or("UnknownPort")?.clone();
+        sender_checks(&sender, packet)?;
+        let subnet = self.subnets.iter().find(|subnet| subnet.id == sender.subnet);
+        let subnet = subnet.filter(|subnet| subnet.vpc == sender.vpc).ok_or("Missing")?.clone();
+        if packet.destination == IpAddr::V4(subnet.cidr.broadcast()) {
+            return Err("Broadcast");
+        }
+        let vpc = self.vpcs.iter().find(|vpc| vpc.id == subnet.vpc);
+        if let Some(listener) = asked_service(packet.destination, vpc)? {
+            return self.judge_request(&sender, listener, packet, now);
+        }
+        if sender.source_dest_check && !has(&sender, packet.source) {
+            return Err("SourceCheck");
+        }
+
+        let next_hop = self.next_hop(&sender, &subnet, packet)?;
+        let sent = self.find(from, Direction::Egress, packet);
+        let track_sent = match (sent.is_some(), self.is_error_about_known(from, Direction::Egress, packet)) {
+            (true, _) | (_, true) => None,
+            (false, false) => {
+                let peer = match &next_hop {
+                    Ok(receiver) => has(receiver, packet.destination).then_some(receiver),
+                    Err(_) => self.owner(&sender, packet.destination),
+                };
+                let peer_groups = peer.map_or(&[][..], |peer| &peer.security_groups);
+                let tracked =
+                    self.ask_groups(&sender, Direction::Egress, packet, packet.destination, peer_groups);
+                Some(tracked.ok_or("NoEgressRule")?)
+            }
+        };
+        let stays = match &next_hop {
+            Ok(receiver) => receiver.subnet == sender.subnet,
+            Err(_) => in_subnet(&subnet, packet.destination),
+        };
+        if !stays {
+            self.ask_acl(&subnet, Direction::Egress, packet, packet.destination)?;
+        }
+        let receiver = next_hop?;
+        let receiver_subnet = self.subnets.iter().find(|subnet| subnet.id == receiver.subnet);
+        let receiver_subnet = receiver_subnet.filter(|subnet| subnet.vpc == receiver.vpc);
+        if !stays {
+            self.ask_acl(receiver_subnet.ok_or("Missing")?, Direction::Ingress, packet, packet.source)?;
+        }
+        if receiver.source_dest_check && !has(&receiver, packet.destination) {
+            return Err("DestinationCheck");
+        }
+        let received = self.find(receiver.port, Direction::Ingress, packet);
+        let is_related = self.is_error_about_known(receiver.port, Direction::Ingress, packet);
+        let track_received = if received.is_some() || is_related {
+            None
+        } else {
+            let groups: &[SecurityGroupId] =
+                if has(&sender, packet.source) { &sender.security_groups } else { &[] };
+            let tracked = self.ask_groups(&receiver, Direction::Ingress, packet, packet.source, groups);
+            Some(tracked.ok_or("NoIngressRule")?)
+        };
+
+        // Everything has let it pass: now it is remembered, unless there is no room.
+        let begins = begins_connection(packet);
+        let to_track = [
+            (&sender, Direction::Egress, sent, begins && track_sent == Some(true)),
+            (&receiver, Direction::Ingress, received, begins && track_received == Some(true)),
+        ];
+        for (interface, _, _, is_new) in &to_track {
+            let limit = interface.tracking_limit.unwrap_or(u32::MAX) as usize;
+            let used = self.connections.iter().filter(|connection| {
+                connection.port == interface.port && connection.service.is_none() && !connection.is_closing()
+            });
+            if *is_new && used.count() >= limit {
+                return Err("TrackingTableFull");
+            }
+        }
+        let mut ended = Vec::new();
+        for (interface, direction, known, is_new) in to_track {
+            if let Some(index) = known {
+                let connection = &mut self.connections[index];
+                connection.timeouts = interface.idle_timeouts;
+                if connection.see(direction, packet, now) {
+                    ended.push(index);
+                }
+            } else if is_new {
+                self.remember(interface, direction, packet, now);
+            }
+        }
+        ended.sort_unstable();
+        for index in ended.into_iter().rev() {
+            self.connections.remove(index);
+        }
+        Ok(Arrival {
+            to: receiver.port,
+            source_mac: if stays { packet.source_mac } else { crate::router_mac(receiver.subnet) },
+            destination_mac: receiver.mac,
+            source: (packet.source, ports(packet).0),
+            destination: (packet.destination, ports(packet).1),
+            any_other_source_port: false,
+        })
+    }
+
+    /// The outer error is about the frame; the inner, about routes, counts after the sender's gates.
+    fn next_hop(
+        &self,
+        sender: &Interface,
+        subnet: &Subnet,
+        packet: &Packet,
+    ) -> Result<Result<Interface, Reason>, Reason> {
+        let receiver = if packet.destination_mac == crate::router_mac(subnet.id) {
+            match self.route(sender, subnet, packet.destination) {
+                Ok(receiver) => receiver,
+                Err(reason) => return Ok(Err(reason)),
+            }
+        } else {
+            let mut neighbours = self.interfaces.iter().filter(|interface| interface.subnet == subnet.id);
+            neighbours.find(|neighbour| neighbour.mac == packet.destination_mac).ok_or("UnknownNeighbour")?
+        };
+        if receiver.port == sender.port {
+            return Ok(Err("Hairpin"));
+        }
+        Ok(Ok(receiver.clone()))
+    }
+
+    fn route(&self, sender: &Interface, subnet: &Subnet, destination: IpAddr) -> Result<&Interface, Reason> {
+        let local = || self.owner(sender, destination).ok_or("NoSuchAddress");
+        if in_subnet(subnet, destination) {
+            if let (IpAddr::V4(address), true) = (destination, destination.is_ipv4())
+                && u32::from(address) == u32::from(subnet.cidr.network()) + 1
+            {
+                return Err("RouterAddress");
+            }
+            return local();
+        }
+        let table = self.tables.iter().find(|table| table.id == subnet.route_table).ok_or("Missing")?;
+        let vpc = self.vpcs.iter().find(|vpc| vpc.id == table.vpc).ok_or("Missing")?;
+        let mut candidates: Vec<(IpNet, RouteTarget)> = Vec::new();
+        for block in &vpc.ipv4_cidrs {
+            candidates.push((IpNet::V4(*block), RouteTarget::Local));
+        }
+        for block in &vpc.ipv6_cidrs {
+            candidates.push((IpNet::V6(*block), RouteTarget::Local));
+        }
+        for route in &table.routes {
+            candidates.retain(|(listed, _)| *listed != route.destination);
+            candidates.push((route.destination, route.target));
+        }
+        candidates.retain(|(net, _)| net.contains(&destination));
+        candidates.sort_by_key(|(net, _)| std::cmp::Reverse(net.prefix_len()));
+        match candidates.first().ok_or("NoRoute")?.1 {
+            RouteTarget::Local => local(),
+            RouteTarget::Blackhole => Err("Blackhole"),
+            RouteTarget::Interface(id) => self
+                .interfaces
+                .iter()
+                .find(|interface| interface.id == id && interface.vpc == sender.vpc)
+                .ok_or("Blackhole"),
+        }
+    }
+
+    fn owner(&self, like: &Interface, address: IpAddr) -> Option<&Interface> {
+        self.interfaces.iter().find(|interface| interface.vpc == like.vpc && has(interface, address))
+    }
+
+    /// Whether the rules of an interface's groups let a packet pass, and whether its connection is then tracked.
+    fn ask_groups(
+        &self,
+        interface: &Interface,
+        direction: Direction,
+        packet: &Packet,
+        peer: IpAddr,
+        peer_groups: &[SecurityGroupId],
+    ) -> Option<bool> {
+        let rules: Vec<_> = self
+            .groups
+            .iter()
+            .filter(|group| interface.security_groups.contains(&group.id))
+            .flat_map(|group| &group.rules)
+            .collect();
+        let shape = Shape::of(packet);
+        let mut matching = rules.iter().filter(|rule| {
+            rule.direction == direction
+                && shape.is_covered_by(rule.traffic)
+                && match rule.peer {
+                    Peer::Cidr(net) => net.contains(&peer),
+                    Peer::Group(group) => peer_groups.contains(&group),
+                }
+        });
+        matching.next()?;
+        // Fact 23. A rule is open when it is for every address of the family.
+        let open = |direction: Direction, shape: Shape| {
+            rules.iter().any(|rule| {
+                let every = match rule.peer {
+                    Peer::Cidr(net) => net.prefix_len() == 0 && net.contains(&peer),
+                    Peer::Group(_) => false,
+                };
+                rule.direction == direction && every && shape.is_covered_by(rule.traffic)
+            })
+        };
+        let open_to_all = |direction: Direction| {
+            rules.iter().any(|rule| {
+                let every = match rule.peer {
+                    Peer::Cidr(net) => net.prefix_len() == 0 && net.contains(&peer),
+                    Peer::Group(_) => false,
+                };
+                let all_ports = match rule.traffic {
+                    Traffic::All => true,
+                    Traffic::Tcp(range) => packet.protocol == Protocol::TCP && range == PortRange::ALL,
+                    Traffic::Udp(range) => packet.protocol == Protocol::UDP && range == PortRange::ALL,
+                    Traffic::Protocol(protocol) => protocol == packet.protocol,
+                    _ => false,
+                };
+                rule.direction == direction && every && all_ports
+            })
+        };
+        let other = direction.opposite();
+        let has_ports = packet.protocol == Protocol::TCP || packet.protocol == Protocol::UDP;
+        let untracked = has_ports
+            && ((open(direction, shape) && open_to_all(other))
+                || (open_to_all(direction) && open(other, shape.of_reply())));
+        Some(!untracked)
+    }
+
+    fn ask_acl(
+        &self,
+        subnet: &Subnet,
+        direction: Direction,
+        packet: &Packet,
+        peer: IpAddr,
+    ) -> Result<(), Reason> {
+        let acl = self.acls.iter().find(|acl| acl.id == subnet.network_acl).ok_or("Missing")?;
+        let mut entries: Vec<_> = acl.entries.iter().filter(|entry| entry.direction == direction).collect();
+        entries.sort_by_key(|entry| entry.number);
+        let first = entries
+            .into_iter()
+            .find(|entry| entry.cidr.contains(&peer) && Shape::of(packet).is_covered_by(entry.traffic));
+        match first.map(|entry| entry.action) {
+            Some(AclAction::Allow) => Ok(()),
+            Some(AclAction::Deny) | None => Err("NetworkAclDenied"),
+        }
+    }
+
+    /// The connection that a packet belongs to at an interface. A SYN belongs to none but one that is being set up.
+    fn find(&self, port: Port, direction: Direction, packet: &Packet) -> Option<usize> {
+        let index = self.find_even_if_new(port, direction, packet)?;
+        let is_syn = is_opening_syn(packet);
+        (!is_syn || self.connections[index].handshaking).then_some(index)
+    }
+
+    fn find_even_if_new(&self, port: Port, direction: Direction, packet: &Packet) -> Option<usize> {
+        let (source, destination) = ends(packet);
+        let (local, remote) = match direction {
+            Direction::Egress => (source, destination),
+            Direction::Ingress => (destination, source),
+        };
+        let query = match packet.transport {
+            Transport::Icmp { kind, .. } => {
+                let (kind, is_reply) = query_of(packet.protocol, kind)?;
+                Some((kind, (direction == Direction::Egress) != is_reply))
+            }
+            _ => None,
+        };
+        self.connections.iter().position(|connection| {
+            connection.port == port
+                && connection.protocol == packet.protocol
+                && connection.local == local
+                && connection.remote == remote
+                && connection.query == query
+        })
+    }
+
+    /// Whether a packet is an ICMP error, to the sender of a packet of a connection that the interface remembers.
+    fn is_error_about_known(&self, port: Port, direction: Direction, packet: &Packet) -> bool {
+        let Transport::Icmp { about: Some(inner), .. } = packet.transport else { return false };
+        if inner.source != packet.destination {
+            return false;
+        }
+        let (source_port, destination_port, query) = match inner.transport {
+            InnerTransport::Ports { source, destination } => (source, destination, None),
+            InnerTransport::Icmp { kind, id, .. } => match query_of(inner.protocol, kind) {
+                Some(query) => (id, id, Some(query)),
+                None => return false,
+            },
+            InnerTransport::Other => (0, 0, None),
+        };
+        // The quoted packet went the other way: who sends the error had received it.
+        let (from, to) = ((inner.source, source_port), (inner.destination, destination_port));
+        let was_sent_by_local = direction == Direction::Ingress;
+        let (local, remote) = if was_sent_by_local { (from, to) } else { (to, from) };
+        let query = query.map(|(kind, is_reply)| (kind, was_sent_by_local != is_reply));
+        self.connections.iter().any(|connection| {
+            connection.port == port
+                && connection.protocol == inner.protocol
+                && connection.local == local
+                && connection.remote == remote
+                && connection.query == query
+        })
+    }
+
+    fn remember(&mut self, interface: &Interface, direction: Direction, packet: &Packet, now: Millis) {
+        if let Some(old) = self.find_even_if_new(interface.port, direction, packet) {
+            self.connections.remove(old);
+        }
+        self.connections.push(Connection::begin(interface, direction, packet, now));
+    }
+
+    /// A request to a service of the link.
+    fn judge_request(
+        &mut self,
+        sender: &Interface,
+        listener: IpAddr,
+        packet: &Packet,
+        now: Millis,
+    ) -> Result<Arrival, Reason> {
+        let (Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination }) =
+            packet.transport
+        else {
+            return Err("ServiceProtocol");
+        };
+        if !has(sender, packet.source) {
+            return Err("SourceCheck");
+        }
+        let listener = (listener, destination);
+        let mut any_other_source_port = false;
+        let mut seen_port = source;
+        if let Some(index) = self.find(sender.port, Direction::Egress, packet) {
+            seen_port = self.connections[index].service.expect("with a service").1;
+            if self.connections[index].see(Direction::Egress, packet, now) {
+                self.connections.remove(index);
+            }
+        } else {
+            if let Some(old) = self.find_even_if_new(sender.port, Direction::Egress, packet) {
+                self.connections.remove(old);
+            }
+            if flags(packet).contains(TcpFlags::RST) {
+                return Err("UnknownServiceConnection");
+            }
+            any_other_source_port = self.connections.iter().any(|connection| {
+                connection.port == sender.port
+                    && connection.protocol == packet.protocol
+                    && connection.service == Some((listener, source))
+            });
+            let mut connection = Connection::begin(sender, Direction::Egress, packet, now);
+            connection.service = Some((listener, source));
+            self.connections.push(connection);
+        }
+        let link: IpAddr = match packet.source {
+            IpAddr::V4(_) => {
+                Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 64, 0, 0)) + sender.port.number()).into()
+            }
+            IpAddr::V6(_) => {
+                let prefix = u128::from(Ipv6Addr::new(0xfd62, 0x7275, 0x6d65, 0, 0, 0, 0, 0));
+                Ipv6Addr::from(prefix + u128::from(sender.port.number())).into()
+            }
+        };
+        Ok(Arrival {
+            to: Port::SERVICES,
+            source_mac: crate::services::LINK_ROUTER_MAC,
+            destination_mac: crate::services::SERVICES_MAC,
+            source: (link, seen_port),
+            destination: listener,
+            any_other_source_port,
+        })
+    }
+
+    /// Tells which source port the last request got, where [`Arrival::any_other_source_port`] asked for one.
+    pub fn note_source_port(&mut self, port: u16) {
+        if let Some((_, seen)) = self.connections.last_mut().and_then(|last| last.service.as_mut()) {
+            *seen = port;
+        }
+    }
+
+    /// What a service sends: an answer to who asked, from the address that was asked.
+    fn judge_answer(&mut self, packet: &Packet, now: Millis) -> Result<Arrival, Reason> {
+        let (Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination }) =
+            packet.transport
+        else {
+            return Err("ServiceProtocol");
+        };
+        let listener = (packet.source, source);
+        let port = crate::services::port_of_link_address(packet.destination);
+        let index = self.connections.iter().position(|connection| {
+            Some(connection.port) == port
+                && connection.protocol == packet.protocol
+                && connection.service == Some((listener, destination))
+                && (!is_opening_syn(packet) || connection.handshaking)
+        });
+        let index = index.ok_or("UnsolicitedByService")?;
+        let connection = &mut self.connections[index];
+        let receiver = self.interfaces.iter().find(|interface| interface.port == connection.port);
+        let receiver = receiver.ok_or("UnknownPort")?;
+        if !self.subnets.iter().any(|subnet| subnet.id == receiver.subnet) {
+            return Err("Missing");
+        }
+        if !has(receiver, connection.local.0) {
+            return Err("NoSuchAddress");
+        }
+        let arrival = Arrival {
+            to: receiver.port,
+            source_mac: crate::router_mac(receiver.subnet),
+            destination_mac: receiver.mac,
+            source: connection.remote,
+            destination: connection.local,
+            any_other_source_port: false,
+        };
+        if connection.see(Direction::Ingress, packet, now) {
+            self.connections.remove(index);
+        }
+        Ok(arrival)
+    }
+}
+
+impl Connection {
+    fn begin(interface: &Interface, direction: Direction, packet: &Packet, now: Millis) -> Self {
+        let (source, destination) = ends(packet);
+        let is_out = direction == Direction::Egress;
+        let (local, remote) = if is_out { (source, destination) } else { (destination, source) };
+        let query = match packet.transport {
+            Transport::Icmp { kind, .. } => query_of(packet.protocol, kind).map(|(kind, _)| (kind, is_out)),
+            _ => None,
+        };
+        Self {
+            port: interface.port,
+            protocol: packet.protocol,
+            local,
+            remote,
+            query,
+            opened_by_local: is_out,
+            last_seen: now,
+            timeouts: interface.idle_timeouts,
+            handshaking: is_opening_syn(packet),
+            answered: false,
+            asked_again: false,
+            is_stream: false,
+            fin_by_opener: flags(packet).contains(TcpFlags::FIN),
+            fin_by_other: false,
+            service: None,
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.fin_by_opener && self.fin_by_other
+    }
+
+    /// Fact 30, and the engine's documented numbers where AWS has none.
+    fn is_idle(&self, now: Millis) -> bool {
+        let secs = match self.protocol {
+            Protocol::TCP if self.is_closing() => 5,
+            Protocol::TCP if self.fin_by_opener || self.fin_by_other => {
+                self.timeouts.tcp_established_secs().min(600)
+            }
+            Protocol::TCP if self.handshaking => 60,
+            Protocol::TCP => self.timeouts.tcp_established_secs(),
+            Protocol::UDP if self.is_stream => self.timeouts.udp_stream_secs(),
+            Protocol::UDP => self.timeouts.udp_secs(),
+            Protocol::ICMP | Protocol::ICMPV6 => 30,
+            _ => 600,
+        };
+        now.0 - self.last_seen.0 >= u64::from(secs) * 1000
+    }
+
+    /// Takes a packet into account; true when it ends the connection.
+    fn see(&mut self, direction: Direction, packet: &Packet, now: Millis) -> bool {
+        let by_opener = self.opened_by_local == (direction == Direction::Egress);
+        let flags = flags(packet);
+        self.last_seen = now;
+        if flags.contains(TcpFlags::RST) {
+            return true;
+        }
+        if by_opener {
+            if self.answered && flags.contains(TcpFlags::ACK) {
+                self.handshaking = false;
+            }
+            self.asked_again |= self.answered;
+            self.fin_by_opener |= flags.contains(TcpFlags::FIN);
+        } else {
+            self.is_stream |= self.asked_again;
+            self.answered = true;
+            self.fin_by_other |= flags.contains(TcpFlags::FIN);
+        }
+        if self.fin_by_opener || self.fin_by_other {
+            self.handshaking = false;
+        }
+        false
+    }
+}
+
+/// What a rule looks at: the protocol and its destination port or message.
+#[derive(Clone, Copy)]
+struct Shape {
+    protocol: Protocol,
+    ports: (u16, u16),
+    message: (u8, u8),
+}
+
+impl Shape {
+    fn of(packet: &Packet) -> Self {
+        let message = match packet.transport {
+            Transport::Icmp { kind, code, .. } => (kind, code),
+            _ => (0, 0),
+        };
+        Self { protocol: packet.protocol, ports: ports(packet), message }
+    }
+
+    fn of_reply(self) -> Self {
+        Self { ports: (self.ports.1, self.ports.0), ..self }
+    }
+
+    fn is_covered_by(self, traffic: Traffic) -> bool {
+        let (kind, code) = self.message;
+        let is_message = |wanted: IcmpMatch| match wanted {
+            IcmpMatch::Any => true,
+            IcmpMatch::Type(wanted) => wanted == kind,
+            IcmpMatch::TypeAndCode(wanted, wanted_code) => wanted == kind && wanted_code == code,
+        };
+        let port = self.ports.1;
+        match traffic {
+            Traffic::All => true,
+            Traffic::Protocol(protocol) => protocol == self.protocol,
+            Traffic::Tcp(range) => {
+                self.protocol == Protocol::TCP && range.from() <= port && port <= range.to()
+            }
+            Traffic::Udp(range) => {
+                self.protocol == Protocol::UDP && range.from() <= port && port <= range.to()
+            }
+            Traffic::Icmp(wanted) => self.protocol == Protocol::ICMP && is_message(wanted),
+            Traffic::Icmpv6(wanted) => self.protocol == Protocol::ICMPV6 && is_message(wanted),
+        }
+    }
+}
+
+fn ports(packet: &Packet) -> (u16, u16) {
+    match packet.transport {
+        Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+            (source, destination)
+        }
+        _ => (0, 0),
+    }
+}
+
+/// Source and destination with what tells connections apart: ports, or the identifier of an ICMP query.
+fn ends(packet: &Packet) -> ((IpAddr, u16), (IpAddr, u16)) {
+    let (source, destination) = match packet.transport {
+        Transport::Icmp { id, .. } => (id, id),
+        _ => ports(packet),
+    };
+    ((packet.source, source), (packet.destination, destination))
+}
+
+fn flags(packet: &Packet) -> TcpFlags {
+    match packet.transport {
+        Transport::Tcp { flags, .. } => flags,
+        _ => TcpFlags::default(),
+    }
+}
+
+fn is_opening_syn(packet: &Packet) -> bool {
+    let is = |flag| flags(packet).contains(flag);
+    is(TcpFlags::SYN) && !is(TcpFlags::ACK) && !is(TcpFlags::RST) && !is(TcpFlags::FIN)
+}
+
+fn query_of(protocol: Protocol, kind: u8) -> Option<(u8, bool)> {
+    match (protocol.0, kind) {
+        (1, 8) | (58, 128) => Some((kind, false)),
+        (1, 0) => Some((8, true)),
+        (58, 129) => Some((128, true)),
+        (1, 13 | 15 | 17) => Some((kind, false)),
+        (1, 14 | 16 | 18) => Some((kind - 1, true)),
+        _ => None,
+    }
+}
+
+/// Replies to queries, errors and resets begin nothing.
+fn begins_connection(packet: &Packet) -> bool {
+    match packet.transport {
+        Transport::Icmp { kind, .. } => {
+            query_of(packet.protocol, kind).is_some_and(|(_, is_reply)| !is_reply)
+        }
+        _ => !flags(packet).contains(TcpFlags::RST),
+    }
+}
+
+fn has(interface: &Interface, address: IpAddr) -> bool {
+    interface.addresses().any(|own| own == address)
+}
+
+fn in_subnet(subnet: &Subnet, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => subnet.cidr.contains(&address),
+        IpAddr::V6(address) => subnet.ipv6_cidr.is_some_and(|cidr| cidr.contains(&address)),
+    }
+}
+
+fn sender_checks(sender: &Interface, packet: &Packet) -> Result<(), Reason> {
+    if packet.source_mac != sender.mac {
+        return Err("SpoofedMac");
+    }
+    if packet.destination_mac.0 == [0xff; 6] || packet.destination == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err("Broadcast");
+    }
+    if packet.destination_mac.0[0] % 2 == 1 || packet.destination.is_multicast() {
+        return Err("Multicast");
+    }
+    let net = |text: &str| text.parse::<IpNet>().expect("a block");
+    let within = |address: IpAddr, nets: &[&str]| nets.iter().any(|text| net(text).contains(&address));
+    let never = ["0.0.0.0/32", "127.0.0.0/8", "255.255.255.255/32", "::/128", "::1/128", "::ffff:0:0/96"];
+    let link_local = ["169.254.0.0/16", "fe80::/10"];
+    let multicast = ["224.0.0.0/4", "ff00::/8"];
+    if within(packet.source, &never)
+        || within(packet.source, &link_local)
+        || within(packet.source, &multicast)
+    {
+        return Err("InvalidSource");
+    }
+    let is_service = within(packet.destination, &["169.254.168.0/22", "fd00:ec2::/32"]);
+    if within(packet.destination, &never) || (within(packet.destination, &link_local) && !is_service) {
+        return Err("InvalidDestination");
+    }
+    Ok(())
+}
+
+/// The address at which the service that a packet is for listens (facts 8, 62).
+fn asked_service(destination: IpAddr, vpc: Option<&Vpc>) -> Result<Option<IpAddr>, Reason> {
+    let is = |text: &str| destination == text.parse::<IpAddr>().expect("an address");
+    let reserved = ["169.254.168.0/22", "fd00:ec2::/32"];
+    let is_reserved =
+        reserved.iter().any(|net| net.parse::<IpNet>().expect("a block").contains(&destination));
+    let is_resolver = vpc.is_some_and(|vpc| {
+        let base = u32::from(vpc.ipv4_cidrs[0].network());
+        destination == IpAddr::V4(Ipv4Addr::from(base + 2))
+    });
+    let is_dns = is("169.254.169.253") || is("fd00:ec2::253") || is_resolver;
+    if is_dns {
+        if !vpc.ok_or("Missing")?.dns_support {
+            return Err("DnsSupportDisabled");
+        }
+        let listener = if is_resolver { "169.254.169.253".parse().expect("an address") } else { destination };
+        return Ok(Some(listener));
+    }
+    let others = ["169.254.169.254", "169.254.169.123", "fd00:ec2::254", "fd00:ec2::123"];
+    if others.iter().any(|text| is(text)) {
+        return Ok(Some(destination));
+    }
+    if is_reserved { Err("NoSuchService") } else { Ok(None) }
+}

@@ -1,0 +1,229 @@
+//! The engine against the reference evaluator, packet by packet, through random networks that change.
+//!
+//! `BRUME_TOPOLOGIES` sets how many networks (2,000 unless set), `BRUME_SEED` replays one.
+
+use std::collections::HashMap;
+
+use vpc_engine::testing::{Arrival, Reference, Scenario, Step};
+use vpc_engine::{
+    CacheEntry, CacheKey, Delivery, FlowId, FlowOptions, Flows, Millis, Packet, Snapshot, TcpFlags,
+    Transport, Verdict,
+};
+use vpc_model::Port;
+
+/// How many networks are tried unless the environment says otherwise.
+const TOPOLOGIES: u64 = 2_000;
+/// How many things happen in each.
+const STEPS: usize = 60;
+
+/// An exact-match cache that is filled and emptied as the engine documents it.
+#[derive(Default)]
+struct Cache(HashMap<(Port, CacheKey), (CacheEntry, Option<FlowId>)>);
+
+impl Cache {
+    fn learn(&mut self, delivery: &Delivery) {
+        let Some(plan) = delivery.cache else { return };
+        for entry in [Some(plan.forward), plan.reverse].into_iter().flatten() {
+            self.0.insert((entry.from, entry.key), (entry, delivery.flow));
+        }
+    }
+
+    /// The entry that a data plane would use for a packet, had it just heard of all closed flows.
+    fn find(&self, flows: &Flows, from: Port, packet: &Packet, now: Millis) -> Option<&CacheEntry> {
+        let (source_port, destination_port) = match packet.transport {
+            _ if packet.fragment.is_some() => return None,
+            Transport::Tcp { flags, .. } if flags.contains(TcpFlags::SYN) => return None,
+            Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+                (source, destination)
+            }
+            Transport::Icmp { kind, code, id, .. } => (id, u16::from_be_bytes([kind, code])),
+            Transport::Other | Transport::Continuation => (0, 0),
+        };
+        let key = CacheKey {
+            source: packet.source,
+            destination: packet.destination,
+            protocol: packet.protocol,
+            source_port,
+            destination_port,
+        };
+        let (entry, flow) = self.0.get(&(from, key))?;
+        let is_same_hop =
+            (entry.source_mac, entry.destination_mac) == (packet.source_mac, packet.destination_mac);
+        let is_closed = flow.is_some_and(|flow| {
+            let (sender, receiver) = flows.get(flow);
+            !flows.is_alive(flow)
+                || [sender, receiver].iter().flatten().any(|record| record.deadline() <= now)
+        });
+        (is_same_hop && !is_closed).then_some(entry)
+    }
+}
+
+/// How a packet of the engine's verdict arrives.
+fn arrival(packet: &Packet, delivery: &Delivery) -> Arrival {
+    let (source, destination) = match packet.transport {
+        Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+            (source, destination)
+        }
+        _ => (0, 0),
+    };
+    let rewrite = delivery.rewrite;
+    Arrival {
+        to: delivery.to,
+        source_mac: rewrite.source_mac,
+        destination_mac: rewrite.destination_mac,
+        source: rewrite.source.map_or((packet.source, source), |new| (new.address, new.port)),
+        destination: rewrite
+            .destination
+            .map_or((packet.destination, destination), |new| (new.address, new.port)),
+        any_other_source_port: false,
+    }
+}
+
+/// Counts of what a run has shown, so that a test that shows nothing does not pass.
+#[derive(Default)]
+struct Shown {
+    reasons: HashMap<&'static str, u64>,
+    cached: u64,
+}
+
+fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
+    let mut scenario = Scenario::new(seed);
+    let mut reference = Reference::default();
+    let mut flows = Flows::new(FlowOptions { seed, ..FlowOptions::default() });
+    let mut cache = Cache::default();
+    let mut now = Millis::from_secs(1_000_000);
+
+    // Deltas come in any order.
+    let mut deltas = scenario.topology().deltas();
+    let middle = deltas.len() / 2;
+    if seed.is_multiple_of(2) {
+        deltas.reverse();
+    } else {
+        deltas.rotate_left(middle);
+    }
+    let mut snapshot = Snapshot::new().apply(&deltas).snapshot;
+    reference.apply(&deltas);
+
+    for step in 0..STEPS {
+        match scenario.step() {
+            Step::Wait(secs) => {
+                now = Millis(now.0 + secs * 1000);
+                if secs % 2 == 0 {
+                    flows.expire(now);
+                }
+            }
+            Step::Change(deltas) => {
+                let applied = snapshot.apply(&deltas);
+                snapshot = applied.snapshot;
+                for &port in &applied.removed {
+                    flows.forget_port(port);
+                }
+                cache.0.retain(|_, (entry, _)| {
+                    !applied.stale.contains(entry.from) && !applied.stale.contains(entry.to)
+                });
+                reference.apply(&deltas);
+            }
+            Step::Packet(from, packet) => {
+                let at = format!("step {step}: from {from} at {now}: {packet:?}");
+                let cached = cache.find(&flows, from, &packet, now).copied();
+                let verdict = vpc_engine::forward(&snapshot, &mut flows, from, &packet, now);
+                let expected = reference.judge(from, &packet, now);
+                let actual = match &verdict {
+                    Verdict::Deliver(delivery) => Ok(arrival(&packet, delivery)),
+                    Verdict::Drop(reason) => Err(reason.name()),
+                };
+                *shown
+                    .reasons
+                    .entry(actual.as_ref().map_or_else(|reason| *reason, |_| "Delivered"))
+                    .or_default() += 1;
+                match (expected, actual) {
+                    (Ok(mut expected), Ok(actual)) => {
+                        if expected.any_other_source_port && expected.source.1 != actual.source.1 {
+                            expected = Arrival {
+                                source: (expected.source.0, actual.source.1),
+                                any_other_source_port: false,
+                                ..expected
+                            };
+                            reference.note_source_port(actual.source.1);
+                        }
+                        if expected != actual {
+                            return Err(format!("{at}\nexpected {expected:?}\n  actual {actual:?}"));
+                        }
+                        scenario.arrived(&packet, &actual);
+                    }
+                    (expected, actual) if expected != actual => {
+                        return Err(format!("{at}\nexpected {expected:?}\n  actual {actual:?}"));
+                    }
+                    _ => {}
+                }
+                if let Some(entry) = cached {
+                    shown.cached += 1;
+                    let decided = verdict.delivery().map(|delivery| (delivery.to, delivery.rewrite));
+                    if decided != Some((entry.to, entry.rewrite)) {
+                        return Err(format!("{at}\ncached {entry:?}\ndecided {verdict:?}"));
+                    }
+                }
+                if let Verdict::Deliver(delivery) = &verdict {
+                    cache.learn(delivery);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+#[test]
+fn the_engine_agrees_with_the_facts() {
+    let mut shown = Shown::default();
+    let seeds = match number("BRUME_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("BRUME_TOPOLOGIES").unwrap_or(TOPOLOGIES),
+    };
+    let is_replay = seeds.end - seeds.start == 1;
+    for seed in seeds {
+        if let Err(problem) = run(seed, &mut shown) {
+            panic!("BRUME_SEED={seed}: {problem}");
+        }
+    }
+    let mut reasons: Vec<_> = shown.reasons.iter().collect();
+    reasons.sort();
+    println!("{reasons:?}, decided by the cache alike: {}", shown.cached);
+    if !is_replay {
+        for expected in [
+            "Delivered",
+            "SpoofedMac",
+            "SourceCheck",
+            "DestinationCheck",
+            "NoEgressRule",
+            "NoIngressRule",
+            "NetworkAclDenied",
+            "TrackingTableFull",
+            "NoRoute",
+            "Blackhole",
+            "NoSuchAddress",
+            "RouterAddress",
+            "Hairpin",
+            "Broadcast",
+            "Multicast",
+            "UnknownNeighbour",
+            "UnknownPort",
+            "FragmentWithoutFirst",
+            "InvalidSource",
+            "InvalidDestination",
+            "NoSuchService",
+            "DnsSupportDisabled",
+            "ServiceProtocol",
+            "UnsolicitedByService",
+        ] {
+            assert!(
+                shown.reasons.get(expected).is_some_and(|&count| count >= 10),
+                "too few of {expected}: {reasons:?}"
+            );
+        }
+        assert!(shown.cached > 1_000, "the cache was hardly used: {}", shown.cached);
+    }
+}
