@@ -49,6 +49,8 @@ impl Ssm {
             .with::<op::DescribeParameters>(parameter::describe)
             .with::<op::DeleteParameter>(parameter::delete)
             .with::<op::DeleteParameters>(parameter::delete_many)
+            .with::<op::LabelParameterVersion>(parameter::label)
+            .with::<op::UnlabelParameterVersion>(parameter::unlabel)
             .with::<op::AddTagsToResource>(parameter::add_tags)
             .with::<op::RemoveTagsFromResource>(parameter::remove_tags)
             .with::<op::ListTagsForResource>(parameter::list_tags)

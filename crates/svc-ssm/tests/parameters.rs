@@ -8,8 +8,9 @@ use aws_api::ssm::operation as op;
 use aws_api::ssm::{
     AddTagsToResourceRequest, DeleteParameterRequest, DeleteParametersRequest, DescribeParametersRequest,
     GetParameterHistoryRequest, GetParameterRequest, GetParametersByPathRequest, GetParametersRequest,
-    ListTagsForResourceRequest, Parameter, ParameterStringFilter, ParametersFilter, PutParameterRequest,
-    RemoveTagsFromResourceRequest, Tag,
+    LabelParameterVersionRequest, ListTagsForResourceRequest, Parameter, ParameterStringFilter,
+    ParametersFilter, PutParameterRequest, RemoveTagsFromResourceRequest, Tag,
+    UnlabelParameterVersionRequest,
 };
 use harness::{Harness, texts};
 
@@ -458,4 +459,60 @@ fn tags() {
     assert_eq!(harness.call::<op::ListTagsForResource>(list).unwrap().tag_list.unwrap().len(), 1);
     assert_eq!(harness.refused::<op::AddTagsToResource>(add("Document", "x")).0, "InvalidResourceType");
     assert_eq!(harness.refused::<op::AddTagsToResource>(add("Parameter", "missing")).0, "InvalidResourceId");
+}
+
+#[test]
+fn labels() {
+    let harness = Harness::new();
+    harness.call::<op::PutParameter>(put("key", "one")).unwrap();
+    harness.call::<op::PutParameter>(overwrite("key", "two")).unwrap();
+    let label = |version: Option<i64>, labels: &[&str]| LabelParameterVersionRequest {
+        name: "key".into(),
+        parameter_version: version,
+        labels: texts(labels),
+    };
+    let answer =
+        harness.call::<op::LabelParameterVersion>(label(Some(1), &["prod", "1st", "AWSish", "a b"])).unwrap();
+    assert_eq!(answer.invalid_labels.unwrap(), ["1st", "AWSish", "a b"]);
+    assert_eq!(value(&harness, "key:prod"), "one");
+    // Without a version the newest is meant, and the label moves to it.
+    assert_eq!(
+        harness.call::<op::LabelParameterVersion>(label(None, &["prod"])).unwrap().parameter_version,
+        Some(2)
+    );
+    assert_eq!(value(&harness, "key:prod"), "two");
+    let selected = harness.call::<op::GetParameter>(get("key:prod")).unwrap().parameter.unwrap();
+    assert_eq!((selected.selector.as_deref(), selected.version), (Some(":prod"), Some(2)));
+    let many: Vec<String> = (0..10).map(|index| format!("l{index}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let refused = harness.refused::<op::LabelParameterVersion>(label(Some(2), &many));
+    assert_eq!(refused.0, "ParameterVersionLabelLimitExceeded");
+    harness.call::<op::LabelParameterVersion>(label(Some(1), &many)).unwrap();
+    assert_eq!(
+        harness.refused::<op::LabelParameterVersion>(label(Some(9), &["x"])).0,
+        "ParameterVersionNotFound"
+    );
+
+    // A labelled version is not forgotten.
+    for _ in 3..=100 {
+        harness.call::<op::PutParameter>(overwrite("key", "more")).unwrap();
+    }
+    assert_eq!(
+        harness.refused::<op::PutParameter>(overwrite("key", "x")).0,
+        "ParameterMaxVersionLimitExceeded"
+    );
+    let unlabel = |version: i64, labels: &[&str]| UnlabelParameterVersionRequest {
+        name: "key".into(),
+        parameter_version: version,
+        labels: texts(labels),
+    };
+    let answer =
+        harness.call::<op::UnlabelParameterVersion>(unlabel(1, &[&many[..], &["prod"]].concat())).unwrap();
+    assert_eq!(
+        (answer.removed_labels.unwrap().len(), answer.invalid_labels.unwrap()),
+        (10, texts(&["prod"]))
+    );
+    harness.call::<op::PutParameter>(overwrite("key", "x")).unwrap();
+    assert_eq!(harness.refused::<op::GetParameter>(get("key:l1")).0, "ParameterVersionNotFound");
+    assert_eq!(value(&harness, "key:prod"), "two");
 }
