@@ -44,13 +44,9 @@ pub(crate) struct Made {
 
 /// Makes the directories of an instance and sets its limits. Never fails: what cannot be limited is told.
 pub(crate) fn make(cloud: &str, instance: &str, limits: Limits) -> Made {
-    let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let hierarchies = find_hierarchies(&mountinfo, |root| {
-        fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default()
-    });
     let mut made = Made::default();
     let mut limited = Vec::new();
-    for hierarchy in &hierarchies {
+    for hierarchy in &hierarchies() {
         let result = match hierarchy {
             Hierarchy::V2 { root, controllers } => make_v2(root, controllers, cloud, instance, limits),
             Hierarchy::V1 { root, controller } => make_v1(root, controller, cloud, instance, limits),
@@ -81,13 +77,16 @@ pub(crate) fn enter(directories: &[PathBuf], pid: i32) -> io::Result<()> {
 
 /// Removes the directories of an instance, and the cloud's own when it was the last.
 ///
+/// They are found by their names, not by what was written down, so that a start which failed half-way leaves none.
+///
 /// # Errors
 /// A directory is still in use or cannot be removed.
-pub(crate) fn remove(directories: &[PathBuf]) -> io::Result<()> {
+pub(crate) fn remove(cloud: &str, instance: &str) -> io::Result<()> {
     let deadline = Instant::now() + REMOVE_PATIENCE;
-    for directory in directories {
+    for hierarchy in hierarchies() {
+        let cloud = hierarchy.root().join(cloud);
         loop {
-            match fs::remove_dir(directory) {
+            match fs::remove_dir(cloud.join(instance)) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
@@ -96,12 +95,18 @@ pub(crate) fn remove(directories: &[PathBuf]) -> io::Result<()> {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(cloud) = directory.parent() {
-            // Fails while another instance of the cloud is there, as it should.
-            let _ = fs::remove_dir(cloud);
-        }
+        // Fails while another instance of the cloud is there, as it should.
+        let _ = fs::remove_dir(cloud);
     }
     Ok(())
+}
+
+/// The hierarchies of this host.
+fn hierarchies() -> Vec<Hierarchy> {
+    let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    find_hierarchies(&mountinfo, |root| {
+        fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default()
+    })
 }
 
 impl Hierarchy {

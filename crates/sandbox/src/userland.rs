@@ -76,6 +76,11 @@ impl Userland {
         Ok(Self { layout, toolbox_binary, cgroup, ids: Mutex::new(ids), told: Mutex::default() })
     }
 
+    /// The name of this cloud's directory in the host's control groups, if the host has any.
+    pub fn cgroup_name(&self) -> &str {
+        &self.cgroup
+    }
+
     fn record(&self, instance_id: InstanceId) -> Result<Option<RunRecord>, SandboxError> {
         record::read(&self.layout.record(instance_id))
     }
@@ -102,13 +107,36 @@ impl Userland {
 
     /// Removes what a run that is over has left.
     fn clear_run(&self, instance_id: InstanceId) -> Result<(), SandboxError> {
-        // A record that cannot be read must not keep the rest from being removed.
-        if let Ok(Some(run)) = self.record(instance_id) {
-            if let Some(first) = run.cgroups.first() {
-                cgroup::remove(&run.cgroups).map_err(|error| SandboxError::file("remove", first, error))?;
+        let run_dir = self.layout.run(instance_id);
+        cgroup::remove(&self.cgroup, &instance_id.to_string())
+            .map_err(|error| SandboxError::file("remove the control groups of", &run_dir, error))?;
+        remove_tree(&run_dir)
+    }
+
+    /// Ends every guest, giving each `grace` to shut down, and removes all that the host has of them but their root
+    /// disks and consoles.
+    ///
+    /// # Errors
+    /// All that could not be ended or removed, together.
+    pub fn clear_host(&self, grace: Duration) -> Result<(), SandboxError> {
+        let end = |instance_id: InstanceId| -> Result<(), SandboxError> {
+            if let Some(run) = self.live_record(instance_id)? {
+                self.stop(&run.running, grace)?;
             }
-        }
-        remove_tree(&self.layout.run(instance_id))
+            self.clear_run(instance_id)
+        };
+        let instances = self.list()?;
+        // Waiting for a guest costs no processor, so all wait together.
+        let ended: Vec<Result<(), SandboxError>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = instances.iter().map(|id| scope.spawn(|| end(*id))).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("ending a guest returns its errors"))
+                .collect()
+        });
+        let remains: Vec<String> =
+            ended.into_iter().filter_map(|ended| ended.err().map(|error| error.to_string())).collect();
+        if remains.is_empty() { Ok(()) } else { Err(SandboxError::Remains(remains)) }
     }
 
     fn try_start(&self, spec: &Spec) -> Result<Running, SandboxError> {
@@ -150,7 +178,7 @@ impl Userland {
             return Ok(Exit::Lost);
         };
         // What is left of it in the control groups is empty now; if it is not yet, `destroy` and `start` try again.
-        let _ = cgroup::remove(&run.cgroups);
+        let _ = cgroup::remove(&self.cgroup, &running.instance_id.to_string());
         Ok(match run.phase {
             Phase::Exited(exit) => exit,
             Phase::Held | Phase::Released | Phase::Ready => Exit::Lost,
@@ -194,7 +222,7 @@ impl Driver for Userland {
         }
         self.try_start(spec).inspect_err(|_| {
             let mut remains = Vec::new();
-            if let Err(error) = remove_tree(&self.layout.run(spec.instance_id)) {
+            if let Err(error) = self.clear_run(spec.instance_id) {
                 remains.push(error);
             }
             if !had_disk {
@@ -376,13 +404,12 @@ fn spawn_monitor(request: &StartRequest) -> Result<StartReply, SandboxError> {
         .map_err(failed)?;
     let mut reply = Vec::new();
     let text = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
-    let talked = (|| {
-        child.stdin.take().expect("it was asked for as a pipe").write_all(&text)?;
-        child.stdout.take().expect("it was asked for as a pipe").read_to_end(&mut reply)
-    })();
+    // A monitor that does not listen does not answer either, which tells more than the broken pipe.
+    let _ = child.stdin.take().expect("it was asked for as a pipe").write_all(&text);
+    let heard = child.stdout.take().expect("it was asked for as a pipe").read_to_end(&mut reply);
     // The monitor itself has left this child by a fork, so this ends at once.
     child.wait().map_err(failed)?;
-    talked.map_err(failed)?;
+    heard.map_err(failed)?;
     serde_json::from_slice(&reply).map_err(|_| {
         let log = fs::read_to_string(&log_path).unwrap_or_default();
         let said = if log.trim().is_empty() { "it said nothing" } else { log.trim() };

@@ -39,6 +39,10 @@ const REBOOTED_VARIABLE: &str = "BRUME_REBOOTED";
 /// Written to the status descriptor when the network is configured, or was given up on, and user data was started.
 pub const STATUS_READY: u8 = b'R';
 
+/// The signals that init acts on: a child has ended, power off (two), reboot. Whoever starts init blocks them, so that
+/// none is lost before it listens.
+pub const HANDLED_SIGNALS: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGPWR, Signal::SIGINT];
+
 /// All of the variables above, which are init's own business.
 const OWN_VARIABLES: [&str; 5] =
     [RELEASE_FD_VARIABLE, STATUS_FD_VARIABLE, INSTANCE_VARIABLE, INTERFACES_VARIABLE, REBOOTED_VARIABLE];
@@ -96,10 +100,9 @@ struct Init {
 
 impl Init {
     fn new() -> std::io::Result<Self> {
-        let mut signals = SigSet::empty();
-        for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGPWR, Signal::SIGINT] {
-            signals.add(signal);
-        }
+        // Not the name of the executable: process 1 is init to whoever looks.
+        let _ = nix::sys::prctl::set_name(c"init");
+        let signals: SigSet = HANDLED_SIGNALS.into_iter().collect();
         // Before any thread, so that all inherit it. Process 1 is not ended by signals that it does not handle.
         signals.thread_block()?;
         let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;

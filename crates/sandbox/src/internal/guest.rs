@@ -55,7 +55,9 @@ impl FirstProcess<'_> {
             self.failure.as_raw_fd(),
         )?;
         lockdown::apply()?;
-        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None).step("unblock signals")?;
+        // What init handles stays blocked until it does, so that nothing sent since the start is lost.
+        let handled: SigSet = toolbox::init::HANDLED_SIGNALS.into_iter().collect();
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&handled), None).step("set the signal mask")?;
         let environment = init_environment(self.spec);
         execve(&c_string(TOOLBOX_PATH), &[c_string("init")], &environment).step("start init")
     }

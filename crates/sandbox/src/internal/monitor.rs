@@ -89,10 +89,10 @@ fn reply(reply: &StartReply) {
     }
 }
 
-/// A guest's first process, killed when dropped: setting up can fail at any step.
+/// A guest's first process, killed when dropped: setting up can fail at any step. Its control groups are out of reach
+/// by then; the starter removes them.
 struct Child {
     pid: Option<Pid>,
-    cgroups: Vec<PathBuf>,
 }
 
 impl Drop for Child {
@@ -100,7 +100,6 @@ impl Drop for Child {
         if let Some(pid) = self.pid {
             let _ = kill(pid, Signal::SIGKILL);
             let _ = waitpid(pid, None);
-            let _ = cgroup::remove(&self.cgroups);
         }
     }
 }
@@ -130,8 +129,7 @@ fn set_up(request: &StartRequest) -> Result<(Monitor, Vec<String>), Failure> {
     let namespaces = map_ids(request, pid)?;
     let limits = cgroup::Limits { vcpus: spec.vcpus, memory_bytes: spec.memory_bytes };
     let made = cgroup::make(&request.cgroup, &spec.instance_id.to_string(), limits);
-    child.cgroups = made.directories;
-    cgroup::enter(&child.cgroups, pid.as_raw()).step("enter the control groups")?;
+    cgroup::enter(&made.directories, pid.as_raw()).step("enter the control groups")?;
     let init = ProcessId::of_pid(pid.as_raw()).step("find the guest")?;
     let me = ProcessId::current().step("find the monitor")?;
     let boot_id = record::boot_id().step("read the boot id")?;
@@ -154,12 +152,7 @@ fn set_up(request: &StartRequest) -> Result<(Monitor, Vec<String>), Failure> {
     }
     let running = Running { instance_id: spec.instance_id, init, monitor: me };
     let monitor = Monitor {
-        record: RunRecord {
-            boot_id,
-            running,
-            phase: Phase::Held,
-            cgroups: std::mem::take(&mut child.cgroups),
-        },
+        record: RunRecord { boot_id, running, phase: Phase::Held, cgroups: made.directories },
         run_dir: run_dir.into(),
         console: Console::open(state_dir.into()).step("open the console file")?,
         console_end: File::from(mounted.console),
@@ -229,7 +222,7 @@ fn fork_guest(request: &StartRequest) -> Result<(Child, Pid, Pipes), Failure> {
         }
         Side::Parent(pid) => {
             let pipes = Pipes { go, failure, release, status };
-            Ok((Child { pid: Some(pid), cgroups: Vec::new() }, pid, pipes))
+            Ok((Child { pid: Some(pid) }, pid, pipes))
         }
     }
 }

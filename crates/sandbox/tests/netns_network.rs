@@ -1,0 +1,220 @@
+//! Guests with an interface: a veth pair whose host end is in a network namespace of the test, with a DHCP server
+//! there.
+
+mod support;
+
+use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use dhcproto::v4::{DhcpOption, Message, MessageType, Opcode, OptionCode};
+use dhcproto::{Decodable, Decoder, Encodable, Encoder};
+use sandbox::{Driver, Exit, Readiness, Running};
+use support::{Cloud, eventually, id, skip, spec};
+
+/// Runs a test in a thread with a network namespace of its own, in which it plays the fabric.
+fn as_fabric(test: fn(&Cloud)) {
+    let thread = std::thread::spawn(move || {
+        let Some(cloud) = Cloud::new() else { return };
+        if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
+            return skip(&format!("no network namespace: {error}"));
+        }
+        if Command::new("ip").arg("-V").output().is_err() {
+            return skip("no ip command to make interfaces with");
+        }
+        test(&cloud);
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn ip(args: &str) {
+    let output = Command::new("ip").args(args.split(' ')).output().unwrap();
+    assert!(output.status.success(), "ip {args}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Gives a guest an interface, as the node does.
+fn plug(running: &Running, host_name: &str, guest_name: &str, mac: &str) {
+    ip(&format!("link add {host_name} type veth peer name p{host_name} address {mac}"));
+    ip(&format!("link set p{host_name} netns {} name {guest_name}", running.init.pid));
+    ip(&format!("link set {host_name} up"));
+}
+
+/// A DHCP server on one interface: one address, counted requests, and a lease time that the test can change.
+struct DhcpServer {
+    stop: Arc<AtomicBool>,
+    requests: Arc<AtomicU32>,
+    name_server: Arc<Mutex<Ipv4Addr>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl DhcpServer {
+    fn start(interface: &str, last_octet: u8, lease_secs: u32) -> Self {
+        ip(&format!("addr add 10.0.{last_octet}.1/24 dev {interface}"));
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.set_broadcast(true).unwrap();
+        socket.bind_device(Some(interface.as_bytes())).unwrap();
+        socket.bind(&std::net::SocketAddr::from(([0, 0, 0, 0], 67)).into()).unwrap();
+        let socket = std::net::UdpSocket::from(socket);
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        assert!(socket.as_raw_fd() >= 0);
+        let stop = Arc::new(AtomicBool::new(false));
+        let requests = Arc::new(AtomicU32::new(0));
+        let name_server = Arc::new(Mutex::new(Ipv4Addr::new(10, 0, last_octet, 2)));
+        let shared = (Arc::clone(&stop), Arc::clone(&requests), Arc::clone(&name_server));
+        let thread = std::thread::spawn(move || {
+            let (stop, requests, name_server) = shared;
+            let mut buffer = [0; 1500];
+            while !stop.load(Ordering::Relaxed) {
+                let Ok((count, from)) = socket.recv_from(&mut buffer) else { continue };
+                let request = Message::decode(&mut Decoder::new(&buffer[..count])).unwrap();
+                let mut reply = Message::new_with_id(
+                    request.xid(),
+                    request.ciaddr(),
+                    [10, 0, last_octet, 5].into(),
+                    Ipv4Addr::UNSPECIFIED,
+                    Ipv4Addr::UNSPECIFIED,
+                    &request.chaddr()[..6],
+                );
+                reply.set_opcode(Opcode::BootReply);
+                let kind = match request.opts().msg_type().unwrap() {
+                    MessageType::Discover => MessageType::Offer,
+                    _ => {
+                        requests.fetch_add(1, Ordering::Relaxed);
+                        MessageType::Ack
+                    }
+                };
+                assert!(request.opts().get(OptionCode::ClientIdentifier).is_some());
+                let gateway = Ipv4Addr::new(10, 0, last_octet, 1);
+                for option in [
+                    DhcpOption::MessageType(kind),
+                    DhcpOption::ServerIdentifier(gateway),
+                    DhcpOption::SubnetMask([255, 255, 255, 0].into()),
+                    DhcpOption::Router(vec![gateway]),
+                    DhcpOption::DomainNameServer(vec![*name_server.lock().unwrap()]),
+                    DhcpOption::DomainName("ec2.internal".to_owned()),
+                    DhcpOption::InterfaceMtu(9001),
+                    DhcpOption::AddressLeaseTime(lease_secs),
+                ] {
+                    reply.opts_mut().insert(option);
+                }
+                let mut bytes = Vec::new();
+                reply.encode(&mut Encoder::new(&mut bytes)).unwrap();
+                let to = if from.ip().is_unspecified() {
+                    std::net::SocketAddr::from(([255, 255, 255, 255], 68))
+                } else {
+                    from
+                };
+                socket.send_to(&bytes, to).unwrap();
+            }
+        });
+        Self { stop, requests, name_server, thread: Some(thread) }
+    }
+}
+
+impl Drop for DhcpServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn networked(number: u32) -> sandbox::Spec {
+    sandbox::Spec { interfaces: vec!["eth0".to_owned()], ..spec(number) }
+}
+
+#[test]
+fn the_network_is_configured_before_user_data_runs() {
+    as_fabric(|cloud| {
+        let began = Instant::now();
+        let mut with_script = networked(1);
+        with_script.user_data = Some(
+            b"#!/bin/sh\nping -c1 -W1 10.0.1.1 || /opt/brume/bin/ping -c1 -W1 10.0.1.1\ncat /etc/resolv.conf\n".to_vec(),
+        );
+        let running = cloud.driver.start(&with_script).unwrap();
+        plug(&running, "v1", "eth0", "02:00:00:00:00:05");
+        let server = DhcpServer::start("v1", 1, 3600);
+        let released = Instant::now();
+        cloud.driver.release(&running).unwrap();
+        assert_eq!(cloud.driver.wait_ready(&running, Duration::from_secs(10)).unwrap(), Readiness::Ready);
+        eprintln!("ready {:?} after the start, {:?} after the release", began.elapsed(), released.elapsed());
+        eventually("user data has run", || cloud.console(1).contains("user data ended with code 0"));
+        let console = cloud.console(1);
+        assert!(console.contains("1 received"), "{console}");
+        assert!(console.contains("search ec2.internal\nnameserver 10.0.1.2\n"), "{console}");
+        assert!(console.contains("eth0: 10.0.1.5/24 from 10.0.1.1"), "{console}");
+        let shown = cloud.run(&running, "/opt/brume/bin/ip addr show eth0; /opt/brume/bin/ip route").stdout;
+        assert!(shown.contains("inet 10.0.1.5/24 brd 10.0.1.255 scope global eth0"), "{shown}");
+        assert!(shown.contains("mtu 9001") && shown.contains("link/ether 02:00:00:00:00:05"), "{shown}");
+        assert!(shown.contains("default via 10.0.1.1 dev eth0 proto dhcp metric 512\n"), "{shown}");
+        assert_eq!(server.requests.load(Ordering::Relaxed), 1);
+
+        // From the host into the guest, and after a reboot again.
+        ip("link show v1");
+        cloud.driver.reboot(&running).unwrap();
+        eventually("it asks again", || server.requests.load(Ordering::Relaxed) == 2);
+        eventually("it is back", || {
+            cloud.run(&running, "/opt/brume/bin/ip -4 addr show eth0").stdout.contains("10.0.1.5/24")
+        });
+    });
+}
+
+#[test]
+fn a_lease_is_prolonged_and_its_changes_taken_over() {
+    as_fabric(|cloud| {
+        let running = cloud.driver.start(&networked(1)).unwrap();
+        plug(&running, "v1", "eth0", "02:00:00:00:00:05");
+        let server = DhcpServer::start("v1", 1, 2);
+        cloud.driver.release(&running).unwrap();
+        cloud.driver.wait_ready(&running, Duration::from_secs(10)).unwrap();
+        *server.name_server.lock().unwrap() = [10, 0, 1, 53].into();
+        eventually("the lease is prolonged", || server.requests.load(Ordering::Relaxed) >= 3);
+        eventually("the change is taken over", || {
+            cloud.run(&running, "cat /etc/resolv.conf").stdout.contains("nameserver 10.0.1.53")
+        });
+        drop(server);
+        eventually("an address without a lease goes", || {
+            !cloud.run(&running, "/opt/brume/bin/ip -4 addr show eth0").stdout.contains("10.0.1.5")
+        });
+        // A server that comes back is found.
+        ip("addr del 10.0.1.1/24 dev v1");
+        let _server = DhcpServer::start("v1", 1, 3600);
+        eventually("it has an address again", || {
+            cloud.run(&running, "/opt/brume/bin/ip -4 addr show eth0").stdout.contains("10.0.1.5/24")
+        });
+    });
+}
+
+#[test]
+fn interfaces_may_come_late_and_go() {
+    as_fabric(|cloud| {
+        let running = cloud.boot(&spec(1));
+        plug(&running, "v1", "eth0", "02:00:00:00:00:05");
+        let _first = DhcpServer::start("v1", 1, 3600);
+        plug(&running, "v2", "eth1", "02:00:00:00:00:06");
+        let _second = DhcpServer::start("v2", 2, 3600);
+        let shows = |text: &str| {
+            cloud.run(&running, "/opt/brume/bin/ip addr; /opt/brume/bin/ip route").stdout.contains(text)
+        };
+        eventually("eth0 is configured", || shows("inet 10.0.1.5/24"));
+        eventually("eth1 is configured", || shows("inet 10.0.2.5/24"));
+        eventually("the first is preferred", || shows("default via 10.0.1.1 dev eth0 proto dhcp metric 512"));
+        assert!(shows("default via 10.0.2.1 dev eth1 proto dhcp metric 522"));
+        ip("link del v2");
+        eventually("eth1 has gone", || !shows("eth1"));
+        assert!(shows("inet 10.0.1.5/24"));
+        assert_eq!(cloud.driver.stop(&running, Duration::from_secs(5)).unwrap(), Exit::PoweredOff);
+        // The host's end goes with the guest's namespace.
+        eventually("the pair has gone", || {
+            !Command::new("ip").args(["link", "show", "v1"]).output().unwrap().status.success()
+        });
+        cloud.driver.destroy(id(1)).unwrap();
+    });
+}
