@@ -1,2 +1,67 @@
-//! The `brume` command.
-fn main() {}
+//! The `brume` command: an AWS-compatible cloud on this machine, whose network is real.
+//!
+//! Owns the command line and what people read. Refuses to know how anything is done: that is `node`'s, `sandbox`'s
+//! and `data-plane`'s.
+
+mod args;
+mod bench;
+mod client;
+mod demo;
+mod down;
+mod env;
+mod exec;
+mod root;
+mod status;
+mod throwaway;
+mod up;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    // Guest-side entry points come before everything else: they must run in a process that has one thread.
+    if let Some(code) = sandbox::main_internal(std::env::args_os()) {
+        return code;
+    }
+    if let Some(code) = toolbox(std::env::args_os().collect()) {
+        return code;
+    }
+    let result = match Arguments::parse().command {
+        Command::Up(options) => up::run(&options),
+        Command::Env(options) => env::run(&options),
+        Command::Exec(options) => exec::run(&options),
+        Command::Status(options) => status::run(&options),
+        Command::Down(options) => down::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Bench(options) => bench::run(&options),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("brume: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// `brume toolbox NAME ARGUMENTS...`, or the executable under the name of one of the tools: what runs in guests where the
+/// host has no such program.
+fn toolbox(arguments: Vec<OsString>) -> Option<ExitCode> {
+    let name = |argument: &OsString| {
+        std::path::Path::new(argument).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let (program, rest) = arguments.split_first()?;
+    if name(program) != "brume" {
+        return toolbox::main_by_name(&name(program), rest);
+    }
+    match rest {
+        [command, tool, rest @ ..] if command == "toolbox" => {
+            Some(toolbox::main_by_name(&name(tool), rest).unwrap_or_else(|| {
+                eprintln!("brume: there is no tool {} in the toolbox", name(tool));
+                ExitCode::from(2)
+            }))
+        }
+        _ => None,
+    }
+}

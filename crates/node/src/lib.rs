@@ -1,1 +1,243 @@
 //! The composition root: services, reconcilers, data plane and sandboxes as one cloud.
+//!
+//! Owns which parts there are and how they find each other: services write intent into the store; the topology tells
+//! the data plane; reconcilers make instances and commands happen on the host and write back what they saw. Refuses to
+//! know wire formats, rules and packets.
+//!
+//! ```text
+//!  gateway ──> services ──> store ──tail──> topology ──> data plane
+//!                             ^  └──tail──> instances ──> sandboxes, data plane
+//!                             │  └──tail──> commands ───> sandboxes
+//!                             └────────── what they saw
+//! ```
+
+mod commands;
+mod control;
+mod daemon_state;
+mod directory;
+mod host;
+mod identity;
+mod instances;
+mod metadata;
+mod paths;
+mod projection;
+mod topology;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_types::{AccountId, Timestamp};
+use data_plane::{DataPlane, Mode, ModeChoice};
+use gateway::{Clock as _, Gateway, GatewayError, SystemClock};
+use service_api::{OsRandom, Service};
+use store::{RedbBackend, Store, StoreError};
+use svc_ec2::Ec2;
+use svc_ssm::Ssm;
+use svc_sts::Sts;
+use tokio::task::JoinSet;
+use vpc_engine::services::LinkService;
+use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer};
+
+pub use control::{DropStatus, InstanceStatus, Status};
+pub use daemon_state::DaemonState;
+pub use host::{remove_host_state, sandboxes};
+pub use identity::{ParseRootKeyError, RootKey, read_profile};
+pub use paths::{DataDir, RunDir, default_data_dir};
+
+use crate::directory::Directory;
+use crate::identity::{Identity, StoredCredentials};
+use crate::instances::Instances;
+use crate::topology::Topology;
+
+/// How a cloud is started.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Where it keeps its data; made if it is not there.
+    pub data_dir: PathBuf,
+    /// Where AWS clients connect.
+    pub listen: SocketAddr,
+    /// The first account's id, when the data directory is new; random if not given.
+    pub account_id: Option<AccountId>,
+    /// An access key for the account's root user, beside the one made at first start.
+    pub root_key: Option<RootKey>,
+    /// Whether AWS's default quotas are left out.
+    pub no_quotas: bool,
+    /// Whether to do without the eBPF flow cache.
+    pub no_ebpf: bool,
+    /// The executable that runs inside guests: `brume` itself.
+    pub toolbox_binary: PathBuf,
+}
+
+/// Why a cloud could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A directory or file of the cloud's own.
+    #[error("cannot use {path}: {source}")]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The port.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The network.
+    #[error("the network cannot be set up: {0}")]
+    DataPlane(#[from] data_plane::DataPlaneError),
+    /// A namespace of the network.
+    #[error("the network cannot be set up: {0}")]
+    Namespace(#[from] host_net::NamespaceError),
+    /// The sandboxes.
+    #[error("instances cannot be run: {0}")]
+    Sandbox(#[from] sandbox::SandboxError),
+    /// Several things at once, from a teardown that went on after the first.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<NodeError>),
+}
+
+impl NodeError {
+    fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+}
+
+/// A running cloud.
+pub struct Node {
+    state: DaemonState,
+    run_dir: RunDir,
+    gateway: gateway::Bound,
+    tasks: JoinSet<()>,
+}
+
+impl Node {
+    /// Starts a cloud, or takes over what an earlier daemon of it left on the host. When this returns, the API answers
+    /// as soon as [`Node::run`] is called, and rules are enforced.
+    ///
+    /// # Errors
+    /// [`NodeError`]; what was already made on the host stays for the next start or `brume down`.
+    pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
+        let data_dir = DataDir::create(&config.data_dir).map_err(NodeError::file(&config.data_dir))?;
+        let run_dir = data_dir.run_dir();
+        run_dir.create().map_err(NodeError::file(run_dir.path()))?;
+        let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
+        let plane_config = data_plane::Config { run_dir: run_dir.data_plane(), mode };
+        // The kernel takes its time with namespaces; the state is opened meanwhile.
+        let plane = tokio::task::spawn_blocking(move || DataPlane::start(&plane_config));
+
+        let store = Store::open(RedbBackend::open(&data_dir.store())?)?;
+        let now = SystemClock.now();
+        let identity = Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now)?;
+        let sandboxes = Arc::new(sandboxes(&data_dir, config.toolbox_binary.clone())?);
+        let ec2_config = svc_ec2::Config { enforce_quotas: !config.no_quotas, hot_plug: true };
+        let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
+        let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
+        let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];
+        let gateway = bind(&config, &data_dir, &store, services).await?;
+        identity.write_profile(&data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
+
+        let plane = Arc::new(plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))??);
+        tell_mode(plane.mode());
+        let directory = Arc::new(Directory::new(store.clone()));
+        let (topology, tail) = Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory));
+        let enforced = topology.enforced();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(topology.follow(tail));
+        serve_links(&mut tasks, &plane, &directory)?;
+        let instances = Arc::new(Instances::new(store.clone(), ec2, ssm.clone(), plane.clone(), sandboxes.clone(), enforced));
+        let state = DaemonState {
+            pid: std::process::id().cast_signed(),
+            start_ticks: daemon_state::start_ticks(std::process::id().cast_signed()).unwrap_or_default(),
+            since: now,
+            listen: gateway.address(),
+            account: identity.account,
+            data_dir: data_dir.path().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let control = control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
+        let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
+        tasks.spawn(control::serve(control, Arc::new(status)));
+        tasks.spawn(commands::Commands::new(store.clone(), ssm, sandboxes).follow());
+        tasks.spawn(instances.follow());
+        Ok(Self { state, run_dir, gateway, tasks })
+    }
+
+    /// Which process this is, where clients connect, and since when.
+    pub fn state(&self) -> &DaemonState {
+        &self.state
+    }
+
+    /// Announces the cloud and answers requests until `shutdown` is ready. Instances and established connections go on
+    /// without the daemon.
+    ///
+    /// # Errors
+    /// When the cloud cannot be announced.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
+        self.state.write(&self.run_dir).map_err(NodeError::file(self.run_dir.daemon()))?;
+        tracing::info!(listen = %self.state.listen, account = %self.state.account, "the cloud is up");
+        self.gateway.serve(shutdown).await;
+        self.tasks.shutdown().await;
+        tracing::info!("the daemon ends");
+        Ok(())
+    }
+}
+
+async fn bind(
+    config: &NodeConfig,
+    data_dir: &DataDir,
+    store: &Store,
+    services: Vec<Arc<dyn Service>>,
+) -> Result<gateway::Bound, NodeError> {
+    let regions = aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect();
+    let gateway_config = gateway::Config::new(config.listen, data_dir.tls(), regions);
+    let credentials = Arc::new(StoredCredentials(store.clone()));
+    Ok(Gateway::bind(gateway_config, services, credentials, Arc::new(SystemClock)).await?)
+}
+
+/// Starts the resolver and the metadata service in the namespace that the data plane delivers to.
+fn serve_links(tasks: &mut JoinSet<()>, plane: &DataPlane, directory: &Arc<Directory>) -> Result<(), NodeError> {
+    let namespace = plane.services_namespace();
+    let addresses = |service: LinkService, port: u16| {
+        [IpAddr::V4(service.ipv4()), IpAddr::V6(service.ipv6())].map(|address| SocketAddr::new(address, port))
+    };
+    let mut resolvers = Vec::new();
+    let mut resolver_listeners = Vec::new();
+    for address in addresses(LinkService::Dns, 53) {
+        resolvers.push(host_net::udp_socket(namespace, address)?);
+        resolver_listeners.push(host_net::tcp_listener(namespace, address)?);
+    }
+    let mut metadata_listeners = Vec::new();
+    for address in addresses(LinkService::Metadata, 80) {
+        metadata_listeners.push(host_net::tcp_listener(namespace, address)?);
+    }
+    let budget = Arc::new(LinkLocalBudget::new());
+    let dns = DnsServer::new(Arc::clone(directory) as _, Arc::clone(&budget));
+    tasks.spawn(async move {
+        let Err(error) = dns.serve(resolvers, resolver_listeners).await;
+        tracing::error!(%error, "the resolver ended");
+    });
+    let metadata = MetadataServer::new(Arc::clone(directory) as _, budget);
+    tasks.spawn(async move {
+        let Err(error) = metadata.serve(metadata_listeners).await;
+        tracing::error!(%error, "the metadata service ended");
+    });
+    Ok(())
+}
+
+fn tell_mode(mode: &Mode) {
+    match mode {
+        Mode::FlowCache => tracing::info!("the data plane uses its eBPF flow cache"),
+        Mode::SlowOnly(reason) => tracing::info!(reason, "the data plane carries every packet through user space"),
+    }
+}
+
+/// The time now.
+fn now() -> Timestamp {
+    SystemClock.now()
+}

@@ -1,0 +1,149 @@
+//! The command line's grammar.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use aws_types::AccountId;
+use clap::{Args, Parser, Subcommand};
+use node::RootKey;
+
+/// An AWS-compatible cloud on this machine, whose network is real.
+#[derive(Debug, Parser)]
+#[command(name = "brume", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  brume demo                     see two instances kept apart and let through, then nothing left behind
+  brume up --detach              start a cloud and return
+  eval \"$(brume env)\"            point the AWS CLI and SDKs of this shell at it
+  brume exec i-0123… -- ip addr  run a command inside an instance
+  brume down                     stop it; the data stays
+
+Exit codes: 0 done, 1 failed, 2 wrong usage; `brume exec` passes on the exit code of its command.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a cloud and keep it running
+    Up(UpOptions),
+    /// Print the export lines that point AWS clients at a cloud
+    Env(DataDirOption),
+    /// Run a command, or a shell, inside an instance
+    Exec(ExecOptions),
+    /// Show what runs, where, and since when
+    Status(StatusOptions),
+    /// Stop a cloud and remove all of its state from the host; its data stays
+    Down(DownOptions),
+    /// Start a throw-away cloud, walk through the first recipes, and leave nothing behind
+    Demo(DemoOptions),
+    /// Measure on this machine
+    Bench(BenchOptions),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DataDirOption {
+    /// Where the cloud keeps its data [default: /var/lib/brume for root, else the XDG data directory]
+    #[arg(long, value_name = "DIR", env = "BRUME_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DataDirOption {
+    /// The data directory asked for, or the default one.
+    pub(crate) fn resolve(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(node::default_data_dir)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Where AWS clients connect, over HTTP and HTTPS on the same port
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4566")]
+    pub(crate) listen: SocketAddr,
+    /// The id of the first account; only used when the data directory is new [default: random]
+    #[arg(long, value_name = "N")]
+    pub(crate) account_id: Option<AccountId>,
+    /// An access key of the account's root user, beside the one made at first start
+    #[arg(long, value_name = "ID:SECRET", env = "BRUME_ROOT_KEY", hide_env_values = true)]
+    pub(crate) root_key: Option<RootKey>,
+    /// Return when the cloud is ready, and leave it running
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Do not enforce AWS's default quotas
+    #[arg(long)]
+    pub(crate) no_quotas: bool,
+    /// Carry every packet through user space, without eBPF
+    #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_ebpf: bool,
+    /// Log as JSON lines
+    #[arg(long)]
+    pub(crate) log_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// The instance, such as i-0123456789abcdef0
+    pub(crate) instance: String,
+    /// The command and its arguments; a shell when there is none
+    #[arg(last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Delete the cloud's data too
+    #[arg(long)]
+    pub(crate) delete: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Carry every packet through user space, without eBPF
+    #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_ebpf: bool,
+    /// Keep the temporary directory when the demo fails
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchOptions {
+    #[command(subcommand)]
+    pub(crate) what: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// The data plane, in interleaved runs against a bare veth pair and a Linux router with nftables
+    Network {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Cold start, memory, and how long instances take until they are reached
+    Launch {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Carry every packet through user space, without eBPF
+        #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
+        no_ebpf: bool,
+    },
+}

@@ -1,0 +1,29 @@
+//! `brume bench`.
+
+mod launch;
+
+use std::process::ExitCode;
+
+use crate::args::{BenchCommand, BenchOptions};
+use crate::root;
+
+/// Measures, and prints what came out.
+pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<ExitCode> {
+    root::require("`brume bench`")?;
+    match options.what {
+        BenchCommand::Network { json } => {
+            let _ = json;
+        }
+        BenchCommand::Launch { json, no_ebpf } => print(&launch::run(no_ebpf)?, json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print<R: serde::Serialize + std::fmt::Display>(report: &R, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}

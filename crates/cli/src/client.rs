@@ -1,0 +1,200 @@
+//! A small signed AWS client over plain HTTP, for the commands that drive their own cloud.
+//!
+//! Owns just enough of the Query and JSON protocols to play a recipe. Refuses to be an SDK.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use sigv4::{Payload, Request, Signer, SigningTime};
+
+/// How long one answer may take.
+const ANSWER_TIMEOUT_SECS: u64 = 60;
+
+/// A cloud's endpoint and a key for it.
+pub(crate) struct Client {
+    address: SocketAddr,
+    access_key_id: String,
+    secret_access_key: String,
+    region: String,
+}
+
+impl Client {
+    /// A client for what `brume env` prints.
+    ///
+    /// # Errors
+    /// When a variable is missing or the endpoint is not a plain HTTP address.
+    pub(crate) fn from_environment(environment: &[(&str, String)]) -> anyhow::Result<Self> {
+        let value = |name: &str| {
+            environment
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.clone())
+                .with_context(|| format!("{name} is missing in the cloud's environment"))
+        };
+        let endpoint = value("AWS_ENDPOINT_URL")?;
+        let address = endpoint.strip_prefix("http://").context("the endpoint is not plain HTTP")?.parse()?;
+        Ok(Self {
+            address,
+            access_key_id: value("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: value("AWS_SECRET_ACCESS_KEY")?,
+            region: value("AWS_REGION")?,
+        })
+    }
+
+    /// Calls an EC2 action with these parameters and returns its XML answer.
+    ///
+    /// # Errors
+    /// When the cloud cannot be reached or answers with an error.
+    pub(crate) fn ec2(&self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Xml> {
+        let mut body = format!("Action={action}&Version=2016-11-15");
+        for (name, value) in parameters {
+            body.push_str(&format!("&{name}={}", percent_encode(value)));
+        }
+        let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        let answer = self.post("ec2", &headers, &body)?;
+        let xml = Xml(answer.body);
+        if answer.status != 200 {
+            bail!("{action}: {}: {}", xml.first("Code").unwrap_or_default(), xml.first("Message").unwrap_or_default());
+        }
+        Ok(xml)
+    }
+
+    /// Calls an SSM operation and returns its JSON answer.
+    ///
+    /// # Errors
+    /// When the cloud cannot be reached or answers with an error.
+    pub(crate) fn ssm(&self, operation: &str, input: &serde_json::Value) -> anyhow::Result<serde_json::Value> {
+        let target = format!("AmazonSSM.{operation}");
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let answer = self.post("ssm", &headers, &input.to_string())?;
+        if answer.status != 200 {
+            bail!("{operation}: {}", answer.body);
+        }
+        serde_json::from_str(&answer.body).with_context(|| format!("{operation} did not answer JSON"))
+    }
+
+    /// The image that the public parameter names, as the recipes find it.
+    ///
+    /// # Errors
+    /// When the parameter cannot be read.
+    pub(crate) fn public_image(&self) -> anyhow::Result<String> {
+        let name = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2";
+        let answer = self.ssm("GetParameter", &serde_json::json!({ "Name": name }))?;
+        answer["Parameter"]["Value"].as_str().map(str::to_owned).context("the parameter has no value")
+    }
+
+    fn post(&self, service: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
+        let host = self.address.to_string();
+        let mut all: Vec<(String, String)> = vec![("host".to_owned(), host)];
+        all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let signed = self.sign(service, &all, body.as_bytes());
+        let mut request = String::from("POST / HTTP/1.1\r\n");
+        for (name, value) in &all {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        for (name, value) in &signed {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()));
+        let mut stream = TcpStream::connect(self.address).context("the cloud does not answer")?;
+        stream.set_read_timeout(Some(Duration::from_secs(ANSWER_TIMEOUT_SECS)))?;
+        stream.write_all(request.as_bytes())?;
+        Answer::read(stream)
+    }
+}
+
+impl Client {
+    /// The headers that a signature adds.
+    fn sign(&self, service: &str, headers: &[(String, String)], body: &[u8]) -> Vec<(&'static str, String)> {
+        let signer = Signer {
+            access_key_id: &self.access_key_id,
+            secret: &self.secret_access_key,
+            session_token: None,
+            region: &self.region,
+            service,
+        };
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let request = Request { method: "POST", path: "/", query: "", headers: &headers };
+        let now = SigningTime::from_unix_secs(jiff::Timestamp::now().as_second()).expect("the clock is before the year 9999");
+        signer.sign(&request, &Payload::of(body), now)
+    }
+}
+
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+impl Answer {
+    fn read(stream: TcpStream) -> anyhow::Result<Self> {
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).context("not an HTTP answer")?;
+        let mut length = None;
+        loop {
+            line.clear();
+            reader.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse::<u64>().ok();
+            }
+        }
+        let mut body = String::new();
+        reader.take(length.context("an answer without a length")?).read_to_string(&mut body)?;
+        Ok(Self { status, body })
+    }
+}
+
+/// An XML answer.
+pub(crate) struct Xml(String);
+
+impl Xml {
+    /// A piece of a document, such as the inside of an element.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The elements named `item` at the top of this piece, each as a piece of its own.
+    pub(crate) fn items(&self) -> Vec<Self> {
+        self.all("item").into_iter().map(Self).collect()
+    }
+
+    /// The text of the first element of that name, at any depth.
+    pub(crate) fn first(&self, name: &str) -> Option<String> {
+        self.all(name).into_iter().next()
+    }
+
+    /// The texts of all elements of that name, in the order of the document.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let mut reader = quick_xml::Reader::from_str(&self.0);
+        let mut texts = Vec::new();
+        while let Ok(event) = reader.read_event() {
+            match event {
+                quick_xml::events::Event::Start(start) if start.local_name().as_ref() == name => {
+                    let text = reader.read_text(start.name());
+                    texts.push(text.map(|text| text.into_owned().to_string()).unwrap_or_default());
+                }
+                quick_xml::events::Event::Eof => break,
+                _ => {}
+            }
+        }
+        texts
+    }
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986.
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

@@ -1,0 +1,189 @@
+//! `brume demo`: the first recipes, played on a throw-away cloud.
+//!
+//! Owns the script and what it prints. It talks to its cloud as any AWS client would: over HTTP, with signed requests.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::args::DemoOptions;
+use crate::client::Client;
+use crate::throwaway::{ThrowawayCloud, wait_for};
+use crate::{root, throwaway};
+
+/// How long `nc` tries to connect before it gives up.
+const CONNECT_TIMEOUT_SECS: u32 = 2;
+
+/// What instance 2 does at boot: listen where sshd would.
+const LISTENER: &str = "#!/bin/sh\nnc -l -k -p 22 </dev/null >/dev/null 2>&1 &\n";
+
+/// Plays recipes 1.1, 1.2 and 1.5 and removes everything again.
+pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
+    root::require("`brume demo`")?;
+    throwaway::enter_own_network()?;
+    let narrator = Narrator { began: Instant::now() };
+    narrator.chapter("A cloud on this machine");
+    let cloud = ThrowawayCloud::start(options.no_ebpf, &[])?;
+    narrator.step("brume up: the API answers");
+    match play(&cloud.client, &narrator) {
+        Err(error) if options.keep => {
+            let directory = cloud.keep();
+            return Err(error.context(format!("the cloud's files are kept in {}", directory.display())));
+        }
+        played => played?,
+    }
+    cloud.remove().context("the demo worked, but cleaning up after it did not")?;
+    println!("\nThe cloud is gone again; nothing is left on this machine.");
+    println!("Keep one with `brume up`, and drive it with the AWS CLI you know.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line per step, with the time since the demo began.
+struct Narrator {
+    began: Instant,
+}
+
+impl Narrator {
+    fn chapter(&self, text: &str) {
+        println!("\n{text}");
+    }
+
+    fn step(&self, text: &str) {
+        println!("  {:6.2} s  {text}", self.began.elapsed().as_secs_f64());
+    }
+}
+
+fn play(client: &Client, narrator: &Narrator) -> anyhow::Result<()> {
+    let vpc = recipe_1_1(client, narrator)?;
+    let subnet = recipe_1_2(client, narrator, &vpc)?;
+    recipe_1_5(client, narrator, &vpc, &subnet)
+}
+
+/// Recipe 1.1: a VPC, and a second CIDR block.
+fn recipe_1_1(client: &Client, narrator: &Narrator) -> anyhow::Result<String> {
+    narrator.chapter("Recipe 1.1: define a VPC");
+    let vpc = client.ec2("CreateVpc", &[("CidrBlock", "10.10.0.0/16")])?.first("vpcId").context("no vpcId")?;
+    narrator.step(&format!("create-vpc 10.10.0.0/16: {vpc}"));
+    client.ec2("AssociateVpcCidrBlock", &[("VpcId", &vpc), ("CidrBlock", "10.11.0.0/16")])?;
+    wait_for("the second CIDR block", || {
+        let states = client.ec2("DescribeVpcs", &[("VpcId.1", &vpc)])?.all("state");
+        Ok(states.iter().filter(|state| *state == "associated").count() == 2)
+    })?;
+    narrator.step("associate-vpc-cidr-block 10.11.0.0/16: associated");
+    match client.ec2("CreateVpc", &[("CidrBlock", "10.0.0.0/15")]) {
+        Err(error) => narrator.step(&format!("create-vpc 10.0.0.0/15: refused, {error:#}")),
+        Ok(_) => bail!("a /15 was accepted as a VPC's block"),
+    }
+    Ok(vpc)
+}
+
+/// Recipe 1.2: a route table and two subnets in two zones.
+fn recipe_1_2(client: &Client, narrator: &Narrator, vpc: &str) -> anyhow::Result<String> {
+    narrator.chapter("Recipe 1.2: subnets and a route table");
+    let table = client.ec2("CreateRouteTable", &[("VpcId", vpc)])?.first("routeTableId").context("no routeTableId")?;
+    let mut first = None;
+    for (cidr, zone) in [("10.10.0.0/24", "us-east-1a"), ("10.10.1.0/24", "us-east-1b")] {
+        let parameters = [("VpcId", vpc), ("CidrBlock", cidr), ("AvailabilityZone", zone)];
+        let answer = client.ec2("CreateSubnet", &parameters)?;
+        let subnet = answer.first("subnetId").context("no subnetId")?;
+        let free = answer.first("availableIpAddressCount").context("no availableIpAddressCount")?;
+        client.ec2("AssociateRouteTable", &[("RouteTableId", &table), ("SubnetId", &subnet)])?;
+        narrator.step(&format!("create-subnet {cidr} in {zone}: {subnet}, {free} addresses, routed by {table}"));
+        first.get_or_insert(subnet);
+    }
+    first.context("no subnet was made")
+}
+
+/// Recipe 1.5: two instances that reach each other only by the group that both are in.
+fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> anyhow::Result<()> {
+    narrator.chapter("Recipe 1.5: access by security group");
+    let image = client.public_image()?;
+    let one = run_instance(client, &image, subnet, "")?;
+    let two = run_instance(client, &image, subnet, LISTENER)?;
+    let address = wait_until_managed(client, &one, &two)?;
+    narrator.step(&format!("run-instances: {one} and {two} ({address}) run"));
+    let group = client
+        .ec2("CreateSecurityGroup", &[("GroupName", "Cookbook205"), ("GroupDescription", "Recipe 1.5"), ("VpcId", vpc)])?
+        .first("groupId")
+        .context("no groupId")?;
+    for instance in [&one, &two] {
+        client.ec2("ModifyInstanceAttribute", &[("InstanceId", instance), ("GroupId.1", &group)])?;
+    }
+    narrator.step(&format!("create-security-group: {group}, now on both instances"));
+    let before = connect(client, &one, &address)?;
+    if before.succeeded {
+        bail!("instance 1 reached instance 2 although no rule lets it");
+    }
+    narrator.step(&format!("instance 1: nc -vz {address} 22: {}", before.output));
+    client.ec2(
+        "AuthorizeSecurityGroupIngress",
+        &[
+            ("GroupId", &group),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", "22"),
+            ("IpPermissions.1.ToPort", "22"),
+            ("IpPermissions.1.Groups.1.GroupId", &group),
+        ],
+    )?;
+    narrator.step("authorize-security-group-ingress: tcp 22 from the group itself");
+    let after = connect(client, &one, &address)?;
+    if !after.succeeded {
+        bail!("instance 1 cannot reach instance 2 although the rule lets it: {}", after.output);
+    }
+    narrator.step(&format!("instance 1: nc -vz {address} 22: {}", after.output));
+    client.ec2("TerminateInstances", &[("InstanceId.1", &one), ("InstanceId.2", &two)])?;
+    Ok(())
+}
+
+fn run_instance(client: &Client, image: &str, subnet: &str, user_data: &str) -> anyhow::Result<String> {
+    let user_data = base64::engine::general_purpose::STANDARD.encode(user_data);
+    let parameters = [
+        ("ImageId", image),
+        ("InstanceType", "t3.nano"),
+        ("MinCount", "1"),
+        ("MaxCount", "1"),
+        ("SubnetId", subnet),
+        ("UserData", user_data.as_str()),
+    ];
+    client.ec2("RunInstances", &parameters)?.first("instanceId").context("no instanceId")
+}
+
+/// Waits until Systems Manager knows both instances, and returns the address of the second.
+fn wait_until_managed(client: &Client, one: &str, two: &str) -> anyhow::Result<String> {
+    wait_for("the instances", || {
+        let answer = client.ssm("DescribeInstanceInformation", &json!({}))?;
+        let known = answer["InstanceInformationList"].as_array().map_or(&[][..], Vec::as_slice);
+        Ok([one, two].iter().all(|id| known.iter().any(|entry| entry["InstanceId"] == **id)))
+    })?;
+    let answer = client.ec2("DescribeInstances", &[("InstanceId.1", two)])?;
+    answer.first("privateIpAddress").context("instance 2 has no address")
+}
+
+struct Connection {
+    succeeded: bool,
+    output: String,
+}
+
+/// Runs `nc -vz` on an instance through Run Command.
+fn connect(client: &Client, instance: &str, address: &str) -> anyhow::Result<Connection> {
+    let script = format!("nc -vz -w {CONNECT_TIMEOUT_SECS} {address} 22");
+    let input = json!({
+        "DocumentName": "AWS-RunShellScript",
+        "InstanceIds": [instance],
+        "Parameters": { "commands": [script] },
+    });
+    let sent = client.ssm("SendCommand", &input)?;
+    let command = sent["Command"]["CommandId"].as_str().context("no CommandId")?.to_owned();
+    let mut answer = serde_json::Value::Null;
+    wait_for("the command", || {
+        answer = client.ssm("GetCommandInvocation", &json!({ "CommandId": command, "InstanceId": instance }))?;
+        Ok(!matches!(answer["Status"].as_str(), Some("Pending" | "InProgress" | "Delayed")))
+    })?;
+    let text = |key: &str| answer[key].as_str().unwrap_or_default().trim().to_owned();
+    let output = format!("{} {}", text("StandardOutputContent"), text("StandardErrorContent"));
+    let last = output.lines().filter(|line| !line.trim().is_empty()).next_back().unwrap_or_default().trim().to_owned();
+    Ok(Connection { succeeded: answer["Status"] == "Success", output: last })
+}

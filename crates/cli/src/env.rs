@@ -1,0 +1,42 @@
+//! `brume env`.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::args::DataDirOption;
+
+/// Prints one `export` line per variable, quoted for a POSIX shell.
+pub(crate) fn run(options: &DataDirOption) -> anyhow::Result<ExitCode> {
+    let path = options.resolve();
+    let data_dir = node::DataDir::open(&path)
+        .with_context(|| format!("no cloud in {}; start one with `brume up`", path.display()))?;
+    let profile = node::read_profile(&data_dir)
+        .with_context(|| format!("cannot read the profile of the cloud in {}", path.display()))?;
+    for (name, value) in profile {
+        println!("export {name}={}", quote(&value));
+    }
+    if data_dir.ca_certificate().is_file() {
+        println!("export AWS_CA_BUNDLE={}", quote(&data_dir.ca_certificate().to_string_lossy()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Wraps a value in single quotes, in which the shell reads nothing but a closing quote.
+fn quote(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn survives_the_shell() {
+        for value in ["plain", "with space", "it's", "$(touch x)", "a\"b\\c`d`"] {
+            let script = format!("printf %s {}", quote(value));
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `brume exec`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use aws_types::InstanceId;
+use node::DataDir;
+use sandbox::Driver as _;
+
+use crate::args::ExecOptions;
+use crate::root;
+
+/// Runs a command inside an instance with this process's input and output, and passes its exit code on.
+pub(crate) fn run(options: &ExecOptions) -> anyhow::Result<ExitCode> {
+    root::require("`brume exec`")?;
+    let path = options.data_dir.resolve();
+    let data_dir =
+        DataDir::open(&path).with_context(|| format!("no cloud in {}; start one with `brume up`", path.display()))?;
+    let instance: InstanceId = options.instance.parse()?;
+    let sandboxes = node::sandboxes(&data_dir, std::env::current_exe()?)?;
+    let Some(running) = sandboxes.adopt(instance)? else {
+        bail!("{instance} does not run here; `brume status` lists the instances that do");
+    };
+    let shell = || vec!["/bin/bash".to_owned(), "-l".to_owned()];
+    let command = if options.command.is_empty() { shell() } else { options.command.clone() };
+    Ok(sandboxes.exec_interactive(&running, &command)?)
+}

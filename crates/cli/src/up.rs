@@ -1,0 +1,136 @@
+//! `brume up`.
+
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use node::{DaemonState, DataDir, Node, NodeConfig};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::UpOptions;
+use crate::root;
+
+/// How long a detached daemon may take until it is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often the launcher looks whether a detached daemon is ready.
+const READY_POLL: Duration = Duration::from_millis(5);
+
+/// Runs a cloud in the foreground, or starts one in the background and returns when it is ready.
+pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
+    root::require("`brume up`")?;
+    let path = options.data_dir.resolve();
+    let data_dir = DataDir::create(&path).with_context(|| format!("cannot use {} for data", path.display()))?;
+    if let Some(running) = DaemonState::read_running(&data_dir.run_dir()) {
+        bail!(
+            "a cloud already runs from {} (process {}, http://{}); `brume status` shows it, `brume down` stops it",
+            path.display(),
+            running.pid,
+            running.listen
+        );
+    }
+    if options.detach { launch(options, &data_dir) } else { serve(options, &data_dir) }
+}
+
+fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
+    start_log(options.log_json);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let node = Node::start(NodeConfig {
+            data_dir: data_dir.path().to_owned(),
+            listen: options.listen,
+            account_id: options.account_id,
+            root_key: options.root_key.clone(),
+            no_quotas: options.no_quotas,
+            no_ebpf: options.no_ebpf,
+            toolbox_binary: std::env::current_exe()?,
+        })
+        .await?;
+        print_ready(node.state());
+        let shutdown = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {
+                    eprintln!("\nThe daemon ends. Instances keep running; `brume down` stops them, `brume up` takes them over.");
+                }
+            }
+        };
+        node.run(shutdown).await?;
+        anyhow::Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Starts the same command without `--detach` in a session of its own, and waits until it is ready.
+fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
+    let log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(data_dir.log())?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["up", "--listen", &options.listen.to_string(), "--data-dir"]).arg(data_dir.path());
+    if let Some(account) = options.account_id {
+        command.args(["--account-id", &account.to_string()]);
+    }
+    for (is_set, option) in
+        [(options.no_quotas, "--no-quotas"), (options.no_ebpf, "--no-ebpf"), (options.log_json, "--log-json")]
+    {
+        if is_set {
+            command.arg(option);
+        }
+    }
+    if let Some(key) = &options.root_key {
+        // The daemon's arguments can be read by every user of the host, its environment cannot.
+        command.env("BRUME_ROOT_KEY", key.to_secret_text());
+    }
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+    let mut child = command.spawn().context("cannot start the daemon")?;
+    let deadline = Instant::now() + READY_TIMEOUT;
+    loop {
+        if let Some(state) = DaemonState::read_running(&data_dir.run_dir())
+            && state.pid == child.id().cast_signed()
+        {
+            print_ready(&state);
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(status) = child.try_wait()? {
+            let tail = last_lines(&fs::read_to_string(data_dir.log()).unwrap_or_default(), 5);
+            bail!("the daemon ended with {status}; its log {} ends:\n{tail}", data_dir.log().display());
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!("the daemon was not ready after {} s; see {}", READY_TIMEOUT.as_secs(), data_dir.log().display());
+        }
+        std::thread::sleep(READY_POLL);
+    }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+fn print_ready(state: &DaemonState) {
+    let default = node::default_data_dir().canonicalize().is_ok_and(|default| default == state.data_dir);
+    let option = if default { String::new() } else { format!(" --data-dir {}", state.data_dir.display()) };
+    println!("Brume is up: http://{} and https://{} (account {})", state.listen, state.listen, state.account);
+    println!("Next, in a shell of yours:");
+    println!("  eval \"$(brume env{option})\"");
+    println!("  aws ec2 describe-vpcs");
+    println!("Stop it with `brume down{option}`.");
+}
+
+/// Logs go to standard error; `BRUME_LOG` filters them as `RUST_LOG` would.
+fn start_log(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("BRUME_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json {
+        log.json().init();
+    } else {
+        let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+        log.with_ansi(colour).init();
+    }
+}

@@ -1,0 +1,162 @@
+//! Makes Run Command happen: observes what is assigned, runs it in the sandbox, reports how it ended.
+//!
+//! Owns which scripts run now. May be stopped at any point: what a new daemon finds started by the last one is
+//! reported as failed, because nobody has its output any more.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_types::InstanceId;
+use parking_lot::Mutex;
+use sandbox::{Canceller, CaptureLimits, Driver, Exec, ExecStatus, Running, Userland};
+use store::{Scope, Store, TailError};
+use svc_ssm::{Assignment, CommandId, Outcome, Report, Ssm};
+use tokio::sync::Notify;
+
+use crate::now;
+
+/// How much output is kept in memory of each stream; Parameter limits cut it further.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetCommandInvocation.html>
+const OUTPUT_LIMIT_BYTES: usize = 128 * 1024;
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The exit code of a script whose end was not seen.
+const UNSEEN_END: i32 = 1;
+
+type Key = (InstanceId, CommandId);
+
+/// The reconciler of Run Command.
+pub(crate) struct Commands {
+    store: Store,
+    ssm: Arc<Ssm>,
+    sandboxes: Arc<Userland>,
+    running: Arc<Mutex<HashMap<Key, Option<Canceller>>>>,
+    ended: Arc<Notify>,
+}
+
+impl Commands {
+    /// Over these services and sandboxes.
+    pub(crate) fn new(store: Store, ssm: Arc<Ssm>, sandboxes: Arc<Userland>) -> Self {
+        Self { store, ssm, sandboxes, running: Arc::default(), ended: Arc::default() }
+    }
+
+    /// Reconciles until the store is closed.
+    pub(crate) async fn follow(self) {
+        let this = Arc::new(self);
+        let mut tail = this.store.tail(this.store.snapshot().revision());
+        loop {
+            let pass = Arc::clone(&this);
+            if tokio::task::spawn_blocking(move || pass.reconcile()).await.is_err() {
+                tracing::error!("a pass over the commands panicked");
+            }
+            let has_work = async {
+                loop {
+                    match tail.changed().await {
+                        Ok(commit) if !commit.changes.iter().any(|change| change.is::<Assignment>()) => {}
+                        other => return other.map(drop),
+                    }
+                }
+            };
+            tokio::select! {
+                work = has_work => match work {
+                    Ok(()) => {}
+                    Err(TailError::Behind) => tail = this.store.tail(this.store.snapshot().revision()),
+                    Err(TailError::Closed) => return,
+                },
+                () = this.ended.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    fn reconcile(self: &Arc<Self>) {
+        let mut assignments = self.ssm.assignments();
+        assignments.sort_by_key(|(_, assignment)| assignment.requested_at);
+        for (scope, assignment) in assignments {
+            let key = (assignment.instance_id, assignment.command_id.clone());
+            let known = self.running.lock().get(&key).cloned();
+            match known {
+                Some(canceller) => {
+                    if assignment.is_cancelled
+                        && let Some(canceller) = canceller
+                        && let Err(error) = canceller.cancel()
+                    {
+                        tracing::warn!(command = %key.1, %error, "a script could not be stopped");
+                    }
+                }
+                None if assignment.is_cancelled => {
+                    let nothing = Report::Cancelled { stdout: String::new(), stderr: String::new() };
+                    self.report(&scope, &assignment, nothing);
+                }
+                None if assignment.is_started => {
+                    let stderr = "The end of this script was not seen: Brume was restarted while it ran.".to_owned();
+                    let outcome = Outcome { exit_code: UNSEEN_END, stdout: String::new(), stderr };
+                    self.report(&scope, &assignment, Report::Finished(outcome));
+                }
+                None => self.deliver(scope, assignment),
+            }
+        }
+    }
+
+    /// Starts a script if its instance runs; gives up when its time is over.
+    fn deliver(self: &Arc<Self>, scope: Scope, assignment: Assignment) {
+        match self.sandboxes.adopt(assignment.instance_id) {
+            Ok(Some(running)) => {
+                let key = (assignment.instance_id, assignment.command_id.clone());
+                self.running.lock().insert(key.clone(), None);
+                let this = Arc::clone(self);
+                tokio::runtime::Handle::current().spawn_blocking(move || {
+                    let report = this.run(&scope, &assignment, running);
+                    this.report(&scope, &assignment, report);
+                    this.running.lock().remove(&key);
+                    this.ended.notify_one();
+                });
+            }
+            Ok(None) if now() >= assignment.delivery_deadline => {
+                self.report(&scope, &assignment, Report::DeliveryTimedOut);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(instance = %assignment.instance_id, %error, "a sandbox cannot be looked up"),
+        }
+    }
+
+    fn run(&self, scope: &Scope, assignment: &Assignment, running: Running) -> Report {
+        let script = &assignment.script;
+        let mut exec = Exec::new(["/bin/sh".to_owned(), "-c".to_owned(), script.commands.join("\n")]);
+        exec.working_directory = script.working_directory.as_ref().map(Into::into);
+        let child = match self.sandboxes.exec(&running, &exec) {
+            Ok(child) => child,
+            Err(error) => return Report::Undeliverable { reason: error.to_string() },
+        };
+        let key = (assignment.instance_id, assignment.command_id.clone());
+        self.running.lock().insert(key, Some(child.canceller()));
+        self.report(scope, assignment, Report::Started);
+        let limits = CaptureLimits {
+            timeout: Some(Duration::from_secs(script.execution_timeout_secs.into())),
+            stdout_bytes: OUTPUT_LIMIT_BYTES,
+            stderr_bytes: OUTPUT_LIMIT_BYTES,
+        };
+        let captured = match child.capture(limits) {
+            Ok(captured) => captured,
+            Err(error) => return Report::Undeliverable { reason: error.to_string() },
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&captured.stdout), text(&captured.stderr));
+        match captured.status {
+            _ if captured.timed_out => Report::ExecutionTimedOut { stdout, stderr },
+            ExecStatus::Exited(exit_code) => Report::Finished(Outcome { exit_code, stdout, stderr }),
+            ExecStatus::Killed => Report::Cancelled { stdout, stderr },
+        }
+    }
+
+    fn report(&self, scope: &Scope, assignment: &Assignment, report: Report) {
+        let noted =
+            self.ssm.report_invocation(scope, &assignment.command_id, assignment.instance_id, report, now());
+        if let Err(error) = noted {
+            tracing::error!(command = %assignment.command_id, %error, "the end of a command could not be stored");
+        }
+    }
+}

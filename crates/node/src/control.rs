@@ -1,0 +1,128 @@
+//! The daemon's control socket: what the `brume` command asks of a running daemon.
+//!
+//! One JSON object per line in each direction, over a socket that only its owner can reach.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixListener;
+
+use crate::daemon_state::DaemonState;
+use crate::paths::RunDir;
+
+/// How long the daemon may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest question, in bytes.
+const QUESTION_LIMIT_BYTES: u64 = 4096;
+
+/// What the command asks.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "ask")]
+enum Question {
+    Status,
+}
+
+/// What runs in a cloud.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// The daemon itself.
+    pub daemon: DaemonState,
+    /// How packets are carried: by the eBPF flow cache, or by user space alone and why.
+    pub data_plane: String,
+    /// How many interfaces are on the fabric.
+    pub interfaces: usize,
+    /// How many flows are tracked.
+    pub flows: usize,
+    /// The instances that are not terminated.
+    pub instances: Vec<InstanceStatus>,
+    /// Packets dropped, by interface and reason.
+    pub drops: Vec<DropStatus>,
+}
+
+/// One instance, as `brume status` shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// The instance id.
+    pub id: String,
+    /// Its region.
+    pub region: String,
+    /// Its state, in EC2's words.
+    pub state: String,
+    /// Its primary private address.
+    pub private_address: String,
+    /// Its first process on the host.
+    pub pid: Option<i32>,
+}
+
+/// Packets that one interface lost for one reason.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DropStatus {
+    /// The network interface id, or the port's number where it is gone.
+    pub interface: String,
+    /// The reason's code.
+    pub reason: String,
+    /// How many packets.
+    pub packets: u64,
+}
+
+impl Status {
+    /// Asks the daemon of a run directory.
+    ///
+    /// # Errors
+    /// When it does not answer in time.
+    pub fn ask(run_dir: &RunDir) -> io::Result<Self> {
+        let mut stream = UnixStream::connect(run_dir.control_socket())?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+        let mut question = serde_json::to_vec(&Question::Status)?;
+        question.push(b'\n');
+        stream.write_all(&question)?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer)?;
+        serde_json::from_str(&answer).map_err(io::Error::from)
+    }
+}
+
+/// Listens on the control socket; a socket left by a killed daemon is replaced.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    UnixListener::bind(path)
+}
+
+/// Answers until the task is aborted. `status` blocks, so it runs on the blocking pool.
+pub(crate) async fn serve(listener: UnixListener, status: Arc<dyn Fn() -> Status + Send + Sync>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let status = Arc::clone(&status);
+        tokio::spawn(async move {
+            let answered = tokio::time::timeout(ANSWER_TIMEOUT, answer(stream, status)).await;
+            if let Ok(Err(error)) = answered {
+                tracing::debug!(%error, "a control connection failed");
+            }
+        });
+    }
+}
+
+async fn answer(stream: tokio::net::UnixStream, status: Arc<dyn Fn() -> Status + Send + Sync>) -> io::Result<()> {
+    use tokio::io::AsyncReadExt as _;
+
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    tokio::io::BufReader::new(reader.take(QUESTION_LIMIT_BYTES)).read_line(&mut line).await?;
+    let Question::Status = serde_json::from_str(&line)?;
+    let status = tokio::task::spawn_blocking(move || status()).await.map_err(io::Error::other)?;
+    let mut answer = serde_json::to_vec(&status)?;
+    answer.push(b'\n');
+    writer.write_all(&answer).await
+}

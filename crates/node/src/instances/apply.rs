@@ -1,0 +1,309 @@
+//! The steps themselves. Each may be run again from the start: what is there already is kept or replaced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_plane::PortSpec;
+use host_net::NetworkNamespace;
+use sandbox::{Driver as _, Readiness, Running, Spec};
+use store::{Read as _, Scope, Snapshot};
+use svc_ec2::record as ec2;
+use svc_ssm::ManagedInstance;
+use vpc_model::{DhcpOptions, Port};
+
+use super::plan::Action;
+use super::{Instances, managed};
+use crate::now;
+
+/// How long a guest may take until its network is up and its user data has begun.
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a guest may take to shut down by itself.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// How long one that is terminated may.
+const TERMINATE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the network may take to learn of an instance's interfaces.
+const ENFORCE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The version that Systems Manager is told: the agent is the daemon itself.
+const AGENT_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    #[error("the sandbox: {0}")]
+    Sandbox(#[from] sandbox::SandboxError),
+    #[error("the network: {0}")]
+    DataPlane(#[from] data_plane::DataPlaneError),
+    #[error("the network: {0}")]
+    Namespace(#[from] host_net::NamespaceError),
+    #[error("the state: {0}")]
+    Store(#[from] store::StoreError),
+    #[error("the state: {0}")]
+    Service(#[from] service_api::ServiceError),
+    #[error("{0}")]
+    Guest(String),
+}
+
+/// The interfaces that are attached to an instance, in the order of their device indexes.
+pub(crate) fn interfaces_of(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    record: &ec2::Instance,
+) -> Vec<Arc<ec2::NetworkInterface>> {
+    let mut interfaces: Vec<_> = record
+        .interfaces
+        .iter()
+        .filter_map(|id| snapshot.get::<ec2::NetworkInterface>(scope, &id.to_string()))
+        .filter(|interface| interface.attachment.as_ref().is_some_and(|attached| attached.instance == record.id))
+        .collect();
+    interfaces.sort_by_key(|interface| device_index(interface));
+    interfaces
+}
+
+fn device_index(interface: &ec2::NetworkInterface) -> u32 {
+    interface.attachment.as_ref().map_or(0, |attachment| attachment.device_index)
+}
+
+impl Instances {
+    pub(super) fn apply(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance, action: Action) -> Result<(), StepError> {
+        match action {
+            Action::Start => self.start(scope, record),
+            Action::Reboot => self.reboot(scope, record),
+            Action::Plug => self.plug_all(scope, record),
+            Action::Stop => {
+                self.halt(record, STOP_GRACE)?;
+                self.disconnect(scope, record)?;
+                self.ec2.instance_stopped(scope, record.id, now())?;
+                Ok(())
+            }
+            Action::RecordStop => {
+                self.disconnect(scope, record)?;
+                self.ec2.instance_stopped(scope, record.id, now())?;
+                Ok(())
+            }
+            Action::RecordShutdown => {
+                self.disconnect(scope, record)?;
+                self.ec2.instance_shut_down(scope, record.id, now())?;
+                Ok(())
+            }
+            Action::Terminate => {
+                self.halt(record, TERMINATE_GRACE)?;
+                self.unplug(scope, record)?;
+                self.remove(scope, record)?;
+                self.ec2.instance_terminated(scope, record.id, now())?;
+                Ok(())
+            }
+            Action::Remove => self.remove(scope, record),
+        }
+    }
+
+    fn start(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+        // A sandbox that a daemon left half-way is not worth finishing: nothing has run in it that anybody waited for.
+        if let Some(leftover) = self.forget(record) {
+            self.sandboxes.kill(&leftover)?;
+        }
+        match self.boot(scope, record) {
+            Ok(running) => {
+                self.running.lock().insert(record.id, running);
+                self.watch(running);
+                Ok(())
+            }
+            Err(error) if record.state == ec2::InstanceState::Pending => {
+                tracing::warn!(instance = %record.id, %error, "an instance could not be started");
+                self.unplug(scope, record)?;
+                if record.is_launching() {
+                    self.remove(scope, record)?;
+                }
+                let reason = ec2::StateReason::internal_error(&error.to_string());
+                self.ec2.instance_failed(scope, record.id, now(), reason)?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the sandbox, plugs its interfaces in, and waits until the guest says that it is ready.
+    fn boot(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance) -> Result<Running, StepError> {
+        let snapshot = self.store.snapshot();
+        self.wait_enforced(snapshot.revision())?;
+        let interfaces = interfaces_of(&snapshot, scope, record);
+        let running = self.sandboxes.start(&spec(scope, record, &interfaces)?)?;
+        let booted = self.finish_boot(scope, record, &interfaces, &running);
+        if booted.is_err() {
+            self.sandboxes.kill(&running)?;
+        }
+        booted.map(|()| running)
+    }
+
+    fn finish_boot(
+        &self,
+        scope: &Scope,
+        record: &ec2::Instance,
+        interfaces: &[Arc<ec2::NetworkInterface>],
+        running: &Running,
+    ) -> Result<(), StepError> {
+        for interface in interfaces {
+            // The far end of a port that is left from an earlier boot went with its namespace.
+            self.plane.detach(port(interface)?)?;
+            self.plug(interface, running)?;
+        }
+        self.sandboxes.release(running)?;
+        match self.sandboxes.wait_ready(running, READY_TIMEOUT)? {
+            Readiness::Ready => {}
+            Readiness::Exited(exit) => return Err(StepError::Guest(format!("the guest ended while it booted: {exit:?}"))),
+            Readiness::TimedOut => {
+                return Err(StepError::Guest(format!("the guest was not ready after {} s", READY_TIMEOUT.as_secs())));
+            }
+        }
+        self.register(scope, record, interfaces)?;
+        self.ec2.instance_started(scope, record.id, now())?;
+        self.managed.lock().insert(record.id, managed(record, &self.store.snapshot(), scope));
+        Ok(())
+    }
+
+    /// Waits until packets are decided by what the instance's interfaces say.
+    fn wait_enforced(&self, revision: store::Revision) -> Result<(), StepError> {
+        let mut enforced = self.enforced.clone();
+        let waited = tokio::runtime::Handle::current().block_on(async {
+            tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|enforced| *enforced >= revision)).await.is_ok()
+        });
+        if waited { Ok(()) } else { Err(StepError::Guest("the network did not learn of the interfaces".to_owned())) }
+    }
+
+    fn plug(&self, interface: &ec2::NetworkInterface, running: &Running) -> Result<(), StepError> {
+        let namespace = NetworkNamespace::open(&running.network_namespace())?;
+        self.plane.attach(&PortSpec {
+            port: port(interface)?,
+            mac: interface.mac,
+            mtu_bytes: DhcpOptions::VPC_MTU_BYTES.into(),
+            namespace: &namespace,
+            guest_name: format!("eth{}", device_index(interface)),
+        })?;
+        Ok(())
+    }
+
+    /// Brings a running instance's interfaces and tags to what is on record.
+    fn plug_all(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+        let snapshot = self.store.snapshot();
+        let Some(running) = self.running.lock().get(&record.id).copied() else { return Ok(()) };
+        self.wait_enforced(snapshot.revision())?;
+        let wanted = interfaces_of(&snapshot, scope, record);
+        let before = self.managed.lock().get(&record.id).cloned();
+        for gone in before.iter().flat_map(|before| &before.interfaces) {
+            if wanted.iter().any(|interface| interface.id == *gone) {
+                continue;
+            }
+            // A deleted interface has no record; its port was unplugged when the engine forgot it.
+            if let Some(interface) = snapshot.get::<ec2::NetworkInterface>(scope, &gone.to_string()) {
+                self.plane.detach(port(&interface)?)?;
+            }
+        }
+        for interface in &wanted {
+            self.plug(interface, &running)?;
+        }
+        if before.is_none_or(|before| before.tags != record.tags) {
+            self.ssm.set_instance_tags(scope, record.id, &record.tags)?;
+        }
+        self.managed.lock().insert(record.id, managed(record, &snapshot, scope));
+        Ok(())
+    }
+
+    fn reboot(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+        let Some(running) = self.running.lock().get(&record.id).copied() else { return Ok(()) };
+        self.sandboxes.reboot(&running)?;
+        self.ec2.instance_rebooted(scope, record.id, now(), record.reboots_requested)?;
+        Ok(())
+    }
+
+    /// Ends an instance's sandbox, if it has one.
+    fn halt(&self, record: &ec2::Instance, grace: Duration) -> Result<(), StepError> {
+        if let Some(running) = self.forget(record) {
+            self.sandboxes.stop(&running, grace)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that an instance is out of reach, and unplugs its interfaces.
+    fn disconnect(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+        self.unplug(scope, record)?;
+        self.managed.lock().remove(&record.id);
+        self.ssm.disconnect_instance(scope, record.id, now())?;
+        Ok(())
+    }
+
+    fn unplug(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+        for interface in interfaces_of(&self.store.snapshot(), scope, record) {
+            self.plane.detach(port(&interface)?)?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything that the host has of an instance.
+    fn remove(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+        self.forget(record);
+        self.managed.lock().remove(&record.id);
+        self.sandboxes.destroy(record.id)?;
+        self.ssm.deregister_instance(scope, record.id, now())?;
+        Ok(())
+    }
+
+    /// Takes a sandbox out of the index before it is ended on purpose, so that its end is no surprise.
+    fn forget(&self, record: &ec2::Instance) -> Option<Running> {
+        self.running.lock().remove(&record.id)
+    }
+
+    fn register(
+        &self,
+        scope: &Scope,
+        record: &ec2::Instance,
+        interfaces: &[Arc<ec2::NetworkInterface>],
+    ) -> Result<(), StepError> {
+        let Some(primary) = interfaces.first() else { return Ok(()) };
+        let instance = ManagedInstance {
+            instance_id: record.id,
+            ip_address: primary.primary_address().into(),
+            computer_name: hostname(scope, primary),
+            platform_name: "Amazon Linux".to_owned(),
+            platform_version: "2".to_owned(),
+            agent_version: AGENT_VERSION.to_owned(),
+            tags: record.tags.clone(),
+            registered_at: now(),
+            disconnected_at: None,
+        };
+        Ok(self.ssm.register_instance(scope, instance)?)
+    }
+}
+
+fn port(interface: &ec2::NetworkInterface) -> Result<Port, StepError> {
+    Port::new(interface.port).map_err(|error| StepError::Guest(format!("{}: {error}", interface.id)))
+}
+
+/// The private DNS name of an interface's primary address.
+pub(crate) fn hostname(scope: &Scope, interface: &ec2::NetworkInterface) -> String {
+    let [a, b, c, d] = interface.primary_address().octets();
+    let domain = aws_catalog::region(&scope.region).map(aws_catalog::RegionFacts::private_domain).unwrap_or_default();
+    format!("ip-{a}-{b}-{c}-{d}.{domain}")
+}
+
+/// What the sandbox is to be.
+fn spec(
+    scope: &Scope,
+    record: &ec2::Instance,
+    interfaces: &[Arc<ec2::NetworkInterface>],
+) -> Result<Spec, StepError> {
+    let kind = aws_catalog::instance_type(&record.instance_type)
+        .ok_or_else(|| StepError::Guest(format!("there is no instance type {}", record.instance_type)))?;
+    Ok(Spec {
+        instance_id: record.id,
+        hostname: interfaces.first().map_or_else(|| record.id.to_string(), |primary| hostname(scope, primary)),
+        machine_id: None,
+        user_data: record.user_data.clone(),
+        vcpus: kind.vcpus,
+        memory_bytes: u64::from(kind.memory_mib) << 20,
+        interfaces: interfaces.iter().map(|interface| format!("eth{}", device_index(interface))).collect(),
+        environment: std::collections::BTreeMap::new(),
+    })
+}

@@ -1,0 +1,269 @@
+//! Makes instances happen: observes records and sandboxes, plans, applies, and writes back what it saw.
+//!
+//! Owns which step an instance is in. Level-triggered: every pass looks at all instances, so nothing depends on having
+//! seen a change, and any step may be cut off and run again.
+
+mod apply;
+mod exit;
+mod plan;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_types::InstanceId;
+use data_plane::DataPlane;
+use parking_lot::Mutex;
+use sandbox::{Driver as _, Exit, Running, Userland};
+use store::{Read as _, Revision, Scope, Store, TailError};
+use svc_ec2::Ec2;
+use svc_ec2::record as ec2;
+use svc_ssm::Ssm;
+use tokio::sync::{Notify, Semaphore, watch};
+
+pub(crate) use self::apply::{hostname, interfaces_of};
+use self::plan::{Action, Observed, Wanted, plan};
+
+/// How many instances are worked on at once; more would only wait for the host's processors.
+const WORKERS: usize = 8;
+
+/// How often everything is looked at even if nothing seems to have changed.
+const TICK: Duration = Duration::from_secs(2);
+
+/// How long an instance that could not be helped is left alone.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+
+/// The reconciler of instances.
+pub(crate) struct Instances {
+    store: Store,
+    ec2: Arc<Ec2>,
+    ssm: Arc<Ssm>,
+    plane: Arc<DataPlane>,
+    sandboxes: Arc<Userland>,
+    enforced: watch::Receiver<Revision>,
+    running: Mutex<HashMap<InstanceId, Running>>,
+    busy: Mutex<HashSet<InstanceId>>,
+    /// The tags that Systems Manager was last told.
+    managed: Mutex<HashMap<InstanceId, Managed>>,
+    workers: Arc<Semaphore>,
+    changed: Notify,
+}
+
+/// What was last carried over to an instance that runs, so that nothing is done for one that has not changed.
+#[derive(Clone, PartialEq)]
+struct Managed {
+    tags: aws_types::Tags,
+    interfaces: Vec<aws_types::NetworkInterfaceId>,
+}
+
+impl Instances {
+    /// Over these services, and the sandboxes and interfaces that an earlier daemon may have left.
+    pub(crate) fn new(
+        store: Store,
+        ec2: Arc<Ec2>,
+        ssm: Arc<Ssm>,
+        plane: Arc<DataPlane>,
+        sandboxes: Arc<Userland>,
+        enforced: watch::Receiver<Revision>,
+    ) -> Self {
+        Self {
+            store,
+            ec2,
+            ssm,
+            plane,
+            sandboxes,
+            enforced,
+            running: Mutex::default(),
+            busy: Mutex::default(),
+            managed: Mutex::default(),
+            workers: Arc::new(Semaphore::new(WORKERS)),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The process on the host that an instance's first process is.
+    pub(crate) fn pid(&self, instance: InstanceId) -> Option<i32> {
+        self.running.lock().get(&instance).map(|running| running.init.pid)
+    }
+
+    /// Reconciles until the store is closed.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        let this = Arc::clone(&self);
+        if tokio::task::spawn_blocking(move || this.adopt()).await.is_err() {
+            tracing::error!("taking over the running instances panicked");
+        }
+        for running in self.running.lock().values() {
+            self.watch(*running);
+        }
+        let mut tail = self.store.tail(self.store.snapshot().revision());
+        loop {
+            self.reconcile();
+            let has_work = async {
+                loop {
+                    match tail.changed().await {
+                        Ok(commit) if !commit.changes.iter().any(is_about_instances) => {}
+                        other => return other.map(drop),
+                    }
+                }
+            };
+            tokio::select! {
+                work = has_work => match work {
+                    Ok(()) => {}
+                    Err(TailError::Behind) => tail = self.store.tail(self.store.snapshot().revision()),
+                    Err(TailError::Closed) => return,
+                },
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+    }
+
+    /// Takes over the sandboxes that run already.
+    fn adopt(&self) {
+        let found = match self.sandboxes.list() {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "the sandboxes cannot be listed");
+                return;
+            }
+        };
+        for instance in found {
+            match self.sandboxes.adopt(instance) {
+                Ok(Some(running)) => {
+                    self.running.lock().insert(instance, running);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%instance, %error, "a sandbox cannot be looked up"),
+            }
+        }
+    }
+
+    /// One pass: a step for every instance that needs one and has none under way.
+    fn reconcile(self: &Arc<Self>) {
+        let snapshot = self.store.snapshot();
+        for (scope, _, record) in snapshot.scan_all::<ec2::Instance>() {
+            if self.busy.lock().contains(&record.id) {
+                continue;
+            }
+            let is_running = self.running.lock().contains_key(&record.id);
+            let exit = if is_running { None } else { self.last_exit(&record) };
+            let observed = match &exit {
+                _ if is_running => Observed::Running,
+                Some(exit) => Observed::Ended(exit),
+                None => Observed::Nothing,
+            };
+            let wanted = Wanted { state: record.state, needs_reboot: record.wants_reboot() };
+            if let Some(action) = plan(wanted, observed)
+                && self.is_due(&record, action, &snapshot, scope)
+            {
+                self.spawn(scope.clone(), Arc::clone(&record), action);
+            }
+        }
+        self.remove_strays(&snapshot);
+    }
+
+    fn last_exit(&self, record: &ec2::Instance) -> Option<Exit> {
+        // Only a running instance can surprise by having ended.
+        if record.state != ec2::InstanceState::Running {
+            return None;
+        }
+        self.sandboxes.last_exit(record.id).unwrap_or_else(|error| {
+            tracing::warn!(instance = %record.id, %error, "how a sandbox ended cannot be read");
+            None
+        })
+    }
+
+    /// Whether a step would change anything, as far as is known without asking the host.
+    fn is_due(&self, record: &ec2::Instance, action: Action, snapshot: &store::Snapshot, scope: &Scope) -> bool {
+        match action {
+            Action::Plug => self.managed.lock().get(&record.id) != Some(&managed(record, snapshot, scope)),
+            // A terminated instance stays on record for an hour; its traces are removed once.
+            Action::Remove => self.running.lock().contains_key(&record.id) || self.managed.lock().contains_key(&record.id),
+            Action::Start
+            | Action::Reboot
+            | Action::Stop
+            | Action::RecordStop
+            | Action::RecordShutdown
+            | Action::Terminate => true,
+        }
+    }
+
+    /// Removes sandboxes that no record speaks of: what a cloud whose state was lost or cut off may leave.
+    fn remove_strays(self: &Arc<Self>, snapshot: &store::Snapshot) {
+        let known: HashSet<InstanceId> = snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| record.id).collect();
+        let strays: Vec<InstanceId> =
+            self.running.lock().keys().copied().filter(|instance| !known.contains(instance)).collect();
+        for instance in strays {
+            if self.busy.lock().insert(instance) {
+                let this = Arc::clone(self);
+                tokio::task::spawn_blocking(move || {
+                    tracing::warn!(%instance, "removing a sandbox that no record speaks of");
+                    if let Err(error) = this.sandboxes.destroy(instance) {
+                        tracing::error!(%instance, %error, "a sandbox cannot be removed");
+                    }
+                    this.running.lock().remove(&instance);
+                    this.busy.lock().remove(&instance);
+                });
+            }
+        }
+    }
+
+    /// Carries out a step on the blocking pool, and looks again afterwards.
+    fn spawn(self: &Arc<Self>, scope: Scope, record: Arc<ec2::Instance>, action: Action) {
+        if !self.busy.lock().insert(record.id) {
+            return;
+        }
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            let permit = Arc::clone(&this.workers).acquire_owned().await;
+            let worker = Arc::clone(&this);
+            let instance = record.id;
+            let done = tokio::task::spawn_blocking(move || worker.apply(&scope, &record, action)).await;
+            drop(permit);
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%instance, ?action, %error, "a step failed; it is tried again");
+                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                }
+                Err(error) => {
+                    tracing::error!(%instance, ?action, %error, "a step panicked; it is tried again");
+                    tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+                }
+            }
+            this.busy.lock().remove(&instance);
+            this.changed.notify_one();
+        });
+    }
+
+    /// Looks again when a sandbox ends.
+    fn watch(self: &Arc<Self>, running: Running) {
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            match this.sandboxes.exit_fd(&running) {
+                Ok(descriptor) => {
+                    if let Err(error) = exit::readable(descriptor).await {
+                        tracing::error!(instance = %running.instance_id, %error, "a sandbox cannot be watched");
+                    }
+                }
+                Err(error) => tracing::debug!(instance = %running.instance_id, %error, "the sandbox has ended already"),
+            }
+            let mut known = this.running.lock();
+            if known.get(&running.instance_id) == Some(&running) {
+                known.remove(&running.instance_id);
+            }
+            drop(known);
+            this.changed.notify_one();
+        });
+    }
+}
+
+/// What an instance that runs should have.
+fn managed(record: &ec2::Instance, snapshot: &store::Snapshot, scope: &Scope) -> Managed {
+    let interfaces = interfaces_of(snapshot, scope, record).iter().map(|interface| interface.id).collect();
+    Managed { tags: record.tags.clone(), interfaces }
+}
+
+fn is_about_instances(change: &store::Change) -> bool {
+    change.is::<ec2::Instance>() || change.is::<ec2::NetworkInterface>()
+}

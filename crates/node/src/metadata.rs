@@ -1,0 +1,80 @@
+//! What an instance can ask about itself, gathered from the records.
+
+use std::sync::Arc;
+
+use aws_types::NetworkInterfaceId;
+use bytes::Bytes;
+use store::{Read as _, Scope, Snapshot};
+use svc_ec2::record as ec2;
+use vpc_services::{AttachedInterface, InstanceMetadata, MetadataOptions, PublicKey, TokenPolicy};
+
+use crate::instances::{hostname, interfaces_of};
+
+/// The metadata of the instance that an interface is attached to, if it is and everything is on record.
+pub(crate) fn of_interface(snapshot: &Snapshot, scope: &Scope, interface: NetworkInterfaceId) -> Option<InstanceMetadata> {
+    let asking = snapshot.get::<ec2::NetworkInterface>(scope, &interface.to_string())?;
+    let instance = asking.attachment.as_ref()?.instance;
+    let record = snapshot.get::<ec2::Instance>(scope, &instance.to_string())?;
+    let interfaces = interfaces_of(snapshot, scope, &record);
+    let primary = Arc::clone(interfaces.first()?);
+    let kind = aws_catalog::instance_type(&record.instance_type)?;
+    let options = &record.metadata_options;
+    Some(InstanceMetadata {
+        options: MetadataOptions {
+            is_enabled: options.http_endpoint_enabled,
+            tokens: if options.http_tokens_required { TokenPolicy::Required } else { TokenPolicy::Optional },
+            hop_limit: options.http_put_response_hop_limit,
+            has_tags: options.instance_metadata_tags,
+        },
+        partition: scope.partition,
+        region: scope.region.clone(),
+        availability_zone: primary.zone.clone(),
+        availability_zone_id: primary.zone_id.clone(),
+        account: scope.account,
+        instance,
+        instance_type: record.instance_type.clone(),
+        image: record.image,
+        architecture: aws_catalog::image(&scope.region, record.image)?.architecture.to_owned(),
+        hypervisor: kind.hypervisor.as_str().to_owned(),
+        reservation: record.reservation,
+        launch_index: record.launch_index,
+        pending_at: record.launched_at,
+        hostname: hostname(scope, &primary),
+        public_keys: public_key(&record).into_iter().collect(),
+        user_data: record.user_data.clone().map(Bytes::from),
+        tags: record.tags.clone(),
+        interfaces: interfaces.iter().filter_map(|interface| attached(snapshot, scope, interface)).collect(),
+        block_devices: Vec::new(),
+    })
+}
+
+fn public_key(record: &ec2::Instance) -> Option<PublicKey> {
+    Some(PublicKey { name: record.key_name.clone()?, openssh: record.public_key.clone()? })
+}
+
+fn attached(snapshot: &Snapshot, scope: &Scope, interface: &ec2::NetworkInterface) -> Option<AttachedInterface> {
+    let subnet = snapshot.get::<ec2::Subnet>(scope, &interface.subnet.to_string())?;
+    let vpc = snapshot.get::<ec2::Vpc>(scope, &interface.vpc.to_string())?;
+    let group = |id: &aws_types::SecurityGroupId| {
+        snapshot.get::<ec2::SecurityGroup>(scope, &id.to_string()).map(|group| (*id, group.name.clone()))
+    };
+    Some(AttachedInterface {
+        mac: interface.mac,
+        id: interface.id,
+        device_index: interface.attachment.as_ref()?.device_index,
+        network_card_index: 0,
+        owner: scope.account,
+        local_hostname: hostname(scope, interface),
+        private_ipv4s: interface.private_addresses.clone(),
+        ipv6s: interface.ipv6_addresses.clone(),
+        public_ipv4s: Vec::new(),
+        public_hostname: None,
+        security_groups: interface.groups.iter().filter_map(group).collect(),
+        subnet: subnet.id,
+        subnet_ipv4_block: subnet.cidr,
+        subnet_ipv6_blocks: subnet.ipv6_block().into_iter().collect(),
+        vpc: vpc.id,
+        vpc_ipv4_blocks: vpc.blocks().collect(),
+        vpc_ipv6_blocks: vpc.ipv6_blocks().collect(),
+    })
+}

@@ -1,0 +1,308 @@
+//! What EC2's records mean to the network: a pure function from records to the engine's objects.
+//!
+//! Owns the mapping, and nothing else. A subnet is the one object that is made of several records: its route table is
+//! the one associated with it or else its VPC's main one, and its network ACL is the one that lists it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
+use ipnet::IpNet;
+use store::{Commit, Read as _, Record as _, Scope, Snapshot};
+use svc_ec2::record as ec2;
+use vpc_model::{
+    AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface, NetworkAcl,
+    NetworkAclEntry, Object, ObjectId, Peer, Port, PortRange, Protocol, Resolver, Route, RouteTable, RouteTarget,
+    SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+};
+
+/// The deltas of one step, and the scopes that the interfaces among them belong to.
+#[derive(Debug, Default)]
+pub(crate) struct Projection {
+    /// What to tell the engine.
+    pub(crate) deltas: Vec<Delta>,
+    /// Whose the interfaces among them are.
+    pub(crate) scopes: Vec<(NetworkInterfaceId, Scope)>,
+}
+
+impl Projection {
+    fn put(&mut self, object: impl Into<Object>) {
+        self.deltas.push(Delta::Put(object.into()));
+    }
+
+    fn put_interface(&mut self, scope: &Scope, record: &ec2::NetworkInterface) {
+        if let Some(interface) = interface(record) {
+            self.scopes.push((interface.id, scope.clone()));
+            self.put(interface);
+        }
+    }
+
+    /// Adds the removal of every known object that this projection does not have.
+    pub(crate) fn remove_unlisted(&mut self, known: impl IntoIterator<Item = ObjectId>) {
+        let listed: BTreeSet<ObjectId> = self
+            .deltas
+            .iter()
+            .filter_map(|delta| match delta {
+                Delta::Put(object) => Some(object.id()),
+                Delta::Remove(_) => None,
+            })
+            .collect();
+        self.deltas.extend(known.into_iter().filter(|id| !listed.contains(id)).map(Delta::Remove));
+    }
+}
+
+/// Every object of a snapshot.
+pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
+    let mut projection = Projection::default();
+    for (_, _, record) in snapshot.scan_all::<ec2::Vpc>() {
+        projection.put(vpc(&record));
+    }
+    for (_, _, record) in snapshot.scan_all::<ec2::DhcpOptions>() {
+        projection.put(dhcp_options(&record));
+    }
+    for (_, _, record) in snapshot.scan_all::<ec2::RouteTable>() {
+        projection.put(route_table(&record));
+    }
+    for (_, _, record) in snapshot.scan_all::<ec2::NetworkAcl>() {
+        projection.put(network_acl(&record));
+    }
+    for (_, _, record) in snapshot.scan_all::<ec2::SecurityGroup>() {
+        projection.put(security_group(&record));
+    }
+    let scopes: BTreeSet<Scope> = snapshot.scan_all::<ec2::Subnet>().map(|(scope, _, _)| scope.clone()).collect();
+    for scope in scopes {
+        put_subnets(&mut projection, snapshot, &scope, None);
+    }
+    for (scope, _, record) in snapshot.scan_all::<ec2::NetworkInterface>() {
+        projection.put_interface(scope, &record);
+    }
+    projection
+}
+
+/// What a commit changed. Objects are as of `snapshot`, which may be newer: then a later commit says the same again.
+pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
+    let mut projection = Projection::default();
+    let mut stale_subnets: BTreeMap<Scope, BTreeSet<VpcId>> = BTreeMap::new();
+    for change in commit.changes.iter() {
+        let mut stale = |vpc: VpcId| {
+            stale_subnets.entry(change.key.scope.clone()).or_default().insert(vpc);
+        };
+        if change.is_removal() {
+            projection.deltas.extend(object_id(change.key.kind, &change.key.id).map(Delta::Remove));
+        }
+        if let Some(record) = change.after::<ec2::Vpc>() {
+            projection.put(vpc(&record));
+        } else if let Some(record) = change.after::<ec2::DhcpOptions>() {
+            projection.put(dhcp_options(&record));
+        } else if let Some(record) = change.after::<ec2::RouteTable>() {
+            projection.put(route_table(&record));
+            if change.before::<ec2::RouteTable>().is_none_or(|before| before.associations != record.associations) {
+                stale(record.vpc);
+            }
+        } else if let Some(record) = change.after::<ec2::NetworkAcl>() {
+            projection.put(network_acl(&record));
+            if change.before::<ec2::NetworkAcl>().is_none_or(|before| before.associations != record.associations) {
+                stale(record.vpc);
+            }
+        } else if let Some(record) = change.after::<ec2::SecurityGroup>() {
+            projection.put(security_group(&record));
+        } else if let Some(record) = change.after::<ec2::Subnet>() {
+            stale(record.vpc);
+        } else if let Some(record) = change.after::<ec2::NetworkInterface>() {
+            projection.put_interface(&change.key.scope, &record);
+        }
+    }
+    for (scope, vpcs) in stale_subnets {
+        put_subnets(&mut projection, snapshot, &scope, Some(&vpcs));
+    }
+    projection
+}
+
+/// The object that a record of EC2 stands for.
+fn object_id(kind: &str, id: &str) -> Option<ObjectId> {
+    Some(match kind {
+        ec2::Vpc::KIND => ObjectId::Vpc(id.parse().ok()?),
+        ec2::DhcpOptions::KIND => ObjectId::DhcpOptions(id.parse().ok()?),
+        ec2::RouteTable::KIND => ObjectId::RouteTable(id.parse().ok()?),
+        ec2::NetworkAcl::KIND => ObjectId::NetworkAcl(id.parse().ok()?),
+        ec2::SecurityGroup::KIND => ObjectId::SecurityGroup(id.parse().ok()?),
+        ec2::Subnet::KIND => ObjectId::Subnet(id.parse().ok()?),
+        ec2::NetworkInterface::KIND => ObjectId::Interface(id.parse().ok()?),
+        _ => return None,
+    })
+}
+
+/// Puts the subnets of one account in one region: all of them, or those of some VPCs.
+fn put_subnets(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, vpcs: Option<&BTreeSet<VpcId>>) {
+    let mut tables: BTreeMap<SubnetId, RouteTableId> = BTreeMap::new();
+    let mut main_tables: BTreeMap<VpcId, RouteTableId> = BTreeMap::new();
+    for (_, table) in snapshot.scan::<ec2::RouteTable>(scope) {
+        for association in &table.associations {
+            match association.target {
+                ec2::AssociationTarget::Main => main_tables.insert(table.vpc, table.id),
+                ec2::AssociationTarget::Subnet(subnet) => tables.insert(subnet, table.id),
+            };
+        }
+    }
+    let mut acls: BTreeMap<SubnetId, NetworkAclId> = BTreeMap::new();
+    for (_, acl) in snapshot.scan::<ec2::NetworkAcl>(scope) {
+        acls.extend(acl.associations.iter().map(|association| (association.subnet, acl.id)));
+    }
+    for (_, record) in snapshot.scan::<ec2::Subnet>(scope) {
+        if vpcs.is_some_and(|vpcs| !vpcs.contains(&record.vpc)) {
+            continue;
+        }
+        let route_table = tables.get(&record.id).or_else(|| main_tables.get(&record.vpc));
+        let (Some(&route_table), Some(&network_acl)) = (route_table, acls.get(&record.id)) else {
+            // EC2 writes a subnet with both in one transaction, so this is a damaged state: nothing may pass.
+            tracing::error!(subnet = %record.id, "a subnet has no route table or no network ACL");
+            projection.deltas.push(Delta::Remove(ObjectId::Subnet(record.id)));
+            continue;
+        };
+        projection.put(Subnet {
+            id: record.id,
+            vpc: record.vpc,
+            cidr: record.cidr,
+            ipv6_cidr: record.ipv6_block(),
+            zone: record.zone.clone(),
+            route_table,
+            network_acl,
+        });
+    }
+}
+
+fn vpc(record: &ec2::Vpc) -> Vpc {
+    Vpc {
+        id: record.id,
+        ipv4_cidrs: record.blocks().collect(),
+        ipv6_cidrs: record.ipv6_blocks().collect(),
+        dns_support: record.enable_dns_support,
+        dhcp_options: record.dhcp_options,
+    }
+}
+
+fn dhcp_options(record: &ec2::DhcpOptions) -> DhcpOptions {
+    let values = |name: &str| record.options.get(name).map_or(&[][..], Vec::as_slice).iter();
+    DhcpOptions {
+        id: record.id,
+        domain_name: values("domain-name").next().cloned(),
+        resolvers: values("domain-name-servers")
+            .filter_map(|server| match server.as_str() {
+                "AmazonProvidedDNS" => Some(Resolver::AmazonProvided),
+                address => address.parse().ok().map(Resolver::Address),
+            })
+            .collect(),
+        ntp_servers: values("ntp-servers").filter_map(|server| server.parse().ok()).collect(),
+        netbios_name_servers: values("netbios-name-servers").filter_map(|server| server.parse().ok()).collect(),
+        netbios_node_type: None,
+        mtu_bytes: DhcpOptions::VPC_MTU_BYTES,
+    }
+}
+
+/// The local routes are the engine's own. No gateway carries packets yet, so a route to one leads nowhere.
+fn route_table(record: &ec2::RouteTable) -> RouteTable {
+    let routes = record
+        .routes
+        .iter()
+        .map(|route| Route {
+            destination: route.destination,
+            target: match route.target {
+                ec2::RouteTarget::InternetGateway(_) => RouteTarget::Blackhole,
+            },
+        })
+        .collect();
+    RouteTable { id: record.id, vpc: record.vpc, routes }
+}
+
+fn network_acl(record: &ec2::NetworkAcl) -> NetworkAcl {
+    let entries = record
+        .entries
+        .iter()
+        .filter_map(|entry| {
+            let ports = entry.ports.map(|(from, to)| (i32::from(from), i32::from(to)));
+            let icmp = entry.icmp.map(|(kind, code)| (i32::from(kind), i32::from(code)));
+            Some(NetworkAclEntry {
+                number: AclRuleNumber::new(entry.number).ok()?,
+                direction: direction(entry.egress),
+                traffic: traffic(entry.protocol, ports.or(icmp))?,
+                cidr: entry.cidr,
+                action: match entry.action {
+                    ec2::Action::Allow => AclAction::Allow,
+                    ec2::Action::Deny => AclAction::Deny,
+                },
+            })
+        })
+        .collect();
+    NetworkAcl { id: record.id, vpc: record.vpc, entries }
+}
+
+fn security_group(record: &ec2::SecurityGroup) -> SecurityGroup {
+    let rules = record
+        .rules
+        .iter()
+        .filter_map(|rule| {
+            Some(SecurityGroupRule {
+                id: rule.id,
+                direction: direction(rule.egress),
+                traffic: traffic(rule.protocol, rule.ports)?,
+                peer: match rule.peer {
+                    ec2::Peer::Ipv4(block) => Peer::Cidr(IpNet::V4(block)),
+                    ec2::Peer::Ipv6(block) => Peer::Cidr(IpNet::V6(block)),
+                    ec2::Peer::Group(group) => Peer::Group(group),
+                },
+            })
+        })
+        .collect();
+    SecurityGroup { id: record.id, vpc: record.vpc, rules }
+}
+
+fn direction(egress: bool) -> Direction {
+    if egress { Direction::Egress } else { Direction::Ingress }
+}
+
+/// The traffic of a rule: for TCP and UDP `range` is the ports, for ICMP the type and code with -1 for any. EC2 checks
+/// both before it stores them; a range that is none all the same is no rule.
+fn traffic(protocol: ec2::IpProtocol, range: Option<(i32, i32)>) -> Option<Traffic> {
+    let Some(number) = protocol.number() else { return Some(Traffic::All) };
+    let protocol = Protocol(number);
+    let ports = || match range {
+        None => Some(PortRange::ALL),
+        Some((from, to)) => PortRange::new(from.try_into().ok()?, to.try_into().ok()?).ok(),
+    };
+    let icmp = || match range {
+        None | Some((-1, _)) => Some(IcmpMatch::Any),
+        Some((kind, -1)) => kind.try_into().ok().map(IcmpMatch::Type),
+        Some((kind, code)) => Some(IcmpMatch::TypeAndCode(kind.try_into().ok()?, code.try_into().ok()?)),
+    };
+    match protocol {
+        Protocol::TCP => ports().map(Traffic::Tcp),
+        Protocol::UDP => ports().map(Traffic::Udp),
+        Protocol::ICMP => icmp().map(Traffic::Icmp),
+        Protocol::ICMPV6 => icmp().map(Traffic::Icmpv6),
+        other => Some(Traffic::Protocol(other)),
+    }
+}
+
+fn interface(record: &ec2::NetworkInterface) -> Option<Interface> {
+    let tracking = record.connection_tracking;
+    let default = IdleTimeouts::DEFAULT;
+    let idle_timeouts = IdleTimeouts::new(
+        tracking.tcp_established_secs.unwrap_or(default.tcp_established_secs()),
+        tracking.udp_stream_secs.unwrap_or(default.udp_stream_secs()),
+        tracking.udp_secs.unwrap_or(default.udp_secs()),
+    );
+    Some(Interface {
+        id: record.id,
+        port: Port::new(record.port).ok()?,
+        vpc: record.vpc,
+        subnet: record.subnet,
+        mac: record.mac,
+        ipv4: record.primary_address(),
+        secondary_ipv4: record.private_addresses[1..].to_vec(),
+        ipv6: record.ipv6_addresses.clone(),
+        security_groups: record.groups.clone(),
+        source_dest_check: record.source_dest_check,
+        idle_timeouts: idle_timeouts.unwrap_or_default(),
+        tracking_limit: None,
+        hostname: None,
+    })
+}
