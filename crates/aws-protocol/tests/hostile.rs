@@ -101,7 +101,7 @@ proptest! {
         let operation = &model.operations[operation.index(model.operations.len())];
         let uri = operation.uri.split('?').next().unwrap_or_default();
         let headers = [("x-amz-meta-a", value.as_str()), ("if-modified-since", &value), ("x-amz-object-attributes", &value)];
-        for body in [Bytes::from(text.clone()), Bytes::from(bytes.clone())] {
+        for body in [Bytes::from(text), Bytes::from(bytes)] {
             swallow(model, &request(operation.method, uri, &query, &headers, body.clone()));
             swallow(model, &request(operation.method, &path, &query, &headers, body));
         }
