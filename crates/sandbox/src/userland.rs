@@ -457,11 +457,11 @@ fn create_private_dir(path: &Path) -> Result<(), SandboxError> {
 
 fn remove_tree(path: &Path) -> Result<(), SandboxError> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(SandboxError::file("remove", path, error))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
+    .map_err(|error| SandboxError::file("remove", path, error))
 }
 
 fn memory_file(request: &ExecRequest) -> Result<OwnedFd, SandboxError> {

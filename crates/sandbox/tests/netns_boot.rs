@@ -1,5 +1,7 @@
 //! Boots sandboxes, and follows them through their life.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::time::{Duration, Instant};

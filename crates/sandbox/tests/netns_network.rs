@@ -1,6 +1,8 @@
 //! Guests with an interface: a veth pair whose host end is in a network namespace of the test, with a DHCP server
 //! there.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod support;
 
 use std::net::Ipv4Addr;

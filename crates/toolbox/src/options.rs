@@ -118,7 +118,10 @@ mod tests {
 
     const FLAGS: [Flag; 3] = [flag('l', ""), flag('v', "verbose"), valued('w', "wait")];
 
-    fn check(args: &[&str], expected: Result<(&[(char, &str)], &[&str]), &str>) {
+    /// Options by short name and value, and the rest.
+    type Read<'a> = (&'a [(char, &'a str)], &'a [&'a str]);
+
+    fn check(args: &[&str], expected: Result<Read<'_>, &str>) {
         let args: Vec<OsString> = args.iter().map(Into::into).collect();
         let expected = expected
             .map(|(given, rest)| Options {

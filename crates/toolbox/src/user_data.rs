@@ -37,7 +37,7 @@ fn kind_of(user_data: &[u8]) -> Kind {
         data if data.iter().all(u8::is_ascii_whitespace) => Kind::Nothing,
         data if data.starts_with(b"#!") => Kind::Script,
         data if data.starts_with(b"#cloud-config") => Kind::Unsupported("cloud-config is not supported"),
-        data if data.starts_with(&[0x1f, 0x8b]) => Kind::Unsupported("compressed user data is not supported"),
+        [0x1f, 0x8b, ..] => Kind::Unsupported("compressed user data is not supported"),
         data if data.starts_with(b"#include") => Kind::Unsupported("include files are not supported"),
         data if data.starts_with(b"#cloud-boothook") => Kind::Unsupported("boothooks are not supported"),
         _ if mime => Kind::Unsupported("MIME archives are not supported"),

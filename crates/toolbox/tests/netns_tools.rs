@@ -1,5 +1,6 @@
 //! The tools against each other, each test in a network namespace of its own that has nothing but loopback.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(unsafe_code)]
 
 use std::io::Write;

@@ -286,11 +286,11 @@ impl Monitor {
             if ready.get(3) == Some(&true) {
                 status_open = self.read_status();
             }
-            if ready[0] {
-                if let Some(exit) = self.read_signals() {
-                    self.finish(exit);
-                    return;
-                }
+            if ready[0]
+                && let Some(exit) = self.read_signals()
+            {
+                self.finish(exit);
+                return;
             }
         }
     }
@@ -316,12 +316,11 @@ impl Monitor {
 
     fn read_control(&mut self) {
         let mut buffer = [0; 64];
-        if self.control.read(&mut buffer).is_ok_and(|count| buffer[..count].contains(&b'r')) {
-            if let Some(mut release) = self.release.take() {
-                self.enter_phase(Phase::Released);
-                // An init that has ended is told by its signal.
-                let _ = release.write_all(b"r");
-            }
+        let told = self.control.read(&mut buffer).is_ok_and(|count| buffer[..count].contains(&b'r'));
+        if told && let Some(mut release) = self.release.take() {
+            self.enter_phase(Phase::Released);
+            // An init that has ended is told by its signal.
+            let _ = release.write_all(b"r");
         }
     }
 

@@ -1,4 +1,5 @@
 //! A cloud in a temporary directory, with guests that run the `guest` example.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;

@@ -1,0 +1,89 @@
+//! Interactive commands, as `brume exec` runs them: by this test binary, started again with a variable set.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sandbox::{Driver, Userland};
+use support::{Cloud, config, id, spec};
+
+const DIRECTORY: &str = "BRUME_TEST_EXEC_DIRECTORY";
+const SCRIPT: &str = "BRUME_TEST_EXEC_SCRIPT";
+
+/// `main` of `brume exec`, as far as this crate is concerned.
+#[test]
+fn as_brume_exec() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let driver = Userland::new(config(Path::new(&directory))).unwrap();
+    let running = driver.adopt(id(1)).unwrap().expect("it runs");
+    let script = std::env::var(SCRIPT).unwrap();
+    let code = driver.exec_interactive(&running, &["sh".to_owned(), "-c".to_owned(), script]).unwrap();
+    // ExitCode cannot be looked into, but it can be ended with.
+    let code = (0..=255u8).find(|number| code == (*number).into()).unwrap();
+    std::process::exit(code.into());
+}
+
+fn brume_exec(cloud: &Cloud, script: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "as_brume_exec", "--nocapture", "--quiet"])
+        .env(DIRECTORY, cloud.directory.path())
+        .env(SCRIPT, script);
+    command
+}
+
+#[test]
+fn input_output_and_exit_code_pass_through() {
+    let Some(cloud) = Cloud::new() else { return };
+    let _running = cloud.boot(&spec(1));
+    let mut child = brume_exec(&cloud, "cat; test -t 0 || echo no terminal; echo bad >&2; exit 42")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"typed\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(42));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.ends_with("typed\nno terminal\n"), "{stdout}");
+    assert!(String::from_utf8_lossy(&output.stderr).ends_with("bad\n"));
+    let killed = brume_exec(&cloud, "kill -15 $$").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(killed.status.code(), Some(143));
+}
+
+#[test]
+fn a_terminal_gets_one_of_the_guest() {
+    let Some(cloud) = Cloud::new() else { return };
+    let _running = cloud.boot(&spec(1));
+    let size = nix::pty::Winsize { ws_row: 33, ws_col: 99, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = nix::pty::openpty(&size, None).unwrap();
+    let script = "tty; stty size; read line; echo got $line; exit 7";
+    let end = |slave: &OwnedFd| Stdio::from(slave.try_clone().unwrap());
+    let mut child = brume_exec(&cloud, script)
+        .stdin(end(&pty.slave))
+        .stdout(end(&pty.slave))
+        .stderr(end(&pty.slave))
+        .spawn()
+        .unwrap();
+    drop(pty.slave);
+    let mut master = std::fs::File::from(pty.master);
+    let mut shown = String::new();
+    let mut buffer = [0; 1024];
+    let mut typed = false;
+    // Ends with an error when the last user of the terminal has gone.
+    while let Ok(count @ 1..) = master.read(&mut buffer) {
+        shown.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        if !typed && shown.contains("33 99") {
+            master.write_all(b"hello\r").unwrap();
+            typed = true;
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(7), "{shown}");
+    assert!(shown.contains("/dev/pts/") && shown.contains("got hello\r\n"), "{shown}");
+}
