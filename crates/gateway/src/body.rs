@@ -84,6 +84,11 @@ where
     Ok(Held { bytes: read.freeze(), _permit: permit })
 }
 
+/// Whether the body says that it is encoded.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_ENCODING)
+}
+
 /// Undoes the content encoding.
 pub(crate) fn decode(headers: &HeaderMap, bytes: &Bytes, limit_bytes: usize) -> Result<Bytes, BodyError> {
     let encoding = headers

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use aws_model::{Operation, Value};
+use aws_model::{Location, Operation, Value};
 use aws_protocol::{Codec, ErrorReply, ProtocolError, Request, Response};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode, Version};
 use http_body_util::Full;
 use service_api::{IdSource, OsRandom, RequestContext, RequestId, Service, ServiceError};
@@ -200,18 +200,23 @@ impl Handler {
         if let Some(refused) = refused {
             return Err(dialect.fail(body_error(&refused)));
         }
-        let signed_body = request.body.clone();
-        let decoded = body::decode(&request.headers, &signed_body, self.config.limits.max_body_bytes);
-        let decoded = decoded.map(|body| request.body = body);
-        // What the request is for decides whether it may be unsigned, but who asks comes before whether it exists.
-        let routed = codec.route(&request);
+        // What the request is for decides whether its body may be unsigned, but who asks comes before whether it exists.
+        let mut routed = codec.route(&request);
         dialect.operation = routed.as_ref().ok().copied();
         access.operation = dialect.operation.map_or("-", |operation| operation.name);
-        let identity =
-            self.authenticate(&request, presented, host.as_deref(), &signed_body, dialect.operation);
+        let identity = self.authenticate(&request, presented, host.as_deref(), dialect.operation);
         let identity = identity.map_err(|error| dialect.signature(&error))?;
         access.account = Some(identity.principal.account);
-        decoded.map_err(|error| dialect.fail(body_error(&error)))?;
+        if body::is_encoded(&request.headers)
+            && !dialect.operation.is_some_and(|operation| takes_encoding(codec, operation))
+        {
+            let decoded = body::decode(&request.headers, &request.body, self.config.limits.max_body_bytes);
+            request.body = decoded.map_err(|error| dialect.fail(body_error(&error)))?;
+            // In the query protocols the body names the operation.
+            routed = codec.route(&request);
+            dialect.operation = routed.as_ref().ok().copied();
+            access.operation = dialect.operation.map_or("-", |operation| operation.name);
+        }
         let operation = routed.map_err(|error| dialect.refuse(error))?;
         self.call(dialect, operation, &request, identity, peer, access)
     }
@@ -221,7 +226,6 @@ impl Handler {
         request: &Request,
         presented: Result<Presented, SignatureError>,
         host: Option<&str>,
-        body: &[u8],
         operation: Option<&Operation>,
     ) -> Result<Identity, SignatureError> {
         let verifier = Verifier {
@@ -230,7 +234,7 @@ impl Handler {
             now: self.clock.now(),
         };
         let headers = signed_headers(request, host);
-        verifier.verify(&presented?, &signed_parts(request, &headers), body, operation)
+        verifier.verify(&presented?, &signed_parts(request, &headers), &request.body, operation)
     }
 
     fn call(
@@ -284,6 +288,15 @@ impl Handler {
         response.headers_mut().insert(CONTENT_TYPE, json);
         response
     }
+}
+
+/// Whether the content encoding is a property of what is stored, as with S3 objects, and not of the transfer.
+fn takes_encoding(codec: Codec, operation: &Operation) -> bool {
+    let input = operation.input.as_ref().and_then(|input| codec.model().structure(input.shape));
+    input.is_some_and(|input| {
+        let mut in_headers = input.members.iter().filter(|member| member.location == Location::Header);
+        in_headers.any(|member| member.wire_name().eq_ignore_ascii_case(CONTENT_ENCODING.as_str()))
+    })
 }
 
 /// A panic of a handler is its own fault's answer; the process and the connection live.

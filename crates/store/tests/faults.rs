@@ -260,9 +260,12 @@ fn who_saw_a_commit_on_its_way_shares_its_fate() {
                 })
             });
             std::thread::sleep(Duration::from_millis(30));
-            assert!(!reader.is_finished() && !refused.is_finished() && !writer.is_finished());
-            assert_eq!(state(&store), State::new(), "only what is durable is seen from outside");
+            let waited = [reader.is_finished(), refused.is_finished(), writer.is_finished()];
+            let seen = state(&store);
+            // Nothing is asserted before this, so that a failure does not leave the others waiting.
             decide.send(outcome.clone()).unwrap();
+            assert_eq!(waited, [false; 3], "all wait for the disk");
+            assert_eq!(seen, State::new(), "only what is durable is seen from outside");
             assert_eq!(writer.join().unwrap(), outcome);
             assert_eq!(reader.join().unwrap(), outcome.clone().map(|()| true));
             assert_eq!(

@@ -107,6 +107,8 @@ fn bodies_may_be_chunked_and_compressed() {
     connection.write(&call.clone().signed().bytes());
     connection.answer().unwrap().expect(200, &["<vpcId>vpc-1</vpcId>"]);
     call.headers.last_mut().unwrap().1 = "br".to_owned();
+    connection.write(&call.clone().bytes());
+    connection.answer().unwrap().expect(403, &["MissingAuthenticationToken"]);
     connection.write(&call.signed().bytes());
     connection.answer().unwrap().expect(415, &["The Content-Encoding br is not supported"]);
 }

@@ -7,5 +7,7 @@ mod calls;
 mod client;
 mod cloud;
 mod connections;
+mod logs;
 mod signatures;
+mod speed;
 mod tls;
