@@ -104,10 +104,6 @@ impl Cache {
         Ok(())
     }
 
-    pub(crate) fn flow_cache(&self) -> &FlowCache {
-        &self.cache
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.installed.len()
     }

@@ -32,6 +32,8 @@ pub(crate) struct Decider {
     pub(crate) drops: Drops,
     /// Whether intent has been given; before that, frames wait.
     pub(crate) is_started: bool,
+    /// Frames decided here rather than by the cache.
+    pub(crate) frames_decided: u64,
     sweep_pause: usize,
     had_cache_error: bool,
 }
@@ -65,6 +67,7 @@ impl Decider {
             journal,
             drops: Drops::default(),
             is_started: false,
+            frames_decided: 0,
             sweep_pause: 0,
             had_cache_error: false,
         }
@@ -74,6 +77,7 @@ impl Decider {
     pub(crate) fn decide(&mut self, batch: &mut FrameBatch, count: usize, outbox: &mut Outbox) {
         let time = CacheTime::now();
         self.report_closings(time);
+        self.frames_decided += count as u64;
         for index in 0..count {
             let Some(from) = port_of(batch.device(index)) else { continue };
             self.decide_one(from, batch, index, time, outbox);

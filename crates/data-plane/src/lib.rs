@@ -34,4 +34,4 @@ mod plane;
 pub use drops::DropCount;
 pub use error::DataPlaneError;
 pub use fabric::{AttachedPort, PortSpec};
-pub use plane::{Config, DataPlane, Mode, ModeChoice};
+pub use plane::{Config, Counters, DataPlane, Mode, ModeChoice};

@@ -55,6 +55,17 @@ pub enum Mode {
     SlowOnly(String),
 }
 
+/// How much there is and was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames that the slow path has decided since the start.
+    pub frames_decided: u64,
+    /// Entries of the flow cache, two for most connections; 0 without a cache.
+    pub entries_cached: usize,
+    /// Connections tracked, counted at each interface that tracks them.
+    pub connections_tracked: usize,
+}
+
 /// The data plane of one cloud.
 ///
 /// Dropping it stops its thread and leaves everything on the host as it is, for the next start to adopt;
@@ -207,6 +218,16 @@ impl DataPlane {
     /// What was dropped since the start, by port and reason.
     pub fn drops(&self) -> Vec<DropCount> {
         self.decider.lock().drops.all()
+    }
+
+    /// How much there is and was to do.
+    pub fn counters(&self) -> Counters {
+        let decider = self.decider.lock();
+        Counters {
+            frames_decided: decider.frames_decided,
+            entries_cached: decider.cache.as_ref().map_or(0, Cache::len),
+            connections_tracked: decider.flows.len(),
+        }
     }
 
     /// Every tracked connection, as up to date as the last sweep of the cache (about two seconds).

@@ -165,6 +165,19 @@ impl Netlink {
         Ok(())
     }
 
+    /// Changes a device's link address.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_mac(&self, index: u32, mac: MacAddress) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes.push(LinkAttribute::Address(mac.0.to_vec()));
+        let action = || format!("set the MAC address of device {index} to {mac}");
+        self.request(action, RouteNetlinkMessage::SetLink(message), 0)?;
+        Ok(())
+    }
+
     /// Deletes a device, and of a veth pair both ends. Its absence is no error.
     ///
     /// # Errors
