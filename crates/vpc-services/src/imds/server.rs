@@ -46,6 +46,14 @@ impl MetadataServer {
         Self { directory, budget, connections: Arc::default(), tokens: Tokens::new() }
     }
 
+    /// The same service with a key that was kept (32 random bytes that nobody else knows), so that tokens survive a
+    /// restart.
+    #[must_use]
+    pub fn with_token_key(mut self, key: [u8; 32]) -> Self {
+        self.tokens = Tokens::with_key(key);
+        self
+    }
+
     /// Answers on these listeners, for ever.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Session tokens.
 //!
 //! A token is its expiry and a keyed hash of it, of the interface and of the instance, so that none is stored and one is
-//! worth nothing to any other interface. The key lives as long as the process; a client whose token a restart made
-//! invalid gets a 401 and asks for another, as it must when one expires.
+//! worth nothing to any other interface. Unless the key is kept, it lives as long as the process; a client whose token a
+//! restart made invalid gets a 401 and asks for another, as it must when one expires.
 
 use std::net::IpAddr;
 
@@ -31,6 +31,11 @@ impl Tokens {
         let mut key = [0; 32];
         getrandom::fill(&mut key)
             .expect("Linux has had getrandom(2) since 3.17 and it does not fail after boot");
+        Self::with_key(key)
+    }
+
+    /// With a key that was kept, so that tokens outlive the process.
+    pub(super) fn with_key(key: [u8; 32]) -> Self {
         Self { key }
     }
 
@@ -103,6 +108,8 @@ mod tests {
         check(other, instance, 0, None);
         check(peer, another, 0, None);
         assert_eq!(Tokens::new().check(&token, peer, instance, NOW), None, "another process has another key");
+        let kept = Tokens::with_key(tokens.key);
+        assert_eq!(kept.check(&token, peer, instance, NOW), Some(60), "unless it was kept");
         for position in 0..token.len() - 2 {
             let mut forged = token.clone().into_bytes();
             forged[position] = if forged[position] == b'A' { b'B' } else { b'A' };
