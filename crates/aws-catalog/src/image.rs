@@ -63,7 +63,7 @@ struct Family {
     x86_only: bool,
 }
 
-/// The version parts are those of releases that exist, so that name patterns match.
+/// The version parts have the form that releases have, so that name patterns match.
 #[rustfmt::skip]
 const FAMILIES: &[Family] = &[
     Family { key: "al2023-ami-kernel-6.1", name: "al2023-ami-2023.8.20250818.0-kernel-6.1-{arch}",
