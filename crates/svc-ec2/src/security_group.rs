@@ -1,10 +1,12 @@
 //! Security groups: CreateSecurityGroup, DeleteSecurityGroup, DescribeSecurityGroups, DescribeSecurityGroupReferences.
 //!
-//! Owns the record of groups with their rules. A rule's form is in [`rule`], the operations on rules in [`rules`].
+//! Owns the record of groups with their rules. A rule's form is in [`rule`], the operations on rules in
+//! [`rules`] and [`rule_change`].
 //! Refuses to know which packets a rule lets through.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html>
 
 mod rule;
+mod rule_change;
 mod rules;
 
 use std::sync::Arc;
@@ -78,7 +80,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DeleteSecurityGroup>(delete)
         .with::<op::DescribeSecurityGroups>(describe)
         .with::<op::DescribeSecurityGroupReferences>(describe_references);
-    rules::operations(table)
+    rule_change::operations(rules::operations(table))
 }
 
 /// Makes the default group of a new VPC: all from its own members in, everything out.

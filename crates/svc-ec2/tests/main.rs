@@ -1,0 +1,27 @@
+//! EC2 as a caller of [`service_api::Service`] sees it, on a store in memory. One module for each resource, under the
+//! same stem as in `src/`. An error is always checked to have changed nothing.
+
+#![allow(clippy::unwrap_used)]
+
+mod cloud;
+
+mod account_attribute;
+mod default_vpc;
+mod dhcp_options;
+mod filter;
+mod idempotency;
+mod image;
+mod instance;
+mod instance_type;
+mod internet_gateway;
+mod key_pair;
+mod network_acl;
+mod network_interface;
+mod quota;
+mod route_table;
+mod security_group;
+mod state;
+mod subnet;
+mod tag;
+mod vpc;
+mod zone;

@@ -1,0 +1,255 @@
+use std::collections::HashSet;
+
+use crate::cloud::{Cloud, api, filters, input, op, tagged};
+use store::Read;
+use svc_ec2::record::NetworkInterface;
+
+fn address(address: &str, primary: bool) -> api::PrivateIpAddressSpecification {
+    api::PrivateIpAddressSpecification {
+        primary: Some(primary),
+        private_ip_address: Some(address.to_owned()),
+    }
+}
+
+fn addresses(interface: &api::NetworkInterface) -> Vec<String> {
+    let addresses = interface.private_ip_addresses.as_ref().unwrap();
+    addresses.iter().map(|address| address.private_ip_address.clone().unwrap()).collect()
+}
+
+#[test]
+fn an_interface_has_an_address_a_mac_and_the_default_group() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/24");
+    let interface = cloud.describe_interface(&cloud.interface(&subnet));
+    assert_eq!(interface.private_ip_address.as_deref(), Some("10.0.0.4"));
+    assert_eq!(interface.status.as_deref(), Some("available"));
+    assert_eq!(interface.source_dest_check, Some(true));
+    assert_eq!(interface.groups.unwrap()[0].group_id, Some(cloud.default_group(&vpc)));
+    assert!(interface.mac_address.unwrap().starts_with("02:"));
+}
+
+#[test]
+fn ports_and_macs_are_unique_over_regions() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    (0..5).for_each(|_| drop(cloud.interface(&subnet)));
+    let cloud = cloud.in_region("eu-west-1");
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    (0..5).for_each(|_| drop(cloud.interface(&subnet)));
+    let snapshot = cloud.store.snapshot();
+    let all: Vec<_> = snapshot.scan_all::<NetworkInterface>().map(|(_, _, interface)| interface).collect();
+    assert_eq!(all.len(), 10);
+    assert_eq!(all.iter().map(|interface| interface.port).collect::<HashSet<_>>().len(), 10);
+    assert_eq!(all.iter().map(|interface| interface.mac).collect::<HashSet<_>>().len(), 10);
+    assert!(all.iter().all(|interface| interface.port != 0));
+}
+
+#[test]
+fn addresses_are_taken_as_asked() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/28");
+    let create = |input: api::CreateNetworkInterfaceRequest| {
+        let input = api::CreateNetworkInterfaceRequest { subnet_id: subnet.clone(), ..input };
+        cloud.ok::<op::CreateNetworkInterface>(input).network_interface.unwrap()
+    };
+    let one = create(input!(CreateNetworkInterfaceRequest { private_ip_address: "10.0.0.14" }));
+    assert_eq!(addresses(&one), ["10.0.0.14"]);
+    let other = create(input!(CreateNetworkInterfaceRequest {
+        private_ip_addresses: vec![address("10.0.0.4", false), address("10.0.0.9", true)],
+    }));
+    assert_eq!(addresses(&other), ["10.0.0.9", "10.0.0.4"]);
+    let third = create(input!(CreateNetworkInterfaceRequest { secondary_private_ip_address_count: 2 }));
+    assert_eq!(addresses(&third), ["10.0.0.5", "10.0.0.6", "10.0.0.7"]);
+
+    let check = |wanted: &str, code: &str, message: &str| {
+        let input = input!(CreateNetworkInterfaceRequest { subnet_id: &subnet, private_ip_address: wanted });
+        cloud.refuses::<op::CreateNetworkInterface>(input, code, message);
+    };
+    check("10.0.0.9", "InvalidIPAddress.InUse", "Address 10.0.0.9 is in use.");
+    let outside = "Address 10.0.1.4 does not fall within the subnet's address range";
+    check("10.0.1.4", "InvalidParameterValue", outside);
+    for reserved in ["10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.15"] {
+        let message = format!("Address {reserved} is in subnet's reserved address range");
+        check(reserved, "InvalidParameterValue", &message);
+    }
+    check(
+        "10.0.0",
+        "InvalidParameterValue",
+        "Value (10.0.0) for parameter address is invalid. Invalid IPv4 address.",
+    );
+    let many =
+        input!(CreateNetworkInterfaceRequest { subnet_id: &subnet, secondary_private_ip_address_count: 5 });
+    let message = "The specified subnet does not have enough free addresses to satisfy the request.";
+    cloud.refuses::<op::CreateNetworkInterface>(many, "InsufficientFreeAddressesInSubnet", message);
+}
+
+#[test]
+fn attributes() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/24");
+    let group = cloud.group(&vpc, "web");
+    let id = cloud.interface(&subnet);
+    let modify = |input: api::ModifyNetworkInterfaceAttributeRequest| {
+        api::ModifyNetworkInterfaceAttributeRequest { network_interface_id: id.clone(), ..input }
+    };
+    let off = api::AttributeBooleanValue { value: Some(false) };
+    cloud.ok::<op::ModifyNetworkInterfaceAttribute>(modify(input!(ModifyNetworkInterfaceAttributeRequest {
+        source_dest_check: off
+    })));
+    cloud.ok::<op::ModifyNetworkInterfaceAttribute>(modify(input!(ModifyNetworkInterfaceAttributeRequest {
+        groups: [&group]
+    })));
+    let interface = cloud.describe_interface(&id);
+    assert_eq!(interface.source_dest_check, Some(false));
+    assert_eq!(interface.groups.unwrap()[0].group_id.as_ref(), Some(&group));
+    let input =
+        input!(DescribeNetworkInterfaceAttributeRequest { network_interface_id: &id, attribute: "groupSet" });
+    let answer = cloud.ok::<op::DescribeNetworkInterfaceAttribute>(input);
+    assert_eq!(answer.groups.unwrap()[0].group_name.as_deref(), Some("web"));
+
+    let foreign = cloud.group(&cloud.vpc("10.1.0.0/16"), "web");
+    let message = "You have specified two resources that belong to different networks.";
+    let input = modify(input!(ModifyNetworkInterfaceAttributeRequest { groups: [&foreign] }));
+    cloud.refuses::<op::ModifyNetworkInterfaceAttribute>(input, "InvalidGroup.NotFound", message);
+    let groups: Vec<String> = (0..6).map(|number| cloud.group(&vpc, &format!("g{number}"))).collect();
+    let input =
+        modify(api::ModifyNetworkInterfaceAttributeRequest { groups: Some(groups), ..Default::default() });
+    cloud.refuses::<op::ModifyNetworkInterfaceAttribute>(
+        input,
+        "SecurityGroupsPerInterfaceLimitExceeded",
+        "…",
+    );
+    let tracking =
+        api::ConnectionTrackingSpecificationRequest { udp_timeout: Some(29), ..Default::default() };
+    let input = modify(input!(ModifyNetworkInterfaceAttributeRequest {
+        connection_tracking_specification: tracking
+    }));
+    cloud.refuses::<op::ModifyNetworkInterfaceAttribute>(
+        input,
+        "InvalidParameterValue",
+        "Value (29) for parameter UdpTimeout…",
+    );
+}
+
+#[test]
+fn secondary_addresses_come_and_go() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let (one, other) = (cloud.interface(&subnet), cloud.interface(&subnet));
+    let assign = |id: &str, wanted: &str, reassign: bool| {
+        input!(AssignPrivateIpAddressesRequest {
+            network_interface_id: id,
+            private_ip_addresses: [wanted],
+            allow_reassignment: reassign,
+        })
+    };
+    cloud.ok::<op::AssignPrivateIpAddresses>(assign(&one, "10.0.0.50", false));
+    let message = format!("The private IP address 10.0.0.50 is already assigned to {one}.");
+    cloud.refuses::<op::AssignPrivateIpAddresses>(
+        assign(&other, "10.0.0.50", false),
+        "Resource.AlreadyAssigned",
+        &message,
+    );
+    cloud.ok::<op::AssignPrivateIpAddresses>(assign(&other, "10.0.0.50", true));
+    assert_eq!(addresses(&cloud.describe_interface(&one)), ["10.0.0.4"]);
+    assert_eq!(addresses(&cloud.describe_interface(&other)), ["10.0.0.5", "10.0.0.50"]);
+
+    let unassign = |wanted: &str| {
+        input!(UnassignPrivateIpAddressesRequest {
+            network_interface_id: &other,
+            private_ip_addresses: [wanted]
+        })
+    };
+    let message = format!("Some of [10.0.0.51] are not assigned to interface {other}");
+    cloud.refuses::<op::UnassignPrivateIpAddresses>(unassign("10.0.0.51"), "InvalidParameterValue", &message);
+    cloud.refuses::<op::UnassignPrivateIpAddresses>(
+        unassign("10.0.0.5"),
+        "InvalidParameterValue",
+        "The primary …",
+    );
+    cloud.ok::<op::UnassignPrivateIpAddresses>(unassign("10.0.0.50"));
+    assert_eq!(addresses(&cloud.describe_interface(&other)), ["10.0.0.5"]);
+    let count = input!(AssignPrivateIpAddressesRequest {
+        network_interface_id: &other,
+        secondary_private_ip_address_count: 2
+    });
+    assert_eq!(
+        cloud.ok::<op::AssignPrivateIpAddresses>(count).assigned_private_ip_addresses.unwrap().len(),
+        2
+    );
+}
+
+#[test]
+fn interfaces_hang_on_stopped_instances() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let instance = cloud.started(&subnet);
+    let (one, other) = (cloud.interface(&subnet), cloud.interface(&subnet));
+    let attach = |id: &str, index: i32| {
+        input!(AttachNetworkInterfaceRequest {
+            network_interface_id: id,
+            instance_id: &instance,
+            device_index: index
+        })
+    };
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&one, 1), "UnsupportedOperation", "…");
+    cloud.stop(&instance);
+    let message = format!("Instance '{instance}' already has an interface attached at device index '0'.");
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&one, 0), "InvalidParameterValue", &message);
+    let attachment = cloud.ok::<op::AttachNetworkInterface>(attach(&one, 1)).attachment_id.unwrap();
+    assert!(attachment.starts_with("eni-attach-"));
+    let described = cloud.instance(&instance).network_interfaces.unwrap();
+    let indexes: Vec<_> =
+        described.iter().map(|held| held.attachment.as_ref().unwrap().device_index.unwrap()).collect();
+    assert_eq!(indexes, [0, 1]);
+    let message = format!("Interface: [{one}] in use.");
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&one, 2), "InvalidNetworkInterface.InUse", &message);
+    // A t3.micro has two interfaces.
+    let message = "Interface count 3 exceeds the limit for t3.micro";
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&other, 2), "AttachmentLimitExceeded", message);
+
+    let delete = input!(DeleteNetworkInterfaceRequest { network_interface_id: &one });
+    let message = format!("Network interface '{one}' is currently in use.");
+    cloud.refuses::<op::DeleteNetworkInterface>(delete, "InvalidParameterValue", &message);
+    let detach = |attachment: &str| input!(DetachNetworkInterfaceRequest { attachment_id: attachment });
+    let primary = described[0].attachment.as_ref().unwrap().attachment_id.clone().unwrap();
+    let message = "The network interface at device index 0 cannot be detached.";
+    cloud.refuses::<op::DetachNetworkInterface>(detach(&primary), "OperationNotPermitted", message);
+    cloud.ok::<op::DetachNetworkInterface>(detach(&attachment));
+    assert_eq!(cloud.describe_interface(&one).status.as_deref(), Some("available"));
+    cloud.refuses::<op::DetachNetworkInterface>(detach(&attachment), "InvalidAttachmentID.NotFound", "…");
+}
+
+#[test]
+fn found_by_filters() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let input = input!(CreateNetworkInterfaceRequest {
+        subnet_id: &subnet,
+        description: "a database",
+        tag_specifications: tagged("network-interface", &[("tier", "data")]),
+    });
+    let id = cloud
+        .ok::<op::CreateNetworkInterface>(input)
+        .network_interface
+        .unwrap()
+        .network_interface_id
+        .unwrap();
+    cloud.interface(&subnet);
+    for (name, value) in [
+        ("description", "*data*"),
+        ("tag:tier", "data"),
+        ("private-ip-address", "10.0.0.4"),
+        ("addresses.private-ip-address", "10.0.0.4"),
+    ] {
+        let input = input!(DescribeNetworkInterfacesRequest {
+            filters: filters(&[("subnet-id", &[&subnet]), (name, &[value])])
+        });
+        let found = cloud.ok::<op::DescribeNetworkInterfaces>(input).network_interfaces.unwrap();
+        assert_eq!(found.len(), 1, "{name}");
+        assert_eq!(found[0].network_interface_id.as_ref(), Some(&id), "{name}");
+    }
+}

@@ -1,0 +1,124 @@
+use crate::cloud::{Cloud, api, filters, input, op, tagged, tags};
+
+fn described(cloud: &Cloud, all: &[(&str, &[&str])]) -> Vec<(String, String)> {
+    let found =
+        cloud.ok::<op::DescribeTags>(input!(DescribeTagsRequest { filters: filters(all) })).tags.unwrap();
+    found.into_iter().map(|tag| (tag.key.unwrap(), tag.value.unwrap())).collect()
+}
+
+fn pair(key: &str, value: &str) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+#[test]
+fn tags_are_set_overwritten_and_removed() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/24");
+    let create =
+        |all: &[(&str, &str)]| input!(CreateTagsRequest { resources: [&vpc, &subnet], tags: tags(all) });
+    cloud.ok::<op::CreateTags>(create(&[("Name", "one"), ("env", "test")]));
+    cloud.ok::<op::CreateTags>(create(&[("Name", "two")]));
+    assert_eq!(described(&cloud, &[("resource-id", &[&vpc])]), [pair("Name", "two"), pair("env", "test")]);
+    assert_eq!(described(&cloud, &[("resource-type", &["subnet"])]).len(), 2);
+    assert_eq!(described(&cloud, &[("tag:Name", &["t*"])]).len(), 2);
+
+    let delete = |tag: api::Tag| input!(DeleteTagsRequest { resources: [&vpc], tags: vec![tag] });
+    // A value that does not match removes nothing.
+    cloud.ok::<op::DeleteTags>(delete(api::Tag {
+        key: Some("Name".to_owned()),
+        value: Some("one".to_owned()),
+    }));
+    assert_eq!(described(&cloud, &[("resource-id", &[&vpc])]).len(), 2);
+    cloud.ok::<op::DeleteTags>(delete(api::Tag { key: Some("Name".to_owned()), value: None }));
+    assert_eq!(described(&cloud, &[("resource-id", &[&vpc])]), [pair("env", "test")]);
+    cloud.ok::<op::DeleteTags>(input!(DeleteTagsRequest { resources: [&vpc, &subnet] }));
+    assert_eq!(described(&cloud, &[]), []);
+}
+
+#[test]
+fn every_kind_of_resource_carries_tags() {
+    let cloud = Cloud::new();
+    let vpc = cloud.default_vpc();
+    let subnet = cloud.ok::<op::DescribeSubnets>(input!(DescribeSubnetsRequest {})).subnets.unwrap()[0]
+        .subnet_id
+        .clone()
+        .unwrap();
+    let first = |filters| {
+        cloud
+            .ok::<op::DescribeRouteTables>(input!(DescribeRouteTablesRequest { filters: filters }))
+            .route_tables
+            .unwrap()
+    };
+    let group = cloud.default_group(&vpc);
+    let rules = cloud.ok::<op::DescribeSecurityGroupRules>(input!(DescribeSecurityGroupRulesRequest {}));
+    let gateways = cloud.ok::<op::DescribeInternetGateways>(input!(DescribeInternetGatewaysRequest {}));
+    let options = cloud.ok::<op::DescribeDhcpOptions>(input!(DescribeDhcpOptionsRequest {}));
+    let acls = cloud.ok::<op::DescribeNetworkAcls>(input!(DescribeNetworkAclsRequest {}));
+    let key =
+        cloud.ok::<op::CreateKeyPair>(input!(CreateKeyPairRequest { key_name: "k", key_type: "ed25519" }));
+    let resources = vec![
+        ("instance", cloud.started(&subnet)),
+        ("network-interface", cloud.interface(&subnet)),
+        ("subnet", subnet),
+        ("route-table", first(Vec::new())[0].route_table_id.clone().unwrap()),
+        ("security-group", group),
+        (
+            "security-group-rule",
+            rules.security_group_rules.unwrap()[0].security_group_rule_id.clone().unwrap(),
+        ),
+        ("internet-gateway", gateways.internet_gateways.unwrap()[0].internet_gateway_id.clone().unwrap()),
+        ("dhcp-options", options.dhcp_options.unwrap()[0].dhcp_options_id.clone().unwrap()),
+        ("network-acl", acls.network_acls.unwrap()[0].network_acl_id.clone().unwrap()),
+        ("key-pair", key.key_pair_id.unwrap()),
+        ("vpc", vpc),
+    ];
+    let ids: Vec<String> = resources.iter().map(|(_, id)| id.clone()).collect();
+    cloud.ok::<op::CreateTags>(api::CreateTagsRequest {
+        resources: ids,
+        tags: tags(&[("a", "b")]),
+        dry_run: None,
+    });
+    for (kind, id) in resources {
+        let found = cloud.ok::<op::DescribeTags>(input!(DescribeTagsRequest {
+            filters: filters(&[("resource-id", &[&id])])
+        }));
+        let found = found.tags.unwrap();
+        assert_eq!(found.len(), 1, "{kind}");
+        assert_eq!(found[0].resource_type.as_deref(), Some(kind));
+    }
+}
+
+#[test]
+fn tags_that_cannot_be() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let check = |id: &str, all: &[(&str, &str)], code: &str, message: &str| {
+        let input = input!(CreateTagsRequest { resources: [&vpc, id], tags: tags(all) });
+        cloud.refuses::<op::CreateTags>(input, code, message);
+    };
+    const VALUE: &str = "InvalidParameterValue";
+    let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
+    check(&vpc, &[("aws:x", "y")], VALUE, "Tag keys starting with 'aws:' are reserved for internal use");
+    check(&vpc, &[(&long_key, "y")], VALUE, "Tag key exceeds the maximum length of 128 characters");
+    check(&vpc, &[("x", &long_value)], VALUE, "Tag value exceeds the maximum length of 256 characters");
+    check(&vpc, &[("", "y")], VALUE, "…");
+    check(&vpc, &[("x", "y"), ("x", "z")], VALUE, "Duplicate tag key 'x' specified.");
+    check("nonsense", &[("x", "y")], "InvalidID", "The ID 'nonsense' is not valid");
+    check(
+        "vpc-0123456789abcdef0",
+        &[("x", "y")],
+        "InvalidVpcID.NotFound",
+        "The vpc ID 'vpc-0123456789abcdef0' does not exist",
+    );
+    check("sgr-0123456789abcdef0", &[("x", "y")], "InvalidSecurityGroupRuleId.NotFound", "…");
+    let keys: Vec<String> = (0..51).map(|number| format!("k{number}")).collect();
+    let many: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "")).collect();
+    check(&vpc, &many, "TagLimitExceeded", "The maximum number of Tags for a resource has been reached.");
+    let other = input!(CreateVpcRequest {
+        cidr_block: "10.1.0.0/16",
+        tag_specifications: tagged("subnet", &[("a", "b")])
+    });
+    let message = "'subnet' is not a valid taggable resource type for this operation.";
+    cloud.refuses::<op::CreateVpc>(other, VALUE, message);
+}
