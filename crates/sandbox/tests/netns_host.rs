@@ -68,6 +68,22 @@ fn destroy_leaves_nothing() {
 }
 
 #[test]
+fn clearing_the_host_keeps_the_disks() {
+    let Some(cloud) = Cloud::new() else { return };
+    for number in 1..=3 {
+        let running = cloud.boot(&spec(number));
+        cloud.run(&running, "echo kept > /root/file");
+    }
+    let began = Instant::now();
+    cloud.driver.clear_host(Duration::from_secs(5)).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(cgroups(&cloud), BTreeSet::new());
+    assert_eq!(std::fs::read_dir(cloud.run_dir()).unwrap().count(), 0);
+    let running = cloud.boot(&spec(2));
+    assert_eq!(cloud.run(&running, "cat /root/file").stdout, "kept\n");
+}
+
+#[test]
 fn limits_are_set_where_the_host_has_control_groups() {
     let Some(cloud) = Cloud::new() else { return };
     let _running = cloud.boot(&spec(1));

@@ -220,3 +220,81 @@ fn interfaces_may_come_late_and_go() {
         cloud.driver.destroy(id(1)).unwrap();
     });
 }
+
+/// Says on an interface, as a router, that addresses come by DHCPv6.
+fn advertise_router(interface: &str) {
+    let socket =
+        socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::RAW, Some(socket2::Protocol::ICMPV6))
+            .unwrap();
+    socket.bind_device(Some(interface.as_bytes())).unwrap();
+    socket.set_multicast_hops_v6(255).unwrap();
+    let index = nix::net::if_::if_nametoindex(interface).unwrap();
+    // Router advertisement: hop limit 64, managed, router for 1800 s; the kernel adds the checksum (RFC 4861, 4.2).
+    let message = [134, 0, 0, 0, 64, 0x80, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0];
+    let all_nodes = std::net::SocketAddrV6::new("ff02::1".parse().unwrap(), 0, 0, index);
+    // Fails for as long as the interface makes sure that its own address is unique; the caller tries again.
+    let _ = socket.send_to(&message, &all_nodes.into());
+}
+
+/// A DHCPv6 server that gives one address, in one exchange.
+fn serve_dhcp6(interface: &str, renewals: &Arc<AtomicU32>, valid_secs: u32) {
+    use dhcproto::v6::{DhcpOption, DhcpOptions, IAAddr, IANA, Message, MessageType, OptionCode};
+    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
+    socket.bind_device(Some(interface.as_bytes())).unwrap();
+    socket.bind(&"[::]:547".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let index = nix::net::if_::if_nametoindex(interface).unwrap();
+    socket.join_multicast_v6(&"ff02::1:2".parse().unwrap(), index).unwrap();
+    let socket = std::net::UdpSocket::from(socket);
+    socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+    let renewals = Arc::clone(renewals);
+    // Ends when nobody asks any more.
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1500];
+        while let Ok((count, from)) = socket.recv_from(&mut buffer) {
+            let request = Message::decode(&mut Decoder::new(&buffer[..count])).unwrap();
+            if request.msg_type() == MessageType::Renew {
+                renewals.fetch_add(1, Ordering::Relaxed);
+            }
+            let Some(DhcpOption::IANA(asked)) = request.opts().get(OptionCode::IANA) else { continue };
+            let mut addresses = DhcpOptions::new();
+            addresses.insert(DhcpOption::IAAddr(IAAddr {
+                addr: "2001:db8::5".parse().unwrap(),
+                preferred_life: valid_secs,
+                valid_life: valid_secs,
+                opts: DhcpOptions::new(),
+            }));
+            let mut reply = Message::new_with_id(MessageType::Reply, request.xid());
+            let options = reply.opts_mut();
+            options.insert(request.opts().get(OptionCode::ClientId).unwrap().clone());
+            options.insert(DhcpOption::ServerId(vec![0, 3, 0, 1, 2, 0, 0, 0, 0, 1]));
+            options.insert(DhcpOption::RapidCommit);
+            options.insert(DhcpOption::IANA(IANA { id: asked.id, t1: 0, t2: 0, opts: addresses }));
+            let mut bytes = Vec::new();
+            reply.encode(&mut Encoder::new(&mut bytes)).unwrap();
+            socket.send_to(&bytes, from).unwrap();
+        }
+    });
+}
+
+#[test]
+fn ipv6_addresses_come_by_dhcp_when_a_router_says_so() {
+    as_fabric(|cloud| {
+        let running = cloud.boot(&spec(1));
+        plug(&running, "v1", "eth0", "02:00:00:00:00:05");
+        let renewals = Arc::new(AtomicU32::new(0));
+        serve_dhcp6("v1", &renewals, 4);
+        let addresses = || cloud.run(&running, "/opt/brume/bin/ip -6 addr show eth0").stdout;
+        eventually("the link-local address is there", || addresses().contains("inet6 fe80::ff:fe00:5/64"));
+        assert!(!addresses().contains("2001:db8"), "{}", addresses());
+        let began = Instant::now();
+        eventually("there is an address", || {
+            advertise_router("v1");
+            addresses().contains("inet6 2001:db8::5/128")
+        });
+        eprintln!("an IPv6 address {:?} after the advertisement", began.elapsed());
+        let routes = cloud.run(&running, "/opt/brume/bin/ip -6 route").stdout;
+        assert!(routes.contains("default via fe80::") && routes.contains("dev eth0 proto ra"), "{routes}");
+        eventually("it is prolonged", || renewals.load(Ordering::Relaxed) >= 2);
+        assert!(addresses().contains("2001:db8::5"), "{}", addresses());
+    });
+}

@@ -9,13 +9,14 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::init::say;
 
 use super::lease::{self, Answer, Ask, Lease};
 use super::netlink::{Ipv4Route, Link, Netlink};
+use super::stop::{Stop, random_u32};
 use packet::PacketSocket;
 
 mod packet;
@@ -33,12 +34,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(16);
 #[derive(Debug)]
 pub(super) struct Client {
     stop: Arc<Stop>,
-}
-
-#[derive(Debug, Default)]
-struct Stop {
-    stopped: Mutex<bool>,
-    changed: Condvar,
 }
 
 impl Client {
@@ -62,24 +57,7 @@ impl Client {
 
     /// Ends it without a word to the server: the interface has gone.
     pub(super) fn stop(self) {
-        if let Ok(mut stopped) = self.stop.stopped.lock() {
-            *stopped = true;
-        }
-        self.stop.changed.notify_all();
-    }
-}
-
-impl Stop {
-    fn is_stopped(&self) -> bool {
-        self.stopped.lock().map_or(true, |stopped| *stopped)
-    }
-
-    /// Sleeps. `true`: it is time to stop.
-    fn sleep(&self, wait: Duration) -> bool {
-        let Ok(stopped) = self.stopped.lock() else { return true };
-        self.changed
-            .wait_timeout_while(stopped, wait, |stopped| !*stopped)
-            .map_or(true, |(stopped, _)| *stopped)
+        self.stop.stop();
     }
 }
 
@@ -327,12 +305,6 @@ fn is_primary(name: &str) -> bool {
 fn metric_of(name: &str) -> u32 {
     let number = name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
     512 + 10 * number
-}
-
-fn random_u32() -> u32 {
-    use std::hash::{BuildHasher, RandomState};
-    // Seeded by the system for each process, and different for each call.
-    RandomState::new().hash_one(Instant::now()) as u32
 }
 
 #[cfg(test)]

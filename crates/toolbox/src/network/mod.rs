@@ -4,8 +4,10 @@
 //! come from.
 
 mod dhcp;
+mod dhcp6;
 mod lease;
 pub(crate) mod netlink;
+mod stop;
 
 use std::collections::HashMap;
 use std::io::{self, PipeReader, PipeWriter, Write};
@@ -73,9 +75,16 @@ impl Awaited {
     }
 }
 
-/// A client for each interface that there is and that comes; ends those whose interface goes.
+/// The clients of one interface.
+struct Clients {
+    v4: Client,
+    /// From when a router has asked for it.
+    v6: Option<dhcp6::Client>,
+}
+
+/// Clients for each interface that there is and that comes; ends those whose interface goes.
 fn watch(mut events: LinkEvents, links: Vec<Link>, awaited: &Arc<Awaited>) {
-    let mut clients: HashMap<u32, Client> = HashMap::new();
+    let mut clients: HashMap<u32, Clients> = HashMap::new();
     for link in links {
         consider(&mut clients, link, awaited);
     }
@@ -83,8 +92,11 @@ fn watch(mut events: LinkEvents, links: Vec<Link>, awaited: &Arc<Awaited>) {
         match events.next() {
             Ok(netlink::LinkEvent::Present(link)) => consider(&mut clients, link, awaited),
             Ok(netlink::LinkEvent::Gone(index)) => {
-                if let Some(client) = clients.remove(&index) {
-                    client.stop();
+                if let Some(clients) = clients.remove(&index) {
+                    clients.v4.stop();
+                    if let Some(client) = clients.v6 {
+                        client.stop();
+                    }
                 }
             }
             Err(error) => {
@@ -95,17 +107,43 @@ fn watch(mut events: LinkEvents, links: Vec<Link>, awaited: &Arc<Awaited>) {
     }
 }
 
-fn consider(clients: &mut HashMap<u32, Client>, link: Link, awaited: &Arc<Awaited>) {
-    if clients.contains_key(&link.index) || !wants_client(&link, awaited) {
+fn consider(clients: &mut HashMap<u32, Clients>, link: Link, awaited: &Arc<Awaited>) {
+    if let Some(clients) = clients.get_mut(&link.index) {
+        clients.consider_v6(&link);
+        return;
+    }
+    if !wants_client(&link, awaited) {
         return;
     }
     let awaited = Arc::clone(awaited);
-    let name = link.name.clone();
+    skip_duplicate_detection(&link.name);
     match Client::start(&link, move |name| awaited.configured(name)) {
-        Ok(client) => {
-            clients.insert(link.index, client);
+        Ok(v4) => {
+            let mut started = Clients { v4, v6: None };
+            started.consider_v6(&link);
+            clients.insert(link.index, started);
         }
-        Err(error) => say(format_args!("no DHCP client for {name}: {error}")),
+        Err(error) => say(format_args!("no DHCP client for {}: {error}", link.name)),
+    }
+}
+
+impl Clients {
+    fn consider_v6(&mut self, link: &Link) {
+        if self.v6.is_none() && link.is_managed {
+            match dhcp6::Client::start(link) {
+                Ok(client) => self.v6 = Some(client),
+                Err(error) => say(format_args!("no DHCPv6 client for {}: {error}", link.name)),
+            }
+        }
+    }
+}
+
+/// The fabric gives each address out once, so the seconds that the kernel waits for another owner to speak up, and
+/// before it asks for a router, are lost. A guest without IPv6 has nothing to set.
+fn skip_duplicate_detection(name: &str) {
+    for (setting, value) in [("accept_dad", "0"), ("dad_transmits", "0"), ("router_solicitation_delay", "0")]
+    {
+        let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/{setting}"), value);
     }
 }
 

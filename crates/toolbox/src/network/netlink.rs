@@ -1,13 +1,16 @@
 //! Links, addresses and routes of this network namespace, over rtnetlink.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, Nla,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage, State};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope, CacheInfo};
+use netlink_packet_route::link::{
+    AfSpecInet6, AfSpecUnspec, Inet6IfaceFlags, LinkAttribute, LinkFlags, LinkLayerType, LinkMessage,
+    LinkProtoInfoInet6, State,
+};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -15,8 +18,13 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
-/// The multicast group of link changes, `RTNLGRP_LINK`.
+/// The multicast groups of link changes, `RTNLGRP_LINK`, and of what routers say about links, `RTNLGRP_IPV6_IFINFO`.
 const LINK_GROUP: u32 = 1;
+const IPV6_INTERFACE_GROUP: u32 = 12;
+/// In what the kernel says of a link's IPv6 (`linux/if_link.h`, `net/if_inet6.h`): the flags, and among them that a
+/// router has said that addresses come by DHCPv6.
+const INET6_FLAGS: u16 = 1;
+const RA_MANAGED: u32 = 0x40;
 
 /// An interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +37,8 @@ pub(crate) struct Link {
     pub(crate) is_loopback: bool,
     pub(crate) is_up: bool,
     pub(crate) is_operational: bool,
+    /// A router has said that IPv6 addresses come by DHCP.
+    pub(crate) is_managed: bool,
 }
 
 /// A route to add.
@@ -127,6 +137,30 @@ impl Netlink {
         self.request(RouteNetlinkMessage::NewAddress(message), flags).map(drop)
     }
 
+    /// Gives an interface an address for a time, after which the kernel takes it away.
+    pub(crate) fn add_ipv6_address(
+        &mut self,
+        index: u32,
+        address: Ipv6Addr,
+        preferred_secs: u32,
+        valid_secs: u32,
+    ) -> io::Result<()> {
+        let mut message = ipv6_address(index, address);
+        let mut lifetimes = CacheInfo::default();
+        lifetimes.ifa_preferred = preferred_secs.min(valid_secs);
+        lifetimes.ifa_valid = valid_secs;
+        message.attributes.push(AddressAttribute::CacheInfo(lifetimes));
+        let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+        self.request(RouteNetlinkMessage::NewAddress(message), flags).map(drop)
+    }
+
+    pub(crate) fn remove_ipv6_address(&mut self, index: u32, address: Ipv6Addr) -> io::Result<()> {
+        match self.request(RouteNetlinkMessage::DelAddress(ipv6_address(index, address)), NLM_F_ACK) {
+            Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     pub(crate) fn remove_ipv4_addresses(&mut self, index: u32) -> io::Result<()> {
         for message in self.addresses()? {
             if message.header.index == index && message.header.family == AddressFamily::Inet {
@@ -208,6 +242,17 @@ fn packets(bytes: &[u8]) -> Vec<NetlinkMessage<RouteNetlinkMessage>> {
     packets
 }
 
+/// As DHCPv6 gives them: the address alone, the prefix is the router's to tell.
+fn ipv6_address(index: u32, address: Ipv6Addr) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet6;
+    message.header.prefix_len = 128;
+    message.header.scope = AddressScope::Universe;
+    message.header.index = index;
+    message.attributes.push(AddressAttribute::Address(IpAddr::V6(address)));
+    message
+}
+
 fn read_link(message: LinkMessage) -> Link {
     let flags = message.header.flags;
     let mut link = Link {
@@ -218,6 +263,7 @@ fn read_link(message: LinkMessage) -> Link {
         is_loopback: flags.contains(LinkFlags::Loopback),
         is_up: flags.contains(LinkFlags::Up),
         is_operational: false,
+        is_managed: false,
     };
     let is_ethernet = message.header.link_layer_type == LinkLayerType::Ether;
     for attribute in message.attributes {
@@ -226,10 +272,32 @@ fn read_link(message: LinkMessage) -> Link {
             LinkAttribute::Mtu(mtu_bytes) => link.mtu_bytes = mtu_bytes,
             LinkAttribute::Address(mac) if is_ethernet => link.mac = mac.try_into().ok(),
             LinkAttribute::OperState(state) => link.is_operational = state == State::Up,
+            LinkAttribute::AfSpecUnspec(families) => link.is_managed |= families.iter().any(is_managed),
+            LinkAttribute::ProtoInfoInet6(facts) => {
+                link.is_managed |= facts.iter().any(|fact| match fact {
+                    LinkProtoInfoInet6::Other(fact) if fact.kind() == INET6_FLAGS => {
+                        let mut flags = [0; 4];
+                        let known = fact.value_len() == flags.len();
+                        if known {
+                            fact.emit_value(&mut flags);
+                        }
+                        known && u32::from_ne_bytes(flags) & RA_MANAGED != 0
+                    }
+                    _ => false,
+                });
+            }
             _ => {}
         }
     }
     link
+}
+
+fn is_managed(family: &AfSpecUnspec) -> bool {
+    let AfSpecUnspec::Inet6(facts) = family else { return false };
+    facts.iter().any(|fact| match fact {
+        AfSpecInet6::Flags(flags) => flags.contains(Inet6IfaceFlags::RaManaged),
+        _ => false,
+    })
 }
 
 /// A change of the interfaces.
@@ -253,6 +321,7 @@ impl LinkEvents {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.add_membership(LINK_GROUP)?;
+        socket.add_membership(IPV6_INTERFACE_GROUP)?;
         Ok(Self { socket, pending: Vec::new() })
     }
 
