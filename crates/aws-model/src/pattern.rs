@@ -1,11 +1,12 @@
 //! The regular expressions of the models: Java's dialect, look-around included.
 //!
 //! Owns: deciding whether a string satisfies a pattern. A pattern is compiled to a small program that backtracks on a
-//! heap-allocated stack, so that no input can exhaust the thread's stack, and runs for a bounded number of steps. When
+//! heap-allocated stack, so that no input can exhaust the thread's stack. It never tries the same choice at the same
+//! position twice, so that its time grows with the product of both, and runs for a bounded number of steps. When
 //! a pattern is beyond this dialect, or the bound is reached, the string passes: the models hold patterns that their
 //! own services do not enforce, and refusing what AWS accepts would be worse than the opposite.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 mod class;
@@ -13,7 +14,7 @@ mod parse;
 
 use class::Class;
 
-/// Steps that one match may take; ordinary matches take a few per character.
+/// Steps that one match may take beside a few per character, which is what ordinary matches take.
 const MAX_STEPS: usize = 200_000;
 
 /// The patterns that have been used, and nothing for those that are beyond the dialect.
@@ -22,7 +23,7 @@ type Compiled = HashMap<&'static str, Option<Arc<Pattern>>>;
 /// Whether a string satisfies a pattern of a model.
 ///
 /// A pattern that is anchored by itself is searched for; one that is not must match the whole string, as Java's
-/// `matches` has it, unless it is a single atom such as `\S`, which means "has one".
+/// `matches` has it, unless it is a mere `\S`, `\w`, `\d` or dot, which means "has one".
 pub fn matches_pattern(pattern: &'static str, text: &str) -> bool {
     static COMPILED: Mutex<Option<Compiled>> = Mutex::new(None);
     let compiled = {
@@ -49,7 +50,7 @@ impl Pattern {
         let source = source.strip_prefix("/^").and_then(|rest| rest.strip_suffix("$/")).unwrap_or(source);
         let node = parse::parse(source)?;
         let is_anchored = source.starts_with('^') || source.ends_with('$');
-        let is_search = is_anchored || matches!(node, Node::Set(_));
+        let is_search = is_anchored || matches!(source, r"\S" | r"\w" | r"\d" | ".");
         let mut program = Program::default();
         program.compile(&node)?;
         program.push(Step::Match)?;
@@ -58,12 +59,10 @@ impl Pattern {
 
     fn is_satisfied_by(&self, text: &str) -> bool {
         let chars: Vec<char> = text.chars().collect();
-        let mut budget = MAX_STEPS;
         let last_start = if self.is_search { chars.len() } else { 0 };
-        (0..=last_start).any(|start| {
-            let end = (!self.is_search).then_some(chars.len());
-            self.program.run(&chars, start, end, &mut budget)
-        })
+        let end = (!self.is_search).then_some(chars.len());
+        let mut run = Run { chars: &chars, end, budget: MAX_STEPS + 8 * chars.len(), tried: HashSet::new() };
+        (0..=last_start).any(|start| run.matches(&self.program, start))
     }
 }
 
@@ -99,10 +98,6 @@ enum Step {
     /// Goes on at the first, and if that fails at the second.
     Split(usize, usize),
     Jump(usize),
-    /// Goes on if anything was taken since the loop with this counter began its round, so that empty rounds end.
-    Progress(usize),
-    /// Notes where a round of a loop begins.
-    Mark(usize),
     Look {
         program: Program,
         is_behind: bool,
@@ -114,7 +109,6 @@ enum Step {
 #[derive(Debug, Default)]
 struct Program {
     steps: Vec<Step>,
-    loops: usize,
 }
 
 impl Program {
@@ -191,12 +185,8 @@ impl Program {
             |first, second| if is_lazy { Step::Split(second, first) } else { Step::Split(first, second) };
         match max {
             None => {
-                let counter = self.loops;
-                self.loops += 1;
                 let start = self.push(Step::Jump(0))?;
-                self.push(Step::Mark(counter))?;
                 self.compile(node)?;
-                self.push(Step::Progress(counter))?;
                 self.push(Step::Jump(start))?;
                 self.steps[start] = split(start + 1, self.steps.len());
             }
@@ -213,52 +203,61 @@ impl Program {
         }
         Some(())
     }
+}
 
-    /// Whether the program matches from a position, and ends at another if that is given. A match that runs out of
-    /// budget counts as one.
-    fn run(&self, chars: &[char], start: usize, end: Option<usize>, budget: &mut usize) -> bool {
-        let mut marks = vec![usize::MAX; self.loops];
+/// One text being matched by one program. What was tried and failed from one start fails from any other.
+struct Run<'a> {
+    chars: &'a [char],
+    /// Where the match must end, if that matters.
+    end: Option<usize>,
+    budget: usize,
+    /// Choices that were taken: the step, which of its two kinds of choice, and the position.
+    tried: HashSet<(usize, bool, usize)>,
+}
+
+impl Run<'_> {
+    /// Whether the program matches from a position. A match that runs out of budget counts as one.
+    fn matches(&mut self, program: &Program, start: usize) -> bool {
+        let chars = self.chars;
         let mut pending = vec![State::At { step: 0, position: start }];
         while let Some(state) = pending.pop() {
             let (mut step, mut position) = match state {
                 State::At { step, position } => (step, position),
-                State::Restore { counter, mark } => {
-                    marks[counter] = mark;
-                    continue;
-                }
-                State::Run { step, least, most, is_lazy } => {
-                    let next = if is_lazy { least } else { most };
+                State::Taken { step, least, most, is_lazy } => {
+                    let position = if is_lazy { least } else { most };
                     if least < most {
                         let (least, most) = if is_lazy { (least + 1, most) } else { (least, most - 1) };
-                        pending.push(State::Run { step, least, most, is_lazy });
+                        pending.push(State::Taken { step, least, most, is_lazy });
                     }
-                    (step, next)
+                    if !self.tried.insert((step, true, position)) {
+                        continue;
+                    }
+                    (step + 1, position)
                 }
             };
             loop {
-                if *budget == 0 {
+                if self.budget == 0 {
                     return true;
                 }
-                *budget -= 1;
-                match &self.steps[step] {
+                self.budget -= 1;
+                match &program.steps[step] {
                     Step::Set(class) if chars.get(position).is_some_and(|char| class.has(*char)) => {
                         position += 1;
                     }
                     Step::Start if position == 0 => {}
                     Step::End if position == chars.len() => {}
                     Step::WordBoundary { negated } if is_word_boundary(chars, position) != *negated => {}
-                    Step::Run { class, min, max, is_lazy } => {
+                    Step::Run { class, min, max, is_lazy } if self.tried.insert((step, false, position)) => {
                         let run =
                             chars[position..].iter().take(*max).take_while(|char| class.has(**char)).count();
-                        *budget = budget.saturating_sub(run);
-                        if run < *min {
-                            break;
+                        self.budget = self.budget.saturating_sub(run);
+                        if run >= *min {
+                            let (least, most) = (position + min, position + run);
+                            pending.push(State::Taken { step, least, most, is_lazy: *is_lazy });
                         }
-                        let (least, most) = (position + min, position + run);
-                        pending.push(State::Run { step: step + 1, least, most, is_lazy: *is_lazy });
                         break;
                     }
-                    Step::Split(first, second) => {
+                    Step::Split(first, second) if self.tried.insert((step, false, position)) => {
                         pending.push(State::At { step: *second, position });
                         step = *first;
                         continue;
@@ -267,28 +266,27 @@ impl Program {
                         step = *target;
                         continue;
                     }
-                    Step::Mark(counter) => {
-                        pending.push(State::Restore { counter: *counter, mark: marks[*counter] });
-                        marks[*counter] = position;
-                    }
-                    Step::Progress(counter) if marks[*counter] != position => {}
                     Step::Look { program, is_behind, negated } => {
-                        let found = if *is_behind {
-                            (0..=position).any(|from| program.run(chars, from, Some(position), budget))
-                        } else {
-                            program.run(chars, position, None, budget)
-                        };
-                        if found == *negated && *budget > 0 {
+                        if self.looks(program, *is_behind, position) == *negated && self.budget > 0 {
                             break;
                         }
                     }
-                    Step::Match if end.is_none_or(|end| end == position) => return true,
+                    Step::Match if self.end.is_none_or(|end| end == position) => return true,
                     _ => break,
                 }
                 step += 1;
             }
         }
         false
+    }
+
+    fn looks(&mut self, program: &Program, is_behind: bool, position: usize) -> bool {
+        let end = is_behind.then_some(position);
+        let mut run = Run { chars: self.chars, end, budget: self.budget, tried: HashSet::new() };
+        let mut starts = if is_behind { 0..=position } else { position..=position };
+        let found = starts.any(|start| run.matches(program, start));
+        self.budget = run.budget;
+        found
     }
 }
 
@@ -298,17 +296,12 @@ enum State {
         step: usize,
         position: usize,
     },
-    /// Go on at a step from any position of a run, the longest or shortest first.
-    Run {
+    /// Go on after a run that ended anywhere between, the longest or shortest first.
+    Taken {
         step: usize,
         least: usize,
         most: usize,
         is_lazy: bool,
-    },
-    /// Undo a mark on the way back.
-    Restore {
-        counter: usize,
-        mark: usize,
     },
 }
 
@@ -352,14 +345,26 @@ mod tests {
         check(r"[\s\S]*", &["\n\u{0}é"], &[]);
         check(r"\p{Print}+", &["a b~"], &["\u{7f}", "é"]);
         check(r"a+?b*?c\x2e", &["abc."], &["ab."]);
+        check(r"[,;|]", &[",", "|"], &["", ",;"]);
+        check(r"(?i)all|[0-9]{12}", &["ALL", "all", "123456789012"], &["al", "ALLL"]);
+        check(r"a(?i)[b-c]d", &["aBD", "acd"], &["Abd"]);
+        check(
+            r"^[a-z*](?:[._\-/a-z*]?[a-z*]+)*$",
+            &["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"],
+            &["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaG"],
+        );
+        check(r"(a|aa)+$b|c", &["c"], &["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]);
+        check(r"(?:a?)*?b|(|x)+y", &["aab", "y", "xxy"], &["aa", "xx"]);
         check(r"[^\p{C}]*", &["ab"], &["a\u{1}"]);
     }
 
     #[test]
     fn ends_on_hostile_input() {
         let text = "a".repeat(100_000);
-        assert!(matches_pattern(r"(a|aa)+$b", &text), "the bound was reached, which passes");
-        assert!(matches_pattern(r"^(([a-z])+.)+[A-Z]([a-z])+$", &text));
+        assert!(
+            matches_pattern(r"^(([a-z])+.)+[A-Z]([a-z])+$", &text),
+            "the bound was reached, which passes"
+        );
         assert!(matches_pattern(r"[\s\S]*", &text));
         assert!(matches_pattern(r"(x?a)*", &text));
     }

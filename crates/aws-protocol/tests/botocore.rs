@@ -50,6 +50,7 @@ fn drive(wanted: impl Fn(&str) -> bool) {
             Some("decode") => decode(&question),
             Some("encode") => encode(&question),
             Some("error") => encode_error(&question),
+            Some("match") => matches(&question),
             other => panic!("unknown question {other:?}"),
         };
         writeln!(answers, "{answer}").expect("the other side reads");
@@ -138,6 +139,15 @@ fn encode_error(question: &Json) -> Json {
     };
     let reply = ErrorReply { code, message: text(question, "message"), fields: &fields, status: None };
     message(&codec.encode_error(Some(operation), &reply, REQUEST_ID))
+}
+
+/// Whether a text satisfies the pattern of a shape; nothing when no operation uses the shape.
+fn matches(question: &Json) -> Json {
+    let pattern = model(question).shape_named(text(question, "shape")).and_then(|shape| match &shape.kind {
+        ShapeKind::String(text) => text.pattern,
+        _ => None,
+    });
+    json!({"match": pattern.map(|pattern| aws_model::matches_pattern(pattern, text(question, "text")))})
 }
 
 fn message(response: &Response) -> Json {

@@ -11,6 +11,8 @@ import datetime
 import io
 import json
 import random
+import re
+import re._parser
 import sys
 import urllib.parse
 
@@ -293,6 +295,61 @@ def received(answer, streaming=False):
     }
 
 
+# Strings that a pattern matches, made from Python's own reading of it.
+
+
+class Matching:
+    """Makes strings that should match. Look-around is passed over, so that what comes out must be checked."""
+
+    ALPHABET = [chr(code) for code in range(32, 127)] + ["\t", "\n", "\u00e9", "\u4e2d"]
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def text(self, parsed):
+        return "".join(self.part(kind, argument) for kind, argument in parsed)
+
+    def part(self, kind, argument):
+        kind = str(kind)
+        if kind == "LITERAL":
+            return chr(argument)
+        if kind == "NOT_LITERAL":
+            return self.rng.choice([char for char in self.ALPHABET if ord(char) != argument])
+        if kind == "ANY":
+            return self.rng.choice([char for char in self.ALPHABET if char != "\n"])
+        if kind == "IN":
+            source = re.compile(self.source_of(argument), re.ASCII)
+            candidates = [char for char in self.ALPHABET if source.fullmatch(char)]
+            return self.rng.choice(candidates) if candidates else ""
+        if kind == "BRANCH":
+            return self.text(self.rng.choice(argument[1]))
+        if kind == "SUBPATTERN":
+            return self.text(argument[3])
+        if kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+            low, high, item = argument
+            count = self.rng.randint(low, min(int(high), low + 4))
+            return "".join(self.text(item) for _ in range(count))
+        return ""
+
+    def source_of(self, items):
+        names = {
+            "CATEGORY_DIGIT": r"\d", "CATEGORY_NOT_DIGIT": r"\D", "CATEGORY_WORD": r"\w",
+            "CATEGORY_NOT_WORD": r"\W", "CATEGORY_SPACE": r"\s", "CATEGORY_NOT_SPACE": r"\S",
+        }
+        source = ""
+        for kind, argument in items:
+            kind = str(kind)
+            if kind == "NEGATE":
+                source += "^"
+            elif kind == "LITERAL":
+                source += re.escape(chr(argument))
+            elif kind == "RANGE":
+                source += f"{re.escape(chr(argument[0]))}-{re.escape(chr(argument[1]))}"
+            elif kind == "CATEGORY":
+                source += names[str(argument)]
+        return f"[{source}]"
+
+
 class Tester:
     def __init__(self, seed, rounds):
         self.seed = seed
@@ -327,9 +384,39 @@ class Tester:
             for operation in operations:
                 if reachable[operation.name] - covered:
                     self.operation(model, model.metadata["protocols"][0], operation, round, covered)
+        self.patterns(model)
         missed = sorted(self.reachable(operations) - covered)
         if missed:
             self.fail(name, f"shapes that no value had: {missed}")
+
+    def patterns(self, model):
+        """Every pattern that Python can read as well is matched alike, by strings that fit and strings that nearly do."""
+        rng = random.Random(f"{self.seed} {model.service_name} patterns")
+        for name in model.shape_names:
+            pattern = model.shape_for(name).metadata.get("pattern")
+            # Beyond Python's `re`, or read by it as something else than Java does; or with a back reference, of which
+            # there is one, and which passes anything.
+            if not pattern or re.search(r"\\[1-9]", pattern):
+                continue
+            if r"\p" in pattern or r"\u" in pattern or "[[" in pattern or pattern.startswith("/"):
+                continue
+            try:
+                compiled = re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII)
+                parsed = re._parser.parse(pattern, re.ASCII)
+            except re.error:
+                continue
+            is_search = pattern.startswith("^") or pattern.endswith("$") or pattern in (r"\S", r"\w", r"\d", ".")
+            for _ in range(4 * self.rounds):
+                text = Matching(rng).text(parsed)
+                at = rng.randint(0, len(text))
+                for candidate in (text, text[:at] + rng.choice(Matching.ALPHABET) + text[at + 1 :], text[:at]):
+                    if candidate.endswith("\n"):
+                        continue  # Python's dollar matches before it.
+                    self.checks += 1
+                    found = compiled.search(candidate) if is_search else compiled.fullmatch(candidate)
+                    answer = ask(do="match", service=model.service_name, shape=name, text=candidate)["match"]
+                    if answer is not None and answer != (found is not None):
+                        self.fail(f"{model.service_name} {name}", f"{pattern} on {candidate!r}: {answer}")
 
     def operation(self, model, protocol, operation, round, covered):
         where = f"{model.service_name} {protocol} {operation.name}"

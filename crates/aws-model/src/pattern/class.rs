@@ -76,6 +76,19 @@ impl Class {
         self.normalised()
     }
 
+    /// With the other case of every ASCII letter in it, as Java has it without its Unicode flag.
+    pub(super) fn ignoring_case(self) -> Self {
+        let letters = |first: u8| (first..first + 26).map(u32::from);
+        let mut others = Vec::new();
+        for (lower, upper) in letters(b'a').zip(letters(b'A')) {
+            let has = |char: u32| char::from_u32(char).is_some_and(|char| self.has(char));
+            if has(lower) || has(upper) {
+                others.extend([(lower, lower), (upper, upper)]);
+            }
+        }
+        self.union(Self { ranges: others })
+    }
+
     pub(super) fn complement(&self) -> Self {
         let mut ranges = Vec::new();
         let mut next = 0;

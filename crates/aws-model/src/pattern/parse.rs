@@ -3,10 +3,10 @@
 use super::Node;
 use super::class::Class;
 
-/// Parses a whole pattern, or gives up on what is beyond this dialect: back references and inline flags.
+/// Parses a whole pattern, or gives up on what is beyond this dialect: back references, and inline flags other than that for ignoring case.
 pub(super) fn parse(source: &str) -> Option<Node> {
     let chars: Vec<char> = source.chars().collect();
-    let mut parser = Parser { chars: &chars, at: 0, depth: 0 };
+    let mut parser = Parser { chars: &chars, at: 0, depth: 0, ignores_case: false };
     let node = parser.choice()?;
     (parser.at == chars.len()).then_some(node)
 }
@@ -15,6 +15,8 @@ struct Parser<'a> {
     chars: &'a [char],
     at: usize,
     depth: usize,
+    /// Whether `(?i)` was seen. Java ends it with the group that it stands in; no model goes on after one.
+    ignores_case: bool,
 }
 
 const MAX_DEPTH: usize = 50;
@@ -52,7 +54,14 @@ impl Parser<'_> {
     fn sequence(&mut self) -> Option<Node> {
         let mut nodes = Vec::new();
         while !matches!(self.peek(), None | Some('|' | ')')) {
-            let atom = self.atom()?;
+            if self.eat("(?i)") {
+                self.ignores_case = true;
+                continue;
+            }
+            let atom = match self.atom()? {
+                Node::Set(class) if self.ignores_case => Node::Set(class.ignoring_case()),
+                atom => atom,
+            };
             nodes.push(self.repeated(atom)?);
         }
         match nodes.len() {
