@@ -260,3 +260,40 @@ fn a_new_driver_does_not_give_ids_away_twice() {
     let again = other.start(&spec(1)).unwrap();
     assert_eq!(map(&again), before, "the disk's files would belong to others");
 }
+
+/// As in a container without a volume: the state directory is on an overlay, on which no other can be laid.
+#[test]
+fn where_overlays_cannot_be_laid_usr_is_read_only() {
+    use nix::mount::{MsFlags, mount};
+    const NONE: Option<&str> = None;
+    let thread = std::thread::spawn(|| {
+        let directory = tempfile::tempdir().unwrap();
+        if let Err(error) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS) {
+            return skip(&format!("no mount namespace: {error}"));
+        }
+        mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for name in ["lower", "upper", "work", "merged"] {
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            at("lower").display(),
+            at("upper").display(),
+            at("work").display()
+        );
+        mount(Some("overlay"), &at("merged"), Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+            .unwrap();
+        let driver = Userland::new(config(&at("merged"))).unwrap();
+        let cloud = Cloud { driver, directory };
+        let running = cloud.boot(&spec(1));
+        let output = cloud.run(&running, "touch /usr/file; echo fine > /root/file && cat /root/file");
+        assert!(output.stderr.contains("Read-only file system"), "{}", output.stderr);
+        assert_eq!(output.stdout, "fine\n");
+        cloud.driver.destroy(id(1)).unwrap();
+        nix::mount::umount(&cloud.directory.path().join("merged")).unwrap();
+    });
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}

@@ -73,6 +73,7 @@ fn the_guest_sees_its_own_processes_users_and_network_only() {
         };
         assert!(of(&first) != of(&second) && of(&first) != own(name), "{name}");
     }
+    assert_eq!(cloud.run(&first, "cat /proc/1/oom_score_adj /proc/self/oom_score_adj").stdout, "500\n500\n");
     let limits = std::fs::read_to_string(format!("/proc/{}/status", first.init.pid)).unwrap();
     assert!(limits.contains("Seccomp:\t2"), "{limits}");
 }
@@ -147,6 +148,9 @@ fn dangerous_system_calls_are_refused() {
     ] {
         call(number, libc::EPERM);
     }
+    let vsock = "import socket; socket.socket(40, socket.SOCK_STREAM)";
+    let output = cloud.run(&running, &format!("python3 -c '{vsock}'"));
+    assert!(output.stderr.contains("Operation not permitted"), "{}", output.stderr);
     call(libc::SYS_clone3, libc::ENOSYS);
     call(1000, libc::ENOSYS);
 }

@@ -69,6 +69,7 @@ fn run(request: &ExecRequest) -> Result<i32, Failure> {
     // Nothing in the guest may look into this process once it is in the guest's user namespace.
     nix::sys::prctl::set_dumpable(false).step("hide the helper")?;
     cgroup::enter(&request.cgroups, std::process::id() as i32).step("enter the control groups")?;
+    lockdown::go_first_when_memory_runs_out(std::process::id() as i32);
     setns(&pidfd, NAMESPACES).step("enter the guest")?;
     become_user(Uid::from_raw(0), Gid::from_raw(0))?;
     let wants_terminal =

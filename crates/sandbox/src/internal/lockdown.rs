@@ -121,6 +121,16 @@ const DROPPED_CAPABILITIES: [u32; 12] = [
     39, // BPF
 ];
 
+/// When memory runs out, guests go before what runs the host.
+const OOM_SCORE_ADJUSTMENT: &str = "500";
+
+/// Makes a process of the host, and what it starts, go first when memory runs out. Before entering the guest, whose
+/// `/proc` does not show the process.
+pub(super) fn go_first_when_memory_runs_out(pid: i32) {
+    // Raising the score is always allowed; without /proc nothing else would work either.
+    let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE_ADJUSTMENT);
+}
+
 /// Applies everything to the calling process and all that it becomes. Needs the capabilities of the guest's root.
 pub(super) fn apply() -> Result<(), Failure> {
     for capability in DROPPED_CAPABILITIES {
@@ -155,6 +165,12 @@ fn filters() -> Result<[BpfProgram; 2], String> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| error.to_string())?;
     denied.insert(libc::SYS_clone, makes_namespace);
+    // Sockets to the hypervisor belong to no network namespace.
+    let to_hypervisor =
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::AF_VSOCK as u64)
+            .and_then(|condition| SeccompRule::new(vec![condition]))
+            .map_err(|error| error.to_string())?;
+    denied.insert(libc::SYS_socket, vec![to_hypervisor]);
     // clone3 passes its flags by pointer, where a filter cannot look; without it, programs fall back to clone.
     let known = (0..=LAST_KNOWN_CALL)
         .filter(|call| *call != libc::SYS_clone3)

@@ -29,7 +29,7 @@ use super::console::Console;
 use super::guest::FirstProcess;
 use super::mounts::{GuestNamespaces, Mounts};
 use super::syscalls::{self, Side};
-use super::{Failure, StartReply, StartRequest, Step, rootfs};
+use super::{Failure, StartReply, StartRequest, Step, lockdown, rootfs};
 
 /// Namespaces that the guest's user namespace owns from the start; mount and cgroup namespaces follow once there is
 /// something to see in them.
@@ -126,6 +126,7 @@ fn set_up(request: &StartRequest) -> Result<(Monitor, Vec<String>), Failure> {
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>).step("make mounts private")?;
     let (mut child, pid, mut pipes) = fork_guest(request)?;
+    lockdown::go_first_when_memory_runs_out(pid.as_raw());
     let namespaces = map_ids(request, pid)?;
     let limits = cgroup::Limits { vcpus: spec.vcpus, memory_bytes: spec.memory_bytes };
     let made = cgroup::make(&request.cgroup, &spec.instance_id.to_string(), limits);
