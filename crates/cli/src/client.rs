@@ -56,7 +56,11 @@ impl Client {
         let answer = self.post("ec2", &headers, &body)?;
         let xml = Xml(answer.body);
         if answer.status != 200 {
-            bail!("{action}: {}: {}", xml.first("Code").unwrap_or_default(), xml.first("Message").unwrap_or_default());
+            bail!(
+                "{action}: {}: {}",
+                xml.first("Code").unwrap_or_default(),
+                xml.first("Message").unwrap_or_default()
+            );
         }
         Ok(xml)
     }
@@ -65,7 +69,11 @@ impl Client {
     ///
     /// # Errors
     /// When the cloud cannot be reached or answers with an error.
-    pub(crate) fn ssm(&self, operation: &str, input: &serde_json::Value) -> anyhow::Result<serde_json::Value> {
+    pub(crate) fn ssm(
+        &self,
+        operation: &str,
+        input: &serde_json::Value,
+    ) -> anyhow::Result<serde_json::Value> {
         let target = format!("AmazonSSM.{operation}");
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
         let answer = self.post("ssm", &headers, &input.to_string())?;
@@ -118,7 +126,8 @@ impl Client {
         let headers: Vec<(&str, &[u8])> =
             headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let request = Request { method: "POST", path: "/", query: "", headers: &headers };
-        let now = SigningTime::from_unix_secs(jiff::Timestamp::now().as_second()).expect("the clock is before the year 9999");
+        let now = SigningTime::from_unix_secs(jiff::Timestamp::now().as_second())
+            .expect("the clock is before the year 9999");
         signer.sign(&request, &Payload::of(body), now)
     }
 }
@@ -133,7 +142,8 @@ impl Answer {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).context("not an HTTP answer")?;
+        let status =
+            line.split(' ').nth(1).and_then(|code| code.parse().ok()).context("not an HTTP answer")?;
         let mut length = None;
         loop {
             line.clear();

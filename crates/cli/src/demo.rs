@@ -65,7 +65,8 @@ fn play(client: &Client, narrator: &Narrator) -> anyhow::Result<()> {
 /// Recipe 1.1: a VPC, and a second CIDR block.
 fn recipe_1_1(client: &Client, narrator: &Narrator) -> anyhow::Result<String> {
     narrator.chapter("Recipe 1.1: define a VPC");
-    let vpc = client.ec2("CreateVpc", &[("CidrBlock", "10.10.0.0/16")])?.first("vpcId").context("no vpcId")?;
+    let vpc =
+        client.ec2("CreateVpc", &[("CidrBlock", "10.10.0.0/16")])?.first("vpcId").context("no vpcId")?;
     narrator.step(&format!("create-vpc 10.10.0.0/16: {vpc}"));
     client.ec2("AssociateVpcCidrBlock", &[("VpcId", &vpc), ("CidrBlock", "10.11.0.0/16")])?;
     wait_for("the second CIDR block", || {
@@ -83,7 +84,10 @@ fn recipe_1_1(client: &Client, narrator: &Narrator) -> anyhow::Result<String> {
 /// Recipe 1.2: a route table and two subnets in two zones.
 fn recipe_1_2(client: &Client, narrator: &Narrator, vpc: &str) -> anyhow::Result<String> {
     narrator.chapter("Recipe 1.2: subnets and a route table");
-    let table = client.ec2("CreateRouteTable", &[("VpcId", vpc)])?.first("routeTableId").context("no routeTableId")?;
+    let table = client
+        .ec2("CreateRouteTable", &[("VpcId", vpc)])?
+        .first("routeTableId")
+        .context("no routeTableId")?;
     let mut first = None;
     for (cidr, zone) in [("10.10.0.0/24", "us-east-1a"), ("10.10.1.0/24", "us-east-1b")] {
         let parameters = [("VpcId", vpc), ("CidrBlock", cidr), ("AvailabilityZone", zone)];
@@ -91,7 +95,8 @@ fn recipe_1_2(client: &Client, narrator: &Narrator, vpc: &str) -> anyhow::Result
         let subnet = answer.first("subnetId").context("no subnetId")?;
         let free = answer.first("availableIpAddressCount").context("no availableIpAddressCount")?;
         client.ec2("AssociateRouteTable", &[("RouteTableId", &table), ("SubnetId", &subnet)])?;
-        narrator.step(&format!("create-subnet {cidr} in {zone}: {subnet}, {free} addresses, routed by {table}"));
+        narrator
+            .step(&format!("create-subnet {cidr} in {zone}: {subnet}, {free} addresses, routed by {table}"));
         first.get_or_insert(subnet);
     }
     first.context("no subnet was made")
@@ -106,7 +111,10 @@ fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> 
     let address = wait_until_managed(client, &one, &two)?;
     narrator.step(&format!("run-instances: {one} and {two} ({address}) run"));
     let group = client
-        .ec2("CreateSecurityGroup", &[("GroupName", "Cookbook205"), ("GroupDescription", "Recipe 1.5"), ("VpcId", vpc)])?
+        .ec2(
+            "CreateSecurityGroup",
+            &[("GroupName", "Cookbook205"), ("GroupDescription", "Recipe 1.5"), ("VpcId", vpc)],
+        )?
         .first("groupId")
         .context("no groupId")?;
     for instance in [&one, &two] {
@@ -179,11 +187,15 @@ fn connect(client: &Client, instance: &str, address: &str) -> anyhow::Result<Con
     let command = sent["Command"]["CommandId"].as_str().context("no CommandId")?.to_owned();
     let mut answer = serde_json::Value::Null;
     wait_for("the command", || {
-        answer = client.ssm("GetCommandInvocation", &json!({ "CommandId": command, "InstanceId": instance }))?;
+        answer =
+            client.ssm("GetCommandInvocation", &json!({ "CommandId": command, "InstanceId": instance }))?;
         Ok(!matches!(answer["Status"].as_str(), Some("Pending" | "InProgress" | "Delayed")))
     })?;
     let text = |key: &str| answer[key].as_str().unwrap_or_default().trim().to_owned();
     let output = format!("{} {}", text("StandardOutputContent"), text("StandardErrorContent"));
-    let last = output.lines().filter(|line| !line.trim().is_empty()).next_back().unwrap_or_default().trim().to_owned();
-    Ok(Connection { succeeded: answer["Status"] == "Success", output: last })
+    // Netcats differ in how much they say; the line with the verdict is the one to show.
+    let verdicts = ["succeeded", "Connected", "TIMEOUT", "timed out"];
+    let line =
+        output.lines().find(|line| verdicts.iter().any(|verdict| line.contains(verdict))).unwrap_or(&output);
+    Ok(Connection { succeeded: answer["Status"] == "Success", output: line.trim().to_owned() })
 }

@@ -14,8 +14,8 @@ use crate::root;
 pub(crate) fn run(options: &ExecOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume exec`")?;
     let path = options.data_dir.resolve();
-    let data_dir =
-        DataDir::open(&path).with_context(|| format!("no cloud in {}; start one with `brume up`", path.display()))?;
+    let data_dir = DataDir::open(&path)
+        .with_context(|| format!("no cloud in {}; start one with `brume up`", path.display()))?;
     let instance: InstanceId = options.instance.parse()?;
     let sandboxes = node::sandboxes(&data_dir, std::env::current_exe()?)?;
     let Some(running) = sandboxes.adopt(instance)? else {

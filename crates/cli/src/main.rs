@@ -49,7 +49,10 @@ fn main() -> ExitCode {
 /// host has no such program.
 fn toolbox(arguments: Vec<OsString>) -> Option<ExitCode> {
     let name = |argument: &OsString| {
-        std::path::Path::new(argument).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        std::path::Path::new(argument)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
     };
     let (program, rest) = arguments.split_first()?;
     if name(program) != "brume" {

@@ -16,9 +16,13 @@ pub(crate) fn require(what: &str) -> anyhow::Result<()> {
     let has_sudo = std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join("sudo").is_file()));
     if !has_sudo {
-        bail!("{what} needs root (network namespaces, interfaces, cgroups), and there is no sudo here: run it as root");
+        bail!(
+            "{what} needs root (network namespaces, interfaces, cgroups), and there is no sudo here: run it as root"
+        );
     }
-    eprintln!("brume: {what} needs root (network namespaces, interfaces, cgroups); running it again under sudo");
+    eprintln!(
+        "brume: {what} needs root (network namespaces, interfaces, cgroups); running it again under sudo"
+    );
     let error = std::process::Command::new("sudo")
         .arg("--preserve-env=BRUME_DATA_DIR,BRUME_ROOT_KEY,BRUME_NO_EBPF,BRUME_LOG,NO_COLOR")
         .arg("--")

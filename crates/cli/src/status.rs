@@ -40,7 +40,10 @@ fn print(status: &Status) {
     println!("account     {}", daemon.account);
     println!("data        {}", daemon.data_dir.display());
     println!("daemon      process {}, version {}, since {}", daemon.pid, daemon.version, daemon.since);
-    println!("data plane  {}, {} interfaces, {} tracked flows", status.data_plane, status.interfaces, status.flows);
+    println!(
+        "data plane  {}, {} interfaces, {} tracked flows",
+        status.data_plane, status.interfaces, status.flows
+    );
     if status.instances.is_empty() {
         println!("instances   none");
     } else {

@@ -50,7 +50,11 @@ impl ThrowawayCloud {
     pub(crate) fn start(no_ebpf: bool, extra: &[&str]) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("brume-").tempdir()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["up", "--detach", "--data-dir"]).arg(directory.path()).args(extra).stdout(Stdio::null());
+        command
+            .args(["up", "--detach", "--data-dir"])
+            .arg(directory.path())
+            .args(extra)
+            .stdout(Stdio::null());
         if no_ebpf {
             command.arg("--no-ebpf");
         }
@@ -59,7 +63,8 @@ impl ThrowawayCloud {
         }
         let data_dir = DataDir::open(directory.path())?;
         let client = Client::from_environment(&node::read_profile(&data_dir)?)?;
-        let daemon = node::DaemonState::read_running(&data_dir.run_dir()).context("the daemon is gone again")?;
+        let daemon =
+            node::DaemonState::read_running(&data_dir.run_dir()).context("the daemon is gone again")?;
         Ok(Self { directory, client, pid: daemon.pid })
     }
 

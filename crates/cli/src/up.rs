@@ -23,7 +23,8 @@ const READY_POLL: Duration = Duration::from_millis(5);
 pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume up`")?;
     let path = options.data_dir.resolve();
-    let data_dir = DataDir::create(&path).with_context(|| format!("cannot use {} for data", path.display()))?;
+    let data_dir =
+        DataDir::create(&path).with_context(|| format!("cannot use {} for data", path.display()))?;
     if let Some(running) = DaemonState::read_running(&data_dir.run_dir()) {
         bail!(
             "a cloud already runs from {} (process {}, http://{}); `brume status` shows it, `brume down` stops it",
@@ -38,7 +39,7 @@ pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
 fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     start_log(options.log_json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let node = Node::start(NodeConfig {
@@ -62,7 +63,10 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
         };
         node.run(shutdown).await?;
         anyhow::Ok(ExitCode::SUCCESS)
-    })
+    });
+    // Scripts that run in instances may take hours; the daemon does not wait for them.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
 }
 
 /// Starts the same command without `--detach` in a session of its own, and waits until it is ready.
@@ -101,7 +105,11 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
         if Instant::now() > deadline {
             child.kill()?;
             child.wait()?;
-            bail!("the daemon was not ready after {} s; see {}", READY_TIMEOUT.as_secs(), data_dir.log().display());
+            bail!(
+                "the daemon was not ready after {} s; see {}",
+                READY_TIMEOUT.as_secs(),
+                data_dir.log().display()
+            );
         }
         std::thread::sleep(READY_POLL);
     }
@@ -130,7 +138,8 @@ fn start_log(json: bool) {
     if json {
         log.json().init();
     } else {
-        let colour = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+        let colour =
+            std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
         log.with_ansi(colour).init();
     }
 }

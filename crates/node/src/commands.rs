@@ -23,6 +23,9 @@ const OUTPUT_LIMIT_BYTES: usize = 128 * 1024;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often commands that are too old are removed.
+const CLEAN_INTERVAL: Duration = Duration::from_secs(3600);
+
 /// The exit code of a script whose end was not seen.
 const UNSEEN_END: i32 = 1;
 
@@ -47,8 +50,15 @@ impl Commands {
     pub(crate) async fn follow(self) {
         let this = Arc::new(self);
         let mut tail = this.store.tail(this.store.snapshot().revision());
+        let mut cleaned = None::<tokio::time::Instant>;
         loop {
             let pass = Arc::clone(&this);
+            if cleaned.is_none_or(|cleaned| cleaned.elapsed() >= CLEAN_INTERVAL) {
+                cleaned = Some(tokio::time::Instant::now());
+                if let Err(error) = this.ssm.remove_expired_commands(now()) {
+                    tracing::warn!(%error, "old commands could not be removed");
+                }
+            }
             if tokio::task::spawn_blocking(move || pass.reconcile()).await.is_err() {
                 tracing::error!("a pass over the commands panicked");
             }
@@ -74,6 +84,7 @@ impl Commands {
 
     fn reconcile(self: &Arc<Self>) {
         let mut assignments = self.ssm.assignments();
+        assignments.retain(|(_, assignment)| !assignment.is_held);
         assignments.sort_by_key(|(_, assignment)| assignment.requested_at);
         for (scope, assignment) in assignments {
             let key = (assignment.instance_id, assignment.command_id.clone());
@@ -92,7 +103,8 @@ impl Commands {
                     self.report(&scope, &assignment, nothing);
                 }
                 None if assignment.is_started => {
-                    let stderr = "The end of this script was not seen: Brume was restarted while it ran.".to_owned();
+                    let stderr =
+                        "The end of this script was not seen: Brume was restarted while it ran.".to_owned();
                     let outcome = Outcome { exit_code: UNSEEN_END, stdout: String::new(), stderr };
                     self.report(&scope, &assignment, Report::Finished(outcome));
                 }
@@ -109,8 +121,9 @@ impl Commands {
                 self.running.lock().insert(key.clone(), None);
                 let this = Arc::clone(self);
                 tokio::runtime::Handle::current().spawn_blocking(move || {
-                    let report = this.run(&scope, &assignment, running);
-                    this.report(&scope, &assignment, report);
+                    if let Some(report) = this.run(&scope, &assignment, running) {
+                        this.report(&scope, &assignment, report);
+                    }
                     this.running.lock().remove(&key);
                     this.ended.notify_one();
                 });
@@ -119,44 +132,54 @@ impl Commands {
                 self.report(&scope, &assignment, Report::DeliveryTimedOut);
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(instance = %assignment.instance_id, %error, "a sandbox cannot be looked up"),
+            Err(error) => {
+                tracing::warn!(instance = %assignment.instance_id, %error, "a sandbox cannot be looked up")
+            }
         }
     }
 
-    fn run(&self, scope: &Scope, assignment: &Assignment, running: Running) -> Report {
+    /// Runs a script to its end. `None`: it was cancelled before it began.
+    fn run(&self, scope: &Scope, assignment: &Assignment, running: Running) -> Option<Report> {
+        if !self.report(scope, assignment, Report::Started) {
+            return None;
+        }
         let script = &assignment.script;
         let mut exec = Exec::new(["/bin/sh".to_owned(), "-c".to_owned(), script.commands.join("\n")]);
         exec.working_directory = script.working_directory.as_ref().map(Into::into);
-        let child = match self.sandboxes.exec(&running, &exec) {
-            Ok(child) => child,
-            Err(error) => return Report::Undeliverable { reason: error.to_string() },
-        };
-        let key = (assignment.instance_id, assignment.command_id.clone());
-        self.running.lock().insert(key, Some(child.canceller()));
-        self.report(scope, assignment, Report::Started);
         let limits = CaptureLimits {
             timeout: Some(Duration::from_secs(script.execution_timeout_secs.into())),
             stdout_bytes: OUTPUT_LIMIT_BYTES,
             stderr_bytes: OUTPUT_LIMIT_BYTES,
         };
-        let captured = match child.capture(limits) {
-            Ok(captured) => captured,
-            Err(error) => return Report::Undeliverable { reason: error.to_string() },
-        };
+        let captured = self.sandboxes.exec(&running, &exec).and_then(|child| {
+            let key = (assignment.instance_id, assignment.command_id.clone());
+            self.running.lock().insert(key, Some(child.canceller()));
+            child.capture(limits)
+        });
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&captured.stdout), text(&captured.stderr));
-        match captured.status {
-            _ if captured.timed_out => Report::ExecutionTimedOut { stdout, stderr },
-            ExecStatus::Exited(exit_code) => Report::Finished(Outcome { exit_code, stdout, stderr }),
-            ExecStatus::Killed => Report::Cancelled { stdout, stderr },
-        }
+        Some(match captured {
+            Ok(captured) => {
+                let (stdout, stderr) = (text(&captured.stdout), text(&captured.stderr));
+                match captured.status {
+                    _ if captured.timed_out => Report::ExecutionTimedOut { stdout, stderr },
+                    ExecStatus::Exited(exit_code) => Report::Finished(Outcome { exit_code, stdout, stderr }),
+                    ExecStatus::Killed => Report::Cancelled { stdout, stderr },
+                }
+            }
+            Err(error) => {
+                let stderr = format!("The script could not be run: {error}");
+                Report::Finished(Outcome { exit_code: UNSEEN_END, stdout: String::new(), stderr })
+            }
+        })
     }
 
-    fn report(&self, scope: &Scope, assignment: &Assignment, report: Report) {
+    /// Reports, and answers whether that changed anything.
+    fn report(&self, scope: &Scope, assignment: &Assignment, report: Report) -> bool {
         let noted =
             self.ssm.report_invocation(scope, &assignment.command_id, assignment.instance_id, report, now());
-        if let Err(error) = noted {
-            tracing::error!(command = %assignment.command_id, %error, "the end of a command could not be stored");
-        }
+        noted.unwrap_or_else(|error| {
+            tracing::error!(command = %assignment.command_id, %error, "what became of a command could not be stored");
+            false
+        })
     }
 }

@@ -114,7 +114,10 @@ pub(crate) async fn serve(listener: UnixListener, status: Arc<dyn Fn() -> Status
     }
 }
 
-async fn answer(stream: tokio::net::UnixStream, status: Arc<dyn Fn() -> Status + Send + Sync>) -> io::Result<()> {
+async fn answer(
+    stream: tokio::net::UnixStream,
+    status: Arc<dyn Fn() -> Status + Send + Sync>,
+) -> io::Result<()> {
     use tokio::io::AsyncReadExt as _;
 
     let (reader, mut writer) = stream.into_split();

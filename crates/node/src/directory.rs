@@ -130,14 +130,17 @@ impl DnsDirectory for Directory {
     fn resource_name(&self, peer: IpAddr, instance: InstanceId) -> Vec<IpAddr> {
         let Some((scope, asking)) = self.behind(peer) else { return Vec::new() };
         let snapshot = self.store.snapshot();
-        let Some(record) = snapshot.get::<ec2::Instance>(&scope, &instance.to_string()) else { return Vec::new() };
+        let Some(record) = snapshot.get::<ec2::Instance>(&scope, &instance.to_string()) else {
+            return Vec::new();
+        };
         let Some(primary) = record.interfaces.first() else { return Vec::new() };
         let Some(primary) = snapshot.get::<ec2::NetworkInterface>(&scope, &primary.to_string()) else {
             return Vec::new();
         };
         let options = &record.private_dns_name_options;
         let ipv4 = options.resource_name_dns_a.then(|| IpAddr::V4(primary.primary_address()));
-        let ipv6 = options.resource_name_dns_aaaa.then(|| primary.ipv6_addresses.first().copied().map(IpAddr::V6));
+        let ipv6 =
+            options.resource_name_dns_aaaa.then(|| primary.ipv6_addresses.first().copied().map(IpAddr::V6));
         let is_visible = primary.vpc == asking.vpc;
         ipv4.into_iter().chain(ipv6.flatten()).filter(|_| is_visible).collect()
     }

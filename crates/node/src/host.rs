@@ -44,7 +44,10 @@ pub fn remove_host_state(data_dir: &DataDir) -> Result<(), NodeError> {
         return Ok(());
     }
     let mut errors = Vec::new();
-    match std::env::current_exe().map_err(NodeError::file("/proc/self/exe")).and_then(|exe| sandboxes(data_dir, exe)) {
+    match std::env::current_exe()
+        .map_err(NodeError::file("/proc/self/exe"))
+        .and_then(|exe| sandboxes(data_dir, exe))
+    {
         Ok(sandboxes) => errors.extend(sandboxes.clear_host(SHUTDOWN_GRACE).err().map(NodeError::from)),
         Err(error) => errors.push(error),
     }
@@ -104,12 +107,14 @@ fn instance_statuses(store: &Store, instances: &Instances) -> Vec<InstanceStatus
         .filter(|(_, _, record)| living(record))
         .map(|(scope, id, record)| {
             let primary = record.interfaces.first();
-            let primary = primary.and_then(|id| snapshot.get::<ec2::NetworkInterface>(scope, &id.to_string()));
+            let primary =
+                primary.and_then(|id| snapshot.get::<ec2::NetworkInterface>(scope, &id.to_string()));
             InstanceStatus {
                 id: id.to_owned(),
                 region: scope.region.to_string(),
                 state: record.state.as_str().to_owned(),
-                private_address: primary.map_or_else(|| "-".to_owned(), |nic| nic.primary_address().to_string()),
+                private_address: primary
+                    .map_or_else(|| "-".to_owned(), |nic| nic.primary_address().to_string()),
                 pid: instances.pid(record.id),
             }
         })
@@ -121,7 +126,9 @@ fn drop_statuses(plane: &DataPlane, directory: &Directory) -> Vec<DropStatus> {
         .drops()
         .iter()
         .map(|count| DropStatus {
-            interface: directory.interface_on(count.port).map_or_else(|| count.port.to_string(), |id| id.to_string()),
+            interface: directory
+                .interface_on(count.port)
+                .map_or_else(|| count.port.to_string(), |id| id.to_string()),
             reason: count.last.to_string(),
             packets: count.count,
         })

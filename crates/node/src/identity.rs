@@ -135,17 +135,19 @@ impl Identity {
         let directory = path.parent().expect("the credentials file has a directory");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let RootKey { id, secret } = &self.key;
-        write_private(&path, &format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"))?;
+        let credentials = format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+        write_private(&path, credentials.as_bytes())?;
         let config = format!("[default]\nregion = us-east-1\nendpoint_url = http://{listen}\n");
-        write_private(&directory.join("config"), &config)
+        write_private(&directory.join("config"), config.as_bytes())
     }
 }
 
 /// Replaces a file with one that only its owner may read.
-fn write_private(path: &std::path::Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &std::path::Path, bytes: &[u8]) -> io::Result<()> {
     let partial = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-    file.write_all(text.as_bytes())?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+    file.write_all(bytes)?;
     fs::rename(partial, path)
 }
 
@@ -162,7 +164,12 @@ fn random_key(ids: &dyn IdSource) -> RootKey {
         let mut text = String::new();
         while text.len() < count {
             let bytes = ids.bits().to_be_bytes();
-            text.extend(bytes.iter().take(count - text.len()).map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])));
+            text.extend(
+                bytes
+                    .iter()
+                    .take(count - text.len())
+                    .map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])),
+            );
         }
         text
     };

@@ -133,24 +133,36 @@ impl Node {
 
         let store = Store::open(RedbBackend::open(&data_dir.store())?)?;
         let now = SystemClock.now();
-        let identity = Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now)?;
+        let identity =
+            Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now)?;
         let sandboxes = Arc::new(sandboxes(&data_dir, config.toolbox_binary.clone())?);
         let ec2_config = svc_ec2::Config { enforce_quotas: !config.no_quotas, hot_plug: true };
-        let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
+        let ec2 =
+            Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
         let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
         let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];
         let gateway = bind(&config, &data_dir, &store, services).await?;
-        identity.write_profile(&data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
+        identity
+            .write_profile(&data_dir, gateway.address())
+            .map_err(NodeError::file(data_dir.credentials()))?;
 
-        let plane = Arc::new(plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))??);
+        let plane =
+            Arc::new(plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))??);
         tell_mode(plane.mode());
         let directory = Arc::new(Directory::new(store.clone()));
         let (topology, tail) = Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory));
         let enforced = topology.enforced();
         let mut tasks = JoinSet::new();
         tasks.spawn(topology.follow(tail));
-        serve_links(&mut tasks, &plane, &directory)?;
-        let instances = Arc::new(Instances::new(store.clone(), ec2, ssm.clone(), plane.clone(), sandboxes.clone(), enforced));
+        serve_links(&mut tasks, &plane, &directory, token_key(&run_dir)?)?;
+        let instances = Arc::new(Instances::new(
+            store.clone(),
+            ec2,
+            ssm.clone(),
+            plane.clone(),
+            sandboxes.clone(),
+            enforced,
+        ));
         let state = DaemonState {
             pid: std::process::id().cast_signed(),
             start_ticks: daemon_state::start_ticks(std::process::id().cast_signed()).unwrap_or_default(),
@@ -160,7 +172,8 @@ impl Node {
             data_dir: data_dir.path().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let control = control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
+        let control =
+            control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
         let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
         tasks.spawn(control::serve(control, Arc::new(status)));
         tasks.spawn(commands::Commands::new(store.clone(), ssm, sandboxes).follow());
@@ -201,7 +214,12 @@ async fn bind(
 }
 
 /// Starts the resolver and the metadata service in the namespace that the data plane delivers to.
-fn serve_links(tasks: &mut JoinSet<()>, plane: &DataPlane, directory: &Arc<Directory>) -> Result<(), NodeError> {
+fn serve_links(
+    tasks: &mut JoinSet<()>,
+    plane: &DataPlane,
+    directory: &Arc<Directory>,
+    token_key: [u8; 32],
+) -> Result<(), NodeError> {
     let namespace = plane.services_namespace();
     let addresses = |service: LinkService, port: u16| {
         [IpAddr::V4(service.ipv4()), IpAddr::V6(service.ipv6())].map(|address| SocketAddr::new(address, port))
@@ -222,7 +240,7 @@ fn serve_links(tasks: &mut JoinSet<()>, plane: &DataPlane, directory: &Arc<Direc
         let Err(error) = dns.serve(resolvers, resolver_listeners).await;
         tracing::error!(%error, "the resolver ended");
     });
-    let metadata = MetadataServer::new(Arc::clone(directory) as _, budget);
+    let metadata = MetadataServer::new(Arc::clone(directory) as _, budget).with_token_key(token_key);
     tasks.spawn(async move {
         let Err(error) = metadata.serve(metadata_listeners).await;
         tracing::error!(%error, "the metadata service ended");
@@ -230,10 +248,25 @@ fn serve_links(tasks: &mut JoinSet<()>, plane: &DataPlane, directory: &Arc<Direc
     Ok(())
 }
 
+/// The key of the metadata service's session tokens. It is kept for as long as instances run, so that their tokens
+/// outlive a daemon.
+fn token_key(run_dir: &RunDir) -> Result<[u8; 32], NodeError> {
+    let path = run_dir.token_key();
+    if let Some(key) = std::fs::read(&path).ok().and_then(|kept| kept.try_into().ok()) {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).expect("Linux has had getrandom(2) since 3.17 and it does not fail after boot");
+    identity::write_private(&path, &key).map_err(NodeError::file(path))?;
+    Ok(key)
+}
+
 fn tell_mode(mode: &Mode) {
     match mode {
         Mode::FlowCache => tracing::info!("the data plane uses its eBPF flow cache"),
-        Mode::SlowOnly(reason) => tracing::info!(reason, "the data plane carries every packet through user space"),
+        Mode::SlowOnly(reason) => {
+            tracing::info!(reason, "the data plane carries every packet through user space")
+        }
     }
 }
 

@@ -11,7 +11,11 @@ use vpc_services::{AttachedInterface, InstanceMetadata, MetadataOptions, PublicK
 use crate::instances::{hostname, interfaces_of};
 
 /// The metadata of the instance that an interface is attached to, if it is and everything is on record.
-pub(crate) fn of_interface(snapshot: &Snapshot, scope: &Scope, interface: NetworkInterfaceId) -> Option<InstanceMetadata> {
+pub(crate) fn of_interface(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    interface: NetworkInterfaceId,
+) -> Option<InstanceMetadata> {
     let asking = snapshot.get::<ec2::NetworkInterface>(scope, &interface.to_string())?;
     let instance = asking.attachment.as_ref()?.instance;
     let record = snapshot.get::<ec2::Instance>(scope, &instance.to_string())?;
@@ -52,7 +56,11 @@ fn public_key(record: &ec2::Instance) -> Option<PublicKey> {
     Some(PublicKey { name: record.key_name.clone()?, openssh: record.public_key.clone()? })
 }
 
-fn attached(snapshot: &Snapshot, scope: &Scope, interface: &ec2::NetworkInterface) -> Option<AttachedInterface> {
+fn attached(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    interface: &ec2::NetworkInterface,
+) -> Option<AttachedInterface> {
     let subnet = snapshot.get::<ec2::Subnet>(scope, &interface.subnet.to_string())?;
     let vpc = snapshot.get::<ec2::Vpc>(scope, &interface.vpc.to_string())?;
     let group = |id: &aws_types::SecurityGroupId| {

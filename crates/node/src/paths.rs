@@ -103,7 +103,10 @@ impl RunDir {
 
     /// The name that the cloud's host objects carry.
     pub fn cloud(&self) -> &str {
-        self.0.file_name().and_then(|name| name.to_str()).expect("a hexadecimal name was joined at construction")
+        self.0
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a hexadecimal name was joined at construction")
     }
 
     /// The file that names the running daemon.
@@ -119,6 +122,11 @@ impl RunDir {
     /// The sandboxes' host state.
     pub fn sandboxes(&self) -> PathBuf {
         self.0.join("sandboxes")
+    }
+
+    /// The key of the metadata service's session tokens.
+    pub fn token_key(&self) -> PathBuf {
+        self.0.join("token-key")
     }
 
     /// The daemon's control socket.

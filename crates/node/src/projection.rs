@@ -11,8 +11,8 @@ use store::{Commit, Read as _, Record as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use vpc_model::{
     AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface, NetworkAcl,
-    NetworkAclEntry, Object, ObjectId, Peer, Port, PortRange, Protocol, Resolver, Route, RouteTable, RouteTarget,
-    SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    NetworkAclEntry, Object, ObjectId, Peer, Port, PortRange, Protocol, Resolver, Route, RouteTable,
+    RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
 /// The deltas of one step, and the scopes that the interfaces among them belong to.
@@ -68,7 +68,8 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
     for (_, _, record) in snapshot.scan_all::<ec2::SecurityGroup>() {
         projection.put(security_group(&record));
     }
-    let scopes: BTreeSet<Scope> = snapshot.scan_all::<ec2::Subnet>().map(|(scope, _, _)| scope.clone()).collect();
+    let scopes: BTreeSet<Scope> =
+        snapshot.scan_all::<ec2::Subnet>().map(|(scope, _, _)| scope.clone()).collect();
     for scope in scopes {
         put_subnets(&mut projection, snapshot, &scope, None);
     }
@@ -95,12 +96,18 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
             projection.put(dhcp_options(&record));
         } else if let Some(record) = change.after::<ec2::RouteTable>() {
             projection.put(route_table(&record));
-            if change.before::<ec2::RouteTable>().is_none_or(|before| before.associations != record.associations) {
+            if change
+                .before::<ec2::RouteTable>()
+                .is_none_or(|before| before.associations != record.associations)
+            {
                 stale(record.vpc);
             }
         } else if let Some(record) = change.after::<ec2::NetworkAcl>() {
             projection.put(network_acl(&record));
-            if change.before::<ec2::NetworkAcl>().is_none_or(|before| before.associations != record.associations) {
+            if change
+                .before::<ec2::NetworkAcl>()
+                .is_none_or(|before| before.associations != record.associations)
+            {
                 stale(record.vpc);
             }
         } else if let Some(record) = change.after::<ec2::SecurityGroup>() {
@@ -132,7 +139,12 @@ fn object_id(kind: &str, id: &str) -> Option<ObjectId> {
 }
 
 /// Puts the subnets of one account in one region: all of them, or those of some VPCs.
-fn put_subnets(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, vpcs: Option<&BTreeSet<VpcId>>) {
+fn put_subnets(
+    projection: &mut Projection,
+    snapshot: &Snapshot,
+    scope: &Scope,
+    vpcs: Option<&BTreeSet<VpcId>>,
+) {
     let mut tables: BTreeMap<SubnetId, RouteTableId> = BTreeMap::new();
     let mut main_tables: BTreeMap<VpcId, RouteTableId> = BTreeMap::new();
     for (_, table) in snapshot.scan::<ec2::RouteTable>(scope) {
@@ -192,7 +204,9 @@ fn dhcp_options(record: &ec2::DhcpOptions) -> DhcpOptions {
             })
             .collect(),
         ntp_servers: values("ntp-servers").filter_map(|server| server.parse().ok()).collect(),
-        netbios_name_servers: values("netbios-name-servers").filter_map(|server| server.parse().ok()).collect(),
+        netbios_name_servers: values("netbios-name-servers")
+            .filter_map(|server| server.parse().ok())
+            .collect(),
         netbios_node_type: None,
         mtu_bytes: DhcpOptions::VPC_MTU_BYTES,
     }

@@ -42,7 +42,11 @@ impl fmt::Display for Report {
         writeln!(f, "idle memory                                 {:8.1} MiB", self.idle_memory_mib)?;
         writeln!(f, "one launch, answer to first ping, p50       {:8.0} ms", self.single_launch_p50_millis)?;
         writeln!(f, "one launch, answer to first ping, slowest   {:8.0} ms", self.single_launch_max_millis)?;
-        writeln!(f, "{} at once, all reachable                  {:8.1} s", self.fleet_instances, self.fleet_reachable_secs)
+        writeln!(
+            f,
+            "{} at once, all reachable                  {:8.1} s",
+            self.fleet_instances, self.fleet_reachable_secs
+        )
     }
 }
 
@@ -103,7 +107,8 @@ struct Instance {
 impl<'a> Lab<'a> {
     fn new(cloud: &'a ThrowawayCloud) -> anyhow::Result<Self> {
         let client = &cloud.client;
-        let vpc = client.ec2("CreateVpc", &[("CidrBlock", "10.10.0.0/16")])?.first("vpcId").context("no vpcId")?;
+        let vpc =
+            client.ec2("CreateVpc", &[("CidrBlock", "10.10.0.0/16")])?.first("vpcId").context("no vpcId")?;
         let subnet = client
             .ec2("CreateSubnet", &[("VpcId", &vpc), ("CidrBlock", "10.10.0.0/22")])?
             .first("subnetId")
@@ -130,15 +135,22 @@ impl<'a> Lab<'a> {
             .all("instancesSet")
             .iter()
             .flat_map(|set| crate::client::Xml::new(set).items())
-            .filter_map(|item| Some(Instance { id: item.first("instanceId")?, address: item.first("privateIpAddress")? }))
+            .filter_map(|item| {
+                Some(Instance { id: item.first("instanceId")?, address: item.first("privateIpAddress")? })
+            })
             .collect();
-        if instances.len().to_string() == count { Ok(instances) } else { bail!("{} instances instead of {count}", instances.len()) }
+        if instances.len().to_string() == count {
+            Ok(instances)
+        } else {
+            bail!("{} instances instead of {count}", instances.len())
+        }
     }
 
     /// Returns when each of them has answered a ping from the probing instance.
     fn ping_all(&self, instances: &[Instance]) -> anyhow::Result<()> {
         let addresses: Vec<&str> = instances.iter().map(|instance| instance.address.as_str()).collect();
-        let script = "for address do until ping -n -q -c 1 -W 0.1 \"$address\" >/dev/null 2>&1; do :; done; done";
+        let script =
+            "for address do until ping -n -q -c 1 -W 0.1 \"$address\" >/dev/null 2>&1; do :; done; done";
         let status = Command::new(std::env::current_exe()?)
             .args(["exec", "--data-dir"])
             .arg(self.cloud.data_dir())
@@ -158,7 +170,11 @@ impl<'a> Lab<'a> {
 }
 
 fn is_running(client: &Client, instance: &str) -> anyhow::Result<bool> {
-    let parameters = [("InstanceId.1", instance), ("Filter.1.Name", "instance-state-name"), ("Filter.1.Value.1", "running")];
+    let parameters = [
+        ("InstanceId.1", instance),
+        ("Filter.1.Name", "instance-state-name"),
+        ("Filter.1.Value.1", "running"),
+    ];
     Ok(client.ec2("DescribeInstances", &parameters)?.first("instanceId").is_some())
 }
 

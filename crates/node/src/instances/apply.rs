@@ -57,7 +57,9 @@ pub(crate) fn interfaces_of(
         .interfaces
         .iter()
         .filter_map(|id| snapshot.get::<ec2::NetworkInterface>(scope, &id.to_string()))
-        .filter(|interface| interface.attachment.as_ref().is_some_and(|attached| attached.instance == record.id))
+        .filter(|interface| {
+            interface.attachment.as_ref().is_some_and(|attached| attached.instance == record.id)
+        })
         .collect();
     interfaces.sort_by_key(|interface| device_index(interface));
     interfaces
@@ -68,7 +70,12 @@ fn device_index(interface: &ec2::NetworkInterface) -> u32 {
 }
 
 impl Instances {
-    pub(super) fn apply(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance, action: Action) -> Result<(), StepError> {
+    pub(super) fn apply(
+        self: &Arc<Self>,
+        scope: &Scope,
+        record: &ec2::Instance,
+        action: Action,
+    ) -> Result<(), StepError> {
         match action {
             Action::Start => self.start(scope, record),
             Action::Reboot => self.reboot(scope, record),
@@ -153,9 +160,14 @@ impl Instances {
         self.sandboxes.release(running)?;
         match self.sandboxes.wait_ready(running, READY_TIMEOUT)? {
             Readiness::Ready => {}
-            Readiness::Exited(exit) => return Err(StepError::Guest(format!("the guest ended while it booted: {exit:?}"))),
+            Readiness::Exited(exit) => {
+                return Err(StepError::Guest(format!("the guest ended while it booted: {exit:?}")));
+            }
             Readiness::TimedOut => {
-                return Err(StepError::Guest(format!("the guest was not ready after {} s", READY_TIMEOUT.as_secs())));
+                return Err(StepError::Guest(format!(
+                    "the guest was not ready after {} s",
+                    READY_TIMEOUT.as_secs()
+                )));
             }
         }
         self.register(scope, record, interfaces)?;
@@ -168,9 +180,15 @@ impl Instances {
     fn wait_enforced(&self, revision: store::Revision) -> Result<(), StepError> {
         let mut enforced = self.enforced.clone();
         let waited = tokio::runtime::Handle::current().block_on(async {
-            tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|enforced| *enforced >= revision)).await.is_ok()
+            tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|enforced| *enforced >= revision))
+                .await
+                .is_ok()
         });
-        if waited { Ok(()) } else { Err(StepError::Guest("the network did not learn of the interfaces".to_owned())) }
+        if waited {
+            Ok(())
+        } else {
+            Err(StepError::Guest("the network did not learn of the interfaces".to_owned()))
+        }
     }
 
     fn plug(&self, interface: &ec2::NetworkInterface, running: &Running) -> Result<(), StepError> {
@@ -284,7 +302,8 @@ fn port(interface: &ec2::NetworkInterface) -> Result<Port, StepError> {
 /// The private DNS name of an interface's primary address.
 pub(crate) fn hostname(scope: &Scope, interface: &ec2::NetworkInterface) -> String {
     let [a, b, c, d] = interface.primary_address().octets();
-    let domain = aws_catalog::region(&scope.region).map(aws_catalog::RegionFacts::private_domain).unwrap_or_default();
+    let domain =
+        aws_catalog::region(&scope.region).map(aws_catalog::RegionFacts::private_domain).unwrap_or_default();
     format!("ip-{a}-{b}-{c}-{d}.{domain}")
 }
 
@@ -298,7 +317,9 @@ fn spec(
         .ok_or_else(|| StepError::Guest(format!("there is no instance type {}", record.instance_type)))?;
     Ok(Spec {
         instance_id: record.id,
-        hostname: interfaces.first().map_or_else(|| record.id.to_string(), |primary| hostname(scope, primary)),
+        hostname: interfaces
+            .first()
+            .map_or_else(|| record.id.to_string(), |primary| hostname(scope, primary)),
         machine_id: None,
         user_data: record.user_data.clone(),
         vcpus: kind.vcpus,

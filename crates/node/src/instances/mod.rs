@@ -174,11 +174,19 @@ impl Instances {
     }
 
     /// Whether a step would change anything, as far as is known without asking the host.
-    fn is_due(&self, record: &ec2::Instance, action: Action, snapshot: &store::Snapshot, scope: &Scope) -> bool {
+    fn is_due(
+        &self,
+        record: &ec2::Instance,
+        action: Action,
+        snapshot: &store::Snapshot,
+        scope: &Scope,
+    ) -> bool {
         match action {
             Action::Plug => self.managed.lock().get(&record.id) != Some(&managed(record, snapshot, scope)),
             // A terminated instance stays on record for an hour; its traces are removed once.
-            Action::Remove => self.running.lock().contains_key(&record.id) || self.managed.lock().contains_key(&record.id),
+            Action::Remove => {
+                self.running.lock().contains_key(&record.id) || self.managed.lock().contains_key(&record.id)
+            }
             Action::Start
             | Action::Reboot
             | Action::Stop
@@ -190,7 +198,8 @@ impl Instances {
 
     /// Removes sandboxes that no record speaks of: what a cloud whose state was lost or cut off may leave.
     fn remove_strays(self: &Arc<Self>, snapshot: &store::Snapshot) {
-        let known: HashSet<InstanceId> = snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| record.id).collect();
+        let known: HashSet<InstanceId> =
+            snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| record.id).collect();
         let strays: Vec<InstanceId> =
             self.running.lock().keys().copied().filter(|instance| !known.contains(instance)).collect();
         for instance in strays {
@@ -246,7 +255,9 @@ impl Instances {
                         tracing::error!(instance = %running.instance_id, %error, "a sandbox cannot be watched");
                     }
                 }
-                Err(error) => tracing::debug!(instance = %running.instance_id, %error, "the sandbox has ended already"),
+                Err(error) => {
+                    tracing::debug!(instance = %running.instance_id, %error, "the sandbox has ended already")
+                }
             }
             let mut known = this.running.lock();
             if known.get(&running.instance_id) == Some(&running) {
