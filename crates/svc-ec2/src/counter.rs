@@ -5,7 +5,7 @@
 use aws_types::MacAddress;
 use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
-use store::{Read, Record};
+use store::{Read, Record, Store, StoreError};
 
 use crate::state::Edit;
 
@@ -20,6 +20,12 @@ struct Counters {
 
 impl Record for Counters {
     const KIND: &'static str = "ec2.counters";
+}
+
+/// # Errors
+/// The first record that does not decode.
+pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
+    store.check::<Counters>()
 }
 
 const ID: &str = "cloud";

@@ -9,7 +9,7 @@ use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 use sha2::{Digest, Sha256};
-use store::{Read, Record};
+use store::{Read, Record, Store, StoreError};
 
 use crate::state::{Edit, State};
 
@@ -32,6 +32,12 @@ struct UsedToken {
 
 impl Record for UsedToken {
     const KIND: &'static str = "ec2.client-token";
+}
+
+/// # Errors
+/// The first record that does not decode.
+pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
+    store.check::<UsedToken>()
 }
 
 /// One request with a client token.

@@ -38,7 +38,7 @@ use std::sync::LazyLock;
 use aws_model::Value;
 use aws_types::{InstanceId, Timestamp};
 use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
-use store::{Scope, Store};
+use store::{Scope, Store, StoreError};
 
 use crate::state::{Edit, View};
 
@@ -125,6 +125,17 @@ impl Ec2 {
     /// The names of all operations that are built, sorted.
     pub fn operation_names() -> impl Iterator<Item = &'static str> {
         OPERATIONS.names()
+    }
+
+    /// Reads every record of EC2's, so that one that this build cannot read is found at start-up.
+    ///
+    /// # Errors
+    /// The first record that does not decode.
+    pub fn check_records(store: &Store) -> Result<(), StoreError> {
+        tag::check_records(store)?;
+        [counter::check_records, default_vpc::check_records, idempotency::check_records]
+            .into_iter()
+            .try_for_each(|check| check(store))
     }
 
     /// The account's part of the region as of now.

@@ -124,6 +124,26 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .fold(table, |table, add| add(table))
 }
 
+/// How many addresses of one family any interface can have: what the largest instance types allow.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/AvailableIpPerENI.html>
+const MAX_ADDRESSES: usize = 64;
+
+/// Checks how many addresses of one family an interface is to have, whatever instance it hangs on.
+///
+/// # Errors
+/// `PrivateIpAddressLimitExceeded`.
+pub(crate) fn check_address_count(count: usize) -> Result<(), ServiceError> {
+    if count > MAX_ADDRESSES {
+        return Err(ServiceError::new(
+            "PrivateIpAddressLimitExceeded",
+            format!(
+                "Number of private addresses will exceed limit: {count}, and an interface has up to {MAX_ADDRESSES}."
+            ),
+        ));
+    }
+    Ok(())
+}
+
 /// An interface that is to be made.
 #[derive(Clone, Default)]
 pub(crate) struct NewInterface {
@@ -152,6 +172,8 @@ pub(crate) fn make(
     new: NewInterface,
 ) -> Result<NetworkInterface, ServiceError> {
     debug_assert_eq!(addresses.subnet(), subnet.id);
+    check_address_count(1 + new.secondaries.len() + new.secondary_count)?;
+    check_address_count(new.ipv6.len() + new.ipv6_count.unwrap_or(0))?;
     let mut private_addresses = Vec::with_capacity(1 + new.secondaries.len() + new.secondary_count);
     // What is named is taken first, so that "any" does not take it.
     let primary = new.primary.as_deref().map(|text| addresses.take(text)).transpose()?;

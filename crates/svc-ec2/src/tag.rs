@@ -7,6 +7,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{ImageId, ResourceId, SecurityGroupRuleId, Tag, Tags};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Store, StoreError};
 
 use crate::filter::{Filters, text};
 use crate::page::Page;
@@ -142,6 +143,18 @@ macro_rules! with_kinds {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
             DhcpOptions, InternetGateway)
     };
+}
+
+/// # Errors
+/// The first record of a resource that does not decode.
+pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
+    macro_rules! check {
+        (; $($kind:ty),*) => {
+            $(store.check::<$kind>()?;)*
+        };
+    }
+    with_kinds!(check!());
+    Ok(())
 }
 
 /// Changes the tags of one resource, whatever kind its id names.

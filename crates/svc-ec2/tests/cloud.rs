@@ -60,7 +60,10 @@ impl Cloud {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        let store = Store::open(MemoryBackend::new()).unwrap();
+        Self::on(Store::open(MemoryBackend::new()).unwrap(), config)
+    }
+
+    pub(crate) fn on(store: Store, config: Config) -> Self {
         let host = Host::default();
         let ec2 = Ec2::new(store.clone(), CountedIds(AtomicU64::new(0)), host.clone(), config);
         Self { ec2, store, host, region: "us-east-1", now_millis: AtomicI64::new(START_MILLIS) }

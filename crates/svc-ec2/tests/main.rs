@@ -14,6 +14,7 @@ mod image;
 mod instance;
 mod instance_type;
 mod internet_gateway;
+mod invariants;
 mod key_pair;
 mod network_acl;
 mod network_interface;

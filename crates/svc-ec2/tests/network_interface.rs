@@ -86,6 +86,24 @@ fn addresses_are_taken_as_asked() {
 }
 
 #[test]
+fn nobody_gets_a_million_addresses() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/16");
+    let code = "PrivateIpAddressLimitExceeded";
+    let input = input!(CreateNetworkInterfaceRequest {
+        subnet_id: &subnet,
+        secondary_private_ip_address_count: i32::MAX
+    });
+    cloud.refuses::<op::CreateNetworkInterface>(input, code, "…");
+    let input = input!(CreateNetworkInterfaceRequest { subnet_id: &subnet, ipv6_address_count: i32::MAX });
+    cloud.refuses::<op::CreateNetworkInterface>(input, code, "…");
+    let id = cloud.interface(&subnet);
+    let input =
+        input!(AssignIpv6AddressesRequest { network_interface_id: &id, ipv6_address_count: i32::MAX });
+    cloud.refuses::<op::AssignIpv6Addresses>(input, code, "…");
+}
+
+#[test]
 fn attributes() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16");

@@ -169,3 +169,32 @@ fn regions_and_accounts_do_not_see_each_other() {
         &message,
     );
 }
+
+#[test]
+fn a_restart_finds_everything() {
+    let backend = store::MemoryBackend::new();
+    let cloud = Cloud::on(store::Store::open(backend.clone()).unwrap(), svc_ec2::Config::default());
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    cloud.run(api::RunInstancesRequest {
+        subnet_id: Some(subnet),
+        user_data: Some("aGVsbG8=".to_owned()),
+        client_token: Some("t".to_owned()),
+        ..cloud.launch()
+    });
+    cloud.ok::<op::CreateKeyPair>(input!(CreateKeyPairRequest { key_name: "k", key_type: "ed25519" }));
+    let all = |cloud: &Cloud| {
+        (
+            cloud.ok::<op::DescribeInstances>(input!(DescribeInstancesRequest {})),
+            cloud.ok::<op::DescribeNetworkInterfaces>(input!(DescribeNetworkInterfacesRequest {})),
+            cloud.ok::<op::DescribeSecurityGroups>(input!(DescribeSecurityGroupsRequest {})),
+            cloud.ok::<op::DescribeNetworkAcls>(input!(DescribeNetworkAclsRequest {})),
+            cloud.ok::<op::DescribeRouteTables>(input!(DescribeRouteTablesRequest {})),
+            cloud.ok::<op::DescribeKeyPairs>(input!(DescribeKeyPairsRequest {})),
+        )
+    };
+    let before = all(&cloud);
+    drop(cloud);
+    let store = store::Store::open(backend).unwrap();
+    Ec2::check_records(&store).unwrap();
+    assert_eq!(all(&Cloud::on(store, svc_ec2::Config::default())), before);
+}

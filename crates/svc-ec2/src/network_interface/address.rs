@@ -7,7 +7,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::NetworkInterface;
+use super::{NetworkInterface, check_address_count};
 use crate::instance::Instance;
 use crate::instance_type;
 use crate::state::{Edit, State};
@@ -37,8 +37,10 @@ fn interface_named(edit: &Edit<'_>, text: &str) -> Result<(NetworkInterface, Sub
     Ok((interface, subnet))
 }
 
-/// Checks the limits of the type of the instance that an interface hangs on, if it does.
+/// Checks the limits of an interface, and of the type of the instance that it hangs on, if it does.
 fn check_limits(edit: &Edit<'_>, interface: &NetworkInterface) -> Result<(), ServiceError> {
+    check_address_count(interface.private_addresses.len())?;
+    check_address_count(interface.ipv6_addresses.len())?;
     let Some(attachment) = &interface.attachment else { return Ok(()) };
     let instance = edit.held::<Instance>(attachment.instance)?;
     instance_type::check_addresses(&instance.instance_type, interface)
@@ -91,6 +93,7 @@ fn assign(
         }
         (true, 1..) | (false, 0) => {}
     }
+    check_address_count(named.len().max(count))?;
     ec2.edit(context, None, |edit| {
         let (mut interface, subnet) = interface_named(edit, &input.network_interface_id)?;
         let mut new = Vec::new();
@@ -175,6 +178,7 @@ fn assign_v6(
     if named.is_empty() == (count == 0) {
         return Err(error::missing_either("ipv6Addresses", "ipv6AddressCount"));
     }
+    check_address_count(named.len().max(count))?;
     ec2.edit(context, None, |edit| {
         let (mut interface, subnet) = interface_named(edit, &input.network_interface_id)?;
         let mut addresses = Addresses::of(edit, &subnet);
