@@ -9,7 +9,7 @@ use vpc_model::{AclAction, Direction, Protocol, RouteTarget};
 
 use super::source;
 use crate::compile::{Probe, Rules};
-use crate::flows::{Tuple, TupleKind, bits};
+use crate::flows::{Tuple, TupleKind};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, Network, PluggedInterface};
 
@@ -21,6 +21,8 @@ pub(crate) struct Crossing<'a> {
     pub(crate) source: IpAddr,
     pub(crate) destination: IpAddr,
     pub(crate) tuple: Tuple,
+    /// An interface that may well have the destination, which saves a lookup: for a reply, the one that asked.
+    pub(crate) likely: Option<&'a PluggedInterface>,
 }
 
 /// The interface that a packet goes to next.
@@ -102,13 +104,15 @@ impl<'a> Crossing<'a> {
 
     fn local(&self) -> Result<Hop<'a>, DropReason> {
         let address = self.destination;
-        let owner = self.network.owner(self.sender.vpc, bits(address));
+        let likely =
+            self.likely.filter(|likely| likely.vpc == self.sender.vpc && address == IpAddr::V4(likely.ipv4));
+        let owner = likely.or_else(|| self.network.owner(self.sender.vpc, address));
         let receiver = owner.ok_or(DropReason::NoSuchAddress { vpc: self.sender.interface.vpc, address })?;
         self.not_back(Hop { receiver, is_direct: true })
     }
 
     fn not_back(&self, hop: Hop<'a>) -> Result<Hop<'a>, DropReason> {
-        if hop.receiver.interface.port == self.sender.interface.port {
+        if hop.receiver.port == self.sender.port {
             return Err(DropReason::Hairpin { interface: self.sender.interface.id });
         }
         Ok(hop)
@@ -121,7 +125,7 @@ impl<'a> Crossing<'a> {
     pub(crate) fn egress_rules(&self, hop: Option<&Hop<'_>>) -> Result<bool, DropReason> {
         let peer = match hop {
             Some(hop) => hop.is_direct.then_some(hop.receiver),
-            None => self.network.owner(self.sender.vpc, bits(self.destination)),
+            None => self.network.owner(self.sender.vpc, self.destination),
         };
         let groups: &[SecurityGroupId] = peer.map_or(&[], |peer| &peer.interface.security_groups);
         self.ask(self.sender, Direction::Egress, self.destination, groups)
@@ -196,8 +200,8 @@ impl<'a> Crossing<'a> {
 
     /// The destination check (fact 31).
     pub(crate) fn destination_check(&self, hop: &Hop<'_>) -> Result<(), DropReason> {
-        let interface = &hop.receiver.interface;
-        if interface.source_dest_check && !hop.is_direct {
+        if hop.receiver.source_dest_check && !hop.is_direct {
+            let interface = &hop.receiver.interface;
             return Err(DropReason::DestinationCheck { interface: interface.id, address: self.destination });
         }
         Ok(())

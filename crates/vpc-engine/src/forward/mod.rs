@@ -90,8 +90,15 @@ fn decide(
         return service::ask(network, flows, (sender, subnet), service, packet, &tuple, now);
     }
     source::check_source(network, sender, packet.source)?;
-    let crossing =
-        Crossing { network, sender, subnet, source: packet.source, destination: packet.destination, tuple };
+    let crossing = Crossing {
+        network,
+        sender,
+        subnet,
+        source: packet.source,
+        destination: packet.destination,
+        tuple,
+        likely: None,
+    };
     cross(&crossing, flows, packet, now)
 }
 
@@ -104,7 +111,7 @@ fn cross(
 ) -> Result<Delivery, DropReason> {
     let sender = crossing.sender;
     let hop = crossing.next_hop(packet.destination_mac)?;
-    let sent = match tracking::known(flows, sender.interface.port, Way::Out, packet, &crossing.tuple, now) {
+    let sent = match tracking::known(flows, sender.port, Way::Out, packet, &crossing.tuple, now) {
         Some(gate) => gate,
         None => Gate::Passed { track: crossing.egress_rules(hop.as_ref().ok())? },
     };
@@ -113,11 +120,10 @@ fn cross(
     let receiver = hop.receiver;
     let receiver_subnet = crossing.ingress_acl(&hop)?;
     crossing.destination_check(&hop)?;
-    let received =
-        match tracking::known(flows, receiver.interface.port, Way::In, packet, &crossing.tuple, now) {
-            Some(gate) => gate,
-            None => Gate::Passed { track: crossing.ingress_rules(&hop)? },
-        };
+    let received = match tracking::known(flows, receiver.port, Way::In, packet, &crossing.tuple, now) {
+        Some(gate) => gate,
+        None => Gate::Passed { track: crossing.ingress_rules(&hop)? },
+    };
     let gates = Gates { sent, received };
     let flow = tracking::track(flows, sender, receiver, gates, packet, &crossing.tuple, now)?;
     let rewrite = Rewrite {
@@ -126,7 +132,7 @@ fn cross(
         } else {
             receiver_subnet.router_mac
         },
-        destination_mac: receiver.interface.mac,
+        destination_mac: receiver.mac,
         source: None,
         destination: None,
     };
@@ -135,5 +141,5 @@ fn cross(
     } else {
         None
     };
-    Ok(Delivery { to: receiver.interface.port, rewrite, flow, cache })
+    Ok(Delivery { to: receiver.port, rewrite, flow, cache })
 }

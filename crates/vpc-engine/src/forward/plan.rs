@@ -35,11 +35,11 @@ pub(crate) fn plan(
     rewrite: Rewrite,
 ) -> Option<CachePlan> {
     let forward = CacheEntry {
-        from: crossing.sender.interface.port,
+        from: crossing.sender.port,
         key: key(packet.source, packet.destination, &crossing.tuple)?,
         source_mac: packet.source_mac,
         destination_mac: packet.destination_mac,
-        to: hop.receiver.interface.port,
+        to: hop.receiver.port,
         rewrite,
     };
     Some(CachePlan { forward, reverse: reverse(crossing, hop, receiver_subnet, gates) })
@@ -59,11 +59,12 @@ fn reverse(
         source: crossing.destination,
         destination: crossing.source,
         tuple: crossing.tuple.reversed(),
+        likely: Some(crossing.sender),
     };
     let sender = crossing.sender;
     source::check_source(back.network, back.sender, back.source).ok()?;
     let return_hop = back.route().ok()?;
-    if return_hop.receiver.interface.port != sender.interface.port {
+    if return_hop.receiver.port != sender.port {
         return None;
     }
     if !is_tracked(gates.received) {
@@ -77,14 +78,14 @@ fn reverse(
     }
     let stays = sender.subnet == hop.receiver.subnet;
     Some(CacheEntry {
-        from: hop.receiver.interface.port,
+        from: hop.receiver.port,
         key: key(back.source, back.destination, &back.tuple)?,
-        source_mac: hop.receiver.interface.mac,
-        destination_mac: if stays { sender.interface.mac } else { receiver_subnet.router_mac },
-        to: sender.interface.port,
+        source_mac: hop.receiver.mac,
+        destination_mac: if stays { sender.mac } else { receiver_subnet.router_mac },
+        to: sender.port,
         rewrite: Rewrite {
-            source_mac: if stays { hop.receiver.interface.mac } else { sender_subnet.router_mac },
-            destination_mac: sender.interface.mac,
+            source_mac: if stays { hop.receiver.mac } else { sender_subnet.router_mac },
+            destination_mac: sender.mac,
             source: None,
             destination: None,
         },

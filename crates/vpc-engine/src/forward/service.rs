@@ -94,7 +94,7 @@ fn towards_service(far: &PackedKey) -> Rewrite {
 fn towards_interface(near: &PackedKey, plugged: &PluggedInterface, subnet: &CompiledSubnet) -> Rewrite {
     Rewrite {
         source_mac: subnet.router_mac,
-        destination_mac: plugged.interface.mac,
+        destination_mac: plugged.mac,
         source: Some(remote(near)),
         destination: Some(local(near)),
     }
@@ -114,11 +114,11 @@ fn entries(
         source_port: key.local_port,
         destination_port: key.remote_port,
     };
-    let port = plugged.interface.port;
+    let port = plugged.port;
     let request = CacheEntry {
         from: port,
         key: key(near),
-        source_mac: plugged.interface.mac,
+        source_mac: plugged.mac,
         destination_mac: subnet.router_mac,
         to: Port::SERVICES,
         rewrite: towards_service(far),
@@ -150,7 +150,7 @@ pub(crate) fn ask(
         // Even without the check: the answer could only go to the interface itself.
         return Err(DropReason::SourceCheck { interface: sender.interface.id, address: packet.source });
     }
-    let near = PackedKey::new(sender.interface.port, Way::Out, tuple);
+    let near = PackedKey::new(sender.port, Way::Out, tuple);
     let mut known = flows.table.find(&near, now);
     if let Some(slot) = known.filter(|&slot| flows.table.restarts(slot, flags(packet))) {
         flows.table.close(slot, CloseReason::Replaced);
@@ -204,7 +204,7 @@ fn open(
         return Err(DropReason::UnknownServiceConnection);
     }
     make_room(flows, sender, now)?;
-    let port = sender.interface.port;
+    let port = sender.port;
     let link = bits(services::link_address(port, listener));
     let far = |source_port| PackedKey {
         local: bits(listener),
@@ -227,7 +227,7 @@ fn open(
         account,
         opened_by_local,
         progress: Progress::begin(tuple.protocol, flags(packet)),
-        timeouts: Timeouts::from(sender.interface.idle_timeouts),
+        timeouts: Timeouts::from(sender.idle_timeouts),
     };
     let near = PackedKey::new(port, Way::Out, tuple);
     let pair = Pair {
@@ -241,9 +241,8 @@ fn open(
 }
 
 fn make_room(flows: &mut Flows, plugged: &PluggedInterface, now: Millis) -> Result<(), DropReason> {
-    let is_full = |flows: &Flows| {
-        flows.table.used(plugged.interface.port, Account::Service) >= SERVICE_CONNECTIONS_PER_INTERFACE
-    };
+    let is_full =
+        |flows: &Flows| flows.table.used(plugged.port, Account::Service) >= SERVICE_CONNECTIONS_PER_INTERFACE;
     let has_no_room = |flows: &Flows| flows.len() + 2 > flows.entries_max;
     if is_full(flows) || has_no_room(flows) {
         flows.expire(now);

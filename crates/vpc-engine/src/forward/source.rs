@@ -16,7 +16,7 @@ pub(crate) fn check(sender: &PluggedInterface, packet: &Packet) -> Result<(), Dr
     if packet.source.is_ipv4() != packet.destination.is_ipv4() {
         return Err(DropReason::Malformed);
     }
-    if packet.source_mac != sender.interface.mac {
+    if packet.source_mac != sender.mac {
         return Err(DropReason::SpoofedMac { interface: sender.interface.id, mac: packet.source_mac });
     }
     check_group(packet.destination_mac, packet.destination)?;
@@ -74,10 +74,7 @@ pub(crate) fn check_destination(subnet: &CompiledSubnet, packet: &Packet) -> Res
 
 /// Whether an address is the interface's own.
 pub(crate) fn owns(network: &Network, plugged: &PluggedInterface, address: IpAddr) -> bool {
-    address == IpAddr::V4(plugged.interface.ipv4)
-        || network
-            .owner(plugged.vpc, crate::flows::bits(address))
-            .is_some_and(|owner| owner.interface.port == plugged.interface.port)
+    address == IpAddr::V4(plugged.ipv4) || network.port_of(plugged.vpc, address) == Some(plugged.port)
 }
 
 /// The source check (fact 31).
@@ -86,7 +83,7 @@ pub(crate) fn check_source(
     sender: &PluggedInterface,
     address: IpAddr,
 ) -> Result<(), DropReason> {
-    if sender.interface.source_dest_check && !owns(network, sender, address) {
+    if sender.source_dest_check && !owns(network, sender, address) {
         return Err(DropReason::SourceCheck { interface: sender.interface.id, address });
     }
     Ok(())

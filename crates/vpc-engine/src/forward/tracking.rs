@@ -5,8 +5,7 @@
 use vpc_model::Port;
 
 use crate::flows::{
-    Account, FlowId, Flows, Opening, PackedKey, Progress, Seen, TRACKED_CONNECTIONS_PER_INTERFACE, Timeouts,
-    Tuple, TupleKind, Way,
+    Account, FlowId, Flows, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
 };
 use crate::packet::{Packet, TcpFlags, Transport};
 use crate::reason::DropReason;
@@ -124,7 +123,7 @@ pub(crate) fn track(
             bytes: u64::from(packet.length_bytes),
             at: now,
         };
-        let timeouts = Timeouts::from(plugged.interface.idle_timeouts);
+        let timeouts = Timeouts::from(plugged.idle_timeouts);
         match gate {
             Gate::Known(slot) => {
                 flows.table.set_timeouts(slot, timeouts);
@@ -132,7 +131,7 @@ pub(crate) fn track(
             }
             gate if is_new(gate) => {
                 let opening = Opening {
-                    key: PackedKey::new(plugged.interface.port, way, tuple),
+                    key: PackedKey::new(plugged.port, way, tuple),
                     account: Account::Tracked,
                     opened_by_local: way == Way::Out,
                     progress: Progress::begin(tuple.protocol, flags(packet)),
@@ -150,8 +149,8 @@ pub(crate) fn track(
 
 /// Checks the limits before a connection is added (fact 27). What is idle is forgotten first.
 fn make_room(flows: &mut Flows, plugged: &PluggedInterface, now: Millis) -> Result<(), DropReason> {
-    let limit = plugged.interface.tracking_limit.unwrap_or(TRACKED_CONNECTIONS_PER_INTERFACE);
-    let port = plugged.interface.port;
+    let limit = plugged.tracking_limit;
+    let port = plugged.port;
     // A connection may add an entry at each of its two ends.
     let is_full = |flows: &Flows| flows.len() + 2 > flows.entries_max;
     if flows.tracked(port) >= limit || is_full(flows) {

@@ -9,7 +9,6 @@ use aws_types::MacAddress;
 use super::build::Link;
 use super::parse::{self, ETHER_TYPE_ARP, ETHERNET_BYTES};
 use super::{Asker, LINK_ROUTER_MAC};
-use crate::flows::bits;
 use crate::reason::DropReason;
 use crate::services::{LINK_IPV4, LinkService};
 
@@ -60,7 +59,7 @@ pub(crate) fn answer(asker: &Asker<'_>, frame: &[u8]) -> Result<Vec<u8>, DropRea
         }
     }
     let owns = |address| {
-        let owner = asker.network.owner(asker.plugged.vpc, bits(IpAddr::V4(address)));
+        let owner = asker.network.owner(asker.plugged.vpc, IpAddr::V4(address));
         owner.is_some_and(|owner| owner.interface.port == interface.port)
     };
     let claims = !request.sender.is_unspecified() && interface.source_dest_check;
@@ -80,7 +79,7 @@ fn mac_of(asker: &Asker<'_>, target: Ipv4Addr) -> Option<MacAddress> {
     if target == subnet.router || subnet.resolver == Some(target) || LinkService::at(address).is_some() {
         return Some(subnet.router_mac);
     }
-    let neighbour = asker.network.owner(asker.plugged.vpc, bits(address))?;
+    let neighbour = asker.network.owner(asker.plugged.vpc, address)?;
     (neighbour.subnet == asker.plugged.subnet).then_some(neighbour.interface.mac)
 }
 

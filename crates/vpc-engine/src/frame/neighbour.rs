@@ -11,7 +11,6 @@ use vpc_model::{DhcpOptions, Port};
 use super::build::{self, Link};
 use super::parse::{self};
 use super::{Asker, LINK_ROUTER_MAC};
-use crate::flows::bits;
 use crate::packet::{Packet, Transport};
 use crate::reason::DropReason;
 use crate::services::{LINK_IPV6, LinkService};
@@ -55,7 +54,7 @@ pub(crate) fn answer(
         return Err(DropReason::Malformed);
     };
     let owns = |address: Ipv6Addr| {
-        let owner = asker.network.owner(asker.plugged.vpc, bits(IpAddr::V6(address)));
+        let owner = asker.network.owner(asker.plugged.vpc, IpAddr::V6(address));
         owner.is_some_and(|owner| owner.interface.port == interface.port)
     };
     // Link-local addresses reach nobody but the fabric, so whose they are does not matter.
@@ -89,7 +88,7 @@ fn mac_of(asker: &Asker<'_>, target: Ipv6Addr) -> Option<MacAddress> {
     if target == link_local(router_mac) || LinkService::at(address).is_some() {
         return Some(router_mac);
     }
-    let neighbour = asker.network.owner(asker.plugged.vpc, bits(address))?;
+    let neighbour = asker.network.owner(asker.plugged.vpc, address)?;
     (neighbour.subnet == asker.plugged.subnet).then_some(neighbour.interface.mac)
 }
 

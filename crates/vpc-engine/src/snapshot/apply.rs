@@ -3,6 +3,7 @@
 //! Owns the order of work: first all deltas are taken down and what they touch is marked, then each marked thing is
 //! compiled once, from the leaves up. So the order of deltas in a batch does not matter, and references may dangle.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId};
@@ -11,12 +12,12 @@ use vpc_model::{
     Delta, Interface, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet, Vpc,
 };
 
-use super::index::{Map, set_slot};
+use super::index::Map;
 use super::{
     Applied, CompiledSubnet, Network, PluggedInterface, Snapshot, StalePorts, router_mac, router_of,
 };
 use crate::compile::{Acl, Policy, Routes};
-use crate::flows::bits;
+use crate::flows::TRACKED_CONNECTIONS_PER_INTERFACE;
 
 /// What a batch of deltas has touched.
 #[derive(Default)]
@@ -112,7 +113,8 @@ impl Network {
             Object::RouteTable(table) => self.set_route_table(table.id, Some(table), touched),
             Object::NetworkAcl(acl) => self.set_network_acl(acl.id, Some(acl), touched),
             Object::SecurityGroup(group) => self.set_security_group(group.id, Some(group), touched),
-            Object::Interface(interface) => self.plug(interface, touched),
+            // Taken apart by the caller.
+            Object::Interface(_) => {}
             Object::DhcpOptions(options) => {
                 self.dhcp_options.insert(options.id, Arc::new(options.clone()));
             }
@@ -126,9 +128,7 @@ impl Network {
             ObjectId::RouteTable(id) => self.set_route_table(id, None, touched),
             ObjectId::NetworkAcl(id) => self.set_network_acl(id, None, touched),
             ObjectId::SecurityGroup(id) => self.set_security_group(id, None, touched),
-            ObjectId::Interface(id) => {
-                self.withdraw(id, None, touched);
-            }
+            ObjectId::Interface(_) => {}
             ObjectId::DhcpOptions(id) => {
                 self.dhcp_options.remove(&id);
             }
@@ -193,7 +193,7 @@ impl Network {
         touched: &mut Touched,
     ) -> bool {
         let old = self.interfaces.get(&id).cloned();
-        if old.as_ref().map(|plugged| &plugged.interface) == interface {
+        if old.as_ref().map(|plugged| &*plugged.interface) == interface {
             return false;
         }
         if let Some(old) = old {
@@ -208,7 +208,7 @@ impl Network {
     fn plug(&mut self, interface: &Interface, touched: &mut Touched) {
         let port = interface.port;
         // Two interfaces that claim one port contradict each other: the later one has it, the earlier is unplugged.
-        if let Some(Some(before)) = self.ports.get(port.index()).cloned() {
+        if let Some(before) = self.at(port).cloned() {
             touched.removed.insert(port);
             self.unplug(&before, touched);
         }
@@ -231,29 +231,44 @@ impl Network {
         self.ports_of_subnet.insert(interface.subnet, port);
         for address in interface.addresses() {
             // An address that another interface still claims moves; decisions about the other one are then stale.
-            if let Some(before) =
-                self.addresses.insert((vpc, bits(address)), port).filter(|&before| before != port)
-            {
+            let before = match address {
+                IpAddr::V4(address) => self.ipv4.insert((vpc, address.to_bits()), port),
+                IpAddr::V6(address) => self.ipv6.insert((vpc, address.to_bits()), port),
+            };
+            if let Some(before) = before.filter(|&before| before != port) {
                 touched.stale.insert(before);
             }
         }
         self.neighbours.insert((subnet, interface.mac), port);
-        let plugged = Arc::new(PluggedInterface { interface: interface.clone(), vpc, subnet, policy });
-        set_slot(&mut self.ports, port.number(), Some(plugged.clone()));
+        let plugged = PluggedInterface {
+            vpc,
+            subnet,
+            policy,
+            port,
+            ipv4: interface.ipv4,
+            mac: interface.mac,
+            source_dest_check: interface.source_dest_check,
+            tracking_limit: interface.tracking_limit.unwrap_or(TRACKED_CONNECTIONS_PER_INTERFACE),
+            idle_timeouts: interface.idle_timeouts,
+            interface: Arc::new(interface.clone()),
+        };
+        self.ports.set(port.index(), Some(plugged.clone()));
         self.interfaces.insert(interface.id, plugged);
         touched.stale.insert(port);
     }
 
     fn unplug(&mut self, plugged: &PluggedInterface, touched: &mut Touched) {
-        let PluggedInterface { interface, vpc, subnet, policy } = plugged;
+        let PluggedInterface { interface, vpc, subnet, policy, .. } = plugged;
         let port = interface.port;
         self.interfaces.remove(&interface.id);
         touched.stale.insert(port);
-        set_slot(&mut self.ports, port.number(), None);
+        self.ports.set(port.index(), None);
         for address in interface.addresses() {
-            let key = (*vpc, bits(address));
-            if self.addresses.get(&key) == Some(&port) {
-                self.addresses.remove(&key);
+            if self.port_of(*vpc, address) == Some(port) {
+                match address {
+                    IpAddr::V4(address) => self.ipv4.remove(&(*vpc, address.to_bits())),
+                    IpAddr::V6(address) => self.ipv6.remove(&(*vpc, address.to_bits())),
+                }
             }
         }
         let key = (*subnet, interface.mac);
@@ -267,13 +282,13 @@ impl Network {
         }
         self.vpc_numbers.unmention(&interface.vpc);
         if self.subnet_numbers.unmention(&interface.subnet).is_some() {
-            set_slot(&mut self.compiled_subnets, *subnet, None);
+            self.compiled_subnets.set(*subnet as usize, None);
         }
         if self.policy_numbers.unmention(&groups).is_some() {
             for group in groups.iter() {
                 self.policies_of_group.remove(group, policy);
             }
-            set_slot(&mut self.policies, *policy, None);
+            self.policies.set(*policy as usize, None);
             touched.policies.remove(policy);
         }
     }
@@ -282,7 +297,7 @@ impl Network {
     fn compile(&mut self, touched: &mut Touched) {
         for group in &touched.groups {
             for &number in self.policies_of_group.values(group) {
-                if let Some(Some(policy)) = self.policies.get(number as usize) {
+                if let Some(policy) = self.policies.get(number as usize) {
                     touched.policies.insert(number, policy.groups.clone());
                 }
             }
@@ -290,7 +305,7 @@ impl Network {
         }
         for (&number, groups) in &touched.policies {
             let policy = Policy::new(groups.clone(), |id| self.security_groups.get(&id).map(Arc::as_ref));
-            set_slot(&mut self.policies, number, Some(Arc::new(policy)));
+            self.policies.set(number as usize, Some(Arc::new(policy)));
         }
         for id in &touched.tables {
             let table = self.route_tables.get(id);
@@ -312,7 +327,7 @@ impl Network {
             // A subnet without interfaces has no number and needs none.
             if let Some(number) = self.subnet_numbers.get(id) {
                 let compiled = self.subnets.get(id).map(|subnet| Arc::new(self.compile_subnet(subnet)));
-                set_slot(&mut self.compiled_subnets, number, compiled);
+                self.compiled_subnets.set(number as usize, compiled);
                 touched.stale.extend(self.ports_of_subnet.values(id));
             }
         }

@@ -56,18 +56,6 @@ impl<K: Clone + Eq + Hash> Numbers<K> {
     }
 }
 
-/// Things by dense number.
-pub(crate) type Slots<T> = imbl::Vector<Option<T>>;
-
-/// Puts a thing at a number, or takes it away.
-pub(crate) fn set_slot<T: Clone>(slots: &mut Slots<T>, number: u32, value: Option<T>) {
-    let index = number as usize;
-    while slots.len() <= index {
-        slots.push_back(None);
-    }
-    slots.set(index, value);
-}
-
 /// A set of values for each key.
 #[derive(Clone)]
 pub(crate) struct Index<K, V: Ord>(Map<K, imbl::OrdSet<V>>);

@@ -7,6 +7,7 @@
 //! whoever decides packets keeps using the one it has until it takes the next.
 
 mod apply;
+mod chunked;
 mod index;
 
 use std::fmt;
@@ -17,11 +18,13 @@ use aws_types::{
     DhcpOptionsId, MacAddress, NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId,
     SubnetId, VpcId,
 };
-use vpc_model::{DhcpOptions, Interface, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet, Vpc, subnet};
+use vpc_model::{
+    DhcpOptions, IdleTimeouts, Interface, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet, Vpc, subnet,
+};
 
 use crate::compile::{Acl, Policy, Routes};
-use crate::flows::bits;
-use index::{Index, Map, Numbers, Slots};
+use chunked::{ChunkedMap, Slots};
+use index::{Index, Map, Numbers};
 
 /// An immutable, compiled view of the network's intent; cheap to clone, to share and to change.
 #[derive(Clone, Default)]
@@ -44,12 +47,20 @@ pub struct Applied {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StalePorts(Vec<Port>);
 
-/// An interface with the numbers of what its decisions need.
+/// An interface with what its decisions need, close together in memory.
+#[derive(Clone)]
 pub(crate) struct PluggedInterface {
-    pub(crate) interface: Interface,
     pub(crate) vpc: u32,
     pub(crate) subnet: u32,
     pub(crate) policy: u32,
+    pub(crate) port: Port,
+    pub(crate) ipv4: Ipv4Addr,
+    pub(crate) mac: MacAddress,
+    pub(crate) source_dest_check: bool,
+    pub(crate) tracking_limit: u32,
+    pub(crate) idle_timeouts: IdleTimeouts,
+    /// All of it, for reasons and the rarer questions.
+    pub(crate) interface: Arc<Interface>,
 }
 
 /// A subnet with what its decisions need.
@@ -72,11 +83,12 @@ pub(crate) struct Network {
     network_acls: Map<NetworkAclId, Arc<NetworkAcl>>,
     security_groups: Map<SecurityGroupId, Arc<SecurityGroup>>,
     dhcp_options: Map<DhcpOptionsId, Arc<DhcpOptions>>,
-    interfaces: Map<NetworkInterfaceId, Arc<PluggedInterface>>,
+    interfaces: Map<NetworkInterfaceId, PluggedInterface>,
 
     // What follows from it, as packets need it.
-    ports: Slots<Arc<PluggedInterface>>,
-    addresses: Map<(u32, u128), Port>,
+    ports: Slots<PluggedInterface>,
+    ipv4: ChunkedMap<(u32, u32), Port>,
+    ipv6: ChunkedMap<(u32, u128), Port>,
     neighbours: Map<(u32, MacAddress), Port>,
     compiled_subnets: Slots<Arc<CompiledSubnet>>,
     policies: Slots<Arc<Policy>>,
@@ -126,23 +138,23 @@ impl Snapshot {
 
     /// The interface at a port.
     pub fn interface(&self, port: Port) -> Option<&Interface> {
-        self.0.at(port).map(|plugged| &plugged.interface)
+        self.0.at(port).map(|plugged| &*plugged.interface)
     }
 
     /// The interface with an id.
     pub fn interface_by_id(&self, id: NetworkInterfaceId) -> Option<&Interface> {
-        self.0.interfaces.get(&id).map(|plugged| &plugged.interface)
+        self.0.interfaces.get(&id).map(|plugged| &*plugged.interface)
     }
 
     /// The port of the interface that has an address in a VPC.
     pub fn port_of_address(&self, vpc: VpcId, address: IpAddr) -> Option<Port> {
         let number = self.0.vpc_numbers.get(&vpc)?;
-        self.0.owner(number, bits(address)).map(|plugged| plugged.interface.port)
+        self.0.port_of(number, address)
     }
 
     /// Every interface, in no order.
     pub fn interfaces(&self) -> impl Iterator<Item = &Interface> {
-        self.0.interfaces.values().map(|plugged| &plugged.interface)
+        self.0.interfaces.values().map(|plugged| &*plugged.interface)
     }
 
     /// The VPC with an id.
@@ -178,12 +190,20 @@ impl fmt::Debug for Snapshot {
 impl Network {
     /// The interface at a port.
     pub(crate) fn at(&self, port: Port) -> Option<&PluggedInterface> {
-        self.ports.get(port.index())?.as_deref()
+        self.ports.get(port.index())
+    }
+
+    /// The port of the interface that has an address in a VPC.
+    pub(crate) fn port_of(&self, vpc: u32, address: IpAddr) -> Option<Port> {
+        match address {
+            IpAddr::V4(address) => self.ipv4.get(&(vpc, address.to_bits())),
+            IpAddr::V6(address) => self.ipv6.get(&(vpc, address.to_bits())),
+        }
     }
 
     /// The interface that has an address in a VPC.
-    pub(crate) fn owner(&self, vpc: u32, address: u128) -> Option<&PluggedInterface> {
-        self.at(*self.addresses.get(&(vpc, address))?)
+    pub(crate) fn owner(&self, vpc: u32, address: IpAddr) -> Option<&PluggedInterface> {
+        self.at(self.port_of(vpc, address)?)
     }
 
     /// The interface that has a MAC address in a subnet.
@@ -193,17 +213,17 @@ impl Network {
 
     /// The interface that a route leads to.
     pub(crate) fn target(&self, id: NetworkInterfaceId) -> Option<&PluggedInterface> {
-        self.interfaces.get(&id).map(Arc::as_ref)
+        self.interfaces.get(&id)
     }
 
     /// The subnet of an interface.
     pub(crate) fn subnet_of(&self, plugged: &PluggedInterface) -> Option<&CompiledSubnet> {
-        self.compiled_subnets.get(plugged.subnet as usize)?.as_deref()
+        self.compiled_subnets.get(plugged.subnet as usize).map(Arc::as_ref)
     }
 
     /// What the groups of an interface let pass.
     pub(crate) fn policy_of(&self, plugged: &PluggedInterface) -> Option<&Policy> {
-        self.policies.get(plugged.policy as usize)?.as_deref()
+        self.policies.get(plugged.policy as usize).map(Arc::as_ref)
     }
 }
 

@@ -3,6 +3,7 @@
 //! VPC `v` is 10.0.0.0/16 and 2600:1f00::/56 with the subnets `A` (10.0.0.0/24) and `B` (10.0.1.0/24), each with its own
 //! route table and an ACL that allows everything. VPC `w` has the same blocks and one subnet, `W`.
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that is written wrongly may panic")]
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
