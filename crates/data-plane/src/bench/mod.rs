@@ -1,0 +1,183 @@
+//! The data plane's speed as ratios: the same load, in turn, over a bare veth pair, over a Linux router with stateful nftables
+//! and over this data plane, all in namespaces of the benchmark's own.
+//!
+//! Owns the order of the runs and the arithmetic. Measurements of one round are taken one right after the other on each
+//! path, ratios are taken within a round, and the median round counts, so that whatever else the machine does weighs on
+//! all paths alike.
+
+mod load;
+mod paths;
+
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DataPlaneError, Mode, ModeChoice};
+use paths::{BenchPath, PathKind};
+
+/// How long and on what to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Rounds; each measures everything on every path.
+    pub rounds: usize,
+    /// How long each measurement lasts.
+    pub measurement: Duration,
+    /// Whether the flow cache may be used.
+    pub mode: ModeChoice,
+}
+
+impl Default for Options {
+    /// Seven rounds of 0.4 s a measurement: about half a minute.
+    fn default() -> Self {
+        Self { rounds: 7, measurement: Duration::from_millis(400), mode: ModeChoice::Auto }
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// This data plane relative to the bare veth pair: median over the rounds.
+    pub ratios: Ratios,
+    /// The same relative to the Linux router; none where there is no `nft`.
+    pub ratios_to_router: Option<Ratios>,
+    /// Whether the flow cache was in use; otherwise why not.
+    pub mode: String,
+    /// Rounds measured.
+    pub rounds: usize,
+    /// Median measurements on the bare veth pair.
+    pub veth: Measurement,
+    /// Median measurements through this data plane.
+    pub brume: Measurement,
+    /// Median measurements through the Linux router.
+    pub router: Option<Measurement>,
+}
+
+/// Ratios of one path's measurements to another's.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Ratios {
+    /// Bytes per second of one TCP connection; more is better.
+    pub tcp_throughput: f64,
+    /// Median round trip; less is better.
+    pub round_trip_p50: f64,
+    /// Connections, each with a request and a response, per second; more is better.
+    pub connections: f64,
+}
+
+/// What one path did.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Of one TCP connection, in Gbit/s.
+    pub tcp_gbit_per_sec: f64,
+    /// Of one byte there and back over TCP, in microseconds.
+    pub round_trip_p50_micros: f64,
+    /// Connect, request, response and close, per second.
+    pub connections_per_sec: f64,
+}
+
+/// The benchmark could not be set up or run.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// A path could not be made.
+    #[error(transparent)]
+    DataPlane(#[from] DataPlaneError),
+    /// The load could not be made.
+    #[error("cannot {action} on the {path} path: {source}")]
+    Load {
+        /// What was being done.
+        action: &'static str,
+        /// Where.
+        path: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// Measures, for about `rounds` × 9 × `measurement`, and takes everything away again.
+///
+/// # Errors
+/// When namespaces cannot be made, or a path does not carry the load.
+pub fn run(options: &Options) -> Result<Report, BenchError> {
+    let mut paths = vec![BenchPath::veth()?, BenchPath::brume(options.mode)?];
+    paths.extend(BenchPath::router()?);
+    let mode = match paths[1].mode() {
+        Some(Mode::SlowOnly(reason)) => format!("slow path only: {reason}"),
+        Some(Mode::FlowCache) | None => "flow cache".to_owned(),
+    };
+    let mut measured: Vec<Vec<Measurement>> = vec![Vec::new(); paths.len()];
+    // One short round that does not count: neighbours are found, processors wake up.
+    for path in &paths {
+        path.measure(options.measurement / 4)?;
+    }
+    for round in 0..options.rounds.max(1) {
+        for step in 0..paths.len() {
+            // Each path gets to be first.
+            let index = (round + step) % paths.len();
+            measured[index].push(paths[index].measure(options.measurement)?);
+        }
+    }
+    let of = |kind| paths.iter().position(|path| path.kind() == kind).map(|index| &measured[index]);
+    let router = of(PathKind::Router);
+    Ok(Report {
+        ratios: Ratios::median(&measured[1], &measured[0]),
+        ratios_to_router: router.map(|router| Ratios::median(&measured[1], router)),
+        mode,
+        rounds: measured[0].len(),
+        veth: Measurement::median(&measured[0]),
+        brume: Measurement::median(&measured[1]),
+        router: router.map(|router| Measurement::median(router)),
+    })
+}
+
+impl Ratios {
+    fn median(of: &[Measurement], to: &[Measurement]) -> Self {
+        let ratio = |value: fn(&Measurement) -> f64| {
+            median(of.iter().zip(to).map(|(of, to)| value(of) / value(to)).collect())
+        };
+        Self {
+            tcp_throughput: ratio(|measurement| measurement.tcp_gbit_per_sec),
+            round_trip_p50: ratio(|measurement| measurement.round_trip_p50_micros),
+            connections: ratio(|measurement| measurement.connections_per_sec),
+        }
+    }
+}
+
+impl Measurement {
+    fn median(all: &[Self]) -> Self {
+        let of = |value: fn(&Self) -> f64| median(all.iter().map(value).collect());
+        Self {
+            tcp_gbit_per_sec: of(|measurement| measurement.tcp_gbit_per_sec),
+            round_trip_p50_micros: of(|measurement| measurement.round_trip_p50_micros),
+            connections_per_sec: of(|measurement| measurement.connections_per_sec),
+        }
+    }
+}
+
+/// The middle value; of an even number the mean of the two in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        count if count.is_multiple_of(2) => (values[count / 2 - 1] + values[count / 2]) / 2.0,
+        count => values[count / 2],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_round_counts() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        let one = |value| Measurement {
+            tcp_gbit_per_sec: value,
+            round_trip_p50_micros: value,
+            connections_per_sec: value,
+        };
+        // A slow round weighs on both paths, so the ratio within it holds.
+        let ratios = Ratios::median(&[one(9.0), one(1.0), one(8.0)], &[one(10.0), one(2.0), one(10.0)]);
+        assert!((ratios.tcp_throughput - 0.8).abs() < 1e-9);
+    }
+}
