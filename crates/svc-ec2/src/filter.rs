@@ -115,13 +115,14 @@ pub(crate) fn each<E>(list: &Option<Vec<E>>, value: impl Fn(&E) -> Option<String
 enum Token {
     /// `*`: any number of characters.
     Any,
-    /// `?`: one character; AWS says zero or one and means one.
-    One,
+    /// `?`: one character or none.
+    Maybe,
     /// This character; `\*`, `\?` and `\\` stand for the characters themselves.
     Just(char),
 }
 
 /// A filter value: `*` and `?` are wildcards, a backslash takes the meaning from the next character. Case matters.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#Filtering_Resources_CLI>
 #[derive(Clone, Debug)]
 pub struct Pattern(Vec<Token>);
 
@@ -133,7 +134,7 @@ impl Pattern {
         while let Some(character) = characters.next() {
             tokens.push(match character {
                 '*' => Token::Any,
-                '?' => Token::One,
+                '?' => Token::Maybe,
                 '\\' => Token::Just(characters.next().unwrap_or('\\')),
                 other => Token::Just(other),
             });
@@ -141,27 +142,33 @@ impl Pattern {
         Self(tokens)
     }
 
-    /// Whether the whole text matches. Takes at most (length of the text) × (length of the pattern) steps.
+    /// Whether the whole text matches. Takes (length of the text) × (length of the pattern) steps at most.
     pub fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> = text.chars().collect();
-        let (mut at, mut token) = (0, 0);
-        // Where to go on when the characters after the last `*` do not fit: one character later than last time.
-        let mut retry: Option<(usize, usize)> = None;
-        while at < text.len() {
-            match self.0.get(token) {
-                Some(Token::Any) => {
-                    retry = Some((at, token + 1));
-                    token += 1;
-                }
-                Some(Token::One) => (at, token) = (at + 1, token + 1),
-                Some(Token::Just(character)) if *character == text[at] => (at, token) = (at + 1, token + 1),
-                _ => {
-                    let Some((from, after)) = retry else { return false };
-                    retry = Some((from + 1, after));
-                    (at, token) = (from + 1, after);
+        // `reached[n]`: the text so far matches the first n tokens.
+        let mut reached = vec![false; self.0.len() + 1];
+        reached[0] = true;
+        self.skip(&mut reached);
+        for character in text.chars() {
+            let mut next = vec![false; reached.len()];
+            for (place, token) in self.0.iter().enumerate().filter(|(place, _)| reached[*place]) {
+                match token {
+                    Token::Any => next[place] = true,
+                    Token::Maybe => next[place + 1] = true,
+                    Token::Just(wanted) => next[place + 1] |= *wanted == character,
                 }
             }
+            self.skip(&mut next);
+            reached = next;
         }
-        self.0[token..].iter().all(|token| *token == Token::Any)
+        reached[self.0.len()]
+    }
+
+    /// Wildcards match nothing too.
+    fn skip(&self, reached: &mut [bool]) {
+        for (place, token) in self.0.iter().enumerate() {
+            if reached[place] && matches!(token, Token::Any | Token::Maybe) {
+                reached[place + 1] = true;
+            }
+        }
     }
 }

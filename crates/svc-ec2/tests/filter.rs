@@ -8,7 +8,7 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
     match pattern {
         [] => text.is_empty(),
         ['*', rest @ ..] => (0..=text.len()).any(|skip| matches(rest, &text[skip..])),
-        ['?', rest @ ..] => !text.is_empty() && matches(rest, &text[1..]),
+        ['?', rest @ ..] => matches(rest, text) || (!text.is_empty() && matches(rest, &text[1..])),
         ['\\', literal, rest @ ..] => text.first() == Some(literal) && matches(rest, &text[1..]),
         [literal, rest @ ..] => text.first() == Some(literal) && matches(rest, &text[1..]),
     }
@@ -27,6 +27,18 @@ proptest! {
         let longer = format!("{text}{more}");
         prop_assert!(!Pattern::new(&text).matches(&longer));
     }
+}
+
+#[test]
+fn a_question_mark_is_one_character_or_none() {
+    let check = |pattern: &str, text: &str, expected| {
+        assert_eq!(Pattern::new(pattern).matches(text), expected, "{text}");
+    };
+    check("a?c", "abc", true);
+    check("a?c", "ac", true);
+    check("a?c", "abbc", false);
+    check(r"a\?c", "a?c", true);
+    check(r"a\?c", "abc", false);
 }
 
 #[test]
