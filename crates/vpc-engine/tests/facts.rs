@@ -80,10 +80,6 @@ fn check(fact: &str, setup: fn(&mut World), steps: &[Step]) {
 
 fn as_is(_: &mut World) {}
 
-fn only(group: fn(&mut World)) -> fn(&mut World) {
-    group
-}
-
 #[test]
 fn addressing() {
     check(
@@ -261,7 +257,7 @@ fn network_acls() {
                     "in 300 deny udp * 0.0.0.0/0",
                     "out 100 allow tcp 1024-65535 0.0.0.0/0",
                 ],
-            )
+            );
         },
         &[
             Send("a", "10.0.1.20", "tcp 40000 22 S", "NetworkAclDenied"),
@@ -361,13 +357,13 @@ fn security_group_rules() {
             Change(|world| {
                 world.modify("a", |interface| {
                     interface.security_groups.push("sg-00000636c69656e74".parse().unwrap());
-                })
+                });
             }),
             Send("a", "10.0.1.30", "tcp 1 22 S", "s"),
             Change(|world| {
                 world.modify("a", |interface| {
                     interface.security_groups.pop();
-                })
+                });
             }),
             Send("a", "10.0.1.30", "tcp 2 22 S", "NoIngressRule"),
             // An address that is not the member's own is not the group's, though the same address was a member's before.
@@ -604,7 +600,8 @@ fn services_of_the_link() {
 /// The answer of a service to a packet that has arrived.
 fn answer(world: &mut World, asked: &Packet, verdict: Verdict, flags: TcpFlags) -> (Packet, Verdict) {
     let delivery = *verdict.delivery().expect("delivered");
-    let (source, destination) = (delivery.rewrite.destination.unwrap(), delivery.rewrite.source.unwrap());
+    let (source, destination) =
+        (delivery.rewrite.destination.expect("rewritten"), delivery.rewrite.source.expect("rewritten"));
     let (source_port, port) = (source.port, destination.port);
     let packet = Packet {
         source_mac: SERVICES_MAC,
@@ -823,10 +820,10 @@ fn interfaces() {
     );
     check(
         "an address changes hands",
-        only(|world| {
+        |world| {
             world.modify("b2", |interface| interface.secondary_ipv4.clear());
             world.modify("b", |interface| interface.secondary_ipv4.push([10, 0, 1, 121].into()));
-        }),
+        },
         &[Send("a", "10.0.1.121", "udp 1 2", "b")],
     );
 }

@@ -106,7 +106,7 @@ pub(crate) fn layout(frame: &[u8]) -> Result<Layout, DropReason> {
     }
 }
 
-/// Where an IP packet of a length ends. Devices that segment may leave the length 0.
+/// Where an IP packet of a length ends. Devices that segment may leave the length of IPv4 0.
 fn end(frame: &[u8], header: usize, length: usize) -> Result<usize, DropReason> {
     if length == 0 {
         return Ok(frame.len());
@@ -144,8 +144,7 @@ fn ipv6_layout(frame: &[u8]) -> Result<Layout, DropReason> {
         return Err(DropReason::Malformed);
     }
     let payload = usize::from(u16_at(frame, ETHERNET_BYTES + 4)?);
-    let length = if payload == 0 { 0 } else { IPV6_BYTES + payload };
-    let end = end(frame, IPV6_BYTES, length)?;
+    let end = end(frame, IPV6_BYTES, IPV6_BYTES + payload)?;
     let mut transport = ETHERNET_BYTES + IPV6_BYTES;
     let mut next = header[6];
     let mut fragment = None;
