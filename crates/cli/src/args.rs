@@ -136,6 +136,9 @@ pub(crate) enum BenchCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Carry every packet through user space, without eBPF
+        #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
+        no_ebpf: bool,
     },
     /// Cold start, memory, and how long instances take until they are reached
     Launch {

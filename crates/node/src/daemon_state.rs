@@ -47,15 +47,22 @@ impl DaemonState {
     }
 }
 
-/// The start time of a process, in clock ticks since boot: field 22 of `/proc/PID/stat`, `proc_pid_stat(5)`.
+/// The start time of a process that has not ended, in clock ticks since boot: field 22 of `/proc/PID/stat`,
+/// `proc_pid_stat(5)`.
 pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    start_ticks_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The same, from the text of that file.
+fn start_ticks_of(stat: &str) -> Option<u64> {
     // The second field is the command in parentheses and may itself hold spaces and parentheses.
     let (_, after_command) = stat.rsplit_once(')')?;
-    let mut fields = after_command.split_ascii_whitespace();
-    let is_zombie = fields.next()? == "Z";
-    // The state was field 3; field 22 is 18 further on.
-    if is_zombie { None } else { fields.nth(18)?.parse().ok() }
+    let fields: Vec<&str> = after_command.split_ascii_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).copied();
+    // A killed process has a dead main thread while the others still let go of its files, port and locks; it has ended
+    // when that thread is the only one left (field 20).
+    let has_ended = matches!(field(3)?, "Z" | "X") && field(20)? == "1";
+    if has_ended { None } else { field(22)?.parse().ok() }
 }
 
 #[cfg(test)]
@@ -68,5 +75,17 @@ mod tests {
         assert_eq!(start_ticks(own), start_ticks(own));
         assert!(start_ticks(own).is_some());
         assert_eq!(start_ticks(i32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_has_ended_with_its_last_thread() {
+        let check = |state: &str, threads: u32, expect: Option<u64>| {
+            let stat = format!("7 (a) b) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0");
+            assert_eq!(start_ticks_of(&stat), expect, "{stat}");
+        };
+        check("S", 1, Some(4242));
+        check("R", 4, Some(4242));
+        check("Z", 4, Some(4242));
+        check("Z", 1, None);
     }
 }

@@ -1,6 +1,7 @@
 //! `brume bench`.
 
 mod launch;
+mod network;
 
 use std::process::ExitCode;
 
@@ -11,9 +12,7 @@ use crate::root;
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume bench`")?;
     match options.what {
-        BenchCommand::Network { json } => {
-            let _ = json;
-        }
+        BenchCommand::Network { json, no_ebpf } => print(&network::run(no_ebpf)?, json)?,
         BenchCommand::Launch { json, no_ebpf } => print(&launch::run(no_ebpf)?, json)?,
     }
     Ok(ExitCode::SUCCESS)
