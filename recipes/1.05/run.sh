@@ -202,7 +202,7 @@ aws ec2 modify-instance-attribute --instance-id \
 aws ec2 modify-instance-attribute --instance-id \
   "$INSTANCE_ID_2" --groups "$DEFAULT_VPC_SECURITY_GROUP"
 # S0:889. The group's reference to itself does not keep it.
-aws ec2 delete-security-group --group-id "$SG_ID"
+aws ec2 delete-security-group --group-id "$SG_ID" >/dev/null
 expect_error InvalidGroup.NotFound aws ec2 describe-security-groups --group-ids "$SG_ID"
 
 # S0:909, restored: what `cdk destroy` removes.
@@ -211,7 +211,7 @@ aws ec2 terminate-instances --instance-ids "$INSTANCE_ID_1" "$INSTANCE_ID_2" >/d
 wait_until_eq 'instance 1 to end' terminated instance_state "$INSTANCE_ID_1"
 wait_until_eq 'instance 2 to end' terminated instance_state "$INSTANCE_ID_2"
 for group in "$INSTANCE_SG_1" "$INSTANCE_SG_2"; do
-  aws ec2 delete-security-group --group-id "$group"
+  aws ec2 delete-security-group --group-id "$group" >/dev/null
 done
 for subnet in "$VPC_ISOLATED_SUBNET_1" "$VPC_ISOLATED_SUBNET_2"; do
   aws ec2 delete-subnet --subnet-id "$subnet"
