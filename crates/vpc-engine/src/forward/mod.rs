@@ -137,7 +137,7 @@ fn cross(
         destination: None,
     };
     let cache = if tracking::lasts(gates, packet, &crossing.tuple) {
-        plan::plan(crossing, &hop, receiver_subnet, gates, packet, rewrite)
+        plan::plan(crossing, &hop, receiver_subnet, packet, rewrite)
     } else {
         None
     };

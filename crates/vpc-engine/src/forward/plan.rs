@@ -7,7 +7,6 @@ use std::net::IpAddr;
 
 use super::crossing::{Crossing, Hop, reply_kind};
 use super::source;
-use super::tracking::{Gate, Gates};
 use crate::flows::{Tuple, TupleKind};
 use crate::packet::Packet;
 use crate::snapshot::CompiledSubnet;
@@ -30,7 +29,6 @@ pub(crate) fn plan(
     crossing: &Crossing<'_>,
     hop: &Hop<'_>,
     receiver_subnet: &CompiledSubnet,
-    gates: Gates,
     packet: &Packet,
     rewrite: Rewrite,
 ) -> Option<CachePlan> {
@@ -42,16 +40,12 @@ pub(crate) fn plan(
         to: hop.receiver.port,
         rewrite,
     };
-    Some(CachePlan { forward, reverse: reverse(crossing, hop, receiver_subnet, gates) })
+    Some(CachePlan { forward, reverse: reverse(crossing, hop, receiver_subnet) })
 }
 
-/// The entry for replies, if they would pass every gate and come back to the sender.
-fn reverse(
-    crossing: &Crossing<'_>,
-    hop: &Hop<'_>,
-    receiver_subnet: &CompiledSubnet,
-    gates: Gates,
-) -> Option<CacheEntry> {
+/// The entry for replies, if they would pass every gate and come back to the sender. The rules need not be asked: each
+/// end lets replies pass because it tracks the connection, or leaves it untracked because its rules do (fact 23).
+fn reverse(crossing: &Crossing<'_>, hop: &Hop<'_>, receiver_subnet: &CompiledSubnet) -> Option<CacheEntry> {
     let back = Crossing {
         network: crossing.network,
         sender: hop.receiver,
@@ -67,15 +61,9 @@ fn reverse(
     if return_hop.receiver.port != sender.port {
         return None;
     }
-    if !is_tracked(gates.received) {
-        back.egress_rules(Some(&return_hop)).ok()?;
-    }
     back.egress_acl(Some(&return_hop)).ok()?;
     let sender_subnet = back.ingress_acl(&return_hop).ok()?;
     back.destination_check(&return_hop).ok()?;
-    if !is_tracked(gates.sent) {
-        back.ingress_rules(&return_hop).ok()?;
-    }
     let stays = sender.subnet == hop.receiver.subnet;
     Some(CacheEntry {
         from: hop.receiver.port,
@@ -90,9 +78,4 @@ fn reverse(
             destination: None,
         },
     })
-}
-
-/// Whether the interface lets replies pass because it tracks the connection.
-fn is_tracked(gate: Gate) -> bool {
-    matches!(gate, Gate::Known(_) | Gate::Passed { track: true })
 }

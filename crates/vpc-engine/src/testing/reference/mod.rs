@@ -3,17 +3,22 @@
 //! Owns a deliberately simple evaluator, written from the facts and the documented order of the gates. It shares the
 //! vocabulary of the engine's interface and none of its code: no compiled rules, no hash tables, no packed keys.
 
+mod connection;
+mod shape;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_types::{MacAddress, SecurityGroupId};
 use ipnet::IpNet;
 use vpc_model::{
-    AclAction, Delta, Direction, IcmpMatch, IdleTimeouts, Interface, NetworkAcl, Object, ObjectId, Peer,
-    Port, PortRange, Protocol, RouteTable, RouteTarget, SecurityGroup, Subnet, Traffic, Vpc,
+    AclAction, Delta, Direction, Interface, NetworkAcl, Object, ObjectId, Peer, Port, PortRange, Protocol,
+    RouteTable, RouteTarget, SecurityGroup, Subnet, Traffic, Vpc,
 };
 
 use crate::packet::{InnerTransport, Packet, TcpFlags, Transport};
 use crate::time::Millis;
+use connection::Connection;
+use shape::{Shape, begins_connection, ends, flags, has, in_subnet, is_opening_syn, ports, query_of};
 
 /// How a packet looks where it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,28 +36,6 @@ pub struct Arrival {
     /// Set when the source port had to be replaced: `source` then has the old one, which another connection uses, and
     /// the new one is for the engine to choose and for [`Reference::note_source_port`] to tell.
     pub any_other_source_port: bool,
-}
-
-/// What an interface remembers of a connection.
-#[derive(Clone, Debug)]
-struct Connection {
-    port: Port,
-    protocol: Protocol,
-    local: (IpAddr, u16),
-    remote: (IpAddr, u16),
-    /// Of an ICMP query: its type, and whether the local side asked.
-    query: Option<(u8, bool)>,
-    opened_by_local: bool,
-    last_seen: Millis,
-    timeouts: IdleTimeouts,
-    handshaking: bool,
-    answered: bool,
-    asked_again: bool,
-    is_stream: bool,
-    fin_by_opener: bool,
-    fin_by_other: bool,
-    /// Of a connection with a service: the service's address and port, and the source port that it sees.
-    service: Option<((IpAddr, u16), u16)>,
 }
 
 /// A fragmented packet whose first fragment has passed.
@@ -554,187 +537,6 @@ impl Reference {
             self.connections.remove(index);
         }
         Ok(arrival)
-    }
-}
-
-impl Connection {
-    fn begin(interface: &Interface, direction: Direction, packet: &Packet, now: Millis) -> Self {
-        let (source, destination) = ends(packet);
-        let is_out = direction == Direction::Egress;
-        let (local, remote) = if is_out { (source, destination) } else { (destination, source) };
-        let query = match packet.transport {
-            Transport::Icmp { kind, .. } => query_of(packet.protocol, kind).map(|(kind, _)| (kind, is_out)),
-            _ => None,
-        };
-        Self {
-            port: interface.port,
-            protocol: packet.protocol,
-            local,
-            remote,
-            query,
-            opened_by_local: is_out,
-            last_seen: now,
-            timeouts: interface.idle_timeouts,
-            handshaking: is_opening_syn(packet),
-            answered: false,
-            asked_again: false,
-            is_stream: false,
-            fin_by_opener: flags(packet).contains(TcpFlags::FIN),
-            fin_by_other: false,
-            service: None,
-        }
-    }
-
-    fn is_closing(&self) -> bool {
-        self.fin_by_opener && self.fin_by_other
-    }
-
-    /// Fact 30, and the engine's documented numbers where AWS has none.
-    fn is_idle(&self, now: Millis) -> bool {
-        let secs = match self.protocol {
-            Protocol::TCP if self.is_closing() => 5,
-            Protocol::TCP if self.fin_by_opener || self.fin_by_other => {
-                self.timeouts.tcp_established_secs().min(600)
-            }
-            Protocol::TCP if self.handshaking => 60,
-            Protocol::TCP => self.timeouts.tcp_established_secs(),
-            Protocol::UDP if self.is_stream => self.timeouts.udp_stream_secs(),
-            Protocol::UDP => self.timeouts.udp_secs(),
-            Protocol::ICMP | Protocol::ICMPV6 => 30,
-            _ => 600,
-        };
-        now.0 - self.last_seen.0 >= u64::from(secs) * 1000
-    }
-
-    /// Takes a packet into account; true when it ends the connection.
-    fn see(&mut self, direction: Direction, packet: &Packet, now: Millis) -> bool {
-        let by_opener = self.opened_by_local == (direction == Direction::Egress);
-        let flags = flags(packet);
-        self.last_seen = now;
-        if flags.contains(TcpFlags::RST) {
-            return true;
-        }
-        if by_opener {
-            if self.answered && flags.contains(TcpFlags::ACK) {
-                self.handshaking = false;
-            }
-            self.asked_again |= self.answered;
-            self.fin_by_opener |= flags.contains(TcpFlags::FIN);
-        } else {
-            self.is_stream |= self.asked_again;
-            self.answered = true;
-            self.fin_by_other |= flags.contains(TcpFlags::FIN);
-        }
-        if self.fin_by_opener || self.fin_by_other {
-            self.handshaking = false;
-        }
-        false
-    }
-}
-
-/// What a rule looks at: the protocol and its destination port or message.
-#[derive(Clone, Copy)]
-struct Shape {
-    protocol: Protocol,
-    ports: (u16, u16),
-    message: (u8, u8),
-}
-
-impl Shape {
-    fn of(packet: &Packet) -> Self {
-        let message = match packet.transport {
-            Transport::Icmp { kind, code, .. } => (kind, code),
-            _ => (0, 0),
-        };
-        Self { protocol: packet.protocol, ports: ports(packet), message }
-    }
-
-    fn of_reply(self) -> Self {
-        Self { ports: (self.ports.1, self.ports.0), ..self }
-    }
-
-    fn is_covered_by(self, traffic: Traffic) -> bool {
-        let (kind, code) = self.message;
-        let is_message = |wanted: IcmpMatch| match wanted {
-            IcmpMatch::Any => true,
-            IcmpMatch::Type(wanted) => wanted == kind,
-            IcmpMatch::TypeAndCode(wanted, wanted_code) => wanted == kind && wanted_code == code,
-        };
-        let port = self.ports.1;
-        match traffic {
-            Traffic::All => true,
-            Traffic::Protocol(protocol) => protocol == self.protocol,
-            Traffic::Tcp(range) => {
-                self.protocol == Protocol::TCP && range.from() <= port && port <= range.to()
-            }
-            Traffic::Udp(range) => {
-                self.protocol == Protocol::UDP && range.from() <= port && port <= range.to()
-            }
-            Traffic::Icmp(wanted) => self.protocol == Protocol::ICMP && is_message(wanted),
-            Traffic::Icmpv6(wanted) => self.protocol == Protocol::ICMPV6 && is_message(wanted),
-        }
-    }
-}
-
-fn ports(packet: &Packet) -> (u16, u16) {
-    match packet.transport {
-        Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
-            (source, destination)
-        }
-        _ => (0, 0),
-    }
-}
-
-/// Source and destination with what tells connections apart: ports, or the identifier of an ICMP query.
-fn ends(packet: &Packet) -> ((IpAddr, u16), (IpAddr, u16)) {
-    let (source, destination) = match packet.transport {
-        Transport::Icmp { id, .. } => (id, id),
-        _ => ports(packet),
-    };
-    ((packet.source, source), (packet.destination, destination))
-}
-
-fn flags(packet: &Packet) -> TcpFlags {
-    match packet.transport {
-        Transport::Tcp { flags, .. } => flags,
-        _ => TcpFlags::default(),
-    }
-}
-
-fn is_opening_syn(packet: &Packet) -> bool {
-    let is = |flag| flags(packet).contains(flag);
-    is(TcpFlags::SYN) && !is(TcpFlags::ACK) && !is(TcpFlags::RST) && !is(TcpFlags::FIN)
-}
-
-fn query_of(protocol: Protocol, kind: u8) -> Option<(u8, bool)> {
-    match (protocol.0, kind) {
-        (1, 8) | (58, 128) => Some((kind, false)),
-        (1, 0) => Some((8, true)),
-        (58, 129) => Some((128, true)),
-        (1, 13 | 15 | 17) => Some((kind, false)),
-        (1, 14 | 16 | 18) => Some((kind - 1, true)),
-        _ => None,
-    }
-}
-
-/// Replies to queries, errors and resets begin nothing.
-fn begins_connection(packet: &Packet) -> bool {
-    match packet.transport {
-        Transport::Icmp { kind, .. } => {
-            query_of(packet.protocol, kind).is_some_and(|(_, is_reply)| !is_reply)
-        }
-        _ => !flags(packet).contains(TcpFlags::RST),
-    }
-}
-
-fn has(interface: &Interface, address: IpAddr) -> bool {
-    interface.addresses().any(|own| own == address)
-}
-
-fn in_subnet(subnet: &Subnet, address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => subnet.cidr.contains(&address),
-        IpAddr::V6(address) => subnet.ipv6_cidr.is_some_and(|cidr| cidr.contains(&address)),
     }
 }
 
