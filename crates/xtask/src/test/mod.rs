@@ -3,6 +3,7 @@
 //! Owns the order of the steps, their options, and the report. What each step does is in `steps`; what it needs
 //! installed is in `prepare`.
 
+mod divan;
 mod host;
 mod junit;
 mod prepare;
@@ -22,10 +23,11 @@ use host::Host;
 use report::{Report, StepResult, Tally};
 
 /// Longer forms of the tests that have one, as the environment variables that they read.
-const LONG_FORMS: [(&str, &str); 4] = [
+const LONG_FORMS: [(&str, &str); 5] = [
     ("BRUME_KILLS", "1000"),
-    ("BRUME_TOPOLOGIES", "20000"),
+    ("BRUME_LONG_TESTS", "1"),
     ("BRUME_PACKET_TOPOLOGIES", "200"),
+    ("BRUME_TOPOLOGIES", "20000"),
     ("PROPTEST_CASES", "2000"),
 ];
 

@@ -28,6 +28,34 @@ pub(super) struct Promise {
     limit: Limit,
 }
 
+/// `cargo bench -p vpc-engine --bench forward`, as `super::divan` reads it.
+pub(super) const FORWARD: [Promise; 4] = [
+    Promise {
+        id: "P1",
+        what: "first packet of a connection, 100,000 interfaces, microseconds",
+        pointer: "/new_connection/micros",
+        limit: Limit::AtMost(1.5),
+    },
+    Promise {
+        id: "P1",
+        what: "further packet, 100,000 interfaces, microseconds",
+        pointer: "/established/micros",
+        limit: Limit::AtMost(1.5),
+    },
+    Promise {
+        id: "P1",
+        what: "first packet, 100,000 interfaces to 10, ratio",
+        pointer: "/new_connection/growth",
+        limit: Limit::AtMost(1.3),
+    },
+    Promise {
+        id: "P1",
+        what: "further packet, 100,000 interfaces to 10, ratio",
+        pointer: "/established/growth",
+        limit: Limit::AtMost(1.3),
+    },
+];
+
 /// `brume bench launch --json`.
 pub(super) const LAUNCH: [Promise; 4] = [
     Promise {
@@ -114,7 +142,7 @@ mod tests {
     #[test]
     fn every_promise_stands_in_the_specification() {
         let specification = include_str!("../../../../SPECIFICATION.md");
-        for promise in LAUNCH.iter().chain(&NETWORK) {
+        for promise in FORWARD.iter().chain(&LAUNCH).chain(&NETWORK) {
             assert!(specification.contains(&format!("| {} |", promise.id)), "{} is not there", promise.id);
         }
     }

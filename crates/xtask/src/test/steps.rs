@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 
 use super::report::Tally;
-use super::{Workbench, junit, prepare, process, promises};
+use super::{Workbench, divan, junit, prepare, process, promises};
 
 /// How long `brume demo` may take once it is built.
 const DEMO_LIMIT: Duration = Duration::from_secs(15);
@@ -227,10 +227,19 @@ fn recipe_tally(report: &str) -> Result<Tally> {
 }
 
 pub(super) fn bench(bench: &Workbench) -> Result<Tally> {
-    if let Some(reason) = needs_root(bench) {
-        return Ok(Tally::shortfall("brume bench", reason));
-    }
     let mut tally = Tally::default();
+    let forward = ["bench", "--quiet", "--package", "vpc-engine", "--bench", "forward"];
+    match process::standard_output(bench.cargo().args(forward))? {
+        Some(table) => {
+            println!("{table}");
+            tally.absorb(promises::tally(&promises::FORWARD, &divan::forward_report(&table)));
+        }
+        None => tally.add("cargo bench -p vpc-engine", false),
+    }
+    if let Some(reason) = needs_root(bench) {
+        tally.skip("brume bench", reason);
+        return Ok(tally);
+    }
     if let Err(reason) = prepare::installed(bench, &prepare::NFTABLES) {
         tally.skip("the comparison with a Linux router", reason);
     }
