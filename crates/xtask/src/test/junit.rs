@@ -29,6 +29,7 @@ pub(crate) enum JunitError {
 struct Case {
     name: String,
     is_failed: bool,
+    is_ignored: bool,
     printed: String,
 }
 
@@ -103,6 +104,11 @@ fn start(element: &BytesStart<'_>, case: &mut Option<Case>) -> Result<(), JunitE
                 case.is_failed = true;
             }
         }
+        "skipped" => {
+            if let Some(case) = case {
+                case.is_ignored = true;
+            }
+        }
         _ => {}
     }
     Ok(())
@@ -112,10 +118,11 @@ fn start(element: &BytesStart<'_>, case: &mut Option<Case>) -> Result<(), JunitE
 fn count(case: Option<Case>, tally: &mut Tally) {
     let Some(case) = case else { return };
     let skip = case.printed.lines().find_map(|line| line.trim_start().strip_prefix(SKIP_MARK));
-    match (case.is_failed, skip) {
-        (true, _) => tally.add(&case.name, false),
-        (false, Some(reason)) => tally.skip(&case.name, reason.trim()),
-        (false, None) => tally.add(&case.name, true),
+    match skip {
+        _ if case.is_failed => tally.add(&case.name, false),
+        _ if case.is_ignored => tally.leave_out(&case.name, "ignored unless --long"),
+        Some(reason) => tally.skip(&case.name, reason.trim()),
+        None => tally.add(&case.name, true),
     }
 }
 
@@ -139,6 +146,9 @@ SKIPPED: no right to load BPF &amp; no fallback
     <testcase name="d_fails" classname="vpc-engine" time="0.01">
       <failure message="left != right" type="test failure">SKIPPED: is not an excuse</failure>
     </testcase>
+    <testcase name="e_is_long" classname="vpc-engine">
+      <skipped/>
+    </testcase>
   </testsuite>
 </testsuites>"#;
 
@@ -147,7 +157,8 @@ SKIPPED: no right to load BPF &amp; no fallback
         let tally = tally(REPORT).unwrap();
         assert_eq!(tally.passed, 2);
         assert_eq!(tally.failed, ["vpc-engine::d_fails"]);
-        assert_eq!(tally.skipped.len(), 1);
+        assert_eq!(tally.skipped.len(), 2);
+        assert!(!tally.skipped[1].is_shortfall);
         assert_eq!(tally.skipped[0].what, "vpc-engine::netns_flow::c_cannot_run");
         assert_eq!(tally.skipped[0].reason, "no right to load BPF & no fallback");
     }

@@ -51,6 +51,12 @@ impl Tally {
         }
     }
 
+    /// Counts one thing that was not asked for.
+    pub(crate) fn leave_out(&mut self, what: &str, reason: &str) {
+        let (what, reason) = (what.to_owned(), reason.to_owned());
+        self.skipped.push(Skip { what, reason, is_shortfall: false });
+    }
+
     /// Adds the counts of another one.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.passed += other.passed;
