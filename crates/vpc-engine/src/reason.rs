@@ -73,11 +73,6 @@ reasons! {
     4 Broadcast => "a VPC carries no broadcast",
     /// A8: no multicast.
     5 Multicast => "a VPC carries no multicast without a transit gateway multicast domain",
-    /// The Ethernet destination is neither the router nor an interface of the subnet.
-    6 UnknownNeighbour {
-        /// The destination.
-        mac: MacAddress,
-    } => "no router and no interface of the subnet has the MAC address {mac}",
     /// The fabric has no answer to it: a question about an address that nobody has, an announcement, or a probe.
     7 Unanswered => "the fabric does not answer this ARP, neighbour discovery or DHCP message",
     /// A later fragment whose first one was not seen, or was dropped.

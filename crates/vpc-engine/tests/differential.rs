@@ -209,7 +209,6 @@ fn the_engine_agrees_with_the_facts() {
             "Hairpin",
             "Broadcast",
             "Multicast",
-            "UnknownNeighbour",
             "UnknownPort",
             "FragmentWithoutFirst",
             "InvalidSource",

@@ -805,9 +805,20 @@ fn interfaces() {
                 |world, packet| {
                     packet.destination_mac = world.interfaces["b"].mac;
                 },
-                "UnknownNeighbour",
+                "b",
             ),
         ],
+    );
+    check(
+        "a neighbour's stale MAC address",
+        as_is,
+        &[SendOdd(
+            "a",
+            "10.0.0.11",
+            "udp 1 2",
+            |_, packet| packet.destination_mac = MacAddress::local(0xdead),
+            "a2",
+        )],
     );
     check(
         "overlapping VPCs",

@@ -64,17 +64,23 @@ pub(crate) fn reply_kind(kind: u8) -> u8 {
 }
 
 impl<'a> Crossing<'a> {
-    /// Where the packet goes. The outer error is about the frame, the inner about the route, which is reported only
-    /// after the gates of the sender.
-    pub(crate) fn next_hop(&self, mac: MacAddress) -> Result<Result<Hop<'a>, DropReason>, DropReason> {
-        if mac == self.subnet.router_mac {
-            return Ok(self.route());
+    /// Where the packet goes.
+    ///
+    /// An address of the subnet decides by itself, whatever the frame is addressed to: so a neighbour whose ARP entry
+    /// is older than a moved or reused address is understood, where AWS would have announced the move. Beyond the
+    /// subnet the neighbour that the frame is addressed to is the next hop (a middlebox, or a node that routes for
+    /// containers); a MAC address that nobody has any more stands for the router.
+    pub(crate) fn next_hop(&self, mac: MacAddress) -> Result<Hop<'a>, DropReason> {
+        if mac == self.subnet.router_mac || self.subnet.contains(self.destination) {
+            return self.route();
         }
-        // Within a subnet frames go to the neighbour that they are addressed to, a middlebox too.
-        let receiver =
-            self.network.neighbour(self.sender.subnet, mac).ok_or(DropReason::UnknownNeighbour { mac })?;
-        let is_direct = source::owns(self.network, receiver, self.destination);
-        Ok(self.not_back(Hop { receiver, is_direct }))
+        match self.network.neighbour(self.sender.subnet, mac) {
+            Some(receiver) => {
+                let is_direct = source::owns(self.network, receiver, self.destination);
+                self.not_back(Hop { receiver, is_direct })
+            }
+            None => self.route(),
+        }
     }
 
     /// Where the router sends the packet (facts 1, 6, 9, 10).

@@ -110,7 +110,8 @@ fn cross(
     now: Millis,
 ) -> Result<Delivery, DropReason> {
     let sender = crossing.sender;
-    let hop = crossing.next_hop(packet.destination_mac)?;
+    // Whether there is a route is reported only after the gates of the sender.
+    let hop = crossing.next_hop(packet.destination_mac);
     let sent = match tracking::known(flows, sender.port, Way::Out, packet, &crossing.tuple, now) {
         Some(gate) => gate,
         None => Gate::Passed { track: crossing.egress_rules(hop.as_ref().ok())? },

@@ -147,7 +147,7 @@ impl Reference {
             return Err("SourceCheck");
         }
 
-        let next_hop = self.next_hop(&sender, &subnet, packet)?;
+        let next_hop = self.next_hop(&sender, &subnet, packet);
         let sent = self.find(from, Direction::Egress, packet);
         let track_sent = match (sent.is_some(), self.is_error_about_known(from, Direction::Egress, packet)) {
             (true, _) | (_, true) => None,
@@ -230,26 +230,18 @@ impl Reference {
         })
     }
 
-    /// The outer error is about the frame; the inner, about routes, counts after the sender's gates.
-    fn next_hop(
-        &self,
-        sender: &Interface,
-        subnet: &Subnet,
-        packet: &Packet,
-    ) -> Result<Result<Interface, Reason>, Reason> {
-        let receiver = if packet.destination_mac == crate::router_mac(subnet.id) {
-            match self.route(sender, subnet, packet.destination) {
-                Ok(receiver) => receiver,
-                Err(reason) => return Ok(Err(reason)),
-            }
-        } else {
-            let mut neighbours = self.interfaces.iter().filter(|interface| interface.subnet == subnet.id);
-            neighbours.find(|neighbour| neighbour.mac == packet.destination_mac).ok_or("UnknownNeighbour")?
+    /// Addresses of the subnet decide by themselves; beyond it, a neighbour's MAC address makes it the next hop.
+    fn next_hop(&self, sender: &Interface, subnet: &Subnet, packet: &Packet) -> Result<Interface, Reason> {
+        let addressed = self.interfaces.iter().find(|interface| {
+            interface.subnet == subnet.id
+                && interface.mac == packet.destination_mac
+                && !in_subnet(subnet, packet.destination)
+        });
+        let receiver = match addressed {
+            Some(neighbour) => neighbour,
+            None => self.route(sender, subnet, packet.destination)?,
         };
-        if receiver.port == sender.port {
-            return Ok(Err("Hairpin"));
-        }
-        Ok(Ok(receiver.clone()))
+        if receiver.port == sender.port { Err("Hairpin") } else { Ok(receiver.clone()) }
     }
 
     fn route(&self, sender: &Interface, subnet: &Subnet, destination: IpAddr) -> Result<&Interface, Reason> {
