@@ -160,6 +160,7 @@ impl Answer {
 }
 
 /// An XML answer.
+#[derive(Debug)]
 pub(crate) struct Xml(String);
 
 impl Xml {

@@ -19,7 +19,10 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn run(options: &DownOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume down`")?;
     let path = options.data_dir.resolve();
-    let Ok(data_dir) = DataDir::open(&path) else {
+    let cloud = DataDir::open(&path)
+        .ok()
+        .filter(|data_dir| data_dir.store().is_dir() || data_dir.run_dir().path().exists());
+    let Some(data_dir) = cloud else {
         println!("No cloud in {}: nothing to do.", path.display());
         return Ok(ExitCode::SUCCESS);
     };
@@ -65,8 +68,7 @@ fn wait_for_end(run_dir: &RunDir) -> bool {
 
 /// Deletes a data directory, and refuses to delete any other.
 fn delete(path: &Path) -> anyhow::Result<()> {
-    let empty = std::fs::read_dir(path)?.next().is_none();
-    if !empty && !path.join("store").is_dir() {
+    if !path.join("store").is_dir() {
         bail!("{} does not look like a data directory of Brume; delete it yourself", path.display());
     }
     std::fs::remove_dir_all(path).with_context(|| format!("cannot delete {}", path.display()))

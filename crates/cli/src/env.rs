@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use crate::args::DataDirOption;
+use crate::root;
 
 /// Prints one `export` line per variable, quoted for a POSIX shell.
 pub(crate) fn run(options: &DataDirOption) -> anyhow::Result<ExitCode> {
     let path = options.resolve();
+    root::require_to_read("`brume env`", &path)?;
     let data_dir = node::DataDir::open(&path)
         .with_context(|| format!("no cloud in {}; start one with `brume up`", path.display()))?;
     let profile = node::read_profile(&data_dir)

@@ -17,10 +17,13 @@ pub(crate) fn run(options: &ExecOptions) -> anyhow::Result<ExitCode> {
     let data_dir = DataDir::open(&path)
         .with_context(|| format!("no cloud in {}; start one with `brume up`", path.display()))?;
     let instance: InstanceId = options.instance.parse()?;
+    let not_here = || format!("{instance} does not run here; `brume status` lists the instances that do");
+    // Looking for sandboxes makes their directories, which only a cloud that is up should have.
+    if !data_dir.run_dir().path().exists() {
+        bail!(not_here());
+    }
     let sandboxes = node::sandboxes(&data_dir, std::env::current_exe()?)?;
-    let Some(running) = sandboxes.adopt(instance)? else {
-        bail!("{instance} does not run here; `brume status` lists the instances that do");
-    };
+    let running = sandboxes.adopt(instance)?.with_context(not_here)?;
     let shell = || vec!["/bin/bash".to_owned(), "-l".to_owned()];
     let command = if options.command.is_empty() { shell() } else { options.command.clone() };
     Ok(sandboxes.exec_interactive(&running, &command)?)

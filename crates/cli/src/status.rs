@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use node::{DaemonState, DataDir, Status};
 
 use crate::args::StatusOptions;
+use crate::root;
 
 /// The exit code when no daemon runs, as service managers use it (LSB: 3, not running).
 const NOT_RUNNING: u8 = 3;
@@ -13,6 +14,7 @@ const NOT_RUNNING: u8 = 3;
 /// Prints what runs, where, and since when.
 pub(crate) fn run(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     let path = options.data_dir.resolve();
+    root::require_to_read("`brume status`", &path)?;
     let running = DataDir::open(&path).ok().and_then(|data_dir| {
         let run_dir = data_dir.run_dir();
         DaemonState::read_running(&run_dir).map(|_| run_dir)

@@ -11,7 +11,7 @@ use node::{DaemonState, DataDir, Node, NodeConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::UpOptions;
-use crate::root;
+use crate::{down, root};
 
 /// How long a detached daemon may take until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -69,7 +69,7 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     result
 }
 
-/// Starts the same command without `--detach` in a session of its own, and waits until it is ready.
+/// Starts the same command without `--detach` in a process group of its own, and waits until it is ready.
 fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     let log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(data_dir.log())?;
     let mut command = Command::new(std::env::current_exe()?);
@@ -89,6 +89,7 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
         command.env("BRUME_ROOT_KEY", key.to_secret_text());
     }
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+    let is_first = !data_dir.run_dir().path().exists();
     let mut child = command.spawn().context("cannot start the daemon")?;
     let deadline = Instant::now() + READY_TIMEOUT;
     loop {
@@ -105,6 +106,9 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
         if Instant::now() > deadline {
             child.kill()?;
             child.wait()?;
+            if is_first {
+                down::take_down(data_dir)?;
+            }
             bail!(
                 "the daemon was not ready after {} s; see {}",
                 READY_TIMEOUT.as_secs(),

@@ -133,7 +133,7 @@ impl Commands {
             }
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(instance = %assignment.instance_id, %error, "a sandbox cannot be looked up")
+                tracing::warn!(instance = %assignment.instance_id, %error, "a sandbox cannot be looked up");
             }
         }
     }

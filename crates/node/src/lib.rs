@@ -31,6 +31,7 @@ use std::sync::Arc;
 use aws_types::{AccountId, Timestamp};
 use data_plane::{DataPlane, Mode, ModeChoice};
 use gateway::{Clock as _, Gateway, GatewayError, SystemClock};
+use sandbox::Userland;
 use service_api::{OsRandom, Service};
 use store::{RedbBackend, Store, StoreError};
 use svc_ec2::Ec2;
@@ -93,6 +94,17 @@ pub enum NodeError {
     /// A namespace of the network.
     #[error("the network cannot be set up: {0}")]
     Namespace(#[from] host_net::NamespaceError),
+    /// The data directory is another account's.
+    #[error(
+        "the cloud in this data directory has the account {existing}, not {wanted}; leave --account-id out, or use \
+         another directory"
+    )]
+    OtherAccount {
+        /// The account that the operator named.
+        wanted: AccountId,
+        /// The account that is there.
+        existing: AccountId,
+    },
     /// The sandboxes.
     #[error("instances cannot be run: {0}")]
     Sandbox(#[from] sandbox::SandboxError),
@@ -121,40 +133,50 @@ impl Node {
     /// as soon as [`Node::run`] is called, and rules are enforced.
     ///
     /// # Errors
-    /// [`NodeError`]; what was already made on the host stays for the next start or `brume down`.
+    /// [`NodeError`]. What this start made on the host is gone again; what an earlier one made stays.
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let data_dir = DataDir::create(&config.data_dir).map_err(NodeError::file(&config.data_dir))?;
         let run_dir = data_dir.run_dir();
-        run_dir.create().map_err(NodeError::file(run_dir.path()))?;
+        let is_first = run_dir.create().map_err(NodeError::file(run_dir.path()))?;
+        let mut tasks = JoinSet::new();
+        match Self::start_parts(&config, &data_dir, &run_dir, &mut tasks).await {
+            Ok((state, gateway)) => Ok(Self { state, run_dir, gateway, tasks }),
+            Err(error) => {
+                // The tasks hold parts of the network.
+                tasks.shutdown().await;
+                if is_first {
+                    let removed = tokio::task::spawn_blocking(move || remove_host_state(&data_dir)).await;
+                    if let Ok(Err(remains)) = removed {
+                        return Err(NodeError::Several(vec![error, remains]));
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_parts(
+        config: &NodeConfig,
+        data_dir: &DataDir,
+        run_dir: &RunDir,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(DaemonState, gateway::Bound), NodeError> {
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
         let plane_config = data_plane::Config { run_dir: run_dir.data_plane(), mode };
         // The kernel takes its time with namespaces; the state is opened meanwhile.
         let plane = tokio::task::spawn_blocking(move || DataPlane::start(&plane_config));
 
-        let store = Store::open(RedbBackend::open(&data_dir.store())?)?;
-        let now = SystemClock.now();
-        let identity =
-            Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now)?;
-        let sandboxes = Arc::new(sandboxes(&data_dir, config.toolbox_binary.clone())?);
-        let ec2_config = svc_ec2::Config { enforce_quotas: !config.no_quotas, hot_plug: true };
-        let ec2 =
-            Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
-        let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
-        let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];
-        let gateway = bind(&config, &data_dir, &store, services).await?;
-        identity
-            .write_profile(&data_dir, gateway.address())
-            .map_err(NodeError::file(data_dir.credentials()))?;
-
-        let plane =
-            Arc::new(plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))??);
+        let opened = open(config, data_dir).await;
+        // Also when that failed: the network must be whole before it can be let go.
+        let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
+        let Opened { store, account, sandboxes, ec2, ssm, gateway } = opened?;
+        let plane = Arc::new(plane?);
         tell_mode(plane.mode());
         let directory = Arc::new(Directory::new(store.clone()));
         let (topology, tail) = Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory));
         let enforced = topology.enforced();
-        let mut tasks = JoinSet::new();
         tasks.spawn(topology.follow(tail));
-        serve_links(&mut tasks, &plane, &directory, token_key(&run_dir)?)?;
+        serve_links(tasks, &plane, &directory, token_key(run_dir)?)?;
         let instances = Arc::new(Instances::new(
             store.clone(),
             ec2,
@@ -166,9 +188,9 @@ impl Node {
         let state = DaemonState {
             pid: std::process::id().cast_signed(),
             start_ticks: daemon_state::start_ticks(std::process::id().cast_signed()).unwrap_or_default(),
-            since: now,
+            since: now(),
             listen: gateway.address(),
-            account: identity.account,
+            account,
             data_dir: data_dir.path().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
@@ -178,7 +200,7 @@ impl Node {
         tasks.spawn(control::serve(control, Arc::new(status)));
         tasks.spawn(commands::Commands::new(store.clone(), ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
-        Ok(Self { state, run_dir, gateway, tasks })
+        Ok((state, gateway))
     }
 
     /// Which process this is, where clients connect, and since when.
@@ -199,6 +221,50 @@ impl Node {
         tracing::info!("the daemon ends");
         Ok(())
     }
+}
+
+/// The parts that do not need the network.
+struct Opened {
+    store: Store,
+    account: AccountId,
+    sandboxes: Arc<Userland>,
+    ec2: Arc<Ec2>,
+    ssm: Arc<Ssm>,
+    gateway: gateway::Bound,
+}
+
+/// Opens the state, and listens.
+async fn open(config: &NodeConfig, data_dir: &DataDir) -> Result<Opened, NodeError> {
+    let store = Store::open(RedbBackend::open(&data_dir.store())?)?;
+    check_records(&store)?;
+    let identity =
+        Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
+    if let Some(wanted) = config.account_id
+        && wanted != identity.account
+    {
+        return Err(NodeError::OtherAccount { wanted, existing: identity.account });
+    }
+    let sandboxes = Arc::new(sandboxes(data_dir, config.toolbox_binary.clone())?);
+    let ec2_config = svc_ec2::Config { enforce_quotas: !config.no_quotas, hot_plug: true };
+    let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
+    let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
+    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];
+    let gateway = bind(config, data_dir, &store, services).await?;
+    identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
+    Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })
+}
+
+/// Reads every record, so that state which this build cannot read is refused at start-up and not met later.
+fn check_records(store: &Store) -> Result<(), StoreError> {
+    store.check::<identity::AccountRecord>()?;
+    store.check::<identity::RootKeyRecord>()?;
+    Ec2::check_records(store)?;
+    store.check::<svc_ssm::Parameter>()?;
+    store.check::<svc_ssm::ParameterVersion>()?;
+    store.check::<svc_ssm::ManagedInstance>()?;
+    store.check::<svc_ssm::Command>()?;
+    store.check::<svc_ssm::Invocation>()?;
+    store.check::<svc_ssm::Assignment>()
 }
 
 async fn bind(
@@ -265,7 +331,7 @@ fn tell_mode(mode: &Mode) {
     match mode {
         Mode::FlowCache => tracing::info!("the data plane uses its eBPF flow cache"),
         Mode::SlowOnly(reason) => {
-            tracing::info!(reason, "the data plane carries every packet through user space")
+            tracing::info!(reason, "the data plane carries every packet through user space");
         }
     }
 }
@@ -273,4 +339,46 @@ fn tell_mode(mode: &Mode) {
 /// The time now.
 fn now() -> Timestamp {
     SystemClock.now()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::Partition;
+    use serde::{Deserialize, Serialize};
+    use store::{MemoryBackend, Record, Scope};
+
+    use super::*;
+
+    /// A record of somebody else's, under the name of one of ours.
+    #[derive(Serialize, Deserialize)]
+    struct Other<const KIND: usize> {
+        anything: String,
+    }
+
+    const KINDS: [&str; 3] =
+        [identity::AccountRecord::KIND, svc_ec2::record::Vpc::KIND, svc_ssm::Parameter::KIND];
+
+    impl<const KIND: usize> Record for Other<KIND> {
+        const KIND: &'static str = KINDS[KIND];
+    }
+
+    fn check<const KIND: usize>() {
+        let store = Store::open(MemoryBackend::default()).unwrap();
+        assert!(check_records(&store).is_ok());
+        let scope = Scope::global(Partition::Aws, "123456789012".parse().unwrap());
+        let put = store.transact(|transaction| {
+            transaction.put(&scope, "x", Other::<KIND> { anything: String::new() });
+            Ok::<_, StoreError>(())
+        });
+        put.unwrap();
+        let error = check_records(&store).unwrap_err().to_string();
+        assert!(error.contains(KINDS[KIND]), "{error}");
+    }
+
+    #[test]
+    fn records_that_this_build_cannot_read_are_found_at_start() {
+        check::<0>();
+        check::<1>();
+        check::<2>();
+    }
 }

@@ -88,12 +88,22 @@ impl DataDir {
 pub struct RunDir(PathBuf);
 
 impl RunDir {
-    /// Creates the directory, for its owner only, where it is missing.
+    /// Creates the directory, for its owner only, and answers whether it was missing: of several that try at once, one
+    /// is told so.
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn create(&self) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    pub fn create(&self) -> io::Result<bool> {
+        let mut builder = fs::DirBuilder::new();
+        builder.mode(0o700);
+        if let Some(parent) = self.0.parent() {
+            builder.recursive(true).create(parent)?;
+        }
+        match builder.recursive(false).create(&self.0) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.0.is_dir() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The directory itself.

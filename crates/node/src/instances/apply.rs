@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_types::NetworkInterfaceId;
 use data_plane::PortSpec;
 use host_net::NetworkNamespace;
 use sandbox::{Driver as _, Readiness, Running, Spec};
@@ -211,12 +212,15 @@ impl Instances {
         let wanted = interfaces_of(&snapshot, scope, record);
         let before = self.managed.lock().get(&record.id).cloned();
         for gone in before.iter().flat_map(|before| &before.interfaces) {
-            if wanted.iter().any(|interface| interface.id == *gone) {
+            if wanted.iter().any(|interface| interface.id == gone.interface) {
                 continue;
             }
-            // A deleted interface has no record; its port was unplugged when the engine forgot it.
-            if let Some(interface) = snapshot.get::<ec2::NetworkInterface>(scope, &gone.to_string()) {
-                self.plane.detach(port(&interface)?)?;
+            let holder = snapshot
+                .get::<ec2::NetworkInterface>(scope, &gone.interface.to_string())
+                .and_then(|interface| interface.attachment.as_ref().map(|attached| attached.instance));
+            // Plugging it in at another instance moves its port there.
+            if holder.is_none_or(|holder| !self.running.lock().contains_key(&holder)) {
+                self.plane.detach(checked_port(gone.interface, gone.port)?)?;
             }
         }
         for interface in &wanted {
@@ -296,7 +300,11 @@ impl Instances {
 }
 
 fn port(interface: &ec2::NetworkInterface) -> Result<Port, StepError> {
-    Port::new(interface.port).map_err(|error| StepError::Guest(format!("{}: {error}", interface.id)))
+    checked_port(interface.id, interface.port)
+}
+
+fn checked_port(interface: NetworkInterfaceId, number: u32) -> Result<Port, StepError> {
+    Port::new(number).map_err(|error| StepError::Guest(format!("{interface}: {error}")))
 }
 
 /// The private DNS name of an interface's primary address.

@@ -53,7 +53,14 @@ pub(crate) struct Instances {
 #[derive(Clone, PartialEq)]
 struct Managed {
     tags: aws_types::Tags,
-    interfaces: Vec<aws_types::NetworkInterfaceId>,
+    interfaces: Vec<PluggedIn>,
+}
+
+/// An interface and its port, which is needed to unplug it when its record is gone.
+#[derive(Clone, Copy, PartialEq)]
+struct PluggedIn {
+    interface: aws_types::NetworkInterfaceId,
+    port: u32,
 }
 
 impl Instances {
@@ -134,6 +141,31 @@ impl Instances {
                 }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%instance, %error, "a sandbox cannot be looked up"),
+            }
+        }
+        self.unplug_strays();
+    }
+
+    /// Unplugs what is plugged in but attached to nothing that runs: a daemon may have ended between a detachment and
+    /// its effect.
+    fn unplug_strays(&self) {
+        let snapshot = self.store.snapshot();
+        let running = self.running.lock();
+        let wanted: HashSet<u32> = snapshot
+            .scan_all::<ec2::NetworkInterface>()
+            .filter(|(_, _, record)| {
+                record.attachment.as_ref().is_some_and(|attached| running.contains_key(&attached.instance))
+            })
+            .map(|(_, _, record)| record.port)
+            .collect();
+        drop(running);
+        let ports = self.plane.ports().unwrap_or_else(|error| {
+            tracing::error!(%error, "what is plugged in cannot be listed");
+            Vec::new()
+        });
+        for stray in ports.iter().filter(|attached| !wanted.contains(&attached.port.number())) {
+            if let Err(error) = self.plane.detach(stray.port) {
+                tracing::error!(port = %stray.port, %error, "an interface that is not attached stays plugged in");
             }
         }
     }
@@ -256,7 +288,7 @@ impl Instances {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(instance = %running.instance_id, %error, "the sandbox has ended already")
+                    tracing::debug!(instance = %running.instance_id, %error, "the sandbox has ended already");
                 }
             }
             let mut known = this.running.lock();
@@ -271,7 +303,9 @@ impl Instances {
 
 /// What an instance that runs should have.
 fn managed(record: &ec2::Instance, snapshot: &store::Snapshot, scope: &Scope) -> Managed {
-    let interfaces = interfaces_of(snapshot, scope, record).iter().map(|interface| interface.id).collect();
+    let plugged_in =
+        |interface: &Arc<ec2::NetworkInterface>| PluggedIn { interface: interface.id, port: interface.port };
+    let interfaces = interfaces_of(snapshot, scope, record).iter().map(plugged_in).collect();
     Managed { tags: record.tags.clone(), interfaces }
 }
 
