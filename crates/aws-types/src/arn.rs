@@ -21,7 +21,13 @@ pub struct ParseArnError(String);
 
 impl Arn {
     /// The ARN of a regional resource; `resource` is the part after the fifth colon.
-    pub fn new(partition: Partition, service: &str, region: &Region, account: AccountId, resource: &str) -> Self {
+    pub fn new(
+        partition: Partition,
+        service: &str,
+        region: &Region,
+        account: AccountId,
+        resource: &str,
+    ) -> Self {
         Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
     }
 

@@ -149,7 +149,14 @@ mod tests {
 
     #[test]
     fn refuses_other_prefixes_cases_and_lengths() {
-        for bad in ["", "vpc-", "vpc-1a2b3c4d", "subnet-00000000000000abc", "vpc-00000000000000ABC", "vpc-+0000000000000abc"] {
+        for bad in [
+            "",
+            "vpc-",
+            "vpc-1a2b3c4d",
+            "subnet-00000000000000abc",
+            "vpc-00000000000000ABC",
+            "vpc-+0000000000000abc",
+        ] {
             let error = bad.parse::<VpcId>().unwrap_err();
             assert_eq!(error.to_string(), format!("Invalid id: \"{bad}\" (expecting \"vpc-...\")"));
         }

@@ -42,7 +42,11 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = jiff::Timestamp::from_millisecond(self.unix_millis).unwrap_or(jiff::Timestamp::MAX);
-        write!(f, "{}", jiff::fmt::temporal::DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time))
+        write!(
+            f,
+            "{}",
+            jiff::fmt::temporal::DateTimePrinter::new().precision(Some(3)).timestamp_to_string(&time)
+        )
     }
 }
 

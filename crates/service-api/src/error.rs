@@ -24,7 +24,13 @@ pub struct ServiceError {
 impl ServiceError {
     /// An error of the caller's making.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), fields: Fields::new(), status: None, is_fault: false }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            fields: Fields::new(),
+            status: None,
+            is_fault: false,
+        }
     }
 
     /// The same error with another HTTP status.
@@ -42,6 +48,13 @@ impl ServiceError {
 /// A failed commit changed nothing and may be retried.
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
-        Self { status: Some(503), is_fault: true, ..Self::new("ServiceUnavailable", format!("The request could not be stored: {error}. Nothing was changed; retry.")) }
+        Self {
+            status: Some(503),
+            is_fault: true,
+            ..Self::new(
+                "ServiceUnavailable",
+                format!("The request could not be stored: {error}. Nothing was changed; retry."),
+            )
+        }
     }
 }

@@ -48,7 +48,10 @@ impl<S: 'static> Operations<S> {
     ) -> Self {
         let call: Handler<S> = Box::new(move |service, context, input| {
             let input = O::Input::try_from(input).map_err(|error| {
-                ServiceError::internal(format!("the codec and the typed view of {} disagree: {error}", O::NAME))
+                ServiceError::internal(format!(
+                    "the codec and the typed view of {} disagree: {error}",
+                    O::NAME
+                ))
             })?;
             handler(service, context, input).map(Into::into)
         });
@@ -71,9 +74,18 @@ impl<S: 'static> Operations<S> {
     ///
     /// # Errors
     /// Whatever the handler answers, or `InvalidAction` for a name that is not in the table.
-    pub fn call(&self, service: &S, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+    pub fn call(
+        &self,
+        service: &S,
+        context: &RequestContext,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
         let handler = self.0.get(operation).ok_or_else(|| {
-            ServiceError::new("InvalidAction", format!("The action {operation} is not valid for this web service."))
+            ServiceError::new(
+                "InvalidAction",
+                format!("The action {operation} is not valid for this web service."),
+            )
         })?;
         handler(service, context, input)
     }

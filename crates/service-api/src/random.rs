@@ -13,7 +13,8 @@ pub struct OsRandom;
 impl IdSource for OsRandom {
     fn bits(&self) -> u128 {
         let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("Linux has had getrandom(2) since 3.17 and it does not fail after boot");
+        getrandom::fill(&mut bytes)
+            .expect("Linux has had getrandom(2) since 3.17 and it does not fail after boot");
         u128::from_ne_bytes(bytes)
     }
 }
