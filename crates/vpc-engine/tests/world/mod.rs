@@ -5,6 +5,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that is written wrongly may panic")]
 
+pub(crate) mod steps;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
