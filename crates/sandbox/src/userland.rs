@@ -457,7 +457,11 @@ fn create_private_dir(path: &Path) -> Result<(), SandboxError> {
 
 fn remove_tree(path: &Path) -> Result<(), SandboxError> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => match fs::remove_file(path) {
+            // What should be the directory around it is none, so there is nothing in it.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(()),
+            other => other,
+        },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }

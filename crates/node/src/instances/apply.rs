@@ -121,9 +121,13 @@ impl Instances {
             }
             Err(error) if record.state == ec2::InstanceState::Pending => {
                 tracing::warn!(instance = %record.id, %error, "an instance could not be started");
-                self.unplug(scope, record)?;
-                if record.is_launching() {
-                    self.remove(scope, record)?;
+                let removed = self
+                    .unplug(scope, record)
+                    .and_then(|()| if record.is_launching() { self.remove(scope, record) } else { Ok(()) });
+                // Whoever waits for the instance is told why it failed, whatever else fails.
+                if let Err(remains) = removed {
+                    tracing::error!(instance = %record.id, %remains, "it left something, which is removed later");
+                    self.leftovers.lock().insert(record.id);
                 }
                 let reason = ec2::StateReason::internal_error(&error.to_string());
                 self.ec2.instance_failed(scope, record.id, now(), reason)?;
@@ -140,8 +144,10 @@ impl Instances {
         let interfaces = interfaces_of(&snapshot, scope, record);
         let running = self.sandboxes.start(&spec(scope, record, &interfaces)?)?;
         let booted = self.finish_boot(scope, record, &interfaces, &running);
-        if booted.is_err() {
-            self.sandboxes.kill(&running)?;
+        if booted.is_err()
+            && let Err(error) = self.sandboxes.kill(&running)
+        {
+            tracing::error!(instance = %record.id, %error, "a guest that did not boot cannot be killed");
         }
         booted.map(|()| running)
     }
@@ -268,6 +274,7 @@ impl Instances {
         self.forget(record);
         self.managed.lock().remove(&record.id);
         self.sandboxes.destroy(record.id)?;
+        self.leftovers.lock().remove(&record.id);
         self.ssm.deregister_instance(scope, record.id, now())?;
         Ok(())
     }

@@ -45,6 +45,8 @@ pub(crate) struct Instances {
     busy: Mutex<HashSet<InstanceId>>,
     /// The tags that Systems Manager was last told.
     managed: Mutex<HashMap<InstanceId, Managed>>,
+    /// Instances that are gone for good, but of which the host may still have something.
+    leftovers: Mutex<HashSet<InstanceId>>,
     workers: Arc<Semaphore>,
     changed: Notify,
 }
@@ -83,6 +85,7 @@ impl Instances {
             running: Mutex::default(),
             busy: Mutex::default(),
             managed: Mutex::default(),
+            leftovers: Mutex::default(),
             workers: Arc::new(Semaphore::new(WORKERS)),
             changed: Notify::new(),
         }
@@ -134,6 +137,13 @@ impl Instances {
                 return;
             }
         };
+        let snapshot = self.store.snapshot();
+        let wanted: HashSet<InstanceId> = snapshot
+            .scan_all::<ec2::Instance>()
+            .filter(|(_, _, record)| record.state != ec2::InstanceState::Terminated)
+            .map(|(_, _, record)| record.id)
+            .collect();
+        self.leftovers.lock().extend(found.iter().filter(|instance| !wanted.contains(instance)));
         for instance in found {
             match self.sandboxes.adopt(instance) {
                 Ok(Some(running)) => {
@@ -217,7 +227,9 @@ impl Instances {
             Action::Plug => self.managed.lock().get(&record.id) != Some(&managed(record, snapshot, scope)),
             // A terminated instance stays on record for an hour; its traces are removed once.
             Action::Remove => {
-                self.running.lock().contains_key(&record.id) || self.managed.lock().contains_key(&record.id)
+                self.running.lock().contains_key(&record.id)
+                    || self.managed.lock().contains_key(&record.id)
+                    || self.leftovers.lock().contains(&record.id)
             }
             Action::Start
             | Action::Reboot
@@ -228,19 +240,27 @@ impl Instances {
         }
     }
 
-    /// Removes sandboxes that no record speaks of: what a cloud whose state was lost or cut off may leave.
+    /// Removes what the host has of instances that no record speaks of, as a cloud whose state was lost or cut off may
+    /// leave.
     fn remove_strays(self: &Arc<Self>, snapshot: &store::Snapshot) {
         let known: HashSet<InstanceId> =
             snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| record.id).collect();
-        let strays: Vec<InstanceId> =
-            self.running.lock().keys().copied().filter(|instance| !known.contains(instance)).collect();
+        let mut strays: HashSet<InstanceId> = self.running.lock().keys().copied().collect();
+        strays.extend(self.leftovers.lock().iter());
+        strays.retain(|instance| !known.contains(instance));
         for instance in strays {
             if self.busy.lock().insert(instance) {
                 let this = Arc::clone(self);
                 tokio::task::spawn_blocking(move || {
                     tracing::warn!(%instance, "removing a sandbox that no record speaks of");
-                    if let Err(error) = this.sandboxes.destroy(instance) {
-                        tracing::error!(%instance, %error, "a sandbox cannot be removed");
+                    match this.sandboxes.destroy(instance) {
+                        Ok(()) => {
+                            this.leftovers.lock().remove(&instance);
+                        }
+                        Err(error) => {
+                            tracing::error!(%instance, %error, "a sandbox cannot be removed");
+                            this.leftovers.lock().insert(instance);
+                        }
                     }
                     this.running.lock().remove(&instance);
                     this.busy.lock().remove(&instance);
