@@ -1,6 +1,5 @@
 //! `brume down`.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -28,7 +27,10 @@ pub(crate) fn run(options: &DownOptions) -> anyhow::Result<ExitCode> {
     };
     take_down(&data_dir)?;
     if options.delete {
-        delete(data_dir.path())?;
+        let is_gone = data_dir.delete().with_context(|| format!("cannot delete {}", path.display()))?;
+        if !is_gone {
+            println!("{} stays: it has files that are not the cloud's.", path.display());
+        }
         println!("The cloud in {} is down, and its data is deleted.", path.display());
     } else {
         println!("The cloud in {} is down; its data stays. `brume up` starts it again.", path.display());
@@ -64,12 +66,4 @@ fn wait_for_end(run_dir: &RunDir) -> bool {
         std::thread::sleep(Duration::from_millis(10));
     }
     true
-}
-
-/// Deletes a data directory, and refuses to delete any other.
-fn delete(path: &Path) -> anyhow::Result<()> {
-    if !path.join("store").is_dir() {
-        bail!("{} does not look like a data directory of Brume; delete it yourself", path.display());
-    }
-    std::fs::remove_dir_all(path).with_context(|| format!("cannot delete {}", path.display()))
 }

@@ -20,6 +20,13 @@ use crate::now;
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetCommandInvocation.html>
 const OUTPUT_LIMIT_BYTES: usize = 128 * 1024;
 
+/// How many scripts run at once in a cloud; more wait for their turn. Each has a thread that waits for it.
+const SCRIPTS_PER_CLOUD: usize = 128;
+
+/// How many of them on one instance, as the agent's default `CommandWorkersLimit`.
+/// <https://github.com/aws/amazon-ssm-agent#configuration>
+const SCRIPTS_PER_INSTANCE: usize = 5;
+
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -118,15 +125,28 @@ impl Commands {
         match self.sandboxes.adopt(assignment.instance_id) {
             Ok(Some(running)) => {
                 let key = (assignment.instance_id, assignment.command_id.clone());
-                self.running.lock().insert(key.clone(), None);
+                {
+                    let mut scripts = self.running.lock();
+                    let here = scripts.keys().filter(|(instance, _)| *instance == key.0).count();
+                    if here >= SCRIPTS_PER_INSTANCE || scripts.len() >= SCRIPTS_PER_CLOUD {
+                        return;
+                    }
+                    scripts.insert(key.clone(), None);
+                }
+                let key_of_failed = key.clone();
                 let this = Arc::clone(self);
-                tokio::runtime::Handle::current().spawn_blocking(move || {
+                // Scripts may take hours, so they do not wait on the pool that requests are answered by.
+                let spawned = std::thread::Builder::new().name("script".to_owned()).spawn(move || {
                     if let Some(report) = this.run(&scope, &assignment, running) {
                         this.report(&scope, &assignment, report);
                     }
                     this.running.lock().remove(&key);
                     this.ended.notify_one();
                 });
+                if let Err(error) = spawned {
+                    tracing::error!(%error, "no thread can be made for a script; it is tried again");
+                    self.running.lock().remove(&key_of_failed);
+                }
             }
             Ok(None) if now() >= assignment.delivery_deadline => {
                 self.report(&scope, &assignment, Report::DeliveryTimedOut);

@@ -93,7 +93,7 @@ pub(crate) fn status(
             Mode::SlowOnly(reason) => format!("user space alone ({reason})"),
         },
         interfaces: directory.interface_count(),
-        flows: plane.flows().len(),
+        flows: plane.counters().connections_tracked,
         instances: instance_statuses(&store, &instances),
         drops: drop_statuses(&plane, &directory),
     }

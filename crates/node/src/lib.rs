@@ -108,6 +108,11 @@ pub enum NodeError {
     /// The sandboxes.
     #[error("instances cannot be run: {0}")]
     Sandbox(#[from] sandbox::SandboxError),
+    /// A part of the cloud panicked or gave up; the log says which.
+    #[error(
+        "a part of the cloud ended; the log says why. Start it again with `brume up`: instances and data are kept"
+    )]
+    PartEnded,
     /// Several things at once, from a teardown that went on after the first.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Several(Vec<NodeError>),
@@ -212,12 +217,24 @@ impl Node {
     /// without the daemon.
     ///
     /// # Errors
-    /// When the cloud cannot be announced.
+    /// When the cloud cannot be announced, or a part of it ended by itself.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
         self.state.write(&self.run_dir).map_err(NodeError::file(self.run_dir.daemon()))?;
         tracing::info!(listen = %self.state.listen, account = %self.state.account, "the cloud is up");
-        self.gateway.serve(shutdown).await;
+        // The parts run until they are told to end. One that ends by itself has failed, and without it the cloud would
+        // say yes to what it does not do.
+        let mut has_failed = false;
+        let stop = async {
+            tokio::select! {
+                () = shutdown => {}
+                _ = self.tasks.join_next() => has_failed = true,
+            }
+        };
+        self.gateway.serve(stop).await;
         self.tasks.shutdown().await;
+        if has_failed {
+            return Err(NodeError::PartEnded);
+        }
         tracing::info!("the daemon ends");
         Ok(())
     }

@@ -22,14 +22,62 @@ pub fn default_data_dir() -> PathBuf {
 pub struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Creates the directory, for its owner only, where it is missing.
+    /// Creates the directory, for its owner only. One that is there already must be empty or a cloud's: nobody else's
+    /// files are made private, or deleted with the cloud later.
     ///
     /// # Errors
-    /// When it cannot be created or made private.
+    /// When it is something else, or cannot be created or made private.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-        Ok(Self(path.canonicalize()?))
+        let data_dir = Self(path.canonicalize()?);
+        if !data_dir.is_clouds() {
+            if fs::read_dir(path)?.next().is_some() {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "it is neither empty nor the data directory of a cloud; name another one",
+                ));
+            }
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+            fs::write(data_dir.marker(), "This directory belongs to a Brume cloud.\n")?;
+        }
+        Ok(data_dir)
+    }
+
+    /// Whether a cloud keeps its data here.
+    pub fn is_clouds(&self) -> bool {
+        self.marker().is_file()
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.0.join(".brume-data")
+    }
+
+    /// Deletes what a cloud keeps here, and the directory unless somebody else put something in it. Returns whether the
+    /// directory is gone.
+    ///
+    /// # Errors
+    /// When it is not a cloud's, or something cannot be deleted.
+    pub fn delete(self) -> io::Result<bool> {
+        if !self.is_clouds() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not the data directory of a cloud",
+            ));
+        }
+        let credentials = self.credentials();
+        let directories = [self.store(), self.tls(), self.instances()];
+        let clients = credentials.parent().map(Path::to_owned);
+        for directory in directories.into_iter().chain(clients) {
+            unless_missing(fs::remove_dir_all(directory))?;
+        }
+        unless_missing(fs::remove_file(self.log()))?;
+        // The marker goes last, so that a deletion that was cut off can be repeated.
+        unless_missing(fs::remove_file(self.marker()))?;
+        match fs::remove_dir(&self.0) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The directory of a cloud that was started before.
@@ -81,6 +129,10 @@ impl DataDir {
         let hash = Sha256::digest(self.0.as_os_str().as_encoded_bytes());
         RunDir(Path::new("/run/brume").join(hex::encode(&hash[..5])))
     }
+}
+
+fn unless_missing(removed: io::Result<()>) -> io::Result<()> {
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 /// The host state of one cloud: what must be gone after `brume down`.
@@ -142,5 +194,37 @@ impl RunDir {
     /// The daemon's control socket.
     pub fn control_socket(&self) -> PathBuf {
         self.0.join("control")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_other_peoples_directories_alone() {
+        let somebodys = tempfile::tempdir().unwrap();
+        fs::set_permissions(somebodys.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(somebodys.path().join("store")).unwrap();
+        assert_eq!(DataDir::create(somebodys.path()).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let mode = fs::metadata(somebodys.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+        assert!(DataDir::open(somebodys.path()).unwrap().delete().is_err());
+        assert!(somebodys.path().join("store").is_dir());
+    }
+
+    #[test]
+    fn deletes_its_own_files_and_no_others() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("cloud");
+        let data_dir = DataDir::create(&path).unwrap();
+        fs::create_dir_all(data_dir.store()).unwrap();
+        assert!(DataDir::create(&path).unwrap().delete().unwrap());
+        assert!(!path.exists());
+
+        let data_dir = DataDir::create(&path).unwrap();
+        fs::write(path.join("notes"), "mine").unwrap();
+        assert!(!data_dir.delete().unwrap());
+        assert!(path.join("notes").is_file());
     }
 }

@@ -29,6 +29,17 @@ impl Projection {
         self.deltas.push(Delta::Put(object.into()));
     }
 
+    /// Without its ACL nothing passes into or out of a subnet.
+    fn put_network_acl(&mut self, record: &ec2::NetworkAcl) {
+        match network_acl(record) {
+            Some(acl) => self.put(acl),
+            None => {
+                tracing::error!(acl = %record.id, "an entry of a network ACL means nothing; its subnets are cut off");
+                self.deltas.push(Delta::Remove(ObjectId::NetworkAcl(record.id)));
+            }
+        }
+    }
+
     fn put_interface(&mut self, scope: &Scope, record: &ec2::NetworkInterface) {
         if let Some(interface) = interface(record) {
             self.scopes.push((interface.id, scope.clone()));
@@ -63,7 +74,7 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
         projection.put(route_table(&record));
     }
     for (_, _, record) in snapshot.scan_all::<ec2::NetworkAcl>() {
-        projection.put(network_acl(&record));
+        projection.put_network_acl(&record);
     }
     for (_, _, record) in snapshot.scan_all::<ec2::SecurityGroup>() {
         projection.put(security_group(&record));
@@ -103,7 +114,7 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
                 stale(record.vpc);
             }
         } else if let Some(record) = change.after::<ec2::NetworkAcl>() {
-            projection.put(network_acl(&record));
+            projection.put_network_acl(&record);
             if change
                 .before::<ec2::NetworkAcl>()
                 .is_none_or(|before| before.associations != record.associations)
@@ -227,11 +238,13 @@ fn route_table(record: &ec2::RouteTable) -> RouteTable {
     RouteTable { id: record.id, vpc: record.vpc, routes }
 }
 
-fn network_acl(record: &ec2::NetworkAcl) -> NetworkAcl {
+/// The ACL, unless an entry of it means nothing: EC2 checks entries before it stores them, so that is a damaged state, in
+/// which leaving the entry out could let pass what it denies.
+fn network_acl(record: &ec2::NetworkAcl) -> Option<NetworkAcl> {
     let entries = record
         .entries
         .iter()
-        .filter_map(|entry| {
+        .map(|entry| {
             let ports = entry.ports.map(|(from, to)| (i32::from(from), i32::from(to)));
             let icmp = entry.icmp.map(|(kind, code)| (i32::from(kind), i32::from(code)));
             Some(NetworkAclEntry {
@@ -245,8 +258,8 @@ fn network_acl(record: &ec2::NetworkAcl) -> NetworkAcl {
                 },
             })
         })
-        .collect();
-    NetworkAcl { id: record.id, vpc: record.vpc, entries }
+        .collect::<Option<_>>()?;
+    Some(NetworkAcl { id: record.id, vpc: record.vpc, entries })
 }
 
 fn security_group(record: &ec2::SecurityGroup) -> SecurityGroup {
