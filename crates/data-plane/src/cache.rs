@@ -3,8 +3,10 @@
 //!
 //! Refuses to decide anything: it installs what a plan says, removes what an event says, and reports what was counted.
 
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
 use host_ebpf::{FlowCache, FlowCacheError};
-use rustc_hash::FxHashMap;
 use vpc_abi as abi;
 use vpc_engine::{
     Activity, CacheEntry, CachePlan, FlowDirection, FlowId, FlowKey, Flows, Packet, TcpFlags, Transport,
@@ -14,6 +16,8 @@ use vpc_model::{Port, Protocol};
 use crate::clock::CacheTime;
 use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, key_sent};
 
+/// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
+const CLOSING_NS: u64 = 200_000_000;
 /// Entries unused for so long are removed; their flow's next packet costs an upcall.
 const IDLE_SECS: u64 = 300;
 /// The same while the cache is full.
@@ -22,9 +26,11 @@ const IDLE_WHEN_FULL_SECS: u64 = 5;
 /// The cache, and for each entry in it what is known of it here.
 pub(crate) struct Cache {
     cache: FlowCache,
-    installed: FxHashMap<abi::FlowKey, Installed>,
-    epochs: FxHashMap<Port, u32>,
+    installed: HashMap<abi::FlowKey, Installed>,
+    epochs: HashMap<Port, u32>,
     is_full: bool,
+    /// Entries of connections that both sides have closed, and since when they are.
+    closing: VecDeque<(abi::FlowKey, u64)>,
     swept: Vec<(abi::FlowKey, abi::FlowEntry)>,
 }
 
@@ -61,8 +67,8 @@ struct Belongs {
 impl Cache {
     /// A cache without entries of its own, on maps that may hold a predecessor's.
     pub(crate) fn new(cache: FlowCache) -> Self {
-        let (installed, epochs) = (FxHashMap::default(), FxHashMap::default());
-        Self { cache, installed, epochs, is_full: false, swept: Vec::new() }
+        let (installed, epochs) = (HashMap::new(), HashMap::new());
+        Self { cache, installed, epochs, is_full: false, closing: VecDeque::new(), swept: Vec::new() }
     }
 
     /// Takes over the entries that a predecessor left, and reports what they have counted. Those whose connection is not
@@ -195,6 +201,33 @@ impl Cache {
         self.remove_both(&key)
     }
 
+    /// Takes out, soon, what an interface sends on a connection that both sides have closed: it will not be used any more,
+    /// and a cache with nothing but what is used is a fast one.
+    pub(crate) fn retire(&mut self, closed: &FlowKey, time: CacheTime) {
+        self.closing.push_back((key_sent(closed), time.cache_now_ns()));
+    }
+
+    /// Takes out what was retired long enough ago, and reports what it has carried.
+    pub(crate) fn remove_retired(
+        &mut self,
+        flows: &mut Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        while let Some(&(key, since_ns)) = self.closing.front()
+            && since_ns + CLOSING_NS <= time.cache_now_ns()
+        {
+            self.closing.pop_front();
+            // A new connection may have the same key.
+            if self.installed.get(&key).is_some_and(|known| known.since_ns <= since_ns) {
+                if let Some(entry) = self.cache.take(&key)? {
+                    self.report_entry(&key, &entry, flows, time)?;
+                }
+                self.installed.remove(&key);
+            }
+        }
+        Ok(())
+    }
+
     fn remove_both(&mut self, key: &abi::FlowKey) -> Result<(), FlowCacheError> {
         let Some(removed) = self.installed.remove(key) else { return Ok(()) };
         self.cache.remove(key)?;
@@ -234,8 +267,18 @@ impl Cache {
     ) -> Result<(), FlowCacheError> {
         for _ in 0..limit {
             let Some(event) = self.cache.next_closing() else { break };
-            if self.installed.get(&event.key).is_some_and(|known| known.tcp_flags != event.tcp_flags) {
+            let Some(known) = self.installed.get_mut(&event.key) else { continue };
+            let new_flags = event.tcp_flags & !known.tcp_flags;
+            if new_flags & abi::TCP_RST != 0 {
+                // The connection is gone when that is told, so what it has carried is told with it.
                 self.report(&event.key, flows, time)?;
+            } else if let Some(flow) = known.flow.filter(|_| new_flags != 0) {
+                known.tcp_flags |= new_flags;
+                let activity = Activity { flags: TcpFlags(new_flags as u8), packets: 0, bytes: 0 };
+                let seen = time.engine_time(time.cache_now_ns());
+                if !flows.touch(flow, known.direction, activity, seen) {
+                    self.remove_both(&event.key)?;
+                }
             }
         }
         Ok(())

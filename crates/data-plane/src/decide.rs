@@ -6,8 +6,9 @@
 
 use host_ebpf::FlowCacheError;
 use host_net::{FrameBatch, VirtioNetHeader};
+use vpc_engine::flows::FlowState;
 use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse};
-use vpc_engine::{Applied, Delivery, DropReason, Flows, FrameAction, Snapshot, handle_frame};
+use vpc_engine::{Applied, Delivery, DropReason, FlowEvent, Flows, FrameAction, Snapshot, handle_frame};
 use vpc_model::Port;
 
 use crate::cache::Cache;
@@ -16,8 +17,8 @@ use crate::drops::Drops;
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 
-/// FINs and RSTs taken from the ring before each batch.
-const CLOSINGS_PER_BATCH: usize = 512;
+/// FINs and RSTs taken from the ring at a time.
+const CLOSINGS_AT_ONCE: usize = 4096;
 /// Parts of the cache swept in one tick at most; a part is about a thousand entries.
 const SWEEPS_PER_TICK: usize = 8;
 /// Ticks in which the whole cache is swept, at least.
@@ -76,7 +77,6 @@ impl Decider {
     /// Decides a batch of frames: rewrites them in place and says what is to be sent.
     pub(crate) fn decide(&mut self, batch: &mut FrameBatch, count: usize, outbox: &mut Outbox) {
         let time = CacheTime::now();
-        self.report_closings(time);
         self.frames_decided += count as u64;
         for index in 0..count {
             let Some(from) = port_of(batch.device(index)) else { continue };
@@ -142,8 +142,13 @@ impl Decider {
         let mut result = Ok(());
         for event in self.flows.drain_events() {
             self.journal.note(&event);
-            if let (vpc_engine::FlowEvent::Closed(record, _), Some(cache)) = (&event, &mut self.cache) {
-                result = result.and(cache.forget(&record.key));
+            let Some(cache) = &mut self.cache else { continue };
+            match &event {
+                FlowEvent::Closed(record, _) => result = result.and(cache.forget(&record.key)),
+                FlowEvent::Changed(record) if record.state() == FlowState::Closing => {
+                    cache.retire(&record.key, CacheTime::now());
+                }
+                FlowEvent::Changed(_) | FlowEvent::Opened(_) => {}
             }
         }
         self.check(result);
@@ -169,6 +174,10 @@ impl Decider {
     pub(crate) fn tick(&mut self) {
         let time = CacheTime::now();
         self.report_closings(time);
+        if let Some(cache) = &mut self.cache {
+            let removed = cache.remove_retired(&mut self.flows, time);
+            self.check(removed);
+        }
         self.sweep(time);
         let now = clock::now();
         self.flows.expire(now);
@@ -181,9 +190,16 @@ impl Decider {
         !self.flows.is_empty() || self.cache.as_ref().is_some_and(|cache| cache.len() > 0)
     }
 
+    /// Hears of connections that end. Not part of deciding: no frame waits for it.
+    pub(crate) fn hear_closings(&mut self) {
+        if self.cache.is_some() {
+            self.report_closings(CacheTime::now());
+        }
+    }
+
     fn report_closings(&mut self, time: CacheTime) {
         if let Some(cache) = &mut self.cache {
-            let reported = cache.report_closings(CLOSINGS_PER_BATCH, &mut self.flows, time);
+            let reported = cache.report_closings(CLOSINGS_AT_ONCE, &mut self.flows, time);
             self.check(reported);
             self.settle();
         }

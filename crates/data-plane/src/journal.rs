@@ -7,7 +7,6 @@
 //! Refuses to know what a record means.
 #![allow(unsafe_code)]
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -16,6 +15,10 @@ use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use hashbrown::HashMap;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use vpc_engine::flows::FlowState;
 use vpc_engine::{FlowEvent, FlowKey, FlowRecord, Millis};
 
 use crate::DataPlaneError;
@@ -48,6 +51,33 @@ pub(crate) struct Journal {
 
 // SAFETY: the mapping belongs to this value alone and is not bound to a thread.
 unsafe impl Send for Journal {}
+
+/// Sees to it that a folder's files are in memory, where the kernel has no reason to write them to a disk: mounts a
+/// file system there unless it is on such a one already. Where that is not allowed, the journal is on the disk.
+pub(crate) fn hold_in_memory(folder: &Path) -> Result<(), DataPlaneError> {
+    std::fs::create_dir_all(folder).map_err(DataPlaneError::file("make", folder))?;
+    let is_in_memory = statfs(folder).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC);
+    if !is_in_memory {
+        let mounted =
+            mount(Some("brume"), folder, Some("tmpfs"), MsFlags::empty(), Some("mode=0700,size=512m"));
+        if let Err(error) = mounted {
+            tracing::debug!(%error, "the flow journal is on the disk");
+        }
+    }
+    Ok(())
+}
+
+/// Takes the folder and all that is in it away. Absence is no error.
+pub(crate) fn remove_memory(folder: &Path) -> Result<(), DataPlaneError> {
+    // Fails at once on what is no mount point.
+    while umount2(folder, MntFlags::MNT_DETACH).is_ok() {}
+    match std::fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(DataPlaneError::file("remove", folder)(source))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// What a predecessor left.
 #[derive(Default)]
@@ -118,7 +148,19 @@ impl Journal {
     /// Writes what happened to a connection.
     pub(crate) fn note(&mut self, event: &FlowEvent) {
         match event {
-            FlowEvent::Opened(record) | FlowEvent::Changed(record) => self.keep(record),
+            FlowEvent::Opened(record) => self.keep(record),
+            FlowEvent::Changed(record) => match record.state() {
+                // Both sides have closed it; nobody will miss it.
+                FlowState::Closing => self.forget(&record.key),
+                // It may still carry data for as long as an established one, which is what its record says.
+                FlowState::HalfClosed => {}
+                FlowState::Opening
+                | FlowState::Established
+                | FlowState::Exchange
+                | FlowState::Stream
+                | FlowState::Icmp
+                | FlowState::Other => self.keep(record),
+            },
             FlowEvent::Closed(record, _) => self.forget(&record.key),
         }
     }

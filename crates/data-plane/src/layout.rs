@@ -48,8 +48,13 @@ impl RunDir {
         self.0.join("bpf")
     }
 
+    /// Held in memory.
+    pub(crate) fn memory(&self) -> PathBuf {
+        self.0.join("flows")
+    }
+
     pub(crate) fn journal(&self) -> PathBuf {
-        self.0.join("flows.journal")
+        self.memory().join("journal")
     }
 }
 

@@ -19,9 +19,9 @@ use crate::clock::{self, CacheTime};
 use crate::decide::Decider;
 use crate::drops::DropCount;
 use crate::fabric::{AttachedPort, Fabric, PortSpec};
-use crate::journal::{Found, Journal};
+use crate::journal::{self, Found, Journal};
 use crate::layout::RunDir;
-use crate::packet_loop::PacketLoop;
+use crate::packet_loop::{PacketLoop, Shared};
 
 /// The most tracked connections, counted at each interface that tracks them.
 const TRACKED_CONNECTIONS_MAX: u32 = 1 << 19;
@@ -73,7 +73,7 @@ pub struct Counters {
 pub struct DataPlane {
     // Dropped first, so that nothing is decided while the rest goes.
     packet_loop: PacketLoop,
-    decider: Arc<Mutex<Decider>>,
+    shared: Arc<Shared>,
     snapshot: ArcSwap<Snapshot>,
     /// Held by whoever changes intent, so that changes are compiled one after the other without stopping packets.
     applying: Mutex<()>,
@@ -107,6 +107,7 @@ impl DataPlane {
             }
         };
 
+        journal::hold_in_memory(&run_dir.memory())?;
         let (mut journal, found) = Journal::open(&run_dir.journal(), TRACKED_CONNECTIONS_MAX)?;
         let kept_flowing = flow_cache.as_ref().is_some_and(FlowCache::is_adopted);
         let mut flows = Flows::new(FlowOptions {
@@ -127,13 +128,13 @@ impl DataPlane {
         journal.beat(clock::now());
         journal.publish(&run_dir.journal())?;
 
-        let decider = Arc::new(Mutex::new(Decider::new(flows, cache, journal)));
-        let packet_loop = PacketLoop::start(&fabric.namespace, Arc::clone(&decider))?;
+        let shared = Arc::new(Shared::new(Decider::new(flows, cache, journal)));
+        let packet_loop = PacketLoop::start(&fabric.namespace, &shared)?;
         let snapshot = ArcSwap::from_pointee(Snapshot::new());
         let applying = Mutex::new(());
         Ok(Self {
             packet_loop,
-            decider,
+            shared,
             snapshot,
             applying,
             fabric,
@@ -150,11 +151,12 @@ impl DataPlane {
         let _applying = self.applying.lock();
         let applied = self.snapshot.load().apply(deltas);
         let is_first = {
-            let mut decider = self.decider.lock();
+            let mut decider = self.shared.decider.lock();
             let is_first = !decider.is_started;
             decider.put_in_force(&applied);
             is_first
         };
+        self.shared.wait_for_frames_in_flight();
         self.snapshot.store(Arc::new(applied.snapshot));
         if is_first {
             self.packet_loop.wake();
@@ -217,12 +219,12 @@ impl DataPlane {
 
     /// What was dropped since the start, by port and reason.
     pub fn drops(&self) -> Vec<DropCount> {
-        self.decider.lock().drops.all()
+        self.shared.decider.lock().drops.all()
     }
 
     /// How much there is and was to do.
     pub fn counters(&self) -> Counters {
-        let decider = self.decider.lock();
+        let decider = self.shared.decider.lock();
         Counters {
             frames_decided: decider.frames_decided,
             entries_cached: decider.cache.as_ref().map_or(0, Cache::len),
@@ -232,7 +234,7 @@ impl DataPlane {
 
     /// Every tracked connection, as up to date as the last sweep of the cache (about two seconds).
     pub fn flows(&self) -> Vec<FlowRecord> {
-        self.decider.lock().flows.records().collect()
+        self.shared.decider.lock().flows.records().collect()
     }
 
     /// The namespace that the services of the link listen in, at the addresses of
@@ -263,10 +265,9 @@ impl DataPlane {
         let mut errors = Vec::new();
         Fabric::destroy(&run_dir, &mut errors);
         errors.extend(FlowCache::destroy(&run_dir.bpf()).err().map(DataPlaneError::from));
-        let journal = run_dir.journal();
-        for file in [journal.with_extension("next"), journal, run_dir.lock()] {
-            remove(&file, std::fs::remove_file(&file), &mut errors);
-        }
+        errors.extend(journal::remove_memory(&run_dir.memory()).err());
+        let lock_file = run_dir.lock();
+        remove(&lock_file, std::fs::remove_file(&lock_file), &mut errors);
         let namespaces = run_dir.namespaces();
         remove(&namespaces, std::fs::remove_dir(&namespaces), &mut errors);
         if errors.is_empty() { Ok(()) } else { Err(DataPlaneError::Teardown(errors)) }

@@ -1,4 +1,5 @@
-//! Many entries of a hash map in one system call (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), which aya does not offer.
+//! Two map operations that aya does not offer: many entries in one system call (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), and an
+//! entry taken out and read in one (`BPF_MAP_LOOKUP_AND_DELETE_ELEM`, for hash maps Linux 5.14).
 #![allow(unsafe_code)]
 
 use std::io;
@@ -9,6 +10,48 @@ use zerocopy::FromZeros;
 
 /// `BPF_MAP_LOOKUP_BATCH` of linux/bpf.h.
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
+
+/// `BPF_MAP_LOOKUP_AND_DELETE_ELEM` of linux/bpf.h.
+const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
+
+/// The part of `union bpf_attr` that operations on one element read.
+#[repr(C, align(8))]
+struct ElementRequest {
+    map_fd: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// Takes an entry out; none when there is none.
+pub(crate) fn take(map: BorrowedFd<'_>, key: &FlowKey) -> io::Result<Option<FlowEntry>> {
+    let mut entry = FlowEntry::new_zeroed();
+    let mut request = ElementRequest {
+        map_fd: map.as_raw_fd() as u32,
+        padding: 0,
+        key: std::ptr::from_ref(key) as u64,
+        value: std::ptr::from_mut(&mut entry) as u64,
+        flags: 0,
+    };
+    // SAFETY: the request has the kernel's layout and its size is given; key and value point to memory of the map's key
+    // and value size that outlives the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_MAP_LOOKUP_AND_DELETE_ELEM,
+            std::ptr::from_mut(&mut request),
+            size_of::<ElementRequest>(),
+        )
+    };
+    if result == 0 {
+        return Ok(Some(entry));
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        error => Err(error),
+    }
+}
 
 /// The part of `union bpf_attr` that batch operations read.
 #[repr(C, align(8))]

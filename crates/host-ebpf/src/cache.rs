@@ -261,6 +261,17 @@ impl FlowCache {
         }
     }
 
+    /// Takes an entry out and answers what it was, its last counts included.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn take(&mut self, key: &FlowKey) -> Result<Option<FlowEntry>, FlowCacheError> {
+        batch::take(self.flows_descriptor.fd().as_fd(), key).map_err(|io_error| {
+            let error = aya::sys::SyscallError { call: "BPF_MAP_LOOKUP_AND_DELETE_ELEM", io_error };
+            FlowCacheError::Map { map: FLOWS, source: error.into() }
+        })
+    }
+
     /// Shows `visit` the next entries of a walk over the whole cache, about a thousand, and answers whether the walk has
     /// come to its end; the next call then begins anew.
     ///

@@ -48,6 +48,9 @@ fn a_second_daemon_adopts_what_the_first_left() {
     assert!(second.remove(&key(1)).unwrap());
     assert!(!second.remove(&key(1)).unwrap());
     assert_eq!(second.get(&key(1)).unwrap(), None);
+    assert!(second.insert(&key(2), &entry).unwrap());
+    assert_eq!(second.take(&key(2)).unwrap(), Some(entry));
+    assert_eq!(second.take(&key(2)).unwrap(), None);
     drop(second);
 
     FlowCache::destroy(&folder).unwrap();

@@ -17,10 +17,13 @@ pub const FRAME_SLOT_BYTES: usize = 66 * 1024;
 
 /// `setsockopt` names of linux/if_packet.h that libc does not have everywhere.
 const PACKET_VNET_HDR: libc::c_int = 15;
+const PACKET_FANOUT: libc::c_int = 18;
+const PACKET_FANOUT_CPU: libc::c_int = 2;
 const PACKET_QDISC_BYPASS: libc::c_int = 20;
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
 /// The `type` field of an EtherType-bound socket, in the order of the bytes on the wire.
 const NO_PROTOCOL: u16 = 0;
+const NAME_BYTES: libc::socklen_t = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
 
 /// The protocols that the virtual network carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,13 +83,19 @@ pub struct Transmission<'a> {
     pub frame: &'a [u8],
 }
 
-/// Room for a batch of received frames.
+/// Room for a batch of received frames, with the tables by which the kernel fills it.
 pub struct FrameBatch {
     slots: Box<[u8]>,
-    headers: Vec<VirtioNetHeader>,
-    devices: Vec<u32>,
-    lengths: Vec<usize>,
+    headers: Box<[VirtioNetHeader]>,
+    names: Box<[libc::sockaddr_ll]>,
+    lengths: Box<[usize]>,
+    // Point into the boxes above, which never move or change size.
+    messages: Box<[libc::mmsghdr]>,
+    _vectors: Box<[[libc::iovec; 2]]>,
 }
+
+// SAFETY: the pointers in the tables lead only to memory that the batch itself owns.
+unsafe impl Send for FrameBatch {}
 
 impl PacketSocket {
     /// A non-blocking socket that receives this protocol's frames from all devices of `namespace`, with a queue of
@@ -100,6 +109,21 @@ impl PacketSocket {
         queue_bytes: usize,
     ) -> Result<Self, NamespaceError> {
         Self::open(namespace, protocol as u16, queue_bytes)
+    }
+
+    /// Shares this protocol's frames with the other sockets of `group` in the namespace: a frame that processor `p` takes in
+    /// goes to the member numbered `p` modulo their count, in the order of joining. So a frame can be dealt with where it is,
+    /// without waking another processor.
+    ///
+    /// # Errors
+    /// When the kernel refuses, for example because a member receives another protocol.
+    pub fn share_by_processor(&self, group: u16) -> io::Result<()> {
+        set_option(
+            &self.descriptor,
+            libc::SOL_PACKET,
+            PACKET_FANOUT,
+            libc::c_int::from(group) | PACKET_FANOUT_CPU << 16,
+        )
     }
 
     /// A non-blocking socket that only sends.
@@ -123,38 +147,12 @@ impl PacketSocket {
     /// # Errors
     /// When the kernel refuses, other than because of a single frame.
     pub fn receive(&self, batch: &mut FrameBatch) -> io::Result<usize> {
-        let capacity = batch.devices.len();
-        let mut vectors: Vec<[libc::iovec; 2]> = Vec::with_capacity(capacity);
-        for (slot, header) in batch.slots.chunks_exact_mut(FRAME_SLOT_BYTES).zip(&mut batch.headers) {
-            vectors.push([
-                libc::iovec {
-                    iov_base: std::ptr::from_mut(header).cast(),
-                    iov_len: size_of::<VirtioNetHeader>(),
-                },
-                libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() },
-            ]);
-        }
-        // SAFETY: sockaddr_ll and mmsghdr are plain C structures for which all zero bytes are a value.
-        let mut names: Vec<libc::sockaddr_ll> = vec![unsafe { zeroed() }; capacity];
-        let mut messages: Vec<libc::mmsghdr> = vectors
-            .iter_mut()
-            .zip(&mut names)
-            .map(|(vector, name)| {
-                // SAFETY: as above.
-                let mut message: libc::mmsghdr = unsafe { zeroed() };
-                message.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
-                message.msg_hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-                message.msg_hdr.msg_iov = vector.as_mut_ptr();
-                message.msg_hdr.msg_iovlen = vector.len() as _;
-                message
-            })
-            .collect();
         // SAFETY: every message points to its own header, slot and name, all of which outlive the call.
         let received = unsafe {
             libc::recvmmsg(
                 self.descriptor.as_raw_fd(),
-                messages.as_mut_ptr(),
-                capacity as _,
+                batch.messages.as_mut_ptr(),
+                batch.messages.len() as _,
                 libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
@@ -169,11 +167,12 @@ impl PacketSocket {
             };
         }
         let received = received as usize;
-        for index in 0..received {
-            let length = (messages[index].msg_len as usize).saturating_sub(size_of::<VirtioNetHeader>());
-            let is_cut = messages[index].msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
-            batch.devices[index] = names[index].sll_ifindex as u32;
-            batch.lengths[index] = if is_cut { 0 } else { length.min(FRAME_SLOT_BYTES) };
+        for (message, length) in batch.messages.iter_mut().zip(&mut batch.lengths).take(received) {
+            let bytes = (message.msg_len as usize).saturating_sub(size_of::<VirtioNetHeader>());
+            let is_cut = message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+            *length = if is_cut { 0 } else { bytes.min(FRAME_SLOT_BYTES) };
+            // The kernel has written the length of the name there.
+            message.msg_hdr.msg_namelen = NAME_BYTES;
         }
         Ok(received)
     }
@@ -188,9 +187,7 @@ impl PacketSocket {
         let mut names: Vec<libc::sockaddr_ll> = frames
             .iter()
             .map(|frame| {
-                // SAFETY: sockaddr_ll is a plain C structure for which all zero bytes are a value.
-                let mut name: libc::sockaddr_ll = unsafe { zeroed() };
-                name.sll_family = libc::AF_PACKET as u16;
+                let mut name = no_name();
                 name.sll_ifindex = frame.device as i32;
                 // The protocol is what the stack calls the frame by; segmentation and checksums depend on it.
                 name.sll_protocol = match frame.frame {
@@ -216,19 +213,8 @@ impl PacketSocket {
                 ]
             })
             .collect();
-        let mut messages: Vec<libc::mmsghdr> = vectors
-            .iter_mut()
-            .zip(&mut names)
-            .map(|(vector, name)| {
-                // SAFETY: mmsghdr is a plain C structure for which all zero bytes are a value.
-                let mut message: libc::mmsghdr = unsafe { zeroed() };
-                message.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
-                message.msg_hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-                message.msg_hdr.msg_iov = vector.as_mut_ptr();
-                message.msg_hdr.msg_iovlen = vector.len() as _;
-                message
-            })
-            .collect();
+        let mut messages: Vec<libc::mmsghdr> =
+            vectors.iter_mut().zip(&mut names).map(|(vector, name)| message(vector, name)).collect();
         let (mut next, mut sent) = (0, 0);
         while next < messages.len() {
             // SAFETY: the messages point to headers, names and frames that outlive the call, which only reads them.
@@ -264,17 +250,29 @@ impl AsFd for PacketSocket {
 impl FrameBatch {
     /// Room for `capacity` frames. Memory is only used where frames have been written.
     pub fn new(capacity: usize) -> Self {
-        Self {
-            slots: vec![0; capacity * FRAME_SLOT_BYTES].into_boxed_slice(),
-            headers: vec![VirtioNetHeader::default(); capacity],
-            devices: vec![0; capacity],
-            lengths: vec![0; capacity],
-        }
+        let mut slots = vec![0; capacity * FRAME_SLOT_BYTES].into_boxed_slice();
+        let mut headers = vec![VirtioNetHeader::default(); capacity].into_boxed_slice();
+        let mut names = vec![no_name(); capacity].into_boxed_slice();
+        let mut vectors: Box<[[libc::iovec; 2]]> = slots
+            .chunks_exact_mut(FRAME_SLOT_BYTES)
+            .zip(&mut headers)
+            .map(|(slot, header)| {
+                let header_bytes = size_of::<VirtioNetHeader>();
+                [
+                    libc::iovec { iov_base: std::ptr::from_mut(header).cast(), iov_len: header_bytes },
+                    libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() },
+                ]
+            })
+            .collect();
+        let messages =
+            vectors.iter_mut().zip(&mut names).map(|(vector, name)| message(vector, name)).collect();
+        let lengths = vec![0; capacity].into_boxed_slice();
+        Self { slots, headers, names, lengths, messages, _vectors: vectors }
     }
 
     /// The device that frame `index` of the last receive came in by.
     pub fn device(&self, index: usize) -> u32 {
-        self.devices[index]
+        self.names[index].sll_ifindex as u32
     }
 
     /// What is left to do on frame `index`.
@@ -291,6 +289,25 @@ impl FrameBatch {
     pub fn frame_mut(&mut self, index: usize) -> &mut [u8] {
         &mut self.slots[index * FRAME_SLOT_BYTES..][..self.lengths[index]]
     }
+}
+
+/// The name of a packet socket's other side, still to be filled in.
+fn no_name() -> libc::sockaddr_ll {
+    // SAFETY: sockaddr_ll is a plain C structure for which all zero bytes are a value.
+    let mut name: libc::sockaddr_ll = unsafe { zeroed() };
+    name.sll_family = libc::AF_PACKET as u16;
+    name
+}
+
+/// A message of a header and a frame. Whoever hands it to the kernel sees to it that both it and the name still exist.
+fn message(vector: &mut [libc::iovec; 2], name: &mut libc::sockaddr_ll) -> libc::mmsghdr {
+    // SAFETY: mmsghdr is a plain C structure for which all zero bytes are a value.
+    let mut message: libc::mmsghdr = unsafe { zeroed() };
+    message.msg_hdr.msg_name = std::ptr::from_mut(name).cast();
+    message.msg_hdr.msg_namelen = NAME_BYTES;
+    message.msg_hdr.msg_iov = vector.as_mut_ptr();
+    message.msg_hdr.msg_iovlen = vector.len() as _;
+    message
 }
 
 fn open_here(protocol: u16, queue_bytes: usize) -> io::Result<PacketSocket> {
@@ -316,18 +333,11 @@ fn open_here(protocol: u16, queue_bytes: usize) -> io::Result<PacketSocket> {
         }
     }
     if protocol != NO_PROTOCOL {
-        // SAFETY: sockaddr_ll is a plain C structure for which all zero bytes are a value.
-        let mut name: libc::sockaddr_ll = unsafe { zeroed() };
-        name.sll_family = libc::AF_PACKET as u16;
+        let mut name = no_name();
         name.sll_protocol = protocol.to_be();
         // SAFETY: the address is a sockaddr_ll of that size and outlives the call.
-        let result = unsafe {
-            libc::bind(
-                descriptor.as_raw_fd(),
-                std::ptr::from_ref(&name).cast(),
-                size_of::<libc::sockaddr_ll>() as libc::socklen_t,
-            )
-        };
+        let result =
+            unsafe { libc::bind(descriptor.as_raw_fd(), std::ptr::from_ref(&name).cast(), NAME_BYTES) };
         if result < 0 {
             return Err(io::Error::last_os_error());
         }
