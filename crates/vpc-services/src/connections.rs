@@ -1,15 +1,22 @@
-//! Bounds on open connections, for both servers.
+//! Accepting connections, within bounds, for both servers. Refuses to know what is said on them.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// How many connections one server holds open.
 const MAX_CONNECTIONS: usize = 1024;
 /// How many of them one interface may have.
 const MAX_CONNECTIONS_PER_PEER: usize = 64;
+/// A pause after a failed receive or accept, so that a lasting failure does not spin.
+pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// The open connections of a server.
 #[derive(Debug, Default)]
@@ -23,14 +30,45 @@ struct Open {
 
 /// One open connection; dropping it gives its place back.
 #[derive(Debug)]
-pub(crate) struct Admission {
+struct Admission {
     connections: Arc<Connections>,
     peer: IpAddr,
 }
 
 impl Connections {
+    /// Accepts on this listener for ever, and has each connection that has a place conversed with in a task of its own.
+    /// Dropping the future ends them all.
+    pub(crate) async fn serve<C, F>(self: Arc<Self>, listener: TcpListener, converse: C) -> Infallible
+    where
+        C: Fn(TcpStream, SocketAddr) -> F,
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let mut open = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, from)) => {
+                        let Some(admission) = self.admit(from.ip().to_canonical()) else { continue };
+                        let conversation = converse(stream, from);
+                        open.spawn(async move {
+                            if let Err(error) = conversation.await {
+                                tracing::trace!(%error, %from, "a connection ended");
+                            }
+                            drop(admission);
+                        });
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "a listener could not accept");
+                        tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                    }
+                },
+                Some(_) = open.join_next() => {}
+            }
+        }
+    }
+
     /// A place for a connection of this peer, when there is one.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admission> {
+    fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admission> {
         let mut open = self.0.lock();
         if open.total >= MAX_CONNECTIONS {
             return None;

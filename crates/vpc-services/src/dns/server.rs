@@ -12,12 +12,10 @@ use tokio::task::JoinSet;
 use super::directory::DnsDirectory;
 use super::wire::{self, Transport};
 use crate::budget::LinkLocalBudget;
-use crate::connections::Connections;
+use crate::connections::{Connections, PAUSE_AFTER_ERROR};
 
 /// How long a connection may be silent (RFC 7766, section 6.2.3, leaves it to the server).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A pause after a failed receive or accept, so that a lasting failure does not spin.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// The largest UDP packet.
 const MAX_PACKET: usize = 65_535;
 
@@ -90,33 +88,13 @@ impl DnsServer {
     }
 
     async fn serve_tcp(self: Arc<Self>, listener: TcpListener) -> std::convert::Infallible {
-        let mut open = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, from)) => {
-                        if let Some(admission) = self.connections.admit(from.ip().to_canonical()) {
-                            let server = Arc::clone(&self);
-                            open.spawn(async move {
-                                if let Err(error) = server.converse(stream, from).await {
-                                    tracing::trace!(%error, %from, "a DNS connection ended");
-                                }
-                                drop(admission);
-                            });
-                        }
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "a DNS listener could not accept");
-                        tokio::time::sleep(PAUSE_AFTER_ERROR).await;
-                    }
-                },
-                Some(_) = open.join_next() => {}
-            }
-        }
+        let connections = Arc::clone(&self.connections);
+        let converse = move |stream, from| Arc::clone(&self).converse(stream, from);
+        connections.serve(listener, converse).await
     }
 
     /// Query after query, each with its length before it (RFC 1035, section 4.2.2), until one gets no answer.
-    async fn converse(&self, mut stream: TcpStream, from: SocketAddr) -> io::Result<()> {
+    async fn converse(self: Arc<Self>, mut stream: TcpStream, from: SocketAddr) -> io::Result<()> {
         loop {
             let query = tokio::time::timeout(IDLE_TIMEOUT, read_message(&mut stream)).await??;
             let Some(answer) = self.respond(from.ip().to_canonical(), &query, Transport::Tcp) else {

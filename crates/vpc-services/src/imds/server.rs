@@ -29,8 +29,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest request head.
 const MAX_HEAD: usize = 16 * 1024;
-/// A pause after a failed accept, so that a lasting failure does not spin.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// The metadata service of all instances.
 pub struct MetadataServer {
@@ -73,34 +71,14 @@ impl MetadataServer {
     }
 
     async fn listen(self: Arc<Self>, listener: TcpListener) -> Infallible {
-        let mut open = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, from)) => {
-                        if let Some(admission) = self.connections.admit(from.ip().to_canonical()) {
-                            let server = Arc::clone(&self);
-                            open.spawn(async move {
-                                if let Err(error) = server.converse(stream, from).await {
-                                    tracing::trace!(%error, %from, "a metadata connection ended");
-                                }
-                                drop(admission);
-                            });
-                        }
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "a metadata listener could not accept");
-                        tokio::time::sleep(PAUSE_AFTER_ERROR).await;
-                    }
-                },
-                Some(_) = open.join_next() => {}
-            }
-        }
+        let connections = Arc::clone(&self.connections);
+        let converse = move |stream, from| Arc::clone(&self).converse(stream, from);
+        connections.serve(listener, converse).await
     }
 
     /// One request and its answer. The connection is closed after it, as AWS does, which also keeps the hop limit of a
     /// token's packets from being another answer's.
-    async fn converse(&self, stream: tokio::net::TcpStream, from: SocketAddr) -> io::Result<()> {
+    async fn converse(self: Arc<Self>, stream: tokio::net::TcpStream, from: SocketAddr) -> io::Result<()> {
         let stream = stream.into_std()?;
         // A second handle on the socket, for its options: the first belongs to the HTTP connection.
         let socket = stream.try_clone()?;
