@@ -70,9 +70,10 @@ pub struct NetworkInterface {
     pub zone: AvailabilityZone,
     /// The id of that zone.
     pub zone_id: String,
-    /// The number by which the data plane knows it: unique in the cloud, never 0, never used again.
+    /// The number by which the data plane knows it: never 0, and no other interface's in the cloud. It is
+    /// used again some time after the interface is gone.
     pub port: u32,
-    /// Its link-layer address, unique in the cloud.
+    /// Its link-layer address, unique in the cloud for ever.
     pub mac: MacAddress,
     /// Its private IPv4 addresses; the first is the primary one.
     pub private_addresses: Vec<Ipv4Addr>,
@@ -164,7 +165,7 @@ pub(crate) struct NewInterface {
 /// Makes an interface and returns it; the caller writes it.
 ///
 /// # Errors
-/// Addresses that the subnet does not give.
+/// Addresses that the subnet does not give, `NetworkInterfaceLimitExceeded` when the fabric has no more ports.
 pub(crate) fn make(
     edit: &mut Edit<'_>,
     subnet: &Subnet,
@@ -198,15 +199,15 @@ pub(crate) fn make(
     } else {
         new.groups
     };
-    let port = counter::port(edit);
+    let place = counter::place(edit).ok_or_else(|| quota::NETWORK_INTERFACES_PER_REGION.exceeded())?;
     Ok(NetworkInterface {
         id: edit.new_id(),
         vpc: subnet.vpc,
         subnet: subnet.id,
         zone: subnet.zone.clone(),
         zone_id: subnet.zone_id.clone(),
-        port,
-        mac: counter::mac(port),
+        port: place.port,
+        mac: place.mac,
         private_addresses,
         ipv6_addresses,
         has_primary_ipv6: new.has_primary_ipv6,
@@ -219,6 +220,17 @@ pub(crate) fn make(
         created_at: edit.now(),
         tags: new.tags,
     })
+}
+
+/// Removes an interface from the records, and gives back what it had of the cloud's.
+pub(crate) fn remove(edit: &mut Edit<'_>, interface: &NetworkInterface) {
+    edit.remove::<NetworkInterface>(interface.id);
+    give_back(edit, interface);
+}
+
+/// Gives back what an interface that was made, and is not written or not any more, has of the cloud's.
+pub(crate) fn give_back(edit: &mut Edit<'_>, interface: &NetworkInterface) {
+    counter::free_port(edit, interface.port);
 }
 
 /// Reads the addresses of an interface from the three members that requests have for them.
@@ -410,7 +422,7 @@ fn delete(
             return Err(ServiceError::new("AuthFailure", message));
         }
         dependency::check_network_interface(edit, interface.id)?;
-        edit.remove::<NetworkInterface>(interface.id);
+        remove(edit, &interface);
         Ok(Unit)
     })
 }

@@ -271,3 +271,48 @@ fn found_by_filters() {
         assert_eq!(found[0].network_interface_id.as_ref(), Some(&id), "{name}");
     }
 }
+
+/// Whoever loses its interfaces, by deletion, by termination, or by a launch that got fewer instances than it could
+/// have had, gives their ports back.
+#[test]
+fn ports_are_used_again_after_a_while() {
+    let cloud = Cloud::without_quotas();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/28");
+    let ports = || -> Vec<u32> {
+        let snapshot = cloud.store.snapshot();
+        let mut ports: Vec<u32> =
+            snapshot.scan::<NetworkInterface>(&cloud.scope()).map(|(_, interface)| interface.port).collect();
+        ports.sort_unstable();
+        ports
+    };
+    let deleted = cloud.interface(&subnet);
+    let terminated = cloud.started(&subnet);
+    assert_eq!(ports(), [1, 2]);
+    let input = input!(DeleteNetworkInterfaceRequest { network_interface_id: &deleted });
+    cloud.ok::<op::DeleteNetworkInterface>(input);
+    cloud.terminate(&terminated);
+    cloud.interface(&subnet);
+    assert_eq!(ports(), [3], "the others have not rested");
+
+    // 10 of 11 addresses are free, so of these instances with two interfaces and three addresses there are three: the
+    // fourth gets its first interface and not its second.
+    let network = |device_index: i32, secondaries: i32| api::InstanceNetworkInterfaceSpecification {
+        subnet_id: Some(subnet.clone()),
+        device_index: Some(device_index),
+        secondary_private_ip_address_count: Some(secondaries),
+        ..Default::default()
+    };
+    let made = cloud.run(api::RunInstancesRequest {
+        max_count: 4,
+        network_interfaces: Some(vec![network(0, 0), network(1, 1)]),
+        ..cloud.launch()
+    });
+    assert_eq!(made.len(), 3);
+    assert_eq!(ports(), [3, 4, 5, 6, 7, 8, 9]);
+
+    cloud.wait(60_000);
+    let subnet = cloud.subnet(&vpc, "10.0.1.0/24");
+    (0..4).for_each(|_| drop(cloud.interface(&subnet)));
+    assert_eq!(ports(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+}

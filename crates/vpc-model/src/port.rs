@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The dense number of an interface's place on the fabric.
 ///
 /// A port is 22 bits wide, because services see each interface under an address of 100.64.0.0/10 that ends in its
-/// port. Numbers are reused after an interface is gone, lowest first, so that tables indexed by port stay small.
+/// port. Numbers are used again once an interface is gone and has been unplugged, and a new one is given only where no
+/// old one is free, so that tables indexed by port stay as small as the most interfaces that there ever were at once.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct Port(u32);

@@ -179,7 +179,14 @@ impl Networks {
                 Source::New(wanted) => {
                     let addresses =
                         self.addresses.get_mut(&network.subnet.id).expect("every subnet is in the map");
-                    network_interface::make(edit, &network.subnet, addresses, wanted.clone())?
+                    match network_interface::make(edit, &network.subnet, addresses, wanted.clone()) {
+                        Ok(interface) => interface,
+                        Err(error) => {
+                            // A launch may go on without this instance.
+                            self.give_back(edit, &made);
+                            return Err(error);
+                        }
+                    }
                 }
             };
             interface.attachment = Some(Attachment {
@@ -192,6 +199,16 @@ impl Networks {
             made.push(interface);
         }
         Ok(made)
+    }
+
+    /// Gives back what the first interfaces of an instance have that could not be made as a whole.
+    fn give_back(&self, edit: &mut Edit<'_>, made: &[NetworkInterface]) {
+        for (network, interface) in self.networks.iter().zip(made) {
+            match network.source {
+                Source::New(_) => network_interface::give_back(edit, interface),
+                Source::Existing(_) => {}
+            }
+        }
     }
 }
 

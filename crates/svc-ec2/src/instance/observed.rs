@@ -21,7 +21,7 @@ fn release_interfaces(edit: &mut Edit<'_>, instance: &mut Instance) -> Result<()
         let goes = interface.attachment.as_ref().is_some_and(|held| held.delete_on_termination);
         network_interface::detach(&mut interface, instance);
         if goes {
-            edit.remove::<NetworkInterface>(id);
+            network_interface::remove(edit, &interface);
         } else {
             edit.put(interface);
         }
