@@ -6,7 +6,7 @@ mod cloud;
 use std::process::{Command, Stdio};
 
 use cloud::guest::{Launch, Network};
-use cloud::{Client, Cloud, Finished, Mode, eventually, on_a_workstation, with_input};
+use cloud::{Client, Cloud, Finished, Mode, eventually, on_a_workstation, skip, with_input};
 
 /// The variables that `brume env` exports, as a shell reads them.
 fn environment(cloud: &Cloud) -> Vec<(String, String)> {
@@ -75,7 +75,7 @@ fn up_heeds_its_options_and_env_tells_clients() {
                 let finished = Finished::new(output);
                 assert_eq!(finished.code, 0, "HTTPS on the same port: {finished:?}");
             }
-            Err(error) => eprintln!("SKIPPED: HTTPS by curl: {error}"),
+            Err(error) => skip(&format!("HTTPS by curl: {error}")),
         }
 
         // The key works again after a restart without the option, and another account is refused.

@@ -11,7 +11,8 @@
 use std::path::Path;
 
 use redb::{
-    Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction,
+    Builder, Database, ReadableDatabase, ReadableTable, StorageBackend as _, TableDefinition, TableError,
+    WriteTransaction,
 };
 
 use crate::backend::{Backend, Contents, FORMAT_VERSION, LOG_COMMITS};
@@ -66,7 +67,16 @@ pub(crate) struct RedbFile<M: Medium> {
 
 impl<M: Medium> RedbFile<M> {
     pub(crate) fn open(medium: M) -> Result<Self, StoreError> {
-        let database = open_database(medium.open().map_err(|error| StoreError::Open(error.to_string()))?)?;
+        let open_error = |error: std::io::Error| StoreError::Open(error.to_string());
+        let mut file = medium.open().map_err(open_error)?;
+        if file.len().map_err(open_error)? == 0 {
+            drop(file);
+            // A file that redb had no time to finish would never be opened again, so it is finished elsewhere.
+            prepare(&open_database(medium.create_replacement().map_err(open_error)?)?)?;
+            medium.install_replacement().map_err(open_error)?;
+            file = medium.open().map_err(open_error)?;
+        }
+        let database = open_database(file)?;
         prepare(&database)?;
         Ok(Self { database: Some(database), medium })
     }

@@ -34,12 +34,14 @@ pub enum Mode {
 
 pub const BOTH_MODES: [Mode; 2] = [Mode::FastPath, Mode::SlowPath];
 
-/// Runs a test on a workstation of its own, or says why it cannot run here; where all must run, fails instead.
+/// Says why a test, or a part of it, does not run here; where all must run, fails instead.
+pub fn skip(reason: &str) {
+    assert!(std::env::var_os("BRUME_REQUIRE_ALL").is_none(), "this host cannot run the test: {reason}");
+    eprintln!("SKIPPED: {reason}");
+}
+
+/// Runs a test on a workstation of its own, if the host can.
 pub fn on_a_workstation(test: impl FnOnce() + Send) {
-    let skip = |reason: &str| {
-        assert!(std::env::var_os("BRUME_REQUIRE_ALL").is_none(), "this host cannot run the test: {reason}");
-        eprintln!("SKIPPED: {reason}");
-    };
     if !nix::unistd::geteuid().is_root() {
         return skip("a cloud needs root");
     }
@@ -110,6 +112,11 @@ impl Cloud {
         all.extend(arguments);
         let up = self.run("up", &all);
         assert_eq!(up.code, 0, "{up:?}\n{}", self.log());
+        self.connect();
+    }
+
+    /// Reads how to reach the cloud, which somebody has started.
+    pub fn connect(&mut self) {
         let data_dir = node::DataDir::open(self.path()).unwrap();
         self.client = Some(Client::from_environment(&node::read_profile(&data_dir).unwrap()).unwrap());
         let sandboxes = node::sandboxes(&data_dir, env!("CARGO_BIN_EXE_brume").into()).unwrap();
