@@ -67,7 +67,7 @@ pub(crate) struct UpOptions {
     /// The id of the first account; only used when the data directory is new [default: random]
     #[arg(long, value_name = "N")]
     pub(crate) account_id: Option<AccountId>,
-    /// An access key of the account's root user, beside the one made at first start
+    /// An access key of the account's root user, beside the one made at first start and in place of one given before
     #[arg(long, value_name = "ID:SECRET", env = "BRUME_ROOT_KEY", hide_env_values = true)]
     pub(crate) root_key: Option<RootKey>,
     /// Return when the cloud is ready, and leave it running

@@ -18,6 +18,7 @@ pub(crate) struct Client {
     access_key_id: String,
     secret_access_key: String,
     region: String,
+    ask_first: fn() -> anyhow::Result<()>,
 }
 
 impl Client {
@@ -40,7 +41,13 @@ impl Client {
             access_key_id: value("AWS_ACCESS_KEY_ID")?,
             secret_access_key: value("AWS_SECRET_ACCESS_KEY")?,
             region: value("AWS_REGION")?,
+            ask_first: || Ok(()),
         })
+    }
+
+    /// The same client, which asks before every request whether to go on.
+    pub(crate) fn asking_first(self, ask_first: fn() -> anyhow::Result<()>) -> Self {
+        Self { ask_first, ..self }
     }
 
     /// Calls an EC2 action with these parameters and returns its XML answer.
@@ -94,6 +101,7 @@ impl Client {
     }
 
     fn post(&self, service: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
+        (self.ask_first)()?;
         let host = self.address.to_string();
         let mut all: Vec<(String, String)> = vec![("host".to_owned(), host)];
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

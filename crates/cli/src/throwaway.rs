@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use node::DataDir;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Client;
 use crate::down;
@@ -21,11 +23,61 @@ const LOOPBACK_INDEX: u32 = 1;
 
 /// A running cloud that nobody else uses.
 pub(crate) struct ThrowawayCloud {
-    directory: tempfile::TempDir,
     /// A client with the cloud's root key.
     pub(crate) client: Client,
     /// The process id of its daemon.
     pub(crate) pid: i32,
+    guard: Guard,
+}
+
+/// What has to be taken down, however its command ends.
+struct Guard {
+    directory: tempfile::TempDir,
+    is_down: bool,
+}
+
+/// Whether the user, or the system, asked the command to end.
+static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on SIGINT, SIGTERM and SIGHUP do not end the process at once: whatever waits or asks the cloud for something
+/// fails instead, and the cloud is taken down on the way out.
+fn heed_signals() -> anyhow::Result<()> {
+    static IS_HEEDING: AtomicBool = AtomicBool::new(false);
+    if IS_HEEDING.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let listen = || -> std::io::Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let mut interrupt = signal(SignalKind::interrupt())?;
+                let mut terminate = signal(SignalKind::terminate())?;
+                let mut hangup = signal(SignalKind::hangup())?;
+                let _ = ready.send(());
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
+                }
+                IS_INTERRUPTED.store(true, Ordering::Relaxed);
+                eprintln!("\nbrume: interrupted; cleaning up");
+                Ok(())
+            })
+        };
+        if let Err(error) = listen() {
+            eprintln!("brume: signals cannot be waited for: {error}");
+        }
+    })?;
+    is_ready.recv().context("signals cannot be waited for")
+}
+
+/// Fails when the command was asked to end.
+///
+/// # Errors
+/// Then.
+pub(crate) fn check_interrupted() -> anyhow::Result<()> {
+    if IS_INTERRUPTED.load(Ordering::Relaxed) { bail!("interrupted") } else { Ok(()) }
 }
 
 /// Moves this process, and the clouds that it will start, into a network namespace of its own. That namespace is their
@@ -47,55 +99,59 @@ impl ThrowawayCloud {
     ///
     /// # Errors
     /// When it does not come up.
-    pub(crate) fn start(no_ebpf: bool, extra: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) fn start(no_ebpf: bool) -> anyhow::Result<Self> {
+        heed_signals()?;
         let directory = tempfile::Builder::new().prefix("brume-").tempdir()?;
+        let guard = Guard { directory, is_down: false };
         let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["up", "--detach", "--data-dir"])
-            .arg(directory.path())
-            .args(extra)
-            .stdout(Stdio::null());
+        command.args(["up", "--detach", "--data-dir"]).arg(guard.directory.path()).stdout(Stdio::null());
         if no_ebpf {
             command.arg("--no-ebpf");
         }
         if !command.status()?.success() {
             bail!("the cloud did not start");
         }
-        let data_dir = DataDir::open(directory.path())?;
-        let client = Client::from_environment(&node::read_profile(&data_dir)?)?;
+        let data_dir = DataDir::open(guard.directory.path())?;
+        let client =
+            Client::from_environment(&node::read_profile(&data_dir)?)?.asking_first(check_interrupted);
         let daemon =
             node::DaemonState::read_running(&data_dir.run_dir()).context("the daemon is gone again")?;
-        Ok(Self { directory, client, pid: daemon.pid })
+        Ok(Self { client, pid: daemon.pid, guard })
     }
 
     /// Where it keeps its data.
     pub(crate) fn data_dir(&self) -> &Path {
-        self.directory.path()
+        self.guard.directory.path()
     }
 
-    /// Leaves the data directory where it is, for a look at what went wrong.
+    /// Takes it down, and leaves the data directory where it is for a look at what went wrong.
     pub(crate) fn keep(mut self) -> PathBuf {
-        self.directory.disable_cleanup(true);
-        self.directory.path().to_owned()
+        self.guard.directory.disable_cleanup(true);
+        self.guard.directory.path().to_owned()
     }
 
     /// Removes all of it from the host.
     ///
     /// # Errors
     /// When something could not be removed.
-    pub(crate) fn remove(self) -> anyhow::Result<()> {
-        self.take_down()
+    pub(crate) fn remove(mut self) -> anyhow::Result<()> {
+        self.guard.take_down()
     }
+}
 
-    fn take_down(&self) -> anyhow::Result<()> {
+impl Guard {
+    fn take_down(&mut self) -> anyhow::Result<()> {
+        self.is_down = true;
         down::take_down(&DataDir::open(self.directory.path())?)
     }
 }
 
 /// A cloud that is dropped on the way out of an error is taken down as well.
-impl Drop for ThrowawayCloud {
+impl Drop for Guard {
     fn drop(&mut self) {
-        if let Err(error) = self.take_down() {
+        if !self.is_down
+            && let Err(error) = self.take_down()
+        {
             eprintln!("brume: cleaning up: {error:#}");
         }
     }
@@ -108,6 +164,7 @@ impl Drop for ThrowawayCloud {
 pub(crate) fn wait_for(what: &str, mut ready: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let deadline = Instant::now() + WAIT_TIMEOUT;
     while !ready()? {
+        check_interrupted()?;
         if Instant::now() > deadline {
             bail!("waited {} s for {what}", WAIT_TIMEOUT.as_secs());
         }

@@ -27,6 +27,10 @@ pub struct RootKey {
 }
 
 impl RootKey {
+    fn record(&self, created: Timestamp, is_given: bool) -> RootKeyRecord {
+        RootKeyRecord { id: self.id.clone(), secret: self.secret.clone(), created, is_given }
+    }
+
     /// The key as `ID:SECRET`, to hand it to another process. Never log it.
     pub fn to_secret_text(&self) -> String {
         format!("{}:{}", self.id, self.secret)
@@ -79,6 +83,15 @@ pub(crate) struct RootKeyRecord {
     pub secret: String,
     /// When it was created.
     pub created: Timestamp,
+    /// Whether the operator gave it; else Brume made it at first start.
+    #[serde(default)]
+    pub is_given: bool,
+}
+
+impl RootKeyRecord {
+    fn key(&self) -> RootKey {
+        RootKey { id: self.id.clone(), secret: self.secret.clone() }
+    }
 }
 
 impl Record for RootKeyRecord {
@@ -112,15 +125,25 @@ impl Identity {
             if existing.is_none() {
                 transaction.put(&scope, &account.to_string(), AccountRecord { id: account, created: now });
             }
-            let kept = transaction
+            let known: Vec<RootKeyRecord> = transaction
                 .scan::<RootKeyRecord>(&scope)
-                .map(|(_, key)| RootKey { id: key.id.clone(), secret: key.secret.clone() })
-                .next();
-            let key = given.cloned().or(kept).unwrap_or_else(|| random_key(ids));
-            let known = transaction.get::<RootKeyRecord>(&scope, &key.id);
-            if known.is_none_or(|known| known.secret != key.secret) {
-                let record = RootKeyRecord { id: key.id.clone(), secret: key.secret.clone(), created: now };
-                transaction.put(&scope, &key.id, record);
+                .map(|(_, key)| RootKeyRecord::clone(&key))
+                .collect();
+            let made = known
+                .iter()
+                .find(|key| !key.is_given)
+                .cloned()
+                .unwrap_or_else(|| random_key(ids).record(now, false));
+            // A key that was given earlier is no longer good: giving another one is how it is revoked.
+            for earlier in known.iter().filter(|key| key.is_given && given.is_some()) {
+                transaction.delete::<RootKeyRecord>(&scope, &earlier.id);
+            }
+            let key = given.cloned().unwrap_or_else(|| made.key());
+            if given.is_none_or(|given| given.id != made.id) {
+                transaction.put(&scope, &made.id.clone(), made);
+            }
+            if let Some(given) = given {
+                transaction.put(&scope, &given.id, given.record(now, true));
             }
             Ok(Self { account, key })
         })
@@ -221,4 +244,49 @@ pub fn read_profile(data_dir: &DataDir) -> io::Result<Vec<(&'static str, String)
         ("AWS_SECRET_ACCESS_KEY", value(&credentials, "aws_secret_access_key")?),
         ("AWS_REGION", value(&config, "region")?),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use store::MemoryBackend;
+
+    use super::*;
+
+    struct Counting(std::sync::atomic::AtomicU64);
+
+    impl IdSource for Counting {
+        fn bits(&self) -> u128 {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed).into()
+        }
+    }
+
+    #[test]
+    fn a_given_key_replaces_the_one_given_before_and_not_the_one_made() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ids = Counting(std::sync::atomic::AtomicU64::new(1));
+        let start = |given: Option<&str>| {
+            let given = given.map(|text| text.parse().unwrap());
+            Identity::load_or_create(&store, &ids, None, given.as_ref(), Timestamp::default()).unwrap()
+        };
+        let credentials = StoredCredentials(store.clone());
+        let made = start(None).key;
+        assert_eq!(start(Some("TEST:one")).key.id, "TEST");
+        assert_eq!(credentials.lookup("TEST").unwrap().secret, "one");
+        assert_eq!(start(Some("OTHER:two")).key.id, "OTHER");
+        assert!(credentials.lookup("TEST").is_none());
+        assert_eq!(credentials.lookup(&made.id).unwrap().secret, made.secret);
+        assert_eq!(start(None).key, made);
+        assert_eq!(credentials.lookup("OTHER").unwrap().secret, "two");
+    }
+
+    #[test]
+    fn root_keys_are_ids_and_secrets() {
+        for good in ["test:test", "AKIA0123456789ABCDEF:with:colon"] {
+            assert!(good.parse::<RootKey>().is_ok(), "{good}");
+        }
+        for bad in ["", "test", "abc:secret", "test:", "te st:secret", &format!("{}:secret", "a".repeat(129))]
+        {
+            assert!(bad.parse::<RootKey>().is_err(), "{bad}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ pub(crate) fn of_interface(
     Some(InstanceMetadata {
         options: MetadataOptions {
             is_enabled: options.http_endpoint_enabled,
+            is_ipv6_enabled: options.http_protocol_ipv6_enabled,
             tokens: if options.http_tokens_required { TokenPolicy::Required } else { TokenPolicy::Optional },
             hop_limit: options.http_put_response_hop_limit,
             has_tags: options.instance_metadata_tags,

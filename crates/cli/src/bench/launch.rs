@@ -56,12 +56,12 @@ pub(crate) fn run(no_ebpf: bool) -> anyhow::Result<Report> {
     let mut cold_starts = Vec::new();
     for _ in 0..COLD_STARTS {
         let began = Instant::now();
-        let cloud = ThrowawayCloud::start(no_ebpf, &[])?;
+        let cloud = ThrowawayCloud::start(no_ebpf)?;
         cloud.client.ec2("DescribeVpcs", &[])?;
         cold_starts.push(millis(began.elapsed()));
         cloud.remove()?;
     }
-    let cloud = ThrowawayCloud::start(no_ebpf, &[])?;
+    let cloud = ThrowawayCloud::start(no_ebpf)?;
     cloud.client.ec2("DescribeVpcs", &[])?;
     let idle_memory_mib = resident_mib(cloud.pid)?;
     let lab = Lab::new(&cloud)?;
