@@ -87,10 +87,14 @@ impl Userland {
 
     /// The record of a run whose monitor is alive, whatever its phase.
     fn live_record(&self, instance_id: InstanceId) -> Result<Option<RunRecord>, SandboxError> {
+        Ok(self.record_of_this_boot(instance_id)?.filter(|run| run.running.monitor.is_alive()))
+    }
+
+    fn record_of_this_boot(&self, instance_id: InstanceId) -> Result<Option<RunRecord>, SandboxError> {
         let Some(run) = self.record(instance_id)? else { return Ok(None) };
         let boot_id = record::boot_id()
             .map_err(|source| SandboxError::Process { action: "read the boot id", source })?;
-        Ok((run.boot_id == boot_id && run.running.monitor.is_alive()).then_some(run))
+        Ok((run.boot_id == boot_id).then_some(run))
     }
 
     fn reserve_ids(&self, instance_id: InstanceId) -> Result<IdRange, SandboxError> {
@@ -326,26 +330,31 @@ impl Driver for Userland {
             // The guest dies with its monitor; a monitor that hangs is of no use.
             let failed = |source| SandboxError::Process { action: "end the monitor", source };
             running.monitor.signal(Signal::SIGKILL).map_err(failed)?;
-            running.monitor.wait_ended(Some(KILL_PATIENCE)).map_err(failed)?;
+            if !running.monitor.wait_ended(Some(KILL_PATIENCE)).map_err(failed)? {
+                return Err(failed(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        let failed = |source| SandboxError::Process { action: "end the guest", source };
+        if !running.init.wait_ended(Some(KILL_PATIENCE)).map_err(failed)? {
+            return Err(failed(io::ErrorKind::TimedOut.into()));
         }
         self.exit_of(running)
     }
 
     fn destroy(&self, instance_id: InstanceId) -> Result<(), SandboxError> {
-        let mut remains = Vec::new();
-        let mut note = |result: Result<(), SandboxError>| {
-            if let Err(error) = result {
-                remains.push(error.to_string());
-            }
-        };
-        match self.live_record(instance_id) {
-            Ok(Some(run)) => note(self.kill(&run.running).map(|_| ())),
-            Ok(None) => {}
-            Err(error) => note(Err(error)),
+        // A guest that lives, or of which nobody can say whether it does, keeps its disk and its ids.
+        if let Some(run) = self.record_of_this_boot(instance_id)? {
+            self.kill(&run.running)?;
         }
-        note(self.clear_run(instance_id));
-        note(remove_tree(&self.layout.state(instance_id)));
-        lock(&self.ids).remove(&instance_id);
+        let mut remains = Vec::new();
+        if let Err(error) = self.clear_run(instance_id) {
+            remains.push(error.to_string());
+        }
+        match remove_tree(&self.layout.state(instance_id)) {
+            Ok(()) => drop(lock(&self.ids).remove(&instance_id)),
+            // Files of these ids are still there, so nobody else may have them.
+            Err(error) => remains.push(error.to_string()),
+        }
         if remains.is_empty() { Ok(()) } else { Err(SandboxError::Remains(remains)) }
     }
 

@@ -67,6 +67,30 @@ fn destroy_leaves_nothing() {
     cloud.driver.destroy(id(2)).unwrap();
 }
 
+/// The one who destroys here is a thread that may not signal the guest.
+#[test]
+fn a_guest_that_cannot_be_killed_keeps_its_disk() {
+    let Some(cloud) = Cloud::new() else { return };
+    let running = cloud.boot(&spec(1));
+    assert_eq!(cloud.run(&running, "echo kept > /root/file").code, 0);
+    let destroyed = std::thread::scope(|scope| {
+        scope.spawn(|| powerless::become_unable_to_kill().map(|()| cloud.driver.destroy(id(1)))).join()
+    });
+    let error = destroyed.unwrap().unwrap().unwrap_err().to_string();
+    assert!(error.contains("end the guest"), "{error}");
+    assert!(running.init.is_alive());
+    assert_eq!(cloud.driver.adopt(id(1)).unwrap(), Some(running));
+    assert_eq!(cloud.run(&running, "cat /root/file").stdout, "kept\n");
+    // The range is still the living guest's, so the next disk has another one.
+    let map = |running: &sandbox::Running| {
+        std::fs::read_to_string(format!("/proc/{}/uid_map", running.init.pid)).unwrap()
+    };
+    assert_ne!(map(&running), map(&cloud.boot(&spec(2))));
+    cloud.driver.destroy(id(1)).unwrap();
+    cloud.driver.destroy(id(2)).unwrap();
+    assert_eq!(traces(&cloud), Vec::<String>::new());
+}
+
 #[test]
 fn clearing_the_host_keeps_the_disks() {
     let Some(cloud) = Cloud::new() else { return };
@@ -295,5 +319,36 @@ fn where_overlays_cannot_be_laid_usr_is_read_only() {
     });
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// Taking rights away from one thread, which is what the kernel has them for.
+mod powerless {
+    #![allow(unsafe_code)]
+
+    use std::io::{Error, Result};
+
+    /// `include/uapi/linux/capability.h`.
+    const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+    const CAP_KILL: u32 = 5;
+    /// `include/uapi/linux/securebits.h`: capabilities stay when the user changes.
+    const SECBIT_NO_SETUID_FIXUP: libc::c_ulong = 1 << 2;
+    /// Nobody in particular, but not the owner of the guest's user namespace, who may do anything to it.
+    const STRANGER: libc::c_long = 54_321;
+
+    /// Leaves the calling thread every right of root but that to signal the processes of others.
+    pub(super) fn become_unable_to_kill() -> Result<()> {
+        let check = |result: libc::c_long| if result == -1 { Err(Error::last_os_error()) } else { Ok(()) };
+        let header = [CAPABILITY_VERSION_3, 0];
+        // Effective, permitted and inheritable, low halves first.
+        let mut sets = [0u32; 6];
+        // SAFETY: these system calls change the calling thread alone; the arrays have the size that version 3 tells.
+        unsafe {
+            check(libc::prctl(libc::PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP).into())?;
+            check(libc::syscall(libc::SYS_setresuid, STRANGER, STRANGER, STRANGER))?;
+            check(libc::syscall(libc::SYS_capget, header.as_ptr(), sets.as_mut_ptr()))?;
+            sets[0] &= !(1 << CAP_KILL);
+            check(libc::syscall(libc::SYS_capset, header.as_ptr(), sets.as_ptr()))
+        }
     }
 }
