@@ -44,6 +44,8 @@ pub(crate) const ROOT_DIR: &str = "root";
 pub(crate) const USR_UPPER_DIR: &str = "usr-upper";
 /// In the state directory: the overlay's scratch space.
 pub(crate) const USR_WORK_DIR: &str = "usr-work";
+/// In the state directory: the guest's `/usr/local`.
+pub(crate) const USR_LOCAL_DIR: &str = "usr-local";
 /// In the state directory: console output.
 pub(crate) const CONSOLE_FILE: &str = "console";
 

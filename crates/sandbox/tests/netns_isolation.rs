@@ -6,6 +6,7 @@ mod support;
 
 use std::path::Path;
 
+use sandbox::Driver;
 use support::{Cloud, spec};
 
 /// A script that must fail, and leave no trace.
@@ -49,6 +50,53 @@ fn nothing_of_the_hosts_files_is_there() {
     for path in ["/dev/vda", "/dev/sda", "/dev/mem"] {
         refused(&cloud, &running, &format!("head -c1 {path}"));
     }
+}
+
+/// What an administrator puts under `/usr/local`, for root alone or not.
+struct Administrators(std::path::PathBuf);
+
+impl Administrators {
+    fn new() -> std::io::Result<Self> {
+        let directory = Path::new("/usr/local/etc").join(format!("brume-test-{}", std::process::id()));
+        std::fs::create_dir_all(&directory)?;
+        let this = Self(directory);
+        for (name, mode) in [("password", 0o600), ("script", 0o700), ("public", 0o644)] {
+            let path = this.0.join(name);
+            std::fs::write(&path, "secret of the host")?;
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        }
+        Ok(this)
+    }
+}
+
+impl Drop for Administrators {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_hosts_usr_local_is_not_there_and_the_guests_own_is_kept() {
+    let Some(cloud) = Cloud::new() else { return };
+    let files = match Administrators::new() {
+        Ok(files) => files,
+        Err(error) => return support::skip(&format!("/usr/local cannot be written: {error}")),
+    };
+    let running = cloud.boot(&spec(1));
+    for name in ["password", "script", "public"] {
+        refused(&cloud, &running, &format!("cat {}", files.0.join(name).display()));
+    }
+    let find = cloud.run(&running, "find /usr/local ! -type d; grep -rl 'secret of the host' /usr/local");
+    assert_eq!(find.stdout, "");
+    // It is writable, runs what is in it, hides the host's for good, and belongs to the root disk.
+    let script = "echo 'echo mine' > /usr/local/bin/mine && chmod 755 /usr/local/bin/mine && \
+                  test $(stat -c %U /usr/local) = root && mine";
+    assert_eq!(cloud.run(&running, script).stdout, "mine\n");
+    refused(&cloud, &running, "umount /usr/local");
+    refused(&cloud, &running, "mv /usr/local /usr/other");
+    cloud.driver.stop(&running, std::time::Duration::from_secs(5)).unwrap();
+    let again = cloud.boot(&spec(1));
+    assert_eq!(cloud.run(&again, "mine").stdout, "mine\n");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use nix::unistd::{Pid, mkfifo, setsid};
 
 use crate::cgroup;
 use crate::driver::{Exit, Running};
-use crate::layout::{CONTROL_FIFO, DISK_FILE, RECORD_FILE, ROOT_DIR};
+use crate::layout::{CONTROL_FIFO, DISK_FILE, RECORD_FILE, ROOT_DIR, USR_LOCAL_DIR};
 use crate::process::ProcessId;
 use crate::record::{self, DiskRecord, Phase, RunRecord};
 
@@ -190,7 +190,12 @@ fn open_control(run_dir: &Path) -> Result<File, Failure> {
 
 fn make_disk(request: &StartRequest) -> Result<(), Failure> {
     let root = request.state_dir.join(ROOT_DIR);
+    let usr_local = request.state_dir.join(USR_LOCAL_DIR);
     let disk = request.state_dir.join(DISK_FILE);
+    // Disks of earlier versions have none.
+    if !usr_local.exists() {
+        rootfs::create_usr_local(&usr_local, request.ids)?;
+    }
     if !disk.exists() {
         std::fs::create_dir(&root).step("create the root disk")?;
         rootfs::create(&root, &request.spec, request.ids)?;

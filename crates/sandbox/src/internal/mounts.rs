@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::sys::wait::{WaitStatus, waitpid};
 
 use crate::idmap::IdRange;
-use crate::layout::{ROOT_DIR, USR_UPPER_DIR, USR_WORK_DIR};
+use crate::layout::{ROOT_DIR, USR_LOCAL_DIR, USR_UPPER_DIR, USR_WORK_DIR};
 
 use super::rootfs::{TOOLBOX_PATH, USR_ENTRIES};
 use super::syscalls::{self, Side};
@@ -92,6 +92,7 @@ impl Mounts<'_> {
         } else if let Err(error) = self.overlay_usr() {
             degraded.push(format!("/usr is read-only: no overlay over it: {error}"));
         }
+        self.usr_local(&usr)?;
         for entry in USR_ENTRIES {
             let host = Path::new("/").join(entry);
             if host.is_dir() && !host.is_symlink() {
@@ -101,6 +102,17 @@ impl Mounts<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The guest's own `/usr/local` in place of the host's. The guest's root counts as the owner of what the host's
+    /// root owns under `/usr`, so what an administrator keeps there for root alone must not be in the guest at all.
+    fn usr_local(&self, usr: &Path) -> Result<(), Failure> {
+        let target = usr.join("local");
+        // A link leads to the guest's own files once this is its root; until then it leads to the host's.
+        if !fs::symlink_metadata(&target).is_ok_and(|metadata| metadata.is_dir()) {
+            return Ok(());
+        }
+        bind_with(&self.state_dir.join(USR_LOCAL_DIR), &target, MsFlags::MS_NODEV).step("mount /usr/local")
     }
 
     fn overlay_usr(&self) -> std::io::Result<()> {

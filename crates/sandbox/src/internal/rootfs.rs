@@ -47,6 +47,16 @@ pub(super) fn create(root: &Path, spec: &Spec, ids: IdRange) -> Result<(), Failu
     disk.create(spec).step(format!("create the root disk in {}", root.display()))
 }
 
+/// Makes the guest's `/usr/local`: empty but for the directories that programs expect (Filesystem Hierarchy Standard,
+/// 4.9). The host's own is its administrator's, whose scripts and settings are nobody else's business.
+pub(super) fn create_usr_local(directory: &Path, ids: IdRange) -> Result<(), Failure> {
+    let disk = Disk { root: directory.to_owned(), ids };
+    ["", "bin", "etc", "games", "include", "lib", "man", "sbin", "share", "src"]
+        .iter()
+        .try_for_each(|path| disk.directory(path, 0o755, 0))
+        .step(format!("create {}", directory.display()))
+}
+
 /// Writes what may differ at each start.
 pub(super) fn refresh(root: &Path, spec: &Spec, ids: IdRange) -> Result<(), Failure> {
     let disk = Disk { root: root.to_owned(), ids };
