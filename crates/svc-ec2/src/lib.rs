@@ -133,9 +133,14 @@ impl Ec2 {
     /// The first record that does not decode.
     pub fn check_records(store: &Store) -> Result<(), StoreError> {
         tag::check_records(store)?;
-        [counter::check_records, default_vpc::check_records, idempotency::check_records]
-            .into_iter()
-            .try_for_each(|check| check(store))
+        [
+            counter::check_records,
+            default_vpc::check_records,
+            idempotency::check_records,
+            subnet::address::check_records,
+        ]
+        .into_iter()
+        .try_for_each(|check| check(store))
     }
 
     /// The account's part of the region as of now.

@@ -181,11 +181,11 @@ pub(crate) fn make(
     let named = new.secondaries.iter().map(|text| addresses.take(text)).collect::<Result<Vec<_>, _>>()?;
     private_addresses.push(match primary {
         Some(address) => address,
-        None => addresses.take_any()?,
+        None => addresses.take_any(edit)?,
     });
     private_addresses.extend(named);
     for _ in 0..new.secondary_count {
-        private_addresses.push(addresses.take_any()?);
+        private_addresses.push(addresses.take_any(edit)?);
     }
     let mut ipv6_addresses =
         new.ipv6.iter().map(|text| addresses.take_v6(text)).collect::<Result<Vec<_>, _>>()?;

@@ -229,6 +229,7 @@ fn delete(
         dependency::check_subnet(edit, subnet.id)?;
         route_table::forget_subnet(edit, subnet.id);
         network_acl::forget_subnet(edit, subnet.id);
+        address::forget(edit, subnet.id);
         edit.remove::<Subnet>(subnet.id);
         Ok(Unit)
     })

@@ -316,3 +316,49 @@ fn ports_are_used_again_after_a_while() {
     (0..4).for_each(|_| drop(cloud.interface(&subnet)));
     assert_eq!(ports(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
 }
+
+#[test]
+fn an_address_that_was_given_back_comes_last() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/28");
+    let available = || {
+        let input = input!(DescribeSubnetsRequest { subnet_ids: [&subnet] });
+        cloud.ok::<op::DescribeSubnets>(input).subnets.unwrap()[0].available_ip_address_count
+    };
+    let create = |expected: &str| {
+        let id = cloud.interface(&subnet);
+        assert_eq!(addresses(&cloud.describe_interface(&id)), [expected]);
+        id
+    };
+    let delete = |id: &str| {
+        cloud.ok::<op::DeleteNetworkInterface>(input!(DeleteNetworkInterfaceRequest {
+            network_interface_id: id
+        }));
+    };
+    delete(&create("10.0.0.4"));
+    let fifth = create("10.0.0.5");
+    delete(&create("10.0.0.6"));
+    assert_eq!(available(), Some(10));
+    (7..=14).for_each(|last| drop(create(&format!("10.0.0.{last}"))));
+    // Behind the end it begins again, and passes over what is taken.
+    create("10.0.0.4");
+    let sixth = create("10.0.0.6");
+    assert_eq!(available(), Some(0));
+    cloud.refuses::<op::CreateNetworkInterface>(
+        input!(CreateNetworkInterfaceRequest { subnet_id: &subnet }),
+        "InsufficientFreeAddressesInSubnet",
+        "…",
+    );
+    delete(&sixth);
+    delete(&fifth);
+    assert_eq!(available(), Some(2));
+    // The last free ones are found wherever the search begins; secondary addresses go the same way.
+    let interface = cloud.interface(&subnet);
+    assert_eq!(addresses(&cloud.describe_interface(&interface)), ["10.0.0.5"]);
+    cloud.ok::<op::AssignPrivateIpAddresses>(input!(AssignPrivateIpAddressesRequest {
+        network_interface_id: &interface,
+        secondary_private_ip_address_count: 1
+    }));
+    assert_eq!(addresses(&cloud.describe_interface(&interface)), ["10.0.0.5", "10.0.0.6"]);
+    assert_eq!(available(), Some(0));
+}

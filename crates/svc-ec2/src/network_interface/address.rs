@@ -108,7 +108,7 @@ fn assign(
         let mut addresses = Addresses::of(edit, &subnet);
         let mut added = new.iter().map(|text| addresses.take(text)).collect::<Result<Vec<_>, _>>()?;
         for _ in 0..count {
-            added.push(addresses.take_any()?);
+            added.push(addresses.take_any(edit)?);
         }
         interface.private_addresses.extend(&added);
         check_limits(edit, &interface)?;

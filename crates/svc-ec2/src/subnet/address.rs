@@ -1,28 +1,55 @@
 //! Which addresses of a subnet are free.
 //!
-//! Owns the choice of private addresses. Refuses to keep a list: what is taken is what interfaces have, read once for
-//! a request, so that a launch of many instances does not read it many times.
+//! Owns the choice of private addresses, and the memory of where it stands. Refuses to keep a list: what is taken is
+//! what interfaces have, read once for a request, so that a launch of many instances does not read it many times.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use aws_types::SubnetId;
 use ipnet::Ipv6Net;
+use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
+use store::{Record, Store, StoreError};
 
 use super::Subnet;
 use crate::cidr;
 use crate::error;
 use crate::network_interface::NetworkInterface;
-use crate::state::State;
+use crate::state::{Edit, State};
+
+/// The address that a subnet gave last by its own choice; stored under the subnet's id. The next choice begins behind
+/// it, so that an address which was given back is not at once another interface's, whose peers may still hold
+/// connections, names and neighbour entries of the former one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct LastGiven {
+    address: Ipv4Addr,
+}
+
+impl Record for LastGiven {
+    const KIND: &'static str = "ec2.subnet-last-address";
+}
+
+/// # Errors
+/// The first record that does not decode.
+pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
+    store.check::<LastGiven>()
+}
+
+/// Forgets where the choice stands in a subnet that is deleted.
+pub(super) fn forget(edit: &mut Edit<'_>, subnet: SubnetId) {
+    edit.remove_record::<LastGiven>(&subnet.to_string());
+}
 
 /// The addresses of one subnet, with those that are taken.
 pub(crate) struct Addresses {
     subnet: Subnet,
     taken: HashSet<Ipv4Addr>,
     taken_v6: HashSet<Ipv6Addr>,
-    /// Where the search for a free address begins: all below are taken or reserved.
-    next: u32,
+    /// Where the search for a free address goes on.
+    next: Ipv4Addr,
+    /// How many addresses are still to be searched: all before `next` that were searched are taken or reserved.
+    unsearched: u64,
 }
 
 impl Addresses {
@@ -33,8 +60,9 @@ impl Addresses {
             taken.extend(&interface.private_addresses);
             taken_v6.extend(&interface.ipv6_addresses);
         }
-        let next = u32::from(subnet.cidr.network());
-        Self { subnet: subnet.clone(), taken, taken_v6, next }
+        let last = state.record::<LastGiven>(&subnet.id.to_string());
+        let next = last.map_or(subnet.cidr.network(), |last| after(subnet, last.address));
+        Self { subnet: subnet.clone(), taken, taken_v6, next, unsearched: cidr::size_v4(subnet.cidr) }
     }
 
     /// The subnet.
@@ -65,16 +93,17 @@ impl Addresses {
         Ok(address)
     }
 
-    /// Takes any free address: the lowest.
+    /// Takes any free address: the first after the one that was given last, and after the highest the lowest.
     ///
     /// # Errors
     /// `InsufficientFreeAddressesInSubnet`.
-    pub(crate) fn take_any(&mut self) -> Result<Ipv4Addr, ServiceError> {
-        let last = u32::from(self.subnet.cidr.broadcast());
-        while self.next <= last {
-            let address = Ipv4Addr::from(self.next);
-            self.next += 1;
+    pub(crate) fn take_any(&mut self, edit: &mut Edit<'_>) -> Result<Ipv4Addr, ServiceError> {
+        while self.unsearched > 0 {
+            let address = self.next;
+            self.next = after(&self.subnet, address);
+            self.unsearched -= 1;
             if !cidr::is_reserved_v4(self.subnet.cidr, address) && self.taken.insert(address) {
+                edit.put_record(&self.subnet.id.to_string(), LastGiven { address });
                 return Ok(address);
             }
         }
@@ -137,6 +166,15 @@ impl Addresses {
             // A block has at least 2^64 addresses, so the next free one is near.
             bits = bits.wrapping_add(1);
         }
+    }
+}
+
+/// The address behind another in a subnet; behind the last comes the first.
+fn after(subnet: &Subnet, address: Ipv4Addr) -> Ipv4Addr {
+    if address == subnet.cidr.broadcast() {
+        subnet.cidr.network()
+    } else {
+        Ipv4Addr::from(u32::from(address).wrapping_add(1))
     }
 }
 
