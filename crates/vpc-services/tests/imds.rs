@@ -99,8 +99,11 @@ impl Answer {
 /// Instances behind 127.0.0.1, 127.0.0.2, ...
 fn start(instances: impl IntoIterator<Item = InstanceMetadata>) -> Running {
     let peers = (1..).map(|last| IpAddr::from([127, 0, 0, last]));
-    let directory = Directory(peers.zip(instances.into_iter().map(Arc::new)).collect());
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    serve("127.0.0.1:0", Directory(peers.zip(instances.into_iter().map(Arc::new)).collect()))
+}
+
+fn serve(address: &str, directory: Directory) -> Running {
+    let listener = TcpListener::bind(address).unwrap();
     let at = listener.local_addr().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let server = MetadataServer::new(Arc::new(directory), Arc::new(LinkLocalBudget::new()));
@@ -355,6 +358,40 @@ fn a_disabled_endpoint_forbids_everything() {
     let server = start([InstanceMetadata { options, ..metadata() }]);
     assert_eq!(server.get("/latest/meta-data/").status, 403);
     assert_eq!(server.token(1, "60").status, 403);
+}
+
+#[test]
+fn the_ipv6_address_is_answered_at_where_it_is_enabled() {
+    let check = |is_enabled, is_ipv6_enabled, expect: Option<&str>| {
+        let options = MetadataOptions { is_enabled, is_ipv6_enabled, ..MetadataOptions::default() };
+        let instance = Arc::new(InstanceMetadata { options, ..metadata() });
+        let server = serve("[::1]:0", Directory([("::1".parse().unwrap(), instance)].into()));
+        let ttl = "X-aws-ec2-metadata-token-ttl-seconds: 60";
+        for request in
+            [format!("PUT /latest/api/token HTTP/1.1\r\n{ttl}\r\n\r\n"), "GET / HTTP/1.1\r\n\r\n".into()]
+        {
+            let mut stream = TcpStream::connect(server.at).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut text = String::new();
+            let read = stream.read_to_string(&mut text);
+            match expect {
+                Some(start) => assert!(read.is_ok() && text.starts_with(start), "{request}: {text}"),
+                None => assert_eq!(
+                    (read.map_err(|error| error.kind()), text.as_str()),
+                    (Err(std::io::ErrorKind::ConnectionReset), ""),
+                    "{request}"
+                ),
+            }
+        }
+    };
+    check(true, true, Some("HTTP/1.1 200"));
+    check(true, false, None);
+    check(false, true, Some("HTTP/1.1 403"));
+    check(false, false, None);
+    // The IPv4 address is another matter.
+    assert!(!MetadataOptions::default().is_ipv6_enabled);
+    assert_eq!(start([metadata()]).get("/latest/meta-data/mac").status, 200);
 }
 
 #[test]

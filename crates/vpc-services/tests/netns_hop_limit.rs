@@ -56,7 +56,11 @@ struct Directory(Mutex<u8>);
 impl MetadataDirectory for Directory {
     fn instance(&self, _peer: IpAddr) -> Option<Arc<InstanceMetadata>> {
         Some(Arc::new(InstanceMetadata {
-            options: MetadataOptions { hop_limit: *self.0.lock(), ..MetadataOptions::default() },
+            options: MetadataOptions {
+                hop_limit: *self.0.lock(),
+                is_ipv6_enabled: true,
+                ..MetadataOptions::default()
+            },
             partition: aws_types::Partition::Aws,
             region: "us-east-1".parse().unwrap(),
             availability_zone: "us-east-1a".parse().unwrap(),
@@ -81,9 +85,9 @@ impl MetadataDirectory for Directory {
 }
 
 /// What comes back within two seconds.
-fn exchange(client: &Namespace, request: &'static str) -> String {
+fn exchange(client: &Namespace, server: &str, request: &'static str) -> String {
+    let server: SocketAddr = server.parse().unwrap();
     client.run(move || {
-        let server: SocketAddr = "10.9.2.2:80".parse().unwrap();
         let mut stream = TcpStream::connect_timeout(&server, Duration::from_secs(2)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
@@ -111,31 +115,44 @@ fn fact_70_a_token_travels_as_far_as_the_hop_limit_says() {
     };
     router.ip(&format!("link add c0 type veth peer name c1 netns {}", client.thread_id));
     router.ip(&format!("link add s0 type veth peer name s1 netns {}", server.thread_id));
-    for (namespace, device, address) in [
-        (&client, "c1", "10.9.1.2/24"),
-        (&router, "c0", "10.9.1.1/24"),
-        (&router, "s0", "10.9.2.1/24"),
-        (&server, "s1", "10.9.2.2/24"),
+    for (namespace, device, ipv4, ipv6) in [
+        (&client, "c1", "10.9.1.2/24", "fd00:9:1::2/64"),
+        (&router, "c0", "10.9.1.1/24", "fd00:9:1::1/64"),
+        (&router, "s0", "10.9.2.1/24", "fd00:9:2::1/64"),
+        (&server, "s1", "10.9.2.2/24", "fd00:9:2::2/64"),
     ] {
-        namespace.ip(&format!("address add {address} dev {device}"));
+        namespace.ip(&format!("address add {ipv4} dev {device}"));
+        // Without asking first whether somebody has the address, which takes a second.
+        namespace.ip(&format!("address add {ipv6} dev {device} nodad"));
         namespace.ip(&format!("link set {device} up"));
     }
     client.ip("route add default via 10.9.1.1");
     server.ip("route add default via 10.9.2.1");
+    client.ip("-6 route add default via fd00:9:1::1");
+    server.ip("-6 route add default via fd00:9:2::1");
     // The kernel shows each task the settings of its own namespace here.
-    router.run(|| std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap());
+    router.run(|| {
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+        std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
+    });
 
-    let listener = server.run(|| TcpListener::bind("10.9.2.2:80").unwrap());
+    let addresses = ["10.9.2.2:80", "[fd00:9:2::2]:80"];
+    let listeners = server.run(move || addresses.map(|address| TcpListener::bind(address).unwrap()));
     let directory = Arc::new(Directory(Mutex::new(1)));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let service = MetadataServer::new(directory.clone(), Arc::new(LinkLocalBudget::new()));
-    runtime.spawn(service.serve(vec![listener]));
+    runtime.spawn(service.serve(listeners.into()));
 
     const PUT: &str =
         "PUT /latest/api/token HTTP/1.1\r\nHost: x\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n";
     const GET: &str = "GET /latest/meta-data/instance-id HTTP/1.1\r\nHost: x\r\n\r\n";
-    assert_eq!(exchange(&client, PUT), "", "with a limit of 1 the router ends it");
-    assert!(exchange(&client, GET).ends_with("i-1234567890abcdef0"), "other answers are not limited");
-    *directory.0.lock() = 2;
-    assert!(exchange(&client, PUT).starts_with("HTTP/1.1 200 OK"), "with a limit of 2 it passes");
+    for at in addresses {
+        *directory.0.lock() = 1;
+        assert_eq!(exchange(&client, at, PUT), "", "{at}: with a limit of 1 the router ends it");
+        let shown = exchange(&client, at, GET);
+        assert!(shown.ends_with("i-1234567890abcdef0"), "{at}: other answers are not limited");
+        *directory.0.lock() = 2;
+        let granted = exchange(&client, at, PUT);
+        assert!(granted.starts_with("HTTP/1.1 200 OK"), "{at}: with a limit of 2 it passes");
+    }
 }

@@ -18,7 +18,7 @@ const TOKEN_HEADER: &str = "x-aws-ec2-metadata-token";
 const FORWARDED_HEADER: &str = "x-forwarded-for";
 const TOKEN_PATH: &str = "latest/api/token";
 
-/// The time to live of packets that carry no token.
+/// The time to live, or the IPv6 hop limit, of packets that carry no token.
 const DEFAULT_HOP_LIMIT: u8 = 64;
 
 /// A response and how far it may travel.
@@ -70,9 +70,25 @@ pub(super) struct Asked<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Answers a request.
-pub(super) fn answer(directory: &dyn MetadataDirectory, tokens: &Tokens, asked: &Asked<'_>) -> Answer {
-    let Some(metadata) = directory.instance(asked.peer) else { return Answer::error(StatusCode::NOT_FOUND) };
+/// Answers a request; `None` when the service is not to be found at the address that was asked, which is the IPv6 one of
+/// an instance that did not enable it.
+///
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-new-instances-ipv4-ipv6-endpoints.html>
+pub(super) fn answer(
+    directory: &dyn MetadataDirectory,
+    tokens: &Tokens,
+    asked: &Asked<'_>,
+) -> Option<Answer> {
+    let Some(metadata) = directory.instance(asked.peer) else {
+        return Some(Answer::error(StatusCode::NOT_FOUND));
+    };
+    if asked.peer.is_ipv6() && !metadata.options.is_ipv6_enabled {
+        return None;
+    }
+    Some(answer_instance(tokens, asked, &metadata))
+}
+
+fn answer_instance(tokens: &Tokens, asked: &Asked<'_>, metadata: &InstanceMetadata) -> Answer {
     if !metadata.options.is_enabled {
         return Answer::error(StatusCode::FORBIDDEN);
     }
@@ -81,13 +97,13 @@ pub(super) fn answer(directory: &dyn MetadataDirectory, tokens: &Tokens, asked: 
     };
     let path = path.trim_matches('/');
     match (asked.method, path == TOKEN_PATH) {
-        (&Method::PUT, true) => grant(tokens, asked, &metadata),
+        (&Method::PUT, true) => grant(tokens, asked, metadata),
         (_, true) => {
             let mut refused = Answer::new(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "");
             refused.response.headers_mut().insert(ALLOW, HeaderValue::from_static("OPTIONS, PUT"));
             refused
         }
-        (&Method::GET | &Method::HEAD, false) => show(tokens, asked, &metadata, path),
+        (&Method::GET | &Method::HEAD, false) => show(tokens, asked, metadata, path),
         (_, false) => Answer::error(StatusCode::METHOD_NOT_ALLOWED),
     }
 }

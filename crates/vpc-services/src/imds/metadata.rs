@@ -33,9 +33,12 @@ pub enum TokenPolicy {
 pub struct MetadataOptions {
     /// `HttpEndpoint`: whether the service answers this instance at all.
     pub is_enabled: bool,
+    /// `HttpProtocolIpv6`: whether it also answers at its IPv6 address.
+    pub is_ipv6_enabled: bool,
     /// `HttpTokens`.
     pub tokens: TokenPolicy,
-    /// `HttpPutResponseHopLimit`, 1 to 64: the IP time to live of packets that carry a token.
+    /// `HttpPutResponseHopLimit`, 1 to 64: the time to live, or the IPv6 hop limit, of packets that carry a
+    /// token.
     pub hop_limit: u8,
     /// `InstanceMetadataTags`.
     pub has_tags: bool,
@@ -43,7 +46,13 @@ pub struct MetadataOptions {
 
 impl Default for MetadataOptions {
     fn default() -> Self {
-        Self { is_enabled: true, tokens: TokenPolicy::Optional, hop_limit: 1, has_tags: false }
+        Self {
+            is_enabled: true,
+            is_ipv6_enabled: false,
+            tokens: TokenPolicy::Optional,
+            hop_limit: 1,
+            has_tags: false,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -84,8 +85,12 @@ impl MetadataServer {
         let socket = stream.try_clone()?;
         let stream = tokio::net::TcpStream::from_std(stream)?;
         let service = service_fn(|request| {
-            let answer = self.answer(from.ip().to_canonical(), &request);
-            std::future::ready(limit_hops(&socket, answer))
+            let peer = from.ip().to_canonical();
+            let answered = match self.answer(peer, &request) {
+                Some(answer) => limit_hops(&socket, peer, answer),
+                None => Err(reset(&socket)),
+            };
+            std::future::ready(answered)
         });
         let connection = http1::Builder::new()
             .keep_alive(false)
@@ -96,9 +101,10 @@ impl MetadataServer {
         tokio::time::timeout(CONNECTION_TIMEOUT, connection).await?.map_err(io::Error::other)
     }
 
-    fn answer(&self, peer: IpAddr, request: &Request<Incoming>) -> Answer {
+    /// The answer, if the peer gets one.
+    fn answer(&self, peer: IpAddr, request: &Request<Incoming>) -> Option<Answer> {
         if !self.budget.take(peer) {
-            return Answer::error(StatusCode::SERVICE_UNAVAILABLE);
+            return Some(Answer::error(StatusCode::SERVICE_UNAVAILABLE));
         }
         let asked = Asked {
             peer,
@@ -113,9 +119,26 @@ impl MetadataServer {
 
 /// Sets how far the answer's packets may travel. When that cannot be set the connection ends without an answer, since a
 /// token that travels farther than the instance allows is worse than none.
-fn limit_hops(socket: &std::net::TcpStream, answer: Answer) -> io::Result<Response<Full<Bytes>>> {
-    socket.set_ttl(u32::from(answer.hop_limit))?;
+fn limit_hops(
+    socket: &std::net::TcpStream,
+    peer: IpAddr,
+    answer: Answer,
+) -> io::Result<Response<Full<Bytes>>> {
+    let hops = u32::from(answer.hop_limit);
+    match peer {
+        IpAddr::V4(_) => socket.set_ttl(hops)?,
+        // An IPv6 socket takes a time to live too, and does nothing with it.
+        IpAddr::V6(_) => SockRef::from(socket).set_unicast_hops_v6(hops)?,
+    }
     Ok(answer.response)
+}
+
+/// Has the connection end by a reset, which is as near to a closed port as a listener comes that others are answered at.
+fn reset(socket: &std::net::TcpStream) -> io::Error {
+    match SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
+        Ok(()) => io::Error::other("the instance did not enable the service's IPv6 address"),
+        Err(error) => error,
+    }
 }
 
 fn now() -> Timestamp {
