@@ -42,7 +42,7 @@ impl DhcpOptions {
     /// The set that every region has from the start: Amazon's resolver, and the domain of private names.
     pub(crate) fn of_amazon(edit: &Edit<'_>) -> Self {
         let options = [
-            ("domain-name".to_owned(), vec![crate::zone::private_domain(edit)]),
+            ("domain-name".to_owned(), vec![crate::zone::private_domain(edit.region())]),
             ("domain-name-servers".to_owned(), vec!["AmazonProvidedDNS".to_owned()]),
         ];
         Self { id: edit.new_id(), options: options.into(), tags: Tags::default() }

@@ -22,12 +22,15 @@ use aws_types::{
 };
 use serde::{Deserialize, Serialize};
 use service_api::Operations;
+use store::Scope;
 
 pub use options::{MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
 
-use crate::Ec2;
 use crate::instance::lifecycle::{DesiredState, InstanceState, StateReason};
+use crate::network_interface::NetworkInterface;
 use crate::state::{Naming, resource};
+use crate::subnet::HostnameType;
+use crate::{Ec2, zone};
 
 /// How long a terminated instance is shown.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html>
@@ -118,6 +121,16 @@ resource!(
 );
 
 impl Instance {
+    /// The private DNS name, made of the address of its primary interface or of its id as its launch chose. It is what
+    /// answers show, what the guest's system calls itself, and what its metadata and agents say.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html>
+    pub fn private_dns_name(&self, primary: &NetworkInterface, scope: &Scope) -> String {
+        match self.private_dns_name_options.hostname_type {
+            HostnameType::IpName => primary.private_dns_name(scope),
+            HostnameType::ResourceName => format!("{}.{}", self.id, zone::private_domain(&scope.region)),
+        }
+    }
+
     /// What a reconciler is to bring about.
     pub fn desired(&self) -> DesiredState {
         self.state.desired()

@@ -19,6 +19,7 @@ use aws_types::{
 };
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::Scope;
 
 pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
@@ -115,6 +116,11 @@ impl NetworkInterface {
     /// The primary private address.
     pub fn primary_address(&self) -> Ipv4Addr {
         *self.private_addresses.first().expect("an interface keeps its primary address for life")
+    }
+
+    /// The private DNS name of the primary address, whatever the interface hangs on.
+    pub fn private_dns_name(&self, scope: &Scope) -> String {
+        private_dns_name(&scope.region, self.primary_address())
     }
 }
 

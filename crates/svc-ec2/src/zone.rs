@@ -4,6 +4,7 @@
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::Zone;
+use aws_types::Region;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::filter::{Filters, text};
@@ -19,9 +20,9 @@ pub(crate) fn zones(state: &impl State) -> Vec<Zone> {
     aws_catalog::zones(state.region(), state.account())
 }
 
-/// The domain of the region's private names.
-pub(crate) fn private_domain(state: &impl State) -> String {
-    aws_catalog::region(state.region()).map(|facts| facts.private_domain()).unwrap_or_default()
+/// The domain of a region's private names.
+pub(crate) fn private_domain(region: &Region) -> String {
+    aws_catalog::region(region).map(|facts| facts.private_domain()).unwrap_or_default()
 }
 
 /// The zone that a request names by name or id; `None` when it names none.

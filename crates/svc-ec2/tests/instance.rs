@@ -633,3 +633,35 @@ fn pages() {
     let message = "The parameter instancesSet cannot be used with the parameter maxResults";
     refused(both, "InvalidParameterCombination", message);
 }
+
+/// The record, from which the guest gets its name, and the answers agree on it.
+#[test]
+fn an_instance_is_named_by_its_address_or_by_its_id() {
+    use store::Read;
+    use svc_ec2::record::{Instance, NetworkInterface};
+
+    let check = |region: &'static str, kind: Option<&str>, expected: &dyn Fn(&str) -> String| {
+        let cloud = Cloud::new().in_region(region);
+        let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+        let options = kind.map(|kind| api::PrivateDnsNameOptionsRequest {
+            hostname_type: Some(kind.to_owned()),
+            ..Default::default()
+        });
+        let made = cloud.run(api::RunInstancesRequest {
+            subnet_id: Some(subnet),
+            private_dns_name_options: options,
+            ..cloud.launch()
+        });
+        let id = made[0].instance_id.clone().unwrap();
+        let expected = expected(&id);
+        assert_eq!(cloud.instance(&id).private_dns_name, Some(expected.clone()));
+        let (snapshot, scope) = (cloud.store.snapshot(), cloud.scope());
+        let record = snapshot.get::<Instance>(&scope, &id).unwrap();
+        let primary = snapshot.get::<NetworkInterface>(&scope, &record.interfaces[0].to_string()).unwrap();
+        assert_eq!(record.private_dns_name(&primary, &scope), expected);
+    };
+    check("us-east-1", None, &|_| "ip-10-0-0-4.ec2.internal".to_owned());
+    check("us-east-1", Some("ip-name"), &|_| "ip-10-0-0-4.ec2.internal".to_owned());
+    check("us-east-1", Some("resource-name"), &|id| format!("{id}.ec2.internal"));
+    check("eu-west-1", Some("resource-name"), &|id| format!("{id}.eu-west-1.compute.internal"));
+}

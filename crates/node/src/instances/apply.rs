@@ -293,7 +293,7 @@ impl Instances {
         let instance = ManagedInstance {
             instance_id: record.id,
             ip_address: primary.primary_address().into(),
-            computer_name: hostname(scope, primary),
+            computer_name: hostname(scope, record, primary),
             platform_name: "Amazon Linux".to_owned(),
             platform_version: "2".to_owned(),
             agent_version: AGENT_VERSION.to_owned(),
@@ -313,12 +313,9 @@ fn checked_port(interface: NetworkInterfaceId, number: u32) -> Result<Port, Step
     Port::new(number).map_err(|error| StepError::Guest(format!("{interface}: {error}")))
 }
 
-/// The private DNS name of an interface's primary address.
-pub(crate) fn hostname(scope: &Scope, interface: &ec2::NetworkInterface) -> String {
-    let [a, b, c, d] = interface.primary_address().octets();
-    let domain =
-        aws_catalog::region(&scope.region).map(aws_catalog::RegionFacts::private_domain).unwrap_or_default();
-    format!("ip-{a}-{b}-{c}-{d}.{domain}")
+/// The private DNS name of an instance, which is what the guest calls itself.
+pub(crate) fn hostname(scope: &Scope, record: &ec2::Instance, primary: &ec2::NetworkInterface) -> String {
+    record.private_dns_name(primary, scope)
 }
 
 /// What the sandbox is to be.
@@ -333,7 +330,7 @@ fn spec(
         instance_id: record.id,
         hostname: interfaces
             .first()
-            .map_or_else(|| record.id.to_string(), |primary| hostname(scope, primary)),
+            .map_or_else(|| record.id.to_string(), |primary| hostname(scope, record, primary)),
         machine_id: None,
         user_data: record.user_data.clone(),
         vcpus: kind.vcpus,

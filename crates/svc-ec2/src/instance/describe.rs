@@ -1,7 +1,5 @@
 //! DescribeInstances, and how instances are shown.
 
-use std::net::Ipv4Addr;
-
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
@@ -11,19 +9,10 @@ use crate::filter::{Filters, each, flag, number, text};
 use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::State;
-use crate::subnet::HostnameType;
-use crate::{Ec2, error, security_group, tag, zone};
+use crate::{Ec2, error, security_group, tag};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeInstances>(describe)
-}
-
-/// The private name of an instance.
-fn name(state: &impl State, instance: &Instance, address: Ipv4Addr) -> String {
-    match instance.private_dns_name_options.hostname_type {
-        HostnameType::IpName => private_dns_name(state, address),
-        HostnameType::ResourceName => format!("{}.{}", instance.id, zone::private_domain(state)),
-    }
 }
 
 fn shown_interface(
@@ -44,7 +33,7 @@ fn shown_interface(
     let addresses = interface.private_addresses.iter().enumerate();
     let addresses = addresses.map(|(place, address)| api::InstancePrivateIpAddress {
         primary: Some(place == 0),
-        private_dns_name: Some(private_dns_name(state, *address)),
+        private_dns_name: Some(private_dns_name(state.region(), *address)),
         private_ip_address: Some(address.to_string()),
         ..Default::default()
     });
@@ -61,7 +50,7 @@ fn shown_interface(
         mac_address: Some(interface.mac.to_string()),
         network_interface_id: Some(interface.id.to_string()),
         owner_id: Some(state.account().to_string()),
-        private_dns_name: Some(private_dns_name(state, interface.primary_address())),
+        private_dns_name: Some(interface.private_dns_name(state.scope())),
         private_ip_address: Some(interface.primary_address().to_string()),
         private_ip_addresses: Some(addresses.collect()),
         source_dest_check: Some(interface.source_dest_check),
@@ -88,7 +77,7 @@ fn with_network(state: &impl State, instance: &Instance, shown: api::Instance) -
     api::Instance {
         ipv6_address: primary.ipv6_addresses.first().map(ToString::to_string),
         network_interfaces: Some(all),
-        private_dns_name: Some(name(state, instance, primary.primary_address())),
+        private_dns_name: Some(instance.private_dns_name(primary, state.scope())),
         private_ip_address: Some(primary.primary_address().to_string()),
         security_groups: Some(security_group::identifiers(state, &primary.groups)),
         source_dest_check: Some(primary.source_dest_check),

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use aws_api::ec2::{self as api, operation as op};
+use aws_types::Region;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::NetworkInterface;
@@ -20,16 +21,11 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeNetworkInterfaces>(describe)
 }
 
-/// The first label of an address's private name.
-fn private_name_label(address: Ipv4Addr) -> String {
-    let [a, b, c, d] = address.octets();
-    format!("ip-{a}-{b}-{c}-{d}")
-}
-
 /// The private name of an address, such as `ip-10-0-0-5.ec2.internal`.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html>
-pub(crate) fn private_dns_name(state: &impl State, address: Ipv4Addr) -> String {
-    format!("{}.{}", private_name_label(address), zone::private_domain(state))
+pub(crate) fn private_dns_name(region: &Region, address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("ip-{a}-{b}-{c}-{d}.{}", zone::private_domain(region))
 }
 
 /// `attaching` until the instance runs for the first time, then `attached`.
@@ -44,7 +40,7 @@ fn attachment_status(state: &impl State, interface: &NetworkInterface) -> Option
 pub(super) fn shown(state: &impl State, interface: &NetworkInterface) -> api::NetworkInterface {
     // Interfaces have names where the VPC has DNS hostnames; instances have theirs anyhow.
     let has_names = state.find::<Vpc>(interface.vpc).is_some_and(|vpc| vpc.enable_dns_hostnames);
-    let name = |address: Ipv4Addr| has_names.then(|| private_dns_name(state, address));
+    let name = |address: Ipv4Addr| has_names.then(|| private_dns_name(state.region(), address));
     let addresses = interface.private_addresses.iter().enumerate().map(|(place, address)| {
         api::NetworkInterfacePrivateIpAddress {
             primary: Some(place == 0),
