@@ -203,7 +203,7 @@ impl Node {
             control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
         let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
         tasks.spawn(control::serve(control, Arc::new(status)));
-        tasks.spawn(commands::Commands::new(store.clone(), ssm, sandboxes).follow());
+        tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
         Ok((state, gateway))
     }

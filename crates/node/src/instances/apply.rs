@@ -110,8 +110,9 @@ impl Instances {
 
     fn start(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
         // A sandbox that a daemon left half-way is not worth finishing: nothing has run in it that anybody waited for.
-        if let Some(leftover) = self.forget(record) {
+        if let Some(leftover) = self.known(record) {
             self.sandboxes.kill(&leftover)?;
+            self.forget(record);
         }
         match self.boot(scope, record) {
             Ok(running) => {
@@ -247,8 +248,9 @@ impl Instances {
 
     /// Ends an instance's sandbox, if it has one.
     fn halt(&self, record: &ec2::Instance, grace: Duration) -> Result<(), StepError> {
-        if let Some(running) = self.forget(record) {
+        if let Some(running) = self.known(record) {
             self.sandboxes.stop(&running, grace)?;
+            self.forget(record);
         }
         Ok(())
     }
@@ -270,17 +272,21 @@ impl Instances {
 
     /// Removes everything that the host has of an instance.
     fn remove(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
-        self.forget(record);
         self.managed.lock().remove(&record.id);
         self.sandboxes.destroy(record.id)?;
+        self.forget(record);
         self.leftovers.lock().remove(&record.id);
         self.ssm.deregister_instance(scope, record.id, now())?;
         Ok(())
     }
 
-    /// Takes a sandbox out of the index before it is ended on purpose, so that its end is no surprise.
-    fn forget(&self, record: &ec2::Instance) -> Option<Running> {
-        self.running.lock().remove(&record.id)
+    fn known(&self, record: &ec2::Instance) -> Option<Running> {
+        self.running.lock().get(&record.id).copied()
+    }
+
+    /// Takes a sandbox out of the index, once it has ended.
+    fn forget(&self, record: &ec2::Instance) {
+        self.running.lock().remove(&record.id);
     }
 
     fn register(

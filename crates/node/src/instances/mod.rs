@@ -187,7 +187,7 @@ impl Instances {
             if self.busy.lock().contains(&record.id) {
                 continue;
             }
-            let is_running = self.running.lock().contains_key(&record.id);
+            let is_running = self.is_running(&record);
             let exit = if is_running { None } else { self.last_exit(&record) };
             let observed = match &exit {
                 _ if is_running => Observed::Running,
@@ -202,6 +202,28 @@ impl Instances {
             }
         }
         self.remove_strays(&snapshot);
+    }
+
+    /// Whether an instance has a living sandbox. The index is only a note; the host is asked where it says no.
+    fn is_running(self: &Arc<Self>, record: &ec2::Instance) -> bool {
+        if self.running.lock().contains_key(&record.id) {
+            return true;
+        }
+        if record.state == ec2::InstanceState::Terminated {
+            return false;
+        }
+        match self.sandboxes.adopt(record.id) {
+            Ok(Some(running)) => {
+                self.running.lock().insert(record.id, running);
+                self.watch(running);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::warn!(instance = %record.id, %error, "a sandbox cannot be looked up");
+                false
+            }
+        }
     }
 
     fn last_exit(&self, record: &ec2::Instance) -> Option<Exit> {
