@@ -6,11 +6,13 @@ use aws_types::{Region, Timestamp};
 use service_api::Principal;
 use sigv4::{Flavour, Payload, Place, Presented, SignatureError, SigningTime, UriRules, sha256_hex, verify};
 
-use crate::Credentials;
+use crate::room::Standing;
+use crate::{Credential, Credentials};
 
 /// The header that says how the body is covered.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+const STREAMING: &str = "STREAMING-";
 
 /// The service that signs by rules of its own.
 const S3: &str = "s3";
@@ -73,23 +75,90 @@ impl Verifier<'_> {
         body: &[u8],
         operation: Option<&Operation>,
     ) -> Result<Identity, SignatureError> {
-        let credential = self
-            .credentials
+        let credential = self.credential(presented)?;
+        let rules = rules(presented);
+        let payload = payload(presented, request, body, rules, operation)?;
+        verify(presented, request, &payload, rules, &credential.secret, self.signing_time())?;
+        Ok(Identity { principal: credential.principal, region: self.region(presented)? })
+    }
+
+    /// What the head of a request tells of who sent it.
+    pub(crate) fn standing(
+        &self,
+        presented: &Result<Presented, SignatureError>,
+        request: &sigv4::Request<'_>,
+    ) -> Standing {
+        let presented = match presented {
+            Ok(presented) => presented,
+            Err(error) => return Standing::Refused(error.clone()),
+        };
+        self.standing_of(presented, request).unwrap_or_else(Standing::Refused)
+    }
+
+    fn standing_of(
+        &self,
+        presented: &Presented,
+        request: &sigv4::Request<'_>,
+    ) -> Result<Standing, SignatureError> {
+        let credential = self.credential(presented)?;
+        self.region(presented)?;
+        let rules = rules(presented);
+        let told = told_payload(presented, request, rules)?;
+        // Without a digest, any will do to have all but the signature looked at.
+        let assumed = told.clone().unwrap_or_else(|| Payload::of(b""));
+        let verified = verify(presented, request, &assumed, rules, &credential.secret, self.signing_time());
+        match (verified, told) {
+            (Ok(()), Some(_)) => Ok(Standing::Proven),
+            (Ok(()) | Err(SignatureError::Mismatch { .. }), None) => Ok(Standing::Claimed),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn credential(&self, presented: &Presented) -> Result<Credential, SignatureError> {
+        self.credentials
             .lookup(&presented.access_key_id)
             .filter(|credential| credential.session_token == presented.session_token)
-            .ok_or(SignatureError::UnknownKey)?;
-        let rules = if presented.scope.service == S3 { UriRules::S3 } else { UriRules::Normalised };
-        let payload = payload(presented, request, body, rules, operation)?;
-        let now =
-            SigningTime::from_unix_secs(self.now.unix_secs()).expect("the clock is before the year 9999");
-        verify(presented, request, &payload, rules, &credential.secret, now)?;
-        let bad_region = || SignatureError::BadRegion(presented.scope.region.clone());
-        let region = presented.scope.region.parse().map_err(|_| bad_region())?;
-        if !self.regions.contains(&region) {
-            return Err(bad_region());
-        }
-        Ok(Identity { principal: credential.principal, region })
+            .ok_or(SignatureError::UnknownKey)
     }
+
+    fn region(&self, presented: &Presented) -> Result<Region, SignatureError> {
+        let region = presented.scope.region.parse().ok();
+        region
+            .filter(|region| self.regions.contains(region))
+            .ok_or_else(|| SignatureError::BadRegion(presented.scope.region.clone()))
+    }
+
+    fn signing_time(&self) -> SigningTime {
+        SigningTime::from_unix_secs(self.now.unix_secs()).expect("the clock is before the year 9999")
+    }
+}
+
+fn rules(presented: &Presented) -> UriRules {
+    if presented.scope.service == S3 { UriRules::S3 } else { UriRules::Normalised }
+}
+
+/// How the signature covers the body, when the head tells.
+fn told_payload(
+    presented: &Presented,
+    request: &sigv4::Request<'_>,
+    rules: UriRules,
+) -> Result<Option<Payload>, SignatureError> {
+    match request.header(CONTENT_SHA256) {
+        Some(UNSIGNED_PAYLOAD) if rules == UriRules::S3 => Ok(Some(Payload::Unsigned)),
+        // Whether it may be unsigned depends on the operation, which may depend on the body.
+        Some(UNSIGNED_PAYLOAD) => Ok(None),
+        Some(value) if value.starts_with(STREAMING) => {
+            Err(SignatureError::UnsupportedPayload(value.to_owned()))
+        }
+        Some(digest) => Ok(Some(Payload::Sha256(digest.to_ascii_lowercase()))),
+        None if is_presigned(presented, rules) => Ok(Some(Payload::Unsigned)),
+        None => Ok(None),
+    }
+}
+
+/// A presigned S3 request says nothing of its body.
+fn is_presigned(presented: &Presented, rules: UriRules) -> bool {
+    rules == UriRules::S3 && matches!(presented.place, Place::Query { .. })
 }
 
 /// How the signature covers the body.
@@ -105,7 +174,7 @@ fn payload(
         rules == UriRules::S3 || operation.is_some_and(|operation| operation.unsigned_payload);
     match header {
         Some(UNSIGNED_PAYLOAD) if may_be_unsigned => Ok(Payload::Unsigned),
-        Some(value) if value.starts_with("STREAMING-") => {
+        Some(value) if value.starts_with(STREAMING) => {
             Err(SignatureError::UnsupportedPayload(value.to_owned()))
         }
         Some(value) if value != UNSIGNED_PAYLOAD => {
@@ -116,10 +185,7 @@ fn payload(
                 Err(SignatureError::PayloadMismatch)
             }
         }
-        // A presigned S3 request says nothing of its body.
-        None if rules == UriRules::S3 && matches!(presented.place, Place::Query { .. }) => {
-            Ok(Payload::Unsigned)
-        }
+        None if is_presigned(presented, rules) => Ok(Payload::Unsigned),
         Some(_) | None => Ok(Payload::of(body)),
     }
 }

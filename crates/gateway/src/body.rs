@@ -9,15 +9,9 @@ use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Limits;
-
-/// What one permit of the budget for all bodies stands for.
-pub(crate) const BUDGET_UNIT_BYTES: usize = 1 << 10;
-
-/// How long a body waits for other bodies to be done with.
-const BUDGET_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::room::Room;
 
 /// Why a body was not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,52 +30,60 @@ pub(crate) enum BodyError {
     BadEncoding(String),
 }
 
-/// A body, and its part of the budget, which is given back when this is dropped.
-pub(crate) struct Held<'a> {
+/// A body, and the room that it takes up.
+pub(crate) struct Held {
     pub(crate) bytes: Bytes,
-    _permit: SemaphorePermit<'a>,
+    pub(crate) room: Room,
 }
 
 /// Reads a body to its end, as it is on the wire.
-pub(crate) async fn read<'a, B>(
+pub(crate) async fn read<B>(
     headers: &HeaderMap,
-    mut body: B,
+    body: B,
     limits: &Limits,
-    budget: &'a Semaphore,
-) -> Result<Held<'a>, BodyError>
+    mut room: Room,
+) -> Result<Held, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let limit_bytes = limits.max_body_bytes;
-    let too_large = BodyError::TooLarge { limit_bytes };
+    let limit_bytes = room.limit_bytes;
     let announced: Option<usize> = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
         .and_then(|length| length.parse().ok());
     if announced.is_some_and(|announced| announced > limit_bytes) {
-        return Err(too_large);
+        return Err(BodyError::TooLarge { limit_bytes });
     }
-    let reserve_bytes = if body.is_end_stream() { 0 } else { announced.unwrap_or(limit_bytes) };
-    let units = u32::try_from(reserve_bytes.div_ceil(BUDGET_UNIT_BYTES)).map_err(|_| too_large.clone())?;
-    let permit = tokio::time::timeout(BUDGET_TIMEOUT, budget.acquire_many(units)).await;
-    let permit = permit.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Busy)?;
+    if let Some(announced) = announced {
+        room.expect(announced).await?;
+    }
+    let read = tokio::time::timeout(limits.body_deadline, read_frames(body, limits.body_timeout, &mut room));
+    let bytes = read.await.map_err(|_| BodyError::TimedOut)??;
+    Ok(Held { bytes, room })
+}
+
+/// Frame after frame, with room made for each.
+async fn read_frames<B>(mut body: B, timeout: Duration, room: &mut Room) -> Result<Bytes, BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let mut read = BytesMut::new();
     loop {
-        let frame =
-            tokio::time::timeout(limits.body_timeout, body.frame()).await.map_err(|_| BodyError::TimedOut)?;
+        let frame = tokio::time::timeout(timeout, body.frame()).await.map_err(|_| BodyError::TimedOut)?;
         match frame {
-            None => break,
+            None => return Ok(read.freeze()),
             Some(Err(_)) => return Err(BodyError::Incomplete),
             Some(Ok(frame)) => {
                 let Some(data) = frame.data_ref() else { continue };
-                if read.len() + data.len() > limit_bytes {
-                    return Err(too_large);
+                let length = read.len() + data.len();
+                if length > room.limit_bytes {
+                    return Err(BodyError::TooLarge { limit_bytes: room.limit_bytes });
                 }
+                room.grow_to(length).await?;
                 read.extend_from_slice(data);
             }
         }
     }
-    Ok(Held { bytes: read.freeze(), _permit: permit })
 }
 
 /// Whether the body says that it is encoded.
@@ -119,6 +121,7 @@ mod tests {
     use http_body_util::Full;
 
     use super::*;
+    use crate::room::{Rooms, Standing};
 
     fn gzip(bytes: &[u8]) -> Bytes {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -146,21 +149,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bodies_share_a_budget() {
-        let limits = Limits { max_body_bytes: 4 * BUDGET_UNIT_BYTES, ..Limits::default() };
-        let budget = Semaphore::new(4);
+    async fn bodies_are_read_up_to_the_limit() {
+        let limits = Limits { max_body_bytes: 4096, ..Limits::default() };
+        let rooms = Rooms::new(&limits);
+        let open = || rooms.open(&Standing::Claimed, std::net::Ipv4Addr::LOCALHOST.into());
         let headers = |length: usize| HeaderMap::from_iter([(CONTENT_LENGTH, length.into())]);
         let body = |length| Full::new(Bytes::from(vec![0; length]));
-        let first = read(&headers(3000), body(3000), &limits, &budget)
-            .await
-            .unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!((first.bytes.len(), budget.available_permits()), (3000, 1));
-        drop(first);
-        assert_eq!(budget.available_permits(), 4);
+        let held = read(&headers(4096), body(4096), &limits, open()).await;
+        assert_eq!(held.map(|held| held.bytes.len()), Ok(4096));
         for length in [4097, 100_000_000] {
-            let error = read(&headers(length), body(length.min(5000)), &limits, &budget).await.err();
+            let error = read(&headers(length), body(length.min(5000)), &limits, open()).await.err();
             assert_eq!(error, Some(BodyError::TooLarge { limit_bytes: 4096 }));
-            let error = read(&HeaderMap::new(), body(5000), &limits, &budget).await.err();
+            let error = read(&HeaderMap::new(), body(5000), &limits, open()).await.err();
             assert_eq!(error, Some(BodyError::TooLarge { limit_bytes: 4096 }), "without a length");
         }
     }

@@ -39,8 +39,15 @@ pub struct Limits {
     pub max_calls: usize,
     /// The body of one request, also after decompression.
     pub max_body_bytes: usize,
-    /// The bodies of all requests that are being read or answered.
+    /// The bodies of all requests that are being read or answered, and may turn out to be signed.
     pub max_bodies_bytes: usize,
+    /// Of these, the bodies of one peer (an IPv4 address or an IPv6 /64) whose signatures are not verified yet.
+    pub max_peer_bodies_bytes: usize,
+    /// The body of one request whose head alone shows that it will be refused: without a signature, with an unknown key,
+    /// or of another time. Of a larger one the refusal is all that is answered.
+    pub max_refused_body_bytes: usize,
+    /// The bodies of all such requests, which are not counted among the others.
+    pub max_refused_bodies_bytes: usize,
     /// The head of one HTTP/1 request, and the header list of one HTTP/2 request.
     pub max_head_bytes: usize,
     /// Headers of one request.
@@ -51,6 +58,10 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// Between two parts of a body.
     pub body_timeout: Duration,
+    /// How long the next part of a body waits for room among the bodies.
+    pub body_wait: Duration,
+    /// From the end of a request's head to the end of its body.
+    pub body_deadline: Duration,
     /// How long requests that have begun may take to end after shutdown begins.
     pub shutdown_timeout: Duration,
 }
@@ -62,11 +73,16 @@ impl Default for Limits {
             max_calls: 64,
             max_body_bytes: 16 << 20,
             max_bodies_bytes: 256 << 20,
+            max_peer_bodies_bytes: 64 << 20,
+            max_refused_body_bytes: 64 << 10,
+            max_refused_bodies_bytes: 16 << 20,
             max_head_bytes: 64 << 10,
             max_headers: 128,
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(30),
+            body_wait: Duration::from_secs(5),
+            body_deadline: Duration::from_secs(60),
             shutdown_timeout: Duration::from_secs(5),
         }
     }

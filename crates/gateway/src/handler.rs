@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::authenticate::{Identity, Verifier, flavour, signed_headers, signed_parts};
-use crate::body::{self, BUDGET_UNIT_BYTES, BodyError};
+use crate::body::{self, BodyError};
+use crate::room::{Rooms, Share, Standing};
 use crate::target::{self, TARGET_HEADER};
 use crate::{Clock, Config, Credentials, GatewayError};
 
@@ -42,7 +43,7 @@ pub(crate) struct Handler {
     credentials: Arc<dyn Credentials>,
     clock: Arc<dyn Clock>,
     calls: Arc<Semaphore>,
-    bodies: Semaphore,
+    rooms: Rooms,
 }
 
 /// A request that was read, with what is known of it beside its HTTP message.
@@ -51,6 +52,10 @@ struct Received {
     host: Option<String>,
     /// Why there is no body, when there is none for a reason.
     refused: Option<BodyError>,
+    /// What the head alone told.
+    standing: Standing,
+    /// What the body takes of its peer's share until the signature is verified.
+    unproven: Option<Share>,
     peer: Peer,
 }
 
@@ -115,8 +120,8 @@ impl Handler {
             }
         }
         let calls = Arc::new(Semaphore::new(config.limits.max_calls));
-        let bodies = Semaphore::new(config.limits.max_bodies_bytes.div_ceil(BUDGET_UNIT_BYTES));
-        Ok(Self { config, services: by_model, credentials, clock, calls, bodies })
+        let rooms = Rooms::new(&config.limits);
+        Ok(Self { config, services: by_model, credentials, clock, calls, rooms })
     }
 
     /// Answers one request; never fails, and never panics for what a service does.
@@ -134,20 +139,25 @@ impl Handler {
         let access = Access::begin(RequestId::from_bits(OsRandom.bits()), peer.ip);
         let version = request.version();
         let (parts, incoming) = request.into_parts();
-        let held = body::read(&parts.headers, incoming, &self.config.limits, &self.bodies).await;
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-        let received = Received {
-            host: host.or_else(|| parts.uri.authority().map(|authority| authority.as_str().to_owned())),
-            request: Request {
-                method: parts.method.as_str().to_owned(),
-                path: parts.uri.path().to_owned(),
-                query: parts.uri.query().unwrap_or("").to_owned(),
-                headers: parts.headers,
-                body: held.as_ref().map(|held| held.bytes.clone()).unwrap_or_default(),
-            },
-            refused: held.as_ref().err().cloned(),
-            peer,
+        let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str().to_owned()));
+        let mut request = Request {
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or("").to_owned(),
+            headers: parts.headers,
+            body: Bytes::new(),
         };
+        let standing = self.standing(&request, host.as_deref());
+        let room = self.rooms.open(&standing, peer.ip);
+        let mut held = body::read(&request.headers, incoming, &self.config.limits, room).await;
+        let mut unproven = None;
+        if let Ok(held) = &mut held {
+            request.body = held.bytes.clone();
+            unproven = held.room.take_peer_share();
+        }
+        let refused = held.as_ref().err().cloned();
+        let received = Received { request, host, refused, standing, unproven, peer };
         let was_read = held.is_ok();
         let response = Arc::clone(self).answer_on_pool(received, access).await;
         drop(held);
@@ -189,7 +199,7 @@ impl Handler {
     }
 
     fn answer(&self, received: Received, access: &mut Access) -> Result<Response, Failure> {
-        let Received { mut request, host, refused, peer } = received;
+        let Received { mut request, host, refused, standing, unproven, peer } = received;
         let presented = Presented::of(&signed_parts(&request, &signed_headers(&request, host.as_deref())));
         let Some(service) = target::service(&request, presented.as_ref().ok(), host.as_deref()) else {
             return Err(unknown_service(&request.headers, &presented));
@@ -198,7 +208,13 @@ impl Handler {
         let codec = Codec::for_request(service.model(), &request);
         let mut dialect = Dialect::new(codec);
         if let Some(refused) = refused {
-            return Err(dialect.fail(body_error(&refused)));
+            return Err(match (standing, refused) {
+                // The request would be refused with any body, so that it was not read is no reason.
+                (Standing::Refused(error), BodyError::TooLarge { .. } | BodyError::Busy) => {
+                    dialect.signature(&error)
+                }
+                (_, refused) => dialect.fail(body_error(&refused)),
+            });
         }
         // What the request is for decides whether its body may be unsigned, but who asks comes before whether it exists.
         let mut routed = codec.route(&request);
@@ -206,6 +222,7 @@ impl Handler {
         access.operation = dialect.operation.map_or("-", |operation| operation.name);
         let identity = self.authenticate(&request, presented, host.as_deref(), dialect.operation);
         let identity = identity.map_err(|error| dialect.signature(&error))?;
+        drop(unproven);
         access.account = Some(identity.principal.account);
         if body::is_encoded(&request.headers)
             && !dialect.operation.is_some_and(|operation| takes_encoding(codec, operation))
@@ -221,6 +238,17 @@ impl Handler {
         self.call(dialect, operation, &request, identity, peer, access)
     }
 
+    fn verifier(&self) -> Verifier<'_> {
+        Verifier { credentials: &*self.credentials, regions: &self.config.regions, now: self.clock.now() }
+    }
+
+    /// What a request without its body tells of who sent it.
+    fn standing(&self, request: &Request, host: Option<&str>) -> Standing {
+        let headers = signed_headers(request, host);
+        let signed = signed_parts(request, &headers);
+        self.verifier().standing(&Presented::of(&signed), &signed)
+    }
+
     fn authenticate(
         &self,
         request: &Request,
@@ -228,13 +256,8 @@ impl Handler {
         host: Option<&str>,
         operation: Option<&Operation>,
     ) -> Result<Identity, SignatureError> {
-        let verifier = Verifier {
-            credentials: &*self.credentials,
-            regions: &self.config.regions,
-            now: self.clock.now(),
-        };
         let headers = signed_headers(request, host);
-        verifier.verify(&presented?, &signed_parts(request, &headers), &request.body, operation)
+        self.verifier().verify(&presented?, &signed_parts(request, &headers), &request.body, operation)
     }
 
     fn call(
