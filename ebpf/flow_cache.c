@@ -293,8 +293,13 @@ SECTION("classifier") int flow_cache(struct __sk_buff *skb)
 	egress = entry->egress_port + PORT_IFINDEX_BASE;
 	if (actions & (ACTION_ADDRESSES | ACTION_PORTS | ACTION_MACS))
 		rewrite(skb, &key, entry, &parsed);
-	if (actions & ACTION_PEER)
+	if (actions & ACTION_PEER) {
+		/* It came in as somebody else's frame, since no frame is addressed to a host end. Only newer kernels take
+		 * that mark away on the way to the peer, which would ignore it. */
+		if (skb->pkt_type != PACKET_HOST)
+			bpf_skb_change_type(skb, PACKET_HOST);
 		return bpf_redirect_peer(egress, 0);
+	}
 	return bpf_redirect(egress, 0);
 }
 

@@ -361,4 +361,11 @@ impl Cache {
         self.is_full &= !is_end;
         Ok(is_end)
     }
+
+    /// Goes through the whole cache at once.
+    pub(crate) fn sweep_all(&mut self, flows: &mut Flows, time: CacheTime) -> Result<(), FlowCacheError> {
+        self.cache.restart_walk();
+        while !self.sweep(flows, time)? {}
+        Ok(())
+    }
 }

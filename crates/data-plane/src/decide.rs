@@ -185,6 +185,17 @@ impl Decider {
         self.journal.beat(now);
     }
 
+    /// Reports everything that the cache has let pass up to now.
+    pub(crate) fn catch_up(&mut self) {
+        let time = CacheTime::now();
+        self.report_closings(time);
+        if let Some(cache) = &mut self.cache {
+            let swept = cache.sweep_all(&mut self.flows, time);
+            self.check(swept);
+        }
+        self.settle();
+    }
+
     /// Whether ticks have work to do soon.
     pub(crate) fn is_busy(&self) -> bool {
         !self.flows.is_empty() || self.cache.as_ref().is_some_and(|cache| cache.len() > 0)

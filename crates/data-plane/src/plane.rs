@@ -232,9 +232,17 @@ impl DataPlane {
         }
     }
 
-    /// Every tracked connection, as up to date as the last sweep of the cache (about two seconds).
+    /// Every tracked connection, with everything counted that has passed up to now.
     pub fn flows(&self) -> Vec<FlowRecord> {
+        self.catch_up();
         self.shared.decider.lock().flows.records().collect()
+    }
+
+    /// Waits for frames that are being decided, and brings connection state up to what the cache has let pass, which it
+    /// otherwise follows by up to a tenth of a second (endings) or two seconds (counts).
+    pub fn catch_up(&self) {
+        self.shared.wait_for_frames_in_flight();
+        self.shared.decider.lock().catch_up();
     }
 
     /// The namespace that the services of the link listen in, at the addresses of

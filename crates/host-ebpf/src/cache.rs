@@ -272,6 +272,11 @@ impl FlowCache {
         })
     }
 
+    /// Has the next walk begin anew.
+    pub fn restart_walk(&mut self) {
+        self.cursor = Cursor::default();
+    }
+
     /// Shows `visit` the next entries of a walk over the whole cache, about a thousand, and answers whether the walk has
     /// come to its end; the next call then begins anew.
     ///

@@ -124,6 +124,24 @@ impl Netlink {
         Ok(())
     }
 
+    /// Takes an address off a device. Its absence is no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_address(&self, index: u32, address: IpAddr, prefix_len: u8) -> Result<(), NetlinkError> {
+        let mut message = AddressMessage::default();
+        message.header.family = family(address);
+        message.header.index = index;
+        message.header.prefix_len = prefix_len;
+        message.attributes.push(AddressAttribute::Address(address));
+        message.attributes.push(AddressAttribute::Local(address));
+        let action = || format!("remove {address}/{prefix_len} from device {index}");
+        match self.request(action, RouteNetlinkMessage::DelAddress(message), 0) {
+            Err(error) if error.errno() == Some(libc::EADDRNOTAVAIL) => Ok(()),
+            result => result.map(|_| ()),
+        }
+    }
+
     /// Routes a prefix to a gateway, which is taken to be on the device's link, or straight to the link when there is none.
     /// Replaces a route to the same.
     ///
