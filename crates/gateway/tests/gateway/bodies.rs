@@ -104,7 +104,7 @@ fn one_peers_unverified_bodies_have_a_share() {
     let cloud = Cloud::with(|limits| {
         limits.max_bodies_bytes = 1 << 20;
         limits.max_peer_bodies_bytes = 64 << 10;
-        limits.body_wait = Duration::from_millis(200);
+        limits.body_wait = Duration::from_secs(1);
     });
     let most = vec![b'&'; 60 << 10];
     let held = begin(&cloud, &forged(), LARGE, &most);
@@ -121,9 +121,11 @@ fn one_peers_unverified_bodies_have_a_share() {
     std::thread::sleep(Duration::from_millis(100));
     // The share is free again when the signature is verified, not when the call ends.
     std::thread::scope(|threads| {
-        let calls: Vec<_> =
-            (0..2).map(|_| threads.spawn(|| sized("CreateVpc", 60 << 10).send(&cloud).status)).collect();
-        cloud.gate.wait_for(2);
+        let calls = [1, 2].map(|held| {
+            let call = threads.spawn(|| sized("CreateVpc", 60 << 10).send(&cloud).status);
+            cloud.gate.wait_for(held);
+            call
+        });
         cloud.gate.open();
         for call in calls {
             assert_eq!(call.join().unwrap(), 200);
