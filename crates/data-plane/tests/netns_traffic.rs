@@ -74,6 +74,14 @@ fn echoes_and_datagrams_are_answered_when_allowed() {
             answerer.send_to(&[round; 3], from).unwrap();
             assert_eq!(asker.recv(&mut buffer).unwrap(), 3);
         }
+        // Up to a jumbo frame, and beyond it in fragments, between smaller ones that the cache carries.
+        let mut buffer = vec![0; 40_000];
+        for length in [1, 1400, 8900, 9000, 30_000, 17, 20_000] {
+            let sent: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+            asker.send_to(&sent, (two.address, 2000)).unwrap();
+            let (received, _) = answerer.recv_from(&mut buffer).unwrap();
+            assert!(buffer[..received] == sent, "{received} of {length} bytes");
+        }
         lab.finish();
     });
 }
@@ -326,6 +334,61 @@ fn nobody_sends_as_somebody_else() {
         assert!(victim.recv(&mut [0; 10]).is_err());
         let names: Vec<_> = lab.plane().drops().iter().map(|drop| drop.last.name()).collect();
         assert!(names.contains(&"SourceCheck") && names.contains(&"SpoofedMac"), "{names:?}");
+        lab.finish();
+    });
+}
+
+#[test]
+fn thousands_of_short_connections_over_few_ports_all_succeed() {
+    const CLIENTS: usize = 4;
+    const EACH: usize = 1500;
+    in_both_modes(|lab| {
+        let [one, two] = pair(&lab, &[out()], &[tcp_in(80, "10.0.0.0/16")]);
+        let (one, two) = (lab.guest(&one, 24), lab.guest(&two, 24));
+        // So few that every 5-tuple is used again and again.
+        one.namespace.set_parameter("ipv4/ip_local_port_range", "20000 20400").unwrap();
+        let listener = two.listen(80);
+        listener.set_nonblocking(false).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 0..CLIENTS * EACH {
+                    let (mut stream, _) = listener.accept().unwrap();
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    let mut request = [0; 100];
+                    stream
+                        .read_exact(&mut request)
+                        .unwrap_or_else(|error| panic!("request {number}: {error}"));
+                    stream.write_all(&request).unwrap();
+                }
+            });
+            for client in 0..CLIENTS {
+                let (one, address) = (&one, two.address);
+                scope.spawn(move || {
+                    one.namespace
+                        .run(|| {
+                            for number in 0..EACH {
+                                let mut stream = std::net::TcpStream::connect((address, 80)).unwrap();
+                                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                                stream.write_all(&[client as u8; 100]).unwrap();
+                                let mut response = Vec::new();
+                                stream
+                                    .read_to_end(&mut response)
+                                    .unwrap_or_else(|error| panic!("client {client}, {number}: {error}"));
+                                assert_eq!(response, [client as u8; 100]);
+                            }
+                        })
+                        .unwrap();
+                });
+            }
+        });
+        let drops = lab.plane().drops();
+        assert!(drops.iter().all(|drop| drop.last.name() != "TrackingTableFull"), "{drops:?}");
+        // What is closed leaves the cache soon and the table a few seconds later.
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(2);
+        while lab.plane().counters().entries_cached > 100 {
+            assert!(std::time::Instant::now() < until, "{:?}", lab.plane().counters());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         lab.finish();
     });
 }
