@@ -23,7 +23,8 @@ Examples:
   brume exec i-0123… -- ip addr  run a command inside an instance
   brume down                     stop it; the data stays
 
-Exit codes: 0 done, 1 failed, 2 wrong usage; `brume exec` passes on the exit code of its command.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`); `brume exec` passes on the exit code of
+its command.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -25,7 +25,7 @@ pub(crate) fn run(options: &DataDirOption) -> anyhow::Result<ExitCode> {
 }
 
 /// Wraps a value in single quotes, in which the shell reads nothing but a closing quote.
-fn quote(value: &str) -> String {
+pub(crate) fn quote(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 

@@ -126,7 +126,11 @@ fn last_lines(text: &str, count: usize) -> String {
 
 fn print_ready(state: &DaemonState) {
     let default = node::default_data_dir().canonicalize().is_ok_and(|default| default == state.data_dir);
-    let option = if default { String::new() } else { format!(" --data-dir {}", state.data_dir.display()) };
+    let option = if default {
+        String::new()
+    } else {
+        format!(" --data-dir {}", crate::env::quote(&state.data_dir.to_string_lossy()))
+    };
     println!("Brume is up: http://{} and https://{} (account {})", state.listen, state.listen, state.account);
     println!("Next, in a shell of yours:");
     println!("  eval \"$(brume env{option})\"");
@@ -138,7 +142,11 @@ fn print_ready(state: &DaemonState) {
 fn start_log(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("BRUME_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written, because the disk is full say, is lost; the cloud goes on.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if json {
         log.json().init();
     } else {

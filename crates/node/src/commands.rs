@@ -38,12 +38,21 @@ const UNSEEN_END: i32 = 1;
 
 type Key = (InstanceId, CommandId);
 
+/// A script under way.
+#[derive(Clone, Default)]
+struct Script {
+    /// Stops it; none before it was started.
+    canceller: Option<Canceller>,
+    /// Whether it was told to stop.
+    is_cancelled: bool,
+}
+
 /// The reconciler of Run Command.
 pub(crate) struct Commands {
     store: Store,
     ssm: Arc<Ssm>,
     sandboxes: Arc<Userland>,
-    running: Arc<Mutex<HashMap<Key, Option<Canceller>>>>,
+    running: Arc<Mutex<HashMap<Key, Script>>>,
     ended: Arc<Notify>,
 }
 
@@ -97,12 +106,9 @@ impl Commands {
             let key = (assignment.instance_id, assignment.command_id.clone());
             let known = self.running.lock().get(&key).cloned();
             match known {
-                Some(canceller) => {
-                    if assignment.is_cancelled
-                        && let Some(canceller) = canceller
-                        && let Err(error) = canceller.cancel()
-                    {
-                        tracing::warn!(command = %key.1, %error, "a script could not be stopped");
+                Some(script) => {
+                    if assignment.is_cancelled && !script.is_cancelled {
+                        self.cancel(&key);
                     }
                 }
                 None if assignment.is_cancelled => {
@@ -120,6 +126,17 @@ impl Commands {
         }
     }
 
+    /// Stops a script that was started. One that is only about to be is stopped at a later pass.
+    fn cancel(&self, key: &Key) {
+        let mut running = self.running.lock();
+        let Some(script) = running.get_mut(key) else { return };
+        let Some(canceller) = &script.canceller else { return };
+        match canceller.cancel() {
+            Ok(()) => script.is_cancelled = true,
+            Err(error) => tracing::warn!(command = %key.1, %error, "a script could not be stopped"),
+        }
+    }
+
     /// Starts a script if its instance runs; gives up when its time is over.
     fn deliver(self: &Arc<Self>, scope: Scope, assignment: Assignment) {
         match self.sandboxes.adopt(assignment.instance_id) {
@@ -131,7 +148,7 @@ impl Commands {
                     if here >= SCRIPTS_PER_INSTANCE || scripts.len() >= SCRIPTS_PER_CLOUD {
                         return;
                     }
-                    scripts.insert(key.clone(), None);
+                    scripts.insert(key.clone(), Script::default());
                 }
                 let key_of_failed = key.clone();
                 let this = Arc::clone(self);
@@ -173,15 +190,18 @@ impl Commands {
         };
         let captured = self.sandboxes.exec(&running, &exec).and_then(|child| {
             let key = (assignment.instance_id, assignment.command_id.clone());
-            self.running.lock().insert(key, Some(child.canceller()));
+            self.running.lock().entry(key).or_default().canceller = Some(child.canceller());
             child.capture(limits)
         });
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Some(match captured {
             Ok(captured) => {
                 let (stdout, stderr) = (text(&captured.stdout), text(&captured.stderr));
+                let key = (assignment.instance_id, assignment.command_id.clone());
+                let was_cancelled = self.running.lock().get(&key).is_some_and(|script| script.is_cancelled);
                 match captured.status {
                     _ if captured.timed_out => Report::ExecutionTimedOut { stdout, stderr },
+                    _ if was_cancelled => Report::Cancelled { stdout, stderr },
                     ExecStatus::Exited(exit_code) => Report::Finished(Outcome { exit_code, stdout, stderr }),
                     ExecStatus::Killed => Report::Cancelled { stdout, stderr },
                 }

@@ -243,6 +243,8 @@ pub fn read_profile(data_dir: &DataDir) -> io::Result<Vec<(&'static str, String)
         ("AWS_ACCESS_KEY_ID", value(&credentials, "aws_access_key_id")?),
         ("AWS_SECRET_ACCESS_KEY", value(&credentials, "aws_secret_access_key")?),
         ("AWS_REGION", value(&config, "region")?),
+        // The AWS CLI of version 1, and boto3, read this one.
+        ("AWS_DEFAULT_REGION", value(&config, "region")?),
     ])
 }
 

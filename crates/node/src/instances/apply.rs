@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_types::NetworkInterfaceId;
 use data_plane::PortSpec;
 use host_net::NetworkNamespace;
-use sandbox::{Driver as _, Readiness, Running, Spec};
+use sandbox::{Driver as _, Readiness, Running, SandboxError, Spec};
 use store::{Read as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use svc_ssm::ManagedInstance;
@@ -143,7 +143,7 @@ impl Instances {
         let snapshot = self.store.snapshot();
         self.wait_enforced(snapshot.revision())?;
         let interfaces = interfaces_of(&snapshot, scope, record);
-        let running = self.sandboxes.start(&spec(scope, record, &interfaces)?)?;
+        let running = self.make_sandbox(&spec(scope, record, &interfaces)?)?;
         let booted = self.finish_boot(scope, record, &interfaces, &running);
         if booted.is_err()
             && let Err(error) = self.sandboxes.kill(&running)
@@ -151,6 +151,19 @@ impl Instances {
             tracing::error!(instance = %record.id, %error, "a guest that did not boot cannot be killed");
         }
         booted.map(|()| running)
+    }
+
+    /// Makes the sandbox anew, also where a daemon that was killed had begun one that came up without it.
+    fn make_sandbox(&self, spec: &Spec) -> Result<Running, StepError> {
+        match self.sandboxes.start(spec) {
+            Err(SandboxError::AlreadyRunning(instance)) => {
+                if let Some(leftover) = self.sandboxes.adopt(instance)? {
+                    self.sandboxes.kill(&leftover)?;
+                }
+                Ok(self.sandboxes.start(spec)?)
+            }
+            started => Ok(started?),
+        }
     }
 
     fn finish_boot(
