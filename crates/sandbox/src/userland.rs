@@ -29,6 +29,12 @@ use crate::record::{self, DiskRecord, Phase, RunRecord};
 /// How long the kernel may take to end what was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a start that goes on without the daemon that began it may take.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often to look whether it has ended.
+const SETTLE_POLL: Duration = Duration::from_millis(5);
+
 /// Where the sandboxes of one cloud live.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -124,6 +130,7 @@ impl Userland {
     /// All that could not be ended or removed, together.
     pub fn clear_host(&self, grace: Duration) -> Result<(), SandboxError> {
         let end = |instance_id: InstanceId| -> Result<(), SandboxError> {
+            self.settle(instance_id)?;
             if let Some(run) = self.live_record(instance_id)? {
                 self.stop(&run.running, grace)?;
             }
@@ -141,6 +148,21 @@ impl Userland {
         let remains: Vec<String> =
             ended.into_iter().filter_map(|ended| ended.err().map(|error| error.to_string())).collect();
         if remains.is_empty() { Ok(()) } else { Err(SandboxError::Remains(remains)) }
+    }
+
+    /// Waits until no start of the instance is under way: one that a killed daemon had begun goes on without it, and must
+    /// not have its directories taken away.
+    fn settle(&self, instance_id: InstanceId) -> Result<(), SandboxError> {
+        let log_path = self.layout.run(instance_id).join(MONITOR_LOG);
+        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        while self.live_record(instance_id)?.is_none() && has_monitor(&log_path)? {
+            if Instant::now() > deadline {
+                let problem = format!("it does not end within {} s", SETTLE_TIMEOUT.as_secs());
+                return Err(SandboxError::setup("wait for an earlier start", problem));
+            }
+            std::thread::sleep(SETTLE_POLL);
+        }
+        Ok(())
     }
 
     fn try_start(&self, spec: &Spec) -> Result<Running, SandboxError> {
@@ -216,6 +238,7 @@ impl Userland {
 
 impl Driver for Userland {
     fn start(&self, spec: &Spec) -> Result<Running, SandboxError> {
+        self.settle(spec.instance_id)?;
         if self.live_record(spec.instance_id)?.is_some() {
             return Err(SandboxError::AlreadyRunning(spec.instance_id));
         }
@@ -342,6 +365,7 @@ impl Driver for Userland {
     }
 
     fn destroy(&self, instance_id: InstanceId) -> Result<(), SandboxError> {
+        self.settle(instance_id)?;
         // A guest that lives, or of which nobody can say whether it does, keeps its disk and its ids.
         if let Some(run) = self.record_of_this_boot(instance_id)? {
             self.kill(&run.running)?;
@@ -401,6 +425,9 @@ impl Driver for Userland {
 fn spawn_monitor(request: &StartRequest) -> Result<StartReply, SandboxError> {
     let log_path = request.run_dir.join(MONITOR_LOG);
     let log = fs::File::create(&log_path).map_err(|error| SandboxError::file("create", &log_path, error))?;
+    // The monitor shares the open file, and so holds the lock for as long as it lives.
+    rustix::fs::flock(&log, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| SandboxError::file("lock", &log_path, error.into()))?;
     let failed = |error| SandboxError::file("start", &request.toolbox, error);
     let mut child = Command::new(&request.toolbox)
         .arg(INIT_ARGUMENT)
@@ -424,6 +451,22 @@ fn spawn_monitor(request: &StartRequest) -> Result<StartReply, SandboxError> {
         let said = if log.trim().is_empty() { "it said nothing" } else { log.trim() };
         SandboxError::setup("start the monitor", format!("no answer: {said}"))
     })
+}
+
+/// Whether a monitor lives that writes to this log.
+fn has_monitor(log_path: &Path) -> Result<bool, SandboxError> {
+    let log = match fs::File::open(log_path) {
+        Ok(log) => log,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(false);
+        }
+        Err(error) => return Err(SandboxError::file("open", log_path, error)),
+    };
+    match rustix::fs::flock(&log, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(SandboxError::file("lock", log_path, error.into())),
+    }
 }
 
 fn check_toolbox(path: &Path) -> Result<PathBuf, SandboxError> {

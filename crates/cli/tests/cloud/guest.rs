@@ -115,7 +115,21 @@ impl Cloud {
     }
 
     pub fn wait_for_state(&self, instance: &Instance, state: &str) {
-        eventually(&format!("{} is {state}", instance.id), || self.state(instance) == state);
+        let deadline = std::time::Instant::now() + super::PATIENCE;
+        loop {
+            let found = self.state(instance);
+            if found == state {
+                return;
+            }
+            let described = || self.describe(instance).first("stateReason").unwrap_or_default();
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{} is {found} and not {state}: {}",
+                instance.id,
+                described()
+            );
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
 
     /// The instance's first process on the host.

@@ -186,7 +186,7 @@ impl Drop for Cloud {
         }
         if std::thread::panicking() {
             let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
+            let lines: Vec<&str> = log.lines().filter(|line| !line.contains("INFO brume::access")).collect();
             eprintln!("-- the daemon's log ends:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
         }
         let down = self.run("down", &["--delete"]);
