@@ -149,7 +149,8 @@ impl Node {
             Err(error) => {
                 // The tasks hold parts of the network.
                 tasks.shutdown().await;
-                if is_first {
+                let is_anothers = matches!(error, NodeError::Store(StoreError::Locked { .. }));
+                if is_first && !is_anothers {
                     let removed = tokio::task::spawn_blocking(move || remove_host_state(&data_dir)).await;
                     if let Ok(Err(remains)) = removed {
                         return Err(NodeError::Several(vec![error, remains]));
@@ -166,12 +167,14 @@ impl Node {
         run_dir: &RunDir,
         tasks: &mut JoinSet<()>,
     ) -> Result<(DaemonState, gateway::Bound), NodeError> {
+        // Of several starts, the one that has the state goes on to the network; the others end here.
+        let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
         let plane_config = data_plane::Config { run_dir: run_dir.data_plane(), mode };
         // The kernel takes its time with namespaces; the state is opened meanwhile.
         let plane = tokio::task::spawn_blocking(move || DataPlane::start(&plane_config));
 
-        let opened = open(config, data_dir).await;
+        let opened = open(config, data_dir, backend).await;
         // Also when that failed: the network must be whole before it can be let go.
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
         let Opened { store, account, sandboxes, ec2, ssm, gateway } = opened?;
@@ -251,8 +254,8 @@ struct Opened {
 }
 
 /// Opens the state, and listens.
-async fn open(config: &NodeConfig, data_dir: &DataDir) -> Result<Opened, NodeError> {
-    let store = Store::open(RedbBackend::open(&data_dir.store())?)?;
+async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> Result<Opened, NodeError> {
+    let store = Store::open(backend)?;
     check_records(&store)?;
     let identity =
         Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
