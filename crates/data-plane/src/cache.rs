@@ -7,15 +7,18 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 use host_ebpf::{FlowCache, FlowCacheError};
+use smallvec::SmallVec;
 use vpc_abi as abi;
 use vpc_engine::{
-    Activity, CacheEntry, CachePlan, FlowDirection, FlowId, FlowKey, Flows, Packet, TcpFlags, Transport,
+    Activity, CacheEntry, CachePlan, FlowDirection, FlowId, Flows, Packet, TcpFlags, Transport,
 };
 use vpc_model::{Port, Protocol};
 
 use crate::clock::CacheTime;
-use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, key_sent};
+use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet};
 
+/// Entries to be removed are many when they are one in so many of all.
+const MANY_ARE_ONE_IN: usize = 8;
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
 const CLOSING_NS: u64 = 200_000_000;
 /// Entries unused for so long are removed; their flow's next packet costs an upcall.
@@ -53,6 +56,13 @@ struct Installed {
     packets: u64,
     bytes: u64,
     tcp_flags: u32,
+}
+
+/// An entry that is about to be installed.
+struct Prepared {
+    key: abi::FlowKey,
+    entry: abi::FlowEntry,
+    installed: Installed,
 }
 
 /// What an entry that is about to be installed belongs to.
@@ -144,31 +154,47 @@ impl Cache {
         let key = key_of(&plan.forward);
         let reverse = plan.reverse.map(|entry| (entry, key_of(&entry)));
         let other = reverse.map(|(_, key)| key);
-        self.put(
-            &plan.forward,
-            Belongs { key, flow, direction: FlowDirection::Forward, other },
-            flows,
-            time,
-        )?;
-        if let Some((entry, reverse_key)) = reverse {
-            let (direction, other) = (FlowDirection::Reverse, Some(key));
-            self.put(&entry, Belongs { key: reverse_key, flow, direction, other }, flows, time)?;
+        let forward = Belongs { key, flow, direction: FlowDirection::Forward, other };
+        let forward = self.prepare(&plan.forward, forward, flows, time)?;
+        let reverse = match reverse {
+            Some((entry, key)) => {
+                let belongs = Belongs {
+                    key,
+                    flow,
+                    direction: FlowDirection::Reverse,
+                    other: Some(key_of(&plan.forward)),
+                };
+                self.prepare(&entry, belongs, flows, time)?
+            }
+            None => None,
+        };
+        let prepared: SmallVec<[Prepared; 2]> = forward.into_iter().chain(reverse).collect();
+        let keys: SmallVec<[abi::FlowKey; 2]> = prepared.iter().map(|prepared| prepared.key).collect();
+        let entries: SmallVec<[abi::FlowEntry; 2]> = prepared.iter().map(|prepared| prepared.entry).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let count = self.cache.insert(&keys, &entries)?;
+        self.is_full |= count < keys.len();
+        for prepared in prepared.into_iter().take(count) {
+            self.installed.insert(prepared.key, prepared.installed);
         }
         Ok(())
     }
 
-    fn put(
+    /// What is to be installed for one direction; none when it is not to be.
+    fn prepare(
         &mut self,
         plan: &CacheEntry,
         belongs: Belongs,
         flows: &mut Flows,
         time: CacheTime,
-    ) -> Result<(), FlowCacheError> {
+    ) -> Result<Option<Prepared>, FlowCacheError> {
         if !is_cacheable(&plan.key) {
-            return Ok(());
+            return Ok(None);
         }
         let (Some(ingress_epoch), Some(egress_epoch)) = (self.epoch(plan.from)?, self.epoch(plan.to)?) else {
-            return Ok(());
+            return Ok(None);
         };
         let Belongs { key, flow, direction, other } = belongs;
         let epochs = (ingress_epoch, egress_epoch);
@@ -178,33 +204,28 @@ impl Cache {
             // A sender may address its frames otherwise than its peer would expect; the entry for what it was seen to do is
             // better than one for what it is supposed to do, and replacing one by the other forever helps nobody.
             if !is_seen && known.is_seen && known.macs != macs && known.epochs == epochs {
-                return Ok(());
+                return Ok(None);
             }
             // What the earlier entry counted goes with it.
             self.report(&key, flows, time)?;
         }
-        if !self.cache.insert(&key, &entry_of(plan, ingress_epoch, egress_epoch))? {
-            self.is_full = true;
-            return Ok(());
-        }
+        let entry = entry_of(plan, ingress_epoch, egress_epoch);
         let since_ns = time.cache_now_ns();
         let (packets, bytes, tcp_flags) = (0, 0, 0);
         let installed =
             Installed { flow, direction, other, macs, is_seen, epochs, since_ns, packets, bytes, tcp_flags };
-        self.installed.insert(key, installed);
-        Ok(())
+        Ok(Some(Prepared { key, entry, installed }))
     }
 
-    /// Takes out what belongs to a connection that is gone.
-    pub(crate) fn forget(&mut self, gone: &FlowKey) -> Result<(), FlowCacheError> {
-        let key = key_sent(gone);
-        self.remove_both(&key)
+    /// Takes out what belongs to a connection that is gone, by what an interface sends on it.
+    pub(crate) fn forget(&mut self, key: &abi::FlowKey) -> Result<(), FlowCacheError> {
+        self.remove_both(key)
     }
 
     /// Takes out, soon, what an interface sends on a connection that both sides have closed: it will not be used any more,
     /// and a cache with nothing but what is used is a fast one.
-    pub(crate) fn retire(&mut self, closed: &FlowKey, time: CacheTime) {
-        self.closing.push_back((key_sent(closed), time.cache_now_ns()));
+    pub(crate) fn retire(&mut self, key: abi::FlowKey, time: CacheTime) {
+        self.closing.push_back((key, time.cache_now_ns()));
     }
 
     /// Takes out what was retired long enough ago, and reports what it has carried.
@@ -213,17 +234,33 @@ impl Cache {
         flows: &mut Flows,
         time: CacheTime,
     ) -> Result<(), FlowCacheError> {
+        let mut due = Vec::new();
         while let Some(&(key, since_ns)) = self.closing.front()
             && since_ns + CLOSING_NS <= time.cache_now_ns()
         {
             self.closing.pop_front();
             // A new connection may have the same key.
             if self.installed.get(&key).is_some_and(|known| known.since_ns <= since_ns) {
-                if let Some(entry) = self.cache.take(&key)? {
-                    self.report_entry(&key, &entry, flows, time)?;
-                }
-                self.installed.remove(&key);
+                due.push(key);
             }
+        }
+        if due.is_empty() {
+            return Ok(());
+        }
+        // An entry by itself takes a system call; where many of all go, it is cheaper to read all and remove those at once.
+        if due.len() * MANY_ARE_ONE_IN >= self.installed.len() {
+            self.sweep_all(flows, time)?;
+            self.cache.remove_all(&due)?;
+            for key in &due {
+                self.installed.remove(key);
+            }
+            return Ok(());
+        }
+        for key in &due {
+            if let Some(entry) = self.cache.take(key)? {
+                self.report_entry(key, &entry, flows, time)?;
+            }
+            self.installed.remove(key);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use vpc_model::Port;
 use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::drops::Drops;
+use crate::entry::key_sent;
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 
@@ -141,12 +142,15 @@ impl Decider {
     fn settle(&mut self) {
         let mut result = Ok(());
         for event in self.flows.drain_events() {
-            self.journal.note(&event);
+            let (FlowEvent::Opened(record) | FlowEvent::Changed(record) | FlowEvent::Closed(record, _)) =
+                &event;
+            let key = key_sent(&record.key);
+            self.journal.note(&event, &key);
             let Some(cache) = &mut self.cache else { continue };
             match &event {
-                FlowEvent::Closed(record, _) => result = result.and(cache.forget(&record.key)),
+                FlowEvent::Closed(..) => result = result.and(cache.forget(&key)),
                 FlowEvent::Changed(record) if record.state() == FlowState::Closing => {
-                    cache.retire(&record.key, CacheTime::now());
+                    cache.retire(key, CacheTime::now());
                 }
                 FlowEvent::Changed(_) | FlowEvent::Opened(_) => {}
             }

@@ -65,19 +65,23 @@ pub(crate) fn key_of_packet(from: Port, packet: &Packet) -> abi::FlowKey {
 /// The key of what an interface sends on a connection.
 pub(crate) fn key_sent(flow: &FlowKey) -> abi::FlowKey {
     let sent = flow.sent().unwrap_or_else(|| {
-        // ICMP: the far port is the query's type, and 1 when the near side asked.
+        // ICMP: the far port is the query's type, and 1 when the near side asked; or a message's type and code.
         let [query, asked] = flow.remote.port.to_be_bytes();
-        let kind = match (asked, flow.protocol) {
-            (1, _) => u16::from(query) << 8,
-            (_, Protocol::ICMPV6) => ICMPV6_ECHO_REPLY,
-            _ => ICMP_ECHO_REPLY,
+        let reply = match (flow.protocol, query) {
+            (Protocol::ICMP, 8) => Some(0),
+            (Protocol::ICMP, 13 | 15 | 17) | (Protocol::ICMPV6, 128) => Some(query + 1),
+            _ => None,
+        };
+        let destination_port = match reply {
+            Some(reply) => u16::from(if asked == 1 { query } else { reply }) << 8,
+            None => flow.remote.port,
         };
         CacheKey {
             source: flow.local.address,
             destination: flow.remote.address,
             protocol: flow.protocol,
             source_port: flow.local.port,
-            destination_port: kind,
+            destination_port,
         }
     });
     key(flow.port, &sent)

@@ -18,8 +18,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use hashbrown::HashMap;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use vpc_abi as abi;
 use vpc_engine::flows::FlowState;
-use vpc_engine::{FlowEvent, FlowKey, FlowRecord, Millis};
+use vpc_engine::{FlowEvent, FlowRecord, Millis};
 
 use crate::DataPlaneError;
 
@@ -44,7 +45,8 @@ pub(crate) struct Journal {
     free: Vec<u32>,
     /// Slots from this one on have never been used.
     fresh: u32,
-    live: HashMap<FlowKey, u32>,
+    /// The slot of each connection, by what its interface sends.
+    live: HashMap<abi::FlowKey, u32>,
     has_lost: bool,
     _file: File,
 }
@@ -145,13 +147,13 @@ impl Journal {
         self.word64(ALIVE_AT).store(now.0, Ordering::Relaxed);
     }
 
-    /// Writes what happened to a connection.
-    pub(crate) fn note(&mut self, event: &FlowEvent) {
+    /// Writes what happened to a connection, which `key` is what its interface sends on.
+    pub(crate) fn note(&mut self, event: &FlowEvent, key: &abi::FlowKey) {
         match event {
-            FlowEvent::Opened(record) => self.keep(record),
+            FlowEvent::Opened(record) => self.keep(record, key),
             FlowEvent::Changed(record) => match record.state() {
                 // Both sides have closed it; nobody will miss it.
-                FlowState::Closing => self.forget(&record.key),
+                FlowState::Closing => self.forget(key),
                 // It may still carry data for as long as an established one, which is what its record says.
                 FlowState::HalfClosed => {}
                 FlowState::Opening
@@ -159,14 +161,14 @@ impl Journal {
                 | FlowState::Exchange
                 | FlowState::Stream
                 | FlowState::Icmp
-                | FlowState::Other => self.keep(record),
+                | FlowState::Other => self.keep(record, key),
             },
-            FlowEvent::Closed(record, _) => self.forget(&record.key),
+            FlowEvent::Closed(..) => self.forget(key),
         }
     }
 
     /// Writes a record, in place of an earlier one of the same connection.
-    pub(crate) fn keep(&mut self, record: &FlowRecord) {
+    pub(crate) fn keep(&mut self, record: &FlowRecord, key: &abi::FlowKey) {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None if self.fresh < self.slots => {
@@ -186,12 +188,12 @@ impl Journal {
         // The length makes the slot count; before it, a reader skips the slot. The earlier record goes after, so that a
         // daemon killed in between leaves two, of which the reader takes one, rather than none.
         self.word32(at).store(length as u32, Ordering::Release);
-        if let Some(earlier) = self.live.insert(record.key, slot) {
+        if let Some(earlier) = self.live.insert(*key, slot) {
             self.clear(earlier);
         }
     }
 
-    fn forget(&mut self, key: &FlowKey) {
+    fn forget(&mut self, key: &abi::FlowKey) {
         if let Some(slot) = self.live.remove(key) {
             self.clear(slot);
         }

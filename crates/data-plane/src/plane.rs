@@ -18,6 +18,7 @@ use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::decide::Decider;
 use crate::drops::DropCount;
+use crate::entry::key_sent;
 use crate::fabric::{AttachedPort, Fabric, PortSpec};
 use crate::journal::{self, Found, Journal};
 use crate::layout::RunDir;
@@ -123,7 +124,7 @@ impl DataPlane {
         // What restoring and adopting changed is in the records; the events are of no use any more.
         flows.drain_events().for_each(drop);
         for record in flows.records() {
-            journal.keep(&record);
+            journal.keep(&record, &key_sent(&record.key));
         }
         journal.beat(clock::now());
         journal.publish(&run_dir.journal())?;

@@ -1,5 +1,5 @@
-//! Two map operations that aya does not offer: many entries in one system call (`BPF_MAP_LOOKUP_BATCH`, Linux 5.6), and an
-//! entry taken out and read in one (`BPF_MAP_LOOKUP_AND_DELETE_ELEM`, for hash maps Linux 5.14).
+//! Map operations that aya does not offer: many entries in one system call (`BPF_MAP_LOOKUP_BATCH` and its siblings, Linux
+//! 5.6), and an entry taken out and read in one (`BPF_MAP_LOOKUP_AND_DELETE_ELEM`, for hash maps Linux 5.14).
 #![allow(unsafe_code)]
 
 use std::io;
@@ -10,6 +10,10 @@ use zerocopy::FromZeros;
 
 /// `BPF_MAP_LOOKUP_BATCH` of linux/bpf.h.
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
+/// `BPF_MAP_UPDATE_BATCH` of linux/bpf.h.
+const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
+/// `BPF_MAP_DELETE_BATCH` of linux/bpf.h.
+const BPF_MAP_DELETE_BATCH: libc::c_long = 27;
 
 /// `BPF_MAP_LOOKUP_AND_DELETE_ELEM` of linux/bpf.h.
 const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
@@ -103,23 +107,70 @@ pub(crate) fn read(map: BorrowedFd<'_>, cursor: &mut Cursor, batch: &mut Batch) 
         elem_flags: 0,
         flags: 0,
     };
-    // SAFETY: the request has the kernel's layout and its size is given; keys, values and both cursors point to memory of
-    // the map's key size, value size times `count`, and four bytes, and all outlive the call.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_MAP_LOOKUP_BATCH,
-            std::ptr::from_mut(&mut request),
-            size_of::<BatchRequest>(),
-        )
-    };
+    // SAFETY: keys and values point to memory of the map's key size and value size times `count`, the cursors to four bytes
+    // each, and all outlive the call.
+    let result = unsafe { call(BPF_MAP_LOOKUP_BATCH, &mut request) };
     let is_end = match result {
-        0 => false,
-        _ => match io::Error::last_os_error() {
-            error if error.raw_os_error() == Some(libc::ENOENT) => true,
-            error => return Err(error),
-        },
+        Ok(()) => false,
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+        Err(error) => return Err(error),
     };
     *cursor = if is_end { Cursor::default() } else { Cursor(Some(next)) };
     Ok((request.count as usize, is_end))
+}
+
+/// Puts entries in, each in place of an earlier one, up to the first that the kernel refuses. Answers how many went in, and
+/// why the next did not.
+pub(crate) fn write(map: BorrowedFd<'_>, keys: &[FlowKey], entries: &[FlowEntry]) -> (usize, io::Result<()>) {
+    let mut request = BatchRequest {
+        in_batch: 0,
+        out_batch: 0,
+        keys: keys.as_ptr() as u64,
+        values: entries.as_ptr() as u64,
+        count: keys.len().min(entries.len()) as u32,
+        map_fd: map.as_raw_fd() as u32,
+        elem_flags: 0,
+        flags: 0,
+    };
+    // SAFETY: keys and values point to memory of the map's key size and value size times `count` that outlives the call and
+    // is only read.
+    let result = unsafe { call(BPF_MAP_UPDATE_BATCH, &mut request) };
+    (request.count as usize, result)
+}
+
+/// Takes entries out; those that are not there are no error.
+pub(crate) fn remove(map: BorrowedFd<'_>, keys: &[FlowKey]) -> io::Result<()> {
+    let mut rest = keys;
+    while !rest.is_empty() {
+        let mut request = BatchRequest {
+            in_batch: 0,
+            out_batch: 0,
+            keys: rest.as_ptr() as u64,
+            values: 0,
+            count: rest.len() as u32,
+            map_fd: map.as_raw_fd() as u32,
+            elem_flags: 0,
+            flags: 0,
+        };
+        // SAFETY: keys point to memory of the map's key size times `count` that outlives the call and is only read.
+        match unsafe { call(BPF_MAP_DELETE_BATCH, &mut request) } {
+            Ok(()) => return Ok(()),
+            // The kernel stops at the first that is not there, and says where that was.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+                rest = rest.get(request.count as usize + 1..).unwrap_or_default();
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// # Safety
+/// What the request points to is as the command expects it.
+unsafe fn call(command: libc::c_long, request: &mut BatchRequest) -> io::Result<()> {
+    // SAFETY: the request has the kernel's layout and its size is given; the caller answers for what it points to.
+    let result = unsafe {
+        libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(request), size_of::<BatchRequest>())
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

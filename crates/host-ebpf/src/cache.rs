@@ -234,16 +234,26 @@ impl FlowCache {
         }
     }
 
-    /// Puts an entry in, in place of an earlier one. Answers false when the cache is full.
+    /// Puts entries in, each in place of an earlier one of the same key. Answers how many went in; fewer than given when
+    /// the cache is full.
     ///
     /// # Errors
     /// When the kernel refuses for another reason.
-    pub fn insert(&mut self, key: &FlowKey, entry: &FlowEntry) -> Result<bool, FlowCacheError> {
-        match self.flows.insert(Key(*key), Entry(*entry), 0) {
-            Ok(()) => Ok(true),
-            Err(MapError::SyscallError(error)) if is_full(&error.io_error) => Ok(false),
-            Err(source) => Err(FlowCacheError::Map { map: FLOWS, source }),
+    pub fn insert(&mut self, keys: &[FlowKey], entries: &[FlowEntry]) -> Result<usize, FlowCacheError> {
+        match batch::write(self.flows_descriptor.fd().as_fd(), keys, entries) {
+            (count, Ok(())) => Ok(count),
+            (count, Err(error)) if is_full(&error) => Ok(count),
+            (_, Err(error)) => Err(failed("BPF_MAP_UPDATE_BATCH", error)),
         }
+    }
+
+    /// Takes entries out. Their absence is no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_all(&mut self, keys: &[FlowKey]) -> Result<(), FlowCacheError> {
+        batch::remove(self.flows_descriptor.fd().as_fd(), keys)
+            .map_err(|error| failed("BPF_MAP_DELETE_BATCH", error))
     }
 
     /// Takes an entry out. Answers whether there was one.
@@ -266,10 +276,8 @@ impl FlowCache {
     /// # Errors
     /// When the kernel refuses.
     pub fn take(&mut self, key: &FlowKey) -> Result<Option<FlowEntry>, FlowCacheError> {
-        batch::take(self.flows_descriptor.fd().as_fd(), key).map_err(|io_error| {
-            let error = aya::sys::SyscallError { call: "BPF_MAP_LOOKUP_AND_DELETE_ELEM", io_error };
-            FlowCacheError::Map { map: FLOWS, source: error.into() }
-        })
+        batch::take(self.flows_descriptor.fd().as_fd(), key)
+            .map_err(|error| failed("BPF_MAP_LOOKUP_AND_DELETE_ELEM", error))
     }
 
     /// Has the next walk begin anew.
@@ -288,8 +296,7 @@ impl FlowCache {
             Ok(answer) => answer,
             Err(source) => {
                 self.cursor = Cursor::default();
-                let error = aya::sys::SyscallError { call: "BPF_MAP_LOOKUP_BATCH", io_error: source };
-                return Err(FlowCacheError::Map { map: FLOWS, source: error.into() });
+                return Err(failed("BPF_MAP_LOOKUP_BATCH", source));
             }
         };
         for (key, entry) in self.batch.keys.iter().zip(&self.batch.entries).take(count) {
@@ -303,6 +310,10 @@ impl FlowCache {
         let item = self.closings.next()?;
         CloseEvent::read_from_prefix(&item).ok().map(|(event, _)| event)
     }
+}
+
+fn failed(call: &'static str, io_error: io::Error) -> FlowCacheError {
+    FlowCacheError::Map { map: FLOWS, source: aya::sys::SyscallError { call, io_error }.into() }
 }
 
 fn is_full(error: &io::Error) -> bool {

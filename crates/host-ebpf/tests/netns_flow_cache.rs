@@ -36,7 +36,7 @@ fn a_second_daemon_adopts_what_the_first_left() {
     first.set_epoch(5, 41).unwrap();
     assert_eq!(first.epoch(u32::MAX).unwrap(), None);
     let entry = FlowEntry { egress_port: 9, ..FlowEntry::new_zeroed() };
-    assert!(first.insert(&key(1), &entry).unwrap());
+    assert_eq!(first.insert(&[key(1)], &[entry]).unwrap(), 1);
     let id = first.program_id().unwrap();
     drop(first);
 
@@ -48,9 +48,11 @@ fn a_second_daemon_adopts_what_the_first_left() {
     assert!(second.remove(&key(1)).unwrap());
     assert!(!second.remove(&key(1)).unwrap());
     assert_eq!(second.get(&key(1)).unwrap(), None);
-    assert!(second.insert(&key(2), &entry).unwrap());
+    assert_eq!(second.insert(&[key(2), key(3), key(4)], &[entry; 3]).unwrap(), 3);
     assert_eq!(second.take(&key(2)).unwrap(), Some(entry));
     assert_eq!(second.take(&key(2)).unwrap(), None);
+    second.remove_all(&[key(2), key(3), key(9), key(4), key(9)]).unwrap();
+    assert_eq!((second.get(&key(3)).unwrap(), second.get(&key(4)).unwrap()), (None, None));
     drop(second);
 
     FlowCache::destroy(&folder).unwrap();
@@ -65,9 +67,8 @@ fn a_walk_shows_every_entry_once() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("bpf");
     let Some(mut cache) = open(&folder) else { return };
-    for number in 0..5000 {
-        assert!(cache.insert(&key(number), &FlowEntry::new_zeroed()).unwrap());
-    }
+    let keys: Vec<FlowKey> = (0..5000).map(key).collect();
+    assert_eq!(cache.insert(&keys, &vec![FlowEntry::new_zeroed(); 5000]).unwrap(), 5000);
     for _ in 0..2 {
         let mut seen = Vec::new();
         while !cache.walk(|key, _| seen.push(key.port)).unwrap() {}

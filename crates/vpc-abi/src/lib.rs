@@ -7,7 +7,7 @@
 
 use core::mem::{offset_of, size_of};
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{ByteEq, ByteHash, FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Added to a port's number to get the interface index of its host end in the fabric namespace.
 ///
@@ -48,7 +48,9 @@ pub const TCP_RST: u32 = 0x04;
 pub const TCP_ACK: u32 = 0x10;
 
 /// What identifies one direction of a flow: where it came in and its 5-tuple, as on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, FromBytes, IntoBytes, Immutable, KnownLayout)]
+///
+/// Compared and hashed as its bytes, at once rather than field by field.
+#[derive(Clone, Copy, Debug, ByteEq, ByteHash, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct FlowKey {
     /// Ingress port.
