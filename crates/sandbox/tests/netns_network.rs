@@ -56,6 +56,11 @@ struct DhcpServer {
 
 impl DhcpServer {
     fn start(interface: &str, last_octet: u8, lease_secs: u32) -> Self {
+        Self::giving([10, 0, last_octet, 5], interface, lease_secs)
+    }
+
+    fn giving(address: [u8; 4], interface: &str, lease_secs: u32) -> Self {
+        let last_octet = address[2];
         ip(&format!("addr add 10.0.{last_octet}.1/24 dev {interface}"));
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
         socket.set_reuse_address(true).unwrap();
@@ -78,7 +83,7 @@ impl DhcpServer {
                 let mut reply = Message::new_with_id(
                     request.xid(),
                     request.ciaddr(),
-                    [10, 0, last_octet, 5].into(),
+                    address.into(),
                     Ipv4Addr::UNSPECIFIED,
                     Ipv4Addr::UNSPECIFIED,
                     &request.chaddr()[..6],
@@ -218,6 +223,61 @@ fn interfaces_may_come_late_and_go() {
             !Command::new("ip").args(["link", "show", "v1"]).output().unwrap().status.success()
         });
         cloud.driver.destroy(id(1)).unwrap();
+    });
+}
+
+/// The fabric drops what comes from an address by an interface that is not its own; here the kernel does, by strict
+/// reverse path filtering and a route to each address.
+#[test]
+fn two_interfaces_in_one_subnet_are_each_reached_at_their_address() {
+    as_fabric(|cloud| {
+        let running = cloud.driver.start(&networked(1)).unwrap();
+        plug(&running, "v1", "eth0", "02:00:00:00:00:05");
+        let _first = DhcpServer::giving([10, 0, 1, 5], "v1", 3600);
+        cloud.driver.release(&running).unwrap();
+        cloud.driver.wait_ready(&running, Duration::from_secs(10)).unwrap();
+        plug(&running, "v2", "eth1", "02:00:00:00:00:06");
+        let _second = DhcpServer::giving([10, 0, 1, 60], "v2", 2);
+        for (interface, address) in [("v1", "10.0.1.5"), ("v2", "10.0.1.60")] {
+            ip(&format!("route add {address} dev {interface}"));
+            std::fs::write(format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter"), "1").unwrap();
+        }
+        let inside = |pid: u32, args: &str| {
+            let all = format!("-t {pid} -n ip {args}");
+            let output = Command::new("nsenter").args(all.split(' ')).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        // That nothing listens is an answer too.
+        let answers = |address: &str| {
+            let to = std::net::SocketAddr::new(address.parse().unwrap(), 9);
+            let refused = std::net::TcpStream::connect_timeout(&to, Duration::from_millis(100)).unwrap_err();
+            refused.kind() == std::io::ErrorKind::ConnectionRefused
+        };
+        let pid = u32::try_from(running.init.pid).unwrap();
+        let check = |when: &str| {
+            eventually("eth1 has its address", || inside(pid, "-4 addr show eth1").contains("10.0.1.60/24"));
+            eventually(&format!("eth0 answers {when}"), || answers("10.0.1.5"));
+            eventually(&format!("eth1 answers {when}"), || answers("10.0.1.60"));
+            let main = inside(pid, "route");
+            for route in [
+                "10.0.1.0/24 dev eth0 proto dhcp scope link src 10.0.1.5 metric 512",
+                "10.0.1.0/24 dev eth1 proto dhcp scope link src 10.0.1.60 metric 522",
+            ] {
+                assert!(main.contains(route), "{when}: {main}");
+            }
+            let own = inside(pid, "route show table 10001");
+            assert!(own.contains("default via 10.0.1.1 dev eth1") && own.contains("10.0.1.0/24 dev eth1"));
+            let rules = inside(pid, "rule");
+            assert_eq!(rules.matches("from 10.0.1.60 lookup 10001").count(), 1, "{when}: {rules}");
+        };
+        check("after it came");
+        std::thread::sleep(Duration::from_secs(2));
+        check("after its lease was prolonged");
+        cloud.driver.reboot(&running).unwrap();
+        check("after a reboot");
+        ip("link del v2");
+        eventually("the rule has gone with eth1", || !inside(pid, "rule").contains("10001"));
+        assert!(answers("10.0.1.5"));
     });
 }
 

@@ -34,6 +34,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(16);
 #[derive(Debug)]
 pub(super) struct Client {
     stop: Arc<Stop>,
+    table: Option<u32>,
 }
 
 impl Client {
@@ -52,12 +53,14 @@ impl Client {
         std::thread::Builder::new()
             .name(format!("dhcp-{}", link.name))
             .spawn(move || worker.run(&configured))?;
-        Ok(Self { stop })
+        Ok(Self { stop, table: table_of(&link.name) })
     }
 
-    /// Ends it without a word to the server: the interface has gone.
-    pub(super) fn stop(self) {
+    /// Ends it without a word to the server: the interface has gone, and its addresses and routes with it, but rules
+    /// are no interface's.
+    pub(super) fn stop(self, netlink: &mut Netlink) -> io::Result<()> {
         self.stop.stop();
+        self.table.map_or(Ok(()), |table| netlink.remove_ipv4_rules(Some(table)))
     }
 }
 
@@ -253,11 +256,18 @@ impl Worker {
                     .contains(&netlink_packet_route::address::AddressAttribute::Local(lease.address.into()))
         });
         if !keep {
-            self.netlink.remove_ipv4_addresses(self.index)?;
+            self.remove_addresses()?;
             self.netlink.add_ipv4_address(self.index, lease.address, lease.prefix_length)?;
         }
+        let table = table_of(&self.name);
         for route in routes(lease, metric_of(&self.name)) {
             self.netlink.add_ipv4_route(self.index, route)?;
+            if table.is_some() {
+                self.netlink.add_ipv4_route(self.index, Ipv4Route { table, ..route })?;
+            }
+        }
+        if let Some(table) = table {
+            self.netlink.add_ipv4_rule(lease.address, table)?;
         }
         if is_primary(&self.name) {
             // In one step: a reader never sees half of it.
@@ -268,33 +278,44 @@ impl Worker {
     }
 
     fn remove(&mut self) {
-        if let Err(error) = self.netlink.remove_ipv4_addresses(self.index) {
+        if let Err(error) = self.remove_addresses() {
             say(format_args!("{}: {error}", self.name));
         }
     }
+
+    /// With the last address the kernel removes the interface's routes, of all tables; the rules are left to do.
+    fn remove_addresses(&mut self) -> io::Result<()> {
+        self.netlink.remove_ipv4_addresses(self.index)?;
+        table_of(&self.name).map_or(Ok(()), |table| self.netlink.remove_ipv4_rules(Some(table)))
+    }
 }
 
-/// The routes of a lease. RFC 3442: with classless routes, routers do not count.
+/// The routes of a lease, that to its subnet first: gateways are reached by it. RFC 3442: with classless routes,
+/// routers do not count.
 fn routes(lease: &Lease, metric: u32) -> Vec<Ipv4Route> {
-    if !lease.classless_routes.is_empty() {
-        return lease
-            .classless_routes
-            .iter()
-            .map(|(destination, prefix_length, gateway)| Ipv4Route {
-                destination: *destination,
-                prefix_length: *prefix_length,
-                gateway: (!gateway.is_unspecified()).then_some(*gateway),
-                metric,
-            })
-            .collect();
-    }
-    let default = |gateway: &Ipv4Addr| Ipv4Route {
-        destination: Ipv4Addr::UNSPECIFIED,
-        prefix_length: 0,
-        gateway: Some(*gateway),
+    let route = |destination, prefix_length, gateway| Ipv4Route {
+        destination,
+        prefix_length,
+        gateway,
+        source: None,
         metric,
+        table: None,
     };
-    lease.routers.first().map(default).into_iter().collect()
+    let mut routes = Vec::new();
+    if lease.prefix_length < 32 {
+        let mask = u32::MAX.checked_shl(32 - u32::from(lease.prefix_length)).unwrap_or(0);
+        let subnet = Ipv4Addr::from_bits(lease.address.to_bits() & mask);
+        routes.push(Ipv4Route { source: Some(lease.address), ..route(subnet, lease.prefix_length, None) });
+    }
+    if lease.classless_routes.is_empty() {
+        let router = lease.routers.first();
+        routes.extend(router.map(|gateway| route(Ipv4Addr::UNSPECIFIED, 0, Some(*gateway))));
+    } else {
+        routes.extend(lease.classless_routes.iter().map(|(destination, prefix_length, gateway)| {
+            route(*destination, *prefix_length, (!gateway.is_unspecified()).then_some(*gateway))
+        }));
+    }
+    routes
 }
 
 fn is_primary(name: &str) -> bool {
@@ -303,8 +324,21 @@ fn is_primary(name: &str) -> bool {
 
 /// The first interface is preferred; metrics as Amazon Linux sets them, 512 for it and upwards for the others.
 fn metric_of(name: &str) -> u32 {
-    let number = name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
-    512 + 10 * number
+    512 + 10 * number_of(name)
+}
+
+/// The table by which the addresses of an interface send, so that an answer leaves by the interface whose address was
+/// asked: a network that checks sources drops it at another. Numbered as Amazon Linux does. The first interface has
+/// none: it is what the main table prefers, with all that the guest adds there.
+fn table_of(name: &str) -> Option<u32> {
+    let number = number_of(name);
+    (number > 0).then_some(10_000 + number)
+}
+
+fn number_of(name: &str) -> u32 {
+    // What an instance can have is far below; a name is no reason to overflow.
+    let number: u16 = name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
+    number.into()
 }
 
 #[cfg(test)]
@@ -314,5 +348,13 @@ mod tests {
     #[test]
     fn the_first_interface_has_the_best_metric() {
         assert_eq!([metric_of("eth0"), metric_of("eth1"), metric_of("eth12")], [512, 522, 632]);
+    }
+
+    #[test]
+    fn interfaces_beyond_the_first_have_a_table() {
+        assert_eq!(
+            [table_of("eth0"), table_of("eth1"), table_of("eth12")],
+            [None, Some(10_001), Some(10_012)]
+        );
     }
 }

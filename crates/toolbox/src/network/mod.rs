@@ -45,12 +45,16 @@ impl Network {
                 netlink.remove_ipv4_addresses(link.index)?;
             }
         }
+        // A kernel that has no rules has none left over.
+        if let Err(error) = netlink.remove_ipv4_rules(None) {
+            say(format_args!("rules of before are not removed: {error}"));
+        }
         let (configured, done) = io::pipe()?;
         let awaited = Arc::new(Awaited { interfaces: Mutex::new(awaited.to_vec()), done });
         let links = netlink.links()?;
         std::thread::Builder::new()
             .name("network".to_owned())
-            .spawn(move || watch(events, links, &awaited))?;
+            .spawn(move || watch(events, netlink, links, &awaited))?;
         Ok(Self { configured })
     }
 
@@ -83,7 +87,7 @@ struct Clients {
 }
 
 /// Clients for each interface that there is and that comes; ends those whose interface goes.
-fn watch(mut events: LinkEvents, links: Vec<Link>, awaited: &Arc<Awaited>) {
+fn watch(mut events: LinkEvents, mut netlink: Netlink, links: Vec<Link>, awaited: &Arc<Awaited>) {
     let mut clients: HashMap<u32, Clients> = HashMap::new();
     for link in links {
         consider(&mut clients, link, awaited);
@@ -93,7 +97,9 @@ fn watch(mut events: LinkEvents, links: Vec<Link>, awaited: &Arc<Awaited>) {
             Ok(netlink::LinkEvent::Present(link)) => consider(&mut clients, link, awaited),
             Ok(netlink::LinkEvent::Gone(index)) => {
                 if let Some(clients) = clients.remove(&index) {
-                    clients.v4.stop();
+                    if let Err(error) = clients.v4.stop(&mut netlink) {
+                        say(format_args!("rules of an interface that has gone: {error}"));
+                    }
                     if let Some(client) = clients.v6 {
                         client.stop();
                     }

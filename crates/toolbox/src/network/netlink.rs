@@ -4,9 +4,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload, Nla,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
+    NetlinkPayload, Nla,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope, CacheInfo};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressScope, CacheInfo,
+};
 use netlink_packet_route::link::{
     AfSpecInet6, AfSpecUnspec, Inet6IfaceFlags, LinkAttribute, LinkFlags, LinkLayerType, LinkMessage,
     LinkProtoInfoInet6, State,
@@ -14,6 +17,7 @@ use netlink_packet_route::link::{
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
+use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
@@ -48,7 +52,11 @@ pub(crate) struct Ipv4Route {
     pub(crate) prefix_length: u8,
     /// `None`: the destination is on the link.
     pub(crate) gateway: Option<Ipv4Addr>,
+    /// The address that what is sent along it comes from, unless the sender has chosen.
+    pub(crate) source: Option<Ipv4Addr>,
     pub(crate) metric: u32,
+    /// `None`: the main table.
+    pub(crate) table: Option<u32>,
 }
 
 /// A connection to the kernel for requests.
@@ -116,6 +124,8 @@ impl Netlink {
         self.request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK).map(drop)
     }
 
+    /// Gives an interface an address, without the route to its subnet: the kernel's has no metric, so that with two
+    /// interfaces in one subnet the order in which they came would decide (`fib_add_ifaddr`, `net/ipv4/fib_frontend.c`).
     pub(crate) fn add_ipv4_address(
         &mut self,
         index: u32,
@@ -129,6 +139,7 @@ impl Netlink {
         message.header.index = index;
         message.attributes.push(AddressAttribute::Local(IpAddr::V4(address)));
         message.attributes.push(AddressAttribute::Address(IpAddr::V4(address)));
+        message.attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
         if prefix_len < 31 {
             let broadcast = u32::from(address) | u32::MAX.checked_shr(prefix_len.into()).unwrap_or(0);
             message.attributes.push(AddressAttribute::Broadcast(broadcast.into()));
@@ -179,7 +190,11 @@ impl Netlink {
         message.header = RouteHeader {
             address_family: AddressFamily::Inet,
             destination_prefix_length: route.prefix_length,
-            table: RouteHeader::RT_TABLE_MAIN,
+            table: if route.table.is_some() {
+                RouteHeader::RT_TABLE_UNSPEC
+            } else {
+                RouteHeader::RT_TABLE_MAIN
+            },
             protocol: RouteProtocol::Dhcp,
             scope: if route.gateway.is_some() { RouteScope::Universe } else { RouteScope::Link },
             kind: RouteType::Unicast,
@@ -191,10 +206,54 @@ impl Netlink {
         if let Some(gateway) = route.gateway {
             message.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
         }
+        if let Some(source) = route.source {
+            message.attributes.push(RouteAttribute::PrefSource(RouteAddress::Inet(source)));
+        }
+        if let Some(table) = route.table {
+            message.attributes.push(RouteAttribute::Table(table));
+        }
         message.attributes.push(RouteAttribute::Oif(index));
         message.attributes.push(RouteAttribute::Priority(route.metric));
         let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
         self.request(RouteNetlinkMessage::NewRoute(message), flags).map(drop)
+    }
+
+    /// Has what an address sends follow a table, before the main one; the table's number is the rule's priority.
+    pub(crate) fn add_ipv4_rule(&mut self, source: Ipv4Addr, table: u32) -> io::Result<()> {
+        let mut message = RuleMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.src_len = 32;
+        message.header.action = RuleAction::ToTable;
+        message.attributes = vec![
+            RuleAttribute::Source(IpAddr::V4(source)),
+            RuleAttribute::Table(table),
+            RuleAttribute::Priority(table),
+            RuleAttribute::Protocol(RouteProtocol::Dhcp),
+        ];
+        let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+        match self.request(RouteNetlinkMessage::NewRule(message), flags) {
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Removes the rules that [`Self::add_ipv4_rule`] made, of one table or (`None`) of all; those of others stay.
+    pub(crate) fn remove_ipv4_rules(&mut self, table: Option<u32>) -> io::Result<()> {
+        let mut message = RuleMessage::default();
+        message.header.family = AddressFamily::Inet;
+        for answer in self.request(RouteNetlinkMessage::GetRule(message), NLM_F_DUMP)? {
+            let RouteNetlinkMessage::NewRule(rule) = answer else { continue };
+            let is = |attribute| rule.attributes.contains(&attribute);
+            if is(RuleAttribute::Protocol(RouteProtocol::Dhcp))
+                && table.is_none_or(|table| is(RuleAttribute::Table(table)))
+            {
+                match self.request(RouteNetlinkMessage::DelRule(rule), NLM_F_ACK) {
+                    Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+                    other => drop(other?),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sends a request and gathers its answers.
