@@ -5,11 +5,15 @@
  * Runs at the clsact ingress of every port's host end. It parses, looks up (port, 5-tuple), checks that the decision is
  * still current, rewrites, counts and redirects. It knows no policy and takes no decision of its own: whatever it is not
  * sure of it lets pass, and then the kernel delivers the frame to the packet sockets of the slow path, which is the only
- * listener in the fabric namespace. So are pure SYNs, fragments, IP options and extension headers, ICMP other than echo,
- * and everything that is not TCP, UDP or ICMP.
+ * listener in the fabric namespace. So are fragments, IP options and extension headers, ICMP other than echo, and
+ * everything that is not TCP, UDP or ICMP.
  *
- * FIN and RST are forwarded and reported: the flags are kept in the entry and an event goes into a ring, from which
- * the slow path learns that the connection ends.
+ * A SYN is never a cached packet. It may be like one that the slow path has let in before, but for its source port;
+ * then there is an admission, a decision that holds for a range of source ports, and the connection gets its two
+ * entries from there. The slow path is told by an event in a ring, and takes the decision again for its own books.
+ *
+ * FIN and RST are forwarded and reported: the flags are kept in the entry and an event goes into the same ring, from
+ * which the slow path learns that the connection ends.
  *
  * The kernel wants to read "GPL" in the licence string before it lets a program call some helpers, hence the dual
  * licence of this directory; the project as a whole is Apache-2.0.
@@ -109,7 +113,16 @@ struct {
 struct {
 	MAP_UINT(type, BPF_MAP_TYPE_RINGBUF);
 	MAP_UINT(max_entries, EVENT_RING_BYTES);
-} closings SECTION(".maps");
+} events SECTION(".maps");
+
+/* By the key of the SYN with source port 0. */
+struct {
+	MAP_UINT(type, BPF_MAP_TYPE_HASH);
+	MAP_UINT(map_flags, BPF_F_NO_PREALLOC);
+	MAP_UINT(max_entries, ADMISSION_LIMIT);
+	MAP_TYPE(key, struct flow_key);
+	MAP_TYPE(value, struct admission);
+} admissions SECTION(".maps");
 
 static ALWAYS_INLINE int parse_l4(void *l4, void *end, struct flow_key *key, struct parsed *parsed)
 {
@@ -122,8 +135,7 @@ static ALWAYS_INLINE int parse_l4(void *l4, void *end, struct flow_key *key, str
 		parsed->tcp_flags = tcp->flags;
 		parsed->payload = parsed->l4 + (tcp->offset >> 4) * 4;
 		parsed->checksum = __builtin_offsetof(struct tcp, checksum);
-		/* A SYN may open a new connection on an old one's 5-tuple: never a cached decision. */
-		return (tcp->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN;
+		return 1;
 	}
 	if (key->protocol == IPPROTO_UDP) {
 		struct udp *udp = l4;
@@ -255,18 +267,81 @@ static ALWAYS_INLINE void count(struct __sk_buff *skb, struct flow_entry *entry,
 	entry->last_seen_ns = bpf_ktime_get_coarse_ns();
 }
 
+/* Ends an event. Whoever listens is woken once a batch is there; a single event is heard at the next look. */
+static ALWAYS_INLINE void submit(struct tcp_event *event)
+{
+	bpf_ringbuf_submit(event, bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= EVENT_WAKEUP_BYTES ? BPF_RB_FORCE_WAKEUP
+												      : BPF_RB_NO_WAKEUP);
+}
+
 /* Keeps the flags and tells the slow path, once per direction and flag, that the connection ends. */
 static ALWAYS_INLINE void closing(const struct flow_key *key, struct flow_entry *entry, __u32 flags)
 {
-	struct close_event event = { .key = *key };
+	struct tcp_event *event;
 
 	flags &= TCP_FIN | TCP_RST;
 	if ((entry->tcp_flags & flags) == flags)
 		return;
 	entry->tcp_flags |= flags;
-	event.tcp_flags = entry->tcp_flags;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	/* A full ring loses the event, not the flags: the sweep finds them. */
-	bpf_ringbuf_output(&closings, &event, sizeof(event), BPF_RB_NO_WAKEUP);
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->key = *key;
+	event->tcp_flags = entry->tcp_flags;
+	submit(event);
+}
+
+/*
+ * Lets a new connection in by an admission: makes its two entries and reports it. Answers what to do with the SYN, or 0
+ * where the slow path has to decide: on a known 5-tuple too, since a SYN may open a new connection on an old one's.
+ */
+static ALWAYS_INLINE struct flow_entry *admit(struct __sk_buff *skb, struct flow_key *key, const struct parsed *parsed)
+{
+	struct flow_key reverse = {};
+	struct admission *admission;
+	struct tcp_event *event;
+	__u16 source_port = key->source_port;
+
+	if (bpf_map_lookup_elem(&flows, key))
+		return 0;
+	key->source_port = 0;
+	admission = bpf_map_lookup_elem(&admissions, key);
+	key->source_port = source_port;
+	if (!admission || !is_current(skb, key, &admission->forward, parsed))
+		return 0;
+	if (bswap16(source_port) < admission->first_source_port || bswap16(source_port) > admission->last_source_port)
+		return 0;
+	/* Without its event a connection would not be known, so that comes first. */
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return 0;
+	event->key = *key;
+	event->tcp_flags = parsed->tcp_flags;
+	event->length_bytes = skb->len - ETH_HEADER;
+	__builtin_memcpy(event->macs, admission->forward.match_macs, sizeof(event->macs));
+
+	reverse.port = admission->forward.egress_port;
+	__builtin_memcpy(reverse.source, key->destination, sizeof(reverse.source));
+	__builtin_memcpy(reverse.destination, key->source, sizeof(reverse.destination));
+	reverse.source_port = key->destination_port;
+	reverse.destination_port = source_port;
+	reverse.protocol = key->protocol;
+	reverse.family = key->family;
+	/* The time is only there to tell a new entry from one that nobody knows; a race over it is over now or just now. */
+	admission->forward.last_seen_ns = admission->reverse.last_seen_ns = bpf_ktime_get_coarse_ns();
+	if (bpf_map_update_elem(&flows, key, &admission->forward, BPF_NOEXIST))
+		goto refused;
+	if (bpf_map_update_elem(&flows, &reverse, &admission->reverse, BPF_NOEXIST)) {
+		bpf_map_delete_elem(&flows, key);
+		goto refused;
+	}
+	submit(event);
+	return &admission->forward;
+refused:
+	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+	return 0;
 }
 
 SECTION("classifier") int flow_cache(struct __sk_buff *skb)
@@ -282,13 +357,21 @@ SECTION("classifier") int flow_cache(struct __sk_buff *skb)
 	key.port = skb->ifindex - PORT_IFINDEX_BASE;
 	if (!parse(skb, &key, &parsed))
 		return TC_ACT_OK;
-	entry = bpf_map_lookup_elem(&flows, &key);
-	if (!entry || !is_current(skb, &key, entry, &parsed))
-		return TC_ACT_OK;
-
-	if (parsed.tcp_flags & (TCP_FIN | TCP_RST))
-		closing(&key, entry, parsed.tcp_flags);
-	count(skb, entry, &parsed);
+	if ((parsed.tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+		if (parsed.tcp_flags & (TCP_FIN | TCP_RST))
+			return TC_ACT_OK;
+		/* Like any SYN it counts for the connection, not for the entry. */
+		entry = admit(skb, &key, &parsed);
+		if (!entry)
+			return TC_ACT_OK;
+	} else {
+		entry = bpf_map_lookup_elem(&flows, &key);
+		if (!entry || !is_current(skb, &key, entry, &parsed))
+			return TC_ACT_OK;
+		if (parsed.tcp_flags & (TCP_FIN | TCP_RST))
+			closing(&key, entry, parsed.tcp_flags);
+		count(skb, entry, &parsed);
+	}
 	actions = entry->actions;
 	egress = entry->egress_port + PORT_IFINDEX_BASE;
 	if (actions & (ACTION_ADDRESSES | ACTION_PORTS | ACTION_MACS))

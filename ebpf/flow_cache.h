@@ -11,7 +11,9 @@
 #define PORT_IFINDEX_BASE 64
 #define PORT_LIMIT (1 << 17)
 #define FLOW_ENTRIES_LIMIT (1 << 18)
-#define EVENT_RING_BYTES (1 << 18)
+#define ADMISSION_LIMIT (1 << 16)
+#define EVENT_RING_BYTES (1 << 19)
+#define EVENT_WAKEUP_BYTES (1 << 15)
 
 #define FAMILY_IPV4 4
 #define FAMILY_IPV6 6
@@ -58,9 +60,19 @@ struct flow_entry {
 	__u32 padding;
 };
 
-struct close_event {
+struct admission {
+	struct flow_entry forward;
+	struct flow_entry reverse;
+	__u16 first_source_port;
+	__u16 last_source_port;
+	__u32 padding;
+};
+
+struct tcp_event {
 	struct flow_key key;
 	__u32 tcp_flags;
+	__u32 length_bytes;
+	__u32 macs[3];
 };
 
 #define ASSERT_OFFSET(type, field, offset) _Static_assert(__builtin_offsetof(type, field) == (offset), #type "." #field)
@@ -74,6 +86,10 @@ ASSERT_OFFSET(struct flow_entry, source, 48);
 ASSERT_OFFSET(struct flow_entry, address_difference, 84);
 ASSERT_OFFSET(struct flow_entry, match_macs, 92);
 ASSERT_OFFSET(struct flow_entry, macs, 104);
-_Static_assert(sizeof(struct close_event) == 48, "close_event");
+_Static_assert(sizeof(struct admission) == 248, "admission");
+ASSERT_OFFSET(struct admission, reverse, 120);
+ASSERT_OFFSET(struct admission, first_source_port, 240);
+_Static_assert(sizeof(struct tcp_event) == 64, "tcp_event");
+ASSERT_OFFSET(struct tcp_event, macs, 52);
 
 #endif

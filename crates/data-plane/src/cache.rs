@@ -4,6 +4,7 @@
 //! Refuses to decide anything: it installs what a plan says, removes what an event says, and reports what was counted.
 
 use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
 
 use hashbrown::HashMap;
 use host_ebpf::{FlowCache, FlowCacheError};
@@ -14,6 +15,7 @@ use vpc_engine::{
 };
 use vpc_model::{Port, Protocol};
 
+use crate::admissions::Admissions;
 use crate::clock::CacheTime;
 use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet};
 
@@ -21,6 +23,9 @@ use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_
 const MANY_ARE_ONE_IN: usize = 8;
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
 const CLOSING_NS: u64 = 200_000_000;
+/// How long an entry may be there without its connection being known here. The program reports a connection when it makes
+/// its entries, and every report is heard within a tick.
+const STRANGER_SECS: u64 = 1;
 /// Entries unused for so long are removed; their flow's next packet costs an upcall.
 const IDLE_SECS: u64 = 300;
 /// The same while the cache is full.
@@ -29,12 +34,15 @@ const IDLE_WHEN_FULL_SECS: u64 = 5;
 /// The cache, and for each entry in it what is known of it here.
 pub(crate) struct Cache {
     cache: FlowCache,
+    admissions: Admissions,
     installed: HashMap<abi::FlowKey, Installed>,
     epochs: HashMap<Port, u32>,
     is_full: bool,
     /// Entries of connections that both sides have closed, and since when they are.
     closing: VecDeque<(abi::FlowKey, u64)>,
     swept: Vec<(abi::FlowKey, abi::FlowEntry)>,
+    /// Entries whose connection is not known, and since when.
+    strangers: HashMap<abi::FlowKey, u64>,
 }
 
 /// One entry of the cache.
@@ -74,22 +82,63 @@ struct Belongs {
     other: Option<abi::FlowKey>,
 }
 
+impl Belongs {
+    /// The entries of a plan; the second is of the replies, if the plan has one.
+    fn of(plan: &CachePlan, flow: Option<FlowId>) -> (Self, Option<Self>) {
+        let key = key_of(&plan.forward);
+        let reverse = plan.reverse.as_ref().map(key_of);
+        let direction = FlowDirection::Reverse;
+        (
+            Self { key, flow, direction: FlowDirection::Forward, other: reverse },
+            reverse.map(|reverse| Self { key: reverse, flow, direction, other: Some(key) }),
+        )
+    }
+}
+
+impl Installed {
+    /// What is known of an entry that has carried nothing yet.
+    fn new(plan: &CacheEntry, belongs: Belongs, epochs: (u32, u32), time: CacheTime) -> Self {
+        let Belongs { flow, direction, other, .. } = belongs;
+        Self {
+            flow,
+            direction,
+            other,
+            macs: Macs::new(plan.destination_mac, plan.source_mac),
+            is_seen: direction == FlowDirection::Forward,
+            epochs,
+            since_ns: time.cache_now_ns(),
+            packets: 0,
+            bytes: 0,
+            tcp_flags: 0,
+        }
+    }
+}
+
 impl Cache {
     /// A cache without entries of its own, on maps that may hold a predecessor's.
     pub(crate) fn new(cache: FlowCache) -> Self {
-        let (installed, epochs) = (HashMap::new(), HashMap::new());
-        Self { cache, installed, epochs, is_full: false, closing: VecDeque::new(), swept: Vec::new() }
+        Self {
+            cache,
+            admissions: Admissions::default(),
+            installed: HashMap::new(),
+            epochs: HashMap::new(),
+            is_full: false,
+            closing: VecDeque::new(),
+            swept: Vec::new(),
+            strangers: HashMap::new(),
+        }
     }
 
     /// Takes over the entries that a predecessor left, and reports what they have counted. Those whose connection is not
-    /// known any more are removed.
+    /// known may be of one that the program has let in meanwhile: [`Self::remove_strangers`] is for when its reports were
+    /// heard.
     pub(crate) fn adopt(&mut self, flows: &mut Flows, time: CacheTime) -> Result<(), FlowCacheError> {
         let mut found = Vec::new();
         while !self.cache.walk(|key, entry| found.push((*key, *entry)))? {}
         let now = time.engine_time(time.cache_now_ns());
         for (key, entry) in &found {
             let Some(flow) = cache_entry_of(key, entry).and_then(|entry| flows.find(&entry, now)) else {
-                self.cache.remove(key)?;
+                self.strangers.insert(*key, time.cache_now_ns());
                 continue;
             };
             let installed = Installed {
@@ -107,6 +156,7 @@ impl Cache {
             self.installed.insert(*key, installed);
             self.report_entry(key, entry, flows, time)?;
         }
+        self.admissions.adopt(&self.cache, time)?;
         // Once more for the handshakes of which the opener's half was reported before the answer.
         for (key, entry) in &found {
             if let Some(Installed { flow: Some(flow), direction, .. }) = self.installed.get(key)
@@ -116,6 +166,15 @@ impl Cache {
                 let activity = Activity { flags: TcpFlags::ACK, packets: 0, bytes: 0 };
                 flows.touch(*flow, *direction, activity, time.engine_time(entry.last_seen_ns));
             }
+        }
+        Ok(())
+    }
+
+    /// Takes out the entries of which no connection is known, once everything that the program had to report was heard.
+    pub(crate) fn remove_strangers(&mut self) -> Result<(), FlowCacheError> {
+        let strangers: Vec<abi::FlowKey> = self.strangers.drain().map(|(key, _)| key).collect();
+        for key in strangers.iter().filter(|key| !self.installed.contains_key(*key)) {
+            self.cache.remove(key)?;
         }
         Ok(())
     }
@@ -143,31 +202,34 @@ impl Cache {
         Ok(epoch)
     }
 
-    /// Installs both directions of a plan.
+    /// Installs both directions of a plan, and where the plan holds for more connections and `may_admit`, perhaps an
+    /// admission for them.
     pub(crate) fn install(
         &mut self,
         plan: &CachePlan,
         flow: Option<FlowId>,
+        may_admit: bool,
         flows: &mut Flows,
         time: CacheTime,
     ) -> Result<(), FlowCacheError> {
-        let key = key_of(&plan.forward);
-        let reverse = plan.reverse.map(|entry| (entry, key_of(&entry)));
-        let other = reverse.map(|(_, key)| key);
-        let forward = Belongs { key, flow, direction: FlowDirection::Forward, other };
+        let (forward, reverse) = Belongs::of(plan, flow);
         let forward = self.prepare(&plan.forward, forward, flows, time)?;
-        let reverse = match reverse {
-            Some((entry, key)) => {
-                let belongs = Belongs {
-                    key,
-                    flow,
-                    direction: FlowDirection::Reverse,
-                    other: Some(key_of(&plan.forward)),
-                };
-                self.prepare(&entry, belongs, flows, time)?
-            }
+        let reverse = match plan.reverse.zip(reverse) {
+            Some((entry, belongs)) => self.prepare(&entry, belongs, flows, time)?,
             None => None,
         };
+        if let (Some(ports), Some(forward), Some(reverse)) = (plan.source_ports, &forward, &reverse)
+            && may_admit
+        {
+            let admission = abi::Admission {
+                forward: forward.entry,
+                reverse: reverse.entry,
+                first_source_port: ports.from(),
+                last_source_port: ports.to(),
+                padding: [0; 4],
+            };
+            self.admissions.consider(&mut self.cache, &forward.key, &admission, time)?;
+        }
         let prepared: SmallVec<[Prepared; 2]> = forward.into_iter().chain(reverse).collect();
         let keys: SmallVec<[abi::FlowKey; 2]> = prepared.iter().map(|prepared| prepared.key).collect();
         let entries: SmallVec<[abi::FlowEntry; 2]> = prepared.iter().map(|prepared| prepared.entry).collect();
@@ -196,7 +258,7 @@ impl Cache {
         let (Some(ingress_epoch), Some(egress_epoch)) = (self.epoch(plan.from)?, self.epoch(plan.to)?) else {
             return Ok(None);
         };
-        let Belongs { key, flow, direction, other } = belongs;
+        let Belongs { key, direction, .. } = belongs;
         let epochs = (ingress_epoch, egress_epoch);
         let macs = Macs::new(plan.destination_mac, plan.source_mac);
         let is_seen = direction == FlowDirection::Forward;
@@ -210,11 +272,58 @@ impl Cache {
             self.report(&key, flows, time)?;
         }
         let entry = entry_of(plan, ingress_epoch, egress_epoch);
-        let since_ns = time.cache_now_ns();
-        let (packets, bytes, tcp_flags) = (0, 0, 0);
-        let installed =
-            Installed { flow, direction, other, macs, is_seen, epochs, since_ns, packets, bytes, tcp_flags };
+        let installed = Installed::new(plan, belongs, epochs, time);
         Ok(Some(Prepared { key, entry, installed }))
+    }
+
+    /// Takes over the entries that the program has made for a connection that it let in, now that the connection is known.
+    /// Where its tables have no room for many more, no more are let in unasked.
+    pub(crate) fn note_admitted(
+        &mut self,
+        plan: &CachePlan,
+        flow: Option<FlowId>,
+        may_admit: bool,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        let (forward, reverse) = Belongs::of(plan, flow);
+        for (entry, belongs) in [(Some(&plan.forward), Some(forward)), (plan.reverse.as_ref(), reverse)] {
+            let (Some(entry), Some(belongs)) = (entry, belongs) else { continue };
+            let (Some(ingress), Some(egress)) = (self.epoch(entry.from)?, self.epoch(entry.to)?) else {
+                continue;
+            };
+            self.strangers.remove(&belongs.key);
+            self.installed.insert(belongs.key, Installed::new(entry, belongs, (ingress, egress), time));
+        }
+        if may_admit {
+            self.admissions.used(&forward.key, time);
+            return Ok(());
+        }
+        self.admissions.withdraw(&mut self.cache, &forward.key)
+    }
+
+    /// Takes out what the program has made for a connection that is not to be.
+    pub(crate) fn refuse_admitted(&mut self, syn: &abi::FlowKey) -> Result<(), FlowCacheError> {
+        self.admissions.withdraw(&mut self.cache, syn)?;
+        let Some(entry) = self.cache.get(syn)? else { return Ok(()) };
+        let reverse = abi::FlowKey {
+            port: entry.egress_port,
+            source: syn.destination,
+            destination: syn.source,
+            source_port: syn.destination_port,
+            destination_port: syn.source_port,
+            ..*syn
+        };
+        for key in [syn, &reverse] {
+            self.strangers.remove(key);
+            self.installed.remove(key);
+            self.cache.remove(key)?;
+        }
+        Ok(())
+    }
+
+    /// Withdraws admissions that nobody has used for long.
+    pub(crate) fn withdraw_idle_admissions(&mut self, time: CacheTime) -> Result<(), FlowCacheError> {
+        self.admissions.withdraw_idle(&mut self.cache, time)
     }
 
     /// Takes out what belongs to a connection that is gone, by what an interface sends on it.
@@ -295,27 +404,39 @@ impl Cache {
         Ok(())
     }
 
-    /// Tells the engine of connections that end: every FIN and RST that the cache has let pass, up to `limit`.
-    pub(crate) fn report_closings(
+    /// The oldest SYN, FIN or RST that the cache has let pass and that was not taken off yet.
+    pub(crate) fn next_event(&mut self) -> Option<abi::TcpEvent> {
+        self.cache.next_event()
+    }
+
+    /// Takes that off, now that its consequences are on record.
+    pub(crate) fn take_event(&mut self) {
+        self.cache.take_event();
+    }
+
+    /// Readable when many events wait.
+    pub(crate) fn events(&self) -> BorrowedFd<'_> {
+        self.cache.events()
+    }
+
+    /// Tells the engine of a FIN or RST that the cache has let pass.
+    pub(crate) fn report_closing(
         &mut self,
-        limit: usize,
+        event: &abi::TcpEvent,
         flows: &mut Flows,
         time: CacheTime,
     ) -> Result<(), FlowCacheError> {
-        for _ in 0..limit {
-            let Some(event) = self.cache.next_closing() else { break };
-            let Some(known) = self.installed.get_mut(&event.key) else { continue };
-            let new_flags = event.tcp_flags & !known.tcp_flags;
-            if new_flags & abi::TCP_RST != 0 {
-                // The connection is gone when that is told, so what it has carried is told with it.
-                self.report(&event.key, flows, time)?;
-            } else if let Some(flow) = known.flow.filter(|_| new_flags != 0) {
-                known.tcp_flags |= new_flags;
-                let activity = Activity { flags: TcpFlags(new_flags as u8), packets: 0, bytes: 0 };
-                let seen = time.engine_time(time.cache_now_ns());
-                if !flows.touch(flow, known.direction, activity, seen) {
-                    self.remove_both(&event.key)?;
-                }
+        let Some(known) = self.installed.get_mut(&event.key) else { return Ok(()) };
+        let new_flags = event.tcp_flags & !known.tcp_flags;
+        if new_flags & abi::TCP_RST != 0 {
+            // The connection is gone when that is told, so what it has carried is told with it.
+            self.report(&event.key, flows, time)?;
+        } else if let Some(flow) = known.flow.filter(|_| new_flags != 0) {
+            known.tcp_flags |= new_flags;
+            let activity = Activity { flags: TcpFlags(new_flags as u8), packets: 0, bytes: 0 };
+            let seen = time.engine_time(time.cache_now_ns());
+            if !flows.touch(flow, known.direction, activity, seen) {
+                self.remove_both(&event.key)?;
             }
         }
         Ok(())
@@ -344,8 +465,11 @@ impl Cache {
         time: CacheTime,
     ) -> Result<(), FlowCacheError> {
         let Some(known) = self.installed.get_mut(key) else {
-            // Not of this daemon's making.
-            self.cache.remove(key)?;
+            let since = *self.strangers.entry(*key).or_insert(time.cache_now_ns());
+            if time.secs_since(since) > STRANGER_SECS {
+                self.strangers.remove(key);
+                self.cache.remove(key)?;
+            }
             return Ok(());
         };
         let Some(flow) = known.flow else { return Ok(()) };

@@ -8,18 +8,22 @@ use host_ebpf::FlowCacheError;
 use host_net::{FrameBatch, VirtioNetHeader};
 use vpc_engine::flows::FlowState;
 use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse};
-use vpc_engine::{Applied, Delivery, DropReason, FlowEvent, Flows, FrameAction, Snapshot, handle_frame};
+use vpc_engine::{
+    Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Snapshot, forward, handle_frame,
+};
+use vpc_abi as abi;
 use vpc_model::Port;
 
 use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::drops::Drops;
-use crate::entry::key_sent;
+use crate::entry::{key_sent, packet_of};
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 
-/// FINs and RSTs taken from the ring at a time.
-const CLOSINGS_AT_ONCE: usize = 4096;
+/// Connections that an interface must have room for before the cache may let any in by itself: as many as it can have
+/// let in unheard.
+const ADMISSION_ROOM: u32 = abi::UNHEARD_ADMISSIONS_MAX;
 /// Parts of the cache swept in one tick at most; a part is about a thousand entries.
 const SWEEPS_PER_TICK: usize = 8;
 /// Ticks in which the whole cache is swept, at least.
@@ -36,6 +40,8 @@ pub(crate) struct Decider {
     pub(crate) is_started: bool,
     /// Frames decided here rather than by the cache.
     pub(crate) frames_decided: u64,
+    /// Connections that the cache has let in by itself.
+    pub(crate) connections_admitted: u64,
     sweep_pause: usize,
     had_cache_error: bool,
 }
@@ -70,6 +76,7 @@ impl Decider {
             drops: Drops::default(),
             is_started: false,
             frames_decided: 0,
+            connections_admitted: 0,
             sweep_pause: 0,
             had_cache_error: false,
         }
@@ -79,6 +86,8 @@ impl Decider {
     pub(crate) fn decide(&mut self, batch: &mut FrameBatch, count: usize, outbox: &mut Outbox) {
         let time = CacheTime::now();
         self.frames_decided += count as u64;
+        // A frame may be about a connection that the cache has let in.
+        self.hear(time);
         for index in 0..count {
             let Some(from) = port_of(batch.device(index)) else { continue };
             self.decide_one(from, batch, index, time, outbox);
@@ -132,7 +141,8 @@ impl Decider {
         // Before the cache can let a packet of it pass, so that a successor knows every connection of the cache.
         self.settle();
         if let (Some(cache), Some(plan)) = (&mut self.cache, &delivery.cache) {
-            let installed = cache.install(plan, delivery.flow, &mut self.flows, time);
+            let may_admit = plan.source_ports.is_some() && has_room(&self.snapshot, &self.flows, plan);
+            let installed = cache.install(plan, delivery.flow, may_admit, &mut self.flows, time);
             self.check(installed);
         }
         Ok(())
@@ -160,27 +170,38 @@ impl Decider {
 
     /// Puts a new snapshot in force. When this returns, nothing is decided or cached by the old one.
     pub(crate) fn put_in_force(&mut self, applied: &Applied) {
-        self.snapshot = applied.snapshot.clone();
-        for &port in &applied.removed {
-            self.flows.forget_port(port);
-            self.drops.forget_port(port);
+        let is_first = !std::mem::replace(&mut self.is_started, true);
+        // Intent that nobody has given yet says nothing about what a predecessor's cache has let in.
+        if is_first {
+            self.snapshot = applied.snapshot.clone();
         }
         if let Some(cache) = &mut self.cache {
             let bumped = applied.stale.iter().chain(applied.removed.iter().copied());
             let bumped = bumped.map(|port| cache.bump(port)).fold(Ok(()), Result::and);
             self.check(bumped);
         }
+        // What was let in up to now was let in by the old rules, so they say what becomes of it.
+        self.hear(CacheTime::now());
+        self.snapshot = applied.snapshot.clone();
+        for &port in &applied.removed {
+            self.flows.forget_port(port);
+            self.drops.forget_port(port);
+        }
+        if let Some(cache) = self.cache.as_mut().filter(|_| is_first) {
+            let removed = cache.remove_strangers();
+            self.check(removed);
+        }
         self.settle();
-        self.is_started = true;
     }
 
-    /// What is done from time to time: report endings, sweep the cache, forget what is idle.
+    /// What is done from time to time: hear what the cache has to report, sweep it, forget what is idle.
     pub(crate) fn tick(&mut self) {
         let time = CacheTime::now();
-        self.report_closings(time);
+        self.hear(time);
         if let Some(cache) = &mut self.cache {
             let removed = cache.remove_retired(&mut self.flows, time);
-            self.check(removed);
+            let withdrawn = cache.withdraw_idle_admissions(time);
+            self.check(removed.and(withdrawn));
         }
         self.sweep(time);
         let now = clock::now();
@@ -191,8 +212,12 @@ impl Decider {
 
     /// Reports everything that the cache has let pass up to now.
     pub(crate) fn catch_up(&mut self) {
+        // Until intent is known, whose entries those in the cache are is not either.
+        if !self.is_started {
+            return;
+        }
         let time = CacheTime::now();
-        self.report_closings(time);
+        self.hear(time);
         if let Some(cache) = &mut self.cache {
             let swept = cache.sweep_all(&mut self.flows, time);
             self.check(swept);
@@ -205,19 +230,50 @@ impl Decider {
         !self.flows.is_empty() || self.cache.as_ref().is_some_and(|cache| cache.len() > 0)
     }
 
-    /// Hears of connections that end. Not part of deciding: no frame waits for it.
-    pub(crate) fn hear_closings(&mut self) {
-        if self.cache.is_some() {
-            self.report_closings(CacheTime::now());
-        }
+    /// Hears of every connection that the cache has let in, or let end.
+    pub(crate) fn hear(&mut self, time: CacheTime) {
+        while self.hear_some(usize::MAX, time) {}
     }
 
-    fn report_closings(&mut self, time: CacheTime) {
-        if let Some(cache) = &mut self.cache {
-            let reported = cache.report_closings(CLOSINGS_AT_ONCE, &mut self.flows, time);
-            self.check(reported);
-            self.settle();
+    /// The same for so many events at most. Answers whether there may be more.
+    pub(crate) fn hear_some(&mut self, limit: usize, time: CacheTime) -> bool {
+        // Before the first intent there is nothing to decide by; the events stay where they are.
+        if !self.is_started {
+            return false;
         }
+        for _ in 0..limit {
+            let Some(event) = self.cache.as_mut().and_then(Cache::next_event) else { return false };
+            if event.tcp_flags & abi::TCP_SYN != 0 {
+                self.hear_opening(&event, time);
+            } else if let Some(cache) = &mut self.cache {
+                let reported = cache.report_closing(&event, &mut self.flows, time);
+                self.check(reported);
+            }
+            self.settle();
+            // Only now: what is on the ring when this process is killed, a successor hears.
+            if let Some(cache) = &mut self.cache {
+                cache.take_event();
+            }
+        }
+        true
+    }
+
+    /// Decides about a connection that the cache has let in, which is what it did for the connection's like: so that the
+    /// connection is tracked, and, should the answer have changed meanwhile, does not go on.
+    fn hear_opening(&mut self, event: &abi::TcpEvent, time: CacheTime) {
+        let Some((from, packet)) = packet_of(event) else { return };
+        let verdict = forward(&self.snapshot, &mut self.flows, from, &packet, clock::now());
+        self.settle();
+        let Some(cache) = &mut self.cache else { return };
+        let heard = match verdict.delivery().and_then(|delivery| Some((delivery.flow, delivery.cache?))) {
+            Some((flow, plan)) => {
+                self.connections_admitted += 1;
+                let may_admit = has_room(&self.snapshot, &self.flows, &plan);
+                cache.note_admitted(&plan, flow, may_admit, time)
+            }
+            None => cache.refuse_admitted(&event.key),
+        };
+        self.check(heard);
     }
 
     fn sweep(&mut self, time: CacheTime) {
@@ -250,4 +306,9 @@ impl Decider {
             tracing::warn!(%error, "the flow cache fails; the slow path carries what it does not");
         }
     }
+}
+
+/// Whether both ends of a connection have room for all that the cache could let in before that is heard of.
+fn has_room(snapshot: &Snapshot, flows: &Flows, plan: &CachePlan) -> bool {
+    [plan.forward.from, plan.forward.to].iter().all(|&port| flows.has_room(snapshot, port, ADMISSION_ROOM))
 }

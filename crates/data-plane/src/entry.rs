@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_types::MacAddress;
 use vpc_abi as abi;
-use vpc_engine::{CacheEntry, CacheKey, Endpoint, FlowKey, Packet, Rewrite, Transport};
+use vpc_engine::{CacheEntry, CacheKey, Endpoint, FlowKey, Packet, Rewrite, TcpFlags, Transport};
 use vpc_model::{Port, Protocol};
 
 use crate::layout::VPC_MTU_BYTES;
@@ -60,6 +60,30 @@ pub(crate) fn key_of_packet(from: Port, packet: &Packet) -> abi::FlowKey {
     };
     let Packet { source, destination, protocol, .. } = *packet;
     key(from, &CacheKey { source, destination, protocol, source_port, destination_port })
+}
+
+/// The packet that an event of the program tells of, and the port that sent it; none when it is not of this program's
+/// making.
+pub(crate) fn packet_of(event: &abi::TcpEvent) -> Option<(Port, Packet)> {
+    let key = &event.key;
+    let (destination_mac, source_mac) = Macs(event.macs).pair();
+    let packet = Packet {
+        source_mac,
+        destination_mac,
+        source: address(key.family, key.source)?,
+        destination: address(key.family, key.destination)?,
+        protocol: Protocol::TCP,
+        transport: Transport::Tcp {
+            source: u16::from_be_bytes(key.source_port),
+            destination: u16::from_be_bytes(key.destination_port),
+            flags: TcpFlags(event.tcp_flags as u8),
+        },
+        fragment: None,
+        // No verdict depends on it.
+        ttl: u8::MAX,
+        length_bytes: event.length_bytes,
+    };
+    Some((Port::new(key.port).ok()?, packet))
 }
 
 /// The key of what an interface sends on a connection.

@@ -19,6 +19,7 @@
 //! frame; when [`DataPlane::apply`] returns, no frame is decided by what went before; everything that must outlive the
 //! daemon is in the kernel or in the run directory, and a start adopts it.
 
+mod admissions;
 pub mod bench;
 mod cache;
 mod clock;

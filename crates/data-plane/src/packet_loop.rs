@@ -21,6 +21,7 @@ use nix::unistd::Pid;
 use parking_lot::{Mutex, RwLock};
 
 use crate::DataPlaneError;
+use crate::clock::CacheTime;
 use crate::decide::{Body, Decider, Outbox};
 
 /// Threads at most; with more processors than that, each serves several.
@@ -29,8 +30,10 @@ const WORKERS_MAX: usize = 8;
 const BATCH_FRAMES: usize = 32;
 /// Bytes that may wait on a socket; the kernel drops what comes on top.
 const QUEUE_BYTES: usize = 8 << 20;
-/// Between looks at which connections end, while frames come; the ring holds those of 20 ms at over 100,000 a second.
+/// Between looks at which connections begin and end, while frames come.
 const HEARING: Duration = Duration::from_millis(20);
+/// Events taken from the cache before frames get their turn.
+const EVENTS_AT_ONCE: usize = 256;
 /// Between ticks while there are connections.
 const TICK: Duration = Duration::from_millis(100);
 /// Between ticks while there are none.
@@ -39,6 +42,8 @@ const IDLE_TICK: Duration = Duration::from_secs(2);
 const PROTOCOLS: [EtherType; 3] = [EtherType::Ipv4, EtherType::Ipv6, EtherType::Arp];
 /// What tells the wake-up from the sockets, which have their numbers.
 const WAKE: u64 = PROTOCOLS.len() as u64;
+/// What tells the cache's events from the sockets.
+const EVENTS: u64 = WAKE + 1;
 /// Priority of the threads.
 const NICE: libc::c_int = -11;
 
@@ -60,6 +65,13 @@ impl Shared {
     }
 }
 
+/// What has something to be done about.
+#[derive(Clone, Copy, Default)]
+struct Ready {
+    sockets: [bool; PROTOCOLS.len()],
+    events: bool,
+}
+
 /// The running threads.
 pub(crate) struct PacketLoop {
     workers: Vec<(Arc<EventFd>, JoinHandle<()>)>,
@@ -76,9 +88,9 @@ struct Worker {
     epoll: Epoll,
     /// Whether sockets are waited for: before the start frames stay where they are.
     is_watching: bool,
-    /// Whether it is the one that does what is due from time to time.
+    /// Whether it is the one that does what is due from time to time, and hears the cache's events.
     has_clock: bool,
-    /// When connections that end were last heard of here.
+    /// When the cache's events were last heard here.
     heard: Instant,
     batch: FrameBatch,
     outbox: Outbox,
@@ -194,14 +206,18 @@ impl Worker {
         let mut next_tick = Instant::now();
         while !self.stop.load(Ordering::Acquire) {
             let until = self.has_clock.then(|| self.tick_when_due(&mut next_tick));
-            let ready = match self.wait(until) {
+            let Ready { sockets, events } = match self.wait(until) {
                 Ok(ready) => ready,
                 Err(error) => {
                     tracing::error!(%error, "a packet thread cannot wait for frames");
                     return;
                 }
             };
-            for (number, _) in ready.into_iter().enumerate().filter(|(_, ready)| *ready) {
+            if events {
+                // Frames and changes of intent come in between.
+                while self.shared.decider.lock().hear_some(EVENTS_AT_ONCE, CacheTime::now()) {}
+            }
+            for (number, _) in sockets.into_iter().enumerate().filter(|(_, ready)| *ready) {
                 if let Err(error) = self.serve(number) {
                     tracing::warn!(%error, protocol = ?PROTOCOLS[number], "a packet socket fails");
                 }
@@ -223,10 +239,13 @@ impl Worker {
         *next_tick
     }
 
-    /// Waits for frames, a wake-up or the time, and answers which sockets have frames.
-    fn wait(&mut self, until: Option<Instant>) -> io::Result<[bool; PROTOCOLS.len()]> {
+    /// Waits for frames, events, a wake-up or the time, and answers what there is.
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Ready> {
         if !self.is_watching && self.shared.decider.lock().is_started {
             self.is_watching = true;
+            if self.has_clock {
+                self.watch_events()?;
+            }
             for (receiver, number) in self.receivers.iter().zip(0..) {
                 self.epoll.add(receiver, EpollEvent::new(EpollFlags::EPOLLIN, number))?;
             }
@@ -239,19 +258,29 @@ impl Worker {
             }
             None => EpollTimeout::NONE,
         };
-        let mut events = [EpollEvent::empty(); PROTOCOLS.len() + 1];
+        let mut events = [EpollEvent::empty(); PROTOCOLS.len() + 2];
         let count = match self.epoll.wait(&mut events, timeout) {
             Err(Errno::EINTR) => 0,
             result => result?,
         };
-        let mut ready = [false; PROTOCOLS.len()];
+        let mut ready = Ready::default();
         for event in &events[..count] {
-            match ready.get_mut(event.data() as usize) {
-                Some(ready) => *ready = true,
-                None => drop(self.wake.read()),
+            match event.data() {
+                WAKE => drop(self.wake.read()),
+                EVENTS => ready.events = true,
+                number => ready.sockets[number as usize] = true,
             }
         }
         Ok(ready)
+    }
+
+    /// Has the cache's ring wake this thread. By edges: the program wakes it once for a batch, while the ring is readable
+    /// from the first event on.
+    fn watch_events(&self) -> io::Result<()> {
+        let decider = self.shared.decider.lock();
+        let Some(cache) = &decider.cache else { return Ok(()) };
+        let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, EVENTS);
+        Ok(self.epoll.add(cache.events(), event)?)
     }
 
     /// Takes one batch from a socket through.
@@ -284,7 +313,7 @@ impl Worker {
         if self.heard.elapsed() >= HEARING
             && let Some(mut decider) = self.shared.decider.try_lock()
         {
-            decider.hear_closings();
+            decider.hear_some(EVENTS_AT_ONCE, CacheTime::now());
             self.heard = Instant::now();
         }
         sent.map(|_| ())

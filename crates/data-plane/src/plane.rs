@@ -61,6 +61,8 @@ pub enum Mode {
 pub struct Counters {
     /// Frames that the slow path has decided since the start.
     pub frames_decided: u64,
+    /// Connections that the flow cache has let in by itself since the start, being like one decided before.
+    pub connections_admitted: u64,
     /// Entries of the flow cache, two for most connections; 0 without a cache.
     pub entries_cached: usize,
     /// Connections tracked, counted at each interface that tracks them.
@@ -225,9 +227,11 @@ impl DataPlane {
 
     /// How much there is and was to do.
     pub fn counters(&self) -> Counters {
-        let decider = self.shared.decider.lock();
+        let mut decider = self.shared.decider.lock();
+        decider.hear(CacheTime::now());
         Counters {
             frames_decided: decider.frames_decided,
+            connections_admitted: decider.connections_admitted,
             entries_cached: decider.cache.as_ref().map_or(0, Cache::len),
             connections_tracked: decider.flows.len(),
         }

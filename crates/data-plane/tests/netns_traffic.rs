@@ -11,26 +11,7 @@ use data_plane::Mode;
 use host_net::{tcp_listener, udp_socket};
 use lab::*;
 use vpc_engine::services::{LinkService, port_of_link_address};
-use vpc_model::{AclAction, Direction, Interface, PortRange, SecurityGroupRule, Traffic};
-
-/// Two interfaces in two subnets of a VPC, the first with group 1, the second with group 2.
-fn pair(lab: &Lab, first: &[SecurityGroupRule], second: &[SecurityGroupRule]) -> [Interface; 2] {
-    let interfaces = [interface(1, 1, 1, "10.0.1.10", &[1]), interface(2, 1, 2, "10.0.2.10", &[2])];
-    let mut deltas = vpc(1, "10.0.0.0/16");
-    deltas.extend([subnet(1, 1, "10.0.1.0/24"), subnet(2, 1, "10.0.2.0/24")]);
-    deltas.extend([group(1, 1, first), group(2, 1, second)]);
-    deltas.extend(interfaces.iter().cloned().map(Into::into));
-    lab.plane().apply(&deltas);
-    interfaces
-}
-
-fn out() -> SecurityGroupRule {
-    rule(Direction::Egress, Traffic::All, "0.0.0.0/0")
-}
-
-fn tcp_in(port: u16, cidr: &str) -> SecurityGroupRule {
-    rule(Direction::Ingress, Traffic::Tcp(PortRange::one(port)), cidr)
-}
+use vpc_model::{AclAction, Direction, PortRange, Traffic};
 
 #[test]
 fn a_rule_lets_connections_through_and_its_absence_does_not() {
@@ -287,17 +268,10 @@ fn a_five_tuple_that_is_used_again_is_decided_again() {
         let (one, two) = (lab.guest(&one, 24), lab.guest(&two, 24));
         let listener = two.listen(80);
         let connect_from_4000 = |within| {
-            one.namespace
-                .run(|| {
-                    let socket =
-                        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-                    socket.set_reuse_address(true).unwrap();
-                    socket.bind(&SocketAddr::new(one.address, 4000).into()).unwrap();
-                    socket.connect_timeout(&SocketAddr::new(two.address, 80).into(), within).ok()?;
-                    socket.set_linger(Some(std::time::Duration::ZERO)).unwrap();
-                    Some(std::net::TcpStream::from(socket))
-                })
-                .unwrap()
+            let stream = one.connect_from(4000, (two.address, 80), within)?;
+            // Gone at once when it is closed, so that the port is free again.
+            socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+            Some(stream)
         };
         for _ in 0..5 {
             let mut client = connect_from_4000(PATIENCE).expect("again from port 4000");

@@ -1,4 +1,5 @@
-//! The flow cache as user space holds it: load or adopt, look up, insert, remove, walk, and hear of ending connections.
+//! The flow cache as user space holds it: load or adopt, look up, insert, remove, walk, admit, and hear of connections that
+//! begin and end.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
 use aya::programs::{ProgramError, ProgramFd, SchedClassifier};
 use aya::{EbpfError, EbpfLoader, Pod};
-use vpc_abi::{CloseEvent, FlowEntry, FlowKey, PORT_LIMIT};
+use vpc_abi::{Admission, FlowEntry, FlowKey, PORT_LIMIT, TcpEvent};
 use zerocopy::FromBytes;
 
 use crate::batch::{self, Batch, Cursor};
@@ -62,7 +63,8 @@ pub struct FlowCache {
     // The same map again, because the one above does not give its descriptor away.
     flows_descriptor: MapData,
     epochs: Array<MapData, u32>,
-    closings: RingBuf<MapData>,
+    admissions: HashMap<MapData, Key, Admitted>,
+    events: RingBuf<MapData>,
     program: SchedClassifier,
     folder: PathBuf,
     version_folder: PathBuf,
@@ -78,14 +80,20 @@ struct Key(FlowKey);
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 struct Entry(FlowEntry);
-// SAFETY: both are C structures without padding for which any bytes are a value (zerocopy's FromBytes and IntoBytes).
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Admitted(Admission);
+// SAFETY: all three are C structures without padding for which any bytes are a value (zerocopy's FromBytes and IntoBytes).
 unsafe impl Pod for Key {}
 // SAFETY: as above.
 unsafe impl Pod for Entry {}
+// SAFETY: as above.
+unsafe impl Pod for Admitted {}
 
 const FLOWS: &str = "flows";
 const EPOCHS: &str = "epochs";
-const CLOSINGS: &str = "closings";
+const ADMISSIONS: &str = "admissions";
+const EVENTS: &str = "events";
 const PROGRAM: &str = "flow_cache";
 
 impl FlowCache {
@@ -111,7 +119,7 @@ impl FlowCache {
             MapData::from_pin(version_folder.join(map)).map_err(|source| FlowCacheError::Map { map, source })
         };
         let program = SchedClassifier::from_pin(version_folder.join(PROGRAM))?;
-        let data = [map(FLOWS)?, map(FLOWS)?, map(EPOCHS)?, map(CLOSINGS)?];
+        let data = [map(FLOWS)?, map(FLOWS)?, map(EPOCHS)?, map(ADMISSIONS)?, map(EVENTS)?];
         Self::assemble(folder, version_folder, program, data)
     }
 
@@ -120,7 +128,7 @@ impl FlowCache {
         let program = loaded.program_mut(PROGRAM).ok_or(FlowCacheError::Missing(PROGRAM))?;
         let program: &mut SchedClassifier = program.try_into()?;
         program.load()?;
-        for name in [FLOWS, EPOCHS, CLOSINGS] {
+        for name in [FLOWS, EPOCHS, ADMISSIONS, EVENTS] {
             let map = loaded.map(name).ok_or(FlowCacheError::Missing(name))?;
             map.pin(version_folder.join(name)).map_err(|error| FlowCacheError::NotPinned {
                 name,
@@ -142,13 +150,14 @@ impl FlowCache {
         folder: &Path,
         version_folder: &Path,
         program: SchedClassifier,
-        [flows, flows_descriptor, epochs, closings]: [MapData; 4],
+        [flows, flows_descriptor, epochs, admissions, events]: [MapData; 5],
     ) -> Result<Self, FlowCacheError> {
         let failed = |map| move |source| FlowCacheError::Map { map, source };
         Ok(Self {
             flows: aya::maps::Map::HashMap(flows).try_into().map_err(failed(FLOWS))?,
             epochs: aya::maps::Map::Array(epochs).try_into().map_err(failed(EPOCHS))?,
-            closings: aya::maps::Map::RingBuf(closings).try_into().map_err(failed(CLOSINGS))?,
+            admissions: aya::maps::Map::HashMap(admissions).try_into().map_err(failed(ADMISSIONS))?,
+            events: aya::maps::Map::RingBuf(events).try_into().map_err(failed(EVENTS))?,
             flows_descriptor,
             program,
             folder: folder.to_owned(),
@@ -261,14 +270,7 @@ impl FlowCache {
     /// # Errors
     /// When the kernel refuses.
     pub fn remove(&mut self, key: &FlowKey) -> Result<bool, FlowCacheError> {
-        match self.flows.remove(&Key(*key)) {
-            Ok(()) => Ok(true),
-            Err(MapError::KeyNotFound) => Ok(false),
-            Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => {
-                Ok(false)
-            }
-            Err(source) => Err(FlowCacheError::Map { map: FLOWS, source }),
-        }
+        removed(self.flows.remove(&Key(*key)), FLOWS)
     }
 
     /// Takes an entry out and answers what it was, its last counts included.
@@ -305,10 +307,63 @@ impl FlowCache {
         Ok(is_end)
     }
 
-    /// The next FIN or RST that the program forwarded, oldest first.
-    pub fn next_closing(&mut self) -> Option<CloseEvent> {
-        let item = self.closings.next()?;
-        CloseEvent::read_from_prefix(&item).ok().map(|(event, _)| event)
+    /// Has the program let new connections in whose SYN has this key but for the source port, which is 0 here. Answers
+    /// whether there was room.
+    ///
+    /// # Errors
+    /// When the kernel refuses for another reason.
+    pub fn admit(&mut self, syn: &FlowKey, admission: &Admission) -> Result<bool, FlowCacheError> {
+        match self.admissions.insert(Key(*syn), Admitted(*admission), 0) {
+            Ok(()) => Ok(true),
+            Err(MapError::SyscallError(error)) if is_full(&error.io_error) => Ok(false),
+            Err(source) => Err(FlowCacheError::Map { map: ADMISSIONS, source }),
+        }
+    }
+
+    /// Ends that. Its absence is no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn withdraw(&mut self, syn: &FlowKey) -> Result<(), FlowCacheError> {
+        removed(self.admissions.remove(&Key(*syn)), ADMISSIONS).map(drop)
+    }
+
+    /// Every key that there is an admission for, in no order.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn admitted(&self) -> Result<Vec<FlowKey>, FlowCacheError> {
+        let failed = |source| FlowCacheError::Map { map: ADMISSIONS, source };
+        self.admissions.keys().map(|key| key.map(|key| key.0).map_err(failed)).collect()
+    }
+
+    /// The oldest SYN, FIN or RST that the program has forwarded and that was not taken off yet.
+    pub fn next_event(&mut self) -> Option<TcpEvent> {
+        let item = self.events.next()?;
+        let event = TcpEvent::read_from_prefix(&item).ok().map(|(event, _)| event);
+        // Dropping it would take it off the ring.
+        std::mem::forget(item);
+        event
+    }
+
+    /// Takes off what [`Self::next_event`] answered. Until then a successor would be told of it too.
+    pub fn take_event(&mut self) {
+        drop(self.events.next());
+    }
+
+    /// Readable when many events wait; single ones do not make it so.
+    pub fn events(&self) -> BorrowedFd<'_> {
+        self.events.as_fd()
+    }
+}
+
+/// Whether there was something to remove.
+fn removed(result: Result<(), MapError>, map: &'static str) -> Result<bool, FlowCacheError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(MapError::KeyNotFound) => Ok(false),
+        Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(source) => Err(FlowCacheError::Map { map, source }),
     }
 }
 

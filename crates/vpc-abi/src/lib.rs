@@ -21,8 +21,18 @@ pub const PORT_LIMIT: u32 = 1 << 17;
 /// Entries of the flow map; each direction of a connection is one.
 pub const FLOW_ENTRIES_LIMIT: u32 = 1 << 18;
 
-/// Bytes of the ring in which the program reports FIN and RST.
-pub const EVENT_RING_BYTES: u32 = 1 << 18;
+/// Entries of the admission map; each is one service as one sender sees it.
+pub const ADMISSION_LIMIT: u32 = 1 << 16;
+
+/// Bytes of the ring in which the program reports SYN, FIN and RST.
+pub const EVENT_RING_BYTES: u32 = 1 << 19;
+
+/// Bytes waiting in the ring from which on the program wakes whoever listens.
+pub const EVENT_WAKEUP_BYTES: u32 = 1 << 15;
+
+/// The most connections that the program can have admitted without the slow path knowing: an event in the ring has a
+/// header of eight bytes (`BPF_RINGBUF_HDR_SZ`, linux/bpf.h).
+pub const UNHEARD_ADMISSIONS_MAX: u32 = EVENT_RING_BYTES / (size_of::<TcpEvent>() as u32 + 8);
 
 /// [`FlowKey::family`] of an IPv4 flow; the address is in the first four bytes, the rest is zero.
 pub const FAMILY_IPV4: u8 = 4;
@@ -113,14 +123,35 @@ pub struct FlowEntry {
     pub padding: [u8; 4],
 }
 
-/// A FIN or RST that the program forwarded, in the event ring.
+/// How the program lets a new TCP connection in without asking: what was decided for one SYN, and for which other source
+/// ports it holds. Its key is that of the SYN with source port 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct CloseEvent {
+pub struct Admission {
+    /// The new connection's entry for what the opener sends.
+    pub forward: FlowEntry,
+    /// The new connection's entry for what the other side sends.
+    pub reverse: FlowEntry,
+    /// Least source port that it holds for, host order.
+    pub first_source_port: u16,
+    /// Greatest source port that it holds for, host order.
+    pub last_source_port: u16,
+    /// Zero.
+    pub padding: [u8; 4],
+}
+
+/// A SYN, FIN or RST that the program forwarded, in the event ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct TcpEvent {
     /// The direction in which it was seen.
     pub key: FlowKey,
-    /// TCP flags seen in that direction so far, ORed, this packet's included.
+    /// Of a SYN: its flags. Otherwise those seen in that direction so far, ORed, this packet's included; never SYN.
     pub tcp_flags: u32,
+    /// Of a SYN: bytes of its IP packet.
+    pub length_bytes: u32,
+    /// Of a SYN: its destination and source MAC.
+    pub macs: [u8; 12],
 }
 
 const _: () = {
@@ -134,5 +165,9 @@ const _: () = {
     assert!(offset_of!(FlowEntry, address_difference) == 84);
     assert!(offset_of!(FlowEntry, match_macs) == 92);
     assert!(offset_of!(FlowEntry, macs) == 104);
-    assert!(size_of::<CloseEvent>() == 48);
+    assert!(size_of::<Admission>() == 248);
+    assert!(offset_of!(Admission, reverse) == 120);
+    assert!(offset_of!(Admission, first_source_port) == 240);
+    assert!(size_of::<TcpEvent>() == 64);
+    assert!(offset_of!(TcpEvent, macs) == 52);
 };

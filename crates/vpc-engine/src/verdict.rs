@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use aws_types::MacAddress;
 use serde::{Deserialize, Serialize};
-use vpc_model::{Port, Protocol};
+use vpc_model::{Port, PortRange, Protocol};
 
 use crate::flows::FlowId;
 use crate::packet::Endpoint;
@@ -73,6 +73,12 @@ pub struct CachePlan {
     /// For the replies; none when replies do not come back the same way (routes differ, or a rule or network ACL does
     /// not let them pass now).
     pub reverse: Option<CacheEntry>,
+    /// Set when the packet opens a TCP connection: the source ports for which a packet like it would be delivered the
+    /// same way, with entries that differ from these in that port alone, provided that its 5-tuple is not in use.
+    ///
+    /// Whoever lets such a connection in by that must have [`crate::forward`] decide its first packet afterwards, before
+    /// [`crate::Snapshot::apply`] is acted upon, so that it is tracked; and must leave room for it in the tables.
+    pub source_ports: Option<PortRange>,
 }
 
 /// One exact-match entry.

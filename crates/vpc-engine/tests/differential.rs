@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use vpc_engine::testing::{Arrival, Reference, Scenario, Step};
 use vpc_engine::{
-    CacheEntry, CacheKey, Delivery, FlowId, FlowOptions, Flows, Millis, Packet, Snapshot, TcpFlags,
+    CacheEntry, CacheKey, CachePlan, Delivery, DropReason, FlowId, FlowOptions, Flows, Millis, Packet, Snapshot, TcpFlags,
     Transport, Verdict,
 };
 use vpc_model::Port;
@@ -19,6 +19,34 @@ const STEPS: usize = 60;
 /// An exact-match cache that is filled and emptied as the engine documents it.
 #[derive(Default)]
 struct Cache(HashMap<(Port, CacheKey), (CacheEntry, Option<FlowId>)>);
+
+/// What was decided for a packet that opened a connection, and holds for others like it.
+struct Admission {
+    packet: Packet,
+    plan: CachePlan,
+}
+
+impl Admission {
+    /// The same packet from another of its source ports.
+    fn another(&self, random: u64) -> Option<Packet> {
+        let ports = self.plan.source_ports?;
+        let Transport::Tcp { destination, flags, .. } = self.packet.transport else { return None };
+        let width = u64::from(ports.to() - ports.from()) + 1;
+        let source = ports.from() + (random % width) as u16;
+        Some(Packet { transport: Transport::Tcp { source, destination, flags }, ..self.packet })
+    }
+
+    /// What it says of that packet.
+    fn plan_for(&self, packet: &Packet) -> CachePlan {
+        let Transport::Tcp { source, .. } = packet.transport else { unreachable!("only TCP opens") };
+        let mut plan = self.plan;
+        plan.forward.key.source_port = source;
+        if let Some(reverse) = &mut plan.reverse {
+            reverse.key.destination_port = source;
+        }
+        plan
+    }
+}
 
 impl Cache {
     fn learn(&mut self, delivery: &Delivery) {
@@ -84,6 +112,7 @@ fn arrival(packet: &Packet, delivery: &Delivery) -> Arrival {
 struct Shown {
     reasons: HashMap<&'static str, u64>,
     cached: u64,
+    admitted: u64,
 }
 
 fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
@@ -91,6 +120,7 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
     let mut reference = Reference::default();
     let mut flows = Flows::new(FlowOptions { seed, ..FlowOptions::default() });
     let mut cache = Cache::default();
+    let mut admissions: Vec<Admission> = Vec::new();
     let mut now = Millis::from_secs(1_000_000);
 
     // Deltas come in any order.
@@ -105,7 +135,16 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
     reference.apply(&deltas);
 
     for step in 0..STEPS {
-        match scenario.step() {
+        // Every third step repeats a packet that has opened a connection, but for its source port.
+        let random = (seed ^ step as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+        let admission = admissions.get(random as usize % admissions.len().max(1)).filter(|_| step % 3 == 2);
+        let repeated = admission.and_then(|admission| {
+            let packet = admission.another(random)?;
+            let is_free = !cache.0.contains_key(&(admission.plan.forward.from, admission.plan_for(&packet).forward.key));
+            Some((admission.plan.forward.from, packet, is_free.then(|| admission.plan_for(&packet))))
+        });
+        let admitted = repeated.and_then(|(_, _, plan)| plan);
+        match repeated.map_or_else(|| scenario.step(), |(from, packet, _)| Step::Packet(from, packet)) {
             Step::Wait(secs) => {
                 now = Millis(now.0 + secs * 1000);
                 if secs % 2 == 0 {
@@ -120,6 +159,9 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
                 }
                 cache.0.retain(|_, (entry, _)| {
                     !applied.stale.contains(entry.from) && !applied.stale.contains(entry.to)
+                });
+                admissions.retain(|Admission { plan, .. }| {
+                    !applied.stale.contains(plan.forward.from) && !applied.stale.contains(plan.forward.to)
                 });
                 reference.apply(&deltas);
             }
@@ -163,8 +205,19 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
                         return Err(format!("{at}\ncached {entry:?}\ndecided {verdict:?}"));
                     }
                 }
+                // Whoever admits leaves room in the tables.
+                let has_room = !matches!(verdict, Verdict::Drop(DropReason::TrackingTableFull { .. }));
+                if let Some(admitted) = admitted.filter(|_| has_room) {
+                    shown.admitted += 1;
+                    let decided = verdict.delivery().and_then(|delivery| delivery.cache);
+                    if decided != Some(admitted) {
+                        return Err(format!("{at}\nadmitted {admitted:?}\ndecided {verdict:?}"));
+                    }
+                }
                 if let Verdict::Deliver(delivery) = &verdict {
                     cache.learn(delivery);
+                    let plan = delivery.cache.filter(|plan| plan.source_ports.is_some());
+                    admissions.extend(plan.map(|plan| Admission { packet, plan }));
                 }
             }
         }
@@ -191,7 +244,7 @@ fn the_engine_agrees_with_the_facts() {
     }
     let mut reasons: Vec<_> = shown.reasons.iter().collect();
     reasons.sort();
-    println!("{reasons:?}, decided by the cache alike: {}", shown.cached);
+    println!("{reasons:?}, decided by the cache alike: {}, admitted alike: {}", shown.cached, shown.admitted);
     if !is_replay {
         for expected in [
             "Delivered",
@@ -223,6 +276,7 @@ fn the_engine_agrees_with_the_facts() {
                 "too few of {expected}: {reasons:?}"
             );
         }
+        assert!(shown.admitted > 1_000, "hardly a connection was admitted: {}", shown.admitted);
         assert!(shown.cached > 1_000, "the cache was hardly used: {}", shown.cached);
     }
 }

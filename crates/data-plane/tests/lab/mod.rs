@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tempfile::TempDir;
 use vpc_model::{
     AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, NetworkAcl, NetworkAclEntry, Peer,
-    Port, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    Port, PortRange, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
 /// Long enough for a packet that gets through, on a machine with other things to do.
@@ -168,6 +168,23 @@ impl Guest {
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => None,
             Err(error) => panic!("connect to {to}: {error}"),
         }
+    }
+
+    /// The same from a port of the guest's, which may still be waiting for late segments of an earlier connection.
+    pub fn connect_from(
+        &self,
+        port: u16,
+        to: impl Into<SocketAddr> + Send,
+        within: Duration,
+    ) -> Option<TcpStream> {
+        let to = to.into();
+        let socket = self.namespace.run(|| Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap());
+        let socket = socket.unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&SocketAddr::new(self.address, port).into()).unwrap();
+        socket.connect_timeout(&to.into(), within).ok()?;
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Some(socket.into())
     }
 
     pub fn udp(&self, port: u16) -> UdpSocket {
@@ -361,4 +378,23 @@ pub fn interface(number: u32, vpc: u128, in_subnet: u128, ipv4: &str, groups: &[
         tracking_limit: None,
         hostname: None,
     }
+}
+
+/// Two interfaces in two subnets of a VPC, the first with group 1, the second with group 2.
+pub fn pair(lab: &Lab, first: &[SecurityGroupRule], second: &[SecurityGroupRule]) -> [Interface; 2] {
+    let interfaces = [interface(1, 1, 1, "10.0.1.10", &[1]), interface(2, 1, 2, "10.0.2.10", &[2])];
+    let mut deltas = vpc(1, "10.0.0.0/16");
+    deltas.extend([subnet(1, 1, "10.0.1.0/24"), subnet(2, 1, "10.0.2.0/24")]);
+    deltas.extend([group(1, 1, first), group(2, 1, second)]);
+    deltas.extend(interfaces.iter().cloned().map(Into::into));
+    lab.plane().apply(&deltas);
+    interfaces
+}
+
+pub fn out() -> SecurityGroupRule {
+    rule(Direction::Egress, Traffic::All, "0.0.0.0/0")
+}
+
+pub fn tcp_in(port: u16, cidr: &str) -> SecurityGroupRule {
+    rule(Direction::Ingress, Traffic::Tcp(PortRange::one(port)), cidr)
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use aws_types::NetworkAclId;
-use vpc_model::{AclAction, AclRuleNumber, Direction, NetworkAcl, NetworkAclEntry};
+use vpc_model::{AclAction, AclRuleNumber, Direction, NetworkAcl, NetworkAclEntry, PortRange};
 
 use super::classifier::{Classifier, Probe};
 
@@ -44,6 +44,18 @@ impl Acl {
         }
     }
 
+    /// The TCP ports around one that [`Self::decide`] answers the same for, whoever the peer is.
+    pub(crate) fn tcp_ports_around(&self, direction: Direction, port: u16) -> PortRange {
+        self.list(direction).classifier.tcp_ports_around(port)
+    }
+
+    fn list(&self, direction: Direction) -> &List {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
     /// Whether a packet may pass, and which entry says so; none is the implicit denial.
     pub(crate) fn decide(
         &self,
@@ -51,10 +63,7 @@ impl Acl {
         probe: Probe,
         peer: IpAddr,
     ) -> (AclAction, Option<AclRuleNumber>) {
-        let list = match direction {
-            Direction::Ingress => &self.ingress,
-            Direction::Egress => &self.egress,
-        };
+        let list = self.list(direction);
         let rows = list.classifier.traffic(probe).iter().zip(list.classifier.address(peer));
         for (word, (traffic, address)) in rows.enumerate() {
             let matching = traffic & address;

@@ -4,6 +4,8 @@
 pub(crate) trait Point: Copy + Ord {
     const MIN: Self;
     fn next(self) -> Option<Self>;
+    /// The point before one that is not the least.
+    fn previous(self) -> Self;
 }
 
 macro_rules! points {
@@ -12,6 +14,9 @@ macro_rules! points {
             const MIN: Self = Self::MIN;
             fn next(self) -> Option<Self> {
                 self.checked_add(1)
+            }
+            fn previous(self) -> Self {
+                self - 1
             }
         }
     )*};
@@ -77,6 +82,12 @@ impl<T: Point> Axis<T> {
             }
         }
         Self { starts, rows, words }
+    }
+
+    /// The points around one that the same rules cover: the first of them, and the last unless it is the greatest point.
+    pub(crate) fn around(&self, point: T) -> (T, Option<T>) {
+        let interval = interval(&self.starts, point);
+        (self.starts[interval], self.starts.get(interval + 1).map(|&next| next.previous()))
     }
 
     /// The rules that cover a point.

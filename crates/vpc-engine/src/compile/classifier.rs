@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use vpc_model::{IcmpMatch, Protocol, Traffic};
+use vpc_model::{IcmpMatch, PortRange, Protocol, Traffic};
 
 use super::axis::{Axis, Row, Span};
 
@@ -105,6 +105,12 @@ impl Classifier {
             Probe::Icmpv6(message) => self.icmpv6.row(message),
             Probe::Other(protocol) => self.others.row(protocol),
         }
+    }
+
+    /// The TCP ports around one that the same rules are about.
+    pub(crate) fn tcp_ports_around(&self, port: u16) -> PortRange {
+        let (first, last) = self.tcp.around(port);
+        PortRange::new(first, last.unwrap_or(u16::MAX)).expect("an interval ends after it begins")
     }
 
     /// The rules about this address.

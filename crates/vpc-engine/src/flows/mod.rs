@@ -29,6 +29,7 @@ pub(crate) use table::{Account, EntryId, Opening, Seen, Table};
 use vpc_model::Port;
 
 use crate::packet::TcpFlags;
+use crate::snapshot::Snapshot;
 use crate::time::Millis;
 use crate::verdict::CacheEntry;
 
@@ -133,6 +134,13 @@ impl Flows {
     /// How many connections count against the limit of an interface.
     pub fn tracked(&self, port: Port) -> u32 {
         self.table.used(port, Account::Tracked)
+    }
+
+    /// Whether so many more connections of an interface can be tracked, the other end's entries included.
+    pub fn has_room(&self, snapshot: &Snapshot, port: Port, connections: u32) -> bool {
+        let limit = snapshot.network().at(port).map_or(0, |plugged| plugged.tracking_limit);
+        self.tracked(port).saturating_add(connections) <= limit
+            && self.len() + 2 * connections as usize <= self.entries_max
     }
 
     /// Reports packets of a flow that a cache let pass, the last of them at `seen`. Answers whether the flow is still

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use aws_types::{MacAddress, SecurityGroupId};
-use vpc_model::{AclAction, Direction, Protocol, RouteTarget};
+use vpc_model::{AclAction, Direction, PortRange, Protocol, RouteTarget};
 
 use super::source;
 use crate::compile::{Probe, Rules};
@@ -202,6 +202,22 @@ impl<'a> Crossing<'a> {
             (AclAction::Allow, _) => Ok(()),
             (AclAction::Deny, rule) => Err(DropReason::NetworkAclDenied { acl: acl.id, direction, rule }),
         }
+    }
+
+    /// The TCP destination ports around the packet's own for which both ACLs on its way decide as they do for it.
+    pub(crate) fn acl_ports_around(&self, hop: &Hop<'_>, receiver_subnet: &CompiledSubnet, port: u16) -> PortRange {
+        if hop.receiver.subnet == self.sender.subnet {
+            return PortRange::ALL;
+        }
+        let around = |subnet: &CompiledSubnet, direction| {
+            let acl = subnet.acl.as_deref();
+            acl.map_or(PortRange::one(port), |acl| acl.tcp_ports_around(direction, port))
+        };
+        let egress = around(self.subnet, Direction::Egress);
+        let ingress = around(receiver_subnet, Direction::Ingress);
+        // Both hold the port, so they overlap.
+        PortRange::new(egress.from().max(ingress.from()), egress.to().min(ingress.to()))
+            .unwrap_or(PortRange::one(port))
     }
 
     /// The destination check (fact 31).

@@ -138,7 +138,7 @@ fn cross(
         destination: None,
     };
     let cache = if tracking::lasts(gates, packet, &crossing.tuple) {
-        plan::plan(crossing, &hop, receiver_subnet, packet, rewrite)
+        plan::plan(crossing, gates, &hop, receiver_subnet, packet, rewrite)
     } else {
         None
     };
