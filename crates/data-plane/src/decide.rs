@@ -6,12 +6,12 @@
 
 use host_ebpf::FlowCacheError;
 use host_net::{FrameBatch, VirtioNetHeader};
+use vpc_abi as abi;
 use vpc_engine::flows::FlowState;
 use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse};
 use vpc_engine::{
     Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Snapshot, forward, handle_frame,
 };
-use vpc_abi as abi;
 use vpc_model::Port;
 
 use crate::cache::Cache;
@@ -168,18 +168,21 @@ impl Decider {
         self.check(result);
     }
 
-    /// Puts a new snapshot in force. When this returns, nothing is decided or cached by the old one.
-    pub(crate) fn put_in_force(&mut self, applied: &Applied) {
+    /// Puts a new snapshot in force. When this returns, nothing is decided by the old one, and nothing that is cached by
+    /// it is used.
+    ///
+    /// # Errors
+    /// When the cache does not let go of what it has: it must be taken off the ports then.
+    pub(crate) fn put_in_force(&mut self, applied: &Applied) -> Result<(), FlowCacheError> {
         let is_first = !std::mem::replace(&mut self.is_started, true);
         // Intent that nobody has given yet says nothing about what a predecessor's cache has let in.
         if is_first {
             self.snapshot = applied.snapshot.clone();
         }
-        if let Some(cache) = &mut self.cache {
-            let bumped = applied.stale.iter().chain(applied.removed.iter().copied());
-            let bumped = bumped.map(|port| cache.bump(port)).fold(Ok(()), Result::and);
-            self.check(bumped);
-        }
+        let bumped = self.cache.as_mut().map_or(Ok(()), |cache| {
+            let ports = applied.stale.iter().chain(applied.removed.iter().copied());
+            ports.map(|port| cache.bump(port)).fold(Ok(()), Result::and)
+        });
         // What was let in up to now was let in by the old rules, so they say what becomes of it.
         self.hear(CacheTime::now());
         self.snapshot = applied.snapshot.clone();
@@ -192,6 +195,7 @@ impl Decider {
             self.check(removed);
         }
         self.settle();
+        bumped
     }
 
     /// What is done from time to time: hear what the cache has to report, sweep it, forget what is idle.

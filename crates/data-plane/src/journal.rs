@@ -16,8 +16,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hashbrown::HashMap;
+use nix::fcntl::{FallocateFlags, fallocate};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use vpc_abi as abi;
 use vpc_engine::flows::FlowState;
 use vpc_engine::{FlowEvent, FlowRecord, Millis};
@@ -28,6 +28,8 @@ use crate::DataPlaneError;
 const MAGIC: u64 = u64::from_ne_bytes(*b"brumefl1");
 /// Bytes of a slot: its length word, then the record.
 const SLOT_BYTES: usize = 256;
+/// Slots that get their room in the file system together.
+const RESERVED_AT_ONCE: u32 = 1024;
 /// Bytes before the first slot.
 const HEAD_BYTES: usize = 4096;
 /// Where the engine's time of the last sign of life is, in the head.
@@ -45,25 +47,29 @@ pub(crate) struct Journal {
     free: Vec<u32>,
     /// Slots from this one on have never been used.
     fresh: u32,
+    /// Slots up to this one have room in the file system. Writing to one that has none would end the process.
+    reserved: u32,
     /// The slot of each connection, by what its interface sends.
     live: HashMap<abi::FlowKey, u32>,
     has_lost: bool,
-    _file: File,
+    file: File,
 }
 
 // SAFETY: the mapping belongs to this value alone and is not bound to a thread.
 unsafe impl Send for Journal {}
 
-/// Sees to it that a folder's files are in memory, where the kernel has no reason to write them to a disk: mounts a
-/// file system there unless it is on such a one already. Where that is not allowed, the journal is on the disk.
+/// Sees to it that a folder's files are in memory, where the kernel has no reason to write them to a disk, and that nobody
+/// else's files take their room: mounts a file system there, unless that has been done. Where that is not allowed, the
+/// journal is where the folder is.
 pub(crate) fn hold_in_memory(folder: &Path) -> Result<(), DataPlaneError> {
     std::fs::create_dir_all(folder).map_err(DataPlaneError::file("make", folder))?;
-    let is_in_memory = statfs(folder).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC);
-    if !is_in_memory {
+    let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    let is_mounted = folder.parent().is_some_and(|parent| device(parent) != device(folder));
+    if !is_mounted {
         let mounted =
             mount(Some("brume"), folder, Some("tmpfs"), MsFlags::empty(), Some("mode=0700,size=512m"));
         if let Err(error) = mounted {
-            tracing::debug!(%error, "the flow journal is on the disk");
+            tracing::debug!(%error, "the flow journal shares its file system");
         }
     }
     Ok(())
@@ -112,6 +118,8 @@ impl Journal {
             .open(&next)
             .map_err(DataPlaneError::file("make", &next))?;
         file.set_len(bytes as u64).map_err(DataPlaneError::file("size", &next))?;
+        fallocate(&file, FallocateFlags::empty(), 0, HEAD_BYTES as libc::off_t)
+            .map_err(|errno| DataPlaneError::file("reserve room for", &next)(errno.into()))?;
         // SAFETY: a new shared mapping, at an address of the kernel's choice, of a file that is that long and that nobody
         // shortens.
         let map = unsafe {
@@ -130,7 +138,7 @@ impl Journal {
         };
         let live = HashMap::new();
         let mut journal =
-            Self { map, bytes, slots, free: Vec::new(), fresh: 0, live, has_lost: false, _file: file };
+            Self { map, bytes, slots, free: Vec::new(), fresh: 0, reserved: 0, live, has_lost: false, file };
         journal.write_at(BOOT_ID_AT, &boot_id());
         journal.word64(0).store(MAGIC, Ordering::Release);
         Ok((journal, found))
@@ -171,7 +179,7 @@ impl Journal {
     pub(crate) fn keep(&mut self, record: &FlowRecord, key: &abi::FlowKey) {
         let slot = match self.free.pop() {
             Some(slot) => slot,
-            None if self.fresh < self.slots => {
+            None if self.fresh < self.reserved || self.reserve() => {
                 self.fresh += 1;
                 self.fresh - 1
             }
@@ -193,6 +201,20 @@ impl Journal {
         }
     }
 
+    /// Gets room for the next slots. Answers whether there is any.
+    fn reserve(&mut self) -> bool {
+        let count = RESERVED_AT_ONCE.min(self.slots - self.reserved);
+        let (at, bytes) = (offset(self.reserved), count as usize * SLOT_BYTES);
+        if count == 0
+            || fallocate(&self.file, FallocateFlags::empty(), at as libc::off_t, bytes as libc::off_t)
+                .is_err()
+        {
+            return false;
+        }
+        self.reserved += count;
+        true
+    }
+
     fn forget(&mut self, key: &abi::FlowKey) {
         if let Some(slot) = self.live.remove(key) {
             self.clear(slot);
@@ -206,7 +228,7 @@ impl Journal {
 
     fn lose(&mut self) {
         if !std::mem::replace(&mut self.has_lost, true) {
-            tracing::warn!("the flow journal is full; some connections would not survive a restart");
+            tracing::warn!("the flow journal has no more room; some connections would not survive a restart");
         }
     }
 
@@ -274,4 +296,73 @@ fn boot_id() -> [u8; BOOT_ID_BYTES] {
         id[..length].copy_from_slice(&text[..length]);
     }
     id
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sched::{CloneFlags, unshare};
+    use vpc_engine::testing::{Scenario, Step};
+    use vpc_engine::{FlowOptions, Flows, Snapshot};
+
+    use super::*;
+
+    /// Runs a test on a thread with mounts of its own, where that is allowed.
+    fn with_own_mounts(test: impl FnOnce(&Path) + Send + 'static) {
+        let thread = std::thread::spawn(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let separate = unshare(CloneFlags::CLONE_NEWNS).and_then(|()| {
+                mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            });
+            match separate {
+                Ok(()) => test(folder.path()),
+                Err(error) => {
+                    assert!(std::env::var_os("BRUME_REQUIRE_ALL").is_none(), "{error}");
+                    eprintln!("SKIPPED: no mounts of its own: {error}");
+                }
+            }
+        });
+        thread.join().unwrap();
+    }
+
+    /// Any connection.
+    fn record() -> FlowRecord {
+        let mut scenario = Scenario::new(1);
+        let snapshot = Snapshot::new().apply(&scenario.topology().deltas()).snapshot;
+        let mut flows = Flows::new(FlowOptions::default());
+        while flows.is_empty() {
+            if let Step::Packet(from, packet) = scenario.step() {
+                vpc_engine::forward(&snapshot, &mut flows, from, &packet, Millis(1000));
+            }
+        }
+        flows.records().next().expect("not empty")
+    }
+
+    #[test]
+    fn a_journal_without_room_loses_records_and_nothing_else() {
+        with_own_mounts(|folder| {
+            let mounted = mount(Some("t"), folder, Some("tmpfs"), MsFlags::empty(), Some("size=400k"));
+            mounted.unwrap();
+            let (mut journal, _) = Journal::open(&folder.join("journal"), 1 << 19).unwrap();
+            let record = record();
+            for number in 0..5000_u32 {
+                let key = abi::FlowKey { port: number, ..crate::entry::key_sent(&record.key) };
+                journal.keep(&record, &key);
+            }
+            assert!(journal.has_lost);
+            assert_eq!(journal.live.len(), RESERVED_AT_ONCE as usize, "what had room is there");
+        });
+    }
+
+    #[test]
+    fn a_journal_has_a_file_system_of_its_own_and_leaves_it() {
+        with_own_mounts(|folder| {
+            mount(Some("t"), folder, Some("tmpfs"), MsFlags::empty(), Some("size=64k")).unwrap();
+            let memory = folder.join("flows");
+            hold_in_memory(&memory).unwrap();
+            hold_in_memory(&memory).unwrap();
+            std::fs::write(memory.join("large"), vec![0; 1 << 20]).expect("room beyond the folder's own");
+            remove_memory(&memory).unwrap();
+            assert!(!memory.exists());
+        });
+    }
 }

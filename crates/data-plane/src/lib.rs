@@ -20,6 +20,7 @@
 //! daemon is in the kernel or in the run directory, and a start adopts it.
 
 mod admissions;
+mod advertise;
 pub mod bench;
 mod cache;
 mod clock;
@@ -36,4 +37,4 @@ mod plane;
 pub use drops::DropCount;
 pub use error::DataPlaneError;
 pub use fabric::{AttachedPort, PortSpec};
-pub use plane::{Config, Counters, DataPlane, Mode, ModeChoice};
+pub use plane::{ADVERTISING, Config, Counters, DataPlane, Mode, ModeChoice};

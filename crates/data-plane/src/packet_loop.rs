@@ -21,6 +21,7 @@ use nix::unistd::Pid;
 use parking_lot::{Mutex, RwLock};
 
 use crate::DataPlaneError;
+use crate::advertise::advertise;
 use crate::clock::CacheTime;
 use crate::decide::{Body, Decider, Outbox};
 
@@ -65,6 +66,19 @@ impl Shared {
     }
 }
 
+/// When what is due next.
+struct Clock {
+    tick: Instant,
+    advertisement: Instant,
+    advertising: Duration,
+}
+
+impl Clock {
+    fn new(advertising: Duration) -> Self {
+        Self { tick: Instant::now(), advertisement: Instant::now() + advertising, advertising }
+    }
+}
+
 /// What has something to be done about.
 #[derive(Clone, Copy, Default)]
 struct Ready {
@@ -88,8 +102,8 @@ struct Worker {
     epoll: Epoll,
     /// Whether sockets are waited for: before the start frames stay where they are.
     is_watching: bool,
-    /// Whether it is the one that does what is due from time to time, and hears the cache's events.
-    has_clock: bool,
+    /// Of the one that does what is due from time to time, and hears the cache's events.
+    clock: Option<Clock>,
     /// When the cache's events were last heard here.
     heard: Instant,
     batch: FrameBatch,
@@ -97,14 +111,18 @@ struct Worker {
 }
 
 impl PacketLoop {
-    /// Opens the sockets in the fabric and starts the threads.
-    pub(crate) fn start(fabric: &NetworkNamespace, shared: &Arc<Shared>) -> Result<Self, DataPlaneError> {
+    /// Opens the sockets in the fabric and starts the threads. Router advertisements are sent at that interval.
+    pub(crate) fn start(
+        fabric: &NetworkNamespace,
+        shared: &Arc<Shared>,
+        advertising: Duration,
+    ) -> Result<Self, DataPlaneError> {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
         let mut packet_loop = Self { workers: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
         let mut workers = Vec::new();
         for number in 0..count {
-            let worker =
-                Worker::open(fabric, Arc::clone(shared), Arc::clone(&packet_loop.stop), number == 0)?;
+            let clock = (number == 0).then(|| Clock::new(advertising));
+            let worker = Worker::open(fabric, Arc::clone(shared), Arc::clone(&packet_loop.stop), clock)?;
             for (receiver, group) in worker.receivers.iter().zip(1..) {
                 receiver.share_by_processor(group).map_err(DataPlaneError::Thread)?;
             }
@@ -123,6 +141,11 @@ impl PacketLoop {
             packet_loop.workers.push((wake, thread));
         }
         Ok(packet_loop)
+    }
+
+    /// Whether every thread works. One that does not has panicked or lost its sockets, and its processor's frames with it.
+    pub(crate) fn is_working(&self) -> bool {
+        self.workers.iter().all(|(_, thread)| !thread.is_finished())
     }
 
     /// Has the threads look at their state again.
@@ -178,7 +201,7 @@ impl Worker {
         fabric: &NetworkNamespace,
         shared: Arc<Shared>,
         stop: Arc<AtomicBool>,
-        has_clock: bool,
+        clock: Option<Clock>,
     ) -> Result<Self, DataPlaneError> {
         let receiver = |protocol| PacketSocket::receiver(fabric, protocol, QUEUE_BYTES);
         let [first, second, third] = PROTOCOLS;
@@ -195,7 +218,7 @@ impl Worker {
             stop,
             epoll,
             is_watching: false,
-            has_clock,
+            clock,
             heard: Instant::now(),
             batch: FrameBatch::new(BATCH_FRAMES),
             outbox: Outbox::default(),
@@ -203,9 +226,8 @@ impl Worker {
     }
 
     fn run(mut self) {
-        let mut next_tick = Instant::now();
         while !self.stop.load(Ordering::Acquire) {
-            let until = self.has_clock.then(|| self.tick_when_due(&mut next_tick));
+            let until = self.do_what_is_due();
             let Ready { sockets, events } = match self.wait(until) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -225,25 +247,32 @@ impl Worker {
         }
     }
 
-    /// Does what is due, and answers when something is due next.
-    fn tick_when_due(&self, next_tick: &mut Instant) -> Instant {
+    /// Does what is due, and answers when something is due next; none where another thread sees to that.
+    fn do_what_is_due(&mut self) -> Option<Instant> {
+        let clock = self.clock.as_mut()?;
         let now = Instant::now();
         let mut decider = self.shared.decider.lock();
-        if decider.is_started && now >= *next_tick {
+        if decider.is_started && now >= clock.tick {
             decider.tick();
-            *next_tick = now + IDLE_TICK;
+            clock.tick = now + IDLE_TICK;
         }
         if decider.is_busy() {
-            *next_tick = (*next_tick).min(now + TICK);
+            clock.tick = clock.tick.min(now + TICK);
         }
-        *next_tick
+        if now >= clock.advertisement {
+            clock.advertisement = now + clock.advertising;
+            let snapshot = decider.snapshot.clone();
+            drop(decider);
+            advertise(&self.sender, &snapshot, snapshot.interfaces().map(|interface| interface.port));
+        }
+        Some(clock.tick.min(clock.advertisement))
     }
 
     /// Waits for frames, events, a wake-up or the time, and answers what there is.
     fn wait(&mut self, until: Option<Instant>) -> io::Result<Ready> {
         if !self.is_watching && self.shared.decider.lock().is_started {
             self.is_watching = true;
-            if self.has_clock {
+            if self.clock.is_some() {
                 self.watch_events()?;
             }
             for (receiver, number) in self.receivers.iter().zip(0..) {

@@ -4,16 +4,18 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use host_ebpf::FlowCache;
-use host_net::NetworkNamespace;
+use host_ebpf::{FlowCache, FlowCacheError};
+use host_net::{NetworkNamespace, PacketSocket};
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
 use vpc_engine::{FlowOptions, FlowRecord, Flows, Millis, Snapshot};
 use vpc_model::{Delta, Port};
 
 use crate::DataPlaneError;
+use crate::advertise::{advertise, ports_to_tell};
 use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::decide::Decider;
@@ -26,6 +28,8 @@ use crate::packet_loop::{PacketLoop, Shared};
 
 /// The most tracked connections, counted at each interface that tracks them.
 const TRACKED_CONNECTIONS_MAX: u32 = 1 << 19;
+/// Bytes that may wait to be sent as advertisements.
+const ADVERTISER_BYTES: usize = 1 << 20;
 /// Set to anything but 0 or nothing, it has [`ModeChoice::Auto`] do without the flow cache.
 const NO_EBPF: &str = "BRUME_NO_EBPF";
 
@@ -36,7 +40,12 @@ pub struct Config {
     pub run_dir: PathBuf,
     /// Whether the flow cache may be used.
     pub mode: ModeChoice,
+    /// How often guests are told of their IPv6 router: [`ADVERTISING`] unless a test has no time for that.
+    pub advertising: Duration,
 }
+
+/// How often a router advertisement goes to every interface with IPv6: three times before the last one expires.
+pub const ADVERTISING: Duration = Duration::from_secs(vpc_engine::frame::ROUTER_LIFETIME_SECS as u64 / 3);
 
 /// What the owner asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +90,12 @@ pub struct DataPlane {
     /// Held by whoever changes intent, so that changes are compiled one after the other without stopping packets.
     applying: Mutex<()>,
     fabric: Fabric,
-    mode: Mode,
+    mode: Mutex<Mode>,
     adopted: Vec<AttachedPort>,
     /// The flow cache's program and its id, for new ports.
-    program: Option<(OwnedFd, u32)>,
+    program: Mutex<Option<(OwnedFd, u32)>>,
+    /// Tells guests at once when their subnet gets IPv6.
+    advertiser: PacketSocket,
     _lock: Flock<File>,
 }
 
@@ -132,7 +143,8 @@ impl DataPlane {
         journal.publish(&run_dir.journal())?;
 
         let shared = Arc::new(Shared::new(Decider::new(flows, cache, journal)));
-        let packet_loop = PacketLoop::start(&fabric.namespace, &shared)?;
+        let packet_loop = PacketLoop::start(&fabric.namespace, &shared, config.advertising)?;
+        let advertiser = PacketSocket::sender(&fabric.namespace, ADVERTISER_BYTES)?;
         let snapshot = ArcSwap::from_pointee(Snapshot::new());
         let applying = Mutex::new(());
         Ok(Self {
@@ -141,11 +153,17 @@ impl DataPlane {
             snapshot,
             applying,
             fabric,
-            mode,
+            mode: Mutex::new(mode),
             adopted: ports,
-            program,
+            program: Mutex::new(program),
+            advertiser,
             _lock: lock,
         })
+    }
+
+    /// Whether every part of it works; one that failed cannot be mended but by a new start.
+    pub fn is_working(&self) -> bool {
+        self.packet_loop.is_working()
     }
 
     /// Changes intent. When this returns, the new rules are enforced: no frame that is delivered afterwards was decided
@@ -153,17 +171,34 @@ impl DataPlane {
     pub fn apply(&self, deltas: &[Delta]) {
         let _applying = self.applying.lock();
         let applied = self.snapshot.load().apply(deltas);
-        let is_first = {
+        let (is_first, in_force) = {
             let mut decider = self.shared.decider.lock();
-            let is_first = !decider.is_started;
-            decider.put_in_force(&applied);
-            is_first
+            (!decider.is_started, decider.put_in_force(&applied))
         };
+        if let Err(error) = in_force {
+            self.give_up_cache(&error);
+        }
         self.shared.wait_for_frames_in_flight();
+        let tell = ports_to_tell(&self.snapshot.load(), &applied.snapshot, deltas);
+        advertise(&self.advertiser, &applied.snapshot, tell.into_iter());
         self.snapshot.store(Arc::new(applied.snapshot));
         if is_first {
             self.packet_loop.wake();
         }
+    }
+
+    /// Goes on with the slow path alone, because the cache would let pass what the rules no longer do.
+    fn give_up_cache(&self, error: &FlowCacheError) {
+        tracing::error!(%error, "the flow cache cannot be told of a change; going on without it");
+        *self.program.lock() = None;
+        self.shared.decider.lock().cache = None;
+        let uncovered = self.fabric.ports().and_then(|ports| {
+            ports.iter().map(|attached| self.fabric.uncover(attached.port)).fold(Ok(()), Result::and)
+        });
+        if let Err(error) = uncovered {
+            tracing::error!(%error, "the flow cache cannot be taken off; restart the cloud");
+        }
+        *self.mode.lock() = Mode::SlowOnly(error.to_string());
     }
 
     /// The intent in force, compiled.
@@ -188,7 +223,7 @@ impl DataPlane {
     }
 
     fn cover(&self, port: Port) -> Result<(), DataPlaneError> {
-        match &self.program {
+        match &*self.program.lock() {
             Some((program, id)) => self.fabric.cover(port, program.as_fd(), *id),
             None => Ok(()),
         }
@@ -257,8 +292,8 @@ impl DataPlane {
     }
 
     /// What the data plane works with.
-    pub fn mode(&self) -> &Mode {
-        &self.mode
+    pub fn mode(&self) -> Mode {
+        self.mode.lock().clone()
     }
 
     /// Stops deciding frames and leaves the host as it is. What is cached goes on flowing.

@@ -51,7 +51,10 @@ fn the_third_connection_costs_no_upcall_and_is_tracked() {
         }
         let flows = lab.plane().flows();
         assert_eq!(flows.len(), 2 * 52, "a record at each end of each connection");
-        assert!(flows.iter().all(|flow| flow.state() == vpc_engine::flows::FlowState::Established), "{flows:?}");
+        assert!(
+            flows.iter().all(|flow| flow.state() == vpc_engine::flows::FlowState::Established),
+            "{flows:?}"
+        );
         // Each has sent a word and answered one, besides opening.
         assert!(flows.iter().all(|flow| flow.packets_sent >= 2 && flow.packets_received >= 2), "{flows:?}");
         lab.finish();
@@ -83,7 +86,8 @@ fn what_a_change_meets_in_flight_is_either_let_in_or_not() {
         for round in 0..20 {
             let mut ends = std::thread::scope(|scope| {
                 let changing = scope.spawn(|| lab.plane().apply(&[group(2, 1, &[])]));
-                let ends = one.connect((two.address, 80), SILENCE).map(|client| (client, accept(&listener).0));
+                let ends =
+                    one.connect((two.address, 80), SILENCE).map(|client| (client, accept(&listener).0));
                 changing.join().unwrap();
                 ends
             });

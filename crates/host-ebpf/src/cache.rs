@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
 use aya::programs::{ProgramError, ProgramFd, SchedClassifier};
 use aya::{EbpfError, EbpfLoader, Pod};
-use vpc_abi::{Admission, FlowEntry, FlowKey, PORT_LIMIT, TcpEvent};
+use vpc_abi::{Admission, FLOW_ENTRIES_LIMIT, FlowEntry, FlowKey, PORT_LIMIT, TcpEvent};
 use zerocopy::FromBytes;
 
 use crate::batch::{self, Batch, Cursor};
@@ -293,12 +293,21 @@ impl FlowCache {
     /// # Errors
     /// When the kernel refuses.
     pub fn walk(&mut self, mut visit: impl FnMut(&FlowKey, &FlowEntry)) -> Result<bool, FlowCacheError> {
-        let map = self.flows_descriptor.fd().as_fd();
-        let (count, is_end) = match batch::read(map, &mut self.cursor, &mut self.batch) {
-            Ok(answer) => answer,
-            Err(source) => {
-                self.cursor = Cursor::default();
-                return Err(failed("BPF_MAP_LOOKUP_BATCH", source));
+        let (count, is_end) = loop {
+            let map = self.flows_descriptor.fd().as_fd();
+            match batch::read(map, &mut self.cursor, &mut self.batch) {
+                Ok(answer) => break answer,
+                // One bucket has more entries than fit: however they came there, they are to be seen.
+                Err(error)
+                    if error.raw_os_error() == Some(libc::ENOSPC)
+                        && self.batch.keys.len() < FLOW_ENTRIES_LIMIT as usize =>
+                {
+                    self.batch = Batch::new(self.batch.keys.len() * 2);
+                }
+                Err(source) => {
+                    self.cursor = Cursor::default();
+                    return Err(failed("BPF_MAP_LOOKUP_BATCH", source));
+                }
             }
         };
         for (key, entry) in self.batch.keys.iter().zip(&self.batch.entries).take(count) {
@@ -362,7 +371,9 @@ fn removed(result: Result<(), MapError>, map: &'static str) -> Result<bool, Flow
     match result {
         Ok(()) => Ok(true),
         Err(MapError::KeyNotFound) => Ok(false),
-        Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => {
+            Ok(false)
+        }
         Err(source) => Err(FlowCacheError::Map { map, source }),
     }
 }

@@ -27,9 +27,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_types::{AccountId, Timestamp};
-use data_plane::{DataPlane, Mode, ModeChoice};
+use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice};
 use gateway::{Clock as _, Gateway, GatewayError, SystemClock};
 use sandbox::Userland;
 use service_api::{OsRandom, Service};
@@ -170,7 +171,8 @@ impl Node {
         // Of several starts, the one that has the state goes on to the network; the others end here.
         let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
-        let plane_config = data_plane::Config { run_dir: run_dir.data_plane(), mode };
+        let plane_config =
+            data_plane::Config { run_dir: run_dir.data_plane(), mode, advertising: ADVERTISING };
         // The kernel takes its time with namespaces; the state is opened meanwhile.
         let plane = tokio::task::spawn_blocking(move || DataPlane::start(&plane_config));
 
@@ -179,11 +181,12 @@ impl Node {
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
         let Opened { store, account, sandboxes, ec2, ssm, gateway } = opened?;
         let plane = Arc::new(plane?);
-        tell_mode(plane.mode());
+        tell_mode(&plane.mode());
         let directory = Arc::new(Directory::new(store.clone()));
         let (topology, tail) = Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory));
         let enforced = topology.enforced();
         tasks.spawn(topology.follow(tail));
+        tasks.spawn(watch(Arc::clone(&plane)));
         serve_links(tasks, &plane, &directory, token_key(run_dir)?)?;
         let instances = Arc::new(Instances::new(
             store.clone(),
@@ -241,6 +244,17 @@ impl Node {
         tracing::info!("the daemon ends");
         Ok(())
     }
+}
+
+/// How often the data plane is looked at.
+const WATCHING: Duration = Duration::from_secs(1);
+
+/// Ends when the data plane no longer does all that it should.
+async fn watch(plane: Arc<DataPlane>) {
+    while plane.is_working() {
+        tokio::time::sleep(WATCHING).await;
+    }
+    tracing::error!("the data plane has lost a thread, and frames with it");
 }
 
 /// The parts that do not need the network.

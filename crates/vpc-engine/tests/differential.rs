@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use vpc_engine::testing::{Arrival, Reference, Scenario, Step};
 use vpc_engine::{
-    CacheEntry, CacheKey, CachePlan, Delivery, DropReason, FlowId, FlowOptions, Flows, Millis, Packet, Snapshot, TcpFlags,
-    Transport, Verdict,
+    CacheEntry, CacheKey, CachePlan, Delivery, DropReason, FlowId, FlowOptions, Flows, Millis, Packet,
+    Snapshot, TcpFlags, Transport, Verdict,
 };
 use vpc_model::Port;
 
@@ -140,7 +140,9 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
         let admission = admissions.get(random as usize % admissions.len().max(1)).filter(|_| step % 3 == 2);
         let repeated = admission.and_then(|admission| {
             let packet = admission.another(random)?;
-            let is_free = !cache.0.contains_key(&(admission.plan.forward.from, admission.plan_for(&packet).forward.key));
+            let is_free = !cache
+                .0
+                .contains_key(&(admission.plan.forward.from, admission.plan_for(&packet).forward.key));
             Some((admission.plan.forward.from, packet, is_free.then(|| admission.plan_for(&packet))))
         });
         let admitted = repeated.and_then(|(_, _, plan)| plan);

@@ -21,7 +21,7 @@ use vpc_model::{
 use super::load::Ends;
 use super::{BenchError, Measurement};
 use crate::layout::VPC_MTU_BYTES;
-use crate::{Config, DataPlane, DataPlaneError, Mode, ModeChoice, PortSpec};
+use crate::{ADVERTISING, Config, DataPlane, DataPlaneError, Mode, ModeChoice, PortSpec};
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 10);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 10);
@@ -110,7 +110,7 @@ impl BenchPath {
     pub(super) fn brume(mode: ModeChoice) -> Result<Self, BenchError> {
         let run_dir = std::env::temp_dir().join(format!("brume-bench-{}", std::process::id()));
         let directory = RunDirectory(run_dir.clone());
-        let plane = DataPlane::start(&Config { run_dir, mode })?;
+        let plane = DataPlane::start(&Config { run_dir, mode, advertising: ADVERTISING })?;
         plane.apply(&intent());
         let (client, server) = (namespace()?, namespace()?);
         for (guest, number, address, gateway) in
@@ -134,7 +134,7 @@ impl BenchPath {
     }
 
     /// What the data plane of this path works with, if it is one.
-    pub(super) fn mode(&self) -> Option<&Mode> {
+    pub(super) fn mode(&self) -> Option<Mode> {
         self.plane.as_ref().map(|(plane, _)| plane.mode())
     }
 

@@ -10,7 +10,7 @@ use aws_types::{
     MacAddress, NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId,
     SecurityGroupRuleId, SubnetId, VpcId,
 };
-use data_plane::{Config, DataPlane, Mode, ModeChoice, PortSpec};
+use data_plane::{ADVERTISING, Config, DataPlane, Mode, ModeChoice, PortSpec};
 use host_net::{Netlink, NetworkNamespace};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -45,7 +45,7 @@ pub fn in_both_modes(test: impl Fn(Lab)) {
             }
         };
         if let (ModeChoice::Auto, Mode::SlowOnly(reason)) = (choice, plane.mode()) {
-            skip(reason);
+            skip(&reason);
             drop(plane);
             DataPlane::destroy(dir.path()).unwrap();
             continue;
@@ -61,7 +61,7 @@ fn skip(reason: &str) {
 }
 
 pub fn config(run_dir: &Path, mode: ModeChoice) -> Config {
-    Config { run_dir: run_dir.to_owned(), mode }
+    Config { run_dir: run_dir.to_owned(), mode, advertising: ADVERTISING }
 }
 
 impl Lab {

@@ -205,7 +205,12 @@ impl<'a> Crossing<'a> {
     }
 
     /// The TCP destination ports around the packet's own for which both ACLs on its way decide as they do for it.
-    pub(crate) fn acl_ports_around(&self, hop: &Hop<'_>, receiver_subnet: &CompiledSubnet, port: u16) -> PortRange {
+    pub(crate) fn acl_ports_around(
+        &self,
+        hop: &Hop<'_>,
+        receiver_subnet: &CompiledSubnet,
+        port: u16,
+    ) -> PortRange {
         if hop.receiver.subnet == self.sender.subnet {
             return PortRange::ALL;
         }

@@ -47,8 +47,7 @@ pub(crate) fn plan(
     };
     let back = reverse(crossing, hop, receiver_subnet);
     // What passed as a known connection's says nothing of what the rules would.
-    let asked_rules =
-        [gates.sent, gates.received].iter().all(|gate| matches!(gate, Gate::Passed { .. }));
+    let asked_rules = [gates.sent, gates.received].iter().all(|gate| matches!(gate, Gate::Passed { .. }));
     let opens = packet.fragment.is_none() && flags(packet).opens();
     let source_ports = back.filter(|_| opens && asked_rules).map(|(_, source_ports)| source_ports);
     Some(CachePlan { forward, reverse: back.map(|(reverse, _)| reverse), source_ports })
