@@ -226,11 +226,11 @@ fn run(
 ) -> Result<api::Reservation, ServiceError> {
     refuse_unsupported(&input)?;
     let (least, most) = counts(&input)?;
-    let tags = tag::specified_among(
+    let mut tags = tag::specified_among(
         input.tag_specifications.as_ref(),
         &["instance", "network-interface", "volume", "spot-instances-request", "elastic-gpu"],
     )?;
-    let [tags, interface_tags, ..] = &tags[..] else { unreachable!("one for each type") };
+    let (tags, interface_tags) = (tags.take("instance"), tags.take("network-interface"));
     let dry_run = input.dry_run.take();
     let attempt = Attempt::new("RunInstances", input.client_token.as_ref(), &input)?;
     ec2.edit(context, dry_run, |edit| {
@@ -240,7 +240,7 @@ fn run(
             return earlier(edit, &made);
         }
         forget_old(edit);
-        let mut networks = Networks::wanted(edit, &input, most, interface_tags)?;
+        let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
         let prototype = prototype(edit, &input, &networks, tags.clone())?;
         networks.check_type(&prototype.instance_type)?;
         let mut made = Vec::new();
