@@ -28,7 +28,7 @@ pub use options::{MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
 
 use crate::instance::lifecycle::{DesiredState, InstanceState, StateReason};
 use crate::network_interface::NetworkInterface;
-use crate::state::{Naming, resource};
+use crate::state::{Naming, State, resource};
 use crate::subnet::HostnameType;
 use crate::{Ec2, zone};
 
@@ -152,6 +152,14 @@ impl Instance {
             self.state_since = at;
         }
     }
+}
+
+/// How many vCPUs the instances have that run or are about to: what counts for [`crate::quota::check_vcpus`]. One that is asked
+/// to stop does not count.
+fn running_vcpus(state: &impl State) -> u64 {
+    let vcpus = |name: &str| aws_catalog::instance_type(name).map_or(0, |kind| u64::from(kind.vcpus));
+    let running = state.all::<Instance>().filter(|instance| instance.desired() == DesiredState::Running);
+    running.map(|instance| vcpus(&instance.instance_type)).sum()
 }
 
 /// User data in records: base64, because bytes as JSON numbers would be four times as long.

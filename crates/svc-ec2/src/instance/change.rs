@@ -7,10 +7,10 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::InstanceId;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::Instance;
 use super::lifecycle::{Event, InstanceState, StateReason, transition_reason};
+use super::{Instance, running_vcpus};
 use crate::state::{Edit, State};
-use crate::{Ec2, error};
+use crate::{Ec2, error, instance_type, quota};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -57,6 +57,8 @@ fn start(
     context: &RequestContext,
     input: api::StartInstancesRequest,
 ) -> Result<api::StartInstancesResult, ServiceError> {
+    // Counted once, however many are started.
+    let mut vcpus = None;
     let changes = each(ec2, context, input.dry_run, &input.instance_ids, |edit, instance| {
         let before = instance.state;
         let after = before.transition(Event::StartRequested).map_err(|_| {
@@ -65,6 +67,9 @@ fn start(
             ServiceError::new("IncorrectInstanceState", message)
         })?;
         if before != after {
+            let vcpus = vcpus.get_or_insert_with(|| running_vcpus(edit));
+            *vcpus += u64::from(instance_type::named(&instance.instance_type)?.vcpus);
+            quota::check_vcpus(edit.config, *vcpus)?;
             instance.boots += 1;
             instance.reboots_done = instance.reboots_requested;
             instance.launched_at = edit.now();

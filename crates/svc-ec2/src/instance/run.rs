@@ -15,10 +15,10 @@ use store::Read;
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
-use super::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe};
+use super::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, running_vcpus};
 use crate::idempotency::Attempt;
 use crate::state::{Edit, Resource, State};
-use crate::{Ec2, error, image, instance_type, key_pair, network_interface, tag};
+use crate::{Ec2, error, image, instance_type, key_pair, network_interface, quota, tag};
 
 /// How long user data can be, decoded.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>
@@ -97,6 +97,9 @@ fn counts(input: &api::RunInstancesRequest) -> Result<(usize, usize), ServiceErr
     if least > most {
         let why = "The minimum count must not be greater than the maximum count.";
         return Err(error::invalid_value_for(input.min_count, "minCount", why));
+    }
+    if most > quota::MOST_INSTANCES_PER_LAUNCH {
+        return Err(quota::launch_exceeded(most));
     }
     Ok((least, most))
 }
@@ -243,6 +246,8 @@ fn run(
         let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
         let prototype = prototype(edit, &input, &networks, tags.clone())?;
         networks.check_type(&prototype.instance_type)?;
+        let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus) * most as u64;
+        quota::check_vcpus(edit.config, running_vcpus(edit) + vcpus)?;
         let mut made = Vec::new();
         for index in 0..most {
             let id = if index == 0 { prototype.id } else { edit.new_id() };
