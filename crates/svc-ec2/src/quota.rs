@@ -53,6 +53,9 @@ quotas! {
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
 pub const MOST_SECURITY_GROUPS_PER_INTERFACE: usize = 16;
 
+/// Elastic IP addresses in a region.
+pub const ELASTIC_IPS_PER_REGION: usize = 5;
+
 /// How many rules in one direction a security group can have where quotas are off: AWS lets rules per group times groups
 /// per interface be 1,000 at most, and one group is the fewest.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
