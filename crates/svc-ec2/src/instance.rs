@@ -88,6 +88,13 @@ pub struct Instance {
     pub private_dns_name_options: PrivateDnsNameOptions,
     /// What a shutdown from inside means.
     pub shutdown_behavior: ShutdownBehavior,
+    /// Whether its stop or termination gives the guest no time to shut down: a request said `SkipOsShutdown`, or said
+    /// `Force` of an instance that was stopping or shutting down already. A start takes it back.
+    #[serde(default)]
+    pub skip_os_shutdown: bool,
+    /// Whether it is not to be recovered when its host fails, which no host here does.
+    #[serde(default)]
+    pub auto_recovery_disabled: bool,
     /// Whether requests cannot terminate it.
     pub disable_api_termination: bool,
     /// Whether requests cannot stop it.

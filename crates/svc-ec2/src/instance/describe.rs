@@ -9,6 +9,7 @@ use crate::filter::{Filters, each, flag, number, text};
 use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::State;
+use crate::vpc::{Tenancy, Vpc};
 use crate::{Ec2, error, security_group, tag};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -105,6 +106,9 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
     let kind = aws_catalog::instance_type(&instance.instance_type);
     let of_image =
         |value: fn(&aws_catalog::Image) -> &str| image.as_ref().map(|image| value(image).to_owned());
+    let auto_recovery = if instance.auto_recovery_disabled { "disabled" } else { "default" };
+    // Every instance has its VPC's tenancy: a launch cannot ask for another one.
+    let tenancy = state.find::<Vpc>(instance.vpc).map_or(Tenancy::Default, |vpc| vpc.tenancy);
     let shown = api::Instance {
         ami_launch_index: i32::try_from(instance.launch_index).ok(),
         architecture: of_image(|image| image.architecture),
@@ -130,7 +134,7 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
         key_name: instance.key_name.clone(),
         launch_time: Some(instance.launched_at),
         maintenance_options: Some(api::InstanceMaintenanceOptions {
-            auto_recovery: Some("default".to_owned()),
+            auto_recovery: Some(auto_recovery.to_owned()),
             ..Default::default()
         }),
         metadata_options: Some(instance.metadata_options.shown()),
@@ -142,7 +146,7 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
             availability_zone: Some(instance.zone.to_string()),
             availability_zone_id: Some(instance.zone_id.clone()),
             group_name: Some(String::new()),
-            tenancy: Some("default".to_owned()),
+            tenancy: Some(tenancy.as_str().to_owned()),
             ..Default::default()
         }),
         platform_details: Some("Linux/UNIX".to_owned()),

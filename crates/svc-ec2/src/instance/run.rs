@@ -148,6 +148,24 @@ fn cpu_credits(
     }
 }
 
+/// Whether an instance is not to be recovered.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+fn auto_recovery_disabled(
+    wanted: Option<&api::InstanceMaintenanceOptionsRequest>,
+) -> Result<bool, ServiceError> {
+    match wanted.and_then(|wanted| wanted.auto_recovery.as_deref()) {
+        None | Some("default") => Ok(false),
+        Some("disabled") => Ok(true),
+        Some(other) => Err(error::invalid_value_for(
+            other,
+            "MaintenanceOptions.AutoRecovery",
+            "It must be disabled or default.",
+        )),
+    }
+}
+
 /// What all instances of a launch have in common. `id` and `launch_index` are of none of them.
 fn prototype(
     edit: &Edit<'_>,
@@ -199,6 +217,8 @@ fn prototype(
             subnet,
         )?,
         shutdown_behavior: shutdown.map(ShutdownBehavior::parse).transpose()?.unwrap_or_default(),
+        skip_os_shutdown: false,
+        auto_recovery_disabled: auto_recovery_disabled(input.maintenance_options.as_ref())?,
         disable_api_termination: input.disable_api_termination == Some(true),
         disable_api_stop: input.disable_api_stop == Some(true),
         monitoring: input.monitoring.as_ref().is_some_and(|wanted| wanted.enabled),

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::VpcCidrAssociationId;
+use aws_types::{Region, VpcCidrAssociationId};
 use ipnet::Ipv4Net;
 use service_api::{Operations, RequestContext, ServiceError};
 use vpc_model::vpc::{
@@ -88,6 +88,28 @@ pub(super) fn shown_v6(
     }
 }
 
+/// Checks from where an IPv6 block is to be advertised: a region is one border group here.
+///
+/// # Errors
+/// `InvalidParameterValue` for another group, `InvalidParameterCombination` for one without an Amazon-provided block.
+pub(super) fn check_border_group(
+    region: &Region,
+    group: Option<&str>,
+    is_amazon_provided: Option<bool>,
+) -> Result<(), ServiceError> {
+    let Some(group) = group else { return Ok(()) };
+    if is_amazon_provided != Some(true) {
+        return Err(error::combination(
+            "The parameter ipv6CidrBlockNetworkBorderGroup can only be used with an Amazon-provided IPv6 CIDR block",
+        ));
+    }
+    if group != region.as_str() {
+        let why = format!("The network border group of this region is {region}.");
+        return Err(error::invalid_value_for(group, "ipv6CidrBlockNetworkBorderGroup", &why));
+    }
+    Ok(())
+}
+
 fn limit_exceeded(vpc: &Vpc, most: usize) -> ServiceError {
     ServiceError::new(
         "CidrLimitExceeded",
@@ -133,6 +155,11 @@ fn associate(
     {
         return Err(error::unsupported("IPv6 blocks other than Amazon-provided ones are not supported."));
     }
+    check_border_group(
+        &context.region,
+        input.ipv6_cidr_block_network_border_group.as_deref(),
+        input.amazon_provided_ipv6_cidr_block,
+    )?;
     let ipv6 = input.amazon_provided_ipv6_cidr_block == Some(true);
     let added = input.cidr_block.as_deref().map(parse).transpose()?;
     if added.is_some() && ipv6 {
