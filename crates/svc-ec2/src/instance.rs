@@ -9,6 +9,7 @@ mod attribute;
 mod change;
 mod console;
 mod describe;
+mod filters;
 pub(crate) mod lifecycle;
 mod network;
 mod observed;

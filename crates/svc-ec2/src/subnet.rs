@@ -307,6 +307,7 @@ static FILTERS: Filters<api::Subnet> = Filters {
             })
         }),
         ("ipv6-native", |subnet| flag(subnet.ipv6_native)),
+        ("map-customer-owned-ip-on-launch", |subnet| flag(subnet.map_customer_owned_ip_on_launch)),
         ("map-public-ip-on-launch", |subnet| flag(subnet.map_public_ip_on_launch)),
         ("outpost-arn", |subnet| text(&subnet.outpost_arn)),
         ("owner-id", |subnet| text(&subnet.owner_id)),
@@ -338,6 +339,7 @@ static FILTERS: Filters<api::Subnet> = Filters {
         ("subnet-id", |subnet| text(&subnet.subnet_id)),
         ("vpc-id", |subnet| text(&subnet.vpc_id)),
     ],
+    absent: &["customer-owned-ipv4-pool", "enable-lni-at-device-index"],
 };
 
 fn describe(

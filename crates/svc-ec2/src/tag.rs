@@ -259,6 +259,7 @@ static FILTERS: Filters<api::TagDescription> = Filters {
         ("resource-type", |tag| text(&tag.resource_type)),
         ("value", |tag| text(&tag.value)),
     ],
+    absent: &[],
 };
 
 fn describe(

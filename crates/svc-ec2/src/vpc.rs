@@ -283,6 +283,7 @@ static FILTERS: Filters<api::Vpc> = Filters {
         ("state", |vpc| text(&vpc.state)),
         ("vpc-id", |vpc| text(&vpc.vpc_id)),
     ],
+    absent: &[],
 };
 
 fn describe(

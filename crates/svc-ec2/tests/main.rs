@@ -13,6 +13,7 @@ mod idempotency;
 mod image;
 mod instance;
 mod instance_change;
+mod instance_filters;
 mod instance_type;
 mod internet_gateway;
 mod invariants;

@@ -438,3 +438,18 @@ fn several_unknown_groups_are_named_together() {
     let message = "The security groups 'sg-00000000000000001, sg-00000000000000002' do not exist";
     cloud.refuses::<op::DescribeSecurityGroups>(input, "InvalidGroup.NotFound", message);
 }
+
+#[test]
+fn groups_are_found_by_the_names_in_their_rules() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let (web, app) = (cloud.group(&vpc, "web"), cloud.group(&vpc, "app"));
+    cloud.ok::<op::AuthorizeSecurityGroupIngress>(ingress(&app, vec![from_group("-1", None, &web)]));
+    let found = |name: &str| {
+        let input = input!(DescribeSecurityGroupsRequest { filters: filters(&[(name, &["w?b"])]) });
+        let groups = cloud.ok::<op::DescribeSecurityGroups>(input).security_groups.unwrap();
+        groups.into_iter().map(|group| group.group_id.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("ip-permission.group-name"), [app]);
+    assert_eq!(found("egress.ip-permission.group-name"), [""; 0]);
+}

@@ -167,6 +167,7 @@ static FILTERS: Filters<api::SecurityGroupRule> = Filters {
         ("is-egress", |rule| flag(rule.is_egress)),
         ("security-group-rule-id", |rule| text(&rule.security_group_rule_id)),
     ],
+    absent: &[],
 };
 
 fn describe(
