@@ -5,6 +5,10 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::{Ec2, default_vpc, error, quota};
 
+/// What `max-instances` says to every account. AWS keeps it without meaning: what counts are vCPUs.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAccountAttributes.html>
+const NOMINAL_INSTANCES: u32 = 20;
+
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeAccountAttributes>(describe)
 }
@@ -20,6 +24,9 @@ fn describe(
         ("supported-platforms", "VPC".to_owned()),
         ("vpc-max-security-groups-per-interface", quota::SECURITY_GROUPS_PER_INTERFACE.most.to_string()),
         ("default-vpc", default_vpc),
+        ("max-instances", NOMINAL_INSTANCES.to_string()),
+        ("max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.to_string()),
+        ("vpc-max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.to_string()),
     ];
     let wanted = input.attribute_names.filter(|names| !names.is_empty());
     if let Some(unknown) = wanted.iter().flatten().find(|name| !all.iter().any(|(known, _)| known == name)) {

@@ -3,8 +3,6 @@
 //! Owns parsing, and the states `associating` to `disassociated` as a function of time. Refuses to know which blocks
 //! a VPC or subnet may have.
 
-use std::net::Ipv4Addr;
-
 use aws_types::{SubnetCidrAssociationId, Timestamp, VpcCidrAssociationId};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
@@ -14,12 +12,6 @@ const TRANSITION_MILLIS: i64 = 1000;
 
 /// How long a block is shown as `disassociated`.
 const SHOWN_AFTERWARDS_MILLIS: i64 = 60_000;
-
-/// The addresses at the start and end of a subnet that are not for interfaces: network, router, DNS, future use, and
-/// broadcast. <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html>
-pub(crate) const RESERVED_AT_START: u32 = 4;
-/// See [`RESERVED_AT_START`].
-pub(crate) const RESERVED_AT_END: u32 = 1;
 
 /// Reads an IPv4 block; host bits are cleared, as AWS does.
 pub(crate) fn parse_v4(text: &str) -> Option<Ipv4Net> {
@@ -34,18 +26,6 @@ pub(crate) fn parse_v6(text: &str) -> Option<Ipv6Net> {
 /// How many addresses an IPv4 block has.
 pub(crate) fn size_v4(block: Ipv4Net) -> u64 {
     1 << (32 - u32::from(block.prefix_len()))
-}
-
-/// Whether an address is one of those that AWS keeps for itself in a subnet.
-pub fn is_reserved_v4(subnet: Ipv4Net, address: Ipv4Addr) -> bool {
-    let (address, first, last) =
-        (u32::from(address), u32::from(subnet.network()), u32::from(subnet.broadcast()));
-    address < first.saturating_add(RESERVED_AT_START) || address > last.saturating_sub(RESERVED_AT_END)
-}
-
-/// Whether two blocks have an address in common.
-pub(crate) fn overlap_v4(one: Ipv4Net, other: Ipv4Net) -> bool {
-    one.contains(&other) || other.contains(&one)
 }
 
 /// The association of a block with a VPC or a subnet.
@@ -130,13 +110,5 @@ mod tests {
         check(&association, 6000, "disassociated", true);
         check(&association, 65_999, "disassociated", true);
         check(&association, 66_000, "disassociated", false);
-    }
-
-    #[test]
-    fn five_addresses_are_reserved() {
-        let subnet: Ipv4Net = "10.0.0.16/28".parse().unwrap();
-        let free: Vec<u8> =
-            (16..32).filter(|last| !is_reserved_v4(subnet, Ipv4Addr::new(10, 0, 0, *last))).collect();
-        assert_eq!(free, (20..31).collect::<Vec<u8>>());
     }
 }

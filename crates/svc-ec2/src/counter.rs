@@ -8,6 +8,7 @@ use aws_types::{MacAddress, Timestamp};
 use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 use store::{Read, Record, Store, StoreError};
+use vpc_model::Port;
 
 use crate::state::{Edit, State};
 
@@ -57,9 +58,6 @@ pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
 
 const ID: &str = "cloud";
 
-/// The highest port: the data plane's ports have 22 bits.
-const LAST_PORT: u32 = (1 << 22) - 1;
-
 /// How long a port rests before it is given again: by then the host has unplugged the interface that had it, and
 /// answers that were under way to that interface are gone.
 const PORT_RESTS_MILLIS: i64 = 60_000;
@@ -95,7 +93,7 @@ pub(crate) fn place(edit: &mut Edit<'_>) -> Option<Place> {
     next(edit, |counters| {
         counters.macs = counters.macs.max(counters.last_port.into()) + 1;
         if free.is_none() {
-            counters.last_port = Some(counters.last_port + 1).filter(|port| *port <= LAST_PORT)?;
+            counters.last_port = Some(counters.last_port + 1).filter(|port| *port <= Port::MAX.number())?;
         }
         Some(Place { port: free.unwrap_or(counters.last_port), mac: mac(counters.macs) })
     })

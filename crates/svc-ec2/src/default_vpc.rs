@@ -160,7 +160,7 @@ fn create_subnet(
         }
         let mut blocks = vpc.primary_block().subnets(SUBNET_PREFIX).expect("20 is longer than 16");
         let cidr = blocks
-            .find(|cidr| !siblings.iter().any(|subnet| crate::cidr::overlap_v4(subnet.cidr, *cidr)))
+            .find(|cidr| !siblings.iter().any(|subnet| vpc_model::vpc::overlap(subnet.cidr, *cidr)))
             .ok_or_else(|| {
                 ServiceError::new(
                     "InsufficientSubnetCidr",

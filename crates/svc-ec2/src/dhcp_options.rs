@@ -77,6 +77,7 @@ static FILTERS: Filters<api::DhcpOptions> = Filters {
             options.flat_map(|option| each(&option.values, |value| value.value.clone())).collect()
         }),
     ],
+    absent: &[],
 };
 
 fn describe(

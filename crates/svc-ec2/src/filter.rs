@@ -20,6 +20,8 @@ pub(crate) struct Filters<T: 'static> {
     pub(crate) tags: Option<fn(&T) -> &[api::Tag]>,
     /// The others, by name.
     pub(crate) named: &'static [Named<T>],
+    /// Those that AWS documents for what no item has here: they match nothing.
+    pub(crate) absent: &'static [&'static str],
 }
 
 /// What one filter looks at.
@@ -71,10 +73,13 @@ impl<T> Filters<T> {
                 return Ok(Subject::TagValue(key.to_owned()));
             }
         }
-        let found = self.named.iter().find(|(known, _)| *known == name);
-        found
-            .map(|(_, values)| Subject::Named(*values))
-            .ok_or_else(|| error::invalid_value(format!("The filter '{name}' is invalid")))
+        if let Some((_, values)) = self.named.iter().find(|(known, _)| *known == name) {
+            return Ok(Subject::Named(*values));
+        }
+        if self.absent.contains(&name) {
+            return Ok(Subject::Named(|_| Vec::new()));
+        }
+        Err(error::invalid_value(format!("The filter '{name}' is invalid")))
     }
 
     fn matches(&self, item: &T, subject: &Subject<T>, patterns: &[Pattern]) -> bool {

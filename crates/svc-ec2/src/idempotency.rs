@@ -3,8 +3,7 @@
 //! Owns the memory of tokens, per operation, account and region. Refuses to know what the requests make: it keeps ids.
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>
 
-use std::fmt::Debug;
-
+use aws_model::Value;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
@@ -22,8 +21,10 @@ const MAX_CHARACTERS: usize = 64;
 /// A token that was used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct UsedToken {
-    /// A hash of the request that used it.
-    request: String,
+    /// The [`fingerprint`] of the request that used it. Tokens that older builds remember have another kind, which
+    /// tells nothing about a request of today: such a token stands for whatever request comes with it.
+    #[serde(default)]
+    fingerprint: Option<String>,
     /// What the request made.
     made: Vec<String>,
     /// When it was used.
@@ -43,7 +44,56 @@ pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
 /// One request with a client token.
 pub(crate) struct Attempt {
     key: String,
-    request: String,
+    fingerprint: String,
+}
+
+/// A hash of what a request says: the members that it has, by their names in the model. It stays the same when a later
+/// build knows more members, and whatever order a client writes them in.
+fn fingerprint(request: &Value) -> String {
+    let mut hash = Sha256::new();
+    add(&mut hash, request);
+    hex::encode(hash.finalize())
+}
+
+/// Adds a value so that no two values add the same: a letter for its kind, then its bytes behind their number.
+fn add(hash: &mut Sha256, value: &Value) {
+    let mut bytes = |kind: u8, bytes: &[u8]| {
+        hash.update([kind]);
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    match value {
+        Value::Null => bytes(b'n', b""),
+        Value::Boolean(value) => bytes(b'b', &[u8::from(*value)]),
+        Value::Integer(value) => bytes(b'i', &value.to_be_bytes()),
+        Value::Float(value) => bytes(b'f', &value.to_be_bytes()),
+        Value::String(text) => bytes(b's', text.as_bytes()),
+        Value::Blob(blob) => bytes(b'x', blob),
+        Value::Timestamp(millis) => bytes(b't', &millis.to_be_bytes()),
+        Value::List(items) => {
+            bytes(b'l', &(items.len() as u64).to_be_bytes());
+            items.iter().for_each(|item| add(hash, item));
+        }
+        Value::Map(pairs) => {
+            let mut pairs: Vec<_> = pairs.iter().map(|(key, value)| (key.as_str(), value)).collect();
+            pairs.sort_by_key(|(key, _)| *key);
+            add_pairs(hash, b'm', &pairs);
+        }
+        Value::Structure(fields) => {
+            let mut members: Vec<_> = fields.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            add_pairs(hash, b'o', &members);
+        }
+    }
+}
+
+fn add_pairs(hash: &mut Sha256, kind: u8, pairs: &[(&str, &Value)]) {
+    hash.update([kind]);
+    hash.update((pairs.len() as u64).to_be_bytes());
+    for (name, value) in pairs {
+        add(hash, &Value::String((*name).to_owned()));
+        add(hash, value);
+    }
 }
 
 impl Attempt {
@@ -55,7 +105,7 @@ impl Attempt {
     pub(crate) fn new(
         operation: &str,
         token: Option<&String>,
-        request: &impl Debug,
+        request: &(impl Into<Value> + Clone),
     ) -> Result<Option<Self>, ServiceError> {
         let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
         if token.chars().count() > MAX_CHARACTERS {
@@ -64,8 +114,8 @@ impl Attempt {
                 format!("Invalid client token. The token is longer than {MAX_CHARACTERS} characters."),
             ));
         }
-        let request = hex::encode(Sha256::digest(format!("{request:?}")));
-        Ok(Some(Self { key: format!("{operation}/{token}"), request }))
+        let fingerprint = fingerprint(&request.clone().into());
+        Ok(Some(Self { key: format!("{operation}/{token}"), fingerprint }))
     }
 
     /// The ids that an earlier attempt made, if there was one.
@@ -77,7 +127,7 @@ impl Attempt {
         if used.at.plus_millis(KEPT_MILLIS) < state.now() {
             return Ok(None);
         }
-        if used.request != self.request {
+        if used.fingerprint.as_ref().is_some_and(|held| *held != self.fingerprint) {
             return Err(ServiceError::new(
                 "IdempotentParameterMismatch",
                 "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
@@ -98,6 +148,83 @@ impl Attempt {
         for key in old {
             edit.remove_record::<UsedToken>(&key);
         }
-        edit.put_record(&self.key, UsedToken { request: self.request.clone(), made, at: now });
+        edit.put_record(&self.key, UsedToken { fingerprint: Some(self.fingerprint.clone()), made, at: now });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_api::ec2 as api;
+    use store::{MemoryBackend, Scope, Transaction};
+
+    use super::*;
+
+    fn structure(members: &[(&'static str, Value)]) -> Value {
+        Value::Structure(members.iter().cloned().collect())
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_members_in_any_order() {
+        let text = |text: &str| Value::String(text.to_owned());
+        let one = structure(&[("VpcId", text("vpc-1")), ("ClientToken", text("a"))]);
+        let other = structure(&[("ClientToken", text("a")), ("VpcId", text("vpc-1"))]);
+        assert_eq!(fingerprint(&one), fingerprint(&other));
+        let distinct = [
+            one,
+            structure(&[("VpcId", text("vpc-1"))]),
+            structure(&[("VpcId", text("vpc-1a")), ("ClientToken", text(""))]),
+            structure(&[("VpcId", Value::List(vec![text("vpc-1"), text("a")]))]),
+            structure(&[("VpcId", Value::List(vec![text("vpc-1a")]))]),
+            structure(&[("VpcId", Value::List(vec![Value::List(vec![text("vpc-1")]), text("a")]))]),
+            structure(&[("VpcId", Value::Integer(1))]),
+            structure(&[("VpcId", Value::Boolean(true))]),
+        ];
+        let prints: std::collections::HashSet<String> = distinct.iter().map(fingerprint).collect();
+        assert_eq!(prints.len(), distinct.len());
+    }
+
+    /// Tokens outlive the build that remembers them, so that this value may never change, whatever members the typed
+    /// request gets.
+    #[test]
+    fn a_fingerprint_is_the_same_in_every_build() {
+        let request = api::CreateRouteTableRequest {
+            vpc_id: "vpc-0123456789abcdef0".to_owned(),
+            client_token: Some("token".to_owned()),
+            ..Default::default()
+        };
+        assert_eq!(
+            fingerprint(&request.into()),
+            "b9ea2d327029092163694b88fbc53b6ddebf2f5b34e6cca878a40c7f7b037cce"
+        );
+    }
+
+    /// A token as older builds remembered it.
+    #[derive(Serialize, Deserialize)]
+    struct OldToken {
+        request: String,
+        made: Vec<String>,
+        at: Timestamp,
+    }
+
+    impl Record for OldToken {
+        const KIND: &'static str = UsedToken::KIND;
+    }
+
+    #[test]
+    fn a_token_of_an_older_build_is_remembered() {
+        let backend = MemoryBackend::new();
+        let account = "123456789012".parse().unwrap();
+        let scope = Scope::new(aws_types::Partition::Aws, account, "us-east-1".parse().unwrap());
+        let old =
+            OldToken { request: "00ff".to_owned(), made: vec!["vpc-1".to_owned()], at: Timestamp::default() };
+        let put = |transaction: &mut Transaction| {
+            transaction.put(&scope, "CreateVpc/token", old);
+            Ok::<_, StoreError>(())
+        };
+        Store::open(backend.clone()).unwrap().transact(put).unwrap();
+        let store = Store::open(backend).unwrap();
+        check_records(&store).unwrap();
+        let used = store.snapshot().get::<UsedToken>(&scope, "CreateVpc/token").unwrap();
+        assert_eq!((&used.fingerprint, &used.made[..]), (&None, &["vpc-1".to_owned()][..]));
     }
 }

@@ -9,6 +9,7 @@ mod attribute;
 mod change;
 mod console;
 mod describe;
+mod filters;
 pub(crate) mod lifecycle;
 mod network;
 mod observed;
@@ -28,7 +29,7 @@ pub use options::{MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
 
 use crate::instance::lifecycle::{DesiredState, InstanceState, StateReason};
 use crate::network_interface::NetworkInterface;
-use crate::state::{Naming, resource};
+use crate::state::{Naming, State, resource};
 use crate::subnet::HostnameType;
 use crate::{Ec2, zone};
 
@@ -88,6 +89,13 @@ pub struct Instance {
     pub private_dns_name_options: PrivateDnsNameOptions,
     /// What a shutdown from inside means.
     pub shutdown_behavior: ShutdownBehavior,
+    /// Whether its stop or termination gives the guest no time to shut down: a request said `SkipOsShutdown`, or said
+    /// `Force` of an instance that was stopping or shutting down already. A start takes it back.
+    #[serde(default)]
+    pub skip_os_shutdown: bool,
+    /// Whether it is not to be recovered when its host fails, which no host here does.
+    #[serde(default)]
+    pub auto_recovery_disabled: bool,
     /// Whether requests cannot terminate it.
     pub disable_api_termination: bool,
     /// Whether requests cannot stop it.
@@ -152,6 +160,14 @@ impl Instance {
             self.state_since = at;
         }
     }
+}
+
+/// How many vCPUs the instances have that run or are about to: what counts for [`crate::quota::check_vcpus`]. One that is asked
+/// to stop does not count.
+fn running_vcpus(state: &impl State) -> u64 {
+    let vcpus = |name: &str| aws_catalog::instance_type(name).map_or(0, |kind| u64::from(kind.vcpus));
+    let running = state.all::<Instance>().filter(|instance| instance.desired() == DesiredState::Running);
+    running.map(|instance| vcpus(&instance.instance_type)).sum()
 }
 
 /// User data in records: base64, because bytes as JSON numbers would be four times as long.

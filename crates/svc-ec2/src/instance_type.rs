@@ -82,13 +82,23 @@ fn whole(number: u32) -> Option<i32> {
     i32::try_from(number).ok()
 }
 
+/// The types that are free of charge in a new account.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-free-tier-usage.html>
+const FREE_TIER: [&str; 6] =
+    ["t3.micro", "t3.small", "t4g.micro", "t4g.small", "c7i-flex.large", "m7i-flex.large"];
+
 fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let unsupported = || Some("unsupported".to_owned());
     let is_nitro = kind.hypervisor == Hypervisor::Nitro;
     api::InstanceTypeInfo {
+        auto_recovery_supported: Some(false),
         bare_metal: Some(false),
         burstable_performance_supported: Some(kind.is_burstable),
         current_generation: Some(kind.is_current_generation),
+        dedicated_hosts_supported: Some(false),
+        free_tier_eligible: Some(FREE_TIER.contains(&kind.name.as_str())),
+        hibernation_supported: Some(false),
         hypervisor: Some(kind.hypervisor.as_str().to_owned()),
         instance_storage_supported: Some(false),
         instance_type: Some(kind.name.clone()),
@@ -96,6 +106,8 @@ fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
         network_info: Some(api::NetworkInfo {
             default_network_card_index: Some(0),
             efa_supported: Some(false),
+            encryption_in_transit_supported: Some(false),
+            flexible_ena_queues_support: unsupported(),
             ena_support: Some(if is_nitro { "required" } else { "unsupported" }.to_owned()),
             ipv4_addresses_per_interface: whole(kind.max_ipv4_per_interface),
             ipv6_addresses_per_interface: whole(kind.max_ipv6_per_interface),
@@ -109,10 +121,13 @@ fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
             }]),
             ..Default::default()
         }),
+        nitro_enclaves_support: unsupported(),
+        nitro_tpm_support: unsupported(),
         processor_info: Some(api::ProcessorInfo {
             supported_architectures: Some(vec![architecture.to_owned()]),
             ..Default::default()
         }),
+        reboot_migration_support: unsupported(),
         supported_root_device_types: Some(vec!["ebs".to_owned()]),
         supported_usage_classes: Some(vec!["on-demand".to_owned()]),
         supported_virtualization_types: Some(vec!["hvm".to_owned()]),
@@ -129,9 +144,13 @@ fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
 static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
     tags: None,
     named: &[
+        ("auto-recovery-supported", |kind| flag(kind.auto_recovery_supported)),
         ("bare-metal", |kind| flag(kind.bare_metal)),
         ("burstable-performance-supported", |kind| flag(kind.burstable_performance_supported)),
         ("current-generation", |kind| flag(kind.current_generation)),
+        ("dedicated-hosts-supported", |kind| flag(kind.dedicated_hosts_supported)),
+        ("free-tier-eligible", |kind| flag(kind.free_tier_eligible)),
+        ("hibernation-supported", |kind| flag(kind.hibernation_supported)),
         ("hypervisor", |kind| text(&kind.hypervisor)),
         ("instance-storage-supported", |kind| flag(kind.instance_storage_supported)),
         ("instance-type", |kind| text(&kind.instance_type)),
@@ -140,6 +159,18 @@ static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
                 .iter()
                 .filter_map(|memory| memory.size_in_mi_b)
                 .map(|size| size.to_string())
+                .collect()
+        }),
+        ("network-info.efa-supported", |kind| {
+            flag(kind.network_info.as_ref().and_then(|network| network.efa_supported))
+        }),
+        ("network-info.encryption-in-transit-supported", |kind| {
+            flag(kind.network_info.as_ref().and_then(|network| network.encryption_in_transit_supported))
+        }),
+        ("network-info.flexible-ena-queues-support", |kind| {
+            kind.network_info
+                .iter()
+                .filter_map(|network| network.flexible_ena_queues_support.clone())
                 .collect()
         }),
         ("network-info.ena-support", |kind| {
@@ -166,6 +197,9 @@ static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
                 .flat_map(|info| each(&info.supported_architectures, |name| Some(name.clone())))
                 .collect()
         }),
+        ("nitro-enclaves-support", |kind| text(&kind.nitro_enclaves_support)),
+        ("nitro-tpm-support", |kind| text(&kind.nitro_tpm_support)),
+        ("reboot-migration-support", |kind| text(&kind.reboot_migration_support)),
         ("supported-root-device-type", |kind| {
             each(&kind.supported_root_device_types, |name| Some(name.clone()))
         }),
@@ -182,6 +216,34 @@ static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
         ("vcpu-info.default-vcpus", |kind| {
             number(kind.v_cpu_info.as_ref().and_then(|info| info.default_v_cpus))
         }),
+    ],
+    absent: &[
+        "ebs-info.attachment-limit-type",
+        "ebs-info.ebs-optimized-support",
+        "ebs-info.encryption-support",
+        "ebs-info.nvme-support",
+        "network-info.network-performance",
+        "processor-info.supported-features",
+        "processor-info.sustained-clock-speed-in-ghz",
+        "supported-boot-mode",
+        "vcpu-info.valid-cores",
+        "vcpu-info.valid-threads-per-core",
+        "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps",
+        "ebs-info.ebs-optimized-info.baseline-iops",
+        "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps",
+        "ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps",
+        "ebs-info.ebs-optimized-info.maximum-iops",
+        "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
+        "ebs-info.maximum-ebs-attachments",
+        "instance-storage-info.disk.count",
+        "instance-storage-info.disk.size-in-gb",
+        "instance-storage-info.disk.type",
+        "instance-storage-info.encryption-support",
+        "instance-storage-info.nvme-support",
+        "instance-storage-info.total-size-in-gb",
+        "network-info.bandwidth-weightings",
+        "network-info.efa-info.maximum-efa-interfaces",
+        "nitro-tpm-info.supported-versions",
     ],
 };
 
@@ -222,6 +284,7 @@ static OFFERING_FILTERS: Filters<api::InstanceTypeOffering> = Filters {
         ("instance-type", |offering| text(&offering.instance_type)),
         ("location", |offering| text(&offering.location)),
     ],
+    absent: &[],
 };
 
 fn describe_offerings(

@@ -62,6 +62,7 @@ static FILTERS: Filters<api::InternetGateway> = Filters {
         ("internet-gateway-id", |gateway| text(&gateway.internet_gateway_id)),
         ("owner-id", |gateway| text(&gateway.owner_id)),
     ],
+    absent: &[],
 };
 
 fn describe(

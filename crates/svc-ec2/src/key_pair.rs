@@ -198,6 +198,7 @@ static FILTERS: Filters<api::KeyPairInfo> = Filters {
         ("key-name", |pair| text(&pair.key_name)),
         ("key-pair-id", |pair| text(&pair.key_pair_id)),
     ],
+    absent: &[],
 };
 
 fn describe(

@@ -48,7 +48,6 @@ pub use filter::Pattern;
 pub mod record {
     pub use crate::cidr::{
         CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
-        is_reserved_v4,
     };
     pub use crate::dhcp_options::DhcpOptions;
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};

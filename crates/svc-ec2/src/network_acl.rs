@@ -260,6 +260,7 @@ static FILTERS: Filters<api::NetworkAcl> = Filters {
         ("owner-id", |acl| text(&acl.owner_id)),
         ("vpc-id", |acl| text(&acl.vpc_id)),
     ],
+    absent: &[],
 };
 
 fn describe(

@@ -364,6 +364,9 @@ fn create(
     if let Some(kind) = input.interface_type.as_deref().filter(|kind| *kind != "interface") {
         return Err(error::unsupported(format!("Network interfaces of type {kind} are not supported.")));
     }
+    if input.operator.is_some() {
+        return Err(error::unsupported("Service-managed network interfaces are not supported."));
+    }
     let has_prefixes = input.ipv4_prefixes.as_ref().is_some_and(|list| !list.is_empty())
         || input.ipv6_prefixes.as_ref().is_some_and(|list| !list.is_empty())
         || input.ipv4_prefix_count.unwrap_or(0) != 0

@@ -53,6 +53,62 @@ quotas! {
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
 pub const MOST_SECURITY_GROUPS_PER_INTERFACE: usize = 16;
 
+/// Elastic IP addresses in a region.
+pub const ELASTIC_IPS_PER_REGION: usize = 5;
+
+/// How many rules in one direction a security group can have where quotas are off: AWS lets rules per group times groups
+/// per interface be 1,000 at most, and one group is the fewest.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
+pub const MOST_RULES_PER_SECURITY_GROUP: usize = 1000;
+
+/// vCPUs of running instances of the standard families (A, C, D, H, I, M, R, T, Z), which are all that the catalog has.
+/// AWS gives a new account few (5 to 32) and raises that with use; this is what it is seen to have raised many accounts
+/// to, so that tests with hundreds of instances need no ticket.
+/// <https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html>
+pub const STANDARD_VCPUS: u32 = 1152;
+
+/// How many instances one launch can make, whatever the quotas: what one transaction can write without keeping others
+/// waiting for long. AWS names no such number and asks to split launches of more than 500.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>
+pub const MOST_INSTANCES_PER_LAUNCH: usize = 1000;
+
+/// Checks that so many vCPUs of instances can run at once. AWS measures instances by their vCPUs since 2019; its older
+/// `InstanceLimitExceeded` is left for the number of one request ([`launch_exceeded`]).
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html#ec2-on-demand-instances-limits>
+///
+/// A dry run is refused too, as with every quota. AWS documents `DryRun` as a test of permissions, but its own
+/// ParallelCluster, which rehearses launches with it, handles `InstanceLimitExceeded` and
+/// `InsufficientFreeAddressesInSubnet` from them.
+/// <https://github.com/aws/aws-parallelcluster/blob/develop/cli/src/pcluster/validators/cluster_validators.py>
+///
+/// # Errors
+/// `VcpuLimitExceeded`, in the words that AWS is seen to use.
+pub(crate) fn check_vcpus(config: &Config, vcpus: u64) -> Result<(), ServiceError> {
+    if !config.enforce_quotas || vcpus <= u64::from(STANDARD_VCPUS) {
+        return Ok(());
+    }
+    Err(ServiceError::new(
+        "VcpuLimitExceeded",
+        format!(
+            "You have requested more vCPU capacity than your current vCPU limit of {STANDARD_VCPUS} allows for the \
+             instance bucket that the specified instance type belongs to. Please visit \
+             http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+        ),
+    ))
+}
+
+/// The error for a launch of more instances than [`MOST_INSTANCES_PER_LAUNCH`].
+pub(crate) fn launch_exceeded(wanted: usize) -> ServiceError {
+    ServiceError::new(
+        "InstanceLimitExceeded",
+        format!(
+            "You have requested more instances ({wanted}) than your current instance limit of \
+             {MOST_INSTANCES_PER_LAUNCH} allows for the specified instance type. Please visit \
+             http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+        ),
+    )
+}
+
 impl Quota {
     /// Checks that so many are allowed.
     ///

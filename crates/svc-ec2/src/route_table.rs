@@ -272,6 +272,7 @@ static FILTERS: Filters<api::RouteTable> = Filters {
         }),
         ("vpc-id", |table| text(&table.vpc_id)),
     ],
+    absent: &[],
 };
 
 fn describe(

@@ -271,17 +271,38 @@ fn shown(state: &impl State, group: &SecurityGroup) -> api::SecurityGroup {
     }
 }
 
+/// A group as answers have it, with what filters look at beside that.
+struct Found {
+    shown: api::SecurityGroup,
+    /// The names of the groups that rules name, and whether the rule is for egress.
+    peers: Vec<(bool, String)>,
+}
+
+impl Found {
+    fn new(state: &impl State, group: &SecurityGroup) -> Self {
+        let peers = group.rules.iter().filter_map(|rule| match rule.peer {
+            Peer::Group(id) => Some((rule.egress, state.find::<SecurityGroup>(id)?.name.clone())),
+            Peer::Ipv4(_) | Peer::Ipv6(_) => None,
+        });
+        Self { shown: shown(state, group), peers: peers.collect() }
+    }
+
+    fn peers_of(&self, egress: bool) -> Vec<String> {
+        self.peers.iter().filter(|(of, _)| *of == egress).map(|(_, name)| name.clone()).collect()
+    }
+}
+
 /// The values that permissions have for a filter.
 macro_rules! permission {
     ($list:ident, $permission:ident => $values:expr) => {
-        |group| group.$list.iter().flatten().flat_map(|$permission| $values).collect()
+        |group| group.shown.$list.iter().flatten().flat_map(|$permission| $values).collect()
     };
 }
 
-static FILTERS: Filters<api::SecurityGroup> = Filters {
-    tags: Some(|group| group.tags.as_deref().unwrap_or_default()),
+static FILTERS: Filters<Found> = Filters {
+    tags: Some(|group| group.shown.tags.as_deref().unwrap_or_default()),
     named: &[
-        ("description", |group| text(&group.description)),
+        ("description", |group| text(&group.shown.description)),
         (
             "egress.ip-permission.cidr",
             permission!(ip_permissions_egress, held => each(&held.ip_ranges, |range| range.cidr_ip.clone())),
@@ -294,6 +315,7 @@ static FILTERS: Filters<api::SecurityGroup> = Filters {
             "egress.ip-permission.group-id",
             permission!(ip_permissions_egress, held => each(&held.user_id_group_pairs, |pair| pair.group_id.clone())),
         ),
+        ("egress.ip-permission.group-name", |group| group.peers_of(true)),
         (
             "egress.ip-permission.ipv6-cidr",
             permission!(ip_permissions_egress, held => each(&held.ipv6_ranges, |range| range.cidr_ipv6.clone())),
@@ -307,8 +329,8 @@ static FILTERS: Filters<api::SecurityGroup> = Filters {
             "egress.ip-permission.user-id",
             permission!(ip_permissions_egress, held => each(&held.user_id_group_pairs, |pair| pair.user_id.clone())),
         ),
-        ("group-id", |group| text(&group.group_id)),
-        ("group-name", |group| text(&group.group_name)),
+        ("group-id", |group| text(&group.shown.group_id)),
+        ("group-name", |group| text(&group.shown.group_name)),
         (
             "ip-permission.cidr",
             permission!(ip_permissions, held => each(&held.ip_ranges, |range| range.cidr_ip.clone())),
@@ -318,6 +340,7 @@ static FILTERS: Filters<api::SecurityGroup> = Filters {
             "ip-permission.group-id",
             permission!(ip_permissions, held => each(&held.user_id_group_pairs, |pair| pair.group_id.clone())),
         ),
+        ("ip-permission.group-name", |group| group.peers_of(false)),
         (
             "ip-permission.ipv6-cidr",
             permission!(ip_permissions, held => each(&held.ipv6_ranges, |range| range.cidr_ipv6.clone())),
@@ -328,9 +351,10 @@ static FILTERS: Filters<api::SecurityGroup> = Filters {
             "ip-permission.user-id",
             permission!(ip_permissions, held => each(&held.user_id_group_pairs, |pair| pair.user_id.clone())),
         ),
-        ("owner-id", |group| text(&group.owner_id)),
-        ("vpc-id", |group| text(&group.vpc_id)),
+        ("owner-id", |group| text(&group.shown.owner_id)),
+        ("vpc-id", |group| text(&group.shown.vpc_id)),
     ],
+    absent: &["egress.ip-permission.prefix-list-id", "ip-permission.prefix-list-id"],
 };
 
 fn describe(
@@ -347,10 +371,12 @@ fn describe(
     }
     groups.sort_by_key(|group| group.id);
     groups.dedup_by_key(|group| group.id);
-    let mut groups: Vec<_> = groups.iter().map(|group| shown(&view, group)).collect();
+    let mut groups: Vec<_> = groups.iter().map(|group| Found::new(&view, group)).collect();
     FILTERS.apply(&mut groups, input.filters.as_ref())?;
     let page = Page::new("DescribeSecurityGroups", input.max_results, input.next_token.as_ref());
-    let (groups, next_token) = page.cut(groups, |group| group.group_id.as_deref().unwrap_or_default())?;
+    let (groups, next_token) =
+        page.cut(groups, |group| group.shown.group_id.as_deref().unwrap_or_default())?;
+    let groups = groups.into_iter().map(|group| group.shown).collect();
     ec2.answer(input.dry_run, api::DescribeSecurityGroupsResult { next_token, security_groups: Some(groups) })
 }
 

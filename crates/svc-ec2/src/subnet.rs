@@ -15,6 +15,8 @@ use aws_types::{AvailabilityZone, SubnetId, Tags, Timestamp, VpcId};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use vpc_model::subnet::assignable_count;
+use vpc_model::vpc::overlap;
 
 use crate::cidr::{self, SubnetIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, number, text};
@@ -144,7 +146,7 @@ pub(crate) fn make(edit: &mut Edit<'_>, vpc: &Vpc, new: NewSubnet) -> Result<Sub
         return Err(ServiceError::new("InvalidSubnet.Range", format!("The CIDR '{cidr}' is invalid.")));
     }
     let siblings: Vec<_> = edit.all::<Subnet>().filter(|subnet| subnet.vpc == vpc.id).collect();
-    if siblings.iter().any(|sibling| cidr::overlap_v4(sibling.cidr, cidr)) {
+    if siblings.iter().any(|sibling| overlap(sibling.cidr, cidr)) {
         return Err(conflict(cidr));
     }
     if let Some(block) = ipv6 {
@@ -247,8 +249,7 @@ fn used_addresses(state: &impl State) -> HashMap<SubnetId, usize> {
 /// A subnet as answers have it.
 pub(crate) fn shown(state: &impl State, subnet: &Subnet, used_addresses: usize) -> api::Subnet {
     let now = state.now();
-    let reserved = u64::from(cidr::RESERVED_AT_START + cidr::RESERVED_AT_END);
-    let free = cidr::size_v4(subnet.cidr).saturating_sub(reserved).saturating_sub(used_addresses as u64);
+    let free = assignable_count(subnet.cidr).saturating_sub(used_addresses);
     let ipv6 = subnet.ipv6_associations.iter().filter(|association| association.is_shown(now));
     api::Subnet {
         assign_ipv6_address_on_creation: Some(subnet.assign_ipv6_address_on_creation),
@@ -306,6 +307,7 @@ static FILTERS: Filters<api::Subnet> = Filters {
             })
         }),
         ("ipv6-native", |subnet| flag(subnet.ipv6_native)),
+        ("map-customer-owned-ip-on-launch", |subnet| flag(subnet.map_customer_owned_ip_on_launch)),
         ("map-public-ip-on-launch", |subnet| flag(subnet.map_public_ip_on_launch)),
         ("outpost-arn", |subnet| text(&subnet.outpost_arn)),
         ("owner-id", |subnet| text(&subnet.owner_id)),
@@ -337,6 +339,7 @@ static FILTERS: Filters<api::Subnet> = Filters {
         ("subnet-id", |subnet| text(&subnet.subnet_id)),
         ("vpc-id", |subnet| text(&subnet.vpc_id)),
     ],
+    absent: &["customer-owned-ipv4-pool", "enable-lni-at-device-index"],
 };
 
 fn describe(

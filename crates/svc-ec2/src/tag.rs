@@ -3,6 +3,8 @@
 //! Owns which tags are allowed, and the way from an id to the resource that carries them.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>
 
+use std::collections::BTreeMap;
+
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{ImageId, ResourceId, SecurityGroupRuleId, Tag, Tags};
@@ -99,42 +101,50 @@ pub(crate) fn specified(
     specifications: Option<&Vec<api::TagSpecification>>,
     resource_type: &str,
 ) -> Result<Tags, ServiceError> {
-    let mut found = specified_among(specifications, &[resource_type])?;
-    Ok(found.pop().expect("one for each type"))
+    Ok(specified_among(specifications, &[resource_type])?.take(resource_type))
 }
 
-/// The tags that a request specifies for each of the types of resources that it can make, in their order.
+/// The tags that a request specifies, by the type of the resources that are to carry them.
+pub(crate) struct TagsByType(BTreeMap<String, Tags>);
+
+impl TagsByType {
+    /// Takes the tags for one type; there are none when the request specifies none.
+    pub(crate) fn take(&mut self, resource_type: &str) -> Tags {
+        self.0.remove(resource_type).unwrap_or_default()
+    }
+}
+
+/// The tags that a request specifies, which can be for any of these types of resources.
 ///
 /// # Errors
 /// `InvalidParameterValue` for another type, or what `TagSpecifications` may not have.
 pub(crate) fn specified_among(
     specifications: Option<&Vec<api::TagSpecification>>,
     resource_types: &[&str],
-) -> Result<Vec<Tags>, ServiceError> {
-    let mut found: Vec<Option<Tags>> = vec![None; resource_types.len()];
+) -> Result<TagsByType, ServiceError> {
+    let mut found = BTreeMap::new();
     for specification in specifications.into_iter().flatten() {
         let resource_type = specification
             .resource_type
             .as_deref()
             .ok_or_else(|| error::invalid_value("Tag specification resource type must have a value"))?;
-        let Some(place) = resource_types.iter().position(|known| *known == resource_type) else {
+        if !resource_types.contains(&resource_type) {
             let message =
                 format!("'{resource_type}' is not a valid taggable resource type for this operation.");
             return Err(error::invalid_value(message));
-        };
-        if found[place].is_some() {
-            return Err(error::invalid_value(
-                "The same resource type may not be specified more than once in tag specifications",
-            ));
         }
         let list = specification.tags.as_deref().filter(|tags| !tags.is_empty());
         let list =
             list.ok_or_else(|| error::invalid_value("Tag specification must have at least one tag"))?;
         let tags: Tags = parse(list)?.into_iter().collect();
         check_count(&tags)?;
-        found[place] = Some(tags);
+        if found.insert(resource_type.to_owned(), tags).is_some() {
+            return Err(error::invalid_value(
+                "The same resource type may not be specified more than once in tag specifications",
+            ));
+        }
     }
-    Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+    Ok(TagsByType(found))
 }
 
 /// Calls a macro with every kind of resource that carries tags in a record of its own.
@@ -249,6 +259,7 @@ static FILTERS: Filters<api::TagDescription> = Filters {
         ("resource-type", |tag| text(&tag.resource_type)),
         ("value", |tag| text(&tag.value)),
     ],
+    absent: &[],
 };
 
 fn describe(

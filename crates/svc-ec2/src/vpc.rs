@@ -177,14 +177,11 @@ fn create(
     if input.vpc_encryption_control.is_some() {
         return Err(error::unsupported("VPC encryption control is not supported."));
     }
-    let border = input.ipv6_cidr_block_network_border_group.as_deref();
-    if border.is_some_and(|group| group != context.region.as_str()) {
-        return Err(error::invalid_value_for(
-            border.unwrap_or_default(),
-            "Ipv6CidrBlockNetworkBorderGroup",
-            "",
-        ));
-    }
+    cidr_block::check_border_group(
+        &context.region,
+        input.ipv6_cidr_block_network_border_group.as_deref(),
+        input.amazon_provided_ipv6_cidr_block,
+    )?;
     let text =
         input.cidr_block.as_deref().ok_or_else(|| error::missing_either("cidrBlock", "ipv4IpamPoolId"))?;
     let block = cidr_block::parse(text)?;
@@ -286,6 +283,7 @@ static FILTERS: Filters<api::Vpc> = Filters {
         ("state", |vpc| text(&vpc.state)),
         ("vpc-id", |vpc| text(&vpc.vpc_id)),
     ],
+    absent: &[],
 };
 
 fn describe(

@@ -82,7 +82,6 @@ static ZONE_FILTERS: Filters<api::AvailabilityZone> = Filters {
     named: &[
         ("group-long-name", |zone| text(&zone.group_long_name)),
         ("group-name", |zone| text(&zone.group_name)),
-        ("message", |_| Vec::new()),
         ("opt-in-status", |zone| text(&zone.opt_in_status)),
         ("parent-zone-id", |zone| text(&zone.parent_zone_id)),
         ("parent-zone-name", |zone| text(&zone.parent_zone_name)),
@@ -92,6 +91,7 @@ static ZONE_FILTERS: Filters<api::AvailabilityZone> = Filters {
         ("zone-name", |zone| text(&zone.zone_name)),
         ("zone-type", |zone| text(&zone.zone_type)),
     ],
+    absent: &["message"],
 };
 
 fn describe(
@@ -132,6 +132,7 @@ static REGION_FILTERS: Filters<api::Region> = Filters {
         ("opt-in-status", |region| text(&region.opt_in_status)),
         ("region-name", |region| text(&region.region_name)),
     ],
+    absent: &[],
 };
 
 fn describe_regions(

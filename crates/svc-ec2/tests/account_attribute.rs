@@ -1,4 +1,4 @@
-use crate::cloud::{Cloud, input, op};
+use crate::cloud::{Cloud, api, input, op};
 
 #[test]
 fn the_default_vpc_is_one() {
@@ -9,5 +9,23 @@ fn the_default_vpc_is_one() {
     let value = attributes[0].attribute_values.as_ref().unwrap()[0].attribute_value.clone();
     assert_eq!(value, Some(cloud.default_vpc()));
     let all = cloud.ok::<op::DescribeAccountAttributes>(input!(DescribeAccountAttributesRequest {}));
-    assert_eq!(all.account_attributes.unwrap().len(), 3);
+    let value = |attribute: api::AccountAttribute| {
+        let value = attribute.attribute_values.unwrap().remove(0).attribute_value.unwrap();
+        (attribute.attribute_name.unwrap(), value)
+    };
+    let mut all: Vec<_> = all.account_attributes.unwrap().into_iter().map(value).collect();
+    all.sort();
+    let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "default-vpc",
+            "max-elastic-ips",
+            "max-instances",
+            "supported-platforms",
+            "vpc-max-elastic-ips",
+            "vpc-max-security-groups-per-interface"
+        ]
+    );
+    assert_eq!((all[1].1.as_str(), all[4].1.as_str()), ("5", "5"));
 }

@@ -7,8 +7,8 @@ use store::Read;
 use svc_ec2::Config;
 use svc_ec2::record::{
     AssociationTarget, Instance, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup, Subnet, Vpc,
-    is_reserved_v4,
 };
+use vpc_model::subnet::is_reserved;
 
 use crate::cloud::{Cloud, api, input, op};
 
@@ -316,7 +316,7 @@ fn check_interfaces(cloud: &Cloud) {
         assert!(ports.insert(interface.port) && interface.port != 0);
         let subnet = snapshot.get::<Subnet>(&scope, &interface.subnet.to_string()).unwrap();
         for address in &interface.private_addresses {
-            assert!(subnet.cidr.contains(address) && !is_reserved_v4(subnet.cidr, *address));
+            assert!(subnet.cidr.contains(address) && !is_reserved(subnet.cidr, *address));
             assert!(addresses.insert((interface.subnet, *address)));
         }
         assert!(!interface.groups.is_empty());

@@ -12,6 +12,8 @@ mod filter;
 mod idempotency;
 mod image;
 mod instance;
+mod instance_change;
+mod instance_filters;
 mod instance_type;
 mod internet_gateway;
 mod invariants;

@@ -362,3 +362,23 @@ fn an_address_that_was_given_back_comes_last() {
     assert_eq!(addresses(&cloud.describe_interface(&interface)), ["10.0.0.5", "10.0.0.6"]);
     assert_eq!(available(), Some(0));
 }
+
+#[test]
+fn what_only_aws_has_is_refused() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let operator = api::OperatorRequest { principal: Some("ecs.amazonaws.com".to_owned()) };
+    let managed = input!(CreateNetworkInterfaceRequest { subnet_id: &subnet, operator: operator });
+    cloud.refuses::<op::CreateNetworkInterface>(managed, "UnsupportedOperation", "…");
+    let instance = cloud.started(&subnet);
+    cloud.stop(&instance);
+    let attach = |queues: Option<i32>| api::AttachNetworkInterfaceRequest {
+        network_interface_id: cloud.interface(&subnet),
+        instance_id: instance.clone(),
+        device_index: 1,
+        ena_queue_count: queues,
+        ..Default::default()
+    };
+    cloud.refuses::<op::AttachNetworkInterface>(attach(Some(4)), "UnsupportedOperation", "…");
+    cloud.ok::<op::AttachNetworkInterface>(attach(None));
+}

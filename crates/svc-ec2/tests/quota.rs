@@ -1,4 +1,4 @@
-use crate::cloud::{Cloud, input, op};
+use crate::cloud::{Cloud, api, input, op};
 
 #[test]
 fn five_vpcs_with_the_default_one() {
@@ -29,4 +29,45 @@ fn two_hundred_subnets() {
 fn quotas_can_be_off() {
     let cloud = Cloud::without_quotas();
     (0..8).for_each(|_| drop(cloud.vpc("10.0.0.0/16")));
+}
+
+const VCPUS_EXCEEDED: &str =
+    "You have requested more vCPU capacity than your current vCPU limit of 1152 allows for the …";
+
+#[test]
+fn instances_run_while_there_are_vcpus() {
+    let cloud = Cloud::new();
+    let launch = |kind: &str, count: i32| api::RunInstancesRequest {
+        instance_type: Some(kind.to_owned()),
+        min_count: 1,
+        max_count: count,
+        ..cloud.launch()
+    };
+    assert_eq!(cloud.run(launch("t3.nano", 100)).len(), 100);
+    let code = "VcpuLimitExceeded";
+    cloud.refuses::<op::RunInstances>(launch("t3.nano", 477), code, VCPUS_EXCEEDED);
+    let rehearsal = api::RunInstancesRequest { dry_run: Some(true), ..launch("t3.nano", 477) };
+    cloud.refuses::<op::RunInstances>(rehearsal, code, VCPUS_EXCEEDED);
+    assert_eq!(cloud.run(launch("t3.nano", 475)).len(), 475);
+    let last = cloud.run(launch("t3.nano", 1)).remove(0).instance_id.unwrap();
+    cloud.refuses::<op::RunInstances>(launch("t3.nano", 1), code, VCPUS_EXCEEDED);
+    // One that is stopped makes room, and needs it again to start.
+    cloud.ec2.instance_started(&cloud.scope(), last.parse().unwrap(), cloud.now()).unwrap();
+    cloud.stop(&last);
+    cloud.run(launch("t3.nano", 1));
+    let start = || input!(StartInstancesRequest { instance_ids: [&last] });
+    cloud.refuses::<op::StartInstances>(start(), code, VCPUS_EXCEEDED);
+}
+
+#[test]
+fn one_launch_makes_so_many_instances_at_most() {
+    let cloud = Cloud::without_quotas();
+    let launch = |count: i32| api::RunInstancesRequest { max_count: count, ..cloud.launch() };
+    for count in [1001, i32::MAX] {
+        let message =
+            format!("You have requested more instances ({count}) than your current instance limit of 1000 …");
+        cloud.refuses::<op::RunInstances>(launch(count), "InstanceLimitExceeded", &message);
+    }
+    assert_eq!(cloud.run(launch(1000)).len(), 1000);
+    assert_eq!(cloud.run(launch(200)).len(), 200);
 }

@@ -405,10 +405,51 @@ fn sixty_rules_each_way() {
 }
 
 #[test]
+fn a_thousand_rules_each_way_without_quotas() {
+    let cloud = Cloud::without_quotas();
+    let group = cloud.group(&cloud.vpc("10.0.0.0/16"), "web");
+    let rules = |ports: std::ops::RangeInclusive<i32>| {
+        ports.map(|port| from_cidr("tcp", Some((port, port)), "0.0.0.0/0"))
+    };
+    cloud.ok::<op::AuthorizeSecurityGroupIngress>(ingress(&group, rules(1..=1000).collect()));
+    // One that is there already is told as such, and not as one too many.
+    let code = "InvalidPermission.Duplicate";
+    cloud.refuses::<op::AuthorizeSecurityGroupIngress>(ingress(&group, rules(1..=1).collect()), code, "…");
+    let code = "RulesPerSecurityGroupLimitExceeded";
+    for more in [1001..=1001, 2000..=4000] {
+        let input = ingress(&group, rules(more).collect());
+        cloud.refuses::<op::AuthorizeSecurityGroupIngress>(input, code, "…");
+    }
+    // Each is found and goes.
+    let all = input!(RevokeSecurityGroupIngressRequest {
+        group_id: &group,
+        ip_permissions: rules(1..=1000).rev().collect::<Vec<_>>()
+    });
+    let gone = cloud.ok::<op::RevokeSecurityGroupIngress>(all).revoked_security_group_rules.unwrap();
+    assert_eq!(gone.len(), 1000);
+    cloud.ok::<op::AuthorizeSecurityGroupIngress>(ingress(&group, rules(2000..=2999).collect()));
+}
+
+#[test]
 fn several_unknown_groups_are_named_together() {
     let cloud = Cloud::new();
     let input =
         input!(DescribeSecurityGroupsRequest { group_ids: ["sg-00000000000000001", "sg-00000000000000002"] });
     let message = "The security groups 'sg-00000000000000001, sg-00000000000000002' do not exist";
     cloud.refuses::<op::DescribeSecurityGroups>(input, "InvalidGroup.NotFound", message);
+}
+
+#[test]
+fn groups_are_found_by_the_names_in_their_rules() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let (web, app) = (cloud.group(&vpc, "web"), cloud.group(&vpc, "app"));
+    cloud.ok::<op::AuthorizeSecurityGroupIngress>(ingress(&app, vec![from_group("-1", None, &web)]));
+    let found = |name: &str| {
+        let input = input!(DescribeSecurityGroupsRequest { filters: filters(&[(name, &["w?b"])]) });
+        let groups = cloud.ok::<op::DescribeSecurityGroups>(input).security_groups.unwrap();
+        groups.into_iter().map(|group| group.group_id.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("ip-permission.group-name"), [app]);
+    assert_eq!(found("egress.ip-permission.group-name"), [""; 0]);
 }

@@ -319,3 +319,20 @@ fn what_is_not_built_is_refused() {
         cloud.refuses::<op::CreateVpc>(input, "UnsupportedOperation", "…");
     }
 }
+
+#[test]
+fn an_ipv6_block_is_advertised_from_its_own_region() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let associate = |group: &str, ipv6: Option<bool>| api::AssociateVpcCidrBlockRequest {
+        amazon_provided_ipv6_cidr_block: ipv6,
+        ipv6_cidr_block_network_border_group: Some(group.to_owned()),
+        vpc_id: vpc.clone(),
+        ..Default::default()
+    };
+    let code = "InvalidParameterValue";
+    cloud.refuses::<op::AssociateVpcCidrBlock>(associate("us-west-2-lax-1", Some(true)), code, "…");
+    let code = "InvalidParameterCombination";
+    cloud.refuses::<op::AssociateVpcCidrBlock>(associate("us-east-1", None), code, "…");
+    cloud.ok::<op::AssociateVpcCidrBlock>(associate("us-east-1", Some(true)));
+}

@@ -7,10 +7,10 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::InstanceId;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::Instance;
 use super::lifecycle::{Event, InstanceState, StateReason, transition_reason};
+use super::{Instance, running_vcpus};
 use crate::state::{Edit, State};
-use crate::{Ec2, error};
+use crate::{Ec2, error, instance_type, quota};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -57,6 +57,8 @@ fn start(
     context: &RequestContext,
     input: api::StartInstancesRequest,
 ) -> Result<api::StartInstancesResult, ServiceError> {
+    // Counted once, however many are started.
+    let mut vcpus = None;
     let changes = each(ec2, context, input.dry_run, &input.instance_ids, |edit, instance| {
         let before = instance.state;
         let after = before.transition(Event::StartRequested).map_err(|_| {
@@ -65,7 +67,11 @@ fn start(
             ServiceError::new("IncorrectInstanceState", message)
         })?;
         if before != after {
+            let vcpus = vcpus.get_or_insert_with(|| running_vcpus(edit));
+            *vcpus += u64::from(instance_type::named(&instance.instance_type)?.vcpus);
+            quota::check_vcpus(edit.config, *vcpus)?;
             instance.boots += 1;
+            instance.skip_os_shutdown = false;
             instance.reboots_done = instance.reboots_requested;
             instance.launched_at = edit.now();
             instance.state_reason = None;
@@ -100,6 +106,7 @@ fn stop(
                 instance.id
             )));
         }
+        note_urgency(instance, input.force, input.skip_os_shutdown);
         if after != instance.state {
             user_initiated(edit, instance);
         }
@@ -107,6 +114,14 @@ fn stop(
         Ok(())
     })?;
     Ok(api::StopInstancesResult { stopping_instances: Some(changes) })
+}
+
+/// Notes how much time the guest gets to shut down. Every stop is forced here in AWS's sense, because a guest that has
+/// not shut down within its grace is killed; so `Force` only says something new of one that is on its way already.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html>
+fn note_urgency(instance: &mut Instance, force: Option<bool>, skip_os_shutdown: Option<bool>) {
+    let is_under_way = matches!(instance.state, InstanceState::Stopping | InstanceState::ShuttingDown);
+    instance.skip_os_shutdown |= skip_os_shutdown == Some(true) || (force == Some(true) && is_under_way);
 }
 
 fn user_initiated(edit: &Edit<'_>, instance: &mut Instance) {
@@ -129,6 +144,7 @@ fn terminate(
         }
         let after = instance.state.transition(Event::TerminateRequested);
         let after = after.map_err(|wrong| ServiceError::internal(wrong.to_string()))?;
+        note_urgency(instance, input.force, input.skip_os_shutdown);
         if after != instance.state {
             user_initiated(edit, instance);
         }

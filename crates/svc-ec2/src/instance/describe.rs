@@ -4,11 +4,12 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
+use super::filters::{FILTERS, Found};
 use super::lifecycle::InstanceState;
-use crate::filter::{Filters, each, flag, number, text};
 use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::State;
+use crate::vpc::{Tenancy, Vpc};
 use crate::{Ec2, error, security_group, tag};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -105,6 +106,9 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
     let kind = aws_catalog::instance_type(&instance.instance_type);
     let of_image =
         |value: fn(&aws_catalog::Image) -> &str| image.as_ref().map(|image| value(image).to_owned());
+    let auto_recovery = if instance.auto_recovery_disabled { "disabled" } else { "default" };
+    // Every instance has its VPC's tenancy: a launch cannot ask for another one.
+    let tenancy = state.find::<Vpc>(instance.vpc).map_or(Tenancy::Default, |vpc| vpc.tenancy);
     let shown = api::Instance {
         ami_launch_index: i32::try_from(instance.launch_index).ok(),
         architecture: of_image(|image| image.architecture),
@@ -130,7 +134,7 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
         key_name: instance.key_name.clone(),
         launch_time: Some(instance.launched_at),
         maintenance_options: Some(api::InstanceMaintenanceOptions {
-            auto_recovery: Some("default".to_owned()),
+            auto_recovery: Some(auto_recovery.to_owned()),
             ..Default::default()
         }),
         metadata_options: Some(instance.metadata_options.shown()),
@@ -142,7 +146,7 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
             availability_zone: Some(instance.zone.to_string()),
             availability_zone_id: Some(instance.zone_id.clone()),
             group_name: Some(String::new()),
-            tenancy: Some("default".to_owned()),
+            tenancy: Some(tenancy.as_str().to_owned()),
             ..Default::default()
         }),
         platform_details: Some("Linux/UNIX".to_owned()),
@@ -163,158 +167,6 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
     with_network(state, instance, shown)
 }
 
-/// An instance with what the filters know of its reservation.
-struct Found {
-    key: String,
-    reservation: String,
-    owner: String,
-    instance: api::Instance,
-}
-
-/// The values that interfaces have for a filter.
-macro_rules! interfaces {
-    ($interface:ident => $values:expr) => {
-        |found| found.instance.network_interfaces.iter().flatten().flat_map(|$interface| $values).collect()
-    };
-}
-
-/// The values that interfaces' attachments have for a filter.
-macro_rules! attachments {
-    ($attachment:ident => $value:expr) => {
-        |found| {
-            let interfaces = found.instance.network_interfaces.iter().flatten();
-            interfaces
-                .filter_map(|interface| interface.attachment.as_ref())
-                .filter_map(|$attachment| $value)
-                .collect()
-        }
-    };
-}
-
-/// A member of a structure that an instance may have.
-macro_rules! within {
-    ($member:ident, $held:ident => $value:expr) => {
-        |found| found.instance.$member.iter().filter_map(|$held| $value).collect()
-    };
-}
-
-static FILTERS: Filters<Found> = Filters {
-    tags: Some(|found| found.instance.tags.as_deref().unwrap_or_default()),
-    named: &[
-        ("affinity", |_| Vec::new()),
-        ("architecture", |found| text(&found.instance.architecture)),
-        ("availability-zone", within!(placement, held => held.availability_zone.clone())),
-        ("availability-zone-id", within!(placement, held => held.availability_zone_id.clone())),
-        ("block-device-mapping.device-name", |_| Vec::new()),
-        ("block-device-mapping.volume-id", |_| Vec::new()),
-        ("client-token", |found| text(&found.instance.client_token)),
-        ("dns-name", |found| text(&found.instance.public_dns_name)),
-        ("ebs-optimized", |found| flag(found.instance.ebs_optimized)),
-        ("ena-support", |found| flag(found.instance.ena_support)),
-        ("hypervisor", |found| text(&found.instance.hypervisor)),
-        ("iam-instance-profile.arn", |_| Vec::new()),
-        ("iam-instance-profile.id", |_| Vec::new()),
-        ("image-id", |found| text(&found.instance.image_id)),
-        ("instance-id", |found| text(&found.instance.instance_id)),
-        ("instance-lifecycle", |_| Vec::new()),
-        ("instance-state-code", within!(state, held => held.code.map(|code| code.to_string()))),
-        ("instance-state-name", within!(state, held => held.name.clone())),
-        ("instance-type", |found| text(&found.instance.instance_type)),
-        ("instance.group-id", |found| each(&found.instance.security_groups, |group| group.group_id.clone())),
-        ("instance.group-name", |found| {
-            each(&found.instance.security_groups, |group| group.group_name.clone())
-        }),
-        ("ip-address", |_| Vec::new()),
-        ("ipv6-address", |found| text(&found.instance.ipv6_address)),
-        ("kernel-id", |_| Vec::new()),
-        ("key-name", |found| text(&found.instance.key_name)),
-        ("launch-index", |found| number(found.instance.ami_launch_index)),
-        ("launch-time", |found| found.instance.launch_time.iter().map(ToString::to_string).collect()),
-        ("metadata-options.http-endpoint", within!(metadata_options, held => held.http_endpoint.clone())),
-        (
-            "metadata-options.http-put-response-hop-limit",
-            within!(metadata_options, held => held.http_put_response_hop_limit.map(|limit| limit.to_string())),
-        ),
-        ("metadata-options.http-tokens", within!(metadata_options, held => held.http_tokens.clone())),
-        (
-            "metadata-options.instance-metadata-tags",
-            within!(metadata_options, held => held.instance_metadata_tags.clone()),
-        ),
-        ("monitoring-state", within!(monitoring, held => held.state.clone())),
-        (
-            "network-interface.addresses.primary",
-            interfaces!(interface => {
-                interface.private_ip_addresses.iter().flatten().flat_map(|address| flag(address.primary)).collect::<Vec<_>>()
-            }),
-        ),
-        (
-            "network-interface.addresses.private-ip-address",
-            interfaces!(interface =>
-            each(&interface.private_ip_addresses, |address| address.private_ip_address.clone())),
-        ),
-        ("network-interface.attachment.attachment-id", attachments!(held => held.attachment_id.clone())),
-        (
-            "network-interface.attachment.delete-on-termination",
-            attachments!(held => held.delete_on_termination.map(|flag| flag.to_string())),
-        ),
-        (
-            "network-interface.attachment.device-index",
-            attachments!(held => held.device_index.map(|index| index.to_string())),
-        ),
-        ("network-interface.attachment.status", attachments!(held => held.status.clone())),
-        ("network-interface.availability-zone", within!(placement, held => held.availability_zone.clone())),
-        ("network-interface.description", interfaces!(interface => text(&interface.description))),
-        (
-            "network-interface.group-id",
-            interfaces!(interface => each(&interface.groups, |group| group.group_id.clone())),
-        ),
-        (
-            "network-interface.group-name",
-            interfaces!(interface => each(&interface.groups, |group| group.group_name.clone())),
-        ),
-        (
-            "network-interface.ipv6-addresses.ipv6-address",
-            interfaces!(interface => each(&interface.ipv6_addresses, |address| address.ipv6_address.clone())),
-        ),
-        ("network-interface.mac-address", interfaces!(interface => text(&interface.mac_address))),
-        (
-            "network-interface.network-interface-id",
-            interfaces!(interface => text(&interface.network_interface_id)),
-        ),
-        ("network-interface.owner-id", interfaces!(interface => text(&interface.owner_id))),
-        ("network-interface.private-dns-name", interfaces!(interface => text(&interface.private_dns_name))),
-        (
-            "network-interface.private-ip-address",
-            interfaces!(interface => text(&interface.private_ip_address)),
-        ),
-        ("network-interface.source-dest-check", interfaces!(interface => flag(interface.source_dest_check))),
-        ("network-interface.status", interfaces!(interface => text(&interface.status))),
-        ("network-interface.subnet-id", interfaces!(interface => text(&interface.subnet_id))),
-        ("network-interface.vpc-id", interfaces!(interface => text(&interface.vpc_id))),
-        ("owner-id", |found| vec![found.owner.clone()]),
-        ("placement-group-name", |_| Vec::new()),
-        ("platform", |_| Vec::new()),
-        ("platform-details", |found| text(&found.instance.platform_details)),
-        ("private-dns-name", |found| text(&found.instance.private_dns_name)),
-        ("private-ip-address", |found| text(&found.instance.private_ip_address)),
-        ("ramdisk-id", |_| Vec::new()),
-        ("reason", |found| text(&found.instance.state_transition_reason)),
-        ("requester-id", |_| Vec::new()),
-        ("reservation-id", |found| vec![found.reservation.clone()]),
-        ("root-device-name", |found| text(&found.instance.root_device_name)),
-        ("root-device-type", |found| text(&found.instance.root_device_type)),
-        ("source-dest-check", |found| flag(found.instance.source_dest_check)),
-        ("spot-instance-request-id", |_| Vec::new()),
-        ("state-reason-code", within!(state_reason, held => held.code.clone())),
-        ("state-reason-message", within!(state_reason, held => held.message.clone())),
-        ("subnet-id", |found| text(&found.instance.subnet_id)),
-        ("tenancy", within!(placement, held => held.tenancy.clone())),
-        ("usage-operation", |found| text(&found.instance.usage_operation)),
-        ("virtualization-type", |found| text(&found.instance.virtualization_type)),
-        ("vpc-id", |found| text(&found.instance.vpc_id)),
-    ],
-};
-
 fn describe(
     ec2: &Ec2,
     context: &RequestContext,
@@ -334,6 +186,7 @@ fn describe(
             key: format!("{}/{:010}", instance.reservation, instance.launch_index),
             reservation: instance.reservation.to_string(),
             owner: view.account().to_string(),
+            interfaces: instance.interfaces.iter().filter_map(|id| view.find(*id)).collect(),
             instance: shown(&view, instance),
         })
         .collect();

@@ -178,11 +178,14 @@ pub struct StateReason {
     pub code: String,
     /// The code and a sentence.
     pub message: String,
+    /// What went wrong inside, which no answer shows. Records of builds that showed it have it in `message`.
+    #[serde(default)]
+    pub cause: Option<String>,
 }
 
 impl StateReason {
     fn new(code: &str, sentence: &str) -> Self {
-        Self { code: code.to_owned(), message: format!("{code}: {sentence}") }
+        Self { code: code.to_owned(), message: format!("{code}: {sentence}"), cause: None }
     }
 
     /// A request stopped or terminated it.
@@ -195,14 +198,13 @@ impl StateReason {
         Self::new("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
     }
 
-    /// Something that should have worked on the host did not; the sentence says what.
-    pub fn internal_error(sentence: &str) -> Self {
-        Self::new("Server.InternalError", sentence)
-    }
-
-    /// The host has no room for it.
-    pub fn insufficient_capacity(sentence: &str) -> Self {
-        Self::new("Server.InsufficientInstanceCapacity", sentence)
+    /// Something that should have worked on the host did not. The cause is for whoever runs the cloud: AWS tells its
+    /// callers no more than this sentence.
+    pub fn internal_error(cause: &str) -> Self {
+        Self {
+            cause: Some(cause.to_owned()),
+            ..Self::new("Server.InternalError", "Internal error on launch")
+        }
     }
 }
 

@@ -292,10 +292,11 @@ fn of_interface(
         || wanted.network_card_index.unwrap_or(0) != 0
         || wanted.associate_carrier_ip_address == Some(true)
         || wanted.ena_srd_specification.is_some()
+        || wanted.ena_queue_count.is_some()
     {
         return Err(error::unsupported(
-            "Prefix delegation, other types of network interfaces, further network cards, carrier addresses and ENA \
-             Express are not supported.",
+            "Prefix delegation, other types of network interfaces, further network cards, carrier addresses, ENA Express \
+             and a number of ENA queues are not supported.",
         ));
     }
     if let Some(text) = &wanted.network_interface_id {

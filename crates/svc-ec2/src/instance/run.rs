@@ -15,10 +15,10 @@ use store::Read;
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
-use super::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe};
+use super::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, running_vcpus};
 use crate::idempotency::Attempt;
 use crate::state::{Edit, Resource, State};
-use crate::{Ec2, error, image, instance_type, key_pair, network_interface, tag};
+use crate::{Ec2, error, image, instance_type, key_pair, network_interface, quota, tag};
 
 /// How long user data can be, decoded.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>
@@ -98,6 +98,9 @@ fn counts(input: &api::RunInstancesRequest) -> Result<(usize, usize), ServiceErr
         let why = "The minimum count must not be greater than the maximum count.";
         return Err(error::invalid_value_for(input.min_count, "minCount", why));
     }
+    if most > quota::MOST_INSTANCES_PER_LAUNCH {
+        return Err(quota::launch_exceeded(most));
+    }
     Ok((least, most))
 }
 
@@ -142,6 +145,24 @@ fn cpu_credits(
         None if !kind.is_burstable => Ok(None),
         None if kind.name.starts_with("t2.") => Ok(Some("standard".to_owned())),
         None => Ok(Some("unlimited".to_owned())),
+    }
+}
+
+/// Whether an instance is not to be recovered.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+fn auto_recovery_disabled(
+    wanted: Option<&api::InstanceMaintenanceOptionsRequest>,
+) -> Result<bool, ServiceError> {
+    match wanted.and_then(|wanted| wanted.auto_recovery.as_deref()) {
+        None | Some("default") => Ok(false),
+        Some("disabled") => Ok(true),
+        Some(other) => Err(error::invalid_value_for(
+            other,
+            "MaintenanceOptions.AutoRecovery",
+            "It must be disabled or default.",
+        )),
     }
 }
 
@@ -196,6 +217,8 @@ fn prototype(
             subnet,
         )?,
         shutdown_behavior: shutdown.map(ShutdownBehavior::parse).transpose()?.unwrap_or_default(),
+        skip_os_shutdown: false,
+        auto_recovery_disabled: auto_recovery_disabled(input.maintenance_options.as_ref())?,
         disable_api_termination: input.disable_api_termination == Some(true),
         disable_api_stop: input.disable_api_stop == Some(true),
         monitoring: input.monitoring.as_ref().is_some_and(|wanted| wanted.enabled),
@@ -226,11 +249,11 @@ fn run(
 ) -> Result<api::Reservation, ServiceError> {
     refuse_unsupported(&input)?;
     let (least, most) = counts(&input)?;
-    let tags = tag::specified_among(
+    let mut tags = tag::specified_among(
         input.tag_specifications.as_ref(),
         &["instance", "network-interface", "volume", "spot-instances-request", "elastic-gpu"],
     )?;
-    let [tags, interface_tags, ..] = &tags[..] else { unreachable!("one for each type") };
+    let (tags, interface_tags) = (tags.take("instance"), tags.take("network-interface"));
     let dry_run = input.dry_run.take();
     let attempt = Attempt::new("RunInstances", input.client_token.as_ref(), &input)?;
     ec2.edit(context, dry_run, |edit| {
@@ -240,9 +263,11 @@ fn run(
             return earlier(edit, &made);
         }
         forget_old(edit);
-        let mut networks = Networks::wanted(edit, &input, most, interface_tags)?;
+        let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
         let prototype = prototype(edit, &input, &networks, tags.clone())?;
         networks.check_type(&prototype.instance_type)?;
+        let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus) * most as u64;
+        quota::check_vcpus(edit.config, running_vcpus(edit) + vcpus)?;
         let mut made = Vec::new();
         for index in 0..most {
             let id = if index == 0 { prototype.id } else { edit.new_id() };

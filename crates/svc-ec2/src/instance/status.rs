@@ -69,12 +69,6 @@ static FILTERS: Filters<api::InstanceStatus> = Filters {
     named: &[
         ("availability-zone", |status| text(&status.availability_zone)),
         ("availability-zone-id", |status| text(&status.availability_zone_id)),
-        ("event.code", |_| Vec::new()),
-        ("event.description", |_| Vec::new()),
-        ("event.instance-event-id", |_| Vec::new()),
-        ("event.not-after", |_| Vec::new()),
-        ("event.not-before", |_| Vec::new()),
-        ("event.not-before-deadline", |_| Vec::new()),
         ("instance-state-code", |status| {
             status.instance_state.iter().filter_map(|held| held.code).map(|code| code.to_string()).collect()
         }),
@@ -83,8 +77,19 @@ static FILTERS: Filters<api::InstanceStatus> = Filters {
         }),
         ("instance-status.reachability", summary!(instance_status, details)),
         ("instance-status.status", summary!(instance_status)),
+        ("operator.managed", |_| vec!["false".to_owned()]),
         ("system-status.reachability", summary!(system_status, details)),
         ("system-status.status", summary!(system_status)),
+    ],
+    absent: &[
+        "attached-ebs-status.status",
+        "event.code",
+        "event.description",
+        "event.instance-event-id",
+        "event.not-after",
+        "event.not-before",
+        "event.not-before-deadline",
+        "operator.principal",
     ],
 };
 

@@ -53,8 +53,13 @@ fn attach(
     context: &RequestContext,
     input: api::AttachNetworkInterfaceRequest,
 ) -> Result<api::AttachNetworkInterfaceResult, ServiceError> {
-    if input.ena_srd_specification.is_some() || input.network_card_index.unwrap_or(0) != 0 {
-        return Err(error::unsupported("ENA Express and further network cards are not supported."));
+    if input.ena_srd_specification.is_some()
+        || input.ena_queue_count.is_some()
+        || input.network_card_index.unwrap_or(0) != 0
+    {
+        return Err(error::unsupported(
+            "ENA Express, a number of ENA queues and further network cards are not supported.",
+        ));
     }
     let device_index = u32::try_from(input.device_index)
         .map_err(|_| error::invalid_value_for(input.device_index, "deviceIndex", "It is negative."))?;

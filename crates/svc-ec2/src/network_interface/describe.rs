@@ -123,13 +123,6 @@ static FILTERS: Filters<api::NetworkInterface> = Filters {
         ("addresses.private-ip-address", |interface| {
             each(&interface.private_ip_addresses, |address| address.private_ip_address.clone())
         }),
-        ("addresses.association.public-ip", |_| Vec::new()),
-        ("addresses.association.owner-id", |_| Vec::new()),
-        ("association.allocation-id", |_| Vec::new()),
-        ("association.association-id", |_| Vec::new()),
-        ("association.ip-owner-id", |_| Vec::new()),
-        ("association.public-dns-name", |_| Vec::new()),
-        ("association.public-ip", |_| Vec::new()),
         ("attachment.attach-time", attachment!(held => held.attach_time.map(|time| time.to_string()))),
         ("attachment.attachment-id", attachment!(held => held.attachment_id.clone())),
         (
@@ -164,6 +157,16 @@ static FILTERS: Filters<api::NetworkInterface> = Filters {
         ("attachment.network-card-index", |interface| {
             number(interface.attachment.as_ref().and_then(|held| held.network_card_index))
         }),
+    ],
+    absent: &[
+        "addresses.association.owner-id",
+        "addresses.association.public-ip",
+        "association.allocation-id",
+        "association.association-id",
+        "association.ip-owner-id",
+        "association.public-dns-name",
+        "association.public-ip",
+        "operator.principal",
     ],
 };
 

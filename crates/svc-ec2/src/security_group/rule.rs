@@ -3,6 +3,7 @@
 //! Owns protocols, port ranges and peers, and what of them AWS refuses. Refuses to know groups.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html>
 
+use std::collections::HashSet;
 use std::fmt;
 
 use aws_api::ec2 as api;
@@ -316,10 +317,9 @@ pub(super) fn wanted(
             return Err(error::missing("ipRanges, ipv6Ranges or groups"));
         }
     }
-    for (place, one) in all.iter().enumerate() {
-        if all[..place].iter().any(|other| other.traffic == one.traffic) {
-            return Err(error::invalid_value("The same permission must not appear multiple times"));
-        }
+    let mut seen = HashSet::with_capacity(all.len());
+    if !all.iter().all(|wanted: &Wanted| seen.insert(wanted.traffic)) {
+        return Err(error::invalid_value("The same permission must not appear multiple times"));
     }
     Ok(all)
 }

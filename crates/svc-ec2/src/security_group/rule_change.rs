@@ -1,10 +1,15 @@
 //! Rules change in place: ModifySecurityGroupRules, descriptions; and DescribeSecurityGroupRules.
 
+use std::collections::{HashMap, HashSet};
+
 use aws_api::ec2::{self as api, operation as op};
+use aws_types::SecurityGroupRuleId;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::rule::{self, Traffic, Wanted};
-use super::rules::{Request, find_by_ids, no_such_permission, parse_rule_id, unknown_rule};
+use super::rules::{
+    Request, duplicate, find_by_ids, no_such_permission, parse_rule_id, places, unknown_rule,
+};
 use super::{IpProtocol, SecurityGroup, SecurityGroupRule};
 use crate::filter::{Filters, flag, text};
 use crate::page::Page;
@@ -66,24 +71,21 @@ fn modify(
     }
     ec2.edit(context, input.dry_run, |edit| {
         let mut group = SecurityGroup::clone(&*edit.named::<SecurityGroup>(&input.group_id)?);
+        let by_id: HashMap<SecurityGroupRuleId, usize> =
+            group.rules.iter().enumerate().map(|(place, rule)| (rule.id, place)).collect();
+        let (mut ingress, mut egress) = (places(&group, false), places(&group, true));
         for update in &input.security_group_rules {
             let id = parse_rule_id(&update.security_group_rule_id)?;
-            let place = group.rules.iter().position(|held| held.id == id);
+            let place = by_id.get(&id).copied();
             let place = place.ok_or_else(|| unknown_rule(&update.security_group_rule_id))?;
             let wanted =
                 update.security_group_rule.as_ref().ok_or_else(|| error::missing("SecurityGroupRule"))?;
             rule::check_description(wanted.description.as_ref())?;
             let traffic = changed(edit, &group, &group.rules[place], wanted)?;
-            let egress = group.rules[place].egress;
-            if group
-                .rules
-                .iter()
-                .any(|other| other.id != id && other.egress == egress && other.traffic() == traffic)
-            {
-                return Err(ServiceError::new(
-                    "InvalidPermission.Duplicate",
-                    format!("the specified rule \"{traffic}\" already exists"),
-                ));
+            let held = if group.rules[place].egress { &mut egress } else { &mut ingress };
+            held.remove(&group.rules[place].traffic());
+            if held.insert(traffic, place).is_some() {
+                return Err(duplicate(&traffic));
             }
             let held = &mut group.rules[place];
             Traffic { protocol: held.protocol, ports: held.ports, peer: held.peer } = traffic;
@@ -107,58 +109,56 @@ fn update_descriptions(
     }
     ec2.edit(context, dry_run, |edit| {
         let mut group = request.group(edit)?;
-        for update in by_id.iter().flatten() {
+        let updates = by_id.unwrap_or_default();
+        let ids = updates.iter().map(|update| {
             rule::check_description(update.description.as_ref())?;
-            let text =
-                update.security_group_rule_id.clone().ok_or_else(|| error::missing("SecurityGroupRuleId"))?;
-            for place in find_by_ids(&group, request.egress, &[text])? {
-                group.rules[place].description = update.description.clone().filter(|text| !text.is_empty());
-            }
+            update.security_group_rule_id.clone().ok_or_else(|| error::missing("SecurityGroupRuleId"))
+        });
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        for (place, update) in find_by_ids(&group, request.egress, &ids)?.into_iter().zip(updates) {
+            group.rules[place].description = update.description.filter(|text| !text.is_empty());
         }
         let permissions = request.permissions.as_deref().unwrap_or_default();
+        let held = places(&group, request.egress);
         for Wanted { traffic, description } in rule::wanted(edit, &group, permissions)? {
-            let held = group
-                .rules
-                .iter_mut()
-                .find(|held| held.egress == request.egress && held.traffic() == traffic);
-            held.ok_or_else(no_such_permission)?.description = description;
+            let place = *held.get(&traffic).ok_or_else(no_such_permission)?;
+            group.rules[place].description = description;
         }
         edit.put(group);
         Ok(())
     })
 }
 
-fn describe_ingress(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::UpdateSecurityGroupRuleDescriptionsIngressRequest,
-) -> Result<api::UpdateSecurityGroupRuleDescriptionsIngressResult, ServiceError> {
-    let request = Request {
-        egress: false,
-        group_id: input.group_id,
-        group_name: input.group_name,
-        permissions: input.ip_permissions,
-        ..Request::default()
+/// The handler for one direction; the requests of both have their members in common and not their types.
+macro_rules! handler {
+    ($name:ident($request:ident) -> $result:ident, $egress:literal) => {
+        fn $name(
+            ec2: &Ec2,
+            context: &RequestContext,
+            input: api::$request,
+        ) -> Result<api::$result, ServiceError> {
+            let request = Request {
+                egress: $egress,
+                group_id: input.group_id,
+                group_name: input.group_name,
+                permissions: input.ip_permissions,
+                ..Request::default()
+            };
+            let by_id = input.security_group_rule_descriptions;
+            update_descriptions(ec2, context, input.dry_run, &request, by_id)?;
+            Ok(api::$result { r#return: Some(true) })
+        }
     };
-    update_descriptions(ec2, context, input.dry_run, &request, input.security_group_rule_descriptions)?;
-    Ok(api::UpdateSecurityGroupRuleDescriptionsIngressResult { r#return: Some(true) })
 }
 
-fn describe_egress(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::UpdateSecurityGroupRuleDescriptionsEgressRequest,
-) -> Result<api::UpdateSecurityGroupRuleDescriptionsEgressResult, ServiceError> {
-    let request = Request {
-        egress: true,
-        group_id: input.group_id,
-        group_name: input.group_name,
-        permissions: input.ip_permissions,
-        ..Request::default()
-    };
-    update_descriptions(ec2, context, input.dry_run, &request, input.security_group_rule_descriptions)?;
-    Ok(api::UpdateSecurityGroupRuleDescriptionsEgressResult { r#return: Some(true) })
-}
+handler!(
+    describe_ingress(UpdateSecurityGroupRuleDescriptionsIngressRequest)
+        -> UpdateSecurityGroupRuleDescriptionsIngressResult, false
+);
+handler!(
+    describe_egress(UpdateSecurityGroupRuleDescriptionsEgressRequest)
+        -> UpdateSecurityGroupRuleDescriptionsEgressResult, true
+);
 
 static FILTERS: Filters<api::SecurityGroupRule> = Filters {
     tags: Some(|rule| rule.tags.as_deref().unwrap_or_default()),
@@ -167,6 +167,7 @@ static FILTERS: Filters<api::SecurityGroupRule> = Filters {
         ("is-egress", |rule| flag(rule.is_egress)),
         ("security-group-rule-id", |rule| text(&rule.security_group_rule_id)),
     ],
+    absent: &[],
 };
 
 fn describe(
@@ -176,8 +177,8 @@ fn describe(
 ) -> Result<api::DescribeSecurityGroupRulesResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.security_group_rule_ids.filter(|ids| !ids.is_empty());
-    let wanted =
-        ids.map(|ids| ids.iter().map(|id| parse_rule_id(id)).collect::<Result<Vec<_>, _>>()).transpose()?;
+    let wanted: Option<HashSet<_>> =
+        ids.map(|ids| ids.iter().map(|id| parse_rule_id(id)).collect::<Result<_, _>>()).transpose()?;
     let mut rules = Vec::new();
     for group in view.all::<SecurityGroup>() {
         for held in &group.rules {
@@ -186,8 +187,11 @@ fn describe(
             }
         }
     }
-    if let Some(unknown) = wanted.iter().flatten().find(|id| !rules.iter().any(|(held, _)| held == *id)) {
-        return Err(unknown_rule(&unknown.to_string()));
+    if let Some(mut unknown) = wanted {
+        rules.iter().for_each(|(held, _)| _ = unknown.remove(held));
+        if let Some(one) = unknown.iter().min() {
+            return Err(unknown_rule(&one.to_string()));
+        }
     }
     rules.sort_by_key(|(id, _)| *id);
     let mut rules: Vec<_> = rules.into_iter().map(|(_, rule)| rule).collect();

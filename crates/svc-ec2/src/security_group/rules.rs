@@ -3,13 +3,15 @@
 //! Owns how requests find rules. Refuses to know their form; that is [`super::rule`]'s. What changes a rule in place is
 //! in [`super::rule_change`].
 
+use std::collections::HashMap;
+
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{SecurityGroupRuleId, Tags};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::rule::{self, Traffic, Wanted};
 use super::{Peer, SecurityGroup, SecurityGroupRule, by_id_or_name};
-use crate::quota::RULES_PER_SECURITY_GROUP;
+use crate::quota::{MOST_RULES_PER_SECURITY_GROUP, RULES_PER_SECURITY_GROUP};
 use crate::state::{Edit, State};
 use crate::vpc::Vpc;
 use crate::{Config, Ec2, error, tag};
@@ -132,12 +134,59 @@ impl Request {
     }
 }
 
-/// Rules are counted for IPv4 and for IPv6 each, and one that names a group counts for both.
-fn check_quota(config: &Config, group: &SecurityGroup, egress: bool) -> Result<(), ServiceError> {
-    let rules = || group.rules.iter().filter(|rule| rule.egress == egress);
-    let v4 = rules().filter(|rule| !matches!(rule.peer, Peer::Ipv6(_))).count();
-    let v6 = rules().filter(|rule| !matches!(rule.peer, Peer::Ipv4(_))).count();
-    RULES_PER_SECURITY_GROUP.check(config, v4.max(v6))
+/// How many rules there are for each family; one that names a group counts for both.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    v4: usize,
+    v6: usize,
+}
+
+impl Counts {
+    /// Of what a request asks for.
+    fn wanted(permissions: &[api::IpPermission]) -> Self {
+        let count = |length: fn(&api::IpPermission) -> Option<usize>| {
+            permissions.iter().filter_map(length).sum::<usize>()
+        };
+        let groups = count(|permission| permission.user_id_group_pairs.as_ref().map(Vec::len));
+        Self {
+            v4: groups + count(|permission| permission.ip_ranges.as_ref().map(Vec::len)),
+            v6: groups + count(|permission| permission.ipv6_ranges.as_ref().map(Vec::len)),
+        }
+    }
+
+    /// Of what a group has in one direction.
+    fn held(group: &SecurityGroup, egress: bool) -> Self {
+        let rules = || group.rules.iter().filter(|rule| rule.egress == egress);
+        Self {
+            v4: rules().filter(|rule| !matches!(rule.peer, Peer::Ipv6(_))).count(),
+            v6: rules().filter(|rule| !matches!(rule.peer, Peer::Ipv4(_))).count(),
+        }
+    }
+
+    /// Checks that a group can have so many in one direction.
+    ///
+    /// # Errors
+    /// `RulesPerSecurityGroupLimitExceeded`.
+    fn check(self, config: &Config) -> Result<(), ServiceError> {
+        let count = self.v4.max(self.v6);
+        if count > MOST_RULES_PER_SECURITY_GROUP {
+            return Err(RULES_PER_SECURITY_GROUP.exceeded());
+        }
+        RULES_PER_SECURITY_GROUP.check(config, count)
+    }
+}
+
+/// Where the rules of one direction are, by the traffic that they allow.
+pub(super) fn places(group: &SecurityGroup, egress: bool) -> HashMap<Traffic, usize> {
+    let rules = group.rules.iter().enumerate().filter(|(_, rule)| rule.egress == egress);
+    rules.map(|(place, rule)| (rule.traffic(), place)).collect()
+}
+
+pub(super) fn duplicate(traffic: &Traffic) -> ServiceError {
+    ServiceError::new(
+        "InvalidPermission.Duplicate",
+        format!("the specified rule \"{traffic}\" already exists"),
+    )
 }
 
 fn authorize(
@@ -151,17 +200,15 @@ fn authorize(
     let permissions = request.permissions()?;
     ec2.edit(context, dry_run, |edit| {
         let mut group = request.group(edit)?;
-        let mut added = Vec::new();
-        for Wanted { traffic, description } in rule::wanted(edit, &group, &permissions)? {
-            let held =
-                group.rules.iter().find(|held| held.egress == request.egress && held.traffic() == traffic);
-            if held.is_some() {
-                return Err(ServiceError::new(
-                    "InvalidPermission.Duplicate",
-                    format!("the specified rule \"{traffic}\" already exists"),
-                ));
-            }
-            let Traffic { protocol, ports, peer } = traffic;
+        // What no group could hold is refused before anything is looked up for it.
+        Counts::wanted(&permissions).check(edit.config)?;
+        let wanted = rule::wanted(edit, &group, &permissions)?;
+        let held = places(&group, request.egress);
+        if let Some(twice) = wanted.iter().find(|wanted| held.contains_key(&wanted.traffic)) {
+            return Err(duplicate(&twice.traffic));
+        }
+        let mut added = Vec::with_capacity(wanted.len());
+        for Wanted { traffic: Traffic { protocol, ports, peer }, description } in wanted {
             let rule = SecurityGroupRule {
                 id: edit.new_id(),
                 egress: request.egress,
@@ -174,52 +221,10 @@ fn authorize(
             added.push(rule::shown(edit, &group, &rule));
             group.rules.push(rule);
         }
-        check_quota(edit.config, &group, request.egress)?;
+        Counts::held(&group, request.egress).check(edit.config)?;
         edit.put(group);
         Ok(added)
     })
-}
-
-fn authorize_ingress(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::AuthorizeSecurityGroupIngressRequest,
-) -> Result<api::AuthorizeSecurityGroupIngressResult, ServiceError> {
-    let request = Request {
-        egress: false,
-        group_id: input.group_id,
-        group_name: input.group_name,
-        permissions: input.ip_permissions,
-        protocol: input.ip_protocol,
-        from_port: input.from_port,
-        to_port: input.to_port,
-        cidr: input.cidr_ip,
-        source_name: input.source_security_group_name,
-        source_owner: input.source_security_group_owner_id,
-    };
-    let rules = authorize(ec2, context, input.dry_run, &request, input.tag_specifications.as_ref())?;
-    Ok(api::AuthorizeSecurityGroupIngressResult { r#return: Some(true), security_group_rules: Some(rules) })
-}
-
-fn authorize_egress(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::AuthorizeSecurityGroupEgressRequest,
-) -> Result<api::AuthorizeSecurityGroupEgressResult, ServiceError> {
-    let request = Request {
-        egress: true,
-        group_id: Some(input.group_id),
-        permissions: input.ip_permissions,
-        protocol: input.ip_protocol,
-        from_port: input.from_port,
-        to_port: input.to_port,
-        cidr: input.cidr_ip,
-        source_name: input.source_security_group_name,
-        source_owner: input.source_security_group_owner_id,
-        ..Request::default()
-    };
-    let rules = authorize(ec2, context, input.dry_run, &request, input.tag_specifications.as_ref())?;
-    Ok(api::AuthorizeSecurityGroupEgressResult { r#return: Some(true), security_group_rules: Some(rules) })
 }
 
 /// What a revocation did.
@@ -254,11 +259,9 @@ pub(super) fn find_by_ids(
     egress: bool,
     ids: &[String],
 ) -> Result<Vec<usize>, ServiceError> {
-    let find = |text: &String| {
-        let id = parse_rule_id(text)?;
-        let place = group.rules.iter().position(|rule| rule.id == id && rule.egress == egress);
-        place.ok_or_else(|| unknown_rule(text))
-    };
+    let rules = group.rules.iter().enumerate().filter(|(_, rule)| rule.egress == egress);
+    let places: HashMap<SecurityGroupRuleId, usize> = rules.map(|(place, rule)| (rule.id, place)).collect();
+    let find = |text: &String| places.get(&parse_rule_id(text)?).copied().ok_or_else(|| unknown_rule(text));
     ids.iter().map(find).collect()
 }
 
@@ -283,22 +286,20 @@ fn revoke(
     ec2.edit(context, dry_run, |edit| {
         let mut group = request.group(edit)?;
         let mut unknown = Vec::new();
-        let mut places = match &rule_ids {
+        let mut revoked_places = match &rule_ids {
             Some(ids) => find_by_ids(&group, request.egress, ids)?,
             None => {
-                let mut places = Vec::new();
+                let held = places(&group, request.egress);
+                let mut found = Vec::new();
                 for permission in request.permissions()? {
                     for wanted in rule::wanted(edit, &group, std::slice::from_ref(&permission))? {
-                        let is_it = |held: &SecurityGroupRule| {
-                            held.egress == request.egress && held.traffic() == wanted.traffic
-                        };
-                        match group.rules.iter().position(is_it) {
-                            Some(place) => places.push(place),
+                        match held.get(&wanted.traffic) {
+                            Some(place) => found.push(*place),
                             None => unknown.push(permission.clone()),
                         }
                     }
                 }
-                places
+                found
             }
         };
         // In the default VPC a rule that is not there is reported and no error.
@@ -306,10 +307,10 @@ fn revoke(
         if !unknown.is_empty() && !is_default {
             return Err(no_such_permission());
         }
-        places.sort_unstable();
-        places.dedup();
-        let rules = places.iter().map(|place| revoked(&group, &group.rules[*place])).collect();
-        for place in places.into_iter().rev() {
+        revoked_places.sort_unstable();
+        revoked_places.dedup();
+        let rules = revoked_places.iter().map(|place| revoked(&group, &group.rules[*place])).collect();
+        for place in revoked_places.into_iter().rev() {
             group.rules.remove(place);
         }
         edit.put(group);
@@ -317,52 +318,64 @@ fn revoke(
     })
 }
 
-fn revoke_ingress(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::RevokeSecurityGroupIngressRequest,
-) -> Result<api::RevokeSecurityGroupIngressResult, ServiceError> {
-    let request = Request {
-        egress: false,
-        group_id: input.group_id,
-        group_name: input.group_name,
-        permissions: input.ip_permissions,
-        protocol: input.ip_protocol,
-        from_port: input.from_port,
-        to_port: input.to_port,
-        cidr: input.cidr_ip,
-        source_name: input.source_security_group_name,
-        source_owner: input.source_security_group_owner_id,
+/// The handlers of one direction. The requests and results of both have their members in common and not their types;
+/// those for egress do not name a group by its name.
+macro_rules! handlers {
+    (
+        $egress:literal, group: |$input:ident| ($group_id:expr, $group_name:expr),
+        $authorize:ident($authorize_request:ident) -> $authorize_result:ident,
+        $revoke:ident($revoke_request:ident) -> $revoke_result:ident,
+    ) => {
+        fn $authorize(
+            ec2: &Ec2,
+            context: &RequestContext,
+            $input: api::$authorize_request,
+        ) -> Result<api::$authorize_result, ServiceError> {
+            let (dry_run, tags) = ($input.dry_run, $input.tag_specifications.clone());
+            let request = handlers!(@ $egress, $input, $group_id, $group_name);
+            let rules = authorize(ec2, context, dry_run, &request, tags.as_ref())?;
+            Ok(api::$authorize_result { r#return: Some(true), security_group_rules: Some(rules) })
+        }
+
+        fn $revoke(
+            ec2: &Ec2,
+            context: &RequestContext,
+            $input: api::$revoke_request,
+        ) -> Result<api::$revoke_result, ServiceError> {
+            let (dry_run, ids) = ($input.dry_run, $input.security_group_rule_ids.clone());
+            let request = handlers!(@ $egress, $input, $group_id, $group_name);
+            let done = revoke(ec2, context, dry_run, &request, ids)?;
+            Ok(api::$revoke_result {
+                r#return: Some(true),
+                revoked_security_group_rules: Some(done.rules),
+                unknown_ip_permissions: done.unknown,
+            })
+        }
     };
-    let done = revoke(ec2, context, input.dry_run, &request, input.security_group_rule_ids)?;
-    Ok(api::RevokeSecurityGroupIngressResult {
-        r#return: Some(true),
-        revoked_security_group_rules: Some(done.rules),
-        unknown_ip_permissions: done.unknown,
-    })
+    (@ $egress:literal, $input:ident, $group_id:expr, $group_name:expr) => {
+        Request {
+            egress: $egress,
+            group_id: $group_id,
+            group_name: $group_name,
+            permissions: $input.ip_permissions,
+            protocol: $input.ip_protocol,
+            from_port: $input.from_port,
+            to_port: $input.to_port,
+            cidr: $input.cidr_ip,
+            source_name: $input.source_security_group_name,
+            source_owner: $input.source_security_group_owner_id,
+        }
+    };
 }
 
-fn revoke_egress(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::RevokeSecurityGroupEgressRequest,
-) -> Result<api::RevokeSecurityGroupEgressResult, ServiceError> {
-    let request = Request {
-        egress: true,
-        group_id: Some(input.group_id),
-        permissions: input.ip_permissions,
-        protocol: input.ip_protocol,
-        from_port: input.from_port,
-        to_port: input.to_port,
-        cidr: input.cidr_ip,
-        source_name: input.source_security_group_name,
-        source_owner: input.source_security_group_owner_id,
-        ..Request::default()
-    };
-    let done = revoke(ec2, context, input.dry_run, &request, input.security_group_rule_ids)?;
-    Ok(api::RevokeSecurityGroupEgressResult {
-        r#return: Some(true),
-        revoked_security_group_rules: Some(done.rules),
-        unknown_ip_permissions: done.unknown,
-    })
+handlers! {
+    false, group: |input| (input.group_id, input.group_name),
+    authorize_ingress(AuthorizeSecurityGroupIngressRequest) -> AuthorizeSecurityGroupIngressResult,
+    revoke_ingress(RevokeSecurityGroupIngressRequest) -> RevokeSecurityGroupIngressResult,
+}
+
+handlers! {
+    true, group: |input| (Some(input.group_id), None),
+    authorize_egress(AuthorizeSecurityGroupEgressRequest) -> AuthorizeSecurityGroupEgressResult,
+    revoke_egress(RevokeSecurityGroupEgressRequest) -> RevokeSecurityGroupEgressResult,
 }

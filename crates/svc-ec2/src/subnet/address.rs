@@ -11,12 +11,17 @@ use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 use store::{Record, Store, StoreError};
+use vpc_model::subnet::is_reserved;
 
 use super::Subnet;
 use crate::cidr;
 use crate::error;
 use crate::network_interface::NetworkInterface;
 use crate::state::{Edit, State};
+
+/// How many addresses at the start of a subnet's IPv6 block are not for interfaces; the last one is not, either.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html#subnet-sizing-ipv6>
+const RESERVED_AT_START_V6: u128 = 4;
 
 /// The address that a subnet gave last by its own choice; stored under the subnet's id. The next choice begins behind
 /// it, so that an address which was given back is not at once another interface's, whose peers may still hold
@@ -82,7 +87,7 @@ impl Addresses {
                 "Address {address} does not fall within the subnet's address range"
             )));
         }
-        if cidr::is_reserved_v4(self.subnet.cidr, address) {
+        if is_reserved(self.subnet.cidr, address) {
             return Err(error::invalid_value(format!(
                 "Address {address} is in subnet's reserved address range"
             )));
@@ -102,7 +107,7 @@ impl Addresses {
             let address = self.next;
             self.next = after(&self.subnet, address);
             self.unsearched -= 1;
-            if !cidr::is_reserved_v4(self.subnet.cidr, address) && self.taken.insert(address) {
+            if !is_reserved(self.subnet.cidr, address) && self.taken.insert(address) {
                 edit.put_record(&self.subnet.id.to_string(), LastGiven { address });
                 return Ok(address);
             }
@@ -138,7 +143,7 @@ impl Addresses {
         }
         let offset = u128::from(address) - u128::from(block.network());
         let last = u128::from(block.broadcast());
-        if offset < u128::from(cidr::RESERVED_AT_START) || u128::from(address) == last {
+        if offset < RESERVED_AT_START_V6 || u128::from(address) == last {
             return Err(error::invalid_value(format!(
                 "Address {address} is in subnet's reserved address range"
             )));
@@ -159,7 +164,7 @@ impl Addresses {
         loop {
             let host = bits & host_mask;
             let address = Ipv6Addr::from(u128::from(block.network()) | host);
-            let is_reserved = host < u128::from(cidr::RESERVED_AT_START) || host == host_mask;
+            let is_reserved = host < RESERVED_AT_START_V6 || host == host_mask;
             if !is_reserved && self.taken_v6.insert(address) {
                 return Ok(address);
             }

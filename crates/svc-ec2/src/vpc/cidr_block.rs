@@ -4,9 +4,12 @@
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html>
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::VpcCidrAssociationId;
+use aws_types::{Region, VpcCidrAssociationId};
 use ipnet::Ipv4Net;
 use service_api::{Operations, RequestContext, ServiceError};
+use vpc_model::vpc::{
+    IPV4_CIDRS_DEFAULT as MAX_BLOCKS, PREFIX_MAX, PREFIX_MIN, VpcCidrError, check_additional_cidr, overlap,
+};
 
 use super::Vpc;
 use crate::cidr::{self, VpcCidrAssociation, VpcIpv6CidrAssociation};
@@ -15,10 +18,8 @@ use crate::subnet::Subnet;
 use crate::{Ec2, counter, error, network_acl};
 
 /// The shortest and longest prefix of a VPC's or subnet's IPv4 block.
-pub(crate) const PREFIX_LENGTHS: std::ops::RangeInclusive<u8> = 16..=28;
+pub(crate) const PREFIX_LENGTHS: std::ops::RangeInclusive<u8> = PREFIX_MIN..=PREFIX_MAX;
 
-/// How many IPv4 blocks a VPC can have by default.
-const MAX_BLOCKS: usize = 5;
 /// How many Amazon-provided IPv6 blocks a VPC can have by default.
 const MAX_IPV6_BLOCKS: usize = 1;
 
@@ -49,45 +50,11 @@ pub(crate) fn parse(text: &str) -> Result<Ipv4Net, ServiceError> {
     // "This" network, loopback, link-local, multicast and reserved addresses cannot be given to interfaces.
     let special = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
     if !PREFIX_LENGTHS.contains(&parsed.prefix_len())
-        || special.iter().any(|special| cidr::overlap_v4(block(special), parsed))
+        || special.iter().any(|special| overlap(block(special), parsed))
     {
         return Err(invalid(parsed));
     }
     Ok(parsed)
-}
-
-/// Whether a block may be added to a VPC with that primary block and those others.
-///
-/// | primary block of          | may not be added                                                                  |
-/// |---------------------------|-----------------------------------------------------------------------------------|
-/// | 10.0.0.0/8                | 172.16.0.0/12, 192.168.0.0/16, 198.19.0.0/16; 10.0.0.0/16 if one is of 10.0.0.0/15 |
-/// | 172.16.0.0/12             | 10.0.0.0/8, 192.168.0.0/16, 198.19.0.0/16, 172.31.0.0/16                           |
-/// | 192.168.0.0/16            | 10.0.0.0/8, 172.16.0.0/12, 198.19.0.0/16                                           |
-/// | 198.19.0.0/16             | 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16                                          |
-/// | public, or 100.64.0.0/10  | 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 198.19.0.0/16                           |
-///
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#add-cidr-block-restrictions>
-fn is_restricted(vpc: &Vpc, added: Ipv4Net) -> bool {
-    const TEN: &str = "10.0.0.0/8";
-    const SEVENTEEN_TWO: &str = "172.16.0.0/12";
-    const NINETEEN_TWO: &str = "192.168.0.0/16";
-    const BENCHMARK: &str = "198.19.0.0/16";
-    let primary = vpc.primary_block();
-    let is_of = |range: &str| block(range).contains(&primary);
-    let refused: &[&str] = if is_of(TEN) {
-        &[SEVENTEEN_TWO, NINETEEN_TWO, BENCHMARK]
-    } else if is_of(SEVENTEEN_TWO) {
-        &[TEN, NINETEEN_TWO, BENCHMARK, "172.31.0.0/16"]
-    } else if is_of(NINETEEN_TWO) {
-        &[TEN, SEVENTEEN_TWO, BENCHMARK]
-    } else if is_of(BENCHMARK) {
-        &[TEN, SEVENTEEN_TWO, NINETEEN_TWO]
-    } else {
-        &[TEN, SEVENTEEN_TWO, NINETEEN_TWO, BENCHMARK]
-    };
-    let low_ten = vpc.blocks().any(|held| block("10.0.0.0/15").contains(&held))
-        && cidr::overlap_v4(block("10.0.0.0/16"), added);
-    low_ten || refused.iter().any(|range| cidr::overlap_v4(block(range), added))
 }
 
 /// An IPv4 block as answers have it.
@@ -121,6 +88,28 @@ pub(super) fn shown_v6(
     }
 }
 
+/// Checks from where an IPv6 block is to be advertised: a region is one border group here.
+///
+/// # Errors
+/// `InvalidParameterValue` for another group, `InvalidParameterCombination` for one without an Amazon-provided block.
+pub(super) fn check_border_group(
+    region: &Region,
+    group: Option<&str>,
+    is_amazon_provided: Option<bool>,
+) -> Result<(), ServiceError> {
+    let Some(group) = group else { return Ok(()) };
+    if is_amazon_provided != Some(true) {
+        return Err(error::combination(
+            "The parameter ipv6CidrBlockNetworkBorderGroup can only be used with an Amazon-provided IPv6 CIDR block",
+        ));
+    }
+    if group != region.as_str() {
+        let why = format!("The network border group of this region is {region}.");
+        return Err(error::invalid_value_for(group, "ipv6CidrBlockNetworkBorderGroup", &why));
+    }
+    Ok(())
+}
+
 fn limit_exceeded(vpc: &Vpc, most: usize) -> ServiceError {
     ServiceError::new(
         "CidrLimitExceeded",
@@ -129,23 +118,23 @@ fn limit_exceeded(vpc: &Vpc, most: usize) -> ServiceError {
 }
 
 fn check_added(ec2: &Ec2, vpc: &Vpc, added: Ipv4Net) -> Result<(), ServiceError> {
-    if is_restricted(vpc, added) {
-        return Err(ServiceError::new(
+    let blocks: Vec<Ipv4Net> = vpc.blocks().collect();
+    check_additional_cidr(&blocks, added).map_err(|error| match error {
+        VpcCidrError::Size(block) => invalid(block),
+        VpcCidrError::Overlap(..) => ServiceError::new(
+            "InvalidVpc.Conflict",
+            format!("The CIDR '{added}' conflicts with another CIDR of the VPC"),
+        ),
+        VpcCidrError::Restricted(..) => ServiceError::new(
             "InvalidVpc.Range",
             format!(
                 "The CIDR '{added}' is restricted. Use a CIDR from the same private address range as the current VPC \
                  CIDR, or use a publicly-routable CIDR. For additional restrictions, see \
                  https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#add-cidr-block-restrictions"
             ),
-        ));
-    }
-    if vpc.blocks().any(|held| cidr::overlap_v4(held, added)) {
-        return Err(ServiceError::new(
-            "InvalidVpc.Conflict",
-            format!("The CIDR '{added}' conflicts with another CIDR of the VPC"),
-        ));
-    }
-    if ec2.config.enforce_quotas && vpc.blocks().count() >= MAX_BLOCKS {
+        ),
+    })?;
+    if ec2.config.enforce_quotas && blocks.len() >= MAX_BLOCKS {
         return Err(limit_exceeded(vpc, MAX_BLOCKS));
     }
     Ok(())
@@ -166,6 +155,11 @@ fn associate(
     {
         return Err(error::unsupported("IPv6 blocks other than Amazon-provided ones are not supported."));
     }
+    check_border_group(
+        &context.region,
+        input.ipv6_cidr_block_network_border_group.as_deref(),
+        input.amazon_provided_ipv6_cidr_block,
+    )?;
     let ipv6 = input.amazon_provided_ipv6_cidr_block == Some(true);
     let added = input.cidr_block.as_deref().map(parse).transpose()?;
     if added.is_some() && ipv6 {
