@@ -20,7 +20,7 @@ mod tables;
 mod tail;
 mod transaction;
 
-pub use backend::{Backend, Contents, FORMAT_VERSION, LOG_COMMITS};
+pub use backend::{Backend, Contents, FORMAT_VERSION};
 pub use change::{Change, Commit};
 pub use error::StoreError;
 pub use key::{Key, Scope};

@@ -4,9 +4,8 @@
 //! | --- | --- | --- |
 //! | `meta` | `format`, `revision` | number |
 //! | `records` | partition, account, region, kind, id | format version and JSON of the record |
-//! | `log` | revision | JSON list of the keys that the commit wrote or removed |
 //!
-//! A commit writes all three in one redb transaction.
+//! A commit writes both in one redb transaction.
 
 use std::path::Path;
 
@@ -15,7 +14,7 @@ use redb::{
     WriteTransaction,
 };
 
-use crate::backend::{Backend, Contents, FORMAT_VERSION, LOG_COMMITS};
+use crate::backend::{Backend, Contents, FORMAT_VERSION};
 use crate::change::Commit;
 use crate::medium::{DirMedium, Medium};
 use crate::record::Stored;
@@ -23,7 +22,8 @@ use crate::{Key, Revision, Snapshot, StoreError};
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
-const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+/// Formats 1 and older had it. Nothing read it.
+const OLD_LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const FORMAT: &str = "format";
 const REVISION: &str = "revision";
 
@@ -156,11 +156,12 @@ fn read_format(database: &Database) -> Result<Option<u64>, redb::Error> {
     }
 }
 
-/// Makes the tables that are missing and names the format. Format 0 differs from 1 by the missing log alone.
+/// Makes the tables that are missing, removes the one that older formats had, and names the format. Records are the same
+/// in all of them.
 fn write_format(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(RECORDS)?;
-    transaction.open_table(LOG)?;
+    transaction.delete_table(OLD_LOG)?;
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
@@ -191,7 +192,6 @@ fn read_all(database: &Database) -> Result<Result<Contents, StoreError>, redb::E
 
 fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(), redb::Error> {
     let mut records = transaction.open_table(RECORDS)?;
-    let mut log = transaction.open_table(LOG)?;
     let mut meta = transaction.open_table(META)?;
     for commit in commits {
         for change in commit.changes.iter() {
@@ -201,10 +201,6 @@ fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(
                 None => records.remove(key.as_slice())?,
             };
         }
-        log.insert(commit.revision.0, log_entry(commit).as_slice())?;
-        if let Some(oldest) = commit.revision.0.checked_sub(LOG_COMMITS) {
-            log.remove(oldest)?;
-        }
         meta.insert(REVISION, commit.revision.0)?;
     }
     Ok(())
@@ -213,27 +209,12 @@ fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(
 fn write_all(transaction: &WriteTransaction, state: &Snapshot) -> Result<(), redb::Error> {
     let mut records = transaction.open_table(RECORDS)?;
     let mut meta = transaction.open_table(META)?;
-    transaction.open_table(LOG)?;
     for (key, stored) in state.tables.all() {
         records.insert(key.to_bytes().as_slice(), stored.as_bytes())?;
     }
     meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
     meta.insert(REVISION, state.revision().0)?;
     Ok(())
-}
-
-/// What the log says of a commit: `[[key parts..., "put" or "delete"], ...]`.
-fn log_entry(commit: &Commit) -> Vec<u8> {
-    let entries: Vec<_> = commit
-        .changes
-        .iter()
-        .map(|change| {
-            let Key { scope, kind, id } = &change.key;
-            let what = if change.is_removal() { "delete" } else { "put" };
-            (scope.partition.to_string(), scope.account, &scope.region, kind, &**id, what)
-        })
-        .collect();
-    serde_json::to_vec(&entries).expect("strings encode as JSON")
 }
 
 fn write_error(error: impl std::fmt::Display) -> StoreError {
