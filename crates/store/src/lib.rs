@@ -22,7 +22,7 @@ mod transaction;
 
 pub use backend::{Backend, Contents, FORMAT_VERSION};
 pub use change::{Change, Commit};
-pub use error::StoreError;
+pub use error::{DecodeError, OpenError, StoreError, WriteError};
 pub use key::{Key, Scope};
 pub use memory::MemoryBackend;
 pub use record::{Record, Stored};

@@ -18,7 +18,7 @@ use crate::backend::{Backend, Contents, FORMAT_VERSION};
 use crate::change::Commit;
 use crate::medium::{DirMedium, Medium};
 use crate::record::Stored;
-use crate::{Key, Revision, Snapshot, StoreError};
+use crate::{Key, OpenError, Revision, Snapshot, StoreError, WriteError};
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -67,47 +67,47 @@ pub(crate) struct RedbFile<M: Medium> {
 
 impl<M: Medium> RedbFile<M> {
     pub(crate) fn open(medium: M) -> Result<Self, StoreError> {
-        let open_error = |error: std::io::Error| StoreError::Open(error.to_string());
-        let mut file = medium.open().map_err(open_error)?;
-        if file.len().map_err(open_error)? == 0 {
+        let mut file = medium.open().map_err(OpenError::from)?;
+        if file.len().map_err(OpenError::from)? == 0 {
             drop(file);
             // A file that redb had no time to finish would never be opened again, so it is finished elsewhere.
-            prepare(&open_database(medium.create_replacement().map_err(open_error)?)?)?;
-            medium.install_replacement().map_err(open_error)?;
-            file = medium.open().map_err(open_error)?;
+            let replacement = medium.create_replacement().map_err(OpenError::from)?;
+            prepare(&open_database(replacement).map_err(OpenError::database)?)?;
+            medium.install_replacement().map_err(OpenError::from)?;
+            file = medium.open().map_err(OpenError::from)?;
         }
-        let database = open_database(file)?;
+        let database = open_database(file).map_err(OpenError::database)?;
         prepare(&database)?;
         Ok(Self { database: Some(database), medium })
     }
 
     /// Writes all of `state` to a new file and puts it in the place of the current one.
-    fn rewrite(&mut self, state: &Snapshot) -> Result<(), StoreError> {
-        let replacement = self.medium.create_replacement().map_err(write_error)?;
-        let database = open_database(replacement)?;
-        let transaction = database.begin_write().map_err(write_error)?;
-        write_all(&transaction, state).map_err(write_error)?;
-        transaction.commit().map_err(write_error)?;
+    fn rewrite(&mut self, state: &Snapshot) -> Result<(), WriteError> {
+        let replacement = self.medium.create_replacement()?;
+        let database = open_database(replacement).map_err(WriteError::database)?;
+        let transaction = database.begin_write().map_err(WriteError::database)?;
+        write_all(&transaction, state).map_err(WriteError::database)?;
+        transaction.commit().map_err(WriteError::database)?;
         drop(database);
-        self.medium.install_replacement().map_err(write_error)
+        Ok(self.medium.install_replacement()?)
     }
 
-    fn reopen(&self) -> Result<Database, StoreError> {
-        open_database(self.medium.open().map_err(write_error)?)
+    fn reopen(&self) -> Result<Database, WriteError> {
+        open_database(self.medium.open()?).map_err(WriteError::database)
     }
 }
 
 impl<M: Medium> Backend for RedbFile<M> {
     fn load(&mut self) -> Result<Contents, StoreError> {
-        let database = self.database.as_ref().ok_or_else(no_database)?;
-        read_all(database).map_err(|error| StoreError::Open(error.to_string()))?
+        let database = self.database.as_ref().ok_or(WriteError::NotRestored)?;
+        read_all(database).map_err(OpenError::database)?
     }
 
     fn commit(&mut self, commits: &[Commit]) -> Result<(), StoreError> {
-        let database = self.database.as_ref().ok_or_else(no_database)?;
-        let transaction = database.begin_write().map_err(write_error)?;
-        write_commits(&transaction, commits).map_err(write_error)?;
-        transaction.commit().map_err(write_error)
+        let database = self.database.as_ref().ok_or(WriteError::NotRestored)?;
+        let transaction = database.begin_write().map_err(WriteError::database)?;
+        write_commits(&transaction, commits).map_err(WriteError::database)?;
+        Ok(transaction.commit().map_err(WriteError::database)?)
     }
 
     fn restore(&mut self, state: &Snapshot) -> Result<(), StoreError> {
@@ -127,24 +127,20 @@ impl<M: Medium> Backend for RedbFile<M> {
     }
 }
 
-fn open_database(file: impl redb::StorageBackend) -> Result<Database, StoreError> {
-    Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .create_with_backend(file)
-        .map_err(|error| StoreError::Open(error.to_string()))
+fn open_database(file: impl redb::StorageBackend) -> Result<Database, redb::DatabaseError> {
+    Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file)
 }
 
 /// Brings a new file, or one of an older format, to today's.
 fn prepare(database: &Database) -> Result<(), StoreError> {
-    let open_error = |error: redb::Error| StoreError::Open(error.to_string());
-    let found = read_format(database).map_err(open_error)?;
+    let found = read_format(database).map_err(OpenError::database)?;
     match found {
         Some(found) if found > u64::from(FORMAT_VERSION) => Err(StoreError::NewerFormat {
             found: u32::try_from(found).unwrap_or(u32::MAX),
             supported: FORMAT_VERSION,
         }),
         Some(found) if found == u64::from(FORMAT_VERSION) => Ok(()),
-        _ => write_format(database).map_err(open_error),
+        _ => Ok(write_format(database).map_err(OpenError::database)?),
     }
 }
 
@@ -183,7 +179,7 @@ fn read_all(database: &Database) -> Result<Result<Contents, StoreError>, redb::E
         let (key, value) = entry?;
         let Some(key) = Key::from_bytes(key.value()) else {
             let text = String::from_utf8_lossy(key.value()).replace('\0', "/");
-            return Ok(Err(StoreError::Open(format!("{text} is not the key of a record"))));
+            return Ok(Err(OpenError::Key(text).into()));
         };
         contents.records.push((key, Stored::from_bytes(value.value())));
     }
@@ -215,12 +211,4 @@ fn write_all(transaction: &WriteTransaction, state: &Snapshot) -> Result<(), red
     meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
     meta.insert(REVISION, state.revision().0)?;
     Ok(())
-}
-
-fn write_error(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Write(error.to_string())
-}
-
-fn no_database() -> StoreError {
-    StoreError::Write("an earlier write failed and the file could not be restored".to_owned())
 }

@@ -57,7 +57,8 @@ fn is_locked_within_the_process() {
     let dir = tempfile::tempdir().unwrap();
     let held = RedbBackend::open(dir.path()).unwrap();
     let pid = Some(std::process::id());
-    assert_eq!(open_error(dir.path()), StoreError::Locked { dir: dir.path().canonicalize().unwrap(), pid });
+    let expected = StoreError::Locked { dir: dir.path().canonicalize().unwrap(), pid };
+    assert_eq!(open_error(dir.path()).to_string(), expected.to_string());
     drop(held);
     RedbBackend::open(dir.path()).unwrap();
 }
@@ -111,7 +112,8 @@ fn an_older_format_opens_and_a_newer_one_is_refused() {
     drop(store);
     set_format(dir.path(), FORMAT_VERSION + 1);
     let error = open_error(dir.path());
-    assert_eq!(error, StoreError::NewerFormat { found: FORMAT_VERSION + 1, supported: FORMAT_VERSION });
+    let found = FORMAT_VERSION + 1;
+    assert!(matches!(error, StoreError::NewerFormat { found: it, supported: FORMAT_VERSION } if it == found));
     assert!(error.to_string().contains("use a newer build"), "{error}");
 }
 
