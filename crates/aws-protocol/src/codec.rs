@@ -10,7 +10,7 @@ use crate::item::{Item, ItemReader};
 use crate::json;
 use crate::query::{Parameters, QueryReader};
 use crate::rest::BindingReader;
-use crate::xml::{self, XmlReader};
+use crate::xml::{self, XmlError, XmlReader};
 use crate::{ErrorReply, ProtocolError, Request, Response, event_stream, fault, validate};
 
 /// Reads the requests of one service in one protocol, and writes its responses.
@@ -248,7 +248,7 @@ impl Codec {
     }
 
     fn read_xml(&self, structure: &Structure, body: &[u8]) -> Result<Fields, ProtocolError> {
-        let malformed = |problem: String| ProtocolError::malformed(self.protocol, problem);
+        let malformed = |problem: XmlError| ProtocolError::malformed(self.protocol, problem.to_string());
         let root = xml::parse(body).map_err(malformed)?;
         XmlReader { model: self.model }.structure(structure, &root)
     }

@@ -13,6 +13,31 @@ use quick_xml::events::{BytesStart, Event};
 use crate::scalar::ScalarReader;
 use crate::{MAX_DEPTH, ProtocolError, timestamp};
 
+/// Why a body is not XML that AWS's clients send.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum XmlError {
+    #[error("The XML is not UTF-8.")]
+    NotUtf8,
+    #[error("The XML is nested too deeply.")]
+    TooDeep,
+    #[error("The XML ends more than it starts.")]
+    TooManyEnds,
+    #[error("The XML has an unknown entity.")]
+    UnknownEntity,
+    #[error("The XML has a document type declaration.")]
+    DocumentType,
+    #[error("The XML has no root element, or several.")]
+    NotOneRoot,
+    #[error("The XML ends before its root element does.")]
+    Truncated,
+    #[error(transparent)]
+    Syntax(#[from] quick_xml::Error),
+    #[error(transparent)]
+    Attribute(#[from] quick_xml::events::attributes::AttrError),
+    #[error(transparent)]
+    Escape(#[from] quick_xml::escape::EscapeError),
+}
+
 /// An element, its name without prefix. Text of all its parts is one string; elements with both are not AWS's.
 #[derive(Debug, Default)]
 pub(crate) struct Element {
@@ -24,55 +49,52 @@ pub(crate) struct Element {
 
 /// Reads a document. External entities do not exist for this reader, and no entity grows: only those that XML itself
 /// defines are known.
-pub(crate) fn parse(body: &[u8]) -> Result<Element, String> {
-    let text = std::str::from_utf8(body).map_err(|_| "The XML is not UTF-8.".to_owned())?;
+pub(crate) fn parse(body: &[u8]) -> Result<Element, XmlError> {
+    let text = std::str::from_utf8(body).map_err(|_| XmlError::NotUtf8)?;
     let mut reader = quick_xml::Reader::from_str(text);
     // The innermost open element is last; the first is the document itself.
     let mut open = vec![Element::default()];
     loop {
-        let event = reader.read_event().map_err(|error| error.to_string())?;
+        let event = reader.read_event()?;
         let innermost = open.last_mut().expect("the document is never closed");
         match event {
             Event::Start(start) => {
                 if open.len() > MAX_DEPTH {
-                    return Err("The XML is nested too deeply.".to_owned());
+                    return Err(XmlError::TooDeep);
                 }
                 open.push(element(&start)?);
             }
             Event::Empty(start) => innermost.children.push(element(&start)?),
             Event::End(_) => {
                 let closed = open.pop().expect("the reader checks that ends match starts");
-                open.last_mut().ok_or("The XML ends more than it starts.")?.children.push(closed);
+                open.last_mut().ok_or(XmlError::TooManyEnds)?.children.push(closed);
             }
             Event::Text(text) => innermost.text.push_str(&text.xml10_content()),
             Event::CData(text) => innermost.text.push_str(&text),
-            Event::GeneralRef(reference) => {
-                let char = reference.resolve_char_ref().map_err(|error| error.to_string())?;
-                match char {
-                    Some(char) => innermost.text.push(char),
-                    None => innermost.text.push_str(
-                        quick_xml::escape::resolve_predefined_entity(&reference)
-                            .ok_or("The XML has an unknown entity.")?,
-                    ),
-                }
-            }
-            Event::DocType(_) => return Err("The XML has a document type declaration.".to_owned()),
+            Event::GeneralRef(reference) => match reference.resolve_char_ref()? {
+                Some(char) => innermost.text.push(char),
+                None => innermost.text.push_str(
+                    quick_xml::escape::resolve_predefined_entity(&reference)
+                        .ok_or(XmlError::UnknownEntity)?,
+                ),
+            },
+            Event::DocType(_) => return Err(XmlError::DocumentType),
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => break,
         }
     }
     match open.as_mut_slice() {
         [document] if document.children.len() == 1 => Ok(document.children.swap_remove(0)),
-        [_] => Err("The XML has no root element, or several.".to_owned()),
-        _ => Err("The XML ends before its root element does.".to_owned()),
+        [_] => Err(XmlError::NotOneRoot),
+        _ => Err(XmlError::Truncated),
     }
 }
 
-fn element(start: &BytesStart<'_>) -> Result<Element, String> {
+fn element(start: &BytesStart<'_>) -> Result<Element, XmlError> {
     let mut element = Element { name: start.local_name().as_ref().to_owned(), ..Element::default() };
     for attribute in start.attributes() {
-        let attribute = attribute.map_err(|error| error.to_string())?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|error| error.to_string())?;
+        let attribute = attribute?;
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
         element.attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
     }
     Ok(element)

@@ -40,7 +40,7 @@ use svc_ssm::Ssm;
 use svc_sts::Sts;
 use tokio::task::JoinSet;
 use vpc_engine::services::LinkService;
-use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer};
+use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
 pub use control::{DropStatus, InstanceStatus, Status};
 pub use daemon_state::DaemonState;
@@ -313,7 +313,7 @@ async fn bind(
     Ok(Gateway::bind(gateway_config, services, credentials, Arc::new(SystemClock)).await?)
 }
 
-/// Starts the resolver and the metadata service in the namespace that the data plane delivers to.
+/// Starts the resolver, the metadata service and the time service in the namespace that the data plane delivers to.
 fn serve_links(
     tasks: &mut JoinSet<()>,
     plane: &DataPlane,
@@ -334,7 +334,16 @@ fn serve_links(
     for address in addresses(LinkService::Metadata, 80) {
         metadata_listeners.push(host_net::tcp_listener(namespace, address)?);
     }
+    let mut clocks = Vec::new();
+    for address in addresses(LinkService::Ntp, 123) {
+        clocks.push(host_net::udp_socket(namespace, address)?);
+    }
     let budget = Arc::new(LinkLocalBudget::new());
+    let ntp = NtpServer::new(Arc::clone(&budget));
+    tasks.spawn(async move {
+        let Err(error) = ntp.serve(clocks).await;
+        tracing::error!(%error, "the time service ended");
+    });
     let dns = DnsServer::new(Arc::clone(directory) as _, Arc::clone(&budget));
     tasks.spawn(async move {
         let Err(error) = dns.serve(resolvers, resolver_listeners).await;

@@ -9,11 +9,9 @@ use crate::{Key, Snapshot, StoreError};
 /// | format | since | what |
 /// | --- | --- | --- |
 /// | 0 | before the first release | records only, without a change log |
-/// | 1 | 0.1 | records, and a change log with the revision as its sequence number |
-pub const FORMAT_VERSION: u32 = 1;
-
-/// How many commits the change log on disk keeps.
-pub const LOG_COMMITS: u64 = 4096;
+/// | 1 | before the first release | records, and a change log with the revision as its sequence number |
+/// | 2 | 0.1 | records only: followers read commits from memory, see `docs/adr/0005-no-change-log-on-disk.md` |
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Everything that a backend holds.
 #[derive(Debug, Default)]

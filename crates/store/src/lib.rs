@@ -20,9 +20,9 @@ mod tables;
 mod tail;
 mod transaction;
 
-pub use backend::{Backend, Contents, FORMAT_VERSION, LOG_COMMITS};
+pub use backend::{Backend, Contents, FORMAT_VERSION};
 pub use change::{Change, Commit};
-pub use error::StoreError;
+pub use error::{DecodeError, OpenError, StoreError, WriteError};
 pub use key::{Key, Scope};
 pub use memory::MemoryBackend;
 pub use record::{Record, Stored};

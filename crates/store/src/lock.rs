@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use parking_lot::Mutex;
 
-use crate::StoreError;
+use crate::{OpenError, StoreError};
 
 /// The mode of the data directory: keys and passwords are in it.
 const DIR_MODE: u32 = 0o700;
@@ -38,12 +37,12 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the directory if need be, and locks it.
     pub(crate) fn lock(path: &Path) -> Result<Self, StoreError> {
-        let failed = |error: io::Error| StoreError::Open(format!("{}: {error}", path.display()));
-        DirBuilder::new().recursive(true).mode(DIR_MODE).create(path).map_err(failed)?;
-        let path = path.canonicalize().map_err(failed)?;
-        let metadata = path.metadata().map_err(failed)?;
+        let failed = OpenError::directory(path);
+        DirBuilder::new().recursive(true).mode(DIR_MODE).create(path).map_err(&failed)?;
+        let path = path.canonicalize().map_err(&failed)?;
+        let metadata = path.metadata().map_err(&failed)?;
         if metadata.mode() & 0o777 != DIR_MODE {
-            std::fs::set_permissions(&path, Permissions::from_mode(DIR_MODE)).map_err(failed)?;
+            std::fs::set_permissions(&path, Permissions::from_mode(DIR_MODE)).map_err(&failed)?;
         }
         // Opening and closing the lock file a second time would release the process's lock, so the set is asked first.
         let identity = (metadata.dev(), metadata.ino());
@@ -60,7 +59,7 @@ impl DataDir {
     }
 
     fn lock_file(dir: &Path) -> Result<File, StoreError> {
-        let failed = |error: io::Error| StoreError::Open(format!("{}: {error}", dir.display()));
+        let failed = OpenError::directory(dir);
         let path = dir.join("store.lock");
         let file = OpenOptions::new()
             .read(true)
@@ -69,7 +68,7 @@ impl DataDir {
             .truncate(false)
             .mode(FILE_MODE)
             .open(path)
-            .map_err(failed)?;
+            .map_err(&failed)?;
         let mut whole = whole_file();
         match fcntl(&file, FcntlArg::F_SETLK(&whole)) {
             Ok(_) => Ok(file),

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::DecodeError;
+
 /// Separates the format version from the JSON in a stored record.
 const VERSION_END: u8 = b'\n';
 
@@ -24,7 +26,7 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     ///
     /// # Errors
     /// What is wrong with it.
-    fn upgrade(from: u32, json: serde_json::Value) -> Result<serde_json::Value, String> {
+    fn upgrade(from: u32, json: serde_json::Value) -> Result<serde_json::Value, DecodeError> {
         let _ = from;
         Ok(json)
     }
@@ -61,7 +63,7 @@ impl Stored {
     ///
     /// # Errors
     /// What is wrong with the bytes, or that they are of a newer version.
-    pub(crate) fn decode<R: Record>(&self) -> Result<Arc<R>, String> {
+    pub(crate) fn decode<R: Record>(&self) -> Result<Arc<R>, DecodeError> {
         if let Some(decoded) = self.decoded.get() {
             return Self::downcast(decoded);
         }
@@ -69,26 +71,25 @@ impl Stored {
         Self::downcast(self.decoded.get_or_init(|| decoded))
     }
 
-    fn downcast<R: Record>(decoded: &Arc<dyn Any + Send + Sync>) -> Result<Arc<R>, String> {
-        Arc::clone(decoded).downcast().map_err(|_| format!("two types call themselves {}", R::KIND))
+    fn downcast<R: Record>(decoded: &Arc<dyn Any + Send + Sync>) -> Result<Arc<R>, DecodeError> {
+        Arc::clone(decoded).downcast().map_err(|_| DecodeError::TwoTypes(R::KIND))
     }
 
-    fn parse<R: Record>(&self) -> Result<R, String> {
-        let end =
-            self.bytes.iter().position(|byte| *byte == VERSION_END).ok_or("it has no format version")?;
+    fn parse<R: Record>(&self) -> Result<R, DecodeError> {
+        let end = self.bytes.iter().position(|byte| *byte == VERSION_END).ok_or(DecodeError::NoVersion)?;
         let version: u32 = std::str::from_utf8(&self.bytes[..end])
             .ok()
             .and_then(|text| text.parse().ok())
-            .ok_or("its format version is not a number")?;
+            .ok_or(DecodeError::BadVersion)?;
         let json = &self.bytes[end + 1..];
         if version > R::VERSION {
-            return Err(format!("it has version {version}, and this build reads up to {}", R::VERSION));
+            return Err(DecodeError::Newer { found: version, supported: R::VERSION });
         }
         if version == R::VERSION {
-            return serde_json::from_slice(json).map_err(|error| error.to_string());
+            return Ok(serde_json::from_slice(json)?);
         }
-        let old = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        serde_json::from_value(R::upgrade(version, old)?).map_err(|error| error.to_string())
+        let old = serde_json::from_slice(json)?;
+        Ok(serde_json::from_value(R::upgrade(version, old)?)?)
     }
 }
 
@@ -120,9 +121,9 @@ mod tests {
         const KIND: &'static str = "test.cat";
         const VERSION: u32 = 3;
 
-        fn upgrade(from: u32, mut json: serde_json::Value) -> Result<serde_json::Value, String> {
+        fn upgrade(from: u32, mut json: serde_json::Value) -> Result<serde_json::Value, DecodeError> {
             if from < 2 {
-                return Err("too old".to_owned());
+                return Err(DecodeError::TooOld { found: from });
             }
             json["lives"] = 9.into();
             Ok(json)
@@ -133,7 +134,10 @@ mod tests {
         let read = Stored::from_bytes(bytes.as_bytes()).decode::<Cat>();
         match (read, expect) {
             (Ok(cat), Ok(lives)) => assert_eq!(cat.lives, lives, "{bytes:?}"),
-            (Err(error), Err(part)) => assert!(error.contains(part), "{bytes:?}: {error}"),
+            (Err(error), Err(part)) => {
+                let error = error.to_string();
+                assert!(error.contains(part), "{bytes:?}: {error}");
+            }
             (read, _) => panic!("{bytes:?}: {read:?}"),
         }
     }

@@ -4,9 +4,8 @@
 //! | --- | --- | --- |
 //! | `meta` | `format`, `revision` | number |
 //! | `records` | partition, account, region, kind, id | format version and JSON of the record |
-//! | `log` | revision | JSON list of the keys that the commit wrote or removed |
 //!
-//! A commit writes all three in one redb transaction.
+//! A commit writes both in one redb transaction.
 
 use std::path::Path;
 
@@ -15,15 +14,16 @@ use redb::{
     WriteTransaction,
 };
 
-use crate::backend::{Backend, Contents, FORMAT_VERSION, LOG_COMMITS};
+use crate::backend::{Backend, Contents, FORMAT_VERSION};
 use crate::change::Commit;
 use crate::medium::{DirMedium, Medium};
 use crate::record::Stored;
-use crate::{Key, Revision, Snapshot, StoreError};
+use crate::{Key, OpenError, Revision, Snapshot, StoreError, WriteError};
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
-const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+/// Formats 1 and older had it. Nothing read it.
+const OLD_LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 const FORMAT: &str = "format";
 const REVISION: &str = "revision";
 
@@ -67,47 +67,47 @@ pub(crate) struct RedbFile<M: Medium> {
 
 impl<M: Medium> RedbFile<M> {
     pub(crate) fn open(medium: M) -> Result<Self, StoreError> {
-        let open_error = |error: std::io::Error| StoreError::Open(error.to_string());
-        let mut file = medium.open().map_err(open_error)?;
-        if file.len().map_err(open_error)? == 0 {
+        let mut file = medium.open().map_err(OpenError::from)?;
+        if file.len().map_err(OpenError::from)? == 0 {
             drop(file);
             // A file that redb had no time to finish would never be opened again, so it is finished elsewhere.
-            prepare(&open_database(medium.create_replacement().map_err(open_error)?)?)?;
-            medium.install_replacement().map_err(open_error)?;
-            file = medium.open().map_err(open_error)?;
+            let replacement = medium.create_replacement().map_err(OpenError::from)?;
+            prepare(&open_database(replacement).map_err(OpenError::database)?)?;
+            medium.install_replacement().map_err(OpenError::from)?;
+            file = medium.open().map_err(OpenError::from)?;
         }
-        let database = open_database(file)?;
+        let database = open_database(file).map_err(OpenError::database)?;
         prepare(&database)?;
         Ok(Self { database: Some(database), medium })
     }
 
     /// Writes all of `state` to a new file and puts it in the place of the current one.
-    fn rewrite(&mut self, state: &Snapshot) -> Result<(), StoreError> {
-        let replacement = self.medium.create_replacement().map_err(write_error)?;
-        let database = open_database(replacement)?;
-        let transaction = database.begin_write().map_err(write_error)?;
-        write_all(&transaction, state).map_err(write_error)?;
-        transaction.commit().map_err(write_error)?;
+    fn rewrite(&mut self, state: &Snapshot) -> Result<(), WriteError> {
+        let replacement = self.medium.create_replacement()?;
+        let database = open_database(replacement).map_err(WriteError::database)?;
+        let transaction = database.begin_write().map_err(WriteError::database)?;
+        write_all(&transaction, state).map_err(WriteError::database)?;
+        transaction.commit().map_err(WriteError::database)?;
         drop(database);
-        self.medium.install_replacement().map_err(write_error)
+        Ok(self.medium.install_replacement()?)
     }
 
-    fn reopen(&self) -> Result<Database, StoreError> {
-        open_database(self.medium.open().map_err(write_error)?)
+    fn reopen(&self) -> Result<Database, WriteError> {
+        open_database(self.medium.open()?).map_err(WriteError::database)
     }
 }
 
 impl<M: Medium> Backend for RedbFile<M> {
     fn load(&mut self) -> Result<Contents, StoreError> {
-        let database = self.database.as_ref().ok_or_else(no_database)?;
-        read_all(database).map_err(|error| StoreError::Open(error.to_string()))?
+        let database = self.database.as_ref().ok_or(WriteError::NotRestored)?;
+        read_all(database).map_err(OpenError::database)?
     }
 
     fn commit(&mut self, commits: &[Commit]) -> Result<(), StoreError> {
-        let database = self.database.as_ref().ok_or_else(no_database)?;
-        let transaction = database.begin_write().map_err(write_error)?;
-        write_commits(&transaction, commits).map_err(write_error)?;
-        transaction.commit().map_err(write_error)
+        let database = self.database.as_ref().ok_or(WriteError::NotRestored)?;
+        let transaction = database.begin_write().map_err(WriteError::database)?;
+        write_commits(&transaction, commits).map_err(WriteError::database)?;
+        Ok(transaction.commit().map_err(WriteError::database)?)
     }
 
     fn restore(&mut self, state: &Snapshot) -> Result<(), StoreError> {
@@ -127,24 +127,20 @@ impl<M: Medium> Backend for RedbFile<M> {
     }
 }
 
-fn open_database(file: impl redb::StorageBackend) -> Result<Database, StoreError> {
-    Builder::new()
-        .set_cache_size(CACHE_BYTES)
-        .create_with_backend(file)
-        .map_err(|error| StoreError::Open(error.to_string()))
+fn open_database(file: impl redb::StorageBackend) -> Result<Database, redb::DatabaseError> {
+    Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file)
 }
 
 /// Brings a new file, or one of an older format, to today's.
 fn prepare(database: &Database) -> Result<(), StoreError> {
-    let open_error = |error: redb::Error| StoreError::Open(error.to_string());
-    let found = read_format(database).map_err(open_error)?;
+    let found = read_format(database).map_err(OpenError::database)?;
     match found {
         Some(found) if found > u64::from(FORMAT_VERSION) => Err(StoreError::NewerFormat {
             found: u32::try_from(found).unwrap_or(u32::MAX),
             supported: FORMAT_VERSION,
         }),
         Some(found) if found == u64::from(FORMAT_VERSION) => Ok(()),
-        _ => write_format(database).map_err(open_error),
+        _ => Ok(write_format(database).map_err(OpenError::database)?),
     }
 }
 
@@ -156,11 +152,12 @@ fn read_format(database: &Database) -> Result<Option<u64>, redb::Error> {
     }
 }
 
-/// Makes the tables that are missing and names the format. Format 0 differs from 1 by the missing log alone.
+/// Makes the tables that are missing, removes the one that older formats had, and names the format. Records are the same
+/// in all of them.
 fn write_format(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(RECORDS)?;
-    transaction.open_table(LOG)?;
+    transaction.delete_table(OLD_LOG)?;
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
@@ -182,7 +179,7 @@ fn read_all(database: &Database) -> Result<Result<Contents, StoreError>, redb::E
         let (key, value) = entry?;
         let Some(key) = Key::from_bytes(key.value()) else {
             let text = String::from_utf8_lossy(key.value()).replace('\0', "/");
-            return Ok(Err(StoreError::Open(format!("{text} is not the key of a record"))));
+            return Ok(Err(OpenError::Key(text).into()));
         };
         contents.records.push((key, Stored::from_bytes(value.value())));
     }
@@ -191,7 +188,6 @@ fn read_all(database: &Database) -> Result<Result<Contents, StoreError>, redb::E
 
 fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(), redb::Error> {
     let mut records = transaction.open_table(RECORDS)?;
-    let mut log = transaction.open_table(LOG)?;
     let mut meta = transaction.open_table(META)?;
     for commit in commits {
         for change in commit.changes.iter() {
@@ -201,10 +197,6 @@ fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(
                 None => records.remove(key.as_slice())?,
             };
         }
-        log.insert(commit.revision.0, log_entry(commit).as_slice())?;
-        if let Some(oldest) = commit.revision.0.checked_sub(LOG_COMMITS) {
-            log.remove(oldest)?;
-        }
         meta.insert(REVISION, commit.revision.0)?;
     }
     Ok(())
@@ -213,33 +205,10 @@ fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(
 fn write_all(transaction: &WriteTransaction, state: &Snapshot) -> Result<(), redb::Error> {
     let mut records = transaction.open_table(RECORDS)?;
     let mut meta = transaction.open_table(META)?;
-    transaction.open_table(LOG)?;
     for (key, stored) in state.tables.all() {
         records.insert(key.to_bytes().as_slice(), stored.as_bytes())?;
     }
     meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
     meta.insert(REVISION, state.revision().0)?;
     Ok(())
-}
-
-/// What the log says of a commit: `[[key parts..., "put" or "delete"], ...]`.
-fn log_entry(commit: &Commit) -> Vec<u8> {
-    let entries: Vec<_> = commit
-        .changes
-        .iter()
-        .map(|change| {
-            let Key { scope, kind, id } = &change.key;
-            let what = if change.is_removal() { "delete" } else { "put" };
-            (scope.partition.to_string(), scope.account, &scope.region, kind, &**id, what)
-        })
-        .collect();
-    serde_json::to_vec(&entries).expect("strings encode as JSON")
-}
-
-fn write_error(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Write(error.to_string())
-}
-
-fn no_database() -> StoreError {
-    StoreError::Write("an earlier write failed and the file could not be restored".to_owned())
 }

@@ -23,7 +23,7 @@ use crate::record::Record;
 use crate::tables::{self, Tables};
 use crate::tail::{Feed, Tail};
 use crate::transaction::Transaction;
-use crate::{Revision, Snapshot, StoreError};
+use crate::{OpenError, Revision, Snapshot, StoreError, WriteError};
 
 /// A durable set of records. Clones are the same store; the last one dropped closes it.
 #[derive(Clone)]
@@ -129,7 +129,7 @@ impl Store {
                 let shared = Arc::clone(&shared);
                 move || Committer { shared, backend: Box::new(backend), is_damaged: false }.run()
             })
-            .map_err(|error| StoreError::Open(format!("no thread for commits: {error}")))?;
+            .map_err(|error| OpenError::Thread(Arc::new(error)))?;
         Ok(Self(Arc::new(Handle { shared, committer: Some(committer) })))
     }
 
@@ -285,6 +285,6 @@ fn guarded(run: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreErro
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(StoreError::Write(format!("the backend panicked: {text}")))
+        Err(WriteError::Panicked(text).into())
     })
 }

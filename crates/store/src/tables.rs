@@ -6,7 +6,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::record::{Record, Stored};
-use crate::{Key, Scope, StoreError};
+use crate::{DecodeError, Key, Scope, StoreError};
 
 type ById = OrdMap<Arc<str>, Arc<Stored>>;
 type ByScope = OrdMap<Scope, ById>;
@@ -124,7 +124,7 @@ fn decoded<R: Record>(stored: &Stored, scope: &Scope, id: &str) -> Arc<R> {
 }
 
 /// The error for a record that does not decode.
-pub(crate) fn undecodable<R: Record>(scope: &Scope, id: &str, reason: String) -> StoreError {
+pub(crate) fn undecodable<R: Record>(scope: &Scope, id: &str, reason: DecodeError) -> StoreError {
     StoreError::Undecodable { kind: R::KIND, scope: scope.to_string(), id: id.to_owned(), reason }
 }
 

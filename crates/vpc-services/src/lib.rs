@@ -1,6 +1,6 @@
-//! The services that every VPC has at fixed addresses: the DNS resolver and the instance metadata service.
+//! The services that every VPC has at fixed addresses: the DNS resolver, the instance metadata service and the time.
 //!
-//! Owns the two servers: their wire formats, limits, tokens and answers. Refuses to know namespaces and packets: it is
+//! Owns the three servers: their wire formats, limits, tokens and answers. Refuses to know namespaces and packets: it is
 //! given sockets that somebody else made, and the network rewrites each sender to the link address of its interface
 //! (100.64.0.0/10 and the number of its port), so that two instances with the same private address stay apart. It also
 //! refuses to know the state: who stands behind a link address is asked of a [`DnsDirectory`] and a
@@ -12,6 +12,7 @@ mod budget;
 mod connections;
 mod dns;
 mod imds;
+pub mod ntp;
 
 pub use budget::{LINK_LOCAL_PACKETS_PER_SEC, LinkLocalBudget};
 pub use dns::{DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer};
@@ -19,3 +20,4 @@ pub use imds::{
     AttachedInterface, BlockDevice, InstanceMetadata, MetadataDirectory, MetadataOptions, MetadataServer,
     PublicKey, TokenPolicy,
 };
+pub use ntp::NtpServer;
