@@ -9,6 +9,7 @@ mod body;
 mod config;
 mod error;
 mod handler;
+mod idle;
 mod room;
 mod server;
 mod target;
