@@ -16,5 +16,5 @@ mod target;
 mod tls;
 
 pub use config::{Clock, Config, Credential, Credentials, Limits, SystemClock};
-pub use error::GatewayError;
+pub use error::{AuthorityError, GatewayError};
 pub use server::{Bound, Gateway};
