@@ -52,9 +52,10 @@ pub struct Limits {
     pub max_head_bytes: usize,
     /// Headers of one request.
     pub max_headers: usize,
-    /// From the start of a connection to the end of its TLS handshake.
+    /// From the start of a connection to its first byte or, if that begins one, to the end of its TLS handshake.
     pub handshake_timeout: Duration,
-    /// From the end of an answer, or the start of the connection, to the end of the next request's head.
+    /// From the end of an answer, or the start of the connection, to the end of the next request's head, in every version
+    /// of HTTP. A connection without a request for so long is told to end, which is the time to take its last answer too.
     pub head_timeout: Duration,
     /// Between two parts of a body.
     pub body_timeout: Duration,
@@ -62,7 +63,8 @@ pub struct Limits {
     pub body_wait: Duration,
     /// From the end of a request's head to the end of its body.
     pub body_deadline: Duration,
-    /// How long requests that have begun may take to end after shutdown begins.
+    /// How long requests that have begun may take to end after shutdown begins, and a connection that was told to end
+    /// because it is idle.
     pub shutdown_timeout: Duration,
 }
 

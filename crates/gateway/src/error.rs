@@ -29,7 +29,7 @@ pub enum GatewayError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        cause: String,
+        cause: AuthorityError,
     },
     /// Two services have the same model.
     #[error("two services implement {0}")]
@@ -37,4 +37,15 @@ pub enum GatewayError {
     /// A service has a model that is not built in.
     #[error("there is no model of {0}")]
     UnknownModel(&'static str),
+}
+
+/// Why a certificate authority cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// Its key cannot be read or made, or does not sign.
+    #[error(transparent)]
+    Key(#[from] rcgen::Error),
+    /// Its certificate cannot be read.
+    #[error(transparent)]
+    Certificate(#[from] rustls_pki_types::pem::Error),
 }

@@ -9,11 +9,12 @@ mod body;
 mod config;
 mod error;
 mod handler;
+mod idle;
 mod room;
 mod server;
 mod target;
 mod tls;
 
 pub use config::{Clock, Config, Credential, Credentials, Limits, SystemClock};
-pub use error::GatewayError;
+pub use error::{AuthorityError, GatewayError};
 pub use server::{Bound, Gateway};

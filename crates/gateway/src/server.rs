@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,11 +17,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use service_api::Service;
 
 use crate::handler::{Handler, Peer};
+use crate::idle::Requests;
 use crate::tls::{Authority, Certificates, today};
 use crate::{Clock, Config, Credentials, GatewayError, Limits};
 
@@ -150,6 +152,7 @@ struct Connection {
 
 impl Connection {
     async fn run(self, stream: TcpStream, peer: SocketAddr) {
+        let opened = Instant::now();
         // Answers are written whole, so waiting to fill packets only costs time.
         let _ = stream.set_nodelay(true);
         let ip = peer.ip().to_canonical();
@@ -160,8 +163,8 @@ impl Connection {
             () = is_stopped(stopped) => return,
         };
         match shaken {
-            Ok(Ok(Shaken::Tls(stream))) => self.serve(*stream, ip, true).await,
-            Ok(Ok(Shaken::Plain(stream))) => self.serve(stream, ip, false).await,
+            Ok(Ok(Shaken::Tls(stream))) => self.serve(*stream, opened, Peer { ip, tls: true }).await,
+            Ok(Ok(Shaken::Plain(stream))) => self.serve(stream, opened, Peer { ip, tls: false }).await,
             Ok(Ok(Shaken::Closed)) => {}
             Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "the client did not speak in time"),
@@ -184,14 +187,17 @@ impl Connection {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         stream: S,
-        ip: IpAddr,
-        tls: bool,
+        opened: Instant,
+        peer: Peer,
     ) {
         let handler = Arc::clone(&self.handler);
+        let (requests, mut idleness) = Requests::none_yet();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let handler = Arc::clone(&handler);
+            let running = requests.begin();
             async move {
-                let response = handler.handle(request, Peer { ip, tls }).await;
+                let response = handler.handle(request, peer).await;
+                drop(running);
                 Ok::<http::Response<Full<Bytes>>, std::convert::Infallible>(response)
             }
         });
@@ -203,9 +209,19 @@ impl Connection {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
+            // Hyper's own timer covers the heads of HTTP/1. It covers neither the first bytes, which may become either
+            // version, nor HTTP/2, nor clients that do not take their answers.
+            () = idleness.lasts(opened, self.limits.head_timeout) => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    // What the client asked before it heard of that is answered; then it is cut off.
+                    () = idleness.lasts(Instant::now(), self.limits.shutdown_timeout) => Ok(()),
+                }
+            }
         };
         if let Err(error) = ended {
-            tracing::debug!(%ip, %error, "a connection ended early");
+            tracing::debug!(ip = %peer.ip, %error, "a connection ended early");
         }
     }
 }

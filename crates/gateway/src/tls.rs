@@ -21,9 +21,10 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::GatewayError;
+use crate::{AuthorityError, GatewayError};
 
 /// The authority's certificate, which clients are told to trust.
 const CA_FILE: &str = "ca.pem";
@@ -49,11 +50,11 @@ impl Authority {
     pub(crate) fn open(dir: &Path, today: Date) -> Result<Self, GatewayError> {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|cause| file_error(dir, cause))?;
         let (ca_path, key_path) = (dir.join(CA_FILE), dir.join(CA_KEY_FILE));
-        let unusable = |cause: String| GatewayError::Authority { path: key_path.clone(), cause };
+        let key_unusable = |error: rcgen::Error| unusable(&key_path, error);
         let key = match std::fs::read_to_string(&key_path) {
-            Ok(pem) => KeyPair::from_pem(&pem).map_err(|error| unusable(error.to_string()))?,
+            Ok(pem) => KeyPair::from_pem(&pem).map_err(key_unusable)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = KeyPair::generate().map_err(|error| unusable(error.to_string()))?;
+                let key = KeyPair::generate().map_err(key_unusable)?;
                 write_file(&key_path, &key.serialize_pem(), 0o600)?;
                 key
             }
@@ -65,14 +66,14 @@ impl Authority {
         let pem = match std::fs::read_to_string(&ca_path) {
             Ok(pem) => pem,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let pem = params.self_signed(&key).map_err(|error| unusable(error.to_string()))?.pem();
+                let pem = params.self_signed(&key).map_err(key_unusable)?.pem();
                 write_file(&ca_path, &pem, 0o644)?;
                 pem
             }
             Err(cause) => return Err(file_error(&ca_path, cause)),
         };
-        let ca_der = rustls_pki_types::pem::PemObject::from_pem_slice(pem.as_bytes())
-            .map_err(|error| GatewayError::Authority { path: ca_path.clone(), cause: error.to_string() })?;
+        let ca_der = PemObject::from_pem_slice(pem.as_bytes())
+            .map_err(|error: pem::Error| unusable(&ca_path, error))?;
         Ok(Self { issuer: Issuer::new(params, key), ca_path, ca_der })
     }
 
@@ -116,6 +117,10 @@ fn set_validity(params: &mut CertificateParams, today: Date, days: i64) {
     };
     params.not_before = date(-1);
     params.not_after = date(days);
+}
+
+fn unusable(path: &Path, cause: impl Into<AuthorityError>) -> GatewayError {
+    GatewayError::Authority { path: path.to_owned(), cause: cause.into() }
 }
 
 fn file_error(path: &Path, cause: io::Error) -> GatewayError {

@@ -181,6 +181,11 @@ impl<S: Read + Write> Connection<S> {
         self.stream.get_mut().flush().unwrap();
     }
 
+    /// What comes, whatever it is.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.stream.read(buffer)
+    }
+
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.stream.read_line(&mut line).ok()?;

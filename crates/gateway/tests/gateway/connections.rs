@@ -1,9 +1,16 @@
 //! Limits, time-outs, many connections, shutdown.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{Empty, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use crate::client::{Call, Connection};
 use crate::cloud::Cloud;
+use crate::tls;
 
 #[test]
 fn connections_are_kept_and_may_be_pipelined() {
@@ -91,13 +98,38 @@ fn what_is_not_http_is_refused_and_the_port_lives() {
     Call::ec2("DescribeVpcs").signed().send(&cloud).expect(200, &[]);
 }
 
-#[test]
-fn slow_clients_are_cut_off() {
-    let cloud = Cloud::with(|limits| {
+/// What an HTTP/2 client begins with: the preface of RFC 9113, section 3.4, and an empty SETTINGS frame.
+const HTTP_2_START: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// A gateway that waits for nobody for long.
+fn impatient_cloud() -> Cloud {
+    Cloud::with(|limits| {
         limits.handshake_timeout = Duration::from_millis(200);
         limits.head_timeout = Duration::from_millis(200);
         limits.body_timeout = Duration::from_millis(200);
-    });
+        limits.shutdown_timeout = Duration::from_millis(200);
+    })
+}
+
+/// Reads until the gateway closes the connection, answering nothing.
+fn read_to_end<S: Read + Write>(connection: &mut Connection<S>) {
+    let mut buffer = [0; 1024];
+    loop {
+        match connection.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {
+                panic!("the connection stays open");
+            }
+            // Without TLS's own farewell, or reset.
+            Err(_) => return,
+        }
+    }
+}
+
+#[test]
+fn slow_clients_are_cut_off() {
+    let cloud = impatient_cloud();
     let call = Call::ec2("DescribeVpcs").signed();
     let bytes = call.bytes();
     let started = Instant::now();
@@ -117,7 +149,83 @@ fn slow_clients_are_cut_off() {
     connection.write(&bytes);
     connection.answer().unwrap().expect(200, &[]);
     assert!(connection.answer().is_none_or(|answer| answer.status == 408));
+    // What may become HTTP/2 and does not, and what does and asks nothing.
+    for start in [&b"P"[..], &HTTP_2_START[..HTTP_2_START.len() - 10], HTTP_2_START] {
+        let mut connection = Connection::open(cloud.address);
+        connection.write(start);
+        read_to_end(&mut connection);
+    }
+    // TLS, and then silence.
+    let mut connection = tls::connect(&cloud, "localhost").unwrap();
+    read_to_end(&mut connection);
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+}
+
+#[test]
+fn idle_http_2_connections_are_told_to_end() {
+    let cloud = impatient_cloud();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::TcpStream::connect(cloud.address).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+        let ended = tokio::spawn(connection);
+        let request = http::Request::get(format!("http://{}/_brume/health", cloud.address));
+        let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let ended = tokio::time::timeout(Duration::from_secs(8), ended).await;
+        ended.expect("the connection stays open").unwrap().expect("an end without an error");
+    });
+}
+
+#[test]
+fn calls_may_take_longer_than_clients() {
+    let cloud = impatient_cloud();
+    let call = Call::ec2("CreateVpc").signed();
+    let mut busy = Connection::open(cloud.address);
+    busy.write(&call.bytes());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let over_http_2 = runtime.spawn(http_2_call(cloud.address, call));
+    cloud.gate.wait_for(2);
+    // Two connections, one after the other, that begin later and are cut off for asking nothing.
+    for _ in 0..2 {
+        let mut idle = Connection::open(cloud.address);
+        idle.write(HTTP_2_START);
+        read_to_end(&mut idle);
+    }
+    cloud.gate.open();
+    busy.answer().unwrap().expect(200, &[]);
+    assert_eq!(runtime.block_on(over_http_2).unwrap(), 200);
+}
+
+/// The status of a call in an HTTP/2 connection of its own.
+async fn http_2_call(address: SocketAddr, call: Call) -> u16 {
+    let socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+    tokio::spawn(connection);
+    let mut request = http::Request::post("http://localhost/");
+    // The host goes as :authority.
+    for (name, value) in call.headers.iter().filter(|(name, _)| *name != "host") {
+        request = request.header(*name, value);
+    }
+    let request = request.body(Full::new(Bytes::from(call.body))).unwrap();
+    sender.send_request(request).await.unwrap().status().as_u16()
+}
+
+#[test]
+fn clients_that_do_not_take_their_answers_are_cut_off() {
+    let cloud = impatient_cloud();
+    let connection = Connection::open(cloud.address);
+    let mut stream = connection.stream();
+    stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+    let calls = b"GET /_brume/health HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
+    let error = loop {
+        if let Err(error) = stream.write_all(&calls) {
+            break error;
+        }
+    };
+    assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&error.kind()), "{error}");
 }
 
 #[test]

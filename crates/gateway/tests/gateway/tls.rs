@@ -16,7 +16,7 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use crate::client::{Call, Connection};
 use crate::cloud::Cloud;
 
-fn client_config(cloud: &Cloud) -> ClientConfig {
+pub(crate) fn client_config(cloud: &Cloud) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&cloud.ca_path).unwrap()).unwrap();
     ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -26,10 +26,10 @@ fn client_config(cloud: &Cloud) -> ClientConfig {
         .with_no_client_auth()
 }
 
-type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
+pub(crate) type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
 
 /// Connects, checking that the certificate is for that name.
-fn connect(cloud: &Cloud, name: &str) -> io::Result<TlsConnection> {
+pub(crate) fn connect(cloud: &Cloud, name: &str) -> io::Result<TlsConnection> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut client = ClientConnection::new(Arc::new(client_config(cloud)), name).unwrap();
     let mut socket = TcpStream::connect(cloud.address)?;
