@@ -129,8 +129,11 @@ fn set_up(request: &StartRequest) -> Result<(Monitor, Vec<String>), Failure> {
     lockdown::go_first_when_memory_runs_out(pid.as_raw());
     let namespaces = map_ids(request, pid)?;
     let limits = cgroup::Limits { vcpus: spec.vcpus, memory_bytes: spec.memory_bytes };
-    let made = cgroup::make(&request.cgroup, &spec.instance_id.to_string(), limits);
-    cgroup::enter(&made.directories, pid.as_raw()).step("enter the control groups")?;
+    let mut made = cgroup::make(&request.cgroup, &spec.instance_id.to_string(), limits);
+    made.enter(pid.as_raw());
+    for limit in &made.unlimited {
+        eprintln!("without a limit: {limit}");
+    }
     let init = ProcessId::of_pid(pid.as_raw()).step("find the guest")?;
     let me = ProcessId::current().step("find the monitor")?;
     let boot_id = record::boot_id().step("read the boot id")?;
