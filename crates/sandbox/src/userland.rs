@@ -18,7 +18,7 @@ use rustix::fs::inotify;
 
 use crate::cgroup;
 use crate::driver::{CONSOLE_LIMIT_BYTES, Driver, Exec, Exit, Readiness, Running, Spec};
-use crate::error::SandboxError;
+use crate::error::{SandboxError, ToolboxProblem};
 use crate::exec::ExecChild;
 use crate::idmap::{self, IdRange};
 use crate::internal::{EXEC_ARGUMENT, ExecRequest, INIT_ARGUMENT, StartReply, StartRequest};
@@ -145,8 +145,7 @@ impl Userland {
                 .map(|thread| thread.join().expect("ending a guest returns its errors"))
                 .collect()
         });
-        let remains: Vec<String> =
-            ended.into_iter().filter_map(|ended| ended.err().map(|error| error.to_string())).collect();
+        let remains: Vec<SandboxError> = ended.into_iter().filter_map(Result::err).collect();
         if remains.is_empty() { Ok(()) } else { Err(SandboxError::Remains(remains)) }
     }
 
@@ -372,12 +371,12 @@ impl Driver for Userland {
         }
         let mut remains = Vec::new();
         if let Err(error) = self.clear_run(instance_id) {
-            remains.push(error.to_string());
+            remains.push(error);
         }
         match remove_tree(&self.layout.state(instance_id)) {
             Ok(()) => drop(lock(&self.ids).remove(&instance_id)),
             // Files of these ids are still there, so nobody else may have them.
-            Err(error) => remains.push(error.to_string()),
+            Err(error) => remains.push(error),
         }
         if remains.is_empty() { Ok(()) } else { Err(SandboxError::Remains(remains)) }
     }
@@ -470,14 +469,14 @@ fn has_monitor(log_path: &Path) -> Result<bool, SandboxError> {
 }
 
 fn check_toolbox(path: &Path) -> Result<PathBuf, SandboxError> {
-    let unusable = |problem: String| SandboxError::Toolbox { path: path.to_owned(), problem };
-    let path = fs::canonicalize(path).map_err(|error| unusable(error.to_string()))?;
-    let metadata = fs::metadata(&path).map_err(|error| unusable(error.to_string()))?;
+    let unusable = |problem| SandboxError::Toolbox { path: path.to_owned(), problem };
+    let found = fs::canonicalize(path).and_then(|path| Ok((fs::metadata(&path)?, path)));
+    let (metadata, path) = found.map_err(|error| unusable(ToolboxProblem::Unreachable(error)))?;
     if !metadata.is_file() {
-        return Err(unusable("it is not a file".to_owned()));
+        return Err(unusable(ToolboxProblem::NotAFile));
     }
     if metadata.permissions().mode() & 0o111 == 0 {
-        return Err(unusable("it is not executable".to_owned()));
+        return Err(unusable(ToolboxProblem::NotExecutable));
     }
     Ok(path)
 }

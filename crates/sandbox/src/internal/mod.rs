@@ -92,7 +92,7 @@ impl ExecRequest {
     }
 }
 
-/// A failed step of setting something up.
+/// A failed step of setting something up. As text, which is all that can be told to another process.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) step: String,
