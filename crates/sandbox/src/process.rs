@@ -1,7 +1,7 @@
 //! Processes named so that a reused number is never mistaken for them.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -93,6 +93,19 @@ pub(crate) fn wait_readable(fd: &impl AsFd, timeout: Option<Duration>) -> io::Re
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Waits until one of the descriptors can be read or has hung up, or the time is over: which of them, in their order.
+pub(crate) fn readable<const N: usize>(fds: [Option<BorrowedFd<'_>>; N], wait: PollTimeout) -> [bool; N] {
+    let mut polled: Vec<PollFd<'_>> =
+        fds.iter().flatten().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    if poll(&mut polled, wait).is_err() {
+        return [false; N];
+    }
+    let mut polled = polled.iter();
+    fds.map(|fd| {
+        fd.is_some() && polled.next().and_then(PollFd::revents).is_some_and(|events| !events.is_empty())
+    })
 }
 
 /// A time as poll takes it: whole milliseconds, rounded up so that a short wait is not a busy loop.
