@@ -205,7 +205,8 @@ pub trait Driver: Send + Sync {
 
     /// Runs a command in the guest with the caller's own standard streams; when input and output are terminals, the
     /// guest gets a terminal of its own that follows the caller's size. Returns the command's exit code, or 128 plus
-    /// the number of the signal that ended it.
+    /// the number of the signal that ended it. When the calling process ends before the command, the command gets
+    /// SIGHUP, and soon after SIGKILL.
     ///
     /// # Errors
     /// As for [`Driver::exec`].

@@ -23,7 +23,7 @@ use crate::exec::ExecChild;
 use crate::idmap::{self, IdRange};
 use crate::internal::{EXEC_ARGUMENT, ExecRequest, INIT_ARGUMENT, StartReply, StartRequest};
 use crate::layout::{self, CONTROL_FIFO, Layout, MONITOR_LOG};
-use crate::process::wait_readable;
+use crate::process::{ProcessId, wait_readable};
 use crate::record::{self, DiskRecord, Phase, RunRecord};
 
 /// How long the kernel may take to end what was killed.
@@ -214,7 +214,7 @@ impl Userland {
         &self,
         running: &Running,
         exec: &Exec,
-        interactive: bool,
+        caller: Option<ProcessId>,
     ) -> Result<(Command, OwnedFd), SandboxError> {
         if exec.argv.is_empty() {
             return Err(SandboxError::Command("there is no program to run"));
@@ -226,7 +226,7 @@ impl Userland {
             .live_record(running.instance_id)?
             .filter(|run| run.running == *running && running.init.is_alive())
             .ok_or(SandboxError::NotRunning(running.instance_id))?;
-        let request = ExecRequest::new(*running, run.cgroups, exec, interactive);
+        let request = ExecRequest::new(*running, run.cgroups, exec, caller);
         let request = memory_file(&request)?;
         let mut command = Command::new(&self.toolbox_binary);
         command.arg(EXEC_ARGUMENT).arg(request.as_raw_fd().to_string());
@@ -382,7 +382,7 @@ impl Driver for Userland {
     }
 
     fn exec(&self, running: &Running, exec: &Exec) -> Result<ExecChild, SandboxError> {
-        let (mut command, _request) = self.exec_command(running, exec, false)?;
+        let (mut command, _request) = self.exec_command(running, exec, None)?;
         command.stdin(exec.stdin.to_stdio()).stdout(exec.output.to_stdio()).stderr(exec.output.to_stdio());
         let child =
             command.spawn().map_err(|error| SandboxError::file("start", &self.toolbox_binary, error))?;
@@ -391,7 +391,9 @@ impl Driver for Userland {
 
     fn exec_interactive(&self, running: &Running, argv: &[String]) -> Result<ExitCode, SandboxError> {
         let exec = Exec { argv: argv.to_vec(), ..Exec::default() };
-        let (mut command, _request) = self.exec_command(running, &exec, true)?;
+        let caller = ProcessId::current()
+            .map_err(|source| SandboxError::Process { action: "find the caller", source })?;
+        let (mut command, _request) = self.exec_command(running, &exec, Some(caller))?;
         let status =
             command.status().map_err(|error| SandboxError::file("start", &self.toolbox_binary, error))?;
         let code = status.code().unwrap_or(crate::exec::SETUP_FAILED);
