@@ -21,7 +21,8 @@ use crate::process::ProcessId;
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html>
 pub const CONSOLE_LIMIT_BYTES: usize = 64 * 1024;
 
-/// The `PATH` inside a guest. The stand-ins come last, so that the host's own programs win.
+/// The `PATH` inside a guest. The stand-ins come last, so that the host's own programs win; what must win over those is in
+/// the guest's `/usr/local/sbin`.
 pub const GUEST_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/brume/bin";
 
 /// What an instance is to be.
