@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_types::NetworkInterfaceId;
 use data_plane::PortSpec;
 use host_net::NetworkNamespace;
-use sandbox::{Driver as _, Readiness, Running, SandboxError, Spec};
+use sandbox::{Driver as _, Exit, Readiness, Running, SandboxError, Spec};
 use store::{Read as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use svc_ssm::ManagedInstance;
@@ -44,8 +44,16 @@ pub(super) enum StepError {
     Store(#[from] store::StoreError),
     #[error("the state: {0}")]
     Service(#[from] service_api::ServiceError),
-    #[error("{0}")]
-    Guest(String),
+    #[error("the guest ended while it booted: {0:?}")]
+    Ended(Exit),
+    #[error("the guest was not ready after {} s", READY_TIMEOUT.as_secs())]
+    NotReady,
+    #[error("the network did not learn of the interfaces")]
+    NotEnforced,
+    #[error("{interface}: {source}")]
+    Port { interface: NetworkInterfaceId, source: vpc_model::PortError },
+    #[error("there is no instance type {0}")]
+    NoSuchType(String),
 }
 
 /// The interfaces that are attached to an instance, in the order of their device indexes.
@@ -181,15 +189,8 @@ impl Instances {
         self.sandboxes.release(running)?;
         match self.sandboxes.wait_ready(running, READY_TIMEOUT)? {
             Readiness::Ready => {}
-            Readiness::Exited(exit) => {
-                return Err(StepError::Guest(format!("the guest ended while it booted: {exit:?}")));
-            }
-            Readiness::TimedOut => {
-                return Err(StepError::Guest(format!(
-                    "the guest was not ready after {} s",
-                    READY_TIMEOUT.as_secs()
-                )));
-            }
+            Readiness::Exited(exit) => return Err(StepError::Ended(exit)),
+            Readiness::TimedOut => return Err(StepError::NotReady),
         }
         self.register(scope, record, interfaces)?;
         self.ec2.instance_started(scope, record.id, now())?;
@@ -204,11 +205,7 @@ impl Instances {
             tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|enforced| *enforced >= revision)).await
         });
         // The sender is gone when the topology is: then nothing more will be enforced.
-        if matches!(waited, Ok(Ok(_))) {
-            Ok(())
-        } else {
-            Err(StepError::Guest("the network did not learn of the interfaces".to_owned()))
-        }
+        if matches!(waited, Ok(Ok(_))) { Ok(()) } else { Err(StepError::NotEnforced) }
     }
 
     fn plug(&self, interface: &ec2::NetworkInterface, running: &Running) -> Result<(), StepError> {
@@ -329,7 +326,7 @@ fn port(interface: &ec2::NetworkInterface) -> Result<Port, StepError> {
 }
 
 fn checked_port(interface: NetworkInterfaceId, number: u32) -> Result<Port, StepError> {
-    Port::new(number).map_err(|error| StepError::Guest(format!("{interface}: {error}")))
+    Port::new(number).map_err(|source| StepError::Port { interface, source })
 }
 
 /// The private DNS name of an instance, which is what the guest calls itself.
@@ -344,7 +341,7 @@ fn spec(
     interfaces: &[Arc<ec2::NetworkInterface>],
 ) -> Result<Spec, StepError> {
     let kind = aws_catalog::instance_type(&record.instance_type)
-        .ok_or_else(|| StepError::Guest(format!("there is no instance type {}", record.instance_type)))?;
+        .ok_or_else(|| StepError::NoSuchType(record.instance_type.clone()))?;
     Ok(Spec {
         instance_id: record.id,
         hostname: interfaces
