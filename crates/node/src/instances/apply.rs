@@ -13,6 +13,7 @@ use svc_ssm::ManagedInstance;
 use vpc_model::{DhcpOptions, Port};
 
 use super::plan::Action;
+use super::turn::Turn;
 use super::{Instances, managed};
 use crate::now;
 
@@ -84,12 +85,14 @@ impl Instances {
         scope: &Scope,
         record: &ec2::Instance,
         action: Action,
+        turn: &mut Turn,
     ) -> Result<(), StepError> {
         match action {
-            Action::Start => self.start(scope, record),
+            Action::Start => self.start(scope, record, turn),
             Action::Reboot => self.reboot(scope, record),
-            Action::Plug => self.plug_all(scope, record),
+            Action::Plug => self.plug_all(scope, record, turn),
             Action::Stop => {
+                turn.pause();
                 self.halt(record, STOP_GRACE)?;
                 self.disconnect(scope, record)?;
                 self.ec2.instance_stopped(scope, record.id, now())?;
@@ -106,7 +109,9 @@ impl Instances {
                 Ok(())
             }
             Action::Terminate => {
+                turn.pause();
                 self.halt(record, TERMINATE_GRACE)?;
+                turn.resume();
                 self.unplug(scope, record)?;
                 self.remove(scope, record)?;
                 self.ec2.instance_terminated(scope, record.id, now())?;
@@ -116,19 +121,25 @@ impl Instances {
         }
     }
 
-    fn start(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+    fn start(
+        self: &Arc<Self>,
+        scope: &Scope,
+        record: &ec2::Instance,
+        turn: &mut Turn,
+    ) -> Result<(), StepError> {
         // A sandbox that a daemon left half-way is not worth finishing: nothing has run in it that anybody waited for.
         if let Some(leftover) = self.known(record) {
             self.sandboxes.kill(&leftover)?;
             self.forget(record);
         }
-        match self.boot(scope, record) {
+        match self.boot(scope, record, turn) {
             Ok(running) => {
                 self.running.lock().insert(record.id, running);
                 self.watch(running);
                 Ok(())
             }
             Err(error) if record.state == ec2::InstanceState::Pending => {
+                turn.resume();
                 tracing::warn!(instance = %record.id, %error, "an instance could not be started");
                 let removed = self
                     .unplug(scope, record)
@@ -147,12 +158,17 @@ impl Instances {
     }
 
     /// Makes the sandbox, plugs its interfaces in, and waits until the guest says that it is ready.
-    fn boot(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance) -> Result<Running, StepError> {
+    fn boot(
+        self: &Arc<Self>,
+        scope: &Scope,
+        record: &ec2::Instance,
+        turn: &mut Turn,
+    ) -> Result<Running, StepError> {
         let snapshot = self.store.snapshot();
-        self.wait_enforced(snapshot.revision())?;
+        self.wait_enforced(snapshot.revision(), turn)?;
         let interfaces = interfaces_of(&snapshot, scope, record);
         let running = self.make_sandbox(&spec(scope, record, &interfaces)?)?;
-        let booted = self.finish_boot(scope, record, &interfaces, &running);
+        let booted = self.finish_boot(scope, record, &interfaces, &running, turn);
         if booted.is_err()
             && let Err(error) = self.sandboxes.kill(&running)
         {
@@ -180,6 +196,7 @@ impl Instances {
         record: &ec2::Instance,
         interfaces: &[Arc<ec2::NetworkInterface>],
         running: &Running,
+        turn: &mut Turn,
     ) -> Result<(), StepError> {
         for interface in interfaces {
             // The far end of a port that is left from an earlier boot went with its namespace.
@@ -187,6 +204,7 @@ impl Instances {
             self.plug(interface, running)?;
         }
         self.sandboxes.release(running)?;
+        turn.pause();
         match self.sandboxes.wait_ready(running, READY_TIMEOUT)? {
             Readiness::Ready => {}
             Readiness::Exited(exit) => return Err(StepError::Ended(exit)),
@@ -199,13 +217,21 @@ impl Instances {
     }
 
     /// Waits until packets are decided by what the instance's interfaces say.
-    fn wait_enforced(&self, revision: store::Revision) -> Result<(), StepError> {
+    fn wait_enforced(&self, revision: store::Revision, turn: &mut Turn) -> Result<(), StepError> {
         let mut enforced = self.enforced.clone();
+        if *enforced.borrow() >= revision {
+            return Ok(());
+        }
+        turn.pause();
         let waited = tokio::runtime::Handle::current().block_on(async {
             tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|enforced| *enforced >= revision)).await
         });
         // The sender is gone when the topology is: then nothing more will be enforced.
-        if matches!(waited, Ok(Ok(_))) { Ok(()) } else { Err(StepError::NotEnforced) }
+        if !matches!(waited, Ok(Ok(_))) {
+            return Err(StepError::NotEnforced);
+        }
+        turn.resume();
+        Ok(())
     }
 
     fn plug(&self, interface: &ec2::NetworkInterface, running: &Running) -> Result<(), StepError> {
@@ -221,10 +247,10 @@ impl Instances {
     }
 
     /// Brings a running instance's interfaces and tags to what is on record.
-    fn plug_all(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+    fn plug_all(&self, scope: &Scope, record: &ec2::Instance, turn: &mut Turn) -> Result<(), StepError> {
         let snapshot = self.store.snapshot();
         let Some(running) = self.running.lock().get(&record.id).copied() else { return Ok(()) };
-        self.wait_enforced(snapshot.revision())?;
+        self.wait_enforced(snapshot.revision(), turn)?;
         let wanted = interfaces_of(&snapshot, scope, record);
         let before = self.managed.lock().get(&record.id).cloned();
         for gone in before.iter().flat_map(|before| &before.interfaces) {

@@ -6,6 +6,7 @@
 mod apply;
 mod exit;
 mod plan;
+mod turn;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,13 +20,11 @@ use store::{Read as _, Revision, Scope, Store, TailError};
 use svc_ec2::Ec2;
 use svc_ec2::record as ec2;
 use svc_ssm::Ssm;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
 pub(crate) use self::apply::{hostname, interfaces_of};
 use self::plan::{Action, Observed, Wanted, plan};
-
-/// How many instances are worked on at once; more would only wait for the host's processors.
-const WORKERS: usize = 8;
+use self::turn::Turns;
 
 /// How often everything is looked at even if nothing seems to have changed.
 const TICK: Duration = Duration::from_secs(2);
@@ -47,7 +46,7 @@ pub(crate) struct Instances {
     managed: Mutex<HashMap<InstanceId, Managed>>,
     /// Instances that are gone for good, but of which the host may still have something.
     leftovers: Mutex<HashSet<InstanceId>>,
-    workers: Arc<Semaphore>,
+    turns: Turns,
     changed: Notify,
 }
 
@@ -86,7 +85,7 @@ impl Instances {
             busy: Mutex::default(),
             managed: Mutex::default(),
             leftovers: Mutex::default(),
-            workers: Arc::new(Semaphore::new(WORKERS)),
+            turns: Turns::default(),
             changed: Notify::new(),
         }
     }
@@ -273,22 +272,33 @@ impl Instances {
         for instance in strays {
             if self.busy.lock().insert(instance) {
                 let this = Arc::clone(self);
-                tokio::task::spawn_blocking(move || {
-                    tracing::warn!(%instance, "removing a sandbox that no record speaks of");
-                    match this.sandboxes.destroy(instance) {
-                        Ok(()) => {
-                            this.leftovers.lock().remove(&instance);
-                        }
-                        Err(error) => {
-                            tracing::error!(%instance, %error, "a sandbox cannot be removed");
-                            this.leftovers.lock().insert(instance);
-                        }
+                tokio::spawn(async move {
+                    let turn = this.turns.take(false).await;
+                    let removal = tokio::task::spawn_blocking(move || {
+                        this.remove_stray(instance);
+                        drop(turn);
+                    });
+                    if removal.await.is_err() {
+                        tracing::error!(%instance, "removing a sandbox panicked");
                     }
-                    this.running.lock().remove(&instance);
-                    this.busy.lock().remove(&instance);
                 });
             }
         }
+    }
+
+    fn remove_stray(&self, instance: InstanceId) {
+        tracing::warn!(%instance, "removing a sandbox that no record speaks of");
+        match self.sandboxes.destroy(instance) {
+            Ok(()) => {
+                self.leftovers.lock().remove(&instance);
+            }
+            Err(error) => {
+                tracing::error!(%instance, %error, "a sandbox cannot be removed");
+                self.leftovers.lock().insert(instance);
+            }
+        }
+        self.running.lock().remove(&instance);
+        self.busy.lock().remove(&instance);
     }
 
     /// Carries out a step on the blocking pool, and looks again afterwards.
@@ -298,11 +308,11 @@ impl Instances {
         }
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            let permit = Arc::clone(&this.workers).acquire_owned().await;
+            let mut turn = this.turns.take(action == Action::Start).await;
             let worker = Arc::clone(&this);
             let instance = record.id;
-            let done = tokio::task::spawn_blocking(move || worker.apply(&scope, &record, action)).await;
-            drop(permit);
+            let done =
+                tokio::task::spawn_blocking(move || worker.apply(&scope, &record, action, &mut turn)).await;
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
