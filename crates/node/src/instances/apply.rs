@@ -127,6 +127,7 @@ impl Instances {
         record: &ec2::Instance,
         turn: &mut Turn,
     ) -> Result<(), StepError> {
+        self.down.lock().remove(&record.id);
         // A sandbox that a daemon left half-way is not worth finishing: nothing has run in it that anybody waited for.
         if let Some(leftover) = self.known(record) {
             self.sandboxes.kill(&leftover)?;

@@ -41,6 +41,8 @@ pub(crate) struct Instances {
     sandboxes: Arc<Userland>,
     enforced: watch::Receiver<Revision>,
     running: Mutex<HashMap<InstanceId, Running>>,
+    /// Instances of which the host was seen to have no sandbox. Only a start changes that.
+    down: Mutex<HashSet<InstanceId>>,
     busy: Mutex<HashSet<InstanceId>>,
     /// The tags that Systems Manager was last told.
     managed: Mutex<HashMap<InstanceId, Managed>>,
@@ -82,6 +84,7 @@ impl Instances {
             sandboxes,
             enforced,
             running: Mutex::default(),
+            down: Mutex::default(),
             busy: Mutex::default(),
             managed: Mutex::default(),
             leftovers: Mutex::default(),
@@ -106,7 +109,10 @@ impl Instances {
         }
         let mut tail = self.store.tail(self.store.snapshot().revision());
         loop {
-            self.reconcile();
+            let pass = Arc::clone(&self);
+            if tokio::task::spawn_blocking(move || pass.reconcile()).await.is_err() {
+                tracing::error!("a pass over the instances panicked");
+            }
             let has_work = async {
                 loop {
                     match tail.changed().await {
@@ -179,9 +185,12 @@ impl Instances {
         }
     }
 
-    /// One pass: a step for every instance that needs one and has none under way.
+    /// One pass: a step for every instance that needs one and has none under way. It may ask the host, so it blocks.
     fn reconcile(self: &Arc<Self>) {
         let snapshot = self.store.snapshot();
+        let states: HashMap<InstanceId, ec2::InstanceState> =
+            snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| (record.id, record.state)).collect();
+        self.down.lock().retain(|instance| states.contains_key(instance));
         for (scope, _, record) in snapshot.scan_all::<ec2::Instance>() {
             if self.busy.lock().contains(&record.id) {
                 continue;
@@ -200,7 +209,7 @@ impl Instances {
                 self.spawn(scope.clone(), Arc::clone(&record), action);
             }
         }
-        self.remove_strays(&snapshot);
+        self.remove_strays(&states);
     }
 
     /// Whether an instance has a living sandbox. The index is only a note; the host is asked where it says no.
@@ -208,7 +217,7 @@ impl Instances {
         if self.running.lock().contains_key(&record.id) {
             return true;
         }
-        if record.state == ec2::InstanceState::Terminated {
+        if record.state == ec2::InstanceState::Terminated || self.down.lock().contains(&record.id) {
             return false;
         }
         match self.sandboxes.adopt(record.id) {
@@ -217,7 +226,10 @@ impl Instances {
                 self.watch(running);
                 true
             }
-            Ok(None) => false,
+            Ok(None) => {
+                self.down.lock().insert(record.id);
+                false
+            }
             Err(error) => {
                 tracing::warn!(instance = %record.id, %error, "a sandbox cannot be looked up");
                 false
@@ -263,12 +275,10 @@ impl Instances {
 
     /// Removes what the host has of instances that no record speaks of, as a cloud whose state was lost or cut off may
     /// leave.
-    fn remove_strays(self: &Arc<Self>, snapshot: &store::Snapshot) {
-        let known: HashSet<InstanceId> =
-            snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| record.id).collect();
+    fn remove_strays(self: &Arc<Self>, known: &HashMap<InstanceId, ec2::InstanceState>) {
         let mut strays: HashSet<InstanceId> = self.running.lock().keys().copied().collect();
         strays.extend(self.leftovers.lock().iter());
-        strays.retain(|instance| !known.contains(instance));
+        strays.retain(|instance| !known.contains_key(instance));
         for instance in strays {
             if self.busy.lock().insert(instance) {
                 let this = Arc::clone(self);
