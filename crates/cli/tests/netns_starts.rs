@@ -51,6 +51,47 @@ fn guests_that_do_not_stop_hold_nobody_up() {
     });
 }
 
+#[test]
+fn an_instance_that_cannot_be_kept_running_is_stopped_and_says_why() {
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let network = Network::new(&cloud);
+        let [one, other] = [(); 2].map(|()| network.boot(&cloud, Launch::default()));
+        // Each start writes the guest's configuration, and goes through no link that the guest has left.
+        cloud.output(&one, "mv /etc /etc.aside && ln -s / /etc");
+        kill(init(&cloud, &one), Signal::SIGKILL).unwrap();
+        // The other one starts well, and is killed each time.
+        let mut killed = None;
+        eventually("both are given up", || {
+            if let Some(pid) = cloud.pid(&other)
+                && killed != Some(pid)
+            {
+                killed = Some(pid);
+                let _ = kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL);
+            }
+            [&one, &other].iter().all(|instance| cloud.state(instance) == "stopped")
+        });
+        for (instance, why) in [(&one, "not a directory any more"), (&other, "killed")] {
+            let (code, message) = state_reason(&cloud, instance);
+            assert_eq!(code, "Server.InternalError");
+            assert!(message.contains(why), "does not say why: {message}");
+            assert_eq!(cloud.pid(instance), None);
+        }
+        assert!(!cloud.run_dir().join("sandboxes").join(&one.id).exists(), "something half-made is left");
+
+        // Nothing is lost: whoever mends it can start it.
+        let root = cloud.path().join("instances").join(&one.id).join("root");
+        std::fs::remove_file(root.join("etc")).unwrap();
+        std::fs::rename(root.join("etc.aside"), root.join("etc")).unwrap();
+        for instance in [&one, &other] {
+            act(&cloud, "StartInstances", instance);
+            cloud.wait_for_state(instance, "running");
+            assert_eq!(cloud.output(instance, "echo here"), "here");
+        }
+        cloud.finish();
+    });
+}
+
 /// By the name that users know, through all parts of the cloud.
 #[test]
 fn an_instance_that_powers_itself_off_is_stopped_or_terminated() {

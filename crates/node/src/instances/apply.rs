@@ -13,6 +13,7 @@ use svc_ssm::ManagedInstance;
 use vpc_model::{DhcpOptions, Port};
 
 use super::plan::Action;
+use super::restarts::MAX_STARTS;
 use super::turn::Turn;
 use super::{Instances, managed};
 use crate::now;
@@ -89,6 +90,7 @@ impl Instances {
     ) -> Result<(), StepError> {
         match action {
             Action::Start => self.start(scope, record, turn),
+            Action::GiveUp(reason) => self.give_up(scope, record, &reason),
             Action::Reboot => self.reboot(scope, record),
             Action::Plug => self.plug_all(scope, record, turn),
             Action::Stop => {
@@ -139,7 +141,7 @@ impl Instances {
                 self.watch(running);
                 Ok(())
             }
-            Err(error) if record.state == ec2::InstanceState::Pending => {
+            Err(error) => {
                 turn.resume();
                 tracing::warn!(instance = %record.id, %error, "an instance could not be started");
                 let removed = self
@@ -150,12 +152,26 @@ impl Instances {
                     tracing::error!(instance = %record.id, %remains, "it left something, which is removed later");
                     self.leftovers.lock().insert(record.id);
                 }
+                if record.state == ec2::InstanceState::Running {
+                    // It is tried again, until it is given up.
+                    self.restarts.lock().failed(record.id, error.to_string());
+                    return Ok(());
+                }
                 let reason = ec2::StateReason::internal_error(&error.to_string());
                 self.ec2.instance_failed(scope, record.id, now(), reason)?;
                 Ok(())
             }
-            Err(error) => Err(error),
         }
+    }
+
+    /// Says that an instance is stopped which could not be kept running. Each of its starts has left nothing.
+    fn give_up(&self, scope: &Scope, record: &ec2::Instance, reason: &str) -> Result<(), StepError> {
+        tracing::error!(instance = %record.id, reason, "an instance is given up after {MAX_STARTS} starts");
+        self.disconnect(scope, record)?;
+        let reason = format!("The instance ended and {MAX_STARTS} starts came to nothing: {reason}");
+        let reason = ec2::StateReason::internal_error(&reason);
+        self.ec2.instance_failed(scope, record.id, now(), reason)?;
+        Ok(())
     }
 
     /// Makes the sandbox, plugs its interfaces in, and waits until the guest says that it is ready.

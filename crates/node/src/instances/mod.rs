@@ -6,11 +6,12 @@
 mod apply;
 mod exit;
 mod plan;
+mod restarts;
 mod turn;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_types::InstanceId;
 use data_plane::DataPlane;
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, watch};
 
 pub(crate) use self::apply::{hostname, interfaces_of};
 use self::plan::{Action, Observed, Wanted, plan};
+use self::restarts::{Restarts, Verdict};
 use self::turn::Turns;
 
 /// How often everything is looked at even if nothing seems to have changed.
@@ -44,6 +46,7 @@ pub(crate) struct Instances {
     /// Instances of which the host was seen to have no sandbox. Only a start changes that.
     down: Mutex<HashSet<InstanceId>>,
     busy: Mutex<HashSet<InstanceId>>,
+    restarts: Mutex<Restarts>,
     /// The tags that Systems Manager was last told.
     managed: Mutex<HashMap<InstanceId, Managed>>,
     /// Instances that are gone for good, but of which the host may still have something.
@@ -86,6 +89,7 @@ impl Instances {
             running: Mutex::default(),
             down: Mutex::default(),
             busy: Mutex::default(),
+            restarts: Mutex::default(),
             managed: Mutex::default(),
             leftovers: Mutex::default(),
             turns: Turns::default(),
@@ -191,6 +195,7 @@ impl Instances {
         let states: HashMap<InstanceId, ec2::InstanceState> =
             snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| (record.id, record.state)).collect();
         self.down.lock().retain(|instance| states.contains_key(instance));
+        self.restarts.lock().retain(|instance| states.get(instance) == Some(&ec2::InstanceState::Running));
         for (scope, _, record) in snapshot.scan_all::<ec2::Instance>() {
             if self.busy.lock().contains(&record.id) {
                 continue;
@@ -204,7 +209,8 @@ impl Instances {
             };
             let wanted = Wanted { state: record.state, needs_reboot: record.wants_reboot() };
             if let Some(action) = plan(wanted, observed)
-                && self.is_due(&record, action, &snapshot, scope)
+                && let Some(action) = self.count_start(&record, action, exit.as_ref())
+                && self.is_due(&record, &action, &snapshot, scope)
             {
                 self.spawn(scope.clone(), Arc::clone(&record), action);
             }
@@ -248,11 +254,31 @@ impl Instances {
         })
     }
 
+    /// The step, where it is not the start of an instance that should run already: such starts come with pauses, and
+    /// not for ever.
+    fn count_start(&self, record: &ec2::Instance, action: Action, exit: Option<&Exit>) -> Option<Action> {
+        let reason = match exit {
+            _ if action != Action::Start || record.state != ec2::InstanceState::Running => {
+                return Some(action);
+            }
+            // As often as the guest likes.
+            Some(Exit::RebootRequested) => return Some(action),
+            Some(Exit::Crashed { reason }) => reason,
+            Some(Exit::Killed) => "its guest was killed",
+            Some(Exit::Lost | Exit::PoweredOff) | None => "its guest is gone",
+        };
+        match self.restarts.lock().next(record.id, reason, Instant::now()) {
+            Verdict::Start => Some(action),
+            Verdict::Wait => None,
+            Verdict::GiveUp(reason) => Some(Action::GiveUp(reason)),
+        }
+    }
+
     /// Whether a step would change anything, as far as is known without asking the host.
     fn is_due(
         &self,
         record: &ec2::Instance,
-        action: Action,
+        action: &Action,
         snapshot: &store::Snapshot,
         scope: &Scope,
     ) -> bool {
@@ -265,6 +291,7 @@ impl Instances {
                     || self.leftovers.lock().contains(&record.id)
             }
             Action::Start
+            | Action::GiveUp(_)
             | Action::Reboot
             | Action::Stop
             | Action::RecordStop
@@ -320,9 +347,9 @@ impl Instances {
         tokio::spawn(async move {
             let mut turn = this.turns.take(action == Action::Start).await;
             let worker = Arc::clone(&this);
-            let instance = record.id;
+            let (instance, step) = (record.id, action.clone());
             let done =
-                tokio::task::spawn_blocking(move || worker.apply(&scope, &record, action, &mut turn)).await;
+                tokio::task::spawn_blocking(move || worker.apply(&scope, &record, step, &mut turn)).await;
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
