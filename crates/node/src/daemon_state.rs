@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use aws_types::{AccountId, Timestamp};
+use sandbox::ProcessId;
 use serde::{Deserialize, Serialize};
 
 use crate::paths::RunDir;
@@ -43,49 +44,7 @@ impl DaemonState {
     /// The note, if there is one and its process still lives.
     pub fn read_running(run_dir: &RunDir) -> Option<Self> {
         let state: Self = serde_json::from_slice(&fs::read(run_dir.daemon()).ok()?).ok()?;
-        (start_ticks(state.pid) == Some(state.start_ticks)).then_some(state)
-    }
-}
-
-/// The start time of a process that has not ended, in clock ticks since boot: field 22 of `/proc/PID/stat`,
-/// `proc_pid_stat(5)`.
-pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
-    start_ticks_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// The same, from the text of that file.
-fn start_ticks_of(stat: &str) -> Option<u64> {
-    // The second field is the command in parentheses and may itself hold spaces and parentheses.
-    let (_, after_command) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = after_command.split_ascii_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3).copied();
-    // A killed process has a dead main thread while the others still let go of its files, port and locks; it has ended
-    // when that thread is the only one left (field 20).
-    let has_ended = matches!(field(3)?, "Z" | "X") && field(20)? == "1";
-    if has_ended { None } else { field(22)?.parse().ok() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_its_own_start_and_no_dead_process() {
-        let own = std::process::id().cast_signed();
-        assert_eq!(start_ticks(own), start_ticks(own));
-        assert!(start_ticks(own).is_some());
-        assert_eq!(start_ticks(i32::MAX), None);
-    }
-
-    #[test]
-    fn a_process_has_ended_with_its_last_thread() {
-        let check = |state: &str, threads: u32, expect: Option<u64>| {
-            let stat = format!("7 (a) b) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0");
-            assert_eq!(start_ticks_of(&stat), expect, "{stat}");
-        };
-        check("S", 1, Some(4242));
-        check("R", 4, Some(4242));
-        check("Z", 4, Some(4242));
-        check("Z", 1, None);
+        let process = ProcessId { pid: state.pid, start_time_ticks: state.start_ticks };
+        process.is_alive().then_some(state)
     }
 }

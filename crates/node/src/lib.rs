@@ -196,9 +196,10 @@ impl Node {
             sandboxes.clone(),
             enforced,
         ));
+        let me = sandbox::ProcessId::current().map_err(NodeError::file("/proc/self/stat"))?;
         let state = DaemonState {
-            pid: std::process::id().cast_signed(),
-            start_ticks: daemon_state::start_ticks(std::process::id().cast_signed()).unwrap_or_default(),
+            pid: me.pid,
+            start_ticks: me.start_time_ticks,
             since: now(),
             listen: gateway.address(),
             account,

@@ -67,12 +67,31 @@ pub(crate) fn make(cloud: &str, instance: &str, limits: Limits) -> Made {
     made
 }
 
-/// Moves a process into an instance's directories.
+impl Made {
+    /// Moves a process into the directories. Never fails: one that cannot be entered limits nothing, which is told, and is
+    /// not among the directories any more. Removal finds it by its name.
+    pub(crate) fn enter(&mut self, pid: i32) {
+        let unlimited = &mut self.unlimited;
+        self.directories.retain(|directory| match enter_one(directory, pid) {
+            Ok(()) => true,
+            Err(error) => {
+                unlimited.push(format!("{} cannot be entered: {error}", directory.display()));
+                false
+            }
+        });
+    }
+}
+
+/// Moves a process into all of an instance's directories.
 pub(crate) fn enter(directories: &[PathBuf], pid: i32) -> io::Result<()> {
     for directory in directories {
-        fs::write(directory.join("cgroup.procs"), pid.to_string())?;
+        enter_one(directory, pid)?;
     }
     Ok(())
+}
+
+fn enter_one(directory: &Path, pid: i32) -> io::Result<()> {
+    fs::write(directory.join("cgroup.procs"), pid.to_string())
 }
 
 /// Removes the directories of an instance, and the cloud's own when it was the last.
@@ -162,12 +181,16 @@ fn make_v2(root: &Path, controllers: &[String], cloud: &str, instance: &str, lim
         for parent in [root, &cloud_dir] {
             let _ = fs::write(parent.join("cgroup.subtree_control"), format!("+{controller}"));
         }
-        let (file, value) = match controller.as_str() {
-            "cpu" => ("cpu.max", format!("{} {CPU_PERIOD_USECS}", cpu_quota_usecs(limits))),
-            "memory" => ("memory.max", limits.memory_bytes.to_string()),
-            _ => ("pids.max", PIDS_MAX.to_string()),
+        let written = match controller.as_str() {
+            "cpu" => fs::write(
+                directory.join("cpu.max"),
+                format!("{} {CPU_PERIOD_USECS}", cpu_quota_usecs(limits)),
+            ),
+            "memory" => fs::write(directory.join("memory.max"), limits.memory_bytes.to_string())
+                .and_then(|()| write_if_there(&directory.join("memory.swap.max"), "0")),
+            _ => fs::write(directory.join("pids.max"), PIDS_MAX.to_string()),
         };
-        if fs::write(directory.join(file), value).is_ok() {
+        if written.is_ok() {
             limited.push(controller.clone());
         }
     }
@@ -183,11 +206,23 @@ fn make_v1(root: &Path, controller: &str, cloud: &str, instance: &str, limits: L
                 fs::write(directory.join("cpu.cfs_quota_us"), cpu_quota_usecs(limits).to_string())
             })
         }
-        "memory" => fs::write(directory.join("memory.limit_in_bytes"), limits.memory_bytes.to_string()),
+        "memory" => {
+            let bytes = limits.memory_bytes.to_string();
+            // The second counts memory and swap together, and may not be below the first.
+            fs::write(directory.join("memory.limit_in_bytes"), &bytes)
+                .and_then(|()| write_if_there(&directory.join("memory.memsw.limit_in_bytes"), &bytes))
+        }
         _ => fs::write(directory.join("pids.max"), PIDS_MAX.to_string()),
     };
     let limited = if written.is_ok() { vec![controller.to_owned()] } else { Vec::new() };
     Ok((directory, limited))
+}
+
+/// Sets what not every kernel has: without swap, or without accounting of it (`CONFIG_MEMCG_SWAP`, or
+/// `swapaccount=0`), there is no such file. An instance has no swap, so where there is one, the limit of its memory is
+/// whole only with it.
+fn write_if_there(file: &Path, value: &str) -> io::Result<()> {
+    if file.exists() { fs::write(file, value) } else { Ok(()) }
 }
 
 fn cpu_quota_usecs(limits: Limits) -> u64 {
@@ -225,5 +260,18 @@ mod tests {
         let expected = [("/sys/fs/cgroup/cpu,cpuacct", "v1 cpu"), ("/sys/fs/cgroup/memory", "v1 memory")];
         check(hybrid, "", &expected);
         check("22 1 8:1 / / rw - ext4 /dev/vda rw", "", &[]);
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_entered_is_told_and_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        let [good, bad] = ["good", "bad"].map(|name| root.path().join(name));
+        fs::create_dir_all(&good).unwrap();
+        let mut made = Made { directories: vec![bad.clone(), good.clone()], unlimited: Vec::new() };
+        made.enter(42);
+        assert_eq!(made.directories, std::slice::from_ref(&good));
+        assert_eq!(fs::read_to_string(good.join("cgroup.procs")).unwrap(), "42");
+        let [told] = made.unlimited.as_slice() else { panic!("{:?}", made.unlimited) };
+        assert!(told.starts_with(&bad.display().to_string()), "{told}");
     }
 }

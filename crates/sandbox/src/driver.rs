@@ -21,7 +21,8 @@ use crate::process::ProcessId;
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html>
 pub const CONSOLE_LIMIT_BYTES: usize = 64 * 1024;
 
-/// The `PATH` inside a guest. The stand-ins come last, so that the host's own programs win.
+/// The `PATH` inside a guest. The stand-ins come last, so that the host's own programs win; what must win over those is in
+/// the guest's `/usr/local/sbin`.
 pub const GUEST_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/brume/bin";
 
 /// What an instance is to be.
@@ -205,7 +206,8 @@ pub trait Driver: Send + Sync {
 
     /// Runs a command in the guest with the caller's own standard streams; when input and output are terminals, the
     /// guest gets a terminal of its own that follows the caller's size. Returns the command's exit code, or 128 plus
-    /// the number of the signal that ended it.
+    /// the number of the signal that ended it. When the calling process ends before the command, the command gets
+    /// SIGHUP, and soon after SIGKILL.
     ///
     /// # Errors
     /// As for [`Driver::exec`].

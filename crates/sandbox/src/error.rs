@@ -31,7 +31,7 @@ pub enum SandboxError {
         /// The configured path.
         path: PathBuf,
         /// What is wrong with it.
-        problem: String,
+        problem: ToolboxProblem,
     },
     /// A sandbox of this instance runs already.
     #[error("{0} is running already")]
@@ -43,12 +43,12 @@ pub enum SandboxError {
     #[error("no free range of user ids is left for another instance")]
     NoFreeIds,
     /// A record on disk cannot be understood.
-    #[error("the record {} is damaged: {problem}", path.display())]
+    #[error("the record {} is damaged: {source}", path.display())]
     Record {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        problem: String,
+        source: serde_json::Error,
     },
     /// A process could not be handled.
     #[error("{action}: {source}")]
@@ -61,9 +61,23 @@ pub enum SandboxError {
     /// A command for the guest is not one.
     #[error("the command is not usable: {0}")]
     Command(&'static str),
-    /// Removal was not complete; each line says what is left and why.
-    #[error("not everything could be removed: {}", .0.join("; "))]
-    Remains(Vec<String>),
+    /// Removal was not complete; each says what is left and why.
+    #[error("not everything could be removed: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Remains(Vec<SandboxError>),
+}
+
+/// What is wrong with the executable that guests are to run.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolboxProblem {
+    /// It is not there, or out of reach.
+    #[error(transparent)]
+    Unreachable(std::io::Error),
+    /// It is a directory or the like.
+    #[error("it is not a file")]
+    NotAFile,
+    /// Its mode lets nobody execute it.
+    #[error("it is not executable")]
+    NotExecutable,
 }
 
 impl SandboxError {

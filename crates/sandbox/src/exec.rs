@@ -1,7 +1,8 @@
 //! Commands in a guest, as the host holds them.
 //!
 //! A command has a helper on the host, which enters the guest's namespaces, starts the command in a session of its
-//! own, and ends with its exit code. Told to terminate, the helper kills the command's whole process group.
+//! own, and ends with its exit code. Told to terminate, the helper kills the command's whole process group. The helper
+//! of a command that somebody runs by hand hangs up on it when that somebody has gone.
 
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;

@@ -22,7 +22,7 @@ mod record;
 mod userland;
 
 pub use driver::{CONSOLE_LIMIT_BYTES, Driver, Exec, Exit, GUEST_PATH, Readiness, Running, Spec, StdioMode};
-pub use error::SandboxError;
+pub use error::{SandboxError, ToolboxProblem};
 pub use exec::{Canceller, CaptureLimits, Captured, ExecChild, ExecStatus};
 pub use internal::main_internal;
 pub use process::ProcessId;

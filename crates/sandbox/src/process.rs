@@ -1,7 +1,7 @@
 //! Processes named so that a reused number is never mistaken for them.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,11 +23,12 @@ impl ProcessId {
     /// # Errors
     /// There is none, or it has ended and was not waited for.
     pub fn of_pid(pid: i32) -> io::Result<Self> {
-        let (state, start_time_ticks) = read_stat(pid)?;
-        if matches!(state, b'Z' | b'X') {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let stat = Stat::parse(&text).ok_or(io::ErrorKind::InvalidData)?;
+        if stat.has_ended {
             return Err(io::ErrorKind::NotFound.into());
         }
-        Ok(Self { pid, start_time_ticks })
+        Ok(Self { pid, start_time_ticks: stat.start_time_ticks })
     }
 
     /// The calling process.
@@ -94,24 +95,44 @@ pub(crate) fn wait_readable(fd: &impl AsFd, timeout: Option<Duration>) -> io::Re
     }
 }
 
+/// Waits until one of the descriptors can be read or has hung up, or the time is over: which of them, in their order.
+pub(crate) fn readable<const N: usize>(fds: [Option<BorrowedFd<'_>>; N], wait: PollTimeout) -> [bool; N] {
+    let mut polled: Vec<PollFd<'_>> =
+        fds.iter().flatten().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    if poll(&mut polled, wait).is_err() {
+        return [false; N];
+    }
+    let mut polled = polled.iter();
+    fds.map(|fd| {
+        fd.is_some() && polled.next().and_then(PollFd::revents).is_some_and(|events| !events.is_empty())
+    })
+}
+
 /// A time as poll takes it: whole milliseconds, rounded up so that a short wait is not a busy loop.
 pub(crate) fn poll_timeout(wait: Duration) -> PollTimeout {
     let millis = wait.as_micros().div_ceil(1000).min(60_000);
     PollTimeout::try_from(millis as i32).unwrap_or(PollTimeout::MAX)
 }
 
-fn read_stat(pid: i32) -> io::Result<(u8, u64)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    parse_stat(&stat).ok_or_else(|| io::ErrorKind::InvalidData.into())
+/// What `/proc/<pid>/stat` says of a process. `proc_pid_stat(5)`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    has_ended: bool,
+    start_time_ticks: u64,
 }
 
-/// The state (field 3) and the start time (field 22). The name in parentheses may hold anything, also parentheses.
-fn parse_stat(stat: &str) -> Option<(u8, u64)> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = *fields.next()?.as_bytes().first()?;
-    let start_time = fields.nth(18)?.parse().ok()?;
-    Some((state, start_time))
+impl Stat {
+    fn parse(text: &str) -> Option<Self> {
+        // The second field is the command in parentheses and may itself hold spaces and parentheses.
+        let (_, after_command) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = after_command.split_ascii_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3).copied();
+        // A killed process has a dead main thread while the others still let go of its files, ports and locks; it has
+        // ended when no other thread is left (field 20).
+        let threads: u32 = field(20)?.parse().ok()?;
+        let has_ended = matches!(field(3)?, "Z" | "X") && threads <= 1;
+        Some(Self { has_ended, start_time_ticks: field(22)?.parse().ok()? })
+    }
 }
 
 #[cfg(test)]
@@ -119,16 +140,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_and_spaces_does_not_confuse_the_reader() {
-        let rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 987654 20";
-        assert_eq!(parse_stat(&format!("42 (a) b (c)) {rest}")), Some((b'S', 987654)));
-        assert_eq!(parse_stat("42 (x"), None);
+    fn a_process_has_ended_with_its_last_thread() {
+        let check = |state: &str, threads: u32, has_ended: bool| {
+            let text = format!("7 (a) b (c)) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0");
+            assert_eq!(Stat::parse(&text), Some(Stat { has_ended, start_time_ticks: 4242 }), "{text}");
+        };
+        check("S", 1, false);
+        check("R", 4, false);
+        check("Z", 4, false);
+        check("Z", 1, true);
+        check("X", 0, true);
+        assert_eq!(Stat::parse("42 (x"), None);
     }
 
     #[test]
     fn a_process_is_itself_and_no_other() {
         let me = ProcessId::current().unwrap();
         assert!(me.is_alive());
+        assert!(ProcessId::of_pid(i32::MAX).is_err());
         assert!(!ProcessId { start_time_ticks: me.start_time_ticks + 1, ..me }.is_alive());
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Sandbo
     };
     serde_json::from_slice(&text)
         .map(Some)
-        .map_err(|error| SandboxError::Record { path: path.to_owned(), problem: error.to_string() })
+        .map_err(|source| SandboxError::Record { path: path.to_owned(), source })
 }
 
 /// Replaces a record in one step: a reader sees the old one or the new one.

@@ -18,12 +18,12 @@ use rustix::fs::inotify;
 
 use crate::cgroup;
 use crate::driver::{CONSOLE_LIMIT_BYTES, Driver, Exec, Exit, Readiness, Running, Spec};
-use crate::error::SandboxError;
+use crate::error::{SandboxError, ToolboxProblem};
 use crate::exec::ExecChild;
 use crate::idmap::{self, IdRange};
 use crate::internal::{EXEC_ARGUMENT, ExecRequest, INIT_ARGUMENT, StartReply, StartRequest};
 use crate::layout::{self, CONTROL_FIFO, Layout, MONITOR_LOG};
-use crate::process::wait_readable;
+use crate::process::{ProcessId, wait_readable};
 use crate::record::{self, DiskRecord, Phase, RunRecord};
 
 /// How long the kernel may take to end what was killed.
@@ -145,8 +145,7 @@ impl Userland {
                 .map(|thread| thread.join().expect("ending a guest returns its errors"))
                 .collect()
         });
-        let remains: Vec<String> =
-            ended.into_iter().filter_map(|ended| ended.err().map(|error| error.to_string())).collect();
+        let remains: Vec<SandboxError> = ended.into_iter().filter_map(Result::err).collect();
         if remains.is_empty() { Ok(()) } else { Err(SandboxError::Remains(remains)) }
     }
 
@@ -215,7 +214,7 @@ impl Userland {
         &self,
         running: &Running,
         exec: &Exec,
-        interactive: bool,
+        caller: Option<ProcessId>,
     ) -> Result<(Command, OwnedFd), SandboxError> {
         if exec.argv.is_empty() {
             return Err(SandboxError::Command("there is no program to run"));
@@ -227,7 +226,7 @@ impl Userland {
             .live_record(running.instance_id)?
             .filter(|run| run.running == *running && running.init.is_alive())
             .ok_or(SandboxError::NotRunning(running.instance_id))?;
-        let request = ExecRequest::new(*running, run.cgroups, exec, interactive);
+        let request = ExecRequest::new(*running, run.cgroups, exec, caller);
         let request = memory_file(&request)?;
         let mut command = Command::new(&self.toolbox_binary);
         command.arg(EXEC_ARGUMENT).arg(request.as_raw_fd().to_string());
@@ -372,18 +371,18 @@ impl Driver for Userland {
         }
         let mut remains = Vec::new();
         if let Err(error) = self.clear_run(instance_id) {
-            remains.push(error.to_string());
+            remains.push(error);
         }
         match remove_tree(&self.layout.state(instance_id)) {
             Ok(()) => drop(lock(&self.ids).remove(&instance_id)),
             // Files of these ids are still there, so nobody else may have them.
-            Err(error) => remains.push(error.to_string()),
+            Err(error) => remains.push(error),
         }
         if remains.is_empty() { Ok(()) } else { Err(SandboxError::Remains(remains)) }
     }
 
     fn exec(&self, running: &Running, exec: &Exec) -> Result<ExecChild, SandboxError> {
-        let (mut command, _request) = self.exec_command(running, exec, false)?;
+        let (mut command, _request) = self.exec_command(running, exec, None)?;
         command.stdin(exec.stdin.to_stdio()).stdout(exec.output.to_stdio()).stderr(exec.output.to_stdio());
         let child =
             command.spawn().map_err(|error| SandboxError::file("start", &self.toolbox_binary, error))?;
@@ -392,7 +391,9 @@ impl Driver for Userland {
 
     fn exec_interactive(&self, running: &Running, argv: &[String]) -> Result<ExitCode, SandboxError> {
         let exec = Exec { argv: argv.to_vec(), ..Exec::default() };
-        let (mut command, _request) = self.exec_command(running, &exec, true)?;
+        let caller = ProcessId::current()
+            .map_err(|source| SandboxError::Process { action: "find the caller", source })?;
+        let (mut command, _request) = self.exec_command(running, &exec, Some(caller))?;
         let status =
             command.status().map_err(|error| SandboxError::file("start", &self.toolbox_binary, error))?;
         let code = status.code().unwrap_or(crate::exec::SETUP_FAILED);
@@ -470,14 +471,14 @@ fn has_monitor(log_path: &Path) -> Result<bool, SandboxError> {
 }
 
 fn check_toolbox(path: &Path) -> Result<PathBuf, SandboxError> {
-    let unusable = |problem: String| SandboxError::Toolbox { path: path.to_owned(), problem };
-    let path = fs::canonicalize(path).map_err(|error| unusable(error.to_string()))?;
-    let metadata = fs::metadata(&path).map_err(|error| unusable(error.to_string()))?;
+    let unusable = |problem| SandboxError::Toolbox { path: path.to_owned(), problem };
+    let found = fs::canonicalize(path).and_then(|path| Ok((fs::metadata(&path)?, path)));
+    let (metadata, path) = found.map_err(|error| unusable(ToolboxProblem::Unreachable(error)))?;
     if !metadata.is_file() {
-        return Err(unusable("it is not a file".to_owned()));
+        return Err(unusable(ToolboxProblem::NotAFile));
     }
     if metadata.permissions().mode() & 0o111 == 0 {
-        return Err(unusable("it is not executable".to_owned()));
+        return Err(unusable(ToolboxProblem::NotExecutable));
     }
     Ok(path)
 }

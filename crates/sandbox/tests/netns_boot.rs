@@ -146,6 +146,37 @@ fn a_guest_that_ends_itself_is_noticed() {
     assert_eq!(cloud.driver.kill(&running).unwrap(), Exit::Killed);
 }
 
+/// By the names that scripts use, which are the host's systemctl otherwise.
+#[test]
+fn poweroff_and_reboot_by_their_names() {
+    let Some(cloud) = Cloud::new() else { return };
+    for line in ["poweroff", "halt -f", "shutdown -h now", "/usr/local/sbin/shutdown -P now"] {
+        let running = cloud.boot(&spec(1));
+        let refused = cloud.run(&running, "setpriv --reuid=1000 --clear-groups poweroff || echo refused");
+        assert!(refused.stdout.ends_with("refused\n"), "{refused:?}");
+        let _ = cloud.run(&running, line);
+        let exit = cloud.driver.wait(&running, Some(Duration::from_secs(5))).unwrap();
+        assert_eq!(exit, Some(Exit::PoweredOff), "{line}");
+    }
+    let running = cloud.boot(&spec(2));
+    for (count, line) in ["reboot", "shutdown -r now"].into_iter().enumerate() {
+        let _ = cloud.run(&running, line);
+        eventually(line, || cloud.console(2).matches("starting again on instance-2").count() == count + 1);
+        assert_eq!(cloud.driver.adopt(id(2)).unwrap(), Some(running), "a reboot keeps the sandbox");
+    }
+    // One that is to come can be replaced and taken back.
+    eventually("commands run again", || cloud.run(&running, "shutdown +1").stderr.contains("in 60 s"));
+    let waits =
+        || cloud.run(&running, "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep BRUME_SHUTDOWN").stdout;
+    assert_eq!(cloud.run(&running, "shutdown -r +2").code, 0);
+    assert_eq!(waits(), "BRUME_SHUTDOWN_WAIT_SECS=120\n");
+    assert_eq!(cloud.run(&running, "shutdown -c").code, 0);
+    assert_eq!(waits(), "");
+    // The process that waits does as it was told when the time has come.
+    let _ = cloud.run(&running, "BRUME_SHUTDOWN_WAIT_SECS=0 shutdown -P now");
+    assert_eq!(cloud.driver.wait(&running, Some(Duration::from_secs(5))).unwrap(), Some(Exit::PoweredOff));
+}
+
 #[test]
 fn a_guest_that_does_not_stop_is_killed_in_time() {
     let Some(cloud) = Cloud::new() else { return };

@@ -4,13 +4,13 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use sandbox::{Driver, Userland};
-use support::{Cloud, config, id, spec};
+use support::{Cloud, config, eventually, id, spec};
 
 const DIRECTORY: &str = "BRUME_TEST_EXEC_DIRECTORY";
 const SCRIPT: &str = "BRUME_TEST_EXEC_SCRIPT";
@@ -86,4 +86,47 @@ fn a_terminal_gets_one_of_the_guest() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(7), "{shown}");
     assert!(shown.contains("/dev/pts/") && shown.contains("got hello\r\n"), "{shown}");
+}
+
+/// Whoever runs the command is killed, so that nobody could say anything to the helper.
+#[test]
+fn a_command_whose_caller_has_gone_is_hung_up_on_and_then_killed() {
+    let Some(cloud) = Cloud::new() else { return };
+    let running = cloud.boot(&spec(1));
+    let processes =
+        |name: &str| cloud.run(&running, &format!("cat /proc/[0-9]*/comm | grep -cx {name}")).stdout;
+    let scripts = [
+        "trap 'echo told > /root/told; exit' HUP; echo begun; while :; do sleep 0.1; done",
+        "trap '' HUP; echo begun; cat /dev/zero > /dev/null",
+    ];
+    for script in scripts {
+        let mut child =
+            brume_exec(&cloud, script).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut shown = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(shown.any(|line| line.unwrap() == "begun"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    eventually("the first one was told", || cloud.run(&running, "cat /root/told").stdout == "told\n");
+    assert_eq!(processes("cat"), "2\n", "the second one has its time");
+    eventually("the second one was killed", || processes("cat") == "1\n");
+}
+
+/// As when the window of a terminal is closed, or the connection to it breaks.
+#[test]
+fn a_shell_whose_terminal_and_caller_have_gone_ends_with_what_runs_in_it() {
+    let Some(cloud) = Cloud::new() else { return };
+    let running = cloud.boot(&spec(1));
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let end = || Stdio::from(pty.slave.try_clone().unwrap());
+    let script = "bash --norc -i -c 'echo begun; sleep 1000; true'";
+    let mut child = brume_exec(&cloud, script).stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+    drop(pty.slave);
+    let mut shown = std::io::BufReader::new(std::fs::File::from(pty.master)).lines();
+    assert!(shown.any(|line| line.unwrap().ends_with("begun")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(shown);
+    let sleepers = "cat /proc/[0-9]*/comm | grep -cx sleep";
+    eventually("it has ended", || cloud.run(&running, sleepers).stdout == "0\n");
 }

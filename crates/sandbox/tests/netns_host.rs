@@ -123,6 +123,12 @@ fn limits_are_set_where_the_host_has_control_groups() {
     if let Some(memory) = memory {
         assert_eq!(memory.trim(), (512u64 << 20).to_string());
     }
+    // Where the kernel counts swap, there is none beyond the memory.
+    if let Some(swap) = read("memory.swap.max") {
+        assert_eq!(swap.trim(), "0");
+    } else if let Some(both) = read("memory.memsw.limit_in_bytes") {
+        assert_eq!(both.trim(), (512u64 << 20).to_string());
+    }
     if let Some(quota) = read("cpu.max").or_else(|| read("cpu.cfs_quota_us")) {
         assert_eq!(quota.split_whitespace().next(), Some("100000"));
     }

@@ -273,7 +273,7 @@ fn ip_shows_what_is_there() {
 
 #[test]
 fn every_tool_has_help() {
-    for name in toolbox::TOOLS {
+    for name in toolbox::TOOLS.into_iter().chain(toolbox::POWER_TOOLS) {
         check(&format!("{name} --help"), 0, &["usage: "]);
     }
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use aws_types::NetworkInterfaceId;
 use data_plane::PortSpec;
 use host_net::NetworkNamespace;
-use sandbox::{Driver as _, Readiness, Running, SandboxError, Spec};
+use sandbox::{Driver as _, Exit, Readiness, Running, SandboxError, Spec};
 use store::{Read as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use svc_ssm::ManagedInstance;
 use vpc_model::{DhcpOptions, Port};
 
 use super::plan::Action;
+use super::restarts::MAX_STARTS;
+use super::turn::Turn;
 use super::{Instances, managed};
 use crate::now;
 
@@ -44,8 +46,16 @@ pub(super) enum StepError {
     Store(#[from] store::StoreError),
     #[error("the state: {0}")]
     Service(#[from] service_api::ServiceError),
-    #[error("{0}")]
-    Guest(String),
+    #[error("the guest ended while it booted: {0:?}")]
+    Ended(Exit),
+    #[error("the guest was not ready after {} s", READY_TIMEOUT.as_secs())]
+    NotReady,
+    #[error("the network did not learn of the interfaces")]
+    NotEnforced,
+    #[error("{interface}: {source}")]
+    Port { interface: NetworkInterfaceId, source: vpc_model::PortError },
+    #[error("there is no instance type {0}")]
+    NoSuchType(String),
 }
 
 /// The interfaces that are attached to an instance, in the order of their device indexes.
@@ -76,12 +86,15 @@ impl Instances {
         scope: &Scope,
         record: &ec2::Instance,
         action: Action,
+        turn: &mut Turn,
     ) -> Result<(), StepError> {
         match action {
-            Action::Start => self.start(scope, record),
+            Action::Start => self.start(scope, record, turn),
+            Action::GiveUp(reason) => self.give_up(scope, record, &reason),
             Action::Reboot => self.reboot(scope, record),
-            Action::Plug => self.plug_all(scope, record),
+            Action::Plug => self.plug_all(scope, record, turn),
             Action::Stop => {
+                turn.pause();
                 self.halt(record, STOP_GRACE)?;
                 self.disconnect(scope, record)?;
                 self.ec2.instance_stopped(scope, record.id, now())?;
@@ -98,7 +111,9 @@ impl Instances {
                 Ok(())
             }
             Action::Terminate => {
+                turn.pause();
                 self.halt(record, TERMINATE_GRACE)?;
+                turn.resume();
                 self.unplug(scope, record)?;
                 self.remove(scope, record)?;
                 self.ec2.instance_terminated(scope, record.id, now())?;
@@ -108,19 +123,26 @@ impl Instances {
         }
     }
 
-    fn start(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+    fn start(
+        self: &Arc<Self>,
+        scope: &Scope,
+        record: &ec2::Instance,
+        turn: &mut Turn,
+    ) -> Result<(), StepError> {
+        self.down.lock().remove(&record.id);
         // A sandbox that a daemon left half-way is not worth finishing: nothing has run in it that anybody waited for.
         if let Some(leftover) = self.known(record) {
             self.sandboxes.kill(&leftover)?;
             self.forget(record);
         }
-        match self.boot(scope, record) {
+        match self.boot(scope, record, turn) {
             Ok(running) => {
                 self.running.lock().insert(record.id, running);
                 self.watch(running);
                 Ok(())
             }
-            Err(error) if record.state == ec2::InstanceState::Pending => {
+            Err(error) => {
+                turn.resume();
                 tracing::warn!(instance = %record.id, %error, "an instance could not be started");
                 let removed = self
                     .unplug(scope, record)
@@ -130,21 +152,40 @@ impl Instances {
                     tracing::error!(instance = %record.id, %remains, "it left something, which is removed later");
                     self.leftovers.lock().insert(record.id);
                 }
+                if record.state == ec2::InstanceState::Running {
+                    // It is tried again, until it is given up.
+                    self.restarts.lock().failed(record.id, error.to_string());
+                    return Ok(());
+                }
                 let reason = ec2::StateReason::internal_error(&error.to_string());
                 self.ec2.instance_failed(scope, record.id, now(), reason)?;
                 Ok(())
             }
-            Err(error) => Err(error),
         }
     }
 
+    /// Says that an instance is stopped which could not be kept running. Each of its starts has left nothing.
+    fn give_up(&self, scope: &Scope, record: &ec2::Instance, reason: &str) -> Result<(), StepError> {
+        tracing::error!(instance = %record.id, reason, "an instance is given up after {MAX_STARTS} starts");
+        self.disconnect(scope, record)?;
+        let reason = format!("The instance ended and {MAX_STARTS} starts came to nothing: {reason}");
+        let reason = ec2::StateReason::internal_error(&reason);
+        self.ec2.instance_failed(scope, record.id, now(), reason)?;
+        Ok(())
+    }
+
     /// Makes the sandbox, plugs its interfaces in, and waits until the guest says that it is ready.
-    fn boot(self: &Arc<Self>, scope: &Scope, record: &ec2::Instance) -> Result<Running, StepError> {
+    fn boot(
+        self: &Arc<Self>,
+        scope: &Scope,
+        record: &ec2::Instance,
+        turn: &mut Turn,
+    ) -> Result<Running, StepError> {
         let snapshot = self.store.snapshot();
-        self.wait_enforced(snapshot.revision())?;
+        self.wait_enforced(snapshot.revision(), turn)?;
         let interfaces = interfaces_of(&snapshot, scope, record);
         let running = self.make_sandbox(&spec(scope, record, &interfaces)?)?;
-        let booted = self.finish_boot(scope, record, &interfaces, &running);
+        let booted = self.finish_boot(scope, record, &interfaces, &running, turn);
         if booted.is_err()
             && let Err(error) = self.sandboxes.kill(&running)
         {
@@ -172,6 +213,7 @@ impl Instances {
         record: &ec2::Instance,
         interfaces: &[Arc<ec2::NetworkInterface>],
         running: &Running,
+        turn: &mut Turn,
     ) -> Result<(), StepError> {
         for interface in interfaces {
             // The far end of a port that is left from an earlier boot went with its namespace.
@@ -179,17 +221,11 @@ impl Instances {
             self.plug(interface, running)?;
         }
         self.sandboxes.release(running)?;
+        turn.pause();
         match self.sandboxes.wait_ready(running, READY_TIMEOUT)? {
             Readiness::Ready => {}
-            Readiness::Exited(exit) => {
-                return Err(StepError::Guest(format!("the guest ended while it booted: {exit:?}")));
-            }
-            Readiness::TimedOut => {
-                return Err(StepError::Guest(format!(
-                    "the guest was not ready after {} s",
-                    READY_TIMEOUT.as_secs()
-                )));
-            }
+            Readiness::Exited(exit) => return Err(StepError::Ended(exit)),
+            Readiness::TimedOut => return Err(StepError::NotReady),
         }
         self.register(scope, record, interfaces)?;
         self.ec2.instance_started(scope, record.id, now())?;
@@ -198,17 +234,21 @@ impl Instances {
     }
 
     /// Waits until packets are decided by what the instance's interfaces say.
-    fn wait_enforced(&self, revision: store::Revision) -> Result<(), StepError> {
+    fn wait_enforced(&self, revision: store::Revision, turn: &mut Turn) -> Result<(), StepError> {
         let mut enforced = self.enforced.clone();
+        if *enforced.borrow() >= revision {
+            return Ok(());
+        }
+        turn.pause();
         let waited = tokio::runtime::Handle::current().block_on(async {
             tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|enforced| *enforced >= revision)).await
         });
         // The sender is gone when the topology is: then nothing more will be enforced.
-        if matches!(waited, Ok(Ok(_))) {
-            Ok(())
-        } else {
-            Err(StepError::Guest("the network did not learn of the interfaces".to_owned()))
+        if !matches!(waited, Ok(Ok(_))) {
+            return Err(StepError::NotEnforced);
         }
+        turn.resume();
+        Ok(())
     }
 
     fn plug(&self, interface: &ec2::NetworkInterface, running: &Running) -> Result<(), StepError> {
@@ -224,10 +264,10 @@ impl Instances {
     }
 
     /// Brings a running instance's interfaces and tags to what is on record.
-    fn plug_all(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
+    fn plug_all(&self, scope: &Scope, record: &ec2::Instance, turn: &mut Turn) -> Result<(), StepError> {
         let snapshot = self.store.snapshot();
         let Some(running) = self.running.lock().get(&record.id).copied() else { return Ok(()) };
-        self.wait_enforced(snapshot.revision())?;
+        self.wait_enforced(snapshot.revision(), turn)?;
         let wanted = interfaces_of(&snapshot, scope, record);
         let before = self.managed.lock().get(&record.id).cloned();
         for gone in before.iter().flat_map(|before| &before.interfaces) {
@@ -329,7 +369,7 @@ fn port(interface: &ec2::NetworkInterface) -> Result<Port, StepError> {
 }
 
 fn checked_port(interface: NetworkInterfaceId, number: u32) -> Result<Port, StepError> {
-    Port::new(number).map_err(|error| StepError::Guest(format!("{interface}: {error}")))
+    Port::new(number).map_err(|source| StepError::Port { interface, source })
 }
 
 /// The private DNS name of an instance, which is what the guest calls itself.
@@ -344,7 +384,7 @@ fn spec(
     interfaces: &[Arc<ec2::NetworkInterface>],
 ) -> Result<Spec, StepError> {
     let kind = aws_catalog::instance_type(&record.instance_type)
-        .ok_or_else(|| StepError::Guest(format!("there is no instance type {}", record.instance_type)))?;
+        .ok_or_else(|| StepError::NoSuchType(record.instance_type.clone()))?;
     Ok(Spec {
         instance_id: record.id,
         hostname: interfaces

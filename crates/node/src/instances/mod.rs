@@ -6,10 +6,12 @@
 mod apply;
 mod exit;
 mod plan;
+mod restarts;
+mod turn;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_types::InstanceId;
 use data_plane::DataPlane;
@@ -19,13 +21,12 @@ use store::{Read as _, Revision, Scope, Store, TailError};
 use svc_ec2::Ec2;
 use svc_ec2::record as ec2;
 use svc_ssm::Ssm;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
 pub(crate) use self::apply::{hostname, interfaces_of};
 use self::plan::{Action, Observed, Wanted, plan};
-
-/// How many instances are worked on at once; more would only wait for the host's processors.
-const WORKERS: usize = 8;
+use self::restarts::{Restarts, Verdict};
+use self::turn::Turns;
 
 /// How often everything is looked at even if nothing seems to have changed.
 const TICK: Duration = Duration::from_secs(2);
@@ -42,12 +43,15 @@ pub(crate) struct Instances {
     sandboxes: Arc<Userland>,
     enforced: watch::Receiver<Revision>,
     running: Mutex<HashMap<InstanceId, Running>>,
+    /// Instances of which the host was seen to have no sandbox. Only a start changes that.
+    down: Mutex<HashSet<InstanceId>>,
     busy: Mutex<HashSet<InstanceId>>,
+    restarts: Mutex<Restarts>,
     /// The tags that Systems Manager was last told.
     managed: Mutex<HashMap<InstanceId, Managed>>,
     /// Instances that are gone for good, but of which the host may still have something.
     leftovers: Mutex<HashSet<InstanceId>>,
-    workers: Arc<Semaphore>,
+    turns: Turns,
     changed: Notify,
 }
 
@@ -83,10 +87,12 @@ impl Instances {
             sandboxes,
             enforced,
             running: Mutex::default(),
+            down: Mutex::default(),
             busy: Mutex::default(),
+            restarts: Mutex::default(),
             managed: Mutex::default(),
             leftovers: Mutex::default(),
-            workers: Arc::new(Semaphore::new(WORKERS)),
+            turns: Turns::default(),
             changed: Notify::new(),
         }
     }
@@ -107,7 +113,10 @@ impl Instances {
         }
         let mut tail = self.store.tail(self.store.snapshot().revision());
         loop {
-            self.reconcile();
+            let pass = Arc::clone(&self);
+            if tokio::task::spawn_blocking(move || pass.reconcile()).await.is_err() {
+                tracing::error!("a pass over the instances panicked");
+            }
             let has_work = async {
                 loop {
                     match tail.changed().await {
@@ -180,9 +189,13 @@ impl Instances {
         }
     }
 
-    /// One pass: a step for every instance that needs one and has none under way.
+    /// One pass: a step for every instance that needs one and has none under way. It may ask the host, so it blocks.
     fn reconcile(self: &Arc<Self>) {
         let snapshot = self.store.snapshot();
+        let states: HashMap<InstanceId, ec2::InstanceState> =
+            snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| (record.id, record.state)).collect();
+        self.down.lock().retain(|instance| states.contains_key(instance));
+        self.restarts.lock().retain(|instance| states.get(instance) == Some(&ec2::InstanceState::Running));
         for (scope, _, record) in snapshot.scan_all::<ec2::Instance>() {
             if self.busy.lock().contains(&record.id) {
                 continue;
@@ -196,12 +209,13 @@ impl Instances {
             };
             let wanted = Wanted { state: record.state, needs_reboot: record.wants_reboot() };
             if let Some(action) = plan(wanted, observed)
-                && self.is_due(&record, action, &snapshot, scope)
+                && let Some(action) = self.count_start(&record, action, exit.as_ref())
+                && self.is_due(&record, &action, &snapshot, scope)
             {
                 self.spawn(scope.clone(), Arc::clone(&record), action);
             }
         }
-        self.remove_strays(&snapshot);
+        self.remove_strays(&states);
     }
 
     /// Whether an instance has a living sandbox. The index is only a note; the host is asked where it says no.
@@ -209,7 +223,7 @@ impl Instances {
         if self.running.lock().contains_key(&record.id) {
             return true;
         }
-        if record.state == ec2::InstanceState::Terminated {
+        if record.state == ec2::InstanceState::Terminated || self.down.lock().contains(&record.id) {
             return false;
         }
         match self.sandboxes.adopt(record.id) {
@@ -218,7 +232,10 @@ impl Instances {
                 self.watch(running);
                 true
             }
-            Ok(None) => false,
+            Ok(None) => {
+                self.down.lock().insert(record.id);
+                false
+            }
             Err(error) => {
                 tracing::warn!(instance = %record.id, %error, "a sandbox cannot be looked up");
                 false
@@ -237,11 +254,31 @@ impl Instances {
         })
     }
 
+    /// The step, where it is not the start of an instance that should run already: such starts come with pauses, and
+    /// not for ever.
+    fn count_start(&self, record: &ec2::Instance, action: Action, exit: Option<&Exit>) -> Option<Action> {
+        let reason = match exit {
+            _ if action != Action::Start || record.state != ec2::InstanceState::Running => {
+                return Some(action);
+            }
+            // As often as the guest likes.
+            Some(Exit::RebootRequested) => return Some(action),
+            Some(Exit::Crashed { reason }) => reason,
+            Some(Exit::Killed) => "its guest was killed",
+            Some(Exit::Lost | Exit::PoweredOff) | None => "its guest is gone",
+        };
+        match self.restarts.lock().next(record.id, reason, Instant::now()) {
+            Verdict::Start => Some(action),
+            Verdict::Wait => None,
+            Verdict::GiveUp(reason) => Some(Action::GiveUp(reason)),
+        }
+    }
+
     /// Whether a step would change anything, as far as is known without asking the host.
     fn is_due(
         &self,
         record: &ec2::Instance,
-        action: Action,
+        action: &Action,
         snapshot: &store::Snapshot,
         scope: &Scope,
     ) -> bool {
@@ -254,6 +291,7 @@ impl Instances {
                     || self.leftovers.lock().contains(&record.id)
             }
             Action::Start
+            | Action::GiveUp(_)
             | Action::Reboot
             | Action::Stop
             | Action::RecordStop
@@ -264,31 +302,40 @@ impl Instances {
 
     /// Removes what the host has of instances that no record speaks of, as a cloud whose state was lost or cut off may
     /// leave.
-    fn remove_strays(self: &Arc<Self>, snapshot: &store::Snapshot) {
-        let known: HashSet<InstanceId> =
-            snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| record.id).collect();
+    fn remove_strays(self: &Arc<Self>, known: &HashMap<InstanceId, ec2::InstanceState>) {
         let mut strays: HashSet<InstanceId> = self.running.lock().keys().copied().collect();
         strays.extend(self.leftovers.lock().iter());
-        strays.retain(|instance| !known.contains(instance));
+        strays.retain(|instance| !known.contains_key(instance));
         for instance in strays {
             if self.busy.lock().insert(instance) {
                 let this = Arc::clone(self);
-                tokio::task::spawn_blocking(move || {
-                    tracing::warn!(%instance, "removing a sandbox that no record speaks of");
-                    match this.sandboxes.destroy(instance) {
-                        Ok(()) => {
-                            this.leftovers.lock().remove(&instance);
-                        }
-                        Err(error) => {
-                            tracing::error!(%instance, %error, "a sandbox cannot be removed");
-                            this.leftovers.lock().insert(instance);
-                        }
+                tokio::spawn(async move {
+                    let turn = this.turns.take(false).await;
+                    let removal = tokio::task::spawn_blocking(move || {
+                        this.remove_stray(instance);
+                        drop(turn);
+                    });
+                    if removal.await.is_err() {
+                        tracing::error!(%instance, "removing a sandbox panicked");
                     }
-                    this.running.lock().remove(&instance);
-                    this.busy.lock().remove(&instance);
                 });
             }
         }
+    }
+
+    fn remove_stray(&self, instance: InstanceId) {
+        tracing::warn!(%instance, "removing a sandbox that no record speaks of");
+        match self.sandboxes.destroy(instance) {
+            Ok(()) => {
+                self.leftovers.lock().remove(&instance);
+            }
+            Err(error) => {
+                tracing::error!(%instance, %error, "a sandbox cannot be removed");
+                self.leftovers.lock().insert(instance);
+            }
+        }
+        self.running.lock().remove(&instance);
+        self.busy.lock().remove(&instance);
     }
 
     /// Carries out a step on the blocking pool, and looks again afterwards.
@@ -298,11 +345,11 @@ impl Instances {
         }
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            let permit = Arc::clone(&this.workers).acquire_owned().await;
+            let mut turn = this.turns.take(action == Action::Start).await;
             let worker = Arc::clone(&this);
-            let instance = record.id;
-            let done = tokio::task::spawn_blocking(move || worker.apply(&scope, &record, action)).await;
-            drop(permit);
+            let (instance, step) = (record.id, action.clone());
+            let done =
+                tokio::task::spawn_blocking(move || worker.apply(&scope, &record, step, &mut turn)).await;
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {

@@ -24,10 +24,12 @@ pub(super) struct Wanted {
 }
 
 /// The next step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Make a sandbox and plug its interfaces in.
     Start,
+    /// It was started again and again and does not go on running, for this reason: say that it is stopped.
+    GiveUp(String),
     /// Let a running sandbox start over.
     Reboot,
     /// Shut it down and say that it is stopped.
@@ -44,7 +46,8 @@ pub(super) enum Action {
     Plug,
 }
 
-/// The next step for an instance on record.
+/// The next step for an instance on record. A start of one that should run already counts; see
+/// [`Restarts`](super::restarts::Restarts).
 ///
 /// | on record     | nothing on the host | running        | ended by itself                        |
 /// | ------------- | ------------------- | -------------- | -------------------------------------- |

@@ -6,9 +6,10 @@ use std::fs::File;
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -17,6 +18,7 @@ use nix::unistd::{Gid, Pid, Uid, execve, setsid};
 
 use crate::cgroup;
 use crate::exec::SETUP_FAILED;
+use crate::process::{poll_timeout, readable};
 
 use super::guest::{base_environment, become_user, to_c_strings};
 use super::syscalls::{self, Side, c_string};
@@ -39,6 +41,9 @@ const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
 /// Signals that a caller's terminal or shell sends to the helper and that are meant for the command.
 const FORWARDED: [Signal; 5] =
     [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+
+/// How long a command whose caller has gone has to end on SIGHUP before SIGKILL.
+const HANGUP_GRACE: Duration = Duration::from_secs(5);
 
 /// Entry point; the argument is the number of the descriptor that holds the request.
 pub(super) fn main(descriptor: Option<OsString>) -> ExitCode {
@@ -66,6 +71,11 @@ fn run(request: &ExecRequest) -> Result<i32, Failure> {
         .pidfd()
         .ok_or("it is not running")
         .step(request.running.instance_id.to_string())?;
+    // A caller that has ended already waits for nothing.
+    let caller = match &request.caller {
+        Some(caller) => Some(caller.pidfd().ok_or("it has ended").step("watch the caller")?),
+        None => None,
+    };
     // Nothing in the guest may look into this process once it is in the guest's user namespace.
     nix::sys::prctl::set_dumpable(false).step("hide the helper")?;
     cgroup::enter(&request.cgroups, std::process::id() as i32).step("enter the control groups")?;
@@ -73,7 +83,7 @@ fn run(request: &ExecRequest) -> Result<i32, Failure> {
     setns(&pidfd, NAMESPACES).step("enter the guest")?;
     become_user(Uid::from_raw(0), Gid::from_raw(0))?;
     let wants_terminal =
-        request.interactive && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        request.caller.is_some() && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let mut terminal = None;
     let mut guest_end = None;
     if wants_terminal {
@@ -93,7 +103,7 @@ fn run(request: &ExecRequest) -> Result<i32, Failure> {
         Side::Parent(child) => {
             drop(guest_end);
             let raw = if terminal.is_some() { RawMode::enter().ok() } else { None };
-            let code = Helper { child, signals, terminal }.watch();
+            let code = Helper { child, signals, terminal, caller, kill_at: None }.watch();
             drop(raw);
             Ok(code)
         }
@@ -133,7 +143,7 @@ fn become_command(
 
     let mut environment = base_environment();
     environment.extend(guest_environment());
-    if request.interactive {
+    if request.caller.is_some() {
         environment.insert("TERM".to_owned(), std::env::var("TERM").unwrap_or_else(|_| "linux".to_owned()));
     }
     environment.extend(request.environment.iter().cloned());
@@ -175,6 +185,21 @@ struct Helper {
     child: Pid,
     signals: SignalFd,
     terminal: Option<GuestTerminal>,
+    /// Who waits for the command, until it has gone.
+    caller: Option<OwnedFd>,
+    /// When the command is killed, which has been told that its caller has gone.
+    kill_at: Option<Instant>,
+}
+
+/// What there is to do.
+#[derive(Clone, Copy)]
+struct Ready {
+    /// The terminal has output to show, or was hung up.
+    output: bool,
+    /// The caller typed something.
+    input: bool,
+    /// The caller has ended.
+    caller_gone: bool,
 }
 
 impl Helper {
@@ -183,42 +208,64 @@ impl Helper {
         loop {
             if let Some(code) = self.read_signals() {
                 // What it wrote last is still in the terminal.
-                while self.poll_terminal(PollTimeout::ZERO).1 && self.show_output() {}
+                while self.poll(PollTimeout::ZERO).output && self.show_output() {}
                 return code;
             }
-            let (input, output) = self.poll_terminal(PollTimeout::NONE);
-            if output && !self.show_output() {
+            let left = self.kill_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let ready = self.poll(left.map_or(PollTimeout::NONE, poll_timeout));
+            if ready.output && !self.show_output() {
                 // Hung up: only the signals are of interest now.
                 self.terminal = None;
             }
-            if input && let Some(terminal) = &mut self.terminal {
+            if ready.input
+                && let Some(terminal) = &mut self.terminal
+            {
                 terminal.take_input();
             }
+            if ready.caller_gone {
+                self.hang_up();
+            }
+            if self.kill_at.is_some_and(|at| Instant::now() >= at) {
+                self.kill_at = None;
+                self.kill();
+            }
         }
+    }
+
+    /// Nobody waits for the command any more: as when a terminal is closed, it is told so, and killed if it goes on.
+    fn hang_up(&mut self) {
+        self.caller = None;
+        // Closing the terminal tells its foreground processes, of which a shell may have made a group of their own.
+        self.terminal = None;
+        let _ = killpg(self.child, Signal::SIGHUP);
+        self.kill_at = Some(Instant::now() + HANGUP_GRACE);
+    }
+
+    fn kill(&self) {
+        // The child itself too: it may not have made its group yet.
+        let _ = killpg(self.child, Signal::SIGKILL);
+        let _ = kill(self.child, Signal::SIGKILL);
     }
 
     fn show_output(&mut self) -> bool {
         self.terminal.as_mut().is_some_and(GuestTerminal::show_output)
     }
 
-    /// Waits for a signal, or for the terminal: whether there is input to take, and output to show.
-    fn poll_terminal(&self, wait: PollTimeout) -> (bool, bool) {
-        let mut polled = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+    /// Waits for a signal, for the terminal, or for the end of the caller.
+    fn poll(&self, wait: PollTimeout) -> Ready {
         let stdin = std::io::stdin();
         let master = self.terminal.as_ref().map(GuestTerminal::master);
-        if let Some(master) = &master {
-            polled.push(PollFd::new(master.as_fd(), PollFlags::POLLIN));
-        }
-        if self.terminal.as_ref().is_some_and(GuestTerminal::input_open) {
-            polled.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
-        }
-        if poll(&mut polled, wait).is_err() {
-            return (false, false);
-        }
-        let ready = |index: usize| {
-            polled.get(index).and_then(PollFd::revents).is_some_and(|events| !events.is_empty())
-        };
-        (ready(2), ready(1))
+        let takes_input = self.terminal.as_ref().is_some_and(GuestTerminal::input_open);
+        let [_, output, input, caller_gone] = readable(
+            [
+                Some(self.signals.as_fd()),
+                master.as_ref().map(AsFd::as_fd),
+                takes_input.then_some(stdin.as_fd()),
+                self.caller.as_ref().map(AsFd::as_fd),
+            ],
+            wait,
+        );
+        Ready { output, input, caller_gone }
     }
 
     fn read_signals(&mut self) -> Option<i32> {
@@ -226,11 +273,7 @@ impl Helper {
             let Ok(signal) = Signal::try_from(info.ssi_signo as i32) else { continue };
             match signal {
                 Signal::SIGCHLD => {}
-                Signal::SIGTERM => {
-                    // The child itself too: it may not have made its group yet.
-                    let _ = killpg(self.child, Signal::SIGKILL);
-                    let _ = kill(self.child, Signal::SIGKILL);
-                }
+                Signal::SIGTERM => self.kill(),
                 Signal::SIGWINCH => {
                     if let Some(terminal) = &self.terminal {
                         terminal.follow_size();

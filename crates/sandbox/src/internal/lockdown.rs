@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use nix::sys::resource::{Resource, setrlimit};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, apply_filter,
 };
 
 use super::syscalls::drop_from_bounding_set;
@@ -150,8 +150,8 @@ fn set_resource_limits() {
 }
 
 /// The strictest verdict of all filters counts, so each can be simple: one denies, one knows what exists.
-fn filters() -> Result<[BpfProgram; 2], String> {
-    let architecture: TargetArch = std::env::consts::ARCH.try_into().map_err(|error| format!("{error:?}"))?;
+fn filters() -> Result<[BpfProgram; 2], BackendError> {
+    let architecture: TargetArch = std::env::consts::ARCH.try_into()?;
     let mut denied: BTreeMap<i64, Vec<SeccompRule>> =
         denied_calls().into_iter().map(|call| (call, Vec::new())).collect();
     let makes_namespace = NAMESPACE_FLAGS
@@ -162,14 +162,12 @@ fn filters() -> Result<[BpfProgram; 2], String> {
                 SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag)?;
             SeccompRule::new(vec![condition])
         })
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| error.to_string())?;
+        .collect::<Result<Vec<_>, _>>()?;
     denied.insert(libc::SYS_clone, makes_namespace);
     // Sockets to the hypervisor belong to no network namespace.
     let to_hypervisor =
         SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, libc::AF_VSOCK as u64)
-            .and_then(|condition| SeccompRule::new(vec![condition]))
-            .map_err(|error| error.to_string())?;
+            .and_then(|condition| SeccompRule::new(vec![condition]))?;
     denied.insert(libc::SYS_socket, vec![to_hypervisor]);
     // clone3 passes its flags by pointer, where a filter cannot look; without it, programs fall back to clone.
     let known = (0..=LAST_KNOWN_CALL)
@@ -177,10 +175,8 @@ fn filters() -> Result<[BpfProgram; 2], String> {
         .map(|call| (call, Vec::new()))
         .collect();
 
-    let filter = |rules, otherwise, then| -> Result<BpfProgram, String> {
-        let filter =
-            SeccompFilter::new(rules, otherwise, then, architecture).map_err(|error| error.to_string())?;
-        filter.try_into().map_err(|error: seccompiler::BackendError| error.to_string())
+    let filter = |rules, otherwise, then| -> Result<BpfProgram, BackendError> {
+        SeccompFilter::new(rules, otherwise, then, architecture)?.try_into()
     };
     let error = |number: i32| SeccompAction::Errno(number as u32);
     Ok([

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::driver::{Exec, Running, Spec, StdioMode};
 use crate::idmap::IdRange;
+use crate::process::ProcessId;
 
 mod command;
 mod console;
@@ -75,24 +76,29 @@ pub(crate) struct ExecRequest {
     pub(crate) argv: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) working_directory: PathBuf,
-    /// Give the command a terminal if the helper has one.
-    pub(crate) interactive: bool,
+    /// Who runs the command by hand: it gets a terminal if the helper has one, and ends when the caller does.
+    pub(crate) caller: Option<ProcessId>,
 }
 
 impl ExecRequest {
-    pub(crate) fn new(running: Running, cgroups: Vec<PathBuf>, exec: &Exec, interactive: bool) -> Self {
+    pub(crate) fn new(
+        running: Running,
+        cgroups: Vec<PathBuf>,
+        exec: &Exec,
+        caller: Option<ProcessId>,
+    ) -> Self {
         Self {
             running,
             cgroups,
             argv: exec.argv.clone(),
             environment: exec.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             working_directory: exec.working_directory.clone().unwrap_or_else(|| PathBuf::from("/root")),
-            interactive,
+            caller,
         }
     }
 }
 
-/// A failed step of setting something up.
+/// A failed step of setting something up. As text, which is all that can be told to another process.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) step: String,

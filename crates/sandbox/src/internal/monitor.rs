@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use nix::mount::{MsFlags, mount};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -22,7 +22,7 @@ use nix::unistd::{Pid, mkfifo, setsid};
 use crate::cgroup;
 use crate::driver::{Exit, Running};
 use crate::layout::{CONTROL_FIFO, DISK_FILE, RECORD_FILE, ROOT_DIR, USR_LOCAL_DIR};
-use crate::process::ProcessId;
+use crate::process::{ProcessId, readable};
 use crate::record::{self, DiskRecord, Phase, RunRecord};
 
 use super::console::Console;
@@ -129,8 +129,11 @@ fn set_up(request: &StartRequest) -> Result<(Monitor, Vec<String>), Failure> {
     lockdown::go_first_when_memory_runs_out(pid.as_raw());
     let namespaces = map_ids(request, pid)?;
     let limits = cgroup::Limits { vcpus: spec.vcpus, memory_bytes: spec.memory_bytes };
-    let made = cgroup::make(&request.cgroup, &spec.instance_id.to_string(), limits);
-    cgroup::enter(&made.directories, pid.as_raw()).step("enter the control groups")?;
+    let mut made = cgroup::make(&request.cgroup, &spec.instance_id.to_string(), limits);
+    made.enter(pid.as_raw());
+    for limit in &made.unlimited {
+        eprintln!("without a limit: {limit}");
+    }
     let init = ProcessId::of_pid(pid.as_raw()).step("find the guest")?;
     let me = ProcessId::current().step("find the monitor")?;
     let boot_id = record::boot_id().step("read the boot id")?;
@@ -270,31 +273,25 @@ impl Monitor {
     fn watch(&mut self) {
         let mut status_open = true;
         loop {
-            let mut polled = vec![
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.console_end.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
-            ];
-            if status_open {
-                polled.push(PollFd::new(self.status.as_fd(), PollFlags::POLLIN));
-            }
-            if poll(&mut polled, PollTimeout::NONE).is_err() {
-                continue;
-            }
-            let ready: Vec<bool> =
-                polled.iter().map(|fd| fd.revents().is_some_and(|events| !events.is_empty())).collect();
-            if ready[1] {
+            let [signals, console, control, status] = readable(
+                [
+                    Some(self.signals.as_fd()),
+                    Some(self.console_end.as_fd()),
+                    Some(self.control.as_fd()),
+                    status_open.then_some(self.status.as_fd()),
+                ],
+                PollTimeout::NONE,
+            );
+            if console {
                 self.read_console();
             }
-            if ready[2] {
+            if control {
                 self.read_control();
             }
-            if ready.get(3) == Some(&true) {
+            if status {
                 status_open = self.read_status();
             }
-            if ready[0]
-                && let Some(exit) = self.read_signals()
-            {
+            if signals && let Some(exit) = self.read_signals() {
                 self.finish(exit);
                 return;
             }

@@ -47,13 +47,17 @@ pub(super) fn create(root: &Path, spec: &Spec, ids: IdRange) -> Result<(), Failu
     disk.create(spec).step(format!("create the root disk in {}", root.display()))
 }
 
-/// Makes the guest's `/usr/local`: empty but for the directories that programs expect (Filesystem Hierarchy Standard,
-/// 4.9). The host's own is its administrator's, whose scripts and settings are nobody else's business.
+/// Makes the guest's `/usr/local`: the directories that programs expect (Filesystem Hierarchy Standard, 4.9), and in the
+/// one that comes first in `PATH` the programs that stand before the host's. The host's own is its administrator's, whose scripts and settings are nobody else's business.
 pub(super) fn create_usr_local(directory: &Path, ids: IdRange) -> Result<(), Failure> {
     let disk = Disk { root: directory.to_owned(), ids };
     ["", "bin", "etc", "games", "include", "lib", "man", "sbin", "share", "src"]
         .iter()
         .try_for_each(|path| disk.directory(path, 0o755, 0))
+        .and_then(|()| {
+            let mut names = toolbox::POWER_TOOLS.iter();
+            names.try_for_each(|name| disk.link(&format!("sbin/{name}"), TOOLBOX_PATH))
+        })
         .step(format!("create {}", directory.display()))
 }
 

@@ -126,8 +126,8 @@ impl Ec2 {
         self.observe(scope, id, at, |_| Event::Terminated, |_| {})
     }
 
-    /// A pending instance could not be started: it is terminated when that was its first boot, else stopped. Nothing of
-    /// it may be left on the host.
+    /// An instance could not be started: it is terminated when that was its first boot, else stopped, also when it was on
+    /// record as running. Nothing of it may be left on the host.
     ///
     /// # Errors
     /// A failed commit.
@@ -138,8 +138,10 @@ impl Ec2 {
         at: Timestamp,
         reason: StateReason,
     ) -> Result<bool, ServiceError> {
-        let event = |instance: &Instance| {
-            if instance.is_launching() { Event::LaunchFailed } else { Event::StartFailed }
+        let event = |instance: &Instance| match instance.state {
+            InstanceState::Running => Event::Stopped,
+            _ if instance.is_launching() => Event::LaunchFailed,
+            _ => Event::StartFailed,
         };
         self.observe(scope, id, at, event, |instance| {
             instance.state_transition_reason = reason.code.clone();
