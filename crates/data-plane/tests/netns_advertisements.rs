@@ -26,7 +26,7 @@ fn advertisements(guest: &Guest, enough: usize, within: Duration) -> usize {
                 count += usize::from(message[..length].first() == Some(&ROUTER_ADVERTISEMENT));
             }
             Err(error) => {
-                assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}")
+                assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
             }
         }
     }
