@@ -80,6 +80,11 @@ fn device_index(interface: &ec2::NetworkInterface) -> u32 {
     interface.attachment.as_ref().map_or(0, |attachment| attachment.device_index)
 }
 
+/// How long an instance has to shut down in order, which `SkipOsShutdown` does not ask for.
+fn grace(record: &ec2::Instance, orderly: Duration) -> Duration {
+    if record.skip_os_shutdown { Duration::ZERO } else { orderly }
+}
+
 impl Instances {
     pub(super) fn apply(
         self: &Arc<Self>,
@@ -95,7 +100,7 @@ impl Instances {
             Action::Plug => self.plug_all(scope, record, turn),
             Action::Stop => {
                 turn.pause();
-                self.halt(record, STOP_GRACE)?;
+                self.halt(record, grace(record, STOP_GRACE))?;
                 self.disconnect(scope, record)?;
                 self.ec2.instance_stopped(scope, record.id, now())?;
                 Ok(())
@@ -112,7 +117,7 @@ impl Instances {
             }
             Action::Terminate => {
                 turn.pause();
-                self.halt(record, TERMINATE_GRACE)?;
+                self.halt(record, grace(record, TERMINATE_GRACE))?;
                 turn.resume();
                 self.unplug(scope, record)?;
                 self.remove(scope, record)?;

@@ -178,14 +178,11 @@ pub struct StateReason {
     pub code: String,
     /// The code and a sentence.
     pub message: String,
-    /// What went wrong inside, which no answer shows. Records of builds that showed it have it in `message`.
-    #[serde(default)]
-    pub cause: Option<String>,
 }
 
 impl StateReason {
     fn new(code: &str, sentence: &str) -> Self {
-        Self { code: code.to_owned(), message: format!("{code}: {sentence}"), cause: None }
+        Self { code: code.to_owned(), message: format!("{code}: {sentence}") }
     }
 
     /// A request stopped or terminated it.
@@ -198,13 +195,10 @@ impl StateReason {
         Self::new("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
     }
 
-    /// Something that should have worked on the host did not. The cause is for whoever runs the cloud: AWS tells its
-    /// callers no more than this sentence.
+    /// Something that should have worked on the host did not. AWS says no more than the first words; here whoever asks
+    /// runs the cloud, and has to know what to mend.
     pub fn internal_error(cause: &str) -> Self {
-        Self {
-            cause: Some(cause.to_owned()),
-            ..Self::new("Server.InternalError", "Internal error on launch")
-        }
+        Self::new("Server.InternalError", &format!("Internal error on launch: {cause}"))
     }
 }
 
