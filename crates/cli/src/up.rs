@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use node::{DaemonState, DataDir, Node, NodeConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +39,7 @@ pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
 
 fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     start_log(options.log_json);
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -67,6 +69,16 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     // Scripts that run in instances may take hours; the daemon does not wait for them.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// Takes all the file descriptors that the system allows. The soft limit, often 1,024, is for programs that use select(2);
+/// this one may have more clients than that. Instances have a limit of their own.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Starts the same command without `--detach` in a process group of its own, and waits until it is ready.
