@@ -10,6 +10,7 @@ mod demo;
 mod down;
 mod env;
 mod exec;
+mod log;
 mod root;
 mod status;
 mod throwaway;

@@ -199,3 +199,25 @@ fn a_daemon_without_file_descriptors_waits_for_better_times() {
         cloud.finish();
     });
 }
+
+#[test]
+fn a_log_that_has_grown_too_large_is_begun_anew() {
+    const TOO_LARGE_BYTES: u64 = 33 << 20;
+    on_a_workstation(|| {
+        let mut cloud = Cloud::up(Mode::SlowPath);
+        cloud.take_down();
+        let [log, previous] = ["brume.log", "brume.log.1"].map(|name| cloud.path().join(name));
+        let grown = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+        grown.set_len(TOO_LARGE_BYTES).unwrap();
+        cloud.restart(&[]);
+        assert!(previous.metadata().unwrap().len() >= TOO_LARGE_BYTES);
+        assert!(log.metadata().unwrap().len() < TOO_LARGE_BYTES);
+        assert!(cloud.log().contains("the cloud is up"), "{}", cloud.log());
+        // What does not go through the log, such as a panic, does not go to the file that was put away.
+        for descriptor in [1, 2] {
+            let target = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", cloud.daemon_pid())).unwrap();
+            assert_eq!(target, log.canonicalize().unwrap(), "descriptor {descriptor}");
+        }
+        cloud.finish();
+    });
+}
