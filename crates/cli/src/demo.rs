@@ -6,11 +6,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
 use serde_json::json;
 
 use crate::args::DemoOptions;
-use crate::client::Client;
+use crate::client::{Client, Instance};
 use crate::throwaway::{ThrowawayCloud, wait_for};
 use crate::{root, throwaway};
 
@@ -106,9 +105,9 @@ fn recipe_1_2(client: &Client, narrator: &Narrator, vpc: &str) -> anyhow::Result
 fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> anyhow::Result<()> {
     narrator.chapter("Recipe 1.5: access by security group");
     let image = client.public_image()?;
-    let one = run_instance(client, &image, subnet, "")?;
-    let two = run_instance(client, &image, subnet, LISTENER)?;
-    let address = wait_until_managed(client, &one, &two)?;
+    let one = run_instance(client, &image, subnet, "")?.id;
+    let Instance { id: two, address } = run_instance(client, &image, subnet, LISTENER)?;
+    wait_until_managed(client, &one, &two)?;
     narrator.step(&format!("run-instances: {one} and {two} ({address}) run"));
     let group = client
         .ec2(
@@ -146,28 +145,17 @@ fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> 
     Ok(())
 }
 
-fn run_instance(client: &Client, image: &str, subnet: &str, user_data: &str) -> anyhow::Result<String> {
-    let user_data = base64::engine::general_purpose::STANDARD.encode(user_data);
-    let parameters = [
-        ("ImageId", image),
-        ("InstanceType", "t3.nano"),
-        ("MinCount", "1"),
-        ("MaxCount", "1"),
-        ("SubnetId", subnet),
-        ("UserData", user_data.as_str()),
-    ];
-    client.ec2("RunInstances", &parameters)?.first("instanceId").context("no instanceId")
+fn run_instance(client: &Client, image: &str, subnet: &str, user_data: &str) -> anyhow::Result<Instance> {
+    client.run_instances(image, subnet, 1, user_data)?.pop().context("no instance")
 }
 
-/// Waits until Systems Manager knows both instances, and returns the address of the second.
-fn wait_until_managed(client: &Client, one: &str, two: &str) -> anyhow::Result<String> {
+/// Waits until Systems Manager knows both instances.
+fn wait_until_managed(client: &Client, one: &str, two: &str) -> anyhow::Result<()> {
     wait_for("the instances", || {
         let answer = client.ssm("DescribeInstanceInformation", &json!({}))?;
         let known = answer["InstanceInformationList"].as_array().map_or(&[][..], Vec::as_slice);
         Ok([one, two].iter().all(|id| known.iter().any(|entry| entry["InstanceId"] == **id)))
-    })?;
-    let answer = client.ec2("DescribeInstances", &[("InstanceId.1", two)])?;
-    answer.first("privateIpAddress").context("instance 2 has no address")
+    })
 }
 
 struct Connection {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use crate::client::Client;
+use crate::client::{Client, Instance};
 use crate::throwaway::{self, ThrowawayCloud, wait_for};
 
 /// How many clouds are started for the cold start.
@@ -99,11 +99,6 @@ struct Lab<'a> {
     prober: String,
 }
 
-struct Instance {
-    id: String,
-    address: String,
-}
-
 impl<'a> Lab<'a> {
     fn new(cloud: &'a ThrowawayCloud) -> anyhow::Result<Self> {
         let client = &cloud.client;
@@ -122,28 +117,7 @@ impl<'a> Lab<'a> {
     }
 
     fn launch(&self, count: usize) -> anyhow::Result<Vec<Instance>> {
-        let count = count.to_string();
-        let parameters = [
-            ("ImageId", self.image.as_str()),
-            ("InstanceType", "t3.nano"),
-            ("MinCount", &count),
-            ("MaxCount", &count),
-            ("SubnetId", &self.subnet),
-        ];
-        let answer = self.cloud.client.ec2("RunInstances", &parameters)?;
-        let instances: Vec<Instance> = answer
-            .all("instancesSet")
-            .iter()
-            .flat_map(|set| crate::client::Xml::new(set).items())
-            .filter_map(|item| {
-                Some(Instance { id: item.first("instanceId")?, address: item.first("privateIpAddress")? })
-            })
-            .collect();
-        if instances.len().to_string() == count {
-            Ok(instances)
-        } else {
-            bail!("{} instances instead of {count}", instances.len())
-        }
+        self.cloud.client.run_instances(&self.image, &self.subnet, count, "")
     }
 
     /// Returns when each of them has answered a ping from the probing instance.
