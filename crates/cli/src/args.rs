@@ -58,6 +58,15 @@ impl DataDirOption {
     }
 }
 
+/// The same option of a command whose cloud does not outlive it. `BRUME_DATA_DIR` names a cloud that does, and so does not
+/// count here.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ThrowawayDirOption {
+    /// Where this command's files are until it ends; must be empty, or not there yet [default: a temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct UpOptions {
     #[command(flatten)]
@@ -119,12 +128,14 @@ pub(crate) struct DemoOptions {
     /// Carry every packet through user space, without eBPF
     #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_ebpf: bool,
-    /// Keep the temporary directory when the demo fails
+    /// Keep the cloud's files when the demo fails
     #[arg(long)]
     pub(crate) keep: bool,
 }
 
 #[derive(Debug, Args)]
+    #[command(flatten)]
+    pub(crate) data_dir: ThrowawayDirOption,
 pub(crate) struct BenchOptions {
     #[command(subcommand)]
     pub(crate) what: BenchCommand,
@@ -133,21 +144,19 @@ pub(crate) struct BenchOptions {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// The data plane, in interleaved runs against a bare veth pair and a Linux router with nftables
-    Network {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Carry every packet through user space, without eBPF
-        #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
-        no_ebpf: bool,
-    },
+    Network(MeasureOptions),
     /// Cold start, memory, and how long instances take until they are reached
-    Launch {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Carry every packet through user space, without eBPF
-        #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
-        no_ebpf: bool,
-    },
+    Launch(MeasureOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MeasureOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: ThrowawayDirOption,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Carry every packet through user space, without eBPF
+    #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_ebpf: bool,
 }

@@ -12,6 +12,7 @@ mod env;
 mod exec;
 mod log;
 mod root;
+mod scratch;
 mod status;
 mod throwaway;
 mod up;

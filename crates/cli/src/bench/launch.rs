@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
+use crate::args::MeasureOptions;
 use crate::client::{Client, Instance};
 use crate::throwaway::{self, ThrowawayCloud, wait_for};
 
@@ -51,17 +52,18 @@ impl fmt::Display for Report {
 }
 
 /// Measures on throw-away clouds.
-pub(crate) fn run(no_ebpf: bool) -> anyhow::Result<Report> {
+pub(crate) fn run(options: &MeasureOptions) -> anyhow::Result<Report> {
+    let start = || ThrowawayCloud::start(options.data_dir.data_dir.as_deref(), options.no_ebpf);
     throwaway::enter_own_network()?;
     let mut cold_starts = Vec::new();
     for _ in 0..COLD_STARTS {
         let began = Instant::now();
-        let cloud = ThrowawayCloud::start(no_ebpf)?;
+        let cloud = start()?;
         cloud.client.ec2("DescribeVpcs", &[])?;
         cold_starts.push(millis(began.elapsed()));
         cloud.remove()?;
     }
-    let cloud = ThrowawayCloud::start(no_ebpf)?;
+    let cloud = start()?;
     cloud.client.ec2("DescribeVpcs", &[])?;
     let idle_memory_mib = resident_mib(cloud.pid)?;
     let lab = Lab::new(&cloud)?;
