@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Start a cloud and keep it running
     Up(UpOptions),
     /// Print the export lines that point AWS clients at a cloud
-    Env(DataDirOption),
+    Env(EnvOptions),
     /// Run a command, or a shell, inside an instance
     Exec(ExecOptions),
     /// Show what runs, where, and since when
@@ -95,6 +95,15 @@ pub(crate) struct UpOptions {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct EnvOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Name the HTTPS endpoint, and the certificate to trust for it, which only root can read
+    #[arg(long)]
+    pub(crate) tls: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExecOptions {
     #[command(flatten)]
     pub(crate) data_dir: DataDirOption,
@@ -125,6 +134,8 @@ pub(crate) struct DownOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: ThrowawayDirOption,
     /// Carry every packet through user space, without eBPF
     #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_ebpf: bool,
@@ -134,8 +145,6 @@ pub(crate) struct DemoOptions {
 }
 
 #[derive(Debug, Args)]
-    #[command(flatten)]
-    pub(crate) data_dir: ThrowawayDirOption,
 pub(crate) struct BenchOptions {
     #[command(subcommand)]
     pub(crate) what: BenchCommand,
