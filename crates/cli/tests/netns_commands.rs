@@ -252,6 +252,10 @@ fn exec_passes_input_output_and_exit_codes() {
         assert_eq!((counted.code, counted.stdout.trim()), (0, "300000"));
         let shell = with_input(cloud.command("exec", &[&instance.id]), b"hostname; exit 7\n");
         assert_eq!((shell.code, shell.stdout.starts_with("ip-10-0-1-")), (7, true), "{shell:?}");
+        // A guest without bash.
+        cloud.output(&instance, "rm /bin/bash");
+        let shell = with_input(cloud.command("exec", &[&instance.id]), b"hostname; exit 7\n");
+        assert_eq!((shell.code, shell.stdout.starts_with("ip-10-0-1-")), (7, true), "{shell:?}");
         // Arguments arrive as they are.
         let arguments = exec(&["printf", "%s|", "a b", "", "$HOME", "*"]);
         assert_eq!(arguments.stdout, "a b||$HOME|*|");
