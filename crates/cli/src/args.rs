@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Start a cloud and keep it running
     Up(UpOptions),
     /// Print the export lines that point AWS clients at a cloud
-    Env(DataDirOption),
+    Env(EnvOptions),
     /// Run a command, or a shell, inside an instance
     Exec(ExecOptions),
     /// Show what runs, where, and since when
@@ -56,6 +56,15 @@ impl DataDirOption {
     pub(crate) fn resolve(&self) -> PathBuf {
         self.data_dir.clone().unwrap_or_else(node::default_data_dir)
     }
+}
+
+/// The same option of a command whose cloud does not outlive it. `BRUME_DATA_DIR` names a cloud that does, and so does not
+/// count here.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ThrowawayDirOption {
+    /// Where this command's files are until it ends; must be empty, or not there yet [default: a temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +92,15 @@ pub(crate) struct UpOptions {
     /// Log as JSON lines
     #[arg(long)]
     pub(crate) log_json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Name the HTTPS endpoint, and the certificate to trust for it, which only root can read
+    #[arg(long)]
+    pub(crate) tls: bool,
 }
 
 #[derive(Debug, Args)]
@@ -116,10 +134,12 @@ pub(crate) struct DownOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: ThrowawayDirOption,
     /// Carry every packet through user space, without eBPF
     #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_ebpf: bool,
-    /// Keep the temporary directory when the demo fails
+    /// Keep the cloud's files when the demo fails
     #[arg(long)]
     pub(crate) keep: bool,
 }
@@ -133,21 +153,19 @@ pub(crate) struct BenchOptions {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
     /// The data plane, in interleaved runs against a bare veth pair and a Linux router with nftables
-    Network {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Carry every packet through user space, without eBPF
-        #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
-        no_ebpf: bool,
-    },
+    Network(MeasureOptions),
     /// Cold start, memory, and how long instances take until they are reached
-    Launch {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Carry every packet through user space, without eBPF
-        #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
-        no_ebpf: bool,
-    },
+    Launch(MeasureOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MeasureOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: ThrowawayDirOption,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Carry every packet through user space, without eBPF
+    #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) no_ebpf: bool,
 }

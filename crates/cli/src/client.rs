@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
 use sigv4::{Payload, Request, Signer, SigningTime};
 
 /// How long one answer may take.
@@ -100,6 +101,43 @@ impl Client {
         answer["Parameter"]["Value"].as_str().map(str::to_owned).context("the parameter has no value")
     }
 
+    /// Launches so many instances of the smallest kind into a subnet, with this user data unless it is empty.
+    ///
+    /// # Errors
+    /// When the cloud refuses, or answers with another number of instances.
+    pub(crate) fn run_instances(
+        &self,
+        image: &str,
+        subnet: &str,
+        count: usize,
+        user_data: &str,
+    ) -> anyhow::Result<Vec<Instance>> {
+        let user_data = base64::engine::general_purpose::STANDARD.encode(user_data);
+        let number = count.to_string();
+        let mut parameters = vec![
+            ("ImageId", image),
+            ("InstanceType", "t3.nano"),
+            ("MinCount", &number),
+            ("MaxCount", &number),
+            ("SubnetId", subnet),
+        ];
+        if !user_data.is_empty() {
+            parameters.push(("UserData", &user_data));
+        }
+        let answer = self.ec2("RunInstances", &parameters)?;
+        let read = |item: &Xml| {
+            Some(Instance { id: item.first("instanceId")?, address: item.first("privateIpAddress")? })
+        };
+        let sets = answer.all("instancesSet");
+        let instances: Vec<Instance> =
+            sets.iter().flat_map(|set| Xml::new(set).items()).filter_map(|item| read(&item)).collect();
+        if instances.len() == count {
+            Ok(instances)
+        } else {
+            bail!("{} instances instead of {count}", instances.len())
+        }
+    }
+
     fn post(&self, service: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
         (self.ask_first)()?;
         let host = self.address.to_string();
@@ -119,6 +157,14 @@ impl Client {
         stream.write_all(request.as_bytes())?;
         Answer::read(stream)
     }
+}
+
+/// An instance on record.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) id: String,
+    /// Its primary private address.
+    pub(crate) address: String,
 }
 
 impl Client {

@@ -3,19 +3,22 @@
 //! Owns the script and what it prints. It talks to its cloud as any AWS client would: over HTTP, with signed requests.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use base64::Engine as _;
 use serde_json::json;
 
 use crate::args::DemoOptions;
-use crate::client::Client;
+use crate::client::{Client, Instance};
 use crate::throwaway::{ThrowawayCloud, wait_for};
 use crate::{root, throwaway};
 
 /// How long `nc` tries to connect before it gives up.
-const CONNECT_TIMEOUT_SECS: u32 = 2;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the netcats say when a connection comes about, and when nobody answers.
+const SUCCESS_WORDS: [&str; 2] = ["succeeded", "Connected"];
+const TIMEOUT_WORDS: [&str; 2] = ["TIMEOUT", "timed out"];
 
 /// What instance 2 does at boot: listen where sshd would.
 const LISTENER: &str = "#!/bin/sh\nnc -l -k -p 22 </dev/null >/dev/null 2>&1 &\n";
@@ -26,7 +29,7 @@ pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     throwaway::enter_own_network()?;
     let narrator = Narrator { began: Instant::now() };
     narrator.chapter("A cloud on this machine");
-    let cloud = ThrowawayCloud::start(options.no_ebpf)?;
+    let cloud = ThrowawayCloud::start(options.data_dir.data_dir.as_deref(), options.no_ebpf)?;
     narrator.step("brume up: the API answers");
     match play(&cloud.client, &narrator) {
         Err(error) if options.keep => {
@@ -106,9 +109,9 @@ fn recipe_1_2(client: &Client, narrator: &Narrator, vpc: &str) -> anyhow::Result
 fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> anyhow::Result<()> {
     narrator.chapter("Recipe 1.5: access by security group");
     let image = client.public_image()?;
-    let one = run_instance(client, &image, subnet, "")?;
-    let two = run_instance(client, &image, subnet, LISTENER)?;
-    let address = wait_until_managed(client, &one, &two)?;
+    let one = run_instance(client, &image, subnet, "")?.id;
+    let Instance { id: two, address } = run_instance(client, &image, subnet, LISTENER)?;
+    wait_until_managed(client, &one, &two)?;
     narrator.step(&format!("run-instances: {one} and {two} ({address}) run"));
     let group = client
         .ec2(
@@ -124,6 +127,12 @@ fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> 
     let before = connect(client, &one, &address)?;
     if before.succeeded {
         bail!("instance 1 reached instance 2 although no rule lets it");
+    }
+    if !before.timed_out() {
+        bail!(
+            "instance 1 did not reach instance 2, but was not left without an answer either: {}",
+            before.output
+        );
     }
     narrator.step(&format!("instance 1: nc -vz {address} 22: {}", before.output));
     client.ec2(
@@ -146,43 +155,45 @@ fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> 
     Ok(())
 }
 
-fn run_instance(client: &Client, image: &str, subnet: &str, user_data: &str) -> anyhow::Result<String> {
-    let user_data = base64::engine::general_purpose::STANDARD.encode(user_data);
-    let parameters = [
-        ("ImageId", image),
-        ("InstanceType", "t3.nano"),
-        ("MinCount", "1"),
-        ("MaxCount", "1"),
-        ("SubnetId", subnet),
-        ("UserData", user_data.as_str()),
-    ];
-    client.ec2("RunInstances", &parameters)?.first("instanceId").context("no instanceId")
+fn run_instance(client: &Client, image: &str, subnet: &str, user_data: &str) -> anyhow::Result<Instance> {
+    client.run_instances(image, subnet, 1, user_data)?.pop().context("no instance")
 }
 
-/// Waits until Systems Manager knows both instances, and returns the address of the second.
-fn wait_until_managed(client: &Client, one: &str, two: &str) -> anyhow::Result<String> {
+/// Waits until Systems Manager knows both instances.
+fn wait_until_managed(client: &Client, one: &str, two: &str) -> anyhow::Result<()> {
     wait_for("the instances", || {
         let answer = client.ssm("DescribeInstanceInformation", &json!({}))?;
         let known = answer["InstanceInformationList"].as_array().map_or(&[][..], Vec::as_slice);
         Ok([one, two].iter().all(|id| known.iter().any(|entry| entry["InstanceId"] == **id)))
-    })?;
-    let answer = client.ec2("DescribeInstances", &[("InstanceId.1", two)])?;
-    answer.first("privateIpAddress").context("instance 2 has no address")
+    })
 }
 
+/// What `nc` said.
 struct Connection {
     succeeded: bool,
     output: String,
+    /// How long the command took, with its way there and back.
+    took: Duration,
+}
+
+impl Connection {
+    /// Whether nothing came back, as when packets are dropped, in contrast to a refusal.
+    fn timed_out(&self) -> bool {
+        !self.succeeded
+            && self.took >= CONNECT_TIMEOUT
+            && TIMEOUT_WORDS.iter().any(|words| self.output.contains(words))
+    }
 }
 
 /// Runs `nc -vz` on an instance through Run Command.
 fn connect(client: &Client, instance: &str, address: &str) -> anyhow::Result<Connection> {
-    let script = format!("nc -vz -w {CONNECT_TIMEOUT_SECS} {address} 22");
+    let script = format!("nc -vz -w {} {address} 22", CONNECT_TIMEOUT.as_secs());
     let input = json!({
         "DocumentName": "AWS-RunShellScript",
         "InstanceIds": [instance],
         "Parameters": { "commands": [script] },
     });
+    let began = Instant::now();
     let sent = client.ssm("SendCommand", &input)?;
     let command = sent["Command"]["CommandId"].as_str().context("no CommandId")?.to_owned();
     let mut answer = serde_json::Value::Null;
@@ -191,11 +202,33 @@ fn connect(client: &Client, instance: &str, address: &str) -> anyhow::Result<Con
             client.ssm("GetCommandInvocation", &json!({ "CommandId": command, "InstanceId": instance }))?;
         Ok(!matches!(answer["Status"].as_str(), Some("Pending" | "InProgress" | "Delayed")))
     })?;
+    let took = began.elapsed();
     let text = |key: &str| answer[key].as_str().unwrap_or_default().trim().to_owned();
     let output = format!("{} {}", text("StandardOutputContent"), text("StandardErrorContent"));
     // Netcats differ in how much they say; the line with the verdict is the one to show.
-    let verdicts = ["succeeded", "Connected", "TIMEOUT", "timed out"];
-    let line =
-        output.lines().find(|line| verdicts.iter().any(|verdict| line.contains(verdict))).unwrap_or(&output);
-    Ok(Connection { succeeded: answer["Status"] == "Success", output: line.trim().to_owned() })
+    let is_verdict =
+        |line: &&str| SUCCESS_WORDS.iter().chain(&TIMEOUT_WORDS).any(|verdict| line.contains(verdict));
+    let line = output.lines().find(is_verdict).unwrap_or(&output);
+    Ok(Connection { succeeded: answer["Status"] == "Success", output: line.trim().to_owned(), took })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_no_time_out() {
+        let check = |output: &str, millis: u64, expect: bool| {
+            let took = Duration::from_millis(millis);
+            let connection = Connection { succeeded: false, output: output.to_owned(), took };
+            assert_eq!(connection.timed_out(), expect, "{output}");
+        };
+        check("nc: connect to 10.0.0.5 port 22 (tcp) timed out: Operation now in progress", 2050, true);
+        check("Ncat: TIMEOUT.", 2050, true);
+        check("(UNKNOWN) [10.0.0.5] 22 (ssh) : Connection timed out", 2050, true);
+        check("nc: connect to 10.0.0.5 port 22 (tcp) failed: Connection refused", 40, false);
+        check("nc: connect to 10.0.0.5 port 22 (tcp) failed: Connection refused", 2050, false);
+        check("nc: connect to 10.0.0.5 port 22 (tcp) failed: No route to host", 3100, false);
+        check("nc: connect to 10.0.0.5 port 22 (tcp) timed out: Operation now in progress", 400, false);
+    }
 }

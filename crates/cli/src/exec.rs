@@ -24,7 +24,12 @@ pub(crate) fn run(options: &ExecOptions) -> anyhow::Result<ExitCode> {
     }
     let sandboxes = node::sandboxes(&data_dir, std::env::current_exe()?)?;
     let running = sandboxes.adopt(instance)?.with_context(not_here)?;
-    let shell = || vec!["/bin/bash".to_owned(), "-l".to_owned()];
-    let command = if options.command.is_empty() { shell() } else { options.command.clone() };
+    let command = if options.command.is_empty() { login_shell() } else { options.command.clone() };
     Ok(sandboxes.exec_interactive(&running, &command)?)
+}
+
+/// Bash where there is one: guests have the programs of their host.
+fn login_shell() -> Vec<String> {
+    let find = "if [ -x /bin/bash ]; then exec /bin/bash -l; else exec /bin/sh -l; fi";
+    ["/bin/sh", "-c", find].map(str::to_owned).to_vec()
 }

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Client;
 use crate::down;
+use crate::scratch::Scratch;
 
 /// How long anything that is waited for may take.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,8 +33,9 @@ pub(crate) struct ThrowawayCloud {
 
 /// What has to be taken down, however its command ends.
 struct Guard {
-    directory: tempfile::TempDir,
-    is_down: bool,
+    /// Until it is taken down.
+    directory: Option<Scratch>,
+    path: PathBuf,
 }
 
 /// Whether the user, or the system, asked the command to end.
@@ -41,7 +43,7 @@ static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on SIGINT, SIGTERM and SIGHUP do not end the process at once: whatever waits or asks the cloud for something
 /// fails instead, and the cloud is taken down on the way out.
-fn heed_signals() -> anyhow::Result<()> {
+pub(crate) fn heed_signals() -> anyhow::Result<()> {
     static IS_HEEDING: AtomicBool = AtomicBool::new(false);
     if IS_HEEDING.swap(true, Ordering::Relaxed) {
         return Ok(());
@@ -95,23 +97,23 @@ pub(crate) fn enter_own_network() -> anyhow::Result<()> {
 }
 
 impl ThrowawayCloud {
-    /// Starts a cloud; call [`enter_own_network`] before.
+    /// Starts a cloud, in a directory that the user named or a temporary one; call [`enter_own_network`] before.
     ///
     /// # Errors
-    /// When it does not come up.
-    pub(crate) fn start(no_ebpf: bool) -> anyhow::Result<Self> {
+    /// When the directory is not for that, or the cloud does not come up.
+    pub(crate) fn start(directory: Option<&Path>, no_ebpf: bool) -> anyhow::Result<Self> {
         heed_signals()?;
-        let directory = tempfile::Builder::new().prefix("brume-").tempdir()?;
-        let guard = Guard { directory, is_down: false };
+        let directory = Scratch::new(directory)?;
+        let guard = Guard { path: directory.path().to_owned(), directory: Some(directory) };
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["up", "--detach", "--data-dir"]).arg(guard.directory.path()).stdout(Stdio::null());
+        command.args(["up", "--detach", "--data-dir"]).arg(&guard.path).stdout(Stdio::null());
         if no_ebpf {
             command.arg("--no-ebpf");
         }
         if !command.status()?.success() {
             bail!("the cloud did not start");
         }
-        let data_dir = DataDir::open(guard.directory.path())?;
+        let data_dir = DataDir::open(&guard.path)?;
         let client =
             Client::from_environment(&node::read_profile(&data_dir)?)?.asking_first(check_interrupted);
         let daemon =
@@ -121,13 +123,15 @@ impl ThrowawayCloud {
 
     /// Where it keeps its data.
     pub(crate) fn data_dir(&self) -> &Path {
-        self.guard.directory.path()
+        &self.guard.path
     }
 
     /// Takes it down, and leaves the data directory where it is for a look at what went wrong.
     pub(crate) fn keep(mut self) -> PathBuf {
-        self.guard.directory.disable_cleanup(true);
-        self.guard.directory.path().to_owned()
+        if let Some(directory) = &mut self.guard.directory {
+            directory.keep();
+        }
+        self.guard.path.clone()
     }
 
     /// Removes all of it from the host.
@@ -141,17 +145,24 @@ impl ThrowawayCloud {
 
 impl Guard {
     fn take_down(&mut self) -> anyhow::Result<()> {
-        self.is_down = true;
-        down::take_down(&DataDir::open(self.directory.path())?)
+        let Some(mut directory) = self.directory.take() else { return Ok(()) };
+        let down =
+            DataDir::open(&self.path).map_err(anyhow::Error::from).and_then(|dir| down::take_down(&dir));
+        if let Err(error) = down {
+            // It takes the data directory to try again.
+            directory.keep();
+            let path = self.path.display();
+            return Err(error
+                .context(format!("a cloud is left; `brume down --delete --data-dir {path}` tries again")));
+        }
+        directory.remove()
     }
 }
 
 /// A cloud that is dropped on the way out of an error is taken down as well.
 impl Drop for Guard {
     fn drop(&mut self) {
-        if !self.is_down
-            && let Err(error) = self.take_down()
-        {
+        if let Err(error) = self.take_down() {
             eprintln!("brume: cleaning up: {error:#}");
         }
     }

@@ -7,11 +7,12 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use node::{DaemonState, DataDir, Node, NodeConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::UpOptions;
-use crate::{down, root};
+use crate::{down, log, root};
 
 /// How long a detached daemon may take until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,7 +38,8 @@ pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
 }
 
 fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
-    start_log(options.log_json);
+    log::start(options.log_json, data_dir);
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -67,6 +69,16 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     // Scripts that run in instances may take hours; the daemon does not wait for them.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// Takes all the file descriptors that the system allows. The soft limit, often 1,024, is for programs that use select(2);
+/// this one may have more clients than that. Instances have a limit of their own.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Starts the same command without `--detach` in a process group of its own, and waits until it is ready.
@@ -136,22 +148,4 @@ fn print_ready(state: &DaemonState) {
     println!("  eval \"$(brume env{option})\"");
     println!("  aws ec2 describe-vpcs");
     println!("Stop it with `brume down{option}`.");
-}
-
-/// Logs go to standard error; `BRUME_LOG` filters them as `RUST_LOG` would.
-fn start_log(json: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("BRUME_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    // A line that cannot be written, because the disk is full say, is lost; the cloud goes on.
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false);
-    if json {
-        log.json().init();
-    } else {
-        let colour =
-            std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
-        log.with_ansi(colour).init();
-    }
 }

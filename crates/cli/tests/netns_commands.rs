@@ -10,7 +10,11 @@ use cloud::{Client, Cloud, Finished, Mode, eventually, on_a_workstation, skip, w
 
 /// The variables that `brume env` exports, as a shell reads them.
 fn environment(cloud: &Cloud) -> Vec<(String, String)> {
-    let exports = cloud.run("env", &[]);
+    environment_with(cloud, &[])
+}
+
+fn environment_with(cloud: &Cloud, options: &[&str]) -> Vec<(String, String)> {
+    let exports = cloud.run("env", options);
     assert_eq!(exports.code, 0, "{exports:?}");
     assert!(exports.stdout.lines().all(|line| line.starts_with("export AWS_")), "{exports:?}");
     let script = format!("{}\nenv | grep ^AWS_", exports.stdout);
@@ -49,8 +53,14 @@ fn up_heeds_its_options_and_env_tells_clients() {
         assert_eq!(value(&variables, "AWS_ACCESS_KEY_ID"), "TEST");
         assert_eq!(value(&variables, "AWS_SECRET_ACCESS_KEY"), "not/a+secret'really");
         assert_eq!(value(&variables, "AWS_REGION"), "us-east-1");
-        let bundle = std::fs::read_to_string(value(&variables, "AWS_CA_BUNDLE")).unwrap();
+        let over_tls = environment_with(&cloud, &["--tls"]);
+        assert_eq!(value(&over_tls, "AWS_ENDPOINT_URL"), "https://127.0.0.1:4600");
+        let bundle = std::fs::read_to_string(value(&over_tls, "AWS_CA_BUNDLE")).unwrap();
         assert!(bundle.starts_with("-----BEGIN CERTIFICATE-----"), "{bundle}");
+        // Without HTTPS there is no certificate to check; clients that talk to others keep their own authorities.
+        let rest = over_tls.iter().filter(|(name, _)| name != "AWS_CA_BUNDLE");
+        let names = |(name, _): &(String, String)| name.clone();
+        assert_eq!(variables.iter().map(names).collect::<Vec<_>>(), rest.map(names).collect::<Vec<_>>());
         let owner = client(&variables).ec2("DescribeVpcs", &[]).unwrap().first("ownerId");
         assert_eq!(owner.as_deref(), Some("123456789012"));
         let key = "TEST:not/a+secret'really";
@@ -66,9 +76,9 @@ fn up_heeds_its_options_and_env_tells_clients() {
                 "-w",
                 "%{http_code}",
                 "--cacert",
-                value(&variables, "AWS_CA_BUNDLE"),
+                value(&over_tls, "AWS_CA_BUNDLE"),
             ])
-            .arg("https://127.0.0.1:4600/")
+            .arg(value(&over_tls, "AWS_ENDPOINT_URL"))
             .output();
         match curl {
             Ok(output) => {
@@ -240,6 +250,10 @@ fn exec_passes_input_output_and_exit_codes() {
         let many: Vec<u8> = (0..=255_u8).cycle().take(300_000).collect();
         let counted = with_input(cloud.command("exec", &[&instance.id, "--", "wc", "-c"]), &many);
         assert_eq!((counted.code, counted.stdout.trim()), (0, "300000"));
+        let shell = with_input(cloud.command("exec", &[&instance.id]), b"hostname; exit 7\n");
+        assert_eq!((shell.code, shell.stdout.starts_with("ip-10-0-1-")), (7, true), "{shell:?}");
+        // A guest without bash.
+        cloud.output(&instance, "rm /bin/bash");
         let shell = with_input(cloud.command("exec", &[&instance.id]), b"hostname; exit 7\n");
         assert_eq!((shell.code, shell.stdout.starts_with("ip-10-0-1-")), (7, true), "{shell:?}");
         // Arguments arrive as they are.

@@ -4,12 +4,13 @@
 mod cloud;
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use cloud::guest::{Instance, Launch, Network};
-use cloud::{BOTH_MODES, Cloud, Mode, PATIENCE, eventually, on_a_workstation};
+use cloud::{BOTH_MODES, Cloud, Finished, Mode, PATIENCE, eventually, on_a_workstation};
 
 /// A connection whose far end sends every line back.
 struct Echo {
@@ -159,6 +160,63 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         for id in instances {
             let instance = Instance { id, address: String::new(), interface: String::new() };
             cloud.wait_for_state(&instance, "running");
+        }
+        cloud.finish();
+    });
+}
+
+#[test]
+fn a_daemon_without_file_descriptors_waits_for_better_times() {
+    const OPEN_FILES: usize = 256;
+    on_a_workstation(|| {
+        let mut cloud = Cloud::down(Mode::SlowPath);
+        let up = cloud.command("up", &["--detach"]);
+        let limits = format!("ulimit -Sn 64 && ulimit -Hn {OPEN_FILES} && exec \"$@\"");
+        let mut limited = Command::new("sh");
+        limited
+            .args(["-c", &limits, "sh"])
+            .arg(up.get_program())
+            .args(up.get_args())
+            .env("BRUME_NO_EBPF", "1");
+        let up = Finished::new(limited.stdin(Stdio::null()).output().unwrap());
+        assert_eq!(up.code, 0, "{up:?}\n{}", cloud.log());
+        cloud.connect();
+        let pid = cloud.daemon_pid();
+        let open = || std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+
+        // More than it can take, so that what becomes free is taken at once.
+        let held: Vec<TcpStream> =
+            (0..OPEN_FILES + 16).map(|_| TcpStream::connect("127.0.0.1:4566").unwrap()).collect();
+        eventually("the daemon takes all that the system allows", || open() == OPEN_FILES);
+        let status =
+            cloud.command("status", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        eventually("it says so", || cloud.log().contains("a control connection could not be accepted"));
+        drop(held);
+        let status = Finished::new(status.wait_with_output().unwrap());
+        assert_eq!(status.code, 0, "{status:?}\n{}", cloud.log());
+        assert_eq!(cloud.daemon_pid(), pid);
+        cloud.ec2("DescribeVpcs", &[]);
+        cloud.finish();
+    });
+}
+
+#[test]
+fn a_log_that_has_grown_too_large_is_begun_anew() {
+    const TOO_LARGE_BYTES: u64 = 33 << 20;
+    on_a_workstation(|| {
+        let mut cloud = Cloud::up(Mode::SlowPath);
+        cloud.take_down();
+        let [log, previous] = ["brume.log", "brume.log.1"].map(|name| cloud.path().join(name));
+        let grown = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+        grown.set_len(TOO_LARGE_BYTES).unwrap();
+        cloud.restart(&[]);
+        assert!(previous.metadata().unwrap().len() >= TOO_LARGE_BYTES);
+        assert!(log.metadata().unwrap().len() < TOO_LARGE_BYTES);
+        assert!(cloud.log().contains("the cloud is up"), "{}", cloud.log());
+        // What does not go through the log, such as a panic, does not go to the file that was put away.
+        for descriptor in [1, 2] {
+            let target = std::fs::read_link(format!("/proc/{}/fd/{descriptor}", cloud.daemon_pid())).unwrap();
+            assert_eq!(target, log.canonicalize().unwrap(), "descriptor {descriptor}");
         }
         cloud.finish();
     });

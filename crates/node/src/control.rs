@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
+use tokio::task::JoinSet;
 
 use crate::daemon_state::DaemonState;
 use crate::paths::RunDir;
@@ -20,6 +21,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest question, in bytes.
 const QUESTION_LIMIT_BYTES: u64 = 4096;
+
+/// How many commands are answered at one time; further ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 16;
+
+/// A pause after a failed accept, so that a lasting failure does not spin.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// What the command asks.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -103,14 +110,27 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
 
 /// Answers until the task is aborted. `status` blocks, so it runs on the blocking pool.
 pub(crate) async fn serve(listener: UnixListener, status: Arc<dyn Fn() -> Status + Send + Sync>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let status = Arc::clone(&status);
-        tokio::spawn(async move {
-            let answered = tokio::time::timeout(ANSWER_TIMEOUT, answer(stream, status)).await;
-            if let Ok(Err(error)) = answered {
-                tracing::debug!(%error, "a control connection failed");
-            }
-        });
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, _)) => {
+                    let status = Arc::clone(&status);
+                    open.spawn(async move {
+                        let answered = tokio::time::timeout(ANSWER_TIMEOUT, answer(stream, status)).await;
+                        if let Ok(Err(error)) = answered {
+                            tracing::debug!(%error, "a control connection failed");
+                        }
+                    });
+                }
+                // Out of file descriptors, most likely; that passes.
+                Err(error) => {
+                    tracing::warn!(%error, "a control connection could not be accepted");
+                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                }
+            },
+            Some(_) = open.join_next() => {}
+        }
     }
 }
 

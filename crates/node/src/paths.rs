@@ -71,6 +71,7 @@ impl DataDir {
             unless_missing(fs::remove_dir_all(directory))?;
         }
         unless_missing(fs::remove_file(self.log()))?;
+        unless_missing(fs::remove_file(self.previous_log()))?;
         // The marker goes last, so that a deletion that was cut off can be repeated.
         unless_missing(fs::remove_file(self.marker()))?;
         match fs::remove_dir(&self.0) {
@@ -121,6 +122,11 @@ impl DataDir {
     /// The log of a detached daemon.
     pub fn log(&self) -> PathBuf {
         self.0.join("brume.log")
+    }
+
+    /// What that log was before it was begun anew.
+    pub fn previous_log(&self) -> PathBuf {
+        self.0.join("brume.log.1")
     }
 
     /// The directory for the cloud's host state. Its name is a hash of the data directory's path, so that several
@@ -219,6 +225,9 @@ mod tests {
         let path = root.path().join("cloud");
         let data_dir = DataDir::create(&path).unwrap();
         fs::create_dir_all(data_dir.store()).unwrap();
+        for log in [data_dir.log(), data_dir.previous_log()] {
+            fs::write(log, "").unwrap();
+        }
         assert!(DataDir::create(&path).unwrap().delete().unwrap());
         assert!(!path.exists());
 

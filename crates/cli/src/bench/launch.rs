@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use crate::client::Client;
+use crate::args::MeasureOptions;
+use crate::client::{Client, Instance};
 use crate::throwaway::{self, ThrowawayCloud, wait_for};
 
 /// How many clouds are started for the cold start.
@@ -51,17 +52,18 @@ impl fmt::Display for Report {
 }
 
 /// Measures on throw-away clouds.
-pub(crate) fn run(no_ebpf: bool) -> anyhow::Result<Report> {
+pub(crate) fn run(options: &MeasureOptions) -> anyhow::Result<Report> {
+    let start = || ThrowawayCloud::start(options.data_dir.data_dir.as_deref(), options.no_ebpf);
     throwaway::enter_own_network()?;
     let mut cold_starts = Vec::new();
     for _ in 0..COLD_STARTS {
         let began = Instant::now();
-        let cloud = ThrowawayCloud::start(no_ebpf)?;
+        let cloud = start()?;
         cloud.client.ec2("DescribeVpcs", &[])?;
         cold_starts.push(millis(began.elapsed()));
         cloud.remove()?;
     }
-    let cloud = ThrowawayCloud::start(no_ebpf)?;
+    let cloud = start()?;
     cloud.client.ec2("DescribeVpcs", &[])?;
     let idle_memory_mib = resident_mib(cloud.pid)?;
     let lab = Lab::new(&cloud)?;
@@ -99,11 +101,6 @@ struct Lab<'a> {
     prober: String,
 }
 
-struct Instance {
-    id: String,
-    address: String,
-}
-
 impl<'a> Lab<'a> {
     fn new(cloud: &'a ThrowawayCloud) -> anyhow::Result<Self> {
         let client = &cloud.client;
@@ -122,28 +119,7 @@ impl<'a> Lab<'a> {
     }
 
     fn launch(&self, count: usize) -> anyhow::Result<Vec<Instance>> {
-        let count = count.to_string();
-        let parameters = [
-            ("ImageId", self.image.as_str()),
-            ("InstanceType", "t3.nano"),
-            ("MinCount", &count),
-            ("MaxCount", &count),
-            ("SubnetId", &self.subnet),
-        ];
-        let answer = self.cloud.client.ec2("RunInstances", &parameters)?;
-        let instances: Vec<Instance> = answer
-            .all("instancesSet")
-            .iter()
-            .flat_map(|set| crate::client::Xml::new(set).items())
-            .filter_map(|item| {
-                Some(Instance { id: item.first("instanceId")?, address: item.first("privateIpAddress")? })
-            })
-            .collect();
-        if instances.len().to_string() == count {
-            Ok(instances)
-        } else {
-            bail!("{} instances instead of {count}", instances.len())
-        }
+        self.cloud.client.run_instances(&self.image, &self.subnet, count, "")
     }
 
     /// Returns when each of them has answered a ping from the probing instance.

@@ -11,9 +11,12 @@ use crate::root;
 /// Measures, and prints what came out.
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume bench`")?;
-    match options.what {
-        BenchCommand::Network { json, no_ebpf } => print(&network::run(no_ebpf)?, json)?,
-        BenchCommand::Launch { json, no_ebpf } => print(&launch::run(no_ebpf)?, json)?,
+    match &options.what {
+        BenchCommand::Network(options) => match &options.data_dir.data_dir {
+            Some(directory) => return network::run_in(directory, options),
+            None => print(&network::run(options.no_ebpf)?, options.json)?,
+        },
+        BenchCommand::Launch(options) => print(&launch::run(options)?, options.json)?,
     }
     Ok(ExitCode::SUCCESS)
 }

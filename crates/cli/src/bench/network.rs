@@ -1,11 +1,18 @@
 //! `brume bench network`: the data plane's own benchmark, as a table for people.
 
 use std::fmt;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 use data_plane::ModeChoice;
 use data_plane::bench::{Measurement, Options, Ratios};
 use serde::Serialize;
+
+use crate::args::MeasureOptions;
+use crate::scratch::Scratch;
+use crate::throwaway;
 
 /// What was measured, as JSON or as a table.
 #[derive(Serialize)]
@@ -18,6 +25,24 @@ pub(crate) fn run(no_ebpf: bool) -> anyhow::Result<Report> {
     let options = Options { mode, ..Options::default() };
     eprintln!("measuring in {} rounds; this takes about half a minute", options.rounds);
     data_plane::bench::run(&options).map(Report).context("the network cannot be measured here")
+}
+
+/// The same in a process of its own whose temporary files are in that directory: it has no cloud, and no other files.
+pub(crate) fn run_in(directory: &Path, options: &MeasureOptions) -> anyhow::Result<ExitCode> {
+    throwaway::heed_signals()?;
+    let directory = Scratch::new(Some(directory))?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bench", "network"]).env("TMPDIR", directory.path());
+    for (is_set, option) in [(options.json, "--json"), (options.no_ebpf, "--no-ebpf")] {
+        if is_set {
+            command.arg(option);
+        }
+    }
+    // An interrupt from the terminal would end it before it has taken its network away.
+    let status = command.process_group(0).status().context("cannot start the measurement")?;
+    directory.remove()?;
+    throwaway::check_interrupted()?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl fmt::Display for Report {
