@@ -168,6 +168,22 @@ fn sandboxes_outlive_the_death_of_their_starter() {
 }
 
 #[test]
+fn a_monitor_holds_nothing_open_of_its_starters() {
+    let Some(cloud) = Cloud::new() else { return };
+    let lock = cloud.directory.path().join("lock");
+    let held = std::fs::File::create(&lock).unwrap();
+    // As a shell or `flock` leaves it to whatever it starts.
+    let inherited = nix::unistd::dup(&held).unwrap();
+    let running = cloud.boot(&spec(1));
+    drop(inherited);
+    for process in [running.monitor, running.init] {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", process.pid)).unwrap();
+        let open: Vec<_> = open.map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap()).collect();
+        assert!(!open.contains(&lock), "{open:?}");
+    }
+}
+
+#[test]
 fn a_guest_dies_with_its_monitor() {
     let Some(cloud) = Cloud::new() else { return };
     let running = cloud.boot(&spec(1));

@@ -41,6 +41,10 @@ const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
 
 /// Entry point: a request on standard input, a reply on standard output, then on its own.
 pub(super) fn main() -> ExitCode {
+    // What the starter inherited and did not mark, such as a lock, is not to be held for as long as the guest lives.
+    if let Err(error) = syscalls::close_from(3) {
+        eprintln!("cannot close what the starter had open: {error}");
+    }
     let mut text = Vec::new();
     let request = std::io::stdin().read_to_end(&mut text).map_err(|error| error.to_string());
     let request: StartRequest =

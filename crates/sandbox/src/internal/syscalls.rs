@@ -87,6 +87,13 @@ pub(super) fn close_on_exec_from(first: i32) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Closes every descriptor from `first` on, whoever left it open.
+pub(super) fn close_from(first: i32) -> io::Result<()> {
+    // SAFETY: the caller owns none of them yet, so no owner is left with a number that is somebody else's by then.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Has the kernel kill this process when its parent ends.
 pub(super) fn die_with_parent() -> io::Result<()> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
