@@ -2,6 +2,7 @@
 //!
 //! Owns the choice of task. Each task has a module; none of them is part of the product.
 
+mod fuzz;
 mod generate;
 mod models;
 mod python;
@@ -25,6 +26,8 @@ enum Task {
     Models(models::Arguments),
     /// Generate the typed views only, from the models that are built in.
     Generate(generate::Arguments),
+    /// Give every parser random bytes, for a time each, until one panics.
+    Fuzz(fuzz::Arguments),
     /// Make the Python environment with the stock AWS clients, and print the directory of its programs.
     Python,
     /// Install what is missing, then check and test everything.
@@ -35,6 +38,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Models(arguments) => models::run(&arguments)?,
         Task::Generate(arguments) => generate::run(&arguments)?,
+        Task::Fuzz(arguments) => fuzz::run(&arguments, &root())?,
         Task::Python => println!("{}", python::venv()?.join("bin").display()),
         Task::Test(arguments) => return Ok(test::run(&arguments, &root())),
     }

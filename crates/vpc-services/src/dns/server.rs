@@ -59,6 +59,11 @@ impl DnsServer {
         }
     }
 
+    /// The answer to a query over UDP, if it gets one. What [`Self::serve`] sends, but for the budget.
+    pub fn answer_udp(&self, peer: IpAddr, query: &[u8]) -> Option<Vec<u8>> {
+        wire::respond(&*self.directory, peer, query, Transport::Udp)
+    }
+
     /// The answer to a query, if it gets one.
     fn respond(&self, peer: IpAddr, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
         if !self.budget.take(peer) {

@@ -86,7 +86,7 @@ impl MetadataServer {
         let stream = tokio::net::TcpStream::from_std(stream)?;
         let service = service_fn(|request| {
             let peer = from.ip().to_canonical();
-            let answered = match self.answer(peer, &request) {
+            let answered = match self.answer_within_budget(peer, &request) {
                 Some(answer) => limit_hops(&socket, peer, answer),
                 None => Err(reset(&socket)),
             };
@@ -101,18 +101,26 @@ impl MetadataServer {
         tokio::time::timeout(CONNECTION_TIMEOUT, connection).await?.map_err(io::Error::other)
     }
 
-    /// The answer, if the peer gets one.
-    fn answer(&self, peer: IpAddr, request: &Request<Incoming>) -> Option<Answer> {
+    /// The answer to a request, if the peer gets one. What [`Self::serve`] sends, but for the budget and the hop limit.
+    pub fn answer<B>(
+        &self,
+        peer: IpAddr,
+        request: &Request<B>,
+        now: Timestamp,
+    ) -> Option<Response<Full<Bytes>>> {
+        self.travelling_answer(peer, request, now).map(|answer| answer.response)
+    }
+
+    fn answer_within_budget(&self, peer: IpAddr, request: &Request<Incoming>) -> Option<Answer> {
         if !self.budget.take(peer) {
             return Some(Answer::error(StatusCode::SERVICE_UNAVAILABLE));
         }
-        let asked = Asked {
-            peer,
-            method: request.method(),
-            path: request.uri().path(),
-            headers: request.headers(),
-            now: now(),
-        };
+        self.travelling_answer(peer, request, now())
+    }
+
+    fn travelling_answer<B>(&self, peer: IpAddr, request: &Request<B>, now: Timestamp) -> Option<Answer> {
+        let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+        let asked = Asked { peer, method, path, headers, now };
         answer::answer(&*self.directory, &self.tokens, &asked)
     }
 }

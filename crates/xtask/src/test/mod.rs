@@ -62,6 +62,8 @@ pub(crate) enum Step {
     Tests,
     /// Examples in the documentation of the crates.
     Doctests,
+    /// The seeds of the fuzz targets; `cargo xtask fuzz` is the long form.
+    Seeds,
     /// The release build of the command, as users run it.
     Build,
     /// `brume demo`, and that nothing is left behind.
@@ -84,6 +86,7 @@ impl Step {
             Self::Ebpf => "ebpf",
             Self::Tests => "tests",
             Self::Doctests => "doctests",
+            Self::Seeds => "seeds",
             Self::Build => "build",
             Self::Demo => "demo",
             Self::Recipes => "recipes",
@@ -101,6 +104,7 @@ impl Step {
             Self::Ebpf => steps::ebpf(bench),
             Self::Tests => steps::tests(bench),
             Self::Doctests => steps::doctests(bench),
+            Self::Seeds => steps::seeds(bench),
             Self::Build => steps::build(bench),
             Self::Demo => steps::demo(bench),
             Self::Recipes => steps::recipes(bench, steps::DataPath::Fast),

@@ -105,6 +105,9 @@ fn with_cargo_test(bench: &Workbench, python: &Path) -> Result<Tally> {
         .args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests", "--"])
         .args(["--nocapture", "--test-threads", "1"])
         .env("BRUME_PYTHON", python.join("python3"));
+    if bench.is_long {
+        command.arg("--include-ignored");
+    }
     let finished = process::shown_and_kept(&mut command)?;
     let mut tally = libtest_tally(&finished.output);
     if !finished.status.success() && tally.failed.is_empty() {
@@ -119,6 +122,28 @@ pub(super) fn doctests(bench: &Workbench) -> Result<Tally> {
     if !finished.status.success() && tally.failed.is_empty() {
         tally.add("cargo test --doc (see its output)", false);
     }
+    Ok(tally)
+}
+
+/// The fuzz targets are a workspace of their own, whose tests, formatting and lints no other step sees.
+pub(super) fn seeds(bench: &Workbench) -> Result<Tally> {
+    const MANIFEST: [&str; 2] = ["--manifest-path", "fuzz/Cargo.toml"];
+    let mut tally = Tally::default();
+    let formatted = process::shown(bench.cargo().arg("fmt").args(MANIFEST).arg("--check"))?;
+    tally.add("cargo fmt --check of the fuzz targets", formatted);
+    let linted = process::shown(bench.cargo().arg("clippy").args(MANIFEST).args([
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    tally.add("cargo clippy of the fuzz targets", linted);
+    let finished = process::shown_and_kept(bench.cargo().arg("test").args(MANIFEST).arg("--tests"))?;
+    let played = libtest_tally(&finished.output);
+    if !finished.status.success() && played.failed.is_empty() {
+        tally.add("the seeds of the fuzz targets (see the output)", false);
+    }
+    tally.absorb(played);
     Ok(tally)
 }
 
