@@ -19,8 +19,6 @@ use crate::admissions::Admissions;
 use crate::clock::CacheTime;
 use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet};
 
-/// Entries to be removed are many when they are one in so many of all.
-const MANY_ARE_ONE_IN: usize = 8;
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
 const CLOSING_NS: u64 = 200_000_000;
 /// How long an entry may be there without its connection being known here. The program reports a connection when it makes
@@ -291,7 +289,9 @@ impl Cache {
             let (Some(ingress), Some(egress)) = (self.epoch(entry.from)?, self.epoch(entry.to)?) else {
                 continue;
             };
-            self.strangers.remove(&belongs.key);
+            if !self.strangers.is_empty() {
+                self.strangers.remove(&belongs.key);
+            }
             self.installed.insert(belongs.key, Installed::new(entry, belongs, (ingress, egress), time));
         }
         if may_admit {
@@ -354,15 +354,6 @@ impl Cache {
             }
         }
         if due.is_empty() {
-            return Ok(());
-        }
-        // An entry by itself takes a system call; where many of all go, it is cheaper to read all and remove those at once.
-        if due.len() * MANY_ARE_ONE_IN >= self.installed.len() {
-            self.sweep_all(flows, time)?;
-            self.cache.remove_all(&due)?;
-            for key in &due {
-                self.installed.remove(key);
-            }
             return Ok(());
         }
         for key in &due {

@@ -1,6 +1,6 @@
 //! The data plane of one cloud: frames in, verdicts from the engine, cached flows and frames out.
 //!
-//! Owns the fabric and services namespaces, the interfaces' veth pairs, the thread that decides frames, the contents of the
+//! Owns the fabric and services namespaces, the interfaces' veth pairs, the threads that decide frames and the one that keeps up with the cache, the contents of the
 //! flow cache, connection state and its journal, and the counters of what was dropped. Refuses to know the API, the store
 //! and what runs behind an interface; all policy is `vpc-engine`'s.
 //!
@@ -33,6 +33,7 @@ mod journal;
 mod layout;
 mod packet_loop;
 mod plane;
+mod upkeep;
 
 pub use drops::DropCount;
 pub use error::DataPlaneError;

@@ -2,15 +2,15 @@
 //!
 //! One thread per processor, kept on it: a guest that sends a first packet usually waits for the answer, so the thread
 //! runs next where the packet is, and no other processor has to be woken. Deciding is under one lock, as connection state has
-//! one writer; with the cache in place only a flow's first packet comes here. Knows sockets and time; refuses to know
-//! verdicts.
+//! one writer; with the cache in place only a flow's first packet comes here. Knows sockets; refuses to know verdicts, and
+//! what is due from time to time: that is [`crate::upkeep`]'s.
 #![allow(unsafe_code)]
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use host_net::{EtherType, FrameBatch, NetworkNamespace, PacketSocket, Transmission, VirtioNetHeader};
 use nix::errno::Errno;
@@ -21,9 +21,8 @@ use nix::unistd::Pid;
 use parking_lot::{Mutex, RwLock};
 
 use crate::DataPlaneError;
-use crate::advertise::advertise;
-use crate::clock::CacheTime;
 use crate::decide::{Body, Decider, Outbox};
+use crate::upkeep::Upkeep;
 
 /// Threads at most; with more processors than that, each serves several.
 const WORKERS_MAX: usize = 8;
@@ -31,20 +30,10 @@ const WORKERS_MAX: usize = 8;
 const BATCH_FRAMES: usize = 32;
 /// Bytes that may wait on a socket; the kernel drops what comes on top.
 const QUEUE_BYTES: usize = 8 << 20;
-/// Between looks at which connections begin and end, while frames come.
-const HEARING: Duration = Duration::from_millis(20);
-/// Events taken from the cache before frames get their turn.
-const EVENTS_AT_ONCE: usize = 256;
-/// Between ticks while there are connections.
-const TICK: Duration = Duration::from_millis(100);
-/// Between ticks while there are none.
-const IDLE_TICK: Duration = Duration::from_secs(2);
 /// What is received, each by a group of sockets that is numbered by its place here.
 const PROTOCOLS: [EtherType; 3] = [EtherType::Ipv4, EtherType::Ipv6, EtherType::Arp];
 /// What tells the wake-up from the sockets, which have their numbers.
 const WAKE: u64 = PROTOCOLS.len() as u64;
-/// What tells the cache's events from the sockets.
-const EVENTS: u64 = WAKE + 1;
 /// Priority of the threads.
 const NICE: libc::c_int = -11;
 
@@ -66,29 +55,9 @@ impl Shared {
     }
 }
 
-/// When what is due next.
-struct Clock {
-    tick: Instant,
-    advertisement: Instant,
-    advertising: Duration,
-}
-
-impl Clock {
-    fn new(advertising: Duration) -> Self {
-        Self { tick: Instant::now(), advertisement: Instant::now() + advertising, advertising }
-    }
-}
-
-/// What has something to be done about.
-#[derive(Clone, Copy, Default)]
-struct Ready {
-    sockets: [bool; PROTOCOLS.len()],
-    events: bool,
-}
-
 /// The running threads.
 pub(crate) struct PacketLoop {
-    workers: Vec<(Arc<EventFd>, JoinHandle<()>)>,
+    threads: Vec<(Arc<EventFd>, JoinHandle<()>)>,
     stop: Arc<AtomicBool>,
 }
 
@@ -102,10 +71,6 @@ struct Worker {
     epoll: Epoll,
     /// Whether sockets are waited for: before the start frames stay where they are.
     is_watching: bool,
-    /// Of the one that does what is due from time to time, and hears the cache's events.
-    clock: Option<Clock>,
-    /// When the cache's events were last heard here.
-    heard: Instant,
     batch: FrameBatch,
     outbox: Outbox,
 }
@@ -118,11 +83,10 @@ impl PacketLoop {
         advertising: Duration,
     ) -> Result<Self, DataPlaneError> {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
-        let mut packet_loop = Self { workers: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
+        let mut packet_loop = Self { threads: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
         let mut workers = Vec::new();
-        for number in 0..count {
-            let clock = (number == 0).then(|| Clock::new(advertising));
-            let worker = Worker::open(fabric, Arc::clone(shared), Arc::clone(&packet_loop.stop), clock)?;
+        for _ in 0..count {
+            let worker = Worker::open(fabric, Arc::clone(shared), Arc::clone(&packet_loop.stop))?;
             for (receiver, group) in worker.receivers.iter().zip(1..) {
                 receiver.share_by_processor(group).map_err(DataPlaneError::Thread)?;
             }
@@ -138,19 +102,24 @@ impl PacketLoop {
                     worker.run();
                 })
                 .map_err(DataPlaneError::Thread)?;
-            packet_loop.workers.push((wake, thread));
+            packet_loop.threads.push((wake, thread));
         }
+        let (wake, sender) = (Arc::new(wake_up()?), PacketSocket::sender(fabric, QUEUE_BYTES)?);
+        let upkeep = Upkeep::new(shared, &packet_loop.stop, &wake, sender, advertising);
+        let upkeep = upkeep.map_err(DataPlaneError::Thread)?;
+        let thread = std::thread::Builder::new().name("brume-upkeep".to_owned()).spawn(move || upkeep.run());
+        packet_loop.threads.push((wake, thread.map_err(DataPlaneError::Thread)?));
         Ok(packet_loop)
     }
 
     /// Whether every thread works. One that does not has panicked or lost its sockets, and its processor's frames with it.
     pub(crate) fn is_working(&self) -> bool {
-        self.workers.iter().all(|(_, thread)| !thread.is_finished())
+        self.threads.iter().all(|(_, thread)| !thread.is_finished())
     }
 
     /// Has the threads look at their state again.
     pub(crate) fn wake(&self) {
-        for (wake, _) in &self.workers {
+        for (wake, _) in &self.threads {
             // A full counter is a wake-up that is already on its way.
             let _ = wake.write(1);
         }
@@ -161,7 +130,7 @@ impl Drop for PacketLoop {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.wake();
-        for (_, thread) in self.workers.drain(..) {
+        for (_, thread) in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a packet thread panicked");
             }
@@ -196,18 +165,22 @@ fn stay(number: usize, count: usize) {
     }
 }
 
+/// By which a thread is told to look at its state again.
+fn wake_up() -> Result<EventFd, DataPlaneError> {
+    EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+        .map_err(|errno| DataPlaneError::Thread(errno.into()))
+}
+
 impl Worker {
     fn open(
         fabric: &NetworkNamespace,
         shared: Arc<Shared>,
         stop: Arc<AtomicBool>,
-        clock: Option<Clock>,
     ) -> Result<Self, DataPlaneError> {
         let receiver = |protocol| PacketSocket::receiver(fabric, protocol, QUEUE_BYTES);
         let [first, second, third] = PROTOCOLS;
         let thread = |errno: Errno| DataPlaneError::Thread(errno.into());
-        let wake = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
-            .map_err(thread)?;
+        let wake = wake_up()?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(thread)?;
         epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE)).map_err(thread)?;
         Ok(Self {
@@ -218,8 +191,6 @@ impl Worker {
             stop,
             epoll,
             is_watching: false,
-            clock,
-            heard: Instant::now(),
             batch: FrameBatch::new(BATCH_FRAMES),
             outbox: Outbox::default(),
         })
@@ -227,19 +198,14 @@ impl Worker {
 
     fn run(mut self) {
         while !self.stop.load(Ordering::Acquire) {
-            let until = self.do_what_is_due();
-            let Ready { sockets, events } = match self.wait(until) {
+            let ready = match self.wait() {
                 Ok(ready) => ready,
                 Err(error) => {
                     tracing::error!(%error, "a packet thread cannot wait for frames");
                     return;
                 }
             };
-            if events {
-                // Frames and changes of intent come in between.
-                while self.shared.decider.lock().hear_some(EVENTS_AT_ONCE, CacheTime::now()) {}
-            }
-            for (number, _) in sockets.into_iter().enumerate().filter(|(_, ready)| *ready) {
+            for (number, _) in ready.into_iter().enumerate().filter(|(_, ready)| *ready) {
                 if let Err(error) = self.serve(number) {
                     tracing::warn!(%error, protocol = ?PROTOCOLS[number], "a packet socket fails");
                 }
@@ -247,69 +213,27 @@ impl Worker {
         }
     }
 
-    /// Does what is due, and answers when something is due next; none where another thread sees to that.
-    fn do_what_is_due(&mut self) -> Option<Instant> {
-        let clock = self.clock.as_mut()?;
-        let now = Instant::now();
-        let mut decider = self.shared.decider.lock();
-        if decider.is_started && now >= clock.tick {
-            decider.tick();
-            clock.tick = now + IDLE_TICK;
-        }
-        if decider.is_busy() {
-            clock.tick = clock.tick.min(now + TICK);
-        }
-        if now >= clock.advertisement {
-            clock.advertisement = now + clock.advertising;
-            let snapshot = decider.snapshot.clone();
-            drop(decider);
-            advertise(&self.sender, &snapshot, snapshot.interfaces().map(|interface| interface.port));
-        }
-        Some(clock.tick.min(clock.advertisement))
-    }
-
-    /// Waits for frames, events, a wake-up or the time, and answers what there is.
-    fn wait(&mut self, until: Option<Instant>) -> io::Result<Ready> {
+    /// Waits for frames or a wake-up, and answers which sockets have frames.
+    fn wait(&mut self) -> io::Result<[bool; PROTOCOLS.len()]> {
         if !self.is_watching && self.shared.decider.lock().is_started {
             self.is_watching = true;
-            if self.clock.is_some() {
-                self.watch_events()?;
-            }
             for (receiver, number) in self.receivers.iter().zip(0..) {
                 self.epoll.add(receiver, EpollEvent::new(EpollFlags::EPOLLIN, number))?;
             }
         }
-        let timeout = match until.filter(|_| self.is_watching) {
-            // Rounded up: a tick that is due in half a millisecond is not waited for by spinning.
-            Some(until) => {
-                let left = until.saturating_duration_since(Instant::now()).as_millis();
-                EpollTimeout::from(u16::try_from(left).unwrap_or(u16::MAX).saturating_add(1))
-            }
-            None => EpollTimeout::NONE,
-        };
-        let mut events = [EpollEvent::empty(); PROTOCOLS.len() + 2];
-        let count = match self.epoll.wait(&mut events, timeout) {
+        let mut events = [EpollEvent::empty(); PROTOCOLS.len() + 1];
+        let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
             Err(Errno::EINTR) => 0,
             result => result?,
         };
-        let mut ready = Ready::default();
+        let mut ready = [false; PROTOCOLS.len()];
         for event in &events[..count] {
-            match event.data() {
-                WAKE => drop(self.wake.read()),
-                EVENTS => ready.events = true,
-                number => ready.sockets[number as usize] = true,
+            match ready.get_mut(event.data() as usize) {
+                Some(ready) => *ready = true,
+                None => drop(self.wake.read()),
             }
         }
         Ok(ready)
-    }
-
-    /// Has the cache's ring wake this thread. By edges: the program wakes it once for a batch, while the ring is readable
-    /// from the first event on.
-    fn watch_events(&self) -> io::Result<()> {
-        let decider = self.shared.decider.lock();
-        let Some(cache) = &decider.cache else { return Ok(()) };
-        let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, EVENTS);
-        Ok(self.epoll.add(cache.events(), event)?)
     }
 
     /// Takes one batch from a socket through.
@@ -338,13 +262,6 @@ impl Worker {
             .collect();
         let sent = sender.send(&transmissions);
         drop(in_flight);
-        // Not each time: whoever waits for the frame just sent may be waiting for this processor.
-        if self.heard.elapsed() >= HEARING
-            && let Some(mut decider) = self.shared.decider.try_lock()
-        {
-            decider.hear_some(EVENTS_AT_ONCE, CacheTime::now());
-            self.heard = Instant::now();
-        }
         sent.map(|_| ())
     }
 }

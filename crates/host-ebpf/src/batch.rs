@@ -12,8 +12,6 @@ use zerocopy::FromZeros;
 const BPF_MAP_LOOKUP_BATCH: libc::c_long = 24;
 /// `BPF_MAP_UPDATE_BATCH` of linux/bpf.h.
 const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
-/// `BPF_MAP_DELETE_BATCH` of linux/bpf.h.
-const BPF_MAP_DELETE_BATCH: libc::c_long = 27;
 
 /// `BPF_MAP_LOOKUP_AND_DELETE_ELEM` of linux/bpf.h.
 const BPF_MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
@@ -136,33 +134,6 @@ pub(crate) fn write(map: BorrowedFd<'_>, keys: &[FlowKey], entries: &[FlowEntry]
     // is only read.
     let result = unsafe { call(BPF_MAP_UPDATE_BATCH, &mut request) };
     (request.count as usize, result)
-}
-
-/// Takes entries out; those that are not there are no error.
-pub(crate) fn remove(map: BorrowedFd<'_>, keys: &[FlowKey]) -> io::Result<()> {
-    let mut rest = keys;
-    while !rest.is_empty() {
-        let mut request = BatchRequest {
-            in_batch: 0,
-            out_batch: 0,
-            keys: rest.as_ptr() as u64,
-            values: 0,
-            count: rest.len() as u32,
-            map_fd: map.as_raw_fd() as u32,
-            elem_flags: 0,
-            flags: 0,
-        };
-        // SAFETY: keys point to memory of the map's key size times `count` that outlives the call and is only read.
-        match unsafe { call(BPF_MAP_DELETE_BATCH, &mut request) } {
-            Ok(()) => return Ok(()),
-            // The kernel stops at the first that is not there, and says where that was.
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                rest = rest.get(request.count as usize + 1..).unwrap_or_default();
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// # Safety

@@ -256,15 +256,6 @@ impl FlowCache {
         }
     }
 
-    /// Takes entries out. Their absence is no error.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn remove_all(&mut self, keys: &[FlowKey]) -> Result<(), FlowCacheError> {
-        batch::remove(self.flows_descriptor.fd().as_fd(), keys)
-            .map_err(|error| failed("BPF_MAP_DELETE_BATCH", error))
-    }
-
     /// Takes an entry out. Answers whether there was one.
     ///
     /// # Errors
