@@ -29,8 +29,9 @@ const RULES: u32 = 60;
 const NOW: Millis = Millis::from_secs(1_000);
 /// Interfaces of one VPC: a /16 does not hold 100,000.
 const OF_A_VPC: usize = 40_000;
-/// Interfaces of one subnet.
-const OF_A_SUBNET: usize = 4_000;
+/// Subnets of one VPC. Neighbouring interfaces lie in different ones, and so do talkers (the steps between them are powers
+/// of ten), so that packets take the same way, through the router and both ACLs, whatever the size of the network.
+const SUBNETS: usize = 13;
 
 fn main() {
     divan::main();
@@ -68,12 +69,12 @@ fn group(number: u32) -> SecurityGroup {
 
 fn interface(index: usize) -> Interface {
     let (vpc, in_vpc) = (index / OF_A_VPC, index % OF_A_VPC);
-    let (subnet, in_subnet) = (in_vpc / OF_A_SUBNET, in_vpc % OF_A_SUBNET);
+    let (subnet, in_subnet) = (in_vpc % SUBNETS, in_vpc / SUBNETS);
     Interface {
         id: NetworkInterfaceId::from_bits(index as u128),
         port: Port::new(index as u32 + 1).expect("few enough"),
         vpc: VpcId::from_bits(vpc as u128),
-        subnet: SubnetId::from_bits((vpc * 16 + subnet) as u128),
+        subnet: SubnetId::from_bits((vpc * SUBNETS + subnet) as u128),
         mac: MacAddress::local(index as u64),
         ipv4: Ipv4Addr::from_bits(
             Ipv4Addr::new(10, 0, 0, 4).to_bits() + (subnet << 12) as u32 + in_subnet as u32,
@@ -114,11 +115,11 @@ fn network(interfaces: usize) -> Snapshot {
             action: AclAction::Allow,
         });
         deltas.push(NetworkAcl { id: network_acl, vpc: id, entries: entries.to_vec() }.into());
-        for subnet in 0..16 {
+        for subnet in 0..SUBNETS as u32 {
             let base = Ipv4Addr::from_bits(Ipv4Addr::new(10, 0, 0, 0).to_bits() + (subnet << 12));
             deltas.push(
                 Subnet {
-                    id: SubnetId::from_bits((vpc * 16) as u128 + u128::from(subnet)),
+                    id: SubnetId::from_bits((vpc * SUBNETS) as u128 + u128::from(subnet)),
                     vpc: id,
                     cidr: Ipv4Net::new(base, 20).expect("a prefix"),
                     ipv6_cidr: None,

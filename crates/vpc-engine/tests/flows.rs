@@ -2,6 +2,7 @@
 
 mod world;
 
+use aws_types::{ResourceId, VpcId};
 use vpc_engine::flows::{CloseReason, FlowState};
 use vpc_engine::{Activity, FlowDirection, FlowEvent, FlowOptions, FlowRecord, Flows, Millis, TcpFlags};
 use vpc_model::Port;
@@ -208,4 +209,32 @@ fn ports_and_addresses_change_hands_within_a_batch() {
         applied = applied.snapshot.apply(&[vpc_model::Delta::Remove(vpc_model::ObjectId::Interface(new.id))]);
         assert_eq!(applied.snapshot.port_of_address(old.vpc, old.ipv4.into()), None);
     }
+}
+
+#[test]
+fn an_interface_that_lies_in_a_subnet_of_another_vpc_reaches_nobody() {
+    let mut world = World::new();
+    world.group("all", &["in all 0.0.0.0/0", "out all 0.0.0.0/0"]);
+    world.interface("w1", &["10.0.0.9"], &["all"]);
+    world.modify("w1", |interface| interface.subnet = world::subnet("B"));
+    let from_w = world.packet("w1", "10.0.1.20", "udp 1 2");
+    assert_eq!(world.outcome("w1", &from_w), "Missing");
+    // Its subnet is right for those that come later.
+    for (name, address) in [("c", "10.0.1.10"), ("d", "10.0.1.20")] {
+        world.interface(name, &[address], &["all"]);
+    }
+    let from_c = world.packet("c", "10.0.1.20", "udp 1 2");
+    assert_eq!(world.outcome("c", &from_c), "d");
+    assert_eq!(world.outcome("w1", &from_w), "Missing");
+    // When all of its VPC have gone, nobody else's VPC is taken for it.
+    for name in ["c", "d"] {
+        world.remove(name);
+    }
+    world.interface("we", &["10.0.1.30"], &["all"]);
+    world.modify("we", |interface| {
+        interface.vpc = VpcId::from_bits(77);
+        interface.subnet = world::subnet("B");
+    });
+    let from_x = world.packet("we", "10.0.1.20", "udp 1 2");
+    assert_eq!(world.outcome("we", &from_x), "Missing");
 }

@@ -113,7 +113,8 @@ impl<'a> Crossing<'a> {
         let likely =
             self.likely.filter(|likely| likely.vpc == self.sender.vpc && address == IpAddr::V4(likely.ipv4));
         let owner = likely.or_else(|| self.network.owner(self.sender.vpc, address));
-        let receiver = owner.ok_or(DropReason::NoSuchAddress { vpc: self.sender.interface.vpc, address })?;
+        let receiver =
+            owner.ok_or_else(|| DropReason::NoSuchAddress { vpc: self.sender.interface.vpc, address })?;
         self.not_back(Hop { receiver, is_direct: true })
     }
 
@@ -133,17 +134,17 @@ impl<'a> Crossing<'a> {
             Some(hop) => hop.is_direct.then_some(hop.receiver),
             None => self.network.owner(self.sender.vpc, self.destination),
         };
-        let groups: &[SecurityGroupId] = peer.map_or(&[], |peer| &peer.interface.security_groups);
+        let groups: &[SecurityGroupId] = peer.map_or(&[], |peer| self.network.groups_of(peer));
         self.ask(self.sender, Direction::Egress, self.destination, groups)
-            .ok_or(DropReason::NoEgressRule { interface: self.sender.interface.id })
+            .ok_or_else(|| DropReason::NoEgressRule { interface: self.sender.interface.id })
     }
 
     /// Asks the receiver's ingress rules; answers whether the connection is to be tracked there.
     pub(crate) fn ingress_rules(&self, hop: &Hop<'_>) -> Result<bool, DropReason> {
         let is_own = source::owns(self.network, self.sender, self.source);
-        let groups: &[SecurityGroupId] = if is_own { &self.sender.interface.security_groups } else { &[] };
+        let groups: &[SecurityGroupId] = if is_own { self.network.groups_of(self.sender) } else { &[] };
         self.ask(hop.receiver, Direction::Ingress, self.source, groups)
-            .ok_or(DropReason::NoIngressRule { interface: hop.receiver.interface.id })
+            .ok_or_else(|| DropReason::NoIngressRule { interface: hop.receiver.interface.id })
     }
 
     fn ask(
@@ -189,8 +190,8 @@ impl<'a> Crossing<'a> {
         let subnet = self
             .network
             .subnet_of(hop.receiver)
-            .filter(|subnet| subnet.subnet.vpc == hop.receiver.interface.vpc)
-            .ok_or(DropReason::Missing { object: hop.receiver.interface.subnet.into() })?;
+            .filter(|subnet| subnet.vpc_number == Some(hop.receiver.vpc))
+            .ok_or_else(|| DropReason::Missing { object: hop.receiver.interface.subnet.into() })?;
         self.acl(subnet, Direction::Ingress, self.source)?;
         Ok(subnet)
     }

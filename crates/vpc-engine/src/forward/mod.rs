@@ -83,8 +83,8 @@ fn decide(
     source::check(sender, packet)?;
     let subnet = network
         .subnet_of(sender)
-        .filter(|subnet| subnet.subnet.vpc == sender.interface.vpc)
-        .ok_or(DropReason::Missing { object: sender.interface.subnet.into() })?;
+        .filter(|subnet| subnet.vpc_number == Some(sender.vpc))
+        .ok_or_else(|| DropReason::Missing { object: sender.interface.subnet.into() })?;
     source::check_destination(subnet, packet)?;
     if let Some(service) = service::asked(subnet, packet.destination)? {
         return service::ask(network, flows, (sender, subnet), service, packet, &tuple, now);

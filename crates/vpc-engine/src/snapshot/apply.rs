@@ -213,9 +213,12 @@ impl Network {
             self.unplug(&before, touched);
         }
         let groups = carried_groups(interface);
-        let (vpc, _) = self.vpc_numbers.mention(&interface.vpc);
+        let (vpc, is_new_vpc) = self.vpc_numbers.mention(&interface.vpc);
         let (subnet, is_new_subnet) = self.subnet_numbers.mention(&interface.subnet);
         let (policy, is_new_policy) = self.policy_numbers.mention(&groups);
+        if is_new_vpc {
+            touched.subnets.extend(self.subnets_of_vpc.values(&interface.vpc));
+        }
         if is_new_subnet {
             touched.subnets.insert(interface.subnet);
         }
@@ -280,7 +283,9 @@ impl Network {
         for group in groups.iter() {
             self.ports_of_group.remove(group, &port);
         }
-        self.vpc_numbers.unmention(&interface.vpc);
+        if self.vpc_numbers.unmention(&interface.vpc).is_some() {
+            touched.subnets.extend(self.subnets_of_vpc.values(&interface.vpc));
+        }
         if self.subnet_numbers.unmention(&interface.subnet).is_some() {
             self.compiled_subnets.set(*subnet as usize, None);
         }
@@ -338,6 +343,7 @@ impl Network {
         CompiledSubnet {
             resolver: vpc.as_ref().and_then(|vpc| vpc.resolver()),
             vpc,
+            vpc_number: self.vpc_numbers.get(&subnet.vpc),
             router: router_of(subnet),
             router_mac: router_mac(subnet.id),
             routes: self.routes.get(&subnet.route_table).cloned(),
