@@ -7,9 +7,10 @@
 //!
 //! Owns which admissions there are and for how long. Refuses to know what they hold.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use host_ebpf::{FlowCache, FlowCacheError};
 use vpc_abi as abi;
+use vpc_model::Port;
 
 use crate::clock::CacheTime;
 
@@ -26,18 +27,30 @@ const LOOK_SECS: u64 = 10;
 /// The admissions in force, by the key of the SYN without its source port.
 #[derive(Default)]
 pub(crate) struct Admissions {
-    /// When each was last used.
-    used_ns: HashMap<abi::FlowKey, u64>,
+    in_force: HashMap<abi::FlowKey, InForce>,
     /// Who has opened one connection, and when.
     candidates: HashMap<abi::FlowKey, u64>,
+    /// Ports that no admission has to do with, because they have no room for its connections.
+    without: HashSet<u32>,
     looked_ns: u64,
 }
 
+/// What is known of one.
+struct InForce {
+    egress_port: u32,
+    used_ns: u64,
+}
+
 impl Admissions {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.in_force.is_empty()
+    }
+
     /// Takes over what a predecessor left. It is stale as soon as intent is known, and then goes like what is unused.
     pub(crate) fn adopt(&mut self, cache: &FlowCache, time: CacheTime) -> Result<(), FlowCacheError> {
         let now = time.cache_now_ns();
-        self.used_ns.extend(cache.admitted()?.into_iter().map(|key| (key, now)));
+        let in_force = |key: abi::FlowKey| (key, InForce { egress_port: key.port, used_ns: now });
+        self.in_force.extend(cache.admitted()?.into_iter().map(in_force));
         Ok(())
     }
 
@@ -51,7 +64,7 @@ impl Admissions {
     ) -> Result<(), FlowCacheError> {
         let key = service_of(syn);
         let now = time.cache_now_ns();
-        if !self.used_ns.contains_key(&key) {
+        if !self.in_force.contains_key(&key) {
             if self.candidates.len() >= CANDIDATES_MAX {
                 self.candidates.clear();
             }
@@ -62,15 +75,18 @@ impl Admissions {
             self.candidates.remove(&key);
         }
         if cache.admit(&key, admission)? {
-            self.used_ns.insert(key, now);
+            let egress_port = admission.forward.egress_port;
+            self.without.remove(&key.port);
+            self.without.remove(&egress_port);
+            self.in_force.insert(key, InForce { egress_port, used_ns: now });
         }
         Ok(())
     }
 
     /// Notes that a connection was let in.
     pub(crate) fn used(&mut self, syn: &abi::FlowKey, time: CacheTime) {
-        if let Some(used_ns) = self.used_ns.get_mut(&service_of(syn)) {
-            *used_ns = time.cache_now_ns();
+        if let Some(in_force) = self.in_force.get_mut(&service_of(syn)) {
+            in_force.used_ns = time.cache_now_ns();
         }
     }
 
@@ -81,8 +97,24 @@ impl Admissions {
         syn: &abi::FlowKey,
     ) -> Result<(), FlowCacheError> {
         let key = service_of(syn);
-        self.used_ns.remove(&key);
+        self.in_force.remove(&key);
         cache.withdraw(&key)
+    }
+
+    /// Withdraws every admission that has to do with a port.
+    pub(crate) fn withdraw_of(&mut self, cache: &mut FlowCache, port: Port) -> Result<(), FlowCacheError> {
+        let port = port.number();
+        if !self.without.insert(port) {
+            return Ok(());
+        }
+        let of_port =
+            self.in_force.extract_if(|key, in_force| key.port == port || in_force.egress_port == port);
+        of_port.map(|(key, _)| cache.withdraw(&key)).fold(Ok(()), Result::and)
+    }
+
+    /// Withdraws every one.
+    pub(crate) fn withdraw_all(&mut self, cache: &mut FlowCache) -> Result<(), FlowCacheError> {
+        self.in_force.drain().map(|(key, _)| cache.withdraw(&key)).fold(Ok(()), Result::and)
     }
 
     /// Withdraws what has not been used for long.
@@ -96,7 +128,7 @@ impl Admissions {
         }
         self.looked_ns = time.cache_now_ns();
         self.candidates.retain(|_, since| time.secs_since(*since) <= CANDIDATE_SECS);
-        let idle = self.used_ns.extract_if(|_, used| time.secs_since(*used) > IDLE_SECS);
+        let idle = self.in_force.extract_if(|_, in_force| time.secs_since(in_force.used_ns) > IDLE_SECS);
         idle.map(|(key, _)| cache.withdraw(&key)).fold(Ok(()), Result::and)
     }
 }

@@ -58,6 +58,8 @@ struct Installed {
     epochs: (u32, u32),
     /// When it was installed, in the cache's time.
     since_ns: u64,
+    /// Whether its connection is over and it is only there for the last acknowledgement.
+    is_retired: bool,
     /// What has been reported to the engine so far.
     packets: u64,
     bytes: u64,
@@ -69,6 +71,11 @@ struct Prepared {
     key: abi::FlowKey,
     entry: abi::FlowEntry,
     installed: Installed,
+}
+
+/// Whether an entry would do the same to packets with another port: one that writes a port writes its own connection's.
+const fn is_alike_for_all_ports(entry: &abi::FlowEntry) -> bool {
+    entry.actions & (abi::ACTION_ADDRESSES | abi::ACTION_PORTS) == 0
 }
 
 /// What an entry that is about to be installed belongs to.
@@ -105,6 +112,7 @@ impl Installed {
             is_seen: direction == FlowDirection::Forward,
             epochs,
             since_ns: time.cache_now_ns(),
+            is_retired: false,
             packets: 0,
             bytes: 0,
             tcp_flags: 0,
@@ -147,6 +155,7 @@ impl Cache {
                 is_seen: true,
                 epochs: (entry.ingress_epoch, entry.egress_epoch),
                 since_ns: entry.last_seen_ns,
+                is_retired: false,
                 packets: 0,
                 bytes: 0,
                 tcp_flags: 0,
@@ -218,6 +227,8 @@ impl Cache {
         };
         if let (Some(ports), Some(forward), Some(reverse)) = (plan.source_ports, &forward, &reverse)
             && may_admit
+            && is_alike_for_all_ports(&forward.entry)
+            && is_alike_for_all_ports(&reverse.entry)
         {
             let admission = abi::Admission {
                 forward: forward.entry,
@@ -321,6 +332,20 @@ impl Cache {
         Ok(())
     }
 
+    pub(crate) fn has_admissions(&self) -> bool {
+        !self.admissions.is_empty()
+    }
+
+    /// Lets in nobody any more that comes from a port or goes to it, without asking.
+    pub(crate) fn withdraw_admissions_of(&mut self, port: Port) -> Result<(), FlowCacheError> {
+        self.admissions.withdraw_of(&mut self.cache, port)
+    }
+
+    /// Lets in nobody any more without asking.
+    pub(crate) fn withdraw_admissions(&mut self) -> Result<(), FlowCacheError> {
+        self.admissions.withdraw_all(&mut self.cache)
+    }
+
     /// Withdraws admissions that nobody has used for long.
     pub(crate) fn withdraw_idle_admissions(&mut self, time: CacheTime) -> Result<(), FlowCacheError> {
         self.admissions.withdraw_idle(&mut self.cache, time)
@@ -331,10 +356,19 @@ impl Cache {
         self.remove_both(key)
     }
 
-    /// Takes out, soon, what an interface sends on a connection that both sides have closed: it will not be used any more,
-    /// and a cache with nothing but what is used is a fast one.
-    pub(crate) fn retire(&mut self, key: abi::FlowKey, time: CacheTime) {
-        self.closing.push_back((key, time.cache_now_ns()));
+    /// Takes out, soon, what carries a connection that both sides have closed, by what an interface sends on it. It will not
+    /// be used any more; a cache with nothing but what is used is a fast one, and where an old entry is no new connection
+    /// can be let in.
+    pub(crate) fn retire(&mut self, key: &abi::FlowKey, time: CacheTime) {
+        let Some(known) = self.installed.get_mut(key) else { return };
+        let other = known.other;
+        if std::mem::replace(&mut known.is_retired, true) {
+            return;
+        }
+        if let Some(other) = other.and_then(|other| self.installed.get_mut(&other)) {
+            other.is_retired = true;
+        }
+        self.closing.push_back((*key, time.cache_now_ns()));
     }
 
     /// Takes out what was retired long enough ago, and reports what it has carried.
@@ -343,24 +377,22 @@ impl Cache {
         flows: &mut Flows,
         time: CacheTime,
     ) -> Result<(), FlowCacheError> {
-        let mut due = Vec::new();
         while let Some(&(key, since_ns)) = self.closing.front()
             && since_ns + CLOSING_NS <= time.cache_now_ns()
         {
             self.closing.pop_front();
-            // A new connection may have the same key.
-            if self.installed.get(&key).is_some_and(|known| known.since_ns <= since_ns) {
-                due.push(key);
+            let other = self.installed.get(&key).and_then(|known| known.other);
+            for key in [Some(key), other].into_iter().flatten() {
+                // A new connection may have the same key.
+                let known = self.installed.get(&key);
+                if !known.is_some_and(|known| known.is_retired && known.since_ns <= since_ns) {
+                    continue;
+                }
+                if let Some(entry) = self.cache.take(&key)? {
+                    self.report_entry(&key, &entry, flows, time)?;
+                }
+                self.installed.remove(&key);
             }
-        }
-        if due.is_empty() {
-            return Ok(());
-        }
-        for key in &due {
-            if let Some(entry) = self.cache.take(key)? {
-                self.report_entry(key, &entry, flows, time)?;
-            }
-            self.installed.remove(key);
         }
         Ok(())
     }
@@ -419,10 +451,15 @@ impl Cache {
     ) -> Result<(), FlowCacheError> {
         let Some(known) = self.installed.get_mut(&event.key) else { return Ok(()) };
         let new_flags = event.tcp_flags & !known.tcp_flags;
+        let Some(flow) = known.flow else {
+            known.tcp_flags |= new_flags;
+            self.retire_untracked(&event.key, time);
+            return Ok(());
+        };
         if new_flags & abi::TCP_RST != 0 {
             // The connection is gone when that is told, so what it has carried is told with it.
             self.report(&event.key, flows, time)?;
-        } else if let Some(flow) = known.flow.filter(|_| new_flags != 0) {
+        } else if new_flags != 0 {
             known.tcp_flags |= new_flags;
             let activity = Activity { flags: TcpFlags(new_flags as u8), packets: 0, bytes: 0 };
             let seen = time.engine_time(time.cache_now_ns());
@@ -431,6 +468,16 @@ impl Cache {
             }
         }
         Ok(())
+    }
+
+    /// Retires what carries a connection that neither end tracks, once both sides have closed it or one has reset it.
+    fn retire_untracked(&mut self, key: &abi::FlowKey, time: CacheTime) {
+        let flags = |known: &Installed| known.tcp_flags;
+        let Some(known) = self.installed.get(key) else { return };
+        let other = known.other.and_then(|other| self.installed.get(&other)).map_or(abi::TCP_FIN, flags);
+        if known.tcp_flags & abi::TCP_RST != 0 || known.tcp_flags & other & abi::TCP_FIN != 0 {
+            self.retire(key, time);
+        }
     }
 
     fn report(

@@ -6,11 +6,13 @@
 
 use host_ebpf::FlowCacheError;
 use host_net::{FrameBatch, VirtioNetHeader};
+use smallvec::SmallVec;
 use vpc_abi as abi;
 use vpc_engine::flows::FlowState;
 use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse};
 use vpc_engine::{
-    Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Snapshot, forward, handle_frame,
+    Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Snapshot, Verdict, forward,
+    handle_frame,
 };
 use vpc_model::Port;
 
@@ -24,6 +26,9 @@ use crate::layout::{device_of, port_of};
 /// Connections that an interface must have room for before the cache may let any in by itself: as many as it can have
 /// let in unheard.
 const ADMISSION_ROOM: u32 = abi::UNHEARD_ADMISSIONS_MAX;
+/// Events met at once from which on the cache lets in nobody by itself whom they are about: whoever opens connections faster
+/// than they are heard of takes the time of all others, and on the slow path only its own.
+const BACKLOG: usize = abi::UNHEARD_ADMISSIONS_MAX as usize / 4;
 /// Parts of the cache swept in one tick at most; a part is about a thousand entries.
 const SWEEPS_PER_TICK: usize = 8;
 /// Ticks in which the whole cache is swept, at least.
@@ -151,6 +156,7 @@ impl Decider {
     /// Carries out what the engine says has happened to connections: in the journal, and for those gone in the cache.
     fn settle(&mut self) {
         let mut result = Ok(());
+        let mut opened: SmallVec<[Port; 4]> = SmallVec::new();
         for event in self.flows.drain_events() {
             let (FlowEvent::Opened(record) | FlowEvent::Changed(record) | FlowEvent::Closed(record, _)) =
                 &event;
@@ -160,12 +166,26 @@ impl Decider {
             match &event {
                 FlowEvent::Closed(..) => result = result.and(cache.forget(&key)),
                 FlowEvent::Changed(record) if record.state() == FlowState::Closing => {
-                    cache.retire(key, CacheTime::now());
+                    cache.retire(&key, CacheTime::now());
                 }
+                FlowEvent::Opened(record) if cache.has_admissions() => opened.push(record.key.port),
                 FlowEvent::Changed(_) | FlowEvent::Opened(_) => {}
             }
         }
-        self.check(result);
+        let kept = opened.iter().map(|&port| self.keep_room(port)).fold(Ok(()), Result::and);
+        self.check(result.and(kept));
+    }
+
+    /// Lets the cache admit no more connections of a port than there is room for, now that there is one more.
+    fn keep_room(&mut self, port: Port) -> Result<(), FlowCacheError> {
+        let Some(cache) = &mut self.cache else { return Ok(()) };
+        if !self.flows.has_room_for(ADMISSION_ROOM) {
+            return cache.withdraw_admissions();
+        }
+        if !self.flows.has_room(&self.snapshot, port, ADMISSION_ROOM) {
+            return cache.withdraw_admissions_of(port);
+        }
+        Ok(())
     }
 
     /// Puts a new snapshot in force. When this returns, nothing is decided by the old one, and nothing that is cached by
@@ -231,12 +251,14 @@ impl Decider {
 
     /// Whether ticks have work to do soon.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.flows.is_empty() || self.cache.as_ref().is_some_and(|cache| cache.len() > 0)
+        let is_cache_busy = |cache: &Cache| cache.len() > 0 || cache.has_admissions();
+        !self.flows.is_empty() || self.cache.as_ref().is_some_and(is_cache_busy)
     }
 
-    /// Hears of every connection that the cache has let in, or let end.
+    /// Hears of every connection that the cache has let in, or let end, by now. What comes meanwhile may have to wait: it is
+    /// never more than fits into the ring that is heard, so nobody can keep this from ending.
     pub(crate) fn hear(&mut self, time: CacheTime) {
-        while self.hear_some(usize::MAX, time) {}
+        self.hear_some(abi::UNHEARD_ADMISSIONS_MAX as usize, time);
     }
 
     /// The same for so many events at most. Answers whether there may be more.
@@ -245,10 +267,10 @@ impl Decider {
         if !self.is_started {
             return false;
         }
-        for _ in 0..limit {
+        for number in 0..limit {
             let Some(event) = self.cache.as_mut().and_then(Cache::next_event) else { return false };
             if event.tcp_flags & abi::TCP_SYN != 0 {
-                self.hear_opening(&event, time);
+                self.hear_opening(&event, number < BACKLOG, time);
             } else if let Some(cache) = &mut self.cache {
                 let reported = cache.report_closing(&event, &mut self.flows, time);
                 self.check(reported);
@@ -263,16 +285,20 @@ impl Decider {
     }
 
     /// Decides about a connection that the cache has let in, which is what it did for the connection's like: so that the
-    /// connection is tracked, and, should the answer have changed meanwhile, does not go on.
-    fn hear_opening(&mut self, event: &abi::TcpEvent, time: CacheTime) {
+    /// connection is tracked, and, should the answer have changed meanwhile, does not go on. `may_admit` says whether the
+    /// next one like it may be let in.
+    fn hear_opening(&mut self, event: &abi::TcpEvent, may_admit: bool, time: CacheTime) {
         let Some((from, packet)) = packet_of(event) else { return };
         let verdict = forward(&self.snapshot, &mut self.flows, from, &packet, clock::now());
         self.settle();
         let Some(cache) = &mut self.cache else { return };
+        if let Verdict::Drop(reason) = verdict {
+            self.drops.count(from, reason);
+        }
         let heard = match verdict.delivery().and_then(|delivery| Some((delivery.flow, delivery.cache?))) {
             Some((flow, plan)) => {
                 self.connections_admitted += 1;
-                let may_admit = has_room(&self.snapshot, &self.flows, &plan);
+                let may_admit = may_admit && has_room(&self.snapshot, &self.flows, &plan);
                 cache.note_admitted(&plan, flow, may_admit, time)
             }
             None => cache.refuse_admitted(&event.key),

@@ -67,6 +67,8 @@ struct Worker {
     sender: PacketSocket,
     shared: Arc<Shared>,
     wake: Arc<EventFd>,
+    /// Wakes the upkeep.
+    upkeep: Arc<EventFd>,
     stop: Arc<AtomicBool>,
     epoll: Epoll,
     /// Whether sockets are waited for: before the start frames stay where they are.
@@ -84,9 +86,11 @@ impl PacketLoop {
     ) -> Result<Self, DataPlaneError> {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
         let mut packet_loop = Self { threads: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
+        let upkeep_wake = Arc::new(wake_up()?);
         let mut workers = Vec::new();
         for _ in 0..count {
-            let worker = Worker::open(fabric, Arc::clone(shared), Arc::clone(&packet_loop.stop))?;
+            let (shared, upkeep) = (Arc::clone(shared), Arc::clone(&upkeep_wake));
+            let worker = Worker::open(fabric, shared, upkeep, Arc::clone(&packet_loop.stop))?;
             for (receiver, group) in worker.receivers.iter().zip(1..) {
                 receiver.share_by_processor(group).map_err(DataPlaneError::Thread)?;
             }
@@ -104,11 +108,11 @@ impl PacketLoop {
                 .map_err(DataPlaneError::Thread)?;
             packet_loop.threads.push((wake, thread));
         }
-        let (wake, sender) = (Arc::new(wake_up()?), PacketSocket::sender(fabric, QUEUE_BYTES)?);
-        let upkeep = Upkeep::new(shared, &packet_loop.stop, &wake, sender, advertising);
+        let sender = PacketSocket::sender(fabric, QUEUE_BYTES)?;
+        let upkeep = Upkeep::new(shared, &packet_loop.stop, &upkeep_wake, sender, advertising);
         let upkeep = upkeep.map_err(DataPlaneError::Thread)?;
         let thread = std::thread::Builder::new().name("brume-upkeep".to_owned()).spawn(move || upkeep.run());
-        packet_loop.threads.push((wake, thread.map_err(DataPlaneError::Thread)?));
+        packet_loop.threads.push((upkeep_wake, thread.map_err(DataPlaneError::Thread)?));
         Ok(packet_loop)
     }
 
@@ -175,6 +179,7 @@ impl Worker {
     fn open(
         fabric: &NetworkNamespace,
         shared: Arc<Shared>,
+        upkeep: Arc<EventFd>,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, DataPlaneError> {
         let receiver = |protocol| PacketSocket::receiver(fabric, protocol, QUEUE_BYTES);
@@ -188,6 +193,7 @@ impl Worker {
             sender: PacketSocket::sender(fabric, QUEUE_BYTES)?,
             shared,
             wake: Arc::new(wake),
+            upkeep,
             stop,
             epoll,
             is_watching: false,
@@ -242,10 +248,19 @@ impl Worker {
         if count == 0 {
             return Ok(());
         }
-        let Self { batch, outbox, sender, shared, .. } = self;
+        let Self { batch, outbox, sender, shared, upkeep, .. } = self;
         outbox.frames.clear();
         let in_flight = shared.in_flight.read();
-        shared.decider.lock().decide(batch, count, outbox);
+        let begins = {
+            let mut decider = shared.decider.lock();
+            let was_busy = decider.is_busy();
+            decider.decide(batch, count, outbox);
+            !was_busy && decider.is_busy()
+        };
+        if begins {
+            // It sleeps for longer while there are no connections.
+            let _ = upkeep.write(1);
+        }
         let transmissions: Vec<Transmission<'_>> = outbox
             .frames
             .iter()

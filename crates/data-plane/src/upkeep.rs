@@ -75,7 +75,8 @@ impl Upkeep {
         while !self.stop.load(Ordering::Acquire) {
             let until = self.do_what_is_due();
             match self.wait(until) {
-                Ok(true) => while self.shared.decider.lock().hear_some(EVENTS_AT_ONCE, CacheTime::now()) {},
+                // What is left when something else is due, the tick hears.
+                Ok(true) => while self.may_go_on(until) && self.hear_some() {},
                 Ok(false) => {}
                 Err(error) => {
                     tracing::error!(%error, "the upkeep of the data plane cannot wait");
@@ -83,6 +84,14 @@ impl Upkeep {
                 }
             }
         }
+    }
+
+    fn may_go_on(&self, until: Instant) -> bool {
+        !self.stop.load(Ordering::Acquire) && Instant::now() < until
+    }
+
+    fn hear_some(&self) -> bool {
+        self.shared.decider.lock().hear_some(EVENTS_AT_ONCE, CacheTime::now())
     }
 
     /// Answers when something is due next.

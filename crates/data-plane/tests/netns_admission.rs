@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 
 use data_plane::ModeChoice;
 use lab::*;
+use vpc_engine::flows::FlowState;
 use vpc_model::{AclAction, Delta, Direction, Interface, PortRange, Traffic};
 
 /// A connection and its other end.
@@ -51,10 +52,7 @@ fn the_third_connection_costs_no_upcall_and_is_tracked() {
         }
         let flows = lab.plane().flows();
         assert_eq!(flows.len(), 2 * 52, "a record at each end of each connection");
-        assert!(
-            flows.iter().all(|flow| flow.state() == vpc_engine::flows::FlowState::Established),
-            "{flows:?}"
-        );
+        assert!(flows.iter().all(|flow| flow.state() == FlowState::Established), "{flows:?}");
         // Each has sent a word and answered one, besides opening.
         assert!(flows.iter().all(|flow| flow.packets_sent >= 2 && flow.packets_received >= 2), "{flows:?}");
         lab.finish();
@@ -131,21 +129,84 @@ fn an_admission_is_for_the_ports_that_replies_may_go_to() {
 
 #[test]
 fn the_limit_of_tracked_connections_is_kept() {
-    // Fact 27.
-    const LIMIT: u32 = 8;
+    // Fact 27. There is room for everything that can be let in unheard, and for a hundred connections more.
+    const LIMIT: u32 = vpc_abi::UNHEARD_ADMISSIONS_MAX + 100;
     in_both_modes(|lab| {
         let interfaces = [interface(1, 1, 1, "10.0.1.10", &[1]), interface(2, 1, 2, "10.0.2.10", &[2])];
         let limited = Interface { tracking_limit: Some(LIMIT), ..interfaces[1].clone() };
         let mut deltas = vpc(1, "10.0.0.0/16");
         deltas.extend([subnet(1, 1, "10.0.1.0/24"), subnet(2, 1, "10.0.2.0/24")]);
-        deltas.extend([group(1, 1, &[out()]), group(2, 1, &[tcp_in(80, "10.0.0.0/16")])]);
+        let udp = rule(Direction::Ingress, Traffic::Udp(PortRange::ALL), "10.0.0.0/16");
+        deltas.extend([group(1, 1, &[out()]), group(2, 1, &[tcp_in(80, "10.0.0.0/16"), udp])]);
         deltas.extend([interfaces[0].clone().into(), Delta::from(limited)]);
         lab.plane().apply(&deltas);
         let (one, two) = (lab.guest(&interfaces[0], 24), lab.guest(&interfaces[1], 24));
         let listener = two.listen(80);
-        let mut all: Vec<Ends> = (0..LIMIT).map(|_| open(&one, &two, &listener)).collect();
+        let mut all: Vec<Ends> = (0..3).map(|_| open(&one, &two, &listener)).collect();
+        let admitted = lab.plane().counters().connections_admitted;
+        assert_eq!(admitted, u64::from(lab.choice == ModeChoice::Auto));
+        // Not by connections of that kind, the interface is filled: by datagrams, each to another port.
+        let socket = one.udp(1000);
+        let tracked = || lab.plane().counters().connections_tracked / 2;
+        for port in 10_000..10_000 + LIMIT as u16 - 3 {
+            socket.send_to(b"word", (two.address, port)).unwrap();
+            // No faster than the slow path takes them.
+            while port % 64 == 0 && tracked() < usize::from(port - 10_000) {
+                std::thread::yield_now();
+            }
+        }
+        wait_until("the interface tracks as many as it may", || tracked() == LIMIT as usize);
         assert!(one.connect((two.address, 80), SILENCE).is_none(), "one more than the limit");
+        assert_eq!(lab.plane().counters().connections_admitted, admitted, "nor let in for a moment");
+        let mut drops = lab.plane().drops().into_iter();
+        assert!(drops.any(|drop| drop.last.name() == "TrackingTableFull"), "the drop is counted");
         assert!(all.iter_mut().all(works), "old connections live");
+        lab.finish();
+    });
+}
+
+#[test]
+fn a_port_is_let_in_again_when_its_connection_is_over() {
+    // Whatever of the connection is tracked (fact 23): both ends, the client's alone, or neither.
+    let tracked_at_both = ([out()], vec![tcp_in(80, "0.0.0.0/0")]);
+    let tracked_at_one = ([out()], vec![tcp_in(80, "0.0.0.0/0"), out()]);
+    in_both_modes(|lab| {
+        let untracked = anything();
+        let rules = [
+            (&tracked_at_both.0[..], &tracked_at_both.1[..], 2),
+            (&tracked_at_one.0[..], &tracked_at_one.1[..], 1),
+            (&untracked[..], &untracked[..], 0),
+        ];
+        let [one, two] = pair(&lab, &[], &[]);
+        let (one, two) = (lab.guest(&one, 24), lab.guest(&two, 24));
+        let listener = two.listen(80);
+        for (of_one, of_two, ends_tracked) in rules {
+            lab.plane().apply(&[group(1, 1, of_one), group(2, 1, of_two)]);
+            let acquainted = [(); 2].map(|()| open(&one, &two, &listener));
+            let before = lab.plane().counters();
+            let established =
+                lab.plane().flows().into_iter().filter(|flow| flow.state() == FlowState::Established);
+            assert_eq!(established.count(), 2 * ends_tracked);
+            for round in 1..=3 {
+                for port in 3000..3010 {
+                    let client =
+                        one.connect_from(port, (two.address, 80), PATIENCE).expect("port 80 is open");
+                    let mut ends = (client, accept(&listener).0);
+                    assert!(works(&mut ends));
+                    // The server goes first, so that the client's port is free at once.
+                    ends.1.shutdown(std::net::Shutdown::Both).unwrap();
+                    assert_eq!(std::io::Read::read(&mut ends.0, &mut [0]).unwrap(), 0);
+                }
+                wait_until("nothing is left of them in the cache", || {
+                    lab.plane().counters().entries_cached == before.entries_cached
+                });
+                let admitted = lab.plane().counters().connections_admitted - before.connections_admitted;
+                let expected = if lab.choice == ModeChoice::Auto { 10 * round } else { 0 };
+                assert_eq!(admitted, expected, "round {round}, tracked at {ends_tracked} ends");
+            }
+            drop(acquainted);
+            wait_until("all is over", || lab.plane().counters().entries_cached == 0);
+        }
         lab.finish();
     });
 }

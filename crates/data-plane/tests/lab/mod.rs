@@ -226,6 +226,15 @@ impl Guest {
     }
 }
 
+/// Waits for something that comes about by itself, within the time of patience.
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let until = std::time::Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "not within {PATIENCE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Accepts a connection within the time of patience.
 pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     let until = std::time::Instant::now() + PATIENCE;

@@ -139,8 +139,12 @@ impl Flows {
     /// Whether so many more connections of an interface can be tracked, the other end's entries included.
     pub fn has_room(&self, snapshot: &Snapshot, port: Port, connections: u32) -> bool {
         let limit = snapshot.network().at(port).map_or(0, |plugged| plugged.tracking_limit);
-        self.tracked(port).saturating_add(connections) <= limit
-            && self.len() + 2 * connections as usize <= self.entries_max
+        self.tracked(port).saturating_add(connections) <= limit && self.has_room_for(connections)
+    }
+
+    /// Whether so many more connections can be tracked in all, should no interface's limit forbid it.
+    pub fn has_room_for(&self, connections: u32) -> bool {
+        self.len() + 2 * connections as usize <= self.entries_max
     }
 
     /// Reports packets of a flow that a cache let pass, the last of them at `seen`. Answers whether the flow is still
