@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use node::{DaemonState, DataDir, RunDir};
 
 use crate::args::DownOptions;
-use crate::root;
+use crate::{mounts, root};
 
 /// How long a daemon may take to end by itself.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +18,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn run(options: &DownOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume down`")?;
     let path = options.data_dir.resolve();
+    mounts::enter_hosts(&path)?;
     let cloud = DataDir::open(&path)
         .ok()
         .filter(|data_dir| data_dir.store().is_dir() || data_dir.run_dir().path().exists());

@@ -8,12 +8,13 @@ use node::DataDir;
 use sandbox::Driver as _;
 
 use crate::args::ExecOptions;
-use crate::root;
+use crate::{mounts, root};
 
 /// Runs a command inside an instance with this process's input and output, and passes its exit code on.
 pub(crate) fn run(options: &ExecOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume exec`")?;
     let path = options.data_dir.resolve();
+    mounts::enter_hosts(&path)?;
     let data_dir = DataDir::open(&path)
         .with_context(|| format!("no cloud in {}; start one with `brume up`", path.display()))?;
     let instance: InstanceId = options.instance.parse()?;

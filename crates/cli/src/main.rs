@@ -11,6 +11,7 @@ mod down;
 mod env;
 mod exec;
 mod log;
+mod mounts;
 mod root;
 mod scratch;
 mod status;

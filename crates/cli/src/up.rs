@@ -12,7 +12,7 @@ use node::{DaemonState, DataDir, Node, NodeConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::UpOptions;
-use crate::{down, log, root};
+use crate::{down, log, mounts, root};
 
 /// How long a detached daemon may take until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,6 +24,7 @@ const READY_POLL: Duration = Duration::from_millis(5);
 pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume up`")?;
     let path = options.data_dir.resolve();
+    mounts::enter_hosts(&path)?;
     let data_dir =
         DataDir::create(&path).with_context(|| format!("cannot use {} for data", path.display()))?;
     if let Some(running) = DaemonState::read_running(&data_dir.run_dir()) {

@@ -108,6 +108,31 @@ fn connections_and_rules_survive_kill_9_and_restart() {
     });
 }
 
+#[test]
+fn connections_survive_a_restart_from_another_mount_namespace() {
+    if !Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success()) {
+        return cloud::skip("no mount namespaces");
+    }
+    on_a_workstation(|| {
+        let mut cloud = Cloud::down(Mode::FastPath);
+        cloud.has_own_mounts = true;
+        cloud.start(&[]);
+        let network = Network::new(&cloud);
+        let [client, server] = [(); 2].map(|()| network.boot(&cloud, Launch::default()));
+        // No command of ours may go on meanwhile, since it would keep the mounts that it was started with.
+        let ping = format!("nohup ping -c 30 -i 0.2 {} >/tmp/pings 2>&1 </dev/null &", server.address);
+        assert_eq!(cloud.sh(&client, &ping).code, 0);
+        std::thread::sleep(Duration::from_secs(1));
+        cloud.kill_daemon();
+        std::thread::sleep(Duration::from_secs(1));
+        cloud.restart(&[]);
+        let pings = || cloud.output(&client, "cat /tmp/pings");
+        eventually("the pings are sent", || pings().contains("30 packets transmitted"));
+        assert!(pings().contains("30 packets transmitted, 30 received"), "{}", pings());
+        cloud.finish();
+    });
+}
+
 /// How often the daemon is killed in the storm.
 const KILLS: usize = 5;
 

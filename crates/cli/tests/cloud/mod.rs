@@ -57,6 +57,8 @@ pub fn on_a_workstation(test: impl FnOnce() + Send) {
 pub struct Cloud {
     pub directory: TempDir,
     pub mode: Mode,
+    /// Whether every command gets mounts of its own, as `ip netns exec` gives it.
+    pub has_own_mounts: bool,
     before: Leftovers,
     client: Option<Client>,
     is_gone: bool,
@@ -66,7 +68,8 @@ impl Cloud {
     /// A data directory from which nothing runs yet.
     pub fn down(mode: Mode) -> Self {
         let directory = tempfile::Builder::new().prefix("brume-test-").tempdir().unwrap();
-        Self { directory, mode, before: Leftovers::of_workstation(), client: None, is_gone: false }
+        let before = Leftovers::of_workstation();
+        Self { directory, mode, has_own_mounts: false, before, client: None, is_gone: false }
     }
 
     /// A running cloud.
@@ -88,6 +91,10 @@ impl Cloud {
     /// `brume COMMAND ARGUMENTS --data-dir DIR`, not started yet.
     pub fn command(&self, command: &str, arguments: &[&str]) -> Command {
         let mut brume = brume();
+        if self.has_own_mounts {
+            brume = Command::new("unshare");
+            brume.args(["--mount", "--propagation", "slave"]).arg(env!("CARGO_BIN_EXE_brume"));
+        }
         if self.mode == Mode::SlowPath {
             brume.env("BRUME_NO_EBPF", "1");
         }
