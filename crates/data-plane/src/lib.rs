@@ -1,8 +1,8 @@
 //! The data plane of one cloud: frames in, verdicts from the engine, cached flows and frames out.
 //!
-//! Owns the fabric and services namespaces, the interfaces' veth pairs, the threads that decide frames and the one that keeps up with the cache, the contents of the
-//! flow cache, connection state and its journal, and the counters of what was dropped. Refuses to know the API, the store
-//! and what runs behind an interface; all policy is `vpc-engine`'s.
+//! Owns the fabric and services namespaces, the interfaces' veth pairs, the threads that decide frames and the one that
+//! keeps up with the cache, the contents of the flow cache, connection state and its journal, and the counters of what was
+//! dropped. Refuses to know the API, the store and what runs behind an interface; all policy is `vpc-engine`'s.
 //!
 //! ```text
 //!   guest namespace            fabric namespace                       guest namespace

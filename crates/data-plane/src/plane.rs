@@ -166,8 +166,8 @@ impl DataPlane {
         self.packet_loop.is_working()
     }
 
-    /// Changes intent. When this returns, the new rules are enforced: no frame that is delivered afterwards was decided
-    /// by the old ones.
+    /// Changes intent. When this returns, the new rules are enforced: no frame that comes afterwards is decided by the old
+    /// ones.
     pub fn apply(&self, deltas: &[Delta]) {
         let _applying = self.applying.lock();
         let applied = self.snapshot.load().apply(deltas);

@@ -48,7 +48,7 @@ pub(crate) struct Attempt {
 }
 
 /// A hash of what a request says: the members that it has, by their names in the model. It stays the same when a later
-/// build knows more members, and whatever order a client writes them in.
+/// build knows more members that the request does not have, and whatever order a client writes them in.
 fn fingerprint(request: &Value) -> String {
     let mut hash = Sha256::new();
     add(&mut hash, request);

@@ -48,7 +48,8 @@ pub(super) fn create(root: &Path, spec: &Spec, ids: IdRange) -> Result<(), Failu
 }
 
 /// Makes the guest's `/usr/local`: the directories that programs expect (Filesystem Hierarchy Standard, 4.9), and in the
-/// one that comes first in `PATH` the programs that stand before the host's. The host's own is its administrator's, whose scripts and settings are nobody else's business.
+/// one that comes first in `PATH` the programs that stand before the host's. The host's own is its administrator's, whose
+/// scripts and settings are nobody else's business.
 pub(super) fn create_usr_local(directory: &Path, ids: IdRange) -> Result<(), Failure> {
     let disk = Disk { root: directory.to_owned(), ids };
     ["", "bin", "etc", "games", "include", "lib", "man", "sbin", "share", "src"]
