@@ -1,7 +1,7 @@
 //! The steps themselves. Each may be run again from the start: what is there already is kept or replaced.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_types::NetworkInterfaceId;
 use data_plane::PortSpec;
@@ -142,6 +142,7 @@ impl Instances {
         }
         match self.boot(scope, record, turn) {
             Ok(running) => {
+                self.restarts.lock().ready(record.id, Instant::now());
                 self.running.lock().insert(record.id, running);
                 self.watch(running);
                 Ok(())

@@ -14,7 +14,7 @@ pub(super) const MAX_STARTS: u32 = 5;
 /// The pause before the second start; it doubles from each to the next. 15 s in all.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A guest that has run for so long has been started well, and its next end is the first again.
+/// A guest that has run for so long since it was ready has been started well, and its next end is the first again.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// What is to be done now about an instance that should run and does not.
@@ -34,6 +34,9 @@ struct Tries {
     count: u32,
     /// When the last of them was begun.
     last: Instant,
+    /// When the guest of the last start was ready, if it has come so far. A start may wait for its turn for long, so
+    /// that the time since it was begun says nothing.
+    ready: Option<Instant>,
     /// Why another was needed, or what became of the last.
     reason: String,
 }
@@ -45,11 +48,7 @@ pub(super) struct Restarts(HashMap<InstanceId, Tries>);
 impl Restarts {
     /// What to do about an instance that does not run, for `reason`. A start that follows from this is counted.
     pub(super) fn next(&mut self, instance: InstanceId, reason: &str, now: Instant) -> Verdict {
-        let fresh = Tries { count: 0, last: now, reason: reason.to_owned() };
-        let tries = self.0.entry(instance).or_insert_with(|| fresh.clone());
-        if now.saturating_duration_since(tries.last) >= STABLE_AFTER {
-            *tries = fresh;
-        }
+        let tries = self.tries(instance, reason, now);
         if tries.count > 0 && now < tries.last + pause_after(tries.count) {
             return Verdict::Wait;
         }
@@ -57,8 +56,15 @@ impl Restarts {
             return Verdict::GiveUp(tries.reason.clone());
         }
         tries.count += 1;
-        tries.last = now;
+        tries.begin(now);
         Verdict::Start
+    }
+
+    /// Notes that the guest of the last start is ready.
+    pub(super) fn ready(&mut self, instance: InstanceId, now: Instant) {
+        if let Some(tries) = self.0.get_mut(&instance) {
+            tries.ready = Some(now);
+        }
     }
 
     /// Notes why the last start failed.
@@ -71,6 +77,27 @@ impl Restarts {
     /// Forgets instances that are not to run any more, or that were started on request.
     pub(super) fn retain(&mut self, keep: impl Fn(&InstanceId) -> bool) {
         self.0.retain(|instance, _| keep(instance));
+    }
+
+    /// The starts of an instance that count, now that it has ended for `reason`.
+    fn tries(&mut self, instance: InstanceId, reason: &str, now: Instant) -> &mut Tries {
+        let fresh = || Tries { count: 0, last: now, ready: None, reason: reason.to_owned() };
+        let tries = self.0.entry(instance).or_insert_with(fresh);
+        if let Some(ready) = tries.ready {
+            if now.saturating_duration_since(ready) >= STABLE_AFTER {
+                *tries = fresh();
+            } else {
+                reason.clone_into(&mut tries.reason);
+            }
+        }
+        tries
+    }
+}
+
+impl Tries {
+    fn begin(&mut self, now: Instant) {
+        self.last = now;
+        self.ready = None;
     }
 }
 
@@ -133,6 +160,28 @@ mod tests {
         for _ in 0..3 * MAX_STARTS {
             assert_eq!(restarts.next(id(1), "it ended", now), Verdict::Start);
             now += STABLE_AFTER;
+            restarts.ready(id(1), now);
+            now += STABLE_AFTER;
+        }
+    }
+
+    #[test]
+    fn a_guest_that_was_never_ready_for_long_is_given_up_however_late() {
+        for is_ready in [false, true] {
+            let mut restarts = Restarts::default();
+            let mut now = Instant::now();
+            for _ in 0..MAX_STARTS {
+                assert_eq!(restarts.next(id(1), "it ended", now), Verdict::Start);
+                // It waits for its turn, boots, and ends.
+                now += 2 * STABLE_AFTER;
+                if is_ready {
+                    restarts.ready(id(1), now);
+                    now += STABLE_AFTER / 2;
+                } else {
+                    restarts.failed(id(1), "it ended".to_owned());
+                }
+            }
+            assert_eq!(restarts.next(id(1), "it ended", now), Verdict::GiveUp("it ended".to_owned()));
         }
     }
 }
