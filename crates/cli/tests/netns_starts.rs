@@ -4,7 +4,7 @@
 mod cloud;
 
 use cloud::guest::{Instance, Launch, Network};
-use cloud::{Cloud, Mode, Xml, eventually, on_a_workstation};
+use cloud::{Cloud, Mode, Xml, eventually, on_a_workstation, skip};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -88,6 +88,31 @@ fn an_instance_that_cannot_be_kept_running_is_stopped_and_says_why() {
             cloud.wait_for_state(instance, "running");
             assert_eq!(cloud.output(instance, "echo here"), "here");
         }
+        cloud.finish();
+    });
+}
+
+#[test]
+fn an_instance_that_cannot_be_rebooted_is_stopped_and_says_why() {
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let instance = Network::new(&cloud).boot(&cloud, Launch::default());
+        if cloud.sh(&instance, "command -v python3").code != 0 {
+            skip("reboot(2) from inside: no python3 in /usr");
+            return cloud.finish();
+        }
+        let reboot = "python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x1234567)'";
+        // It may as often as it likes.
+        for _ in 0..6 {
+            let pid = cloud.pid(&instance);
+            cloud.sh(&instance, reboot);
+            eventually("it is started again", || cloud.pid(&instance).is_some_and(|now| Some(now) != pid));
+            eventually("commands run again", || cloud.sh(&instance, "true").code == 0);
+        }
+        cloud.sh(&instance, &format!("mv /etc /etc.aside && ln -s / /etc && {reboot}"));
+        cloud.wait_for_state(&instance, "stopped");
+        let (_, message) = state_reason(&cloud, &instance);
+        assert!(message.contains("not a directory any more"), "does not say why: {message}");
         cloud.finish();
     });
 }

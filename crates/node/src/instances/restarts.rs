@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use aws_types::InstanceId;
+use sandbox::Exit;
 
 /// How often a running instance whose guest has ended is started, before it is given up and recorded as stopped.
 pub(super) const MAX_STARTS: u32 = 5;
@@ -16,6 +17,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A guest that has run for so long since it was ready has been started well, and its next end is the first again.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// Why an instance that asked for it by `reboot(2)` is started, until it turns out that it cannot be.
+const REBOOT: &str = "its guest asked to be started again";
 
 /// What is to be done now about an instance that should run and does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +50,18 @@ struct Tries {
 pub(super) struct Restarts(HashMap<InstanceId, Tries>);
 
 impl Restarts {
+    /// What to do about an instance that ended so, or of which nothing is there.
+    pub(super) fn after(&mut self, instance: InstanceId, exit: Option<&Exit>, now: Instant) -> Verdict {
+        match exit {
+            Some(Exit::RebootRequested) => self.reboot(instance, now),
+            Some(Exit::Crashed { reason }) => self.next(instance, reason, now),
+            Some(Exit::Killed) => self.next(instance, "its guest was killed", now),
+            Some(Exit::Lost | Exit::PoweredOff) | None => self.next(instance, "its guest is gone", now),
+        }
+    }
+
     /// What to do about an instance that does not run, for `reason`. A start that follows from this is counted.
-    pub(super) fn next(&mut self, instance: InstanceId, reason: &str, now: Instant) -> Verdict {
+    fn next(&mut self, instance: InstanceId, reason: &str, now: Instant) -> Verdict {
         let tries = self.tries(instance, reason, now);
         if tries.count > 0 && now < tries.last + pause_after(tries.count) {
             return Verdict::Wait;
@@ -57,6 +71,16 @@ impl Restarts {
         }
         tries.count += 1;
         tries.begin(now);
+        Verdict::Start
+    }
+
+    /// What to do about an instance that does not run because its guest asked for a reboot. It may as often as it likes;
+    /// only when the start that was to follow came to nothing, this counts as any other.
+    fn reboot(&mut self, instance: InstanceId, now: Instant) -> Verdict {
+        if self.0.get(&instance).is_some_and(|tries| tries.ready.is_none()) {
+            return self.next(instance, REBOOT, now);
+        }
+        self.tries(instance, REBOOT, now).begin(now);
         Verdict::Start
     }
 
@@ -183,5 +207,24 @@ mod tests {
             }
             assert_eq!(restarts.next(id(1), "it ended", now), Verdict::GiveUp("it ended".to_owned()));
         }
+    }
+
+    #[test]
+    fn a_guest_reboots_as_often_as_it_likes_and_is_given_up_when_it_cannot() {
+        let mut restarts = Restarts::default();
+        let (mut now, reboot) = (Instant::now(), Some(&Exit::RebootRequested));
+        for _ in 0..3 * MAX_STARTS {
+            assert_eq!(restarts.after(id(1), reboot, now), Verdict::Start);
+            now += Duration::from_secs(1);
+            restarts.ready(id(1), now);
+        }
+        assert_eq!(restarts.after(id(1), reboot, now), Verdict::Start);
+        for _ in 0..MAX_STARTS {
+            restarts.failed(id(1), "no room".to_owned());
+            assert_eq!(restarts.after(id(1), reboot, now), Verdict::Start);
+            assert!(matches!(restarts.after(id(1), reboot, now), Verdict::Wait | Verdict::GiveUp(_)));
+            now += Duration::from_secs(10);
+        }
+        assert_eq!(restarts.after(id(1), reboot, now), Verdict::GiveUp("no room".to_owned()));
     }
 }
