@@ -3,6 +3,8 @@
 
 mod cloud;
 
+use std::time::{Duration, Instant};
+
 use cloud::guest::{Instance, Launch, Network};
 use cloud::{Cloud, Mode, Xml, eventually, on_a_workstation, skip};
 use nix::sys::signal::{Signal, kill};
@@ -47,6 +49,30 @@ fn guests_that_do_not_stop_hold_nobody_up() {
         }
         frozen.iter().for_each(|pid| kill(*pid, Signal::SIGCONT).unwrap());
         slow.iter().for_each(|instance| cloud.wait_for_state(instance, "stopped"));
+        cloud.finish();
+    });
+}
+
+#[test]
+fn a_guest_that_does_not_stop_is_not_waited_for_any_longer_on_request() {
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let network = Network::new(&cloud);
+        for (first, second, option, ends) in [
+            ("StopInstances", "StopInstances", "Force", "stopped"),
+            ("StopInstances", "TerminateInstances", "SkipOsShutdown", "terminated"),
+        ] {
+            let instance = network.boot(&cloud, Launch::default());
+            kill(init(&cloud, &instance), Signal::SIGSTOP).unwrap();
+            act(&cloud, first, &instance);
+            std::thread::sleep(Duration::from_secs(1));
+            assert_eq!(cloud.state(&instance), "stopping", "it is waited for");
+            let urged = Instant::now();
+            cloud.ec2(second, &[("InstanceId.1", &instance.id), (option, "true")]);
+            cloud.wait_for_state(&instance, ends);
+            // The grace is ten seconds.
+            assert!(urged.elapsed() < Duration::from_secs(5), "{second} {option}: {:?}", urged.elapsed());
+        }
         cloud.finish();
     });
 }
