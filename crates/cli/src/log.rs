@@ -66,7 +66,11 @@ impl LogFile {
         if length == 0 || length + more_bytes as u64 <= self.limit_bytes {
             return Ok(());
         }
-        fs::rename(&self.path, &self.previous)?;
+        match fs::rename(&self.path, &self.previous) {
+            // It was put away before, and then the new file could not be opened.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed?,
+        }
         let new = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
         // What panics, and what other libraries print, goes on in the new file as well.
         if self.is_also(io::stdout().as_fd()) {
@@ -113,5 +117,20 @@ mod tests {
         check("9\n", ["9\n", "1234\n5678\n"]);
         check("longer than all\n", ["longer than all\n", "9\n"]);
         check("a\n", ["a\n", "longer than all\n"]);
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_begun_is_begun_later() {
+        let directory = tempfile::tempdir().unwrap();
+        let [path, previous] = ["log", "log.1"].map(|name| directory.path().join(name));
+        let file = File::create(&path).unwrap();
+        let mut log = LogFile { file, path: path.clone(), previous: previous.clone(), limit_bytes: 10 };
+        log.write_all(b"12345678\n").unwrap();
+        // All that is done when there are no more file descriptors.
+        fs::rename(&path, &previous).unwrap();
+        log.write_all(b"9\n").unwrap();
+        log.write_all(b"10\n").unwrap();
+        let found = [&path, &previous].map(|path| fs::read_to_string(path).unwrap_or_default());
+        assert_eq!(found, ["9\n10\n", "12345678\n"].map(str::to_owned));
     }
 }

@@ -3,8 +3,10 @@
 
 mod cloud;
 
+use std::time::{Duration, Instant};
+
 use cloud::guest::{Instance, Launch, Network};
-use cloud::{Cloud, Mode, Xml, eventually, on_a_workstation};
+use cloud::{Cloud, Mode, Xml, eventually, on_a_workstation, skip};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -52,6 +54,30 @@ fn guests_that_do_not_stop_hold_nobody_up() {
 }
 
 #[test]
+fn a_guest_that_does_not_stop_is_not_waited_for_any_longer_on_request() {
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let network = Network::new(&cloud);
+        for (first, second, option, ends) in [
+            ("StopInstances", "StopInstances", "Force", "stopped"),
+            ("StopInstances", "TerminateInstances", "SkipOsShutdown", "terminated"),
+        ] {
+            let instance = network.boot(&cloud, Launch::default());
+            kill(init(&cloud, &instance), Signal::SIGSTOP).unwrap();
+            act(&cloud, first, &instance);
+            std::thread::sleep(Duration::from_secs(1));
+            assert_eq!(cloud.state(&instance), "stopping", "it is waited for");
+            let urged = Instant::now();
+            cloud.ec2(second, &[("InstanceId.1", &instance.id), (option, "true")]);
+            cloud.wait_for_state(&instance, ends);
+            // The grace is ten seconds.
+            assert!(urged.elapsed() < Duration::from_secs(5), "{second} {option}: {:?}", urged.elapsed());
+        }
+        cloud.finish();
+    });
+}
+
+#[test]
 fn an_instance_that_cannot_be_kept_running_is_stopped_and_says_why() {
     on_a_workstation(|| {
         let cloud = Cloud::up(Mode::FastPath);
@@ -88,6 +114,31 @@ fn an_instance_that_cannot_be_kept_running_is_stopped_and_says_why() {
             cloud.wait_for_state(instance, "running");
             assert_eq!(cloud.output(instance, "echo here"), "here");
         }
+        cloud.finish();
+    });
+}
+
+#[test]
+fn an_instance_that_cannot_be_rebooted_is_stopped_and_says_why() {
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let instance = Network::new(&cloud).boot(&cloud, Launch::default());
+        if cloud.sh(&instance, "command -v python3").code != 0 {
+            skip("reboot(2) from inside: no python3 in /usr");
+            return cloud.finish();
+        }
+        let reboot = "python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x1234567)'";
+        // It may as often as it likes.
+        for _ in 0..6 {
+            let pid = cloud.pid(&instance);
+            cloud.sh(&instance, reboot);
+            eventually("it is started again", || cloud.pid(&instance).is_some_and(|now| Some(now) != pid));
+            eventually("commands run again", || cloud.sh(&instance, "true").code == 0);
+        }
+        cloud.sh(&instance, &format!("mv /etc /etc.aside && ln -s / /etc && {reboot}"));
+        cloud.wait_for_state(&instance, "stopped");
+        let (_, message) = state_reason(&cloud, &instance);
+        assert!(message.contains("not a directory any more"), "does not say why: {message}");
         cloud.finish();
     });
 }

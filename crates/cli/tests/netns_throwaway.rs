@@ -6,15 +6,23 @@ mod cloud;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use cloud::{Finished, brume, on_a_workstation};
+use cloud::{Finished, brume, eventually, on_a_workstation};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-fn run(command: &[&str], data_dir: &Path) -> Finished {
+fn command(command: &[&str], data_dir: &Path) -> Command {
     let mut brume = brume();
     // The variable names a cloud that stays; it is nothing to these commands.
     brume.args(command).arg("--data-dir").arg(data_dir).env("BRUME_DATA_DIR", "/nonexistent/cloud");
-    Finished::new(brume.stdin(Stdio::null()).output().unwrap())
+    brume.stdin(Stdio::null());
+    brume
+}
+
+fn run(arguments: &[&str], data_dir: &Path) -> Finished {
+    Finished::new(command(arguments, data_dir).output().unwrap())
 }
 
 #[test]
@@ -52,5 +60,26 @@ fn other_peoples_directories_are_refused() {
             assert_eq!(fs::read_dir(somebodys.path()).unwrap().count(), 1, "{command:?}");
         }
         assert_eq!(fs::read(somebodys.path().join("precious")).unwrap(), b"data");
+    });
+}
+
+#[test]
+fn a_measurement_of_the_network_ends_when_it_is_told_to() {
+    on_a_workstation(|| {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("bench");
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            let mut bench = command(&["bench", "network"], &directory);
+            let bench = bench.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let run_dir = directory.join(format!("brume-bench-{}", bench.id()));
+            eventually("it has begun", || run_dir.exists());
+            let told = Instant::now();
+            kill(Pid::from_raw(bench.id().cast_signed()), signal).unwrap();
+            let ended = Finished::new(bench.wait_with_output().unwrap());
+            assert_eq!(ended.code, 1, "{ended:?}");
+            assert!(ended.stderr.ends_with("brume: interrupted\n"), "{ended:?}");
+            assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+            assert!(!directory.exists(), "{:?}", fs::read_dir(&directory).unwrap().collect::<Vec<_>>());
+        }
     });
 }

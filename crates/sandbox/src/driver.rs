@@ -176,7 +176,16 @@ pub trait Driver: Send + Sync {
     ///
     /// # Errors
     /// It could not be killed.
-    fn stop(&self, running: &Running, grace: Duration) -> Result<Exit, SandboxError>;
+    fn stop(&self, running: &Running, grace: Duration) -> Result<Exit, SandboxError> {
+        self.stop_within(running, &|| grace)
+    }
+
+    /// The same with a grace that may change meanwhile: it is asked again and again how long it is, counted from the
+    /// beginning.
+    ///
+    /// # Errors
+    /// As for [`Driver::stop`].
+    fn stop_within(&self, running: &Running, grace: &dyn Fn() -> Duration) -> Result<Exit, SandboxError>;
 
     /// Asks the guest to end everything that runs in it and to start again, in the same namespaces and with the same
     /// interfaces. Returns at once.

@@ -29,6 +29,9 @@ use crate::record::{self, DiskRecord, Phase, RunRecord};
 /// How long the kernel may take to end what was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a guest that shuts down is looked at, and how long it still may.
+const GRACE_POLL: Duration = Duration::from_millis(100);
+
 /// How long a start that goes on without the daemon that began it may take.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -332,11 +335,20 @@ impl Driver for Userland {
         Ok(ids)
     }
 
-    fn stop(&self, running: &Running, grace: Duration) -> Result<Exit, SandboxError> {
-        if self.end(running, Signal::SIGPWR, grace)? {
+    fn stop_within(&self, running: &Running, grace: &dyn Fn() -> Duration) -> Result<Exit, SandboxError> {
+        let began = Instant::now();
+        if self.end(running, Signal::SIGPWR, Duration::ZERO)? {
             return self.exit_of(running);
         }
-        self.kill(running)
+        loop {
+            let left = grace().saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return self.kill(running);
+            }
+            if let Some(exit) = self.wait(running, Some(left.min(GRACE_POLL)))? {
+                return Ok(exit);
+            }
+        }
     }
 
     fn reboot(&self, running: &Running) -> Result<(), SandboxError> {

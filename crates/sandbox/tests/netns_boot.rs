@@ -187,6 +187,13 @@ fn a_guest_that_does_not_stop_is_killed_in_time() {
     let began = Instant::now();
     assert_eq!(cloud.driver.stop(&running, Duration::from_millis(300)).unwrap(), Exit::Killed);
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // Also when it had more time at first.
+    let other = cloud.boot(&sandbox::Spec { user_data: stubborn.user_data.clone(), ..spec(2) });
+    eventually("the trap is set", || cloud.console(2).contains("armed"));
+    let began = Instant::now();
+    let grace = || Duration::from_secs(if began.elapsed() < Duration::from_millis(300) { 60 } else { 0 });
+    assert_eq!(cloud.driver.stop_within(&other, &grace).unwrap(), Exit::Killed);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     // With time enough, init sees to it itself.
     let running = cloud.start(&stubborn).unwrap();
     assert_eq!(cloud.driver.stop(&running, Duration::from_secs(10)).unwrap(), Exit::PoweredOff);

@@ -39,7 +39,7 @@ fn instances_run_while_there_are_vcpus() {
     let cloud = Cloud::new();
     let launch = |kind: &str, count: i32| api::RunInstancesRequest {
         instance_type: Some(kind.to_owned()),
-        min_count: 1,
+        min_count: count,
         max_count: count,
         ..cloud.launch()
     };
@@ -57,6 +57,22 @@ fn instances_run_while_there_are_vcpus() {
     cloud.run(launch("t3.nano", 1));
     let start = || input!(StartInstancesRequest { instance_ids: [&last] });
     cloud.refuses::<op::StartInstances>(start(), code, VCPUS_EXCEEDED);
+}
+
+#[test]
+fn as_many_run_as_there_are_vcpus_between_least_and_most() {
+    let cloud = Cloud::new();
+    let launch = |min_count: i32, max_count: i32| api::RunInstancesRequest {
+        instance_type: Some("t3.nano".to_owned()),
+        min_count,
+        max_count,
+        ..cloud.launch()
+    };
+    let refused = |launch| cloud.refuses::<op::RunInstances>(launch, "VcpuLimitExceeded", VCPUS_EXCEEDED);
+    refused(launch(577, 600));
+    assert_eq!(cloud.run(launch(1, 600)).len(), 576);
+    refused(launch(1, 600));
+    assert_eq!(Cloud::without_quotas().run(launch(1, 600)).len(), 600);
 }
 
 #[test]

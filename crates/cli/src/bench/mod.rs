@@ -12,10 +12,7 @@ use crate::root;
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<ExitCode> {
     root::require("`brume bench`")?;
     match &options.what {
-        BenchCommand::Network(options) => match &options.data_dir.data_dir {
-            Some(directory) => return network::run_in(directory, options),
-            None => print(&network::run(options.no_ebpf)?, options.json)?,
-        },
+        BenchCommand::Network(options) => print(&network::run(options)?, options.json)?,
         BenchCommand::Launch(options) => print(&launch::run(options)?, options.json)?,
     }
     Ok(ExitCode::SUCCESS)

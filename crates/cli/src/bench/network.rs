@@ -1,9 +1,6 @@
 //! `brume bench network`: the data plane's own benchmark, as a table for people.
 
 use std::fmt;
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 use data_plane::ModeChoice;
@@ -19,30 +16,22 @@ use crate::throwaway;
 #[serde(transparent)]
 pub(crate) struct Report(data_plane::bench::Report);
 
-/// Measures in namespaces of the benchmark's own.
-pub(crate) fn run(no_ebpf: bool) -> anyhow::Result<Report> {
-    let mode = if no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
-    let options = Options { mode, ..Options::default() };
-    eprintln!("measuring in {} rounds; this takes about half a minute", options.rounds);
-    data_plane::bench::run(&options).map(Report).context("the network cannot be measured here")
-}
-
-/// The same in a process of its own whose temporary files are in that directory: it has no cloud, and no other files.
-pub(crate) fn run_in(directory: &Path, options: &MeasureOptions) -> anyhow::Result<ExitCode> {
+/// Measures in namespaces of the benchmark's own. It has no cloud; its files are in that directory or a temporary one.
+pub(crate) fn run(options: &MeasureOptions) -> anyhow::Result<Report> {
     throwaway::heed_signals()?;
-    let directory = Scratch::new(Some(directory))?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bench", "network"]).env("TMPDIR", directory.path());
-    for (is_set, option) in [(options.json, "--json"), (options.no_ebpf, "--no-ebpf")] {
-        if is_set {
-            command.arg(option);
-        }
-    }
-    // An interrupt from the terminal would end it before it has taken its network away.
-    let status = command.process_group(0).status().context("cannot start the measurement")?;
-    directory.remove()?;
+    let directory = Scratch::new(options.data_dir.data_dir.as_deref())?;
+    let options = Options {
+        mode: if options.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto },
+        directory: directory.path().to_owned(),
+        is_interrupted: || throwaway::check_interrupted().is_err(),
+        ..Options::default()
+    };
+    eprintln!("measuring in {} rounds; this takes about half a minute", options.rounds);
+    let measured = data_plane::bench::run(&options);
     throwaway::check_interrupted()?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let report = measured.context("the network cannot be measured here")?;
+    directory.remove()?;
+    Ok(Report(report))
 }
 
 impl fmt::Display for Report {

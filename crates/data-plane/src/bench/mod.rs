@@ -9,6 +9,7 @@ mod load;
 mod paths;
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::{DataPlaneError, Mode, ModeChoice};
 use paths::{BenchPath, PathKind};
 
-/// How long and on what to measure.
-#[derive(Clone, Copy, Debug)]
+/// How long, on what and where to measure.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Rounds; each measures everything on every path.
     pub rounds: usize,
@@ -25,12 +26,22 @@ pub struct Options {
     pub measurement: Duration,
     /// Whether the flow cache may be used.
     pub mode: ModeChoice,
+    /// Where the data plane under test keeps its files, in a directory of their own.
+    pub directory: PathBuf,
+    /// Asked before each path is measured: whether to end early.
+    pub is_interrupted: fn() -> bool,
 }
 
 impl Default for Options {
-    /// Seven rounds of 0.4 s a measurement: about half a minute.
+    /// Seven rounds of 0.4 s a measurement: about half a minute, which nothing interrupts.
     fn default() -> Self {
-        Self { rounds: 7, measurement: Duration::from_millis(400), mode: ModeChoice::Auto }
+        Self {
+            rounds: 7,
+            measurement: Duration::from_millis(400),
+            mode: ModeChoice::Auto,
+            directory: std::env::temp_dir(),
+            is_interrupted: || false,
+        }
     }
 }
 
@@ -91,29 +102,35 @@ pub enum BenchError {
         /// Why it failed.
         source: io::Error,
     },
+    /// It was to end early.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// Measures, for about `rounds` × 9 × `measurement`, and takes everything away again.
 ///
 /// # Errors
-/// When namespaces cannot be made, or a path does not carry the load.
+/// When namespaces cannot be made, a path does not carry the load, or it is interrupted.
 pub fn run(options: &Options) -> Result<Report, BenchError> {
-    let mut paths = vec![BenchPath::veth()?, BenchPath::brume(options.mode)?];
+    let mut paths = vec![BenchPath::veth()?, BenchPath::brume(options.mode, &options.directory)?];
     paths.extend(BenchPath::router()?);
     let mode = match paths[1].mode() {
         Some(Mode::SlowOnly(reason)) => format!("slow path only: {reason}"),
         Some(Mode::FlowCache) | None => "flow cache".to_owned(),
     };
     let mut measured: Vec<Vec<Measurement>> = vec![Vec::new(); paths.len()];
+    let measure = |path: &BenchPath, duration| {
+        if (options.is_interrupted)() { Err(BenchError::Interrupted) } else { path.measure(duration) }
+    };
     // One short round that does not count: neighbours are found, processors wake up.
     for path in &paths {
-        path.measure(options.measurement / 4)?;
+        measure(path, options.measurement / 4)?;
     }
     for round in 0..options.rounds.max(1) {
         for step in 0..paths.len() {
             // Each path gets to be first.
             let index = (round + step) % paths.len();
-            measured[index].push(paths[index].measure(options.measurement)?);
+            measured[index].push(measure(&paths[index], options.measurement)?);
         }
     }
     let of = |kind| paths.iter().position(|path| path.kind() == kind).map(|index| &measured[index]);

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -106,9 +106,10 @@ impl BenchPath {
         Ok(Some(Self { kind: PathKind::Router, client, server, _router: Some(router), plane: None }))
     }
 
-    /// This data plane, with two interfaces in two subnets and rules that have it track the connections.
-    pub(super) fn brume(mode: ModeChoice) -> Result<Self, BenchError> {
-        let run_dir = std::env::temp_dir().join(format!("brume-bench-{}", std::process::id()));
+    /// This data plane, with two interfaces in two subnets and rules that have it track the connections. Its files are
+    /// in a directory of their own in this one.
+    pub(super) fn brume(mode: ModeChoice, directory: &Path) -> Result<Self, BenchError> {
+        let run_dir = directory.join(format!("brume-bench-{}", std::process::id()));
         let directory = RunDirectory(run_dir.clone());
         let plane = DataPlane::start(&Config { run_dir, mode, advertising: ADVERTISING })?;
         plane.apply(&intent());

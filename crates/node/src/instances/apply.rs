@@ -1,7 +1,7 @@
 //! The steps themselves. Each may be run again from the start: what is there already is kept or replaced.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_types::NetworkInterfaceId;
 use data_plane::PortSpec;
@@ -81,8 +81,17 @@ fn device_index(interface: &ec2::NetworkInterface) -> u32 {
 }
 
 /// How long an instance has to shut down in order, which `SkipOsShutdown` does not ask for.
-fn grace(record: &ec2::Instance, orderly: Duration) -> Duration {
-    if record.skip_os_shutdown { Duration::ZERO } else { orderly }
+fn grace(record: &ec2::Instance) -> Duration {
+    if record.skip_os_shutdown {
+        return Duration::ZERO;
+    }
+    match record.state {
+        ec2::InstanceState::ShuttingDown | ec2::InstanceState::Terminated => TERMINATE_GRACE,
+        ec2::InstanceState::Pending
+        | ec2::InstanceState::Running
+        | ec2::InstanceState::Stopping
+        | ec2::InstanceState::Stopped => STOP_GRACE,
+    }
 }
 
 impl Instances {
@@ -100,7 +109,7 @@ impl Instances {
             Action::Plug => self.plug_all(scope, record, turn),
             Action::Stop => {
                 turn.pause();
-                self.halt(record, grace(record, STOP_GRACE))?;
+                self.halt(scope, record)?;
                 self.disconnect(scope, record)?;
                 self.ec2.instance_stopped(scope, record.id, now())?;
                 Ok(())
@@ -117,7 +126,7 @@ impl Instances {
             }
             Action::Terminate => {
                 turn.pause();
-                self.halt(record, grace(record, TERMINATE_GRACE))?;
+                self.halt(scope, record)?;
                 turn.resume();
                 self.unplug(scope, record)?;
                 self.remove(scope, record)?;
@@ -142,6 +151,7 @@ impl Instances {
         }
         match self.boot(scope, record, turn) {
             Ok(running) => {
+                self.restarts.lock().ready(record.id, Instant::now());
                 self.running.lock().insert(record.id, running);
                 self.watch(running);
                 Ok(())
@@ -304,10 +314,14 @@ impl Instances {
         Ok(())
     }
 
-    /// Ends an instance's sandbox, if it has one.
-    fn halt(&self, record: &ec2::Instance, grace: Duration) -> Result<(), StepError> {
+    /// Ends an instance's sandbox, if it has one. A request that comes meanwhile may leave it less time.
+    fn halt(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
         if let Some(running) = self.known(record) {
-            self.sandboxes.stop(&running, grace)?;
+            let grace = || {
+                let now = self.store.snapshot().get::<ec2::Instance>(scope, &record.id.to_string());
+                grace(now.as_deref().unwrap_or(record))
+            };
+            self.sandboxes.stop_within(&running, &grace)?;
             self.forget(record);
         }
         Ok(())

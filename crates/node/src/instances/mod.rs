@@ -257,17 +257,10 @@ impl Instances {
     /// The step, where it is not the start of an instance that should run already: such starts come with pauses, and
     /// not for ever.
     fn count_start(&self, record: &ec2::Instance, action: Action, exit: Option<&Exit>) -> Option<Action> {
-        let reason = match exit {
-            _ if action != Action::Start || record.state != ec2::InstanceState::Running => {
-                return Some(action);
-            }
-            // As often as the guest likes.
-            Some(Exit::RebootRequested) => return Some(action),
-            Some(Exit::Crashed { reason }) => reason,
-            Some(Exit::Killed) => "its guest was killed",
-            Some(Exit::Lost | Exit::PoweredOff) | None => "its guest is gone",
-        };
-        match self.restarts.lock().next(record.id, reason, Instant::now()) {
+        if action != Action::Start || record.state != ec2::InstanceState::Running {
+            return Some(action);
+        }
+        match self.restarts.lock().after(record.id, exit, Instant::now()) {
             Verdict::Start => Some(action),
             Verdict::Wait => None,
             Verdict::GiveUp(reason) => Some(Action::GiveUp(reason)),

@@ -266,14 +266,18 @@ fn run(
         let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
         let prototype = prototype(edit, &input, &networks, tags.clone())?;
         networks.check_type(&prototype.instance_type)?;
-        let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus) * most as u64;
-        quota::check_vcpus(edit.config, running_vcpus(edit) + vcpus)?;
+        let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus);
+        let running = running_vcpus(edit);
+        let check_vcpus = |count: usize| quota::check_vcpus(edit.config, running + vcpus * count as u64);
+        check_vcpus(least)?;
+        // Fewer than the most, and at least the least, is what the request allows.
+        let most = (least..=most).rev().find(|count| check_vcpus(*count).is_ok()).unwrap_or(least);
         let mut made = Vec::new();
         for index in 0..most {
             let id = if index == 0 { prototype.id } else { edit.new_id() };
             let interfaces = match networks.make(edit, id) {
                 Ok(interfaces) => interfaces,
-                // Fewer than the most, and at least the least, is what the request allows.
+                // Addresses, too, may be enough for fewer only.
                 Err(error) if index >= least && network::is_shortage(&error) => break,
                 Err(error) => return Err(error),
             };
