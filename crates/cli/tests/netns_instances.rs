@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use cloud::guest::{Instance, Launch, Network};
 use cloud::{BOTH_MODES, Cloud, Mode, Xml, eventually, on_a_workstation};
+use host_net::{Netlink, NetworkNamespace};
 
 /// The code of an instance's StateReason.
 fn state_reason(cloud: &Cloud, instance: &Instance) -> (String, String) {
@@ -77,6 +78,42 @@ fn an_instance_is_stopped_started_rebooted_and_terminated() {
     });
 }
 
+/// What a guest can do to its interface.
+type Mischief = fn(&Netlink, u32);
+
+#[test]
+fn a_reboot_gives_a_guest_its_network_back() {
+    let mischiefs: [Mischief; 3] = [
+        |guest, eth0| guest.delete_link(eth0).unwrap(),
+        |guest, eth0| guest.set_up(eth0, false).unwrap(),
+        |guest, eth0| {
+            guest.set_up(eth0, false).unwrap();
+            guest.set_mac(eth0, aws_types::MacAddress([2, 0, 0, 0, 0, 0x99])).unwrap();
+        },
+    ];
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let network = Network::new(&cloud);
+        let group = network.group(&cloud, "web", &["80"]);
+        let client = network.boot(&cloud, Launch::default());
+        let one = network.boot(&cloud, Launch { groups: &[&group], ..Launch::default() });
+        for mischief in mischiefs {
+            let pid = cloud.pid(&one).unwrap();
+            let guest = NetworkNamespace::of_process(pid.try_into().unwrap()).unwrap();
+            let guest = Netlink::open(&guest).unwrap();
+            mischief(&guest, guest.link_named("eth0").unwrap().expect("it is plugged in").index);
+            cloud.output(&one, "echo gone >/tmp/mark");
+            act(&cloud, "RebootInstances", &one);
+            eventually("it was rebooted", || cloud.sh(&one, "test ! -e /tmp/mark").code == 0);
+            let mut listener = cloud.spawn_sh(&one, "exec nc -l -k -p 80 </dev/null");
+            eventually("it is reached after the reboot", || cloud.connects(&client, &one, 80));
+            listener.kill().unwrap();
+            listener.wait().unwrap();
+        }
+        cloud.finish();
+    });
+}
+
 #[test]
 fn a_guest_that_ends_itself_is_noticed() {
     on_a_workstation(|| {
@@ -124,7 +161,7 @@ fn host_state(cloud: &Cloud) -> BTreeSet<String> {
         let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
         found.extend(entries.map(|entry| entry.path().display().to_string()));
     }
-    let fabric = host_net::NetworkNamespace::open(&cloud.run_dir().join("net/netns/fabric")).unwrap();
+    let fabric = NetworkNamespace::open(&cloud.run_dir().join("net/netns/fabric")).unwrap();
     let devices = fabric.run(|| std::fs::read_to_string("/proc/thread-self/net/dev").unwrap()).unwrap();
     let names =
         devices.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name.trim().to_owned());

@@ -116,7 +116,7 @@ impl DataPlane {
         let program = match &flow_cache {
             Some(cache) => Some(cover_all(&fabric, &ports, cache)?),
             None => {
-                ports.iter().try_for_each(|attached| fabric.uncover(attached.port))?;
+                ports.iter().try_for_each(|attached| unless_gone(fabric.uncover(attached.port)))?;
                 None
             }
         };
@@ -193,7 +193,10 @@ impl DataPlane {
         *self.program.lock() = None;
         self.shared.decider.lock().cache = None;
         let uncovered = self.fabric.ports().and_then(|ports| {
-            ports.iter().map(|attached| self.fabric.uncover(attached.port)).fold(Ok(()), Result::and)
+            ports
+                .iter()
+                .map(|attached| unless_gone(self.fabric.uncover(attached.port)))
+                .fold(Ok(()), Result::and)
         });
         if let Err(error) = uncovered {
             tracing::error!(%error, "the flow cache cannot be taken off; restart the cloud");
@@ -367,11 +370,19 @@ fn cover_all(
 ) -> Result<(OwnedFd, u32), DataPlaneError> {
     let (program, id) = (cache.program()?, cache.program_id()?);
     for attached in ports {
-        fabric.cover(attached.port, program, id)?;
+        unless_gone(fabric.cover(attached.port, program, id))?;
     }
     cache.retire_other_versions()?;
     let program = program.try_clone_to_owned().map_err(DataPlaneError::Program)?;
     Ok((program, id))
+}
+
+/// Passes over a port that went while something was done to it: a guest can end at any time, and its device goes with it.
+fn unless_gone(done: Result<(), DataPlaneError>) -> Result<(), DataPlaneError> {
+    match done {
+        Err(DataPlaneError::Netlink(error)) if error.is_about_no_device() => Ok(()),
+        done => done,
+    }
 }
 
 /// Puts back the connections of a predecessor. Its journal does not follow every packet, so each counts as seen at its

@@ -70,6 +70,11 @@ impl NetlinkError {
             _ => None,
         }
     }
+
+    /// Whether the device that it was about is not there.
+    pub fn is_about_no_device(&self) -> bool {
+        self.errno() == Some(libc::ENODEV)
+    }
 }
 
 impl Netlink {

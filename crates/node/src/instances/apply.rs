@@ -309,6 +309,10 @@ impl Instances {
 
     fn reboot(&self, scope: &Scope, record: &ec2::Instance) -> Result<(), StepError> {
         let Some(running) = self.running.lock().get(&record.id).copied() else { return Ok(()) };
+        // Whatever the guest has done to its interfaces, it starts over with those that it has on record.
+        for interface in interfaces_of(&self.store.snapshot(), scope, record) {
+            self.plug(&interface, &running)?;
+        }
         self.sandboxes.reboot(&running)?;
         self.ec2.instance_rebooted(scope, record.id, now(), record.reboots_requested)?;
         Ok(())
