@@ -1,8 +1,10 @@
 //! `brume up`.
 
 use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -85,6 +87,7 @@ fn raise_open_files() {
 /// Starts the same command without `--detach` in a process group of its own, and waits until it is ready.
 fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     let log = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(data_dir.log())?;
+    let earlier_bytes = log.metadata()?.len();
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["up", "--listen", &options.listen.to_string(), "--data-dir"]).arg(data_dir.path());
     if let Some(account) = options.account_id {
@@ -113,7 +116,8 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(status) = child.try_wait()? {
-            let tail = last_lines(&fs::read_to_string(data_dir.log()).unwrap_or_default(), 5);
+            let said = said_since(&data_dir.log(), earlier_bytes).unwrap_or_default();
+            let tail = last_lines(&said, 5);
             bail!("the daemon ended with {status}; its log {} ends:\n{tail}", data_dir.log().display());
         }
         if Instant::now() > deadline {
@@ -130,6 +134,16 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
         }
         std::thread::sleep(READY_POLL);
     }
+}
+
+/// What a log has beyond the bytes that it had earlier; all of it if it was begun anew.
+fn said_since(log: &Path, earlier_bytes: u64) -> std::io::Result<String> {
+    let mut file = fs::File::open(log)?;
+    let bytes = file.metadata()?.len();
+    file.seek(SeekFrom::Start(if bytes < earlier_bytes { 0 } else { earlier_bytes }))?;
+    let mut said = Vec::new();
+    file.read_to_end(&mut said)?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn last_lines(text: &str, count: usize) -> String {

@@ -128,6 +128,14 @@ fn up_refuses_what_it_cannot_use() {
             cloud.assert_nothing_on_host();
         }
         drop(blocker);
+        // What has not come up has decided nothing, and what it said is not said again.
+        let mut cloud = cloud;
+        cloud.restart(&["--account-id", "123456789012"]);
+        assert_eq!(cloud.status()["daemon"]["account"], "123456789012");
+        assert_eq!(cloud.run("down", &[]).code, 0);
+        let refused = cloud.run("up", &["--detach", "--account-id", "210987654321"]);
+        assert!(refused.stderr.contains("has the account 123456789012"), "{refused:?}");
+        assert!(!refused.stderr.contains("cannot listen"), "{refused:?}");
         let file = cloud.path().join("file");
         std::fs::write(&file, "").unwrap();
         let refused = cloud::brume().args(["up", "--data-dir"]).arg(&file).output().unwrap();

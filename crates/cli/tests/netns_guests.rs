@@ -4,7 +4,7 @@
 mod cloud;
 
 use cloud::guest::{Instance, Launch, Network};
-use cloud::{BOTH_MODES, Cloud, eventually, on_a_workstation, skip};
+use cloud::{BOTH_MODES, Cloud, Mode, eventually, on_a_workstation, skip};
 
 const METADATA: &str = "http://169.254.169.254";
 
@@ -209,5 +209,41 @@ fn a_guest_cannot_pretend_to_be_another() {
         let count = drops(cloud, &liar.interface, "0a:bb:cc:dd:ee:ff");
         assert!(count > 0, "not counted: {}", cloud.status());
         assert!(cloud.connects(&victim, &server, 80), "others are not disturbed");
+    });
+}
+
+/// Runs commands by Systems Manager; the output and the exit code.
+fn run_command(cloud: &Cloud, instance: &Instance, commands: &[&str]) -> (String, i64) {
+    let input = serde_json::json!({
+        "DocumentName": "AWS-RunShellScript",
+        "InstanceIds": [instance.id],
+        "Parameters": { "commands": commands },
+    });
+    let sent = cloud.client().ssm("SendCommand", &input).unwrap();
+    let query = serde_json::json!({ "CommandId": sent["Command"]["CommandId"], "InstanceId": instance.id });
+    let answer = || cloud.client().ssm("GetCommandInvocation", &query).unwrap();
+    eventually("the command has ended", || {
+        !matches!(answer()["Status"].as_str(), Some("Pending" | "InProgress" | "Delayed"))
+    });
+    let answer = answer();
+    (answer["StandardOutputContent"].as_str().unwrap().to_owned(), answer["ResponseCode"].as_i64().unwrap())
+}
+
+#[test]
+fn a_script_is_run_by_the_program_that_its_first_line_names() {
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let one = Network::new(&cloud).boot(&cloud, Launch::default());
+        let run = |commands: &[&str]| run_command(&cloud, &one, commands);
+        assert_eq!(run(&["echo \"$0\"; exit 5"]), ("/bin/sh\n".to_owned(), 5));
+        assert_eq!(run(&["#!/bin/cat", "it's \"here\""]), ("#!/bin/cat\nit's \"here\"\n".to_owned(), 0));
+        assert_eq!(run(&["#!/bin/sh -f", "echo /*; exit 7"]), ("/*\n".to_owned(), 7));
+        assert_eq!(run(&["#!/nowhere", "true"]).1, 127);
+        assert_eq!(
+            cloud.output(&one, "ls -A /var/lib/amazon/ssm/document/orchestration"),
+            "",
+            "what is left"
+        );
+        cloud.finish();
     });
 }

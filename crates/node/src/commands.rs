@@ -36,7 +36,29 @@ const CLEAN_INTERVAL: Duration = Duration::from_secs(3600);
 /// The exit code of a script whose end was not seen.
 const UNSEEN_END: i32 = 1;
 
+/// Runs the script $2 as the program that its first line names, from a file like the agent's; $1 is the command's id.
+const RUN_BY_FIRST_LINE: &str = r#"
+directory=/var/lib/amazon/ssm/document/orchestration/$1/awsrunShellScript
+mkdir -p "$directory" && (umask 077 && printf '%s\n' "$2" >"$directory/_script.sh") &&
+chmod 700 "$directory/_script.sh" || exit
+"$directory/_script.sh"
+code=$?
+rm -rf "/var/lib/amazon/ssm/document/orchestration/$1"
+exit $code
+"#;
+
 type Key = (InstanceId, CommandId);
+
+/// What runs a script: the shell, unless its first line names another program.
+fn command_line(id: &CommandId, commands: &[String]) -> Vec<String> {
+    let script = commands.join("\n");
+    let shell = ["/bin/sh", "-c"].map(str::to_owned).into_iter();
+    if script.starts_with("#!") {
+        shell.chain([RUN_BY_FIRST_LINE.to_owned(), "sh".to_owned(), id.to_string(), script]).collect()
+    } else {
+        shell.chain([script]).collect()
+    }
+}
 
 /// A script under way.
 #[derive(Clone, Default)]
@@ -181,7 +203,7 @@ impl Commands {
             return None;
         }
         let script = &assignment.script;
-        let mut exec = Exec::new(["/bin/sh".to_owned(), "-c".to_owned(), script.commands.join("\n")]);
+        let mut exec = Exec::new(command_line(&assignment.command_id, &script.commands));
         exec.working_directory = script.working_directory.as_ref().map(Into::into);
         let limits = CaptureLimits {
             timeout: Some(Duration::from_secs(script.execution_timeout_secs.into())),

@@ -272,6 +272,13 @@ struct Opened {
 async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> Result<Opened, NodeError> {
     let store = Store::open(backend)?;
     check_records(&store)?;
+    let sandboxes = Arc::new(sandboxes(data_dir, config.toolbox_binary.clone())?);
+    let ec2_config = svc_ec2::Config { enforce_quotas: !config.no_quotas, hot_plug: true };
+    let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
+    let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
+    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];
+    let gateway = bind(config, data_dir, &store, services).await?;
+    // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
         Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
     if let Some(wanted) = config.account_id
@@ -279,12 +286,6 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     {
         return Err(NodeError::OtherAccount { wanted, existing: identity.account });
     }
-    let sandboxes = Arc::new(sandboxes(data_dir, config.toolbox_binary.clone())?);
-    let ec2_config = svc_ec2::Config { enforce_quotas: !config.no_quotas, hot_plug: true };
-    let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
-    let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
-    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];
-    let gateway = bind(config, data_dir, &store, services).await?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
     Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })
 }
