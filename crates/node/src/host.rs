@@ -125,6 +125,8 @@ fn drop_statuses(plane: &DataPlane, directory: &Directory) -> Vec<DropStatus> {
     plane
         .drops()
         .iter()
+        // What the services' own network stack sends unasked is dropped too, and nobody's concern.
+        .filter(|count| count.port != vpc_model::Port::SERVICES)
         .map(|count| DropStatus {
             interface: directory
                 .interface_on(count.port)

@@ -54,10 +54,24 @@ fn check_key(key: &str) -> Result<(), ServiceError> {
             "Tag key exceeds the maximum length of {MAX_KEY_CHARACTERS} characters"
         )));
     }
+    check_characters(key)?;
     if key.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX)) {
         return Err(error::invalid_value("Tag keys starting with 'aws:' are reserved for internal use"));
     }
     Ok(())
+}
+
+/// Refuses characters that no answer in XML could bring back. <https://www.w3.org/TR/xml/#charsets>
+fn check_characters(text: &str) -> Result<(), ServiceError> {
+    let is_lost =
+        |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    match text.chars().find(|&c| is_lost(c)) {
+        Some(lost) => Err(error::invalid_value(format!(
+            "Tag keys and values cannot contain the character U+{:04X}",
+            u32::from(lost)
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Reads a list of tags.
@@ -75,6 +89,7 @@ fn parse(list: &[api::Tag]) -> Result<Vec<Tag>, ServiceError> {
                 format!("Tag value exceeds the maximum length of {MAX_VALUE_CHARACTERS} characters");
             return Err(error::invalid_value(message));
         }
+        check_characters(&value)?;
         if tags.iter().any(|other| other.key == key) {
             return Err(error::invalid_value(format!("Duplicate tag key '{key}' specified.")));
         }

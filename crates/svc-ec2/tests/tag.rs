@@ -101,6 +101,8 @@ fn tags_that_cannot_be() {
     let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
     check(&vpc, &[("aws:x", "y")], VALUE, "Tag keys starting with 'aws:' are reserved for internal use");
     check(&vpc, &[(&long_key, "y")], VALUE, "Tag key exceeds the maximum length of 128 characters");
+    check(&vpc, &[("a\u{1}", "y")], VALUE, "Tag keys and values cannot contain the character U+0001");
+    check(&vpc, &[("x", "a\u{fffe}")], VALUE, "Tag keys and values cannot contain the character U+FFFE");
     check(&vpc, &[("x", &long_value)], VALUE, "Tag value exceeds the maximum length of 256 characters");
     check(&vpc, &[("", "y")], VALUE, "…");
     check(&vpc, &[("x", "y"), ("x", "z")], VALUE, "Duplicate tag key 'x' specified.");

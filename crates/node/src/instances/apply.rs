@@ -255,11 +255,13 @@ impl Instances {
             return Ok(());
         }
         turn.pause();
-        let waited = tokio::runtime::Handle::current().block_on(async {
-            tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|enforced| *enforced >= revision)).await
+        let is_enforced = tokio::runtime::Handle::current().block_on(async {
+            let reached = enforced.wait_for(|enforced| *enforced >= revision);
+            // The sender is gone when the topology is: then nothing more will be enforced. What `wait_for` answers keeps
+            // the topology from going on, so it must not be kept while this waits for its turn.
+            tokio::time::timeout(ENFORCE_TIMEOUT, reached).await.is_ok_and(|reached| reached.is_ok())
         });
-        // The sender is gone when the topology is: then nothing more will be enforced.
-        if !matches!(waited, Ok(Ok(_))) {
+        if !is_enforced {
             return Err(StepError::NotEnforced);
         }
         turn.resume();
