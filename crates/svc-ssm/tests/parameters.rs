@@ -259,18 +259,6 @@ fn what_an_overwrite_leaves_out_stays() {
 }
 
 #[test]
-fn a_parameter_keeps_its_type() {
-    let harness = Harness::new();
-    harness.call::<op::PutParameter>(put("key", "a")).unwrap();
-    for other in ["SecureString", "StringList"] {
-        let change = PutParameterRequest { r#type: Some(other.into()), ..overwrite("key", "b") };
-        assert_eq!(harness.refused::<op::PutParameter>(change).0, "HierarchyTypeMismatchException");
-    }
-    let same = PutParameterRequest { r#type: Some("String".into()), ..overwrite("key", "c") };
-    assert_eq!(harness.call::<op::PutParameter>(same).unwrap().version, Some(2));
-}
-
-#[test]
 fn secure_strings_show_their_value_only_to_those_who_ask() {
     let harness = Harness::new();
     let secret = "correct horse battery staple";

@@ -106,12 +106,6 @@ fn next_version(
     sealed: &str,
 ) -> Result<ParameterVersion, ServiceError> {
     let kind = kind(request, previous)?;
-    if previous.is_some_and(|previous| previous.kind != kind) {
-        return Err(ServiceError::new(
-            "HierarchyTypeMismatchException",
-            "The type of a parameter can't be changed. Create a new parameter with a name of its own instead.",
-        ));
-    }
     let allowed_pattern = request
         .allowed_pattern
         .clone()
