@@ -301,6 +301,20 @@ fn instance_status_follows_the_instance() {
     });
 }
 
+/// The instances that Systems Manager knows, from all pages.
+fn managed(cloud: &Cloud) -> BTreeSet<String> {
+    let (mut known, mut input) = (BTreeSet::new(), serde_json::json!({}));
+    loop {
+        let page = cloud.client().ssm("DescribeInstanceInformation", &input).unwrap();
+        let listed = page["InstanceInformationList"].as_array().unwrap();
+        known.extend(listed.iter().map(|one| one["InstanceId"].as_str().unwrap().to_owned()));
+        if !page["NextToken"].is_string() {
+            return known;
+        }
+        input["NextToken"] = page["NextToken"].clone();
+    }
+}
+
 /// How many instances one request launches: more than may boot, and far more than may work, at once.
 const FLEET: usize = 60;
 
@@ -323,11 +337,8 @@ fn one_request_launches_many_and_all_are_reached() {
             );
             cloud.output(&prober, &script);
             eventually("all are managed", || {
-                let known =
-                    cloud.client().ssm("DescribeInstanceInformation", &serde_json::json!({})).unwrap();
-                let text = known.to_string();
-                text.contains(&prober.id)
-                    && (known["NextToken"].is_string() || fleet.iter().all(|one| text.contains(&one.id)))
+                let known = managed(&cloud);
+                [&prober].into_iter().chain(&fleet).all(|one| known.contains(&one.id))
             });
             let ids: Vec<String> = (1..=FLEET).map(|number| format!("InstanceId.{number}")).collect();
             let parameters: Vec<(&str, &str)> =
