@@ -101,16 +101,37 @@ impl Write for LogFile {
 mod tests {
     use super::*;
 
+    /// A log of ten bytes in a directory of its own.
+    struct Log {
+        directory: tempfile::TempDir,
+        file: LogFile,
+    }
+
+    impl Log {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let [path, previous] = ["log", "log.1"].map(|name| directory.path().join(name));
+            let file = LogFile { file: File::create(&path).unwrap(), path, previous, limit_bytes: 10 };
+            Self { directory, file }
+        }
+
+        fn write(&mut self, line: &str) {
+            self.file.write_all(line.as_bytes()).unwrap();
+        }
+
+        /// What is in the file and in the previous one.
+        fn found(&self) -> [String; 2] {
+            ["log", "log.1"]
+                .map(|name| fs::read_to_string(self.directory.path().join(name)).unwrap_or_default())
+        }
+    }
+
     #[test]
     fn one_file_of_the_limit_is_kept_beside_the_current_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let [path, previous] = ["log", "log.1"].map(|name| directory.path().join(name));
-        let file = File::create(&path).unwrap();
-        let mut log = LogFile { file, path: path.clone(), previous: previous.clone(), limit_bytes: 10 };
+        let mut log = Log::new();
         let mut check = |line: &str, expect: [&str; 2]| {
-            log.write_all(line.as_bytes()).unwrap();
-            let found = [&path, &previous].map(|path| fs::read_to_string(path).unwrap_or_default());
-            assert_eq!(found, expect, "after {line:?}");
+            log.write(line);
+            assert_eq!(log.found(), expect, "after {line:?}");
         };
         check("1234\n", ["1234\n", ""]);
         check("5678\n", ["1234\n5678\n", ""]);
@@ -121,16 +142,12 @@ mod tests {
 
     #[test]
     fn a_file_that_could_not_be_begun_is_begun_later() {
-        let directory = tempfile::tempdir().unwrap();
-        let [path, previous] = ["log", "log.1"].map(|name| directory.path().join(name));
-        let file = File::create(&path).unwrap();
-        let mut log = LogFile { file, path: path.clone(), previous: previous.clone(), limit_bytes: 10 };
-        log.write_all(b"12345678\n").unwrap();
+        let mut log = Log::new();
+        log.write("12345678\n");
         // All that is done when there are no more file descriptors.
-        fs::rename(&path, &previous).unwrap();
-        log.write_all(b"9\n").unwrap();
-        log.write_all(b"10\n").unwrap();
-        let found = [&path, &previous].map(|path| fs::read_to_string(path).unwrap_or_default());
-        assert_eq!(found, ["9\n10\n", "12345678\n"].map(str::to_owned));
+        fs::rename(&log.file.path, &log.file.previous).unwrap();
+        log.write("9\n");
+        log.write("10\n");
+        assert_eq!(log.found(), ["9\n10\n", "12345678\n"]);
     }
 }

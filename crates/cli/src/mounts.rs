@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use nix::sched::{CloneFlags, setns};
+use sandbox::ProcessId;
 
 /// Under which the host state is.
 const RUN: &str = "/run";
@@ -46,19 +47,13 @@ fn oldest_ancestor() -> Option<PathBuf> {
     let mut process = nix::unistd::getppid().as_raw();
     while process > 0 {
         let directory = PathBuf::from(format!("/proc/{process}"));
-        let parent = parent(&directory)?;
+        let parent = ProcessId::parent_of(process).ok()?;
         if identity(&directory.join("ns/mnt")).is_some() {
             oldest = Some(directory);
         }
         process = parent;
     }
     oldest
-}
-
-/// The fourth field of `/proc/PID/stat`; the second is in parentheses and may hold anything.
-fn parent(process: &Path) -> Option<i32> {
-    let stat = fs::read_to_string(process.join("stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Whether a path, or the part of it that is there, is the same file under another root directory.

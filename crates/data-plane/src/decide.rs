@@ -179,13 +179,13 @@ impl Decider {
     /// Lets the cache admit no more connections of a port than there is room for, now that there is one more.
     fn keep_room(&mut self, port: Port) -> Result<(), FlowCacheError> {
         let Some(cache) = &mut self.cache else { return Ok(()) };
-        if !self.flows.has_room_for(ADMISSION_ROOM) {
-            return cache.withdraw_admissions();
+        if self.flows.has_room(&self.snapshot, port, ADMISSION_ROOM) {
+            Ok(())
+        } else if self.flows.has_room_for(ADMISSION_ROOM) {
+            cache.withdraw_admissions_of(port)
+        } else {
+            cache.withdraw_admissions()
         }
-        if !self.flows.has_room(&self.snapshot, port, ADMISSION_ROOM) {
-            return cache.withdraw_admissions_of(port);
-        }
-        Ok(())
     }
 
     /// Puts a new snapshot in force. When this returns, nothing is decided by the old one, and nothing that is cached by

@@ -26,9 +26,9 @@ const EVENTS_AT_ONCE: usize = 64;
 const TICK: Duration = Duration::from_millis(100);
 /// Between ticks while there are none.
 const IDLE_TICK: Duration = Duration::from_secs(2);
-/// Tells a wake-up from the cache's events.
+/// What epoll says of a wake-up.
 const WAKE: u64 = 0;
-/// The other one.
+/// What it says of the cache's events.
 const EVENTS: u64 = 1;
 
 /// What the thread works with.
@@ -116,12 +116,11 @@ impl Upkeep {
 
     /// Waits for events, a wake-up or the time. Answers whether there are events.
     fn wait(&mut self, until: Instant) -> io::Result<bool> {
-        let is_started = self.shared.decider.lock().is_started;
-        if is_started && !self.is_watching {
+        if !self.is_watching && self.shared.decider.lock().is_started {
             self.is_watching = true;
             self.watch_events()?;
         }
-        let timeout = if is_started {
+        let timeout = if self.is_watching {
             // Rounded up: a tick that is due in half a millisecond is not waited for by spinning.
             let left = until.saturating_duration_since(Instant::now()).as_millis();
             EpollTimeout::from(u16::try_from(left).unwrap_or(u16::MAX).saturating_add(1))

@@ -38,12 +38,12 @@ const UNSEEN_END: i32 = 1;
 
 /// Runs the script $2 as the program that its first line names, from a file like the agent's; $1 is the command's id.
 const RUN_BY_FIRST_LINE: &str = r#"
-directory=/var/lib/amazon/ssm/document/orchestration/$1/awsrunShellScript
-mkdir -p "$directory" && (umask 077 && printf '%s\n' "$2" >"$directory/_script.sh") &&
-chmod 700 "$directory/_script.sh" || exit
-"$directory/_script.sh"
+directory=/var/lib/amazon/ssm/document/orchestration/$1
+script=$directory/awsrunShellScript/_script.sh
+mkdir -p "${script%/*}" && (umask 077 && printf '%s\n' "$2" >"$script") && chmod 700 "$script" || exit
+"$script"
 code=$?
-rm -rf "/var/lib/amazon/ssm/document/orchestration/$1"
+rm -rf "$directory"
 exit $code
 "#;
 

@@ -23,12 +23,19 @@ impl ProcessId {
     /// # Errors
     /// There is none, or it has ended and was not waited for.
     pub fn of_pid(pid: i32) -> io::Result<Self> {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let stat = Stat::parse(&text).ok_or(io::ErrorKind::InvalidData)?;
+        let stat = Stat::of(pid)?;
         if stat.has_ended {
             return Err(io::ErrorKind::NotFound.into());
         }
         Ok(Self { pid, start_time_ticks: stat.start_time_ticks })
+    }
+
+    /// The number of a process's parent; 0 where that is none of this PID namespace.
+    ///
+    /// # Errors
+    /// There is no such process.
+    pub fn parent_of(pid: i32) -> io::Result<i32> {
+        Ok(Stat::of(pid)?.parent)
     }
 
     /// The calling process.
@@ -118,10 +125,16 @@ pub(crate) fn poll_timeout(wait: Duration) -> PollTimeout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     has_ended: bool,
+    parent: i32,
     start_time_ticks: u64,
 }
 
 impl Stat {
+    fn of(pid: i32) -> io::Result<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        Ok(Self::parse(&text).ok_or(io::ErrorKind::InvalidData)?)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         // The second field is the command in parentheses and may itself hold spaces and parentheses.
         let (_, after_command) = text.rsplit_once(')')?;
@@ -131,7 +144,8 @@ impl Stat {
         // ended when no other thread is left (field 20).
         let threads: u32 = field(20)?.parse().ok()?;
         let has_ended = matches!(field(3)?, "Z" | "X") && threads <= 1;
-        Some(Self { has_ended, start_time_ticks: field(22)?.parse().ok()? })
+        let parent = field(4)?.parse().ok()?;
+        Some(Self { has_ended, parent, start_time_ticks: field(22)?.parse().ok()? })
     }
 }
 
@@ -143,7 +157,11 @@ mod tests {
     fn a_process_has_ended_with_its_last_thread() {
         let check = |state: &str, threads: u32, has_ended: bool| {
             let text = format!("7 (a) b (c)) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0");
-            assert_eq!(Stat::parse(&text), Some(Stat { has_ended, start_time_ticks: 4242 }), "{text}");
+            assert_eq!(
+                Stat::parse(&text),
+                Some(Stat { has_ended, parent: 1, start_time_ticks: 4242 }),
+                "{text}"
+            );
         };
         check("S", 1, false);
         check("R", 4, false);
@@ -157,6 +175,7 @@ mod tests {
     fn a_process_is_itself_and_no_other() {
         let me = ProcessId::current().unwrap();
         assert!(me.is_alive());
+        assert_eq!(ProcessId::parent_of(me.pid).unwrap(), nix::unistd::getppid().as_raw());
         assert!(ProcessId::of_pid(i32::MAX).is_err());
         assert!(!ProcessId { start_time_ticks: me.start_time_ticks + 1, ..me }.is_alive());
     }

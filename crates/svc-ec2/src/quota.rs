@@ -84,7 +84,7 @@ pub const MOST_INSTANCES_PER_LAUNCH: usize = 1000;
 /// # Errors
 /// `VcpuLimitExceeded`, in the words that AWS is seen to use.
 pub(crate) fn check_vcpus(config: &Config, vcpus: u64) -> Result<(), ServiceError> {
-    if !config.enforce_quotas || vcpus <= u64::from(STANDARD_VCPUS) {
+    if vcpus <= most_vcpus(config) {
         return Ok(());
     }
     Err(ServiceError::new(
@@ -95,6 +95,11 @@ pub(crate) fn check_vcpus(config: &Config, vcpus: u64) -> Result<(), ServiceErro
              http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
         ),
     ))
+}
+
+/// How many vCPUs of instances can run at once.
+pub(crate) fn most_vcpus(config: &Config) -> u64 {
+    if config.enforce_quotas { u64::from(STANDARD_VCPUS) } else { u64::MAX }
 }
 
 /// The error for a launch of more instances than [`MOST_INSTANCES_PER_LAUNCH`].

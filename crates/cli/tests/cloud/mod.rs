@@ -90,11 +90,13 @@ impl Cloud {
 
     /// `brume COMMAND ARGUMENTS --data-dir DIR`, not started yet.
     pub fn command(&self, command: &str, arguments: &[&str]) -> Command {
-        let mut brume = brume();
-        if self.has_own_mounts {
-            brume = Command::new("unshare");
-            brume.args(["--mount", "--propagation", "slave"]).arg(env!("CARGO_BIN_EXE_brume"));
-        }
+        let mut brume = if self.has_own_mounts {
+            let mut unshare = Command::new("unshare");
+            unshare.args(["--mount", "--propagation", "slave"]).arg(env!("CARGO_BIN_EXE_brume"));
+            without_settings(unshare)
+        } else {
+            brume()
+        };
         if self.mode == Mode::SlowPath {
             brume.env("BRUME_NO_EBPF", "1");
         }
@@ -224,7 +226,10 @@ impl Finished {
 
 /// The binary, without this process's settings for it.
 pub fn brume() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brume"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_brume")))
+}
+
+fn without_settings(mut command: Command) -> Command {
     for name in ["BRUME_DATA_DIR", "BRUME_ROOT_KEY", "BRUME_NO_EBPF", "BRUME_LOG"] {
         command.env_remove(name);
     }

@@ -268,10 +268,10 @@ fn run(
         networks.check_type(&prototype.instance_type)?;
         let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus);
         let running = running_vcpus(edit);
-        let check_vcpus = |count: usize| quota::check_vcpus(edit.config, running + vcpus * count as u64);
-        check_vcpus(least)?;
+        quota::check_vcpus(edit.config, running + vcpus * least as u64)?;
         // Fewer than the most, and at least the least, is what the request allows.
-        let most = (least..=most).rev().find(|count| check_vcpus(*count).is_ok()).unwrap_or(least);
+        let room = (quota::most_vcpus(edit.config) - running) / vcpus;
+        let most = most.min(usize::try_from(room).unwrap_or(usize::MAX));
         let mut made = Vec::new();
         for index in 0..most {
             let id = if index == 0 { prototype.id } else { edit.new_id() };
