@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use host_ebpf::{FlowCache, FlowCacheError};
 use smallvec::SmallVec;
 use vpc_abi as abi;
@@ -117,6 +118,23 @@ impl Installed {
             bytes: 0,
             tcp_flags: 0,
         }
+    }
+
+    /// What an entry has carried that has not been told yet; from now on it has.
+    fn news(&mut self, key: &abi::FlowKey, entry: &abi::FlowEntry) -> Option<Activity> {
+        let packets = entry.packets.saturating_sub(self.packets);
+        let new_flags = entry.tcp_flags & !self.tcp_flags;
+        if packets == 0 && new_flags == 0 {
+            return None;
+        }
+        // An established connection's ACK is not among the flags that an entry keeps; anything that passed had it.
+        let flags = match Protocol(key.protocol) {
+            Protocol::TCP => TcpFlags(new_flags as u8).with(TcpFlags::ACK),
+            _ => TcpFlags::default(),
+        };
+        let activity = Activity { flags, packets, bytes: entry.bytes.saturating_sub(self.bytes) };
+        (self.packets, self.bytes, self.tcp_flags) = (entry.packets, entry.bytes, entry.tcp_flags);
+        Some(activity)
     }
 }
 
@@ -381,17 +399,26 @@ impl Cache {
             && since_ns + CLOSING_NS <= time.cache_now_ns()
         {
             self.closing.pop_front();
-            let other = self.installed.get(&key).and_then(|known| known.other);
-            for key in [Some(key), other].into_iter().flatten() {
+            let Some(known) = self.installed.get(&key) else { continue };
+            // The answers are told before what the opener sent: see `report_entry`.
+            let both = match known.direction {
+                FlowDirection::Forward => [known.other, Some(key)],
+                FlowDirection::Reverse => [Some(key), known.other],
+            };
+            for key in both.into_iter().flatten() {
+                let Entry::Occupied(known) = self.installed.entry(key) else { continue };
                 // A new connection may have the same key.
-                let known = self.installed.get(&key);
-                if !known.is_some_and(|known| known.is_retired && known.since_ns <= since_ns) {
+                if !known.get().is_retired || known.get().since_ns > since_ns {
                     continue;
                 }
-                if let Some(entry) = self.cache.take(&key)? {
-                    self.report_entry(&key, &entry, flows, time)?;
+                let mut known = known.remove();
+                let entry = self.cache.take(&key)?;
+                if let (Some(flow), Some(entry)) = (known.flow, entry)
+                    && let Some(activity) = known.news(&key, &entry)
+                {
+                    // What has ended by now needs no more telling, and no entry is left to take out.
+                    flows.touch(flow, known.direction, activity, time.engine_time(entry.last_seen_ns));
                 }
-                self.installed.remove(&key);
             }
         }
         Ok(())
@@ -519,20 +546,7 @@ impl Cache {
             self.report(&other, flows, time)?;
         }
         let Some(known) = self.installed.get_mut(key) else { return Ok(()) };
-        let packets = entry.packets.saturating_sub(known.packets);
-        let new_flags = entry.tcp_flags & !known.tcp_flags;
-        if packets == 0 && new_flags == 0 {
-            return Ok(());
-        }
-        // An established connection's ACK is not among the flags that an entry keeps; anything that passed had it.
-        let flags = match Protocol(key.protocol) {
-            Protocol::TCP => TcpFlags(new_flags as u8).with(TcpFlags::ACK),
-            _ => TcpFlags::default(),
-        };
-        let activity = Activity { flags, packets, bytes: entry.bytes.saturating_sub(known.bytes) };
-        known.packets = entry.packets;
-        known.bytes = entry.bytes;
-        known.tcp_flags = entry.tcp_flags;
+        let Some(activity) = known.news(key, entry) else { return Ok(()) };
         if !flows.touch(flow, known.direction, activity, time.engine_time(entry.last_seen_ns)) {
             self.remove_both(key)?;
         }

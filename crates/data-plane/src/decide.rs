@@ -97,7 +97,7 @@ impl Decider {
             let Some(from) = port_of(batch.device(index)) else { continue };
             self.decide_one(from, batch, index, time, outbox);
         }
-        self.settle();
+        self.settle(time);
     }
 
     fn decide_one(
@@ -144,7 +144,7 @@ impl Decider {
         };
         apply_rewrite(frame, &delivery.rewrite, checksum)?;
         // Before the cache can let a packet of it pass, so that a successor knows every connection of the cache.
-        self.settle();
+        self.settle(time);
         if let (Some(cache), Some(plan)) = (&mut self.cache, &delivery.cache) {
             let may_admit = plan.source_ports.is_some() && has_room(&self.snapshot, &self.flows, plan);
             let installed = cache.install(plan, delivery.flow, may_admit, &mut self.flows, time);
@@ -154,7 +154,7 @@ impl Decider {
     }
 
     /// Carries out what the engine says has happened to connections: in the journal, and for those gone in the cache.
-    fn settle(&mut self) {
+    fn settle(&mut self, time: CacheTime) {
         let mut result = Ok(());
         let mut opened: SmallVec<[Port; 4]> = SmallVec::new();
         for event in self.flows.drain_events() {
@@ -166,7 +166,7 @@ impl Decider {
             match &event {
                 FlowEvent::Closed(..) => result = result.and(cache.forget(&key)),
                 FlowEvent::Changed(record) if record.state() == FlowState::Closing => {
-                    cache.retire(&key, CacheTime::now());
+                    cache.retire(&key, time);
                 }
                 FlowEvent::Opened(record) if cache.has_admissions() => opened.push(record.key.port),
                 FlowEvent::Changed(_) | FlowEvent::Opened(_) => {}
@@ -204,7 +204,8 @@ impl Decider {
             ports.map(|port| cache.bump(port)).fold(Ok(()), Result::and)
         });
         // What was let in up to now was let in by the old rules, so they say what becomes of it.
-        self.hear(CacheTime::now());
+        let time = CacheTime::now();
+        self.hear(time);
         self.snapshot = applied.snapshot.clone();
         for &port in &applied.removed {
             self.flows.forget_port(port);
@@ -214,7 +215,7 @@ impl Decider {
             let removed = cache.remove_strangers();
             self.check(removed);
         }
-        self.settle();
+        self.settle(time);
         bumped
     }
 
@@ -230,7 +231,7 @@ impl Decider {
         self.sweep(time);
         let now = clock::now();
         self.flows.expire(now);
-        self.settle();
+        self.settle(time);
         self.journal.beat(now);
     }
 
@@ -246,7 +247,7 @@ impl Decider {
             let swept = cache.sweep_all(&mut self.flows, time);
             self.check(swept);
         }
-        self.settle();
+        self.settle(time);
     }
 
     /// Whether ticks have work to do soon.
@@ -275,7 +276,7 @@ impl Decider {
                 let reported = cache.report_closing(&event, &mut self.flows, time);
                 self.check(reported);
             }
-            self.settle();
+            self.settle(time);
             // Only now: what is on the ring when this process is killed, a successor hears.
             if let Some(cache) = &mut self.cache {
                 cache.take_event();
@@ -290,7 +291,7 @@ impl Decider {
     fn hear_opening(&mut self, event: &abi::TcpEvent, may_admit: bool, time: CacheTime) {
         let Some((from, packet)) = packet_of(event) else { return };
         let verdict = forward(&self.snapshot, &mut self.flows, from, &packet, clock::now());
-        self.settle();
+        self.settle(time);
         let Some(cache) = &mut self.cache else { return };
         if let Verdict::Drop(reason) = verdict {
             self.drops.count(from, reason);
@@ -325,7 +326,7 @@ impl Decider {
                 }
             }
         }
-        self.settle();
+        self.settle(time);
     }
 
     /// The cache failing is never a packet's fault: it goes the slow way. One line says so.

@@ -205,7 +205,7 @@ impl PackedKey {
     }
 
     /// A seeded hash. Packets choose most of the key, so the seed must not be guessable.
-    pub(crate) fn hash(&self, seed: u64) -> u64 {
+    pub(crate) fn hash(&self, seed: u64) -> u32 {
         const fn fold(a: u64, b: u64) -> u64 {
             let product = a as u128 * b as u128;
             product as u64 ^ (product >> 64) as u64
@@ -215,7 +215,9 @@ impl PackedKey {
         let high = fold(self.remote as u64 ^ low, (self.remote >> 64) as u64 ^ 0x1319_8a2e_0370_7345);
         let ports =
             u64::from(self.port) << 32 | u64::from(self.local_port) << 16 | u64::from(self.remote_port);
-        fold(ports ^ high, (seed ^ 0xa409_3822_299f_31d1).rotate_left(17) ^ u64::from(self.protocol))
+        let all =
+            fold(ports ^ high, (seed ^ 0xa409_3822_299f_31d1).rotate_left(17) ^ u64::from(self.protocol));
+        (all >> 32) as u32
     }
 }
 

@@ -79,14 +79,26 @@ struct PortList {
 
 const NO_FLOWS: PortList = PortList { head: NONE, tracked: 0, services: 0 };
 
+/// Where a connection is, with its key's hash, so that most comparisons and a growing index need not look at the entry.
+#[derive(Clone, Copy)]
+struct Indexed {
+    hash: u32,
+    slot: u32,
+}
+
 pub(crate) struct Table {
     seed: u64,
-    index: HashTable<u32>,
+    index: HashTable<Indexed>,
     entries: Vec<Entry>,
     free: Vec<u32>,
     ports: Vec<PortList>,
     wheel: Wheel,
     events: Option<Vec<FlowEvent>>,
+}
+
+/// A hash as the index takes it: it uses the lowest bits and the highest ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 /// The second in which a deadline has passed for certain.
@@ -118,8 +130,12 @@ impl Table {
     }
 
     fn find_any(&self, key: &PackedKey) -> Option<u32> {
-        let hash = key.hash(self.seed);
-        self.index.find(hash, |&slot| self.entries[slot as usize].key == *key).copied()
+        self.find_hashed(key, key.hash(self.seed))
+    }
+
+    fn find_hashed(&self, key: &PackedKey, hash: u32) -> Option<u32> {
+        let is_it = |at: &Indexed| at.hash == hash && self.entries[at.slot as usize].key == *key;
+        self.index.find(spread(hash), is_it).map(|at| at.slot)
     }
 
     pub(crate) fn id(&self, slot: u32) -> EntryId {
@@ -171,7 +187,8 @@ impl Table {
 
     /// Adds a connection without an event, for what is not complete yet.
     pub(crate) fn place(&mut self, opening: Opening, seen: Seen) -> u32 {
-        if let Some(old) = self.find_any(&opening.key) {
+        let hash = opening.key.hash(self.seed);
+        if let Some(old) = self.find_hashed(&opening.key, hash) {
             let idle = self.entries[old as usize].deadline <= seen.at;
             self.close(old, if idle { CloseReason::Idle } else { CloseReason::Replaced });
         }
@@ -194,11 +211,11 @@ impl Table {
         };
         entry.packets[usize::from(!seen.sent_by_local)] = seen.packets;
         entry.bytes[usize::from(!seen.sent_by_local)] = seen.bytes;
-        self.insert(entry, seen.at)
+        self.insert(entry, hash, seen.at)
     }
 
     /// Puts an entry into a slot, the index, its port's list and the wheel.
-    fn insert(&mut self, mut entry: Entry, now: Millis) -> u32 {
+    fn insert(&mut self, mut entry: Entry, hash: u32, now: Millis) -> u32 {
         let slot = self.free.pop().unwrap_or(self.entries.len() as u32);
         let port = entry.key.port as usize;
         if port >= self.ports.len() {
@@ -211,7 +228,7 @@ impl Table {
             Account::Service => list.services += 1,
             Account::Free => {}
         }
-        let (key, next, deadline) = (entry.key, entry.next_of_port, entry.deadline);
+        let (next, deadline) = (entry.next_of_port, entry.deadline);
         match self.entries.get_mut(slot as usize) {
             Some(place) => {
                 entry.generation = place.generation.wrapping_add(1);
@@ -222,8 +239,7 @@ impl Table {
         if next != NONE {
             self.entries[next as usize].previous_of_port = slot;
         }
-        let Self { entries, index, seed, .. } = self;
-        index.insert_unique(key.hash(*seed), slot, |&slot| entries[slot as usize].key.hash(*seed));
+        self.index.insert_unique(spread(hash), Indexed { hash, slot }, |at| spread(at.hash));
         self.wheel.schedule(slot, due(deadline), now.0 / 1000);
         slot
     }
@@ -303,7 +319,7 @@ impl Table {
         if next != NONE {
             self.entries[next as usize].previous_of_port = previous;
         }
-        if let Ok(found) = self.index.find_entry(key.hash(self.seed), |&at| at == slot) {
+        if let Ok(found) = self.index.find_entry(spread(key.hash(self.seed)), |at| at.slot == slot) {
             found.remove();
         }
         self.free.push(slot);
@@ -373,7 +389,8 @@ impl Table {
     /// Puts back what a record says, without an event; false when that connection is idle by now, or known.
     pub(crate) fn restore(&mut self, record: &FlowRecord, now: Millis) -> bool {
         let key = PackedKey::from(record.key);
-        if record.deadline() <= now || self.find_any(&key).is_some() {
+        let hash = key.hash(self.seed);
+        if record.deadline() <= now || self.find_hashed(&key, hash).is_some() {
             return false;
         }
         let account = match (record.key.port, record.translated, record.progress.state) {
@@ -398,7 +415,7 @@ impl Table {
             packets: [record.packets_sent, record.packets_received],
             bytes: [record.bytes_sent, record.bytes_received],
         };
-        let slot = self.insert(entry, now);
+        let slot = self.insert(entry, hash, now);
         if let Some(other) = record.translated.and_then(|key| self.find_any(&key.into())) {
             self.pair(slot, other);
         }
