@@ -231,6 +231,21 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub internet_gateway_id: String,
+    pub vpc_id: String,
+}
+
+crate::structure! {
+    AttachInternetGatewayRequest, "AttachInternetGatewayRequest" {
+        "DryRun" => dry_run,
+        "InternetGatewayId" => internet_gateway_id,
+        "VpcId" => vpc_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachNetworkInterfaceRequest {
     pub network_card_index: Option<i32>,
     pub ena_srd_specification: Option<EnaSrdSpecification>,
@@ -678,6 +693,60 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateEgressOnlyInternetGatewayRequest {
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub vpc_id: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+crate::structure! {
+    CreateEgressOnlyInternetGatewayRequest, "CreateEgressOnlyInternetGatewayRequest" {
+        "ClientToken" => client_token,
+        "DryRun" => dry_run,
+        "VpcId" => vpc_id,
+        "TagSpecifications" => tag_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateEgressOnlyInternetGatewayResult {
+    pub client_token: Option<String>,
+    pub egress_only_internet_gateway: Option<EgressOnlyInternetGateway>,
+}
+
+crate::structure! {
+    CreateEgressOnlyInternetGatewayResult, "CreateEgressOnlyInternetGatewayResult" {
+        "ClientToken" => client_token,
+        "EgressOnlyInternetGateway" => egress_only_internet_gateway,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInternetGatewayRequest {
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateInternetGatewayRequest, "CreateInternetGatewayRequest" {
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInternetGatewayResult {
+    pub internet_gateway: Option<InternetGateway>,
+}
+
+crate::structure! {
+    CreateInternetGatewayResult, "CreateInternetGatewayResult" {
+        "InternetGateway" => internet_gateway,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateKeyPairRequest {
     pub key_name: String,
     pub key_type: Option<String>,
@@ -812,6 +881,60 @@ crate::structure! {
     CreateNetworkInterfaceResult, "CreateNetworkInterfaceResult" {
         "NetworkInterface" => network_interface,
         "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteRequest {
+    pub destination_prefix_list_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub local_gateway_id: Option<String>,
+    pub carrier_gateway_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub odb_network_arn: Option<String>,
+    pub dry_run: Option<bool>,
+    pub route_table_id: String,
+    pub destination_cidr_block: Option<String>,
+    pub gateway_id: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+    pub nat_gateway_id: Option<String>,
+}
+
+crate::structure! {
+    CreateRouteRequest, "CreateRouteRequest" {
+        "DestinationPrefixListId" => destination_prefix_list_id,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "TransitGatewayId" => transit_gateway_id,
+        "LocalGatewayId" => local_gateway_id,
+        "CarrierGatewayId" => carrier_gateway_id,
+        "CoreNetworkArn" => core_network_arn,
+        "OdbNetworkArn" => odb_network_arn,
+        "DryRun" => dry_run,
+        "RouteTableId" => route_table_id,
+        "DestinationCidrBlock" => destination_cidr_block,
+        "GatewayId" => gateway_id,
+        "DestinationIpv6CidrBlock" => destination_ipv6_cidr_block,
+        "EgressOnlyInternetGatewayId" => egress_only_internet_gateway_id,
+        "InstanceId" => instance_id,
+        "NetworkInterfaceId" => network_interface_id,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+        "NatGatewayId" => nat_gateway_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateRouteResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    CreateRouteResult, "CreateRouteResult" {
+        "Return" => r#return,
     }
 }
 
@@ -1013,6 +1136,43 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteEgressOnlyInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_id: String,
+}
+
+crate::structure! {
+    DeleteEgressOnlyInternetGatewayRequest, "DeleteEgressOnlyInternetGatewayRequest" {
+        "DryRun" => dry_run,
+        "EgressOnlyInternetGatewayId" => egress_only_internet_gateway_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteEgressOnlyInternetGatewayResult {
+    pub return_code: Option<bool>,
+}
+
+crate::structure! {
+    DeleteEgressOnlyInternetGatewayResult, "DeleteEgressOnlyInternetGatewayResult" {
+        "ReturnCode" => return_code,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub internet_gateway_id: String,
+}
+
+crate::structure! {
+    DeleteInternetGatewayRequest, "DeleteInternetGatewayRequest" {
+        "DryRun" => dry_run,
+        "InternetGatewayId" => internet_gateway_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteKeyPairRequest {
     pub key_name: Option<String>,
     pub key_pair_id: Option<String>,
@@ -1080,6 +1240,25 @@ crate::structure! {
     DeleteNetworkInterfaceRequest, "DeleteNetworkInterfaceRequest" {
         "DryRun" => dry_run,
         "NetworkInterfaceId" => network_interface_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteRouteRequest {
+    pub destination_prefix_list_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub route_table_id: String,
+    pub destination_cidr_block: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+}
+
+crate::structure! {
+    DeleteRouteRequest, "DeleteRouteRequest" {
+        "DestinationPrefixListId" => destination_prefix_list_id,
+        "DryRun" => dry_run,
+        "RouteTableId" => route_table_id,
+        "DestinationCidrBlock" => destination_cidr_block,
+        "DestinationIpv6CidrBlock" => destination_ipv6_cidr_block,
     }
 }
 
@@ -1248,6 +1427,38 @@ crate::structure! {
     DescribeDhcpOptionsResult, "DescribeDhcpOptionsResult" {
         "NextToken" => next_token,
         "DhcpOptions" => dhcp_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_ids: Option<Vec<String>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribeEgressOnlyInternetGatewaysRequest, "DescribeEgressOnlyInternetGatewaysRequest" {
+        "DryRun" => dry_run,
+        "EgressOnlyInternetGatewayIds" => egress_only_internet_gateway_ids,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysResult {
+    pub egress_only_internet_gateways: Option<Vec<EgressOnlyInternetGateway>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeEgressOnlyInternetGatewaysResult, "DescribeEgressOnlyInternetGatewaysResult" {
+        "EgressOnlyInternetGateways" => egress_only_internet_gateways,
+        "NextToken" => next_token,
     }
 }
 
@@ -1883,6 +2094,21 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetachInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub internet_gateway_id: String,
+    pub vpc_id: String,
+}
+
+crate::structure! {
+    DetachInternetGatewayRequest, "DetachInternetGatewayRequest" {
+        "DryRun" => dry_run,
+        "InternetGatewayId" => internet_gateway_id,
+        "VpcId" => vpc_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetachNetworkInterfaceRequest {
     pub dry_run: Option<bool>,
     pub attachment_id: String,
@@ -2183,6 +2409,21 @@ pub struct EfaInfo {
 crate::structure! {
     EfaInfo, "EfaInfo" {
         "MaximumEfaInterfaces" => maximum_efa_interfaces,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EgressOnlyInternetGateway {
+    pub attachments: Option<Vec<InternetGatewayAttachment>>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    EgressOnlyInternetGateway, "EgressOnlyInternetGateway" {
+        "Attachments" => attachments,
+        "EgressOnlyInternetGatewayId" => egress_only_internet_gateway_id,
+        "Tags" => tags,
     }
 }
 
@@ -4735,6 +4976,51 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceRouteRequest {
+    pub destination_prefix_list_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub local_target: Option<bool>,
+    pub transit_gateway_id: Option<String>,
+    pub local_gateway_id: Option<String>,
+    pub carrier_gateway_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub odb_network_arn: Option<String>,
+    pub dry_run: Option<bool>,
+    pub route_table_id: String,
+    pub destination_cidr_block: Option<String>,
+    pub gateway_id: Option<String>,
+    pub destination_ipv6_cidr_block: Option<String>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
+    pub nat_gateway_id: Option<String>,
+}
+
+crate::structure! {
+    ReplaceRouteRequest, "ReplaceRouteRequest" {
+        "DestinationPrefixListId" => destination_prefix_list_id,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "LocalTarget" => local_target,
+        "TransitGatewayId" => transit_gateway_id,
+        "LocalGatewayId" => local_gateway_id,
+        "CarrierGatewayId" => carrier_gateway_id,
+        "CoreNetworkArn" => core_network_arn,
+        "OdbNetworkArn" => odb_network_arn,
+        "DryRun" => dry_run,
+        "RouteTableId" => route_table_id,
+        "DestinationCidrBlock" => destination_cidr_block,
+        "GatewayId" => gateway_id,
+        "DestinationIpv6CidrBlock" => destination_ipv6_cidr_block,
+        "EgressOnlyInternetGatewayId" => egress_only_internet_gateway_id,
+        "InstanceId" => instance_id,
+        "NetworkInterfaceId" => network_interface_id,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+        "NatGatewayId" => nat_gateway_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplaceRouteTableAssociationRequest {
     pub dry_run: Option<bool>,
     pub association_id: String,
@@ -5902,6 +6188,15 @@ pub mod operation {
         type Output = super::AssociateVpcCidrBlockResult;
     }
 
+    pub struct AttachInternetGateway;
+
+    impl crate::Operation for AttachInternetGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AttachInternetGateway";
+        type Input = super::AttachInternetGatewayRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct AttachNetworkInterface;
 
     impl crate::Operation for AttachNetworkInterface {
@@ -5947,6 +6242,24 @@ pub mod operation {
         type Output = super::CreateDefaultVpcResult;
     }
 
+    pub struct CreateEgressOnlyInternetGateway;
+
+    impl crate::Operation for CreateEgressOnlyInternetGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateEgressOnlyInternetGateway";
+        type Input = super::CreateEgressOnlyInternetGatewayRequest;
+        type Output = super::CreateEgressOnlyInternetGatewayResult;
+    }
+
+    pub struct CreateInternetGateway;
+
+    impl crate::Operation for CreateInternetGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateInternetGateway";
+        type Input = super::CreateInternetGatewayRequest;
+        type Output = super::CreateInternetGatewayResult;
+    }
+
     pub struct CreateKeyPair;
 
     impl crate::Operation for CreateKeyPair {
@@ -5981,6 +6294,15 @@ pub mod operation {
         const NAME: &'static str = "CreateNetworkInterface";
         type Input = super::CreateNetworkInterfaceRequest;
         type Output = super::CreateNetworkInterfaceResult;
+    }
+
+    pub struct CreateRoute;
+
+    impl crate::Operation for CreateRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateRoute";
+        type Input = super::CreateRouteRequest;
+        type Output = super::CreateRouteResult;
     }
 
     pub struct CreateRouteTable;
@@ -6028,6 +6350,24 @@ pub mod operation {
         type Output = super::CreateVpcResult;
     }
 
+    pub struct DeleteEgressOnlyInternetGateway;
+
+    impl crate::Operation for DeleteEgressOnlyInternetGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteEgressOnlyInternetGateway";
+        type Input = super::DeleteEgressOnlyInternetGatewayRequest;
+        type Output = super::DeleteEgressOnlyInternetGatewayResult;
+    }
+
+    pub struct DeleteInternetGateway;
+
+    impl crate::Operation for DeleteInternetGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteInternetGateway";
+        type Input = super::DeleteInternetGatewayRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DeleteKeyPair;
 
     impl crate::Operation for DeleteKeyPair {
@@ -6061,6 +6401,15 @@ pub mod operation {
         const SERVICE: &'static str = "ec2";
         const NAME: &'static str = "DeleteNetworkInterface";
         type Input = super::DeleteNetworkInterfaceRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteRoute;
+
+    impl crate::Operation for DeleteRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteRoute";
+        type Input = super::DeleteRouteRequest;
         type Output = crate::Unit;
     }
 
@@ -6134,6 +6483,15 @@ pub mod operation {
         const NAME: &'static str = "DescribeDhcpOptions";
         type Input = super::DescribeDhcpOptionsRequest;
         type Output = super::DescribeDhcpOptionsResult;
+    }
+
+    pub struct DescribeEgressOnlyInternetGateways;
+
+    impl crate::Operation for DescribeEgressOnlyInternetGateways {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeEgressOnlyInternetGateways";
+        type Input = super::DescribeEgressOnlyInternetGatewaysRequest;
+        type Output = super::DescribeEgressOnlyInternetGatewaysResult;
     }
 
     pub struct DescribeImages;
@@ -6316,6 +6674,15 @@ pub mod operation {
         type Output = super::DescribeVpcsResult;
     }
 
+    pub struct DetachInternetGateway;
+
+    impl crate::Operation for DetachInternetGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DetachInternetGateway";
+        type Input = super::DetachInternetGatewayRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DetachNetworkInterface;
 
     impl crate::Operation for DetachNetworkInterface {
@@ -6448,6 +6815,15 @@ pub mod operation {
         const SERVICE: &'static str = "ec2";
         const NAME: &'static str = "ReplaceNetworkAclEntry";
         type Input = super::ReplaceNetworkAclEntryRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct ReplaceRoute;
+
+    impl crate::Operation for ReplaceRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ReplaceRoute";
+        type Input = super::ReplaceRouteRequest;
         type Output = crate::Unit;
     }
 

@@ -127,6 +127,8 @@ resource_ids! {
     DhcpOptionsId = "dopt";
     /// An internet gateway.
     InternetGatewayId = "igw";
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGatewayId = "eigw";
     /// A volume.
     VolumeId = "vol";
     /// A snapshot of a volume.

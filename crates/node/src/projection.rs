@@ -161,9 +161,11 @@ fn put_subnets(
     for (_, table) in snapshot.scan::<ec2::RouteTable>(scope) {
         for association in &table.associations {
             match association.target {
-                ec2::AssociationTarget::Main => main_tables.insert(table.vpc, table.id),
-                ec2::AssociationTarget::Subnet(subnet) => tables.insert(subnet, table.id),
-            };
+                ec2::AssociationTarget::Main => _ = main_tables.insert(table.vpc, table.id),
+                ec2::AssociationTarget::Subnet(subnet) => _ = tables.insert(subnet, table.id),
+                // What comes in by a gateway does not come yet.
+                ec2::AssociationTarget::InternetGateway(_) => {}
+            }
         }
     }
     let mut acls: BTreeMap<SubnetId, NetworkAclId> = BTreeMap::new();
@@ -223,7 +225,8 @@ fn dhcp_options(record: &ec2::DhcpOptions) -> DhcpOptions {
     }
 }
 
-/// The local routes are the engine's own. No gateway carries packets yet, so a route to one leads nowhere.
+/// The local routes that no route replaces are the engine's own. No gateway carries packets yet, so a route to one leads
+/// nowhere.
 fn route_table(record: &ec2::RouteTable) -> RouteTable {
     let routes = record
         .routes
@@ -231,7 +234,10 @@ fn route_table(record: &ec2::RouteTable) -> RouteTable {
         .map(|route| Route {
             destination: route.destination,
             target: match route.target {
-                ec2::RouteTarget::InternetGateway(_) => RouteTarget::Blackhole,
+                ec2::RouteTarget::NetworkInterface(interface) => RouteTarget::Interface(interface),
+                ec2::RouteTarget::InternetGateway(_) | ec2::RouteTarget::EgressOnlyInternetGateway(_) => {
+                    RouteTarget::Blackhole
+                }
             },
         })
         .collect();

@@ -2,11 +2,16 @@
 //!
 //! Owns one table for each resource that others depend on. Refuses to delete.
 
-use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId};
+use aws_types::{
+    InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+};
 use service_api::ServiceError;
 
 use crate::error;
-use crate::record::{InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup, Subnet};
+use crate::record::{
+    EgressOnlyInternetGateway, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
+    SecurityGroup, Subnet,
+};
 use crate::state::{Edit, State};
 
 /// Each row: what stands in the way, and whether it is there.
@@ -27,12 +32,19 @@ const VPC: Rows<VpcId> = &[
     ("an attached internet gateway", |edit, vpc| {
         edit.all::<InternetGateway>().any(|gateway| gateway.attachment == Some(vpc))
     }),
+    ("egress-only internet gateways", |edit, vpc| {
+        edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc)
+    }),
     ("references from security groups of other VPCs", |edit, vpc| {
         let of_vpc =
             |id: SecurityGroupId| edit.find::<SecurityGroup>(id).is_some_and(|group| group.vpc == vpc);
         edit.all::<SecurityGroup>().any(|group| group.vpc != vpc && referenced(&group).any(of_vpc))
     }),
 ];
+
+const INTERNET_GATEWAY: Rows<InternetGatewayId> = &[("an attachment", |edit, gateway| {
+    edit.find::<InternetGateway>(gateway).is_some_and(|gateway| gateway.attachment.is_some())
+})];
 
 const SUBNET: Rows<SubnetId> = &[("network interfaces", |edit, subnet| {
     edit.all::<NetworkInterface>().any(|interface| interface.subnet == subnet)
@@ -80,6 +92,12 @@ fn check<I: Copy + std::fmt::Display>(
 /// `DependencyViolation`.
 pub(crate) fn check_vpc(edit: &Edit<'_>, id: VpcId) -> Result<(), ServiceError> {
     check(VPC, "vpc", edit, id)
+}
+
+/// # Errors
+/// `DependencyViolation`.
+pub(crate) fn check_internet_gateway(edit: &Edit<'_>, id: InternetGatewayId) -> Result<(), ServiceError> {
+    check(INTERNET_GATEWAY, "internetGateway", edit, id)
 }
 
 /// # Errors

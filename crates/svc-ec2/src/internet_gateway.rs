@@ -1,8 +1,10 @@
-//! Internet gateways: DescribeInternetGateways.
+//! Internet gateways: CreateInternetGateway, AttachInternetGateway, DetachInternetGateway, DeleteInternetGateway,
+//! DescribeInternetGateways.
 //!
-//! Owns the record. Refuses to know what passes a gateway.
+//! Owns the record, and that a gateway and a VPC have at most one of each other. Refuses to know what passes a gateway.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html>
 
+use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{InternetGatewayId, Tags, VpcId};
 use serde::{Deserialize, Serialize};
@@ -10,8 +12,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::filter::{Filters, each, text};
 use crate::page::Page;
-use crate::state::{Naming, State, resource};
-use crate::{Ec2, tag};
+use crate::state::{Edit, Naming, State, resource};
+use crate::vpc::Vpc;
+use crate::{Ec2, dependency, error, quota, route_table, tag};
 
 /// An internet gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +40,91 @@ resource!(
 );
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
-    table.with::<op::DescribeInternetGateways>(describe)
+    table
+        .with::<op::AttachInternetGateway>(attach)
+        .with::<op::CreateInternetGateway>(create)
+        .with::<op::DeleteInternetGateway>(delete)
+        .with::<op::DescribeInternetGateways>(describe)
+        .with::<op::DetachInternetGateway>(detach)
+}
+
+/// The gateway that is attached to a VPC.
+pub(crate) fn of_vpc(state: &impl State, vpc: VpcId) -> Option<std::sync::Arc<InternetGateway>> {
+    state.all::<InternetGateway>().find(|gateway| gateway.attachment == Some(vpc))
+}
+
+fn create(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::CreateInternetGatewayRequest,
+) -> Result<api::CreateInternetGatewayResult, ServiceError> {
+    let tags = tag::specified(input.tag_specifications.as_ref(), "internet-gateway")?;
+    ec2.edit(context, input.dry_run, |edit| {
+        quota::INTERNET_GATEWAYS_PER_REGION.check(edit.config, edit.count::<InternetGateway>() + 1)?;
+        let gateway = InternetGateway { id: edit.new_id(), attachment: None, tags };
+        edit.put(gateway.clone());
+        Ok(api::CreateInternetGatewayResult { internet_gateway: Some(shown(edit, &gateway)) })
+    })
+}
+
+/// A gateway to be changed, and the VPC that the change is about.
+fn pair(edit: &Edit<'_>, gateway: &str, vpc: &str) -> Result<(InternetGateway, VpcId), ServiceError> {
+    let gateway = InternetGateway::clone(&*edit.named::<InternetGateway>(gateway)?);
+    Ok((gateway, edit.named::<Vpc>(vpc)?.id))
+}
+
+fn attach(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::AttachInternetGatewayRequest,
+) -> Result<Unit, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| {
+        let (mut gateway, vpc) = pair(edit, &input.internet_gateway_id, &input.vpc_id)?;
+        if let Some(held) = gateway.attachment {
+            let message = format!("resource {} is already attached to network {held}", gateway.id);
+            return Err(ServiceError::new("Resource.AlreadyAssociated", message));
+        }
+        if of_vpc(edit, vpc).is_some() {
+            return Err(error::invalid_value(format!(
+                "Network {vpc} already has an internet gateway attached"
+            )));
+        }
+        gateway.attachment = Some(vpc);
+        edit.put(gateway);
+        Ok(Unit)
+    })
+}
+
+/// Routes to the gateway become blackholes, and its own route table is no longer associated with it.
+fn detach(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DetachInternetGatewayRequest,
+) -> Result<Unit, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| {
+        let (mut gateway, vpc) = pair(edit, &input.internet_gateway_id, &input.vpc_id)?;
+        if gateway.attachment != Some(vpc) {
+            let message = format!("resource {} is not attached to network {vpc}", gateway.id);
+            return Err(ServiceError::new("Gateway.NotAttached", message));
+        }
+        route_table::forget_gateway(edit, gateway.id);
+        gateway.attachment = None;
+        edit.put(gateway);
+        Ok(Unit)
+    })
+}
+
+fn delete(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DeleteInternetGatewayRequest,
+) -> Result<Unit, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| {
+        let gateway = edit.named::<InternetGateway>(&input.internet_gateway_id)?;
+        dependency::check_internet_gateway(edit, gateway.id)?;
+        edit.remove::<InternetGateway>(gateway.id);
+        Ok(Unit)
+    })
 }
 
 fn shown(state: &impl State, gateway: &InternetGateway) -> api::InternetGateway {

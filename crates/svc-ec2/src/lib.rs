@@ -13,6 +13,7 @@ mod counter;
 mod default_vpc;
 mod dependency;
 mod dhcp_options;
+mod egress_only_internet_gateway;
 mod error;
 mod filter;
 mod idempotency;
@@ -50,6 +51,7 @@ pub mod record {
         CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
     };
     pub use crate::dhcp_options::DhcpOptions;
+    pub use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
@@ -97,6 +99,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         account_attribute::operations,
         default_vpc::operations,
         dhcp_options::operations,
+        egress_only_internet_gateway::operations,
         image::operations,
         instance::operations,
         instance_type::operations,

@@ -35,6 +35,14 @@ quotas! {
     /// Rules in one direction of a network ACL, for IPv4 and for IPv6 each; the default deny counts.
     RULES_PER_NETWORK_ACL = 20, "NetworkAclEntryLimitExceeded",
         "The maximum number of network acl entries has been reached.";
+    /// Internet gateways in a region: as many as VPCs.
+    INTERNET_GATEWAYS_PER_REGION = 5, "InternetGatewayLimitExceeded",
+        "The maximum number of internet gateways has been reached.";
+    /// Egress-only internet gateways in a region: as many as VPCs.
+    EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION = 5, "EgressOnlyInternetGatewayLimitExceeded",
+        "The maximum number of egress-only internet gateways has been reached.";
+    /// Routes in a route table beside the local ones, for IPv4 and for IPv6 each.
+    ROUTES_PER_ROUTE_TABLE = 50, "RouteLimitExceeded", "The maximum number of routes has been reached.";
     /// Security groups in a region.
     SECURITY_GROUPS_PER_REGION = 2500, "SecurityGroupLimitExceeded",
         "The maximum number of security groups has been reached.";

@@ -1,14 +1,18 @@
-//! Route tables: CreateRouteTable, DeleteRouteTable, DescribeRouteTables, and their associations.
+//! Route tables: CreateRouteTable, DeleteRouteTable, DescribeRouteTables; their routes and their associations.
 //!
 //! Owns the record of tables, routes and associations. The local routes are not in it: they follow from the VPC's
 //! blocks. Refuses to know which route a packet takes.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html>
 
 mod association;
+mod route;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{InternetGatewayId, RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcId};
+use aws_types::{
+    EgressOnlyInternetGatewayId, InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId,
+    RouteTableId, SubnetId, Tags, VpcId,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
@@ -25,9 +29,13 @@ use crate::{Ec2, dependency, quota, tag};
 pub enum RouteTarget {
     /// An internet gateway.
     InternetGateway(InternetGatewayId),
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    /// A network interface, that of an instance included: a middlebox.
+    NetworkInterface(NetworkInterfaceId),
 }
 
-/// A route beside the local ones.
+/// A route beside the local ones, or in place of one if its destination is a block of the VPC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// What it is for.
@@ -43,6 +51,8 @@ pub enum AssociationTarget {
     Main,
     /// One subnet.
     Subnet(SubnetId),
+    /// An internet gateway, for what comes in by it.
+    InternetGateway(InternetGatewayId),
 }
 
 /// An association of a table.
@@ -63,7 +73,7 @@ pub struct RouteTable {
     pub vpc: VpcId,
     /// What it is associated with.
     pub associations: Vec<RouteTableAssociation>,
-    /// Its routes beside the local ones.
+    /// Its routes beside the local ones or in place of them.
     pub routes: Vec<Route>,
     /// Its tags.
     pub tags: Tags,
@@ -91,6 +101,18 @@ impl RouteTable {
     pub fn has_subnet(&self, subnet: SubnetId) -> bool {
         self.associations.iter().any(|association| association.target == AssociationTarget::Subnet(subnet))
     }
+
+    /// Whether it is associated with that internet gateway.
+    pub(crate) fn has_internet_gateway(&self, gateway: InternetGatewayId) -> bool {
+        let target = AssociationTarget::InternetGateway(gateway);
+        self.associations.iter().any(|association| association.target == target)
+    }
+
+    /// Whether it is the table of a gateway.
+    pub(crate) fn has_gateway(&self) -> bool {
+        let is_gateway = |target| matches!(target, AssociationTarget::InternetGateway(_));
+        self.associations.iter().any(|association| is_gateway(association.target))
+    }
 }
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -98,7 +120,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::CreateRouteTable>(create)
         .with::<op::DeleteRouteTable>(delete)
         .with::<op::DescribeRouteTables>(describe);
-    association::operations(table)
+    route::operations(association::operations(table))
 }
 
 /// Makes the main table of a new VPC.
@@ -130,6 +152,17 @@ pub(crate) fn forget_subnet(edit: &mut Edit<'_>, subnet: SubnetId) {
     if let Some(table) = table {
         let mut table = RouteTable::clone(&*table);
         table.associations.retain(|association| association.target != AssociationTarget::Subnet(subnet));
+        edit.put(table);
+    }
+}
+
+/// Ends the association of a gateway that is detached.
+pub(crate) fn forget_gateway(edit: &mut Edit<'_>, gateway: InternetGatewayId) {
+    let table = edit.all::<RouteTable>().find(|table| table.has_internet_gateway(gateway));
+    if let Some(table) = table {
+        let mut table = RouteTable::clone(&*table);
+        let target = AssociationTarget::InternetGateway(gateway);
+        table.associations.retain(|association| association.target != target);
         edit.put(table);
     }
 }
@@ -180,13 +213,15 @@ fn delete(
 }
 
 fn shown_association(table: &RouteTable, association: &RouteTableAssociation) -> api::RouteTableAssociation {
-    let subnet = match association.target {
-        AssociationTarget::Main => None,
-        AssociationTarget::Subnet(subnet) => Some(subnet),
+    let (subnet, gateway) = match association.target {
+        AssociationTarget::Main => (None, None),
+        AssociationTarget::Subnet(subnet) => (Some(subnet), None),
+        AssociationTarget::InternetGateway(gateway) => (None, Some(gateway)),
     };
     api::RouteTableAssociation {
         association_state: Some(association::associated()),
-        main: Some(subnet.is_none()),
+        gateway_id: gateway.map(|gateway| gateway.to_string()),
+        main: Some(association.target == AssociationTarget::Main),
         route_table_association_id: Some(association.id.to_string()),
         route_table_id: Some(table.id.to_string()),
         subnet_id: subnet.map(|subnet| subnet.to_string()),
@@ -194,42 +229,14 @@ fn shown_association(table: &RouteTable, association: &RouteTableAssociation) ->
     }
 }
 
-fn shown_route(destination: IpNet, gateway: String, origin: &str, is_active: bool) -> api::Route {
-    let (v4, v6) = match destination {
-        IpNet::V4(block) => (Some(block.to_string()), None),
-        IpNet::V6(block) => (None, Some(block.to_string())),
-    };
-    api::Route {
-        destination_cidr_block: v4,
-        destination_ipv6_cidr_block: v6,
-        gateway_id: Some(gateway),
-        origin: Some(origin.to_owned()),
-        state: Some(if is_active { "active" } else { "blackhole" }.to_owned()),
-        ..Default::default()
-    }
-}
-
-/// A route table as answers have it: the local routes first.
+/// A route table as answers have it.
 fn shown(state: &impl State, table: &RouteTable) -> api::RouteTable {
-    let vpc = state.find::<Vpc>(table.vpc);
-    let local = vpc.iter().flat_map(|vpc| {
-        let v4 = vpc.blocks().map(IpNet::V4);
-        v4.chain(vpc.ipv6_blocks().map(IpNet::V6))
-    });
-    let local = local.map(|block| shown_route(block, "local".to_owned(), "CreateRouteTable", true));
-    let others = table.routes.iter().map(|route| match route.target {
-        RouteTarget::InternetGateway(gateway) => {
-            let held = state.find::<crate::internet_gateway::InternetGateway>(gateway);
-            let is_active = held.is_some_and(|held| held.attachment == Some(table.vpc));
-            shown_route(route.destination, gateway.to_string(), "CreateRoute", is_active)
-        }
-    });
     api::RouteTable {
         associations: Some(table.associations.iter().map(|held| shown_association(table, held)).collect()),
         owner_id: Some(state.account().to_string()),
         propagating_vgws: Some(Vec::new()),
         route_table_id: Some(table.id.to_string()),
-        routes: Some(local.chain(others).collect()),
+        routes: Some(route::shown(state, table)),
         tags: Some(tag::shown_always(&table.tags)),
         vpc_id: Some(table.vpc.to_string()),
     }

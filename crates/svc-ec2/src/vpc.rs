@@ -9,7 +9,7 @@ pub(crate) mod cidr_block;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{DhcpOptionsId, Tags, Timestamp, VpcId};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
@@ -81,6 +81,11 @@ resource!(
 );
 
 impl Vpc {
+    /// Its blocks that count, of both families.
+    pub(crate) fn all_blocks(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.blocks().map(IpNet::V4).chain(self.ipv6_blocks().map(IpNet::V6))
+    }
+
     /// The primary IPv4 block.
     pub fn primary_block(&self) -> Ipv4Net {
         self.cidr_associations.first().expect("a VPC keeps its primary block for life").block

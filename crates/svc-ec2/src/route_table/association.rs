@@ -1,6 +1,6 @@
 //! The associations of route tables: AssociateRouteTable, DisassociateRouteTable, ReplaceRouteTableAssociation.
 //!
-//! Owns that a subnet has at most one table of its own, and a VPC exactly one main table.
+//! Owns that a subnet or a gateway has at most one table of its own, and a VPC exactly one main table.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::RouteTableAssociationId;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{AssociationTarget, RouteTable, RouteTableAssociation};
+use super::{AssociationTarget, RouteTable, RouteTableAssociation, route};
+use crate::internet_gateway::InternetGateway;
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::{Ec2, error};
@@ -43,8 +44,34 @@ fn find(edit: &Edit<'_>, text: &str) -> Result<(Arc<RouteTable>, RouteTableAssoc
         .ok_or_else(unknown)
 }
 
-fn different_networks(table: &RouteTable, other: &str) -> ServiceError {
+pub(super) fn different_networks(table: &RouteTable, other: &str) -> ServiceError {
     error::invalid_value(format!("route table {} and {other} belong to different networks", table.id))
+}
+
+fn of_subnet(edit: &Edit<'_>, table: &RouteTable, text: &str) -> Result<AssociationTarget, ServiceError> {
+    let subnet = edit.named::<Subnet>(text)?;
+    if subnet.vpc != table.vpc {
+        return Err(different_networks(table, &format!("subnet {}", subnet.id)));
+    }
+    Ok(AssociationTarget::Subnet(subnet.id))
+}
+
+fn of_gateway(edit: &Edit<'_>, table: &RouteTable, text: &str) -> Result<AssociationTarget, ServiceError> {
+    if text.starts_with("vgw-") {
+        return Err(error::unsupported("Route tables of virtual private gateways are not supported."));
+    }
+    let gateway = edit.named::<InternetGateway>(text)?;
+    if gateway.attachment != Some(table.vpc) {
+        return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
+    }
+    if table.is_main() {
+        return Err(error::invalid_value(format!(
+            "The main route table {} cannot be associated with a gateway",
+            table.id
+        )));
+    }
+    route::check_for_gateway(edit, table)?;
+    Ok(AssociationTarget::InternetGateway(gateway.id))
 }
 
 fn associate(
@@ -52,22 +79,25 @@ fn associate(
     context: &RequestContext,
     input: api::AssociateRouteTableRequest,
 ) -> Result<api::AssociateRouteTableResult, ServiceError> {
-    if input.gateway_id.is_some() || input.public_ipv4_pool.is_some() {
-        return Err(error::unsupported("Gateway route tables are not supported."));
+    if input.public_ipv4_pool.is_some() {
+        return Err(error::unsupported("Route tables of public IPv4 pools are not supported."));
     }
-    let subnet = input.subnet_id.as_deref().ok_or_else(|| error::missing_either("subnetId", "gatewayId"))?;
+    if input.subnet_id.is_some() && input.gateway_id.is_some() {
+        return Err(error::combination("The parameter subnetId cannot be used with the parameter gatewayId"));
+    }
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
-        let subnet = edit.named::<Subnet>(subnet)?;
-        if subnet.vpc != table.vpc {
-            return Err(different_networks(&table, &format!("subnet {}", subnet.id)));
-        }
-        let target = AssociationTarget::Subnet(subnet.id);
+        let target = match (&input.subnet_id, &input.gateway_id) {
+            (Some(subnet), _) => of_subnet(edit, &table, subnet)?,
+            (None, Some(gateway)) => of_gateway(edit, &table, gateway)?,
+            (None, None) => return Err(error::missing_either("subnetId", "gatewayId")),
+        };
+        let has_target = |other: &RouteTable| other.associations.iter().any(|held| held.target == target);
         let held = table.associations.iter().find(|held| held.target == target).map(|held| held.id);
         // The same association again is no change; another table's is in the way.
         let id = match held {
             Some(id) => id,
-            None if edit.all::<RouteTable>().any(|other| other.has_subnet(subnet.id)) => {
+            None if edit.all::<RouteTable>().any(|other| has_target(&other)) => {
                 return Err(ServiceError::new(
                     "Resource.AlreadyAssociated",
                     format!(
