@@ -2,11 +2,15 @@
 //!
 //! Owns one table for each resource that others depend on. Refuses to delete.
 
-use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId};
+use aws_types::{
+    DhcpOptionsId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+};
 use service_api::ServiceError;
 
 use crate::error;
-use crate::record::{InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup, Subnet};
+use crate::record::{
+    InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup, Subnet, Vpc,
+};
 use crate::state::{Edit, State};
 
 /// Each row: what stands in the way, and whether it is there.
@@ -45,6 +49,9 @@ const ROUTE_TABLE: Rows<RouteTableId> = &[("associations", |edit, table| {
 const NETWORK_ACL: Rows<NetworkAclId> = &[("associations", |edit, acl| {
     edit.find::<NetworkAcl>(acl).is_some_and(|acl| !acl.associations.is_empty())
 })];
+
+const DHCP_OPTIONS: Rows<DhcpOptionsId> =
+    &[("VPCs", |edit, set| edit.all::<Vpc>().any(|vpc| vpc.dhcp_options == Some(set)))];
 
 const SECURITY_GROUP: Rows<SecurityGroupId> = &[
     ("network interfaces", |edit, group| {
@@ -98,6 +105,12 @@ pub(crate) fn check_route_table(edit: &Edit<'_>, id: RouteTableId) -> Result<(),
 /// `DependencyViolation`.
 pub(crate) fn check_network_acl(edit: &Edit<'_>, id: NetworkAclId) -> Result<(), ServiceError> {
     check(NETWORK_ACL, "networkAcl", edit, id)
+}
+
+/// # Errors
+/// `DependencyViolation`.
+pub(crate) fn check_dhcp_options(edit: &Edit<'_>, id: DhcpOptionsId) -> Result<(), ServiceError> {
+    check(DHCP_OPTIONS, "dhcpOptions", edit, id)
 }
 
 /// # Errors
