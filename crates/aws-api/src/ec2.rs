@@ -125,6 +125,21 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateDhcpOptionsRequest {
+    pub dhcp_options_id: String,
+    pub vpc_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AssociateDhcpOptionsRequest, "AssociateDhcpOptionsRequest" {
+        "DhcpOptionsId" => dhcp_options_id,
+        "VpcId" => vpc_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateRouteTableRequest {
     pub gateway_id: Option<String>,
     pub public_ipv4_pool: Option<String>,
@@ -693,6 +708,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDhcpOptionsRequest {
+    pub dhcp_configurations: Vec<NewDhcpConfiguration>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateDhcpOptionsRequest, "CreateDhcpOptionsRequest" {
+        "DhcpConfigurations" => dhcp_configurations,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDhcpOptionsResult {
+    pub dhcp_options: Option<DhcpOptions>,
+}
+
+crate::structure! {
+    CreateDhcpOptionsResult, "CreateDhcpOptionsResult" {
+        "DhcpOptions" => dhcp_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateEgressOnlyInternetGatewayRequest {
     pub client_token: Option<String>,
     pub dry_run: Option<bool>,
@@ -1132,6 +1173,19 @@ crate::structure! {
         "DefaultTcpEstablishedTimeout" => default_tcp_established_timeout,
         "DefaultUdpTimeout" => default_udp_timeout,
         "DefaultUdpStreamTimeout" => default_udp_stream_timeout,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDhcpOptionsRequest {
+    pub dhcp_options_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteDhcpOptionsRequest, "DeleteDhcpOptionsRequest" {
+        "DhcpOptionsId" => dhcp_options_id,
+        "DryRun" => dry_run,
     }
 }
 
@@ -4627,6 +4681,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewDhcpConfiguration {
+    pub key: Option<String>,
+    pub values: Option<Vec<String>>,
+}
+
+crate::structure! {
+    NewDhcpConfiguration, "NewDhcpConfiguration" {
+        "Key" => key,
+        "Values" => values,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NitroTpmInfo {
     pub supported_versions: Option<Vec<String>>,
 }
@@ -6161,6 +6228,15 @@ pub mod operation {
         type Output = super::AssignPrivateIpAddressesResult;
     }
 
+    pub struct AssociateDhcpOptions;
+
+    impl crate::Operation for AssociateDhcpOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssociateDhcpOptions";
+        type Input = super::AssociateDhcpOptionsRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct AssociateRouteTable;
 
     impl crate::Operation for AssociateRouteTable {
@@ -6240,6 +6316,15 @@ pub mod operation {
         const NAME: &'static str = "CreateDefaultVpc";
         type Input = super::CreateDefaultVpcRequest;
         type Output = super::CreateDefaultVpcResult;
+    }
+
+    pub struct CreateDhcpOptions;
+
+    impl crate::Operation for CreateDhcpOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateDhcpOptions";
+        type Input = super::CreateDhcpOptionsRequest;
+        type Output = super::CreateDhcpOptionsResult;
     }
 
     pub struct CreateEgressOnlyInternetGateway;
@@ -6348,6 +6433,15 @@ pub mod operation {
         const NAME: &'static str = "CreateVpc";
         type Input = super::CreateVpcRequest;
         type Output = super::CreateVpcResult;
+    }
+
+    pub struct DeleteDhcpOptions;
+
+    impl crate::Operation for DeleteDhcpOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteDhcpOptions";
+        type Input = super::DeleteDhcpOptionsRequest;
+        type Output = crate::Unit;
     }
 
     pub struct DeleteEgressOnlyInternetGateway;

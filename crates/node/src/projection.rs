@@ -10,9 +10,9 @@ use ipnet::IpNet;
 use store::{Commit, Read as _, Record as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use vpc_model::{
-    AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface, NetworkAcl,
-    NetworkAclEntry, Object, ObjectId, Peer, Port, PortRange, Protocol, Resolver, Route, RouteTable,
-    RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface,
+    NetbiosNodeType, NetworkAcl, NetworkAclEntry, Object, ObjectId, Peer, Port, PortRange, Protocol,
+    Resolver, Route, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
 /// The deltas of one step, and the scopes that the interfaces among them belong to.
@@ -220,7 +220,13 @@ fn dhcp_options(record: &ec2::DhcpOptions) -> DhcpOptions {
         netbios_name_servers: values("netbios-name-servers")
             .filter_map(|server| server.parse().ok())
             .collect(),
-        netbios_node_type: None,
+        netbios_node_type: values("netbios-node-type").next().and_then(|kind| match kind.as_str() {
+            "1" => Some(NetbiosNodeType::Broadcast),
+            "2" => Some(NetbiosNodeType::PointToPoint),
+            "4" => Some(NetbiosNodeType::Mixed),
+            "8" => Some(NetbiosNodeType::Hybrid),
+            _ => None,
+        }),
         mtu_bytes: DhcpOptions::VPC_MTU_BYTES,
     }
 }
@@ -338,4 +344,127 @@ fn interface(record: &ec2::NetworkInterface) -> Option<Interface> {
         tracking_limit: None,
         hostname: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use aws_api::Operation;
+    use aws_api::ec2::{self as api, operation as op};
+    use aws_types::{InstanceId, Partition, Timestamp};
+    use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _};
+    use store::{MemoryBackend, Store};
+    use svc_ec2::{Config, Ec2, HostView};
+
+    use super::*;
+
+    struct Ids(AtomicU64);
+
+    impl IdSource for Ids {
+        fn bits(&self) -> u128 {
+            u128::from(self.0.fetch_add(1, Ordering::Relaxed) + 1) << 64
+        }
+    }
+
+    struct NoHost;
+
+    impl HostView for NoHost {
+        fn console_output(&self, _: InstanceId) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    fn context() -> RequestContext {
+        RequestContext {
+            partition: Partition::Aws,
+            region: "us-east-1".parse().unwrap(),
+            principal: Principal {
+                account: "123456789012".parse().unwrap(),
+                kind: PrincipalKind::Root,
+                arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
+                user_id: "123456789012".to_owned(),
+                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            },
+            request_id: RequestId::from_bits(1),
+            now: Timestamp::from_unix_millis(1_795_357_680_000),
+            source_ip: "127.0.0.1".parse().unwrap(),
+            user_agent: String::new(),
+            secure_transport: false,
+        }
+    }
+
+    /// Carries out an operation, and gives its answer with what it tells the engine.
+    fn told<O: Operation>(store: &Store, ec2: &Ec2, input: O::Input) -> (O::Output, Vec<Delta>)
+    where
+        O::Input: Into<aws_model::Value>,
+        O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
+    {
+        let mut tail = store.tail(store.snapshot().revision());
+        let answer = ec2.call(&context(), O::NAME, input.into()).unwrap();
+        let mut deltas = Vec::new();
+        while let Some(commit) = tail.try_next().unwrap() {
+            deltas.extend(changed(&store.snapshot(), &commit).deltas);
+        }
+        (O::Output::try_from(answer).unwrap(), deltas)
+    }
+
+    #[test]
+    fn a_dhcp_option_set_reaches_the_engine_whole() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+        let vpc_input =
+            api::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".to_owned()), ..Default::default() };
+        let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);
+        let vpc_id = made.vpc.unwrap().vpc_id.unwrap();
+
+        let options: [(&str, &[&str]); 5] = [
+            ("domain-name", &["example.com"]),
+            ("domain-name-servers", &["10.0.0.53", "AmazonProvidedDNS", "2001:db8::53"]),
+            ("ntp-servers", &["10.0.0.123", "fd00:ec2::123"]),
+            ("netbios-name-servers", &["10.0.0.137"]),
+            ("netbios-node-type", &["2"]),
+        ];
+        let configurations = options.iter().map(|(key, values)| api::NewDhcpConfiguration {
+            key: Some((*key).to_owned()),
+            values: Some(values.iter().map(|value| (*value).to_owned()).collect()),
+        });
+        let set_input = api::CreateDhcpOptionsRequest {
+            dhcp_configurations: configurations.collect(),
+            ..Default::default()
+        };
+        let (made, deltas) = told::<op::CreateDhcpOptions>(&store, &ec2, set_input);
+        let set_id = made.dhcp_options.unwrap().dhcp_options_id.unwrap();
+        let expected = DhcpOptions {
+            id: set_id.parse().unwrap(),
+            domain_name: Some("example.com".to_owned()),
+            resolvers: vec![
+                Resolver::Address("10.0.0.53".parse().unwrap()),
+                Resolver::AmazonProvided,
+                Resolver::Address("2001:db8::53".parse().unwrap()),
+            ],
+            ntp_servers: vec!["10.0.0.123".parse().unwrap(), "fd00:ec2::123".parse().unwrap()],
+            netbios_name_servers: vec!["10.0.0.137".parse().unwrap()],
+            netbios_node_type: Some(NetbiosNodeType::PointToPoint),
+            mtu_bytes: 9001,
+        };
+        assert_eq!(deltas, [Delta::Put(expected.clone().into())]);
+
+        let associate = |id: &str| api::AssociateDhcpOptionsRequest {
+            dhcp_options_id: id.to_owned(),
+            vpc_id: vpc_id.clone(),
+            dry_run: None,
+        };
+        for (id, reference) in [(set_id.as_str(), Some(expected.id)), ("default", None)] {
+            let (_, deltas) = told::<op::AssociateDhcpOptions>(&store, &ec2, associate(id));
+            let [Delta::Put(Object::Vpc(vpc))] = &deltas[..] else { panic!("{deltas:?}") };
+            assert_eq!((vpc.id.to_string(), vpc.dhcp_options), (vpc_id.clone(), reference));
+        }
+        let everything = everything(&store.snapshot()).deltas;
+        assert!(everything.contains(&Delta::Put(expected.clone().into())), "{everything:?}");
+
+        let delete = api::DeleteDhcpOptionsRequest { dhcp_options_id: set_id, dry_run: None };
+        let (_, deltas) = told::<op::DeleteDhcpOptions>(&store, &ec2, delete);
+        assert_eq!(deltas, [Delta::Remove(ObjectId::DhcpOptions(expected.id))]);
+    }
 }

@@ -3,14 +3,15 @@
 //! Owns one table for each resource that others depend on. Refuses to delete.
 
 use aws_types::{
-    InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    DhcpOptionsId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId,
+    SubnetId, VpcId,
 };
 use service_api::ServiceError;
 
 use crate::error;
 use crate::record::{
     EgressOnlyInternetGateway, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
-    SecurityGroup, Subnet,
+    SecurityGroup, Subnet, Vpc,
 };
 use crate::state::{Edit, State};
 
@@ -57,6 +58,9 @@ const ROUTE_TABLE: Rows<RouteTableId> = &[("associations", |edit, table| {
 const NETWORK_ACL: Rows<NetworkAclId> = &[("associations", |edit, acl| {
     edit.find::<NetworkAcl>(acl).is_some_and(|acl| !acl.associations.is_empty())
 })];
+
+const DHCP_OPTIONS: Rows<DhcpOptionsId> =
+    &[("VPCs", |edit, set| edit.all::<Vpc>().any(|vpc| vpc.dhcp_options == Some(set)))];
 
 const SECURITY_GROUP: Rows<SecurityGroupId> = &[
     ("network interfaces", |edit, group| {
@@ -116,6 +120,12 @@ pub(crate) fn check_route_table(edit: &Edit<'_>, id: RouteTableId) -> Result<(),
 /// `DependencyViolation`.
 pub(crate) fn check_network_acl(edit: &Edit<'_>, id: NetworkAclId) -> Result<(), ServiceError> {
     check(NETWORK_ACL, "networkAcl", edit, id)
+}
+
+/// # Errors
+/// `DependencyViolation`.
+pub(crate) fn check_dhcp_options(edit: &Edit<'_>, id: DhcpOptionsId) -> Result<(), ServiceError> {
+    check(DHCP_OPTIONS, "dhcpOptions", edit, id)
 }
 
 /// # Errors

@@ -104,6 +104,48 @@ fn nobody_gets_a_million_addresses() {
 }
 
 #[test]
+fn ipv6_addresses_are_given_back() {
+    let cloud = Cloud::new();
+    let input = input!(CreateVpcRequest { cidr_block: "10.0.0.0/16", amazon_provided_ipv6_cidr_block: true });
+    let vpc = cloud.ok::<op::CreateVpc>(input).vpc.unwrap();
+    let block = vpc.ipv6_cidr_block_association_set.unwrap()[0].ipv6_cidr_block.clone().unwrap();
+    let input = input!(CreateSubnetRequest {
+        vpc_id: vpc.vpc_id.unwrap(),
+        cidr_block: "10.0.0.0/24",
+        ipv6_cidr_block: block.replace("/56", "/64"),
+    });
+    let subnet = cloud.ok::<op::CreateSubnet>(input).subnet.unwrap().subnet_id.unwrap();
+    let id = cloud.interface(&subnet);
+    let input = input!(AssignIpv6AddressesRequest { network_interface_id: &id, ipv6_address_count: 2 });
+    let assigned = cloud.ok::<op::AssignIpv6Addresses>(input).assigned_ipv6_addresses.unwrap();
+    let held = || -> Vec<String> {
+        let addresses = cloud.describe_interface(&id).ipv6_addresses.unwrap_or_default();
+        addresses.into_iter().map(|held| held.ipv6_address.unwrap()).collect()
+    };
+    assert_eq!(held(), assigned);
+    let unassign = |addresses: &[String]| api::UnassignIpv6AddressesRequest {
+        network_interface_id: id.clone(),
+        ipv6_addresses: Some(addresses.to_vec()),
+        ..Default::default()
+    };
+    let answer = cloud.ok::<op::UnassignIpv6Addresses>(unassign(&assigned[..1]));
+    assert_eq!(answer.unassigned_ipv6_addresses.as_deref(), Some(&assigned[..1]));
+    assert_eq!(held(), assigned[1..]);
+
+    // All or none.
+    let message = format!("Some of [{}] are not assigned to interface {id}", assigned.join(", "));
+    cloud.refuses::<op::UnassignIpv6Addresses>(unassign(&assigned), "InvalidParameterValue", &message);
+    let message = "The request must contain the parameter ipv6Addresses";
+    cloud.refuses::<op::UnassignIpv6Addresses>(unassign(&[]), "MissingParameter", message);
+    let unknown = api::UnassignIpv6AddressesRequest {
+        network_interface_id: "eni-0123456789abcdef0".to_owned(),
+        ..unassign(&assigned)
+    };
+    let code = "InvalidNetworkInterfaceID.NotFound";
+    cloud.refuses::<op::UnassignIpv6Addresses>(unknown, code, "…");
+}
+
+#[test]
 fn attributes() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16");

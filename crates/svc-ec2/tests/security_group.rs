@@ -369,6 +369,71 @@ fn rules_change_in_place() {
 }
 
 #[test]
+fn rules_that_let_out_are_described_too() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let group = cloud.group(&vpc, "web");
+    let update = |permission: Option<api::IpPermission>, by_id: Option<&str>| {
+        let by_id = by_id.map(|id| api::SecurityGroupRuleDescription {
+            security_group_rule_id: Some(id.to_owned()),
+            description: Some("by id".to_owned()),
+        });
+        api::UpdateSecurityGroupRuleDescriptionsEgressRequest {
+            group_id: Some(group.clone()),
+            ip_permissions: permission.map(|permission| vec![permission]),
+            security_group_rule_descriptions: by_id.map(|update| vec![update]),
+            ..Default::default()
+        }
+    };
+    let described = |words: &str| {
+        let range =
+            api::IpRange { cidr_ip: Some("0.0.0.0/0".to_owned()), description: Some(words.to_owned()) };
+        api::IpPermission { ip_ranges: Some(vec![range]), ..permission("-1", None) }
+    };
+    let only = || rules(&cloud, &group).remove(0);
+    let answer =
+        cloud.ok::<op::UpdateSecurityGroupRuleDescriptionsEgress>(update(Some(described("out")), None));
+    assert_eq!((answer.r#return, only().description.as_deref()), (Some(true), Some("out")));
+    let id = only().security_group_rule_id.unwrap();
+    let rehearsal = api::UpdateSecurityGroupRuleDescriptionsEgressRequest {
+        dry_run: Some(true),
+        ..update(None, Some(&id))
+    };
+    cloud.refuses::<op::UpdateSecurityGroupRuleDescriptionsEgress>(rehearsal, "DryRunOperation", "…");
+    cloud.ok::<op::UpdateSecurityGroupRuleDescriptionsEgress>(update(None, Some(&id)));
+    assert_eq!(only().description.as_deref(), Some("by id"));
+    let unknown = api::IpPermission { ip_protocol: Some("tcp".to_owned()), ..described("none") };
+    let unknown = api::IpPermission { from_port: Some(1), to_port: Some(1), ..unknown };
+    cloud.refuses::<op::UpdateSecurityGroupRuleDescriptionsEgress>(
+        update(Some(unknown), None),
+        "InvalidPermission.NotFound",
+        "…",
+    );
+    let message = "Either 'ipPermissions' or 'securityGroupRuleDescriptions' should be provided.";
+    cloud.refuses::<op::UpdateSecurityGroupRuleDescriptionsEgress>(
+        update(None, None),
+        "MissingParameter",
+        message,
+    );
+}
+
+#[test]
+fn references_from_the_own_vpc_are_not_listed() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let (group, other) = (cloud.group(&vpc, "web"), cloud.group(&vpc, "database"));
+    let rule = vec![from_group("tcp", Some((1, 1)), &group)];
+    cloud.ok::<op::AuthorizeSecurityGroupIngress>(ingress(&other, rule));
+    let input = |id: &str| input!(DescribeSecurityGroupReferencesRequest { group_id: [id] });
+    let answer = cloud.ok::<op::DescribeSecurityGroupReferences>(input(&group));
+    assert_eq!(answer.security_group_reference_set, Some(Vec::new()));
+    let unknown = input("sg-0123456789abcdef0");
+    cloud.refuses::<op::DescribeSecurityGroupReferences>(unknown, "InvalidGroup.NotFound", "…");
+    let rehearsal = api::DescribeSecurityGroupReferencesRequest { dry_run: Some(true), ..input(&group) };
+    cloud.refuses::<op::DescribeSecurityGroupReferences>(rehearsal, "DryRunOperation", "…");
+}
+
+#[test]
 fn rules_have_tags() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16");

@@ -13,7 +13,8 @@ use anyhow::{Context, bail};
 use aws_model::{Member, Model, ShapeId, ShapeKind, ShapeRef, Structure};
 use serde::Deserialize;
 
-const IMPLEMENTED: &str = "models/implemented.toml";
+/// The list of the operations that are built, by service.
+pub(crate) const IMPLEMENTED: &str = "models/implemented.toml";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut files = Files::default();
     typed_views(&mut files, |service| aws_model::service(service).map(aws_model::Service::model))?;
-    files.settle(arguments.check)
+    files.settle(arguments.check, "cargo xtask models")
 }
 
 /// Generated files by their path from the root.
@@ -41,8 +42,8 @@ impl Files {
         self.0.keys().map(PathBuf::as_path)
     }
 
-    /// Writes the files that differ, or only says which do.
-    pub(crate) fn settle(&self, check: bool) -> anyhow::Result<()> {
+    /// Writes the files that differ, or only says which do. `task` is the command that makes them.
+    pub(crate) fn settle(&self, check: bool, task: &str) -> anyhow::Result<()> {
         let mut stale = Vec::new();
         for (path, content) in &self.0 {
             let full_path = crate::root().join(path);
@@ -61,7 +62,7 @@ impl Files {
             }
         }
         if !stale.is_empty() {
-            bail!("not what `cargo xtask models` makes: {}", stale.join(", "));
+            bail!("not what `{task}` makes: {}", stale.join(", "));
         }
         Ok(())
     }
@@ -72,17 +73,22 @@ struct Implemented {
     operations: BTreeSet<String>,
 }
 
+/// The operations that are built, by service.
+pub(crate) fn implemented() -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
+    let text = fs::read_to_string(crate::root().join(IMPLEMENTED))?;
+    let services: BTreeMap<String, Implemented> = toml::from_str(&text).context(IMPLEMENTED)?;
+    Ok(services.into_iter().map(|(service, listed)| (service, listed.operations)).collect())
+}
+
 /// Adds the typed views of all services that have any.
 pub(crate) fn typed_views<'a>(
     files: &mut Files,
     model: impl Fn(&str) -> Option<&'a Model>,
 ) -> anyhow::Result<()> {
-    let text = fs::read_to_string(crate::root().join(IMPLEMENTED))?;
-    let services: BTreeMap<String, Implemented> = toml::from_str(&text).context(IMPLEMENTED)?;
-    for (service, implemented) in &services {
+    for (service, operations) in &implemented()? {
         let model = model(service).with_context(|| format!("{IMPLEMENTED}: there is no model {service}"))?;
         let module = service.replace('-', "_");
-        files.add(format!("crates/aws-api/src/{module}.rs"), View::new(model, implemented)?.print()?);
+        files.add(format!("crates/aws-api/src/{module}.rs"), View::new(model, operations)?.print()?);
     }
     Ok(())
 }
@@ -95,9 +101,9 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(model: &'a Model, implemented: &Implemented) -> anyhow::Result<Self> {
+    fn new(model: &'a Model, implemented: &BTreeSet<String>) -> anyhow::Result<Self> {
         let service = model.metadata.name;
-        let operations = implemented.operations.iter().map(|name| {
+        let operations = implemented.iter().map(|name| {
             model.operation(name).with_context(|| format!("{IMPLEMENTED}: {service} has no operation {name}"))
         });
         let mut view = Self {

@@ -5,6 +5,7 @@
 mod fuzz;
 mod generate;
 mod models;
+mod operations;
 mod python;
 mod test;
 
@@ -26,6 +27,8 @@ enum Task {
     Models(models::Arguments),
     /// Generate the typed views only, from the models that are built in.
     Generate(generate::Arguments),
+    /// Write the list of operations that are built and that are absent.
+    Operations(operations::Arguments),
     /// Give every parser random bytes, for a time each, until one panics.
     Fuzz(fuzz::Arguments),
     /// Make the Python environment with the stock AWS clients, and print the directory of its programs.
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
         Task::Models(arguments) => models::run(&arguments)?,
         Task::Generate(arguments) => generate::run(&arguments)?,
+        Task::Operations(arguments) => operations::run(&arguments)?,
         Task::Fuzz(arguments) => fuzz::run(&arguments, &root())?,
         Task::Python => println!("{}", python::venv()?.join("bin").display()),
         Task::Test(arguments) => return Ok(test::run(&arguments, &root())),

@@ -115,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     files.add("crates/aws-model/src/embedded.rs", embedded(&models)?);
     generate::typed_views(&mut files, |service| models.get(service))?;
     remove_strangers(&files, arguments.check)?;
-    files.settle(arguments.check)
+    files.settle(arguments.check, "cargo xtask models")
 }
 
 /// Downloads the wheel if it is not there, checks it, and unpacks the models that are wanted.

@@ -56,6 +56,8 @@ pub(crate) enum Step {
     Clippy,
     /// Regenerated models and types are the committed ones.
     Models,
+    /// The list of operations is true: each has a test, and each change has a known effect.
+    Operations,
     /// The committed eBPF object is what its source compiles to.
     Ebpf,
     /// All tests of the workspace, namespace and sandbox tests included.
@@ -83,6 +85,7 @@ impl Step {
             Self::Fmt => "fmt",
             Self::Clippy => "clippy",
             Self::Models => "models",
+            Self::Operations => "operations",
             Self::Ebpf => "ebpf",
             Self::Tests => "tests",
             Self::Doctests => "doctests",
@@ -101,6 +104,7 @@ impl Step {
             Self::Fmt => steps::fmt(bench),
             Self::Clippy => steps::clippy(bench),
             Self::Models => steps::models(bench),
+            Self::Operations => steps::operations(bench),
             Self::Ebpf => steps::ebpf(bench),
             Self::Tests => steps::tests(bench),
             Self::Doctests => steps::doctests(bench),

@@ -46,6 +46,11 @@ pub(super) fn models(bench: &Workbench) -> Result<Tally> {
     Ok(Tally::one("cargo xtask models --check", held))
 }
 
+pub(super) fn operations(bench: &Workbench) -> Result<Tally> {
+    let held = process::shown(&mut own_task(bench, &["operations", "--check"])?)?;
+    Ok(Tally::one("cargo xtask operations --check", held))
+}
+
 /// This program again, with another subcommand.
 fn own_task(bench: &Workbench, arguments: &[&str]) -> Result<Command> {
     let mut command = bench.command(std::env::current_exe().context("cannot find this program")?);
