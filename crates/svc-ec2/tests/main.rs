@@ -20,6 +20,7 @@ mod invariants;
 mod key_pair;
 mod network_acl;
 mod network_interface;
+mod prefix_list;
 mod quota;
 mod route_table;
 mod security_group;
