@@ -57,7 +57,9 @@ pub mod record {
     pub use crate::key_pair::{KeyPair, KeyType};
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
     pub use crate::network_interface::{Attachment, ConnectionTracking, NetworkInterface};
-    pub use crate::prefix_list::{AddressFamily, PrefixList, PrefixListChange, PrefixListEntry};
+    pub use crate::prefix_list::{
+        AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
+    };
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
     pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};

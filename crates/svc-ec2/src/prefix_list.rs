@@ -14,7 +14,7 @@ use aws_types::{PrefixListId, Tags, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read as _, Record, Store, StoreError};
+use store::{Read, Record, Scope, Store, StoreError};
 
 pub(crate) use describe::Listed;
 pub use entry::PrefixListEntry;
@@ -22,7 +22,7 @@ pub use entry::PrefixListEntry;
 use crate::idempotency::Attempt;
 use crate::quota::PREFIX_LISTS_PER_REGION;
 use crate::state::{Edit, Naming, State, not_found, resource};
-use crate::{Ec2, error, tag};
+use crate::{Ec2, dependency, error, security_group, tag};
 
 /// How long a change is shown as `…-in-progress`. The entries are those of after the change from the first moment on.
 const TRANSITION_MILLIS: i64 = 1000;
@@ -38,11 +38,17 @@ const MOST_ENTRIES: i32 = 1000;
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
 const MOST_VERSIONS: i64 = 1000;
 
+/// How many of the resources that stand against a resize its failure names.
+const MOST_NAMED_IN_FAILURE: usize = 10;
+
 /// How long a name can be.
 const MAX_NAME_CHARACTERS: usize = 255;
 
 /// What the names of AWS's own lists begin with.
 const RESERVED_PREFIXES: [&str; 3] = ["com.amazonaws.", "com.amazon.", "com.aws."];
+
+/// The state of a list that could not be resized.
+const MODIFY_FAILED: &str = "modify-failed";
 
 /// Which addresses a list is of, for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +91,7 @@ impl AddressFamily {
 /// ```text
 /// create-in-progress ──1 s──> create-complete ──┐
 /// modify-in-progress ──1 s──> modify-complete ──┼─ modify, restore: from any state that is complete to either one
+///                        └──> modify-failed ────┤
 /// restore-in-progress ─1 s──> restore-complete ─┤
 ///                                               └─ delete ──> delete-in-progress ──1 s──> delete-complete ──60 s──> gone
 /// ```
@@ -131,6 +138,8 @@ pub struct PrefixList {
     pub change: PrefixListChange,
     /// When.
     pub changed_at: Timestamp,
+    /// Why that failed, if it did.
+    pub failure: Option<String>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -163,11 +172,20 @@ impl PrefixList {
     /// The state that describe operations show.
     fn state(&self, now: Timestamp) -> &'static str {
         let [under_way, complete] = self.change.states();
-        if self.is_in_progress(now) { under_way } else { complete }
+        if self.is_in_progress(now) {
+            return under_way;
+        }
+        if self.failure.is_some() { MODIFY_FAILED } else { complete }
+    }
+
+    /// Why the last change failed, once that is shown.
+    fn failure_at(&self, now: Timestamp) -> Option<&str> {
+        self.failure.as_deref().filter(|_| !self.is_in_progress(now))
     }
 
     fn begin(&mut self, change: PrefixListChange, now: Timestamp) {
         self.change = change;
+        self.failure = None;
         self.changed_at = now;
     }
 
@@ -185,6 +203,15 @@ struct EarlierVersion {
 
 impl Record for EarlierVersion {
     const KIND: &'static str = "ec2.prefix-list-version";
+}
+
+/// What the prefix list of an account in a region, or AWS's own there, has in it; nothing when there is none.
+pub fn prefix_list_blocks(read: &impl Read, scope: &Scope, id: PrefixListId) -> Vec<IpNet> {
+    if let Some(list) = aws_catalog::prefix_lists(&scope.region).into_iter().find(|list| list.id == id) {
+        return list.blocks.into_iter().map(IpNet::V4).collect();
+    }
+    let list = read.get::<PrefixList>(scope, &id.to_string());
+    list.map_or_else(Vec::new, |list| list.entries.iter().map(|entry| entry.block).collect())
 }
 
 fn version_key(list: PrefixListId, version: i64) -> String {
@@ -354,6 +381,7 @@ fn create(
             entries,
             change: PrefixListChange::Create,
             changed_at: edit.now(),
+            failure: None,
             tags,
         };
         edit.put(list.clone());
@@ -362,6 +390,26 @@ fn create(
         }
         Ok(answer(edit, &list))
     })
+}
+
+/// Changes the largest number of entries, unless there are groups that then had too many rules. That is no error of the
+/// request's: the list shows it.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyManagedPrefixList.html>
+fn resize(edit: &mut Edit<'_>, list: &mut PrefixList, max_entries: usize) {
+    let before = std::mem::replace(&mut list.max_entries, max_entries);
+    list.begin(PrefixListChange::Modify, edit.now());
+    // What a list stands for is counted by its record.
+    edit.put(list.clone());
+    let overfull = security_group::overfull(edit, list.id);
+    if max_entries > before && !overfull.is_empty() {
+        let named: Vec<String> =
+            overfull.iter().take(MOST_NAMED_IN_FAILURE).map(ToString::to_string).collect();
+        list.failure = Some(format!(
+            "The following resources cannot support the new maximum number of entries: {}",
+            named.join(", ")
+        ));
+        list.max_entries = before;
+    }
 }
 
 fn modify(
@@ -413,8 +461,7 @@ fn modify(
                     list.entries.len()
                 )));
             }
-            list.max_entries = max_entries;
-            list.begin(PrefixListChange::Modify, now);
+            resize(edit, &mut list, max_entries);
         }
         edit.put(list.clone());
         Ok(api::ModifyManagedPrefixListResult { prefix_list: Some(describe::shown_of_customer(edit, &list)) })
@@ -470,6 +517,7 @@ fn delete(
 ) -> Result<api::DeleteManagedPrefixListResult, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let mut list = changeable(edit, &input.prefix_list_id)?;
+        dependency::check_prefix_list(edit, list.id)?;
         for version in list.earlier_versions() {
             edit.remove_record::<EarlierVersion>(&version_key(list.id, version));
         }

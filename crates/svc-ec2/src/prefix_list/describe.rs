@@ -15,6 +15,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::{AddressFamily, PrefixList, PrefixListEntry};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::security_group::SecurityGroup;
 use crate::state::{State, not_found, parse_id};
 use crate::{Ec2, tag};
 
@@ -82,6 +83,22 @@ impl Listed {
         }
     }
 
+    /// Which addresses it is of.
+    pub(crate) fn family(&self) -> AddressFamily {
+        match self {
+            Self::OfCustomer(list) => list.family,
+            Self::OfAws(_) => AddressFamily::Ipv4,
+        }
+    }
+
+    /// As how many rules it counts where it is named.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::OfCustomer(list) => list.max_entries,
+            Self::OfAws(_) => AwsPrefixList::WEIGHT,
+        }
+    }
+
     /// What is in it, in order of the blocks.
     pub(crate) fn entries(&self) -> Vec<PrefixListEntry> {
         match self {
@@ -118,6 +135,7 @@ pub(super) fn shown_of_customer(state: &impl State, list: &PrefixList) -> api::M
         prefix_list_id: Some(list.id.to_string()),
         prefix_list_name: Some(list.name.clone()),
         state: Some(list.state(state.now()).to_owned()),
+        state_message: list.failure_at(state.now()).map(str::to_owned),
         tags: Some(tag::shown_always(&list.tags)),
         version: Some(list.version),
         ..Default::default()
@@ -218,9 +236,14 @@ fn associations(
     input: api::GetManagedPrefixListAssociationsRequest,
 ) -> Result<api::GetManagedPrefixListAssociationsResult, ServiceError> {
     let view = ec2.view(context);
-    let _list = Listed::named(&view, &input.prefix_list_id)?;
-    // No rule and no route can name a list yet.
-    let associations: Vec<api::PrefixListAssociation> = Vec::new();
+    let list = Listed::named(&view, &input.prefix_list_id)?;
+    let groups = view.all::<SecurityGroup>().filter(|group| group.has_prefix_list(list.id()));
+    let associations: Vec<_> = groups
+        .map(|group| api::PrefixListAssociation {
+            resource_id: Some(group.id.to_string()),
+            resource_owner: Some(view.account().to_string()),
+        })
+        .collect();
     let page = Page {
         operation: "GetManagedPrefixListAssociations",
         max_results: input.max_results,
