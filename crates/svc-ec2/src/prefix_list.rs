@@ -1,23 +1,24 @@
-//! Managed prefix lists: CreateManagedPrefixList, ModifyManagedPrefixList, RestoreManagedPrefixListVersion,
-//! DeleteManagedPrefixList.
+//! Managed prefix lists: CreateManagedPrefixList, ModifyManagedPrefixList, DeleteManagedPrefixList.
 //!
-//! Owns the record of a customer's lists, their versions, and the states that they show as a function of time. The lists
-//! that AWS manages have no record; [`describe`] puts both kinds together. Entries as requests write them are in
-//! [`entry`]. Refuses to know what a rule or a route makes of a list.
+//! Owns the record of a customer's lists, and the states that they show as a function of time. The lists that AWS manages
+//! have no record; [`describe`] puts both kinds together. Entries as requests write them are in [`entry`], earlier
+//! versions in [`version`]. Refuses to know what a rule or a route makes of a list.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/managed-prefix-lists.html>
 
 mod describe;
 mod entry;
+mod version;
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{PrefixListId, Tags, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, Scope, Store, StoreError};
+use store::{Read, Scope};
 
 pub(crate) use describe::Listed;
 pub use entry::PrefixListEntry;
+pub(crate) use version::check_records;
 
 use crate::idempotency::Attempt;
 use crate::quota::PREFIX_LISTS_PER_REGION;
@@ -33,10 +34,6 @@ const SHOWN_AFTERWARDS_MILLIS: i64 = 60_000;
 /// How many entries a list can be made for.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
 const MOST_ENTRIES: i32 = 1000;
-
-/// How many versions of a list are kept; the oldest goes when there would be more.
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
-const MOST_VERSIONS: i64 = 1000;
 
 /// How many of the resources that stand against a resize its failure names.
 const MOST_NAMED_IN_FAILURE: usize = 10;
@@ -188,21 +185,6 @@ impl PrefixList {
         self.failure = None;
         self.changed_at = now;
     }
-
-    /// The versions before the newest that are kept.
-    fn earlier_versions(&self) -> impl Iterator<Item = i64> + use<> {
-        (self.version - MOST_VERSIONS + 1).max(1)..self.version
-    }
-}
-
-/// The entries of a version that is not the newest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct EarlierVersion {
-    entries: Vec<PrefixListEntry>,
-}
-
-impl Record for EarlierVersion {
-    const KIND: &'static str = "ec2.prefix-list-version";
 }
 
 /// What the prefix list of an account in a region, or AWS's own there, has in it; nothing when there is none.
@@ -214,23 +196,12 @@ pub fn prefix_list_blocks(read: &impl Read, scope: &Scope, id: PrefixListId) -> 
     list.map_or_else(Vec::new, |list| list.entries.iter().map(|entry| entry.block).collect())
 }
 
-fn version_key(list: PrefixListId, version: i64) -> String {
-    format!("{list}/{version}")
-}
-
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<EarlierVersion>()
-}
-
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     let table = table
         .with::<op::CreateManagedPrefixList>(create)
         .with::<op::ModifyManagedPrefixList>(modify)
-        .with::<op::RestoreManagedPrefixListVersion>(restore)
         .with::<op::DeleteManagedPrefixList>(delete);
-    describe::operations(entry::operations(table))
+    describe::operations(version::operations(entry::operations(table)))
 }
 
 fn check_name(name: &str) -> Result<(), ServiceError> {
@@ -313,14 +284,6 @@ fn changeable(edit: &Edit<'_>, text: &str) -> Result<PrefixList, ServiceError> {
         return Err(not_found::<PrefixList>(text));
     }
     Ok(PrefixList::clone(&list))
-}
-
-/// Makes entries the next version of a list.
-fn advance(edit: &mut Edit<'_>, list: &mut PrefixList, entries: Vec<PrefixListEntry>) {
-    let earlier = EarlierVersion { entries: std::mem::replace(&mut list.entries, entries) };
-    edit.put_record(&version_key(list.id, list.version), earlier);
-    list.version += 1;
-    edit.remove_record::<EarlierVersion>(&version_key(list.id, list.version - MOST_VERSIONS));
 }
 
 /// Removes the lists that nobody can see any more.
@@ -451,7 +414,7 @@ fn modify(
             if entries.len() > list.max_entries {
                 return Err(exceeded());
             }
-            advance(edit, &mut list, entries);
+            version::advance(edit, &mut list, entries);
             list.begin(PrefixListChange::Modify, now);
         }
         if let Some(max_entries) = max_entries {
@@ -468,48 +431,6 @@ fn modify(
     })
 }
 
-/// The entries of a version, if it is kept.
-fn entries_of(state: &impl State, list: &PrefixList, version: i64) -> Option<Vec<PrefixListEntry>> {
-    if version == list.version {
-        return Some(list.entries.clone());
-    }
-    state.record::<EarlierVersion>(&version_key(list.id, version)).map(|held| held.entries.clone())
-}
-
-/// The error for a version that a list never had or has no more.
-fn unknown_version(list: PrefixListId, version: i64) -> ServiceError {
-    error::invalid_value(format!("The version ({version}) of the prefix list '{list}' does not exist."))
-}
-
-fn restore(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::RestoreManagedPrefixListVersionRequest,
-) -> Result<api::RestoreManagedPrefixListVersionResult, ServiceError> {
-    ec2.edit(context, input.dry_run, |edit| {
-        let mut list = changeable(edit, &input.prefix_list_id)?;
-        check_version(&list, Some(input.current_version))?;
-        if input.previous_version == list.version {
-            return Err(error::invalid_value_for(
-                input.previous_version,
-                "previousVersion",
-                "It is the current version of the prefix list.",
-            ));
-        }
-        let entries = entries_of(edit, &list, input.previous_version)
-            .ok_or_else(|| unknown_version(list.id, input.previous_version))?;
-        if entries.len() > list.max_entries {
-            return Err(exceeded());
-        }
-        advance(edit, &mut list, entries);
-        list.begin(PrefixListChange::Restore, edit.now());
-        edit.put(list.clone());
-        Ok(api::RestoreManagedPrefixListVersionResult {
-            prefix_list: Some(describe::shown_of_customer(edit, &list)),
-        })
-    })
-}
-
 fn delete(
     ec2: &Ec2,
     context: &RequestContext,
@@ -518,9 +439,7 @@ fn delete(
     ec2.edit(context, input.dry_run, |edit| {
         let mut list = changeable(edit, &input.prefix_list_id)?;
         dependency::check_prefix_list(edit, list.id)?;
-        for version in list.earlier_versions() {
-            edit.remove_record::<EarlierVersion>(&version_key(list.id, version));
-        }
+        version::forget(edit, &list);
         list.begin(PrefixListChange::Delete, edit.now());
         edit.put(list.clone());
         Ok(api::DeleteManagedPrefixListResult { prefix_list: Some(describe::shown_of_customer(edit, &list)) })

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{AddressFamily, Listed, PrefixList};
+use super::{AddressFamily, Listed, PrefixList, version};
 use crate::page::Page;
 use crate::state::not_found;
 use crate::{Ec2, error};
@@ -137,12 +137,13 @@ fn get(
     let entries = match &list {
         Listed::OfCustomer(list) if list.is_deleted() => return Err(not_found::<PrefixList>(list.id)),
         Listed::OfCustomer(held) => {
-            let version = input.target_version.unwrap_or(held.version);
-            super::entries_of(&view, held, version).ok_or_else(|| super::unknown_version(held.id, version))?
+            let wanted = input.target_version.unwrap_or(held.version);
+            version::entries_of(&view, held, wanted)
+                .ok_or_else(|| version::unknown_version(held.id, wanted))?
         }
         Listed::OfAws(held) => match input.target_version {
             None => list.entries(),
-            Some(version) => return Err(super::unknown_version(held.id, version)),
+            Some(wanted) => return Err(version::unknown_version(held.id, wanted)),
         },
     };
     let entries = entries.into_iter().map(|entry| {
