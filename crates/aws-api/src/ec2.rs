@@ -31,6 +31,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddPrefixListEntry {
+    pub cidr: String,
+    pub description: Option<String>,
+}
+
+crate::structure! {
+    AddPrefixListEntry, "AddPrefixListEntry" {
+        "Cidr" => cidr,
+        "Description" => description,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApplicationStatusSummary {
     pub status: Option<String>,
     pub impaired_since: Option<Timestamp>,
@@ -807,6 +820,40 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateManagedPrefixListRequest {
+    pub dry_run: Option<bool>,
+    pub prefix_list_name: String,
+    pub entries: Option<Vec<AddPrefixListEntry>>,
+    pub max_entries: i32,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub address_family: String,
+    pub client_token: Option<String>,
+}
+
+crate::structure! {
+    CreateManagedPrefixListRequest, "CreateManagedPrefixListRequest" {
+        "DryRun" => dry_run,
+        "PrefixListName" => prefix_list_name,
+        "Entries" => entries,
+        "MaxEntries" => max_entries,
+        "TagSpecifications" => tag_specifications,
+        "AddressFamily" => address_family,
+        "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+crate::structure! {
+    CreateManagedPrefixListResult, "CreateManagedPrefixListResult" {
+        "PrefixList" => prefix_list,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateNetworkAclEntryRequest {
     pub dry_run: Option<bool>,
     pub network_acl_id: String,
@@ -1251,6 +1298,30 @@ crate::structure! {
     DeleteKeyPairResult, "DeleteKeyPairResult" {
         "Return" => r#return,
         "KeyPairId" => key_pair_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteManagedPrefixListRequest {
+    pub dry_run: Option<bool>,
+    pub prefix_list_id: String,
+}
+
+crate::structure! {
+    DeleteManagedPrefixListRequest, "DeleteManagedPrefixListRequest" {
+        "DryRun" => dry_run,
+        "PrefixListId" => prefix_list_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+crate::structure! {
+    DeleteManagedPrefixListResult, "DeleteManagedPrefixListResult" {
+        "PrefixList" => prefix_list,
     }
 }
 
@@ -1770,6 +1841,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeManagedPrefixListsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub prefix_list_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    DescribeManagedPrefixListsRequest, "DescribeManagedPrefixListsRequest" {
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "PrefixListIds" => prefix_list_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeManagedPrefixListsResult {
+    pub next_token: Option<String>,
+    pub prefix_lists: Option<Vec<ManagedPrefixList>>,
+}
+
+crate::structure! {
+    DescribeManagedPrefixListsResult, "DescribeManagedPrefixListsResult" {
+        "NextToken" => next_token,
+        "PrefixLists" => prefix_lists,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeNetworkAclsRequest {
     pub next_token: Option<String>,
     pub max_results: Option<i32>,
@@ -1868,6 +1971,38 @@ crate::structure! {
     DescribeNetworkInterfacesResult, "DescribeNetworkInterfacesResult" {
         "NetworkInterfaces" => network_interfaces,
         "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePrefixListsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub prefix_list_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    DescribePrefixListsRequest, "DescribePrefixListsRequest" {
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "PrefixListIds" => prefix_list_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePrefixListsResult {
+    pub next_token: Option<String>,
+    pub prefix_lists: Option<Vec<PrefixList>>,
+}
+
+crate::structure! {
+    DescribePrefixListsResult, "DescribePrefixListsResult" {
+        "NextToken" => next_token,
+        "PrefixLists" => prefix_lists,
     }
 }
 
@@ -2690,6 +2825,68 @@ crate::structure! {
         "InstanceId" => instance_id,
         "Timestamp" => timestamp,
         "Output" => output,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListAssociationsRequest {
+    pub dry_run: Option<bool>,
+    pub prefix_list_id: String,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetManagedPrefixListAssociationsRequest, "GetManagedPrefixListAssociationsRequest" {
+        "DryRun" => dry_run,
+        "PrefixListId" => prefix_list_id,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListAssociationsResult {
+    pub prefix_list_associations: Option<Vec<PrefixListAssociation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetManagedPrefixListAssociationsResult, "GetManagedPrefixListAssociationsResult" {
+        "PrefixListAssociations" => prefix_list_associations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListEntriesRequest {
+    pub dry_run: Option<bool>,
+    pub prefix_list_id: String,
+    pub target_version: Option<i64>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetManagedPrefixListEntriesRequest, "GetManagedPrefixListEntriesRequest" {
+        "DryRun" => dry_run,
+        "PrefixListId" => prefix_list_id,
+        "TargetVersion" => target_version,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetManagedPrefixListEntriesResult {
+    pub entries: Option<Vec<PrefixListEntry>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetManagedPrefixListEntriesResult, "GetManagedPrefixListEntriesResult" {
+        "Entries" => entries,
+        "NextToken" => next_token,
     }
 }
 
@@ -4063,6 +4260,39 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ManagedPrefixList {
+    pub prefix_list_id: Option<String>,
+    pub address_family: Option<String>,
+    pub state: Option<String>,
+    pub state_message: Option<String>,
+    pub prefix_list_arn: Option<String>,
+    pub prefix_list_name: Option<String>,
+    pub max_entries: Option<i32>,
+    pub version: Option<i64>,
+    pub tags: Option<Vec<Tag>>,
+    pub owner_id: Option<String>,
+    pub ipam_prefix_list_resolver_target_id: Option<String>,
+    pub ipam_prefix_list_resolver_sync_enabled: Option<bool>,
+}
+
+crate::structure! {
+    ManagedPrefixList, "ManagedPrefixList" {
+        "PrefixListId" => prefix_list_id,
+        "AddressFamily" => address_family,
+        "State" => state,
+        "StateMessage" => state_message,
+        "PrefixListArn" => prefix_list_arn,
+        "PrefixListName" => prefix_list_name,
+        "MaxEntries" => max_entries,
+        "Version" => version,
+        "Tags" => tags,
+        "OwnerId" => owner_id,
+        "IpamPrefixListResolverTargetId" => ipam_prefix_list_resolver_target_id,
+        "IpamPrefixListResolverSyncEnabled" => ipam_prefix_list_resolver_sync_enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaAcceleratorInfo {
     pub accelerators: Option<Vec<MediaDeviceInfo>>,
     pub total_media_memory_in_mi_b: Option<i32>,
@@ -4192,6 +4422,42 @@ crate::structure! {
     ModifyInstanceMetadataOptionsResult, "ModifyInstanceMetadataOptionsResult" {
         "InstanceId" => instance_id,
         "InstanceMetadataOptions" => instance_metadata_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyManagedPrefixListRequest {
+    pub dry_run: Option<bool>,
+    pub prefix_list_id: String,
+    pub current_version: Option<i64>,
+    pub prefix_list_name: Option<String>,
+    pub add_entries: Option<Vec<AddPrefixListEntry>>,
+    pub remove_entries: Option<Vec<RemovePrefixListEntry>>,
+    pub max_entries: Option<i32>,
+    pub ipam_prefix_list_resolver_sync_enabled: Option<bool>,
+}
+
+crate::structure! {
+    ModifyManagedPrefixListRequest, "ModifyManagedPrefixListRequest" {
+        "DryRun" => dry_run,
+        "PrefixListId" => prefix_list_id,
+        "CurrentVersion" => current_version,
+        "PrefixListName" => prefix_list_name,
+        "AddEntries" => add_entries,
+        "RemoveEntries" => remove_entries,
+        "MaxEntries" => max_entries,
+        "IpamPrefixListResolverSyncEnabled" => ipam_prefix_list_resolver_sync_enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyManagedPrefixListResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+crate::structure! {
+    ModifyManagedPrefixListResult, "ModifyManagedPrefixListResult" {
+        "PrefixList" => prefix_list,
     }
 }
 
@@ -4799,6 +5065,47 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrefixList {
+    pub cidrs: Option<Vec<String>>,
+    pub prefix_list_id: Option<String>,
+    pub prefix_list_name: Option<String>,
+}
+
+crate::structure! {
+    PrefixList, "PrefixList" {
+        "Cidrs" => cidrs,
+        "PrefixListId" => prefix_list_id,
+        "PrefixListName" => prefix_list_name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrefixListAssociation {
+    pub resource_id: Option<String>,
+    pub resource_owner: Option<String>,
+}
+
+crate::structure! {
+    PrefixListAssociation, "PrefixListAssociation" {
+        "ResourceId" => resource_id,
+        "ResourceOwner" => resource_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrefixListEntry {
+    pub cidr: Option<String>,
+    pub description: Option<String>,
+}
+
+crate::structure! {
+    PrefixListEntry, "PrefixListEntry" {
+        "Cidr" => cidr,
+        "Description" => description,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrefixListId {
     pub description: Option<String>,
     pub prefix_list_id: Option<String>,
@@ -4988,6 +5295,17 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemovePrefixListEntry {
+    pub cidr: String,
+}
+
+crate::structure! {
+    RemovePrefixListEntry, "RemovePrefixListEntry" {
+        "Cidr" => cidr,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplaceNetworkAclAssociationRequest {
     pub dry_run: Option<bool>,
     pub association_id: String,
@@ -5131,6 +5449,34 @@ crate::structure! {
         "RequesterId" => requester_id,
         "Groups" => groups,
         "Instances" => instances,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreManagedPrefixListVersionRequest {
+    pub dry_run: Option<bool>,
+    pub prefix_list_id: String,
+    pub previous_version: i64,
+    pub current_version: i64,
+}
+
+crate::structure! {
+    RestoreManagedPrefixListVersionRequest, "RestoreManagedPrefixListVersionRequest" {
+        "DryRun" => dry_run,
+        "PrefixListId" => prefix_list_id,
+        "PreviousVersion" => previous_version,
+        "CurrentVersion" => current_version,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreManagedPrefixListVersionResult {
+    pub prefix_list: Option<ManagedPrefixList>,
+}
+
+crate::structure! {
+    RestoreManagedPrefixListVersionResult, "RestoreManagedPrefixListVersionResult" {
+        "PrefixList" => prefix_list,
     }
 }
 
@@ -6354,6 +6700,15 @@ pub mod operation {
         type Output = super::KeyPair;
     }
 
+    pub struct CreateManagedPrefixList;
+
+    impl crate::Operation for CreateManagedPrefixList {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateManagedPrefixList";
+        type Input = super::CreateManagedPrefixListRequest;
+        type Output = super::CreateManagedPrefixListResult;
+    }
+
     pub struct CreateNetworkAcl;
 
     impl crate::Operation for CreateNetworkAcl {
@@ -6469,6 +6824,15 @@ pub mod operation {
         const NAME: &'static str = "DeleteKeyPair";
         type Input = super::DeleteKeyPairRequest;
         type Output = super::DeleteKeyPairResult;
+    }
+
+    pub struct DeleteManagedPrefixList;
+
+    impl crate::Operation for DeleteManagedPrefixList {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteManagedPrefixList";
+        type Input = super::DeleteManagedPrefixListRequest;
+        type Output = super::DeleteManagedPrefixListResult;
     }
 
     pub struct DeleteNetworkAcl;
@@ -6660,6 +7024,15 @@ pub mod operation {
         type Output = super::DescribeKeyPairsResult;
     }
 
+    pub struct DescribeManagedPrefixLists;
+
+    impl crate::Operation for DescribeManagedPrefixLists {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeManagedPrefixLists";
+        type Input = super::DescribeManagedPrefixListsRequest;
+        type Output = super::DescribeManagedPrefixListsResult;
+    }
+
     pub struct DescribeNetworkAcls;
 
     impl crate::Operation for DescribeNetworkAcls {
@@ -6685,6 +7058,15 @@ pub mod operation {
         const NAME: &'static str = "DescribeNetworkInterfaces";
         type Input = super::DescribeNetworkInterfacesRequest;
         type Output = super::DescribeNetworkInterfacesResult;
+    }
+
+    pub struct DescribePrefixLists;
+
+    impl crate::Operation for DescribePrefixLists {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribePrefixLists";
+        type Input = super::DescribePrefixListsRequest;
+        type Output = super::DescribePrefixListsResult;
     }
 
     pub struct DescribeRegions;
@@ -6822,6 +7204,24 @@ pub mod operation {
         type Output = super::GetConsoleOutputResult;
     }
 
+    pub struct GetManagedPrefixListAssociations;
+
+    impl crate::Operation for GetManagedPrefixListAssociations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetManagedPrefixListAssociations";
+        type Input = super::GetManagedPrefixListAssociationsRequest;
+        type Output = super::GetManagedPrefixListAssociationsResult;
+    }
+
+    pub struct GetManagedPrefixListEntries;
+
+    impl crate::Operation for GetManagedPrefixListEntries {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetManagedPrefixListEntries";
+        type Input = super::GetManagedPrefixListEntriesRequest;
+        type Output = super::GetManagedPrefixListEntriesResult;
+    }
+
     pub struct ImportKeyPair;
 
     impl crate::Operation for ImportKeyPair {
@@ -6847,6 +7247,15 @@ pub mod operation {
         const NAME: &'static str = "ModifyInstanceMetadataOptions";
         type Input = super::ModifyInstanceMetadataOptionsRequest;
         type Output = super::ModifyInstanceMetadataOptionsResult;
+    }
+
+    pub struct ModifyManagedPrefixList;
+
+    impl crate::Operation for ModifyManagedPrefixList {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyManagedPrefixList";
+        type Input = super::ModifyManagedPrefixListRequest;
+        type Output = super::ModifyManagedPrefixListResult;
     }
 
     pub struct ModifyNetworkInterfaceAttribute;
@@ -6928,6 +7337,15 @@ pub mod operation {
         const NAME: &'static str = "ReplaceRouteTableAssociation";
         type Input = super::ReplaceRouteTableAssociationRequest;
         type Output = super::ReplaceRouteTableAssociationResult;
+    }
+
+    pub struct RestoreManagedPrefixListVersion;
+
+    impl crate::Operation for RestoreManagedPrefixListVersion {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "RestoreManagedPrefixListVersion";
+        type Input = super::RestoreManagedPrefixListVersionRequest;
+        type Output = super::RestoreManagedPrefixListVersionResult;
     }
 
     pub struct RevokeSecurityGroupEgress;

@@ -1,4 +1,4 @@
-//! Public facts of the cloud: regions, zones, images, instance types, public parameters.
+//! Public facts of the cloud: regions, zones, images, instance types, public parameters, AWS-managed prefix lists.
 //!
 //! Owns the tables that are the same for every account, or a pure function of the account. Refuses to know what exists
 //! in an account, what is enabled there, and where an image's files come from: a built-in image is the host's own
@@ -16,6 +16,7 @@
 mod image;
 mod instance_type;
 mod parameter;
+mod prefix_list;
 mod region;
 mod stable_hash;
 mod zone;
@@ -23,5 +24,6 @@ mod zone;
 pub use image::{AMAZON_OWNER_ALIAS, AMAZON_OWNER_ID, Image, image, images};
 pub use instance_type::{DEFAULT_INSTANCE_TYPE, Hypervisor, InstanceType, instance_type, instance_types};
 pub use parameter::{PublicParameter, parameter, parameters, parameters_below};
+pub use prefix_list::{AwsPrefixList, prefix_lists};
 pub use region::{OptIn, RegionFacts, region, regions};
 pub use zone::{Zone, ZoneType, zones};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
+use aws_types::{NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId, SubnetId, VpcId};
 use ipnet::IpNet;
 use store::{Commit, Read as _, Record as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
@@ -76,8 +76,8 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
     for (_, _, record) in snapshot.scan_all::<ec2::NetworkAcl>() {
         projection.put_network_acl(&record);
     }
-    for (_, _, record) in snapshot.scan_all::<ec2::SecurityGroup>() {
-        projection.put(security_group(&record));
+    for (scope, _, record) in snapshot.scan_all::<ec2::SecurityGroup>() {
+        projection.put(security_group(snapshot, scope, &record));
     }
     let scopes: BTreeSet<Scope> =
         snapshot.scan_all::<ec2::Subnet>().map(|(scope, _, _)| scope.clone()).collect();
@@ -122,7 +122,11 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
                 stale(record.vpc);
             }
         } else if let Some(record) = change.after::<ec2::SecurityGroup>() {
-            projection.put(security_group(&record));
+            projection.put(security_group(snapshot, &change.key.scope, &record));
+        } else if let Some(record) = change.after::<ec2::PrefixList>() {
+            if change.before::<ec2::PrefixList>().is_none_or(|before| before.entries != record.entries) {
+                put_groups_of_list(&mut projection, snapshot, &change.key.scope, record.id);
+            }
         } else if let Some(record) = change.after::<ec2::Subnet>() {
             stale(record.vpc);
         } else if let Some(record) = change.after::<ec2::NetworkInterface>() {
@@ -274,23 +278,32 @@ fn network_acl(record: &ec2::NetworkAcl) -> Option<NetworkAcl> {
     Some(NetworkAcl { id: record.id, vpc: record.vpc, entries })
 }
 
-fn security_group(record: &ec2::SecurityGroup) -> SecurityGroup {
-    let rules = record
-        .rules
-        .iter()
-        .filter_map(|rule| {
-            Some(SecurityGroupRule {
-                id: rule.id,
-                direction: direction(rule.egress),
-                traffic: traffic(rule.protocol, rule.ports)?,
-                peer: match rule.peer {
-                    ec2::Peer::Ipv4(block) => Peer::Cidr(IpNet::V4(block)),
-                    ec2::Peer::Ipv6(block) => Peer::Cidr(IpNet::V6(block)),
-                    ec2::Peer::Group(group) => Peer::Group(group),
-                },
-            })
-        })
-        .collect();
+/// Puts the groups of one account in one region that name a prefix list.
+fn put_groups_of_list(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, list: PrefixListId) {
+    for (_, record) in snapshot.scan::<ec2::SecurityGroup>(scope) {
+        if record.has_prefix_list(list) {
+            projection.put(security_group(snapshot, scope, &record));
+        }
+    }
+}
+
+/// The group; a rule that names a prefix list is one for each block that the list has in `snapshot`.
+fn security_group(snapshot: &Snapshot, scope: &Scope, record: &ec2::SecurityGroup) -> SecurityGroup {
+    let mut rules = Vec::with_capacity(record.rules.len());
+    for rule in &record.rules {
+        let Some(traffic) = traffic(rule.protocol, rule.ports) else { continue };
+        let mut add = |peer| {
+            rules.push(SecurityGroupRule { id: rule.id, direction: direction(rule.egress), traffic, peer });
+        };
+        match rule.peer {
+            ec2::Peer::Ipv4(block) => add(Peer::Cidr(IpNet::V4(block))),
+            ec2::Peer::Ipv6(block) => add(Peer::Cidr(IpNet::V6(block))),
+            ec2::Peer::Group(group) => add(Peer::Group(group)),
+            ec2::Peer::PrefixList(list) => ec2::prefix_list_blocks(snapshot, scope, list)
+                .into_iter()
+                .for_each(|block| add(Peer::Cidr(block))),
+        }
+    }
     SecurityGroup { id: record.id, vpc: record.vpc, rules }
 }
 
@@ -466,5 +479,107 @@ mod tests {
         let delete = api::DeleteDhcpOptionsRequest { dhcp_options_id: set_id, dry_run: None };
         let (_, deltas) = told::<op::DeleteDhcpOptions>(&store, &ec2, delete);
         assert_eq!(deltas, [Delta::Remove(ObjectId::DhcpOptions(expected.id))]);
+    }
+}
+
+#[cfg(test)]
+mod prefix_lists {
+    use store::{MemoryBackend, Store, StoreError, Transaction};
+
+    use super::*;
+
+    fn scope() -> Scope {
+        let account = "123456789012".parse().unwrap();
+        Scope::new(aws_types::Partition::Aws, account, "us-east-1".parse().unwrap())
+    }
+
+    fn write(store: &Store, change: impl FnOnce(&mut Transaction)) {
+        let done = store.transact(|transaction| {
+            change(transaction);
+            Ok::<_, StoreError>(())
+        });
+        done.unwrap();
+    }
+
+    fn group(peers: &[ec2::Peer]) -> ec2::SecurityGroup {
+        let rules = peers.iter().map(|peer| ec2::SecurityGroupRule {
+            id: "sgr-00000000000000001".parse().unwrap(),
+            egress: false,
+            protocol: ec2::IpProtocol::ALL,
+            ports: None,
+            peer: *peer,
+            description: None,
+            tags: aws_types::Tags::default(),
+        });
+        ec2::SecurityGroup {
+            id: "sg-00000000000000001".parse().unwrap(),
+            vpc: "vpc-00000000000000001".parse().unwrap(),
+            name: "g".to_owned(),
+            description: "d".to_owned(),
+            rules: rules.collect(),
+            tags: aws_types::Tags::default(),
+        }
+    }
+
+    fn list(blocks: &[&str]) -> ec2::PrefixList {
+        let entries = blocks
+            .iter()
+            .map(|block| ec2::PrefixListEntry { block: block.parse().unwrap(), description: None });
+        ec2::PrefixList {
+            id: "pl-00000000000000001".parse().unwrap(),
+            name: "l".to_owned(),
+            family: ec2::AddressFamily::Ipv4,
+            max_entries: 10,
+            version: 1,
+            entries: entries.collect(),
+            change: ec2::PrefixListChange::Create,
+            changed_at: aws_types::Timestamp::default(),
+            failure: None,
+            tags: aws_types::Tags::default(),
+        }
+    }
+
+    /// The blocks of the groups' rules among the deltas.
+    fn blocks(projection: &Projection) -> Vec<String> {
+        let mut blocks = Vec::new();
+        for delta in &projection.deltas {
+            let Delta::Put(Object::SecurityGroup(group)) = delta else { continue };
+            for rule in &group.rules {
+                let Peer::Cidr(block) = rule.peer else { panic!("{rule:?}") };
+                blocks.push(block.to_string());
+            }
+        }
+        blocks
+    }
+
+    #[test]
+    fn a_rule_that_names_a_prefix_list_follows_it() {
+        let (scope, first) = (scope(), list(&["10.1.0.0/16", "10.2.0.0/16"]));
+        let of_aws = aws_catalog::prefix_lists(&scope.region).remove(0);
+        let peers = [ec2::Peer::PrefixList(first.id), ec2::Peer::PrefixList(of_aws.id)];
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let mut tail = store.tail(store.snapshot().revision());
+        let mut next = || {
+            let commit = tail.try_next().unwrap().unwrap();
+            changed(&store.snapshot(), &commit)
+        };
+        write(&store, |transaction| {
+            transaction.put(&scope, &first.id.to_string(), first.clone());
+            let group = group(&peers);
+            transaction.put(&scope, &group.id.to_string(), group);
+        });
+        let held: Vec<String> = of_aws.blocks.iter().map(ToString::to_string).collect();
+        let with_held = |blocks: &[&str]| -> Vec<String> {
+            blocks.iter().map(|block| (*block).to_owned()).chain(held.clone()).collect()
+        };
+        assert_eq!(blocks(&everything(&store.snapshot())), with_held(&["10.1.0.0/16", "10.2.0.0/16"]));
+        next();
+        let second = ec2::PrefixList { version: 2, ..list(&["10.3.0.0/16"]) };
+        write(&store, |transaction| transaction.put(&scope, &second.id.to_string(), second.clone()));
+        assert_eq!(blocks(&next()), with_held(&["10.3.0.0/16"]));
+        // A list that only looks different is nothing to the engine.
+        let renamed = ec2::PrefixList { name: "other".to_owned(), ..second };
+        write(&store, |transaction| transaction.put(&scope, &renamed.id.to_string(), renamed));
+        assert!(next().deltas.is_empty());
     }
 }

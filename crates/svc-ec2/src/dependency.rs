@@ -3,8 +3,7 @@
 //! Owns one table for each resource that others depend on. Refuses to delete.
 
 use aws_types::{
-    DhcpOptionsId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId,
-    SubnetId, VpcId,
+    DhcpOptionsId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
 use service_api::ServiceError;
 
@@ -72,10 +71,14 @@ const SECURITY_GROUP: Rows<SecurityGroupId> = &[
     }),
 ];
 
+const PREFIX_LIST: Rows<PrefixListId> = &[("rules of security groups", |edit, list| {
+    edit.all::<SecurityGroup>().any(|group| group.has_prefix_list(list))
+})];
+
 fn referenced(group: &SecurityGroup) -> impl Iterator<Item = SecurityGroupId> + '_ {
     group.rules.iter().filter_map(|rule| match rule.peer {
         Peer::Group(group) => Some(group),
-        Peer::Ipv4(_) | Peer::Ipv6(_) => None,
+        Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
     })
 }
 
@@ -126,6 +129,12 @@ pub(crate) fn check_network_acl(edit: &Edit<'_>, id: NetworkAclId) -> Result<(),
 /// `DependencyViolation`.
 pub(crate) fn check_dhcp_options(edit: &Edit<'_>, id: DhcpOptionsId) -> Result<(), ServiceError> {
     check(DHCP_OPTIONS, "dhcpOptions", edit, id)
+}
+
+/// # Errors
+/// `DependencyViolation`.
+pub(crate) fn check_prefix_list(edit: &Edit<'_>, id: PrefixListId) -> Result<(), ServiceError> {
+    check(PREFIX_LIST, "prefix list", edit, id)
 }
 
 /// # Errors

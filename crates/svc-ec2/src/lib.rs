@@ -25,6 +25,7 @@ mod key_pair;
 mod network_acl;
 mod network_interface;
 mod page;
+mod prefix_list;
 pub mod quota;
 mod route_table;
 mod security_group;
@@ -58,6 +59,9 @@ pub mod record {
     pub use crate::key_pair::{KeyPair, KeyType};
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
     pub use crate::network_interface::{Attachment, ConnectionTracking, NetworkInterface};
+    pub use crate::prefix_list::{
+        AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
+    };
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
     pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};
@@ -107,6 +111,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         key_pair::operations,
         network_acl::operations,
         network_interface::operations,
+        prefix_list::operations,
         route_table::operations,
         security_group::operations,
         subnet::operations,
@@ -139,6 +144,7 @@ impl Ec2 {
             counter::check_records,
             default_vpc::check_records,
             idempotency::check_records,
+            prefix_list::check_records,
             subnet::address::check_records,
         ]
         .into_iter()

@@ -55,6 +55,9 @@ quotas! {
     /// Network interfaces in a region.
     NETWORK_INTERFACES_PER_REGION = 5000, "NetworkInterfaceLimitExceeded",
         "The maximum number of network interfaces has been reached.";
+    /// Managed prefix lists in a region. AWS publishes the number and not the code.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
+    PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.

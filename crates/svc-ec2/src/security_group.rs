@@ -12,7 +12,7 @@ mod rules;
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{SecurityGroupId, Tags, VpcId};
+use aws_types::{PrefixListId, SecurityGroupId, Tags, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
@@ -68,6 +68,11 @@ resource!(
 );
 
 impl SecurityGroup {
+    /// Whether a rule of it names that prefix list.
+    pub fn has_prefix_list(&self, list: PrefixListId) -> bool {
+        self.rules.iter().any(|rule| rule.peer == Peer::PrefixList(list))
+    }
+
     /// Whether it is the group that its VPC has from the start.
     pub fn is_default(&self) -> bool {
         self.name == DEFAULT_NAME
@@ -81,6 +86,15 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DescribeSecurityGroups>(describe)
         .with::<op::DescribeSecurityGroupReferences>(describe_references);
     rule_change::operations(rules::operations(table))
+}
+
+/// The groups that name a prefix list and cannot have as many rules as it stands for now.
+pub(crate) fn overfull(edit: &Edit<'_>, list: PrefixListId) -> Vec<SecurityGroupId> {
+    edit.all::<SecurityGroup>()
+        .filter(|group| group.has_prefix_list(list))
+        .filter(|group| [false, true].iter().any(|egress| rules::check_count(edit, group, *egress).is_err()))
+        .map(|group| group.id)
+        .collect()
 }
 
 /// Makes the default group of a new VPC: all from its own members in, everything out.
@@ -282,7 +296,7 @@ impl Found {
     fn new(state: &impl State, group: &SecurityGroup) -> Self {
         let peers = group.rules.iter().filter_map(|rule| match rule.peer {
             Peer::Group(id) => Some((rule.egress, state.find::<SecurityGroup>(id)?.name.clone())),
-            Peer::Ipv4(_) | Peer::Ipv6(_) => None,
+            Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
         });
         Self { shown: shown(state, group), peers: peers.collect() }
     }
@@ -321,6 +335,10 @@ static FILTERS: Filters<Found> = Filters {
             permission!(ip_permissions_egress, held => each(&held.ipv6_ranges, |range| range.cidr_ipv6.clone())),
         ),
         (
+            "egress.ip-permission.prefix-list-id",
+            permission!(ip_permissions_egress, held => each(&held.prefix_list_ids, |list| list.prefix_list_id.clone())),
+        ),
+        (
             "egress.ip-permission.protocol",
             permission!(ip_permissions_egress, held => text(&held.ip_protocol)),
         ),
@@ -345,6 +363,10 @@ static FILTERS: Filters<Found> = Filters {
             "ip-permission.ipv6-cidr",
             permission!(ip_permissions, held => each(&held.ipv6_ranges, |range| range.cidr_ipv6.clone())),
         ),
+        (
+            "ip-permission.prefix-list-id",
+            permission!(ip_permissions, held => each(&held.prefix_list_ids, |list| list.prefix_list_id.clone())),
+        ),
         ("ip-permission.protocol", permission!(ip_permissions, held => text(&held.ip_protocol))),
         ("ip-permission.to-port", permission!(ip_permissions, held => number(held.to_port))),
         (
@@ -354,7 +376,7 @@ static FILTERS: Filters<Found> = Filters {
         ("owner-id", |group| text(&group.shown.owner_id)),
         ("vpc-id", |group| text(&group.shown.vpc_id)),
     ],
-    absent: &["egress.ip-permission.prefix-list-id", "ip-permission.prefix-list-id"],
+    absent: &[],
 };
 
 fn describe(

@@ -21,6 +21,7 @@ mod invariants;
 mod key_pair;
 mod network_acl;
 mod network_interface;
+mod prefix_list;
 mod quota;
 mod route;
 mod route_table;

@@ -167,9 +167,13 @@ fn rules_that_cannot_be() {
     );
     let message = "You have specified two resources that belong to different networks.";
     check(from_group("-1", None, &foreign), "InvalidGroup.NotFound", message);
-    let lists = vec![api::PrefixListId { prefix_list_id: Some("pl-1".to_owned()), description: None }];
-    let by_list = api::IpPermission { prefix_list_ids: Some(lists), ..permission("-1", None) };
-    check(by_list, "UnsupportedOperation", "…");
+    let by_list = |list: &str| {
+        let lists = vec![api::PrefixListId { prefix_list_id: Some(list.to_owned()), description: None }];
+        api::IpPermission { prefix_list_ids: Some(lists), ..permission("-1", None) }
+    };
+    check(by_list("pl-1"), "InvalidPrefixListId.Malformed", "…");
+    let message = "The prefix list ID 'pl-0123456789abcdef0' does not exist";
+    check(by_list("pl-0123456789abcdef0"), "InvalidPrefixListID.NotFound", message);
     let described = api::IpRange { cidr_ip: Some(any.to_owned()), description: Some("a|b".to_owned()) };
     let described = api::IpPermission { ip_ranges: Some(vec![described]), ..permission("-1", None) };
     check(described, VALUE, "Invalid rule description. …");

@@ -7,13 +7,14 @@ use std::collections::HashSet;
 use std::fmt;
 
 use aws_api::ec2 as api;
-use aws_types::{SecurityGroupId, SecurityGroupRuleId, Tags};
+use aws_types::{PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 
 use super::SecurityGroup;
-use crate::state::State;
+use crate::prefix_list::{Listed, PrefixList};
+use crate::state::{State, not_found};
 use crate::{cidr, error};
 
 /// The characters of descriptions, as AWS's messages list them.
@@ -95,6 +96,8 @@ pub enum Peer {
     Ipv6(Ipv6Net),
     /// The interfaces that carry a group.
     Group(SecurityGroupId),
+    /// The addresses of a prefix list, whatever they are at the time.
+    PrefixList(PrefixListId),
 }
 
 impl fmt::Display for Peer {
@@ -103,6 +106,7 @@ impl fmt::Display for Peer {
             Self::Ipv4(block) => block.fmt(f),
             Self::Ipv6(block) => block.fmt(f),
             Self::Group(group) => group.fmt(f),
+            Self::PrefixList(list) => list.fmt(f),
         }
     }
 }
@@ -278,6 +282,17 @@ pub(super) fn group_peer(
     Ok(Peer::Group(group.id))
 }
 
+/// The prefix list that a request names.
+///
+/// # Errors
+/// `InvalidPrefixListID.NotFound`, `InvalidPrefixListId.Malformed`.
+pub(super) fn list_peer(state: &impl State, text: &str) -> Result<Peer, ServiceError> {
+    match Listed::named(state, text)? {
+        Listed::OfCustomer(list) if list.is_deleted() => Err(not_found::<PrefixList>(text)),
+        list => Ok(Peer::PrefixList(list.id())),
+    }
+}
+
 /// The rules that a list of permissions stands for: one for each peer.
 ///
 /// # Errors
@@ -292,9 +307,6 @@ pub(super) fn wanted(
         let text = permission.ip_protocol.as_deref().ok_or_else(|| error::missing("IpProtocol"))?;
         let protocol = IpProtocol::parse(text)?;
         let ports = ports(protocol, permission.from_port, permission.to_port)?;
-        if permission.prefix_list_ids.as_ref().is_some_and(|lists| !lists.is_empty()) {
-            return Err(error::unsupported("Prefix lists in security group rules are not supported."));
-        }
         let before = all.len();
         let mut add = |peer, description: &Option<String>| {
             check_description(description.as_ref())?;
@@ -310,11 +322,15 @@ pub(super) fn wanted(
             let text = range.cidr_ipv6.as_deref().ok_or_else(|| error::missing("CidrIpv6"))?;
             add(ipv6(text)?, &range.description)?;
         }
+        for list in permission.prefix_list_ids.iter().flatten() {
+            let text = list.prefix_list_id.as_deref().ok_or_else(|| error::missing("PrefixListId"))?;
+            add(list_peer(state, text)?, &list.description)?;
+        }
         for pair in permission.user_id_group_pairs.iter().flatten() {
             add(group_peer(state, holder, pair)?, &pair.description)?;
         }
         if all.len() == before {
-            return Err(error::missing("ipRanges, ipv6Ranges or groups"));
+            return Err(error::missing("ipRanges, ipv6Ranges, prefixListIds or groups"));
         }
     }
     let mut seen = HashSet::with_capacity(all.len());
@@ -367,6 +383,10 @@ pub(super) fn permissions<'a>(
                     ..Default::default()
                 });
             }
+            Peer::PrefixList(list) => permission
+                .prefix_list_ids
+                .get_or_insert_default()
+                .push(api::PrefixListId { description, prefix_list_id: Some(list.to_string()) }),
         }
     }
     all.into_iter().map(|(_, permission)| permission).collect()
@@ -378,10 +398,11 @@ pub(super) fn shown(
     group: &SecurityGroup,
     rule: &SecurityGroupRule,
 ) -> api::SecurityGroupRule {
-    let (mut v4, mut v6, mut referenced) = (None, None, None);
+    let (mut v4, mut v6, mut list, mut referenced) = (None, None, None, None);
     match rule.peer {
         Peer::Ipv4(block) => v4 = Some(block.to_string()),
         Peer::Ipv6(block) => v6 = Some(block.to_string()),
+        Peer::PrefixList(id) => list = Some(id.to_string()),
         Peer::Group(group) => {
             referenced = Some(api::ReferencedSecurityGroup {
                 group_id: Some(group.to_string()),
@@ -400,7 +421,7 @@ pub(super) fn shown(
         group_owner_id: Some(state.account().to_string()),
         ip_protocol: Some(rule.protocol.to_string()),
         is_egress: Some(rule.egress),
-        prefix_list_id: None,
+        prefix_list_id: list,
         referenced_group_info: referenced,
         security_group_rule_arn: Some(state.arn(&format!("security-group-rule/{}", rule.id))),
         security_group_rule_id: Some(rule.id.to_string()),

@@ -8,7 +8,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::rule::{self, Traffic, Wanted};
 use super::rules::{
-    Request, duplicate, find_by_ids, no_such_permission, parse_rule_id, places, unknown_rule,
+    Request, check_count, duplicate, find_by_ids, no_such_permission, parse_rule_id, places, unknown_rule,
 };
 use super::{IpProtocol, SecurityGroup, SecurityGroupRule};
 use crate::filter::{Filters, flag, text};
@@ -34,22 +34,22 @@ fn changed(
     let text = update.ip_protocol.as_deref().ok_or_else(|| error::missing("IpProtocol"))?;
     let protocol = IpProtocol::parse(text)?;
     let ports = rule::ports(protocol, update.from_port, update.to_port)?;
-    if update.prefix_list_id.is_some() {
-        return Err(error::unsupported("Prefix lists in security group rules are not supported."));
-    }
     let peers = [
         update.cidr_ipv4.as_deref().map(rule::ipv4),
         update.cidr_ipv6.as_deref().map(rule::ipv6),
+        update.prefix_list_id.as_deref().map(|id| rule::list_peer(edit, id)),
         update.referenced_group_id.clone().map(|id| {
             let pair = api::UserIdGroupPair { group_id: Some(id), ..Default::default() };
             rule::group_peer(edit, group, &pair)
         }),
     ];
     let mut peers = peers.into_iter().flatten();
-    let peer = peers.next().ok_or_else(|| error::missing("CidrIpv4, CidrIpv6 or ReferencedGroupId"))??;
+    let peer = peers
+        .next()
+        .ok_or_else(|| error::missing("CidrIpv4, CidrIpv6, PrefixListId or ReferencedGroupId"))??;
     if peers.next().is_some() {
         return Err(error::combination(
-            "Only one of CidrIpv4, CidrIpv6 and ReferencedGroupId can be specified.",
+            "Only one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId can be specified.",
         ));
     }
     if std::mem::discriminant(&peer) != std::mem::discriminant(&held.peer) {
@@ -90,6 +90,16 @@ fn modify(
             let held = &mut group.rules[place];
             Traffic { protocol: held.protocol, ports: held.ports, peer: held.peer } = traffic;
             held.description = wanted.description.clone().filter(|text| !text.is_empty());
+        }
+        // Another prefix list can count as more rules; nothing else changes how many there are.
+        if input
+            .security_group_rules
+            .iter()
+            .filter_map(|update| update.security_group_rule.as_ref())
+            .any(|rule| rule.prefix_list_id.is_some())
+        {
+            check_count(edit, &group, false)?;
+            check_count(edit, &group, true)?;
         }
         edit.put(group);
         Ok(api::ModifySecurityGroupRulesResult { r#return: Some(true) })

@@ -11,6 +11,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::rule::{self, Traffic, Wanted};
 use super::{Peer, SecurityGroup, SecurityGroupRule, by_id_or_name};
+use crate::prefix_list::{AddressFamily, Listed};
 use crate::quota::{MOST_RULES_PER_SECURITY_GROUP, RULES_PER_SECURITY_GROUP};
 use crate::state::{Edit, State};
 use crate::vpc::Vpc;
@@ -134,7 +135,9 @@ impl Request {
     }
 }
 
-/// How many rules there are for each family; one that names a group counts for both.
+/// How many rules there are for each family. One that names a group counts for both, one that names a prefix list counts
+/// as often as the list can have entries.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
 #[derive(Clone, Copy, Default)]
 struct Counts {
     v4: usize,
@@ -142,7 +145,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Of what a request asks for.
+    /// Of what a request asks for, at least: prefix lists are not looked up.
     fn wanted(permissions: &[api::IpPermission]) -> Self {
         let count = |length: fn(&api::IpPermission) -> Option<usize>| {
             permissions.iter().filter_map(length).sum::<usize>()
@@ -155,12 +158,22 @@ impl Counts {
     }
 
     /// Of what a group has in one direction.
-    fn held(group: &SecurityGroup, egress: bool) -> Self {
-        let rules = || group.rules.iter().filter(|rule| rule.egress == egress);
-        Self {
-            v4: rules().filter(|rule| !matches!(rule.peer, Peer::Ipv6(_))).count(),
-            v6: rules().filter(|rule| !matches!(rule.peer, Peer::Ipv4(_))).count(),
+    fn held(state: &impl State, group: &SecurityGroup, egress: bool) -> Self {
+        let mut counts = Self::default();
+        for rule in group.rules.iter().filter(|rule| rule.egress == egress) {
+            let (v4, v6) = match rule.peer {
+                Peer::Ipv4(_) => (1, 0),
+                Peer::Ipv6(_) => (0, 1),
+                Peer::Group(_) => (1, 1),
+                Peer::PrefixList(id) => Listed::find(state, id).map_or((0, 0), |list| match list.family() {
+                    AddressFamily::Ipv4 => (list.weight(), 0),
+                    AddressFamily::Ipv6 => (0, list.weight()),
+                }),
+            };
+            counts.v4 += v4;
+            counts.v6 += v6;
         }
+        counts
     }
 
     /// Checks that a group can have so many in one direction.
@@ -174,6 +187,14 @@ impl Counts {
         }
         RULES_PER_SECURITY_GROUP.check(config, count)
     }
+}
+
+/// Checks that a group can have the rules that it has in one direction.
+///
+/// # Errors
+/// `RulesPerSecurityGroupLimitExceeded`.
+pub(super) fn check_count(edit: &Edit<'_>, group: &SecurityGroup, egress: bool) -> Result<(), ServiceError> {
+    Counts::held(edit, group, egress).check(edit.config)
 }
 
 /// Where the rules of one direction are, by the traffic that they allow.
@@ -221,7 +242,7 @@ fn authorize(
             added.push(rule::shown(edit, &group, &rule));
             group.rules.push(rule);
         }
-        Counts::held(&group, request.egress).check(edit.config)?;
+        check_count(edit, &group, request.egress)?;
         edit.put(group);
         Ok(added)
     })
@@ -249,6 +270,7 @@ fn revoked(group: &SecurityGroup, rule: &SecurityGroupRule) -> api::RevokedSecur
         Peer::Ipv4(block) => shown.cidr_ipv4 = Some(block.to_string()),
         Peer::Ipv6(block) => shown.cidr_ipv6 = Some(block.to_string()),
         Peer::Group(group) => shown.referenced_group_id = Some(group.to_string()),
+        Peer::PrefixList(list) => shown.prefix_list_id = Some(list.to_string()),
     }
     shown
 }
