@@ -13,6 +13,7 @@ mod counter;
 mod default_vpc;
 mod dependency;
 mod dhcp_options;
+mod elastic_ip;
 mod error;
 mod filter;
 mod idempotency;
@@ -50,6 +51,7 @@ pub mod record {
         CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
     };
     pub use crate::dhcp_options::DhcpOptions;
+    pub use crate::elastic_ip::{AddressAssociation, ElasticIp};
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
@@ -97,6 +99,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         account_attribute::operations,
         default_vpc::operations,
         dhcp_options::operations,
+        elastic_ip::operations,
         image::operations,
         instance::operations,
         instance_type::operations,
@@ -135,6 +138,7 @@ impl Ec2 {
         [
             counter::check_records,
             default_vpc::check_records,
+            elastic_ip::pool::check_records,
             idempotency::check_records,
             subnet::address::check_records,
         ]

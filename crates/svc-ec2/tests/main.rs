@@ -8,6 +8,7 @@ mod cloud;
 mod account_attribute;
 mod default_vpc;
 mod dhcp_options;
+mod elastic_ip;
 mod filter;
 mod idempotency;
 mod image;
