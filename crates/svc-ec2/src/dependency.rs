@@ -6,7 +6,9 @@ use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId,
 use service_api::ServiceError;
 
 use crate::error;
-use crate::record::{InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup, Subnet};
+use crate::record::{
+    ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup, Subnet,
+};
 use crate::state::{Edit, State};
 
 /// Each row: what stands in the way, and whether it is there.
@@ -55,6 +57,12 @@ const SECURITY_GROUP: Rows<SecurityGroupId> = &[
             .any(|other| other.id != group && referenced(&other).any(|peer| peer == group))
     }),
 ];
+
+/// What keeps an internet gateway on a VPC.
+const ATTACHED_GATEWAY: Rows<VpcId> = &[("mapped public addresses", |edit, vpc| {
+    edit.all::<ElasticIp>()
+        .any(|elastic_ip| elastic_ip.association.as_ref().is_some_and(|held| held.vpc == vpc))
+})];
 
 fn referenced(group: &SecurityGroup) -> impl Iterator<Item = SecurityGroupId> + '_ {
     group.rules.iter().filter_map(|rule| match rule.peer {
@@ -119,4 +127,76 @@ pub(crate) fn check_network_interface(edit: &Edit<'_>, id: NetworkInterfaceId) -
         return Err(error::invalid_value(format!("Network interface '{id}' is currently in use.")));
     }
     Ok(())
+}
+
+/// Whether the internet gateway of a VPC can be detached.
+///
+/// # Errors
+/// `DependencyViolation`, in words of its own.
+#[cfg_attr(not(test), expect(dead_code, reason = "DetachInternetGateway is not there yet"))]
+pub(crate) fn check_detach(edit: &Edit<'_>, vpc: VpcId) -> Result<(), ServiceError> {
+    if blocked(ATTACHED_GATEWAY, edit, vpc) {
+        return Err(ServiceError::new(
+            "DependencyViolation",
+            format!(
+                "Network {vpc} has some mapped public address(es). Please unmap those public address(es) before \
+                 detaching the gateway."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::{AddressAssociationId, AllocationId, ResourceId, Tags, Timestamp};
+    use service_api::IdSource;
+    use store::{MemoryBackend, Scope, Store, Transaction};
+
+    use super::*;
+    use crate::Config;
+    use crate::record::AddressAssociation;
+
+    struct NoIds;
+
+    impl IdSource for NoIds {
+        fn bits(&self) -> u128 {
+            0
+        }
+    }
+
+    #[test]
+    fn mapped_public_addresses_keep_the_internet_gateway() {
+        let (mapped, other) = (VpcId::from_bits(1), VpcId::from_bits(2));
+        let elastic_ip = ElasticIp {
+            id: AllocationId::from_bits(3),
+            address: [198, 18, 0, 1].into(),
+            association: Some(AddressAssociation {
+                id: AddressAssociationId::from_bits(4),
+                interface: NetworkInterfaceId::from_bits(5),
+                vpc: mapped,
+                private_address: [10, 0, 0, 4].into(),
+            }),
+            allocated_at: Timestamp::default(),
+            tags: Tags::default(),
+        };
+        let account = "123456789012".parse().expect("twelve digits");
+        let region = "us-east-1".parse().expect("a region");
+        let scope = Scope::new(aws_types::Partition::Aws, account, region);
+        let store = Store::open(MemoryBackend::new()).expect("it is empty");
+        let check = |transaction: &mut Transaction| {
+            let config = Config::default();
+            let mut edit = Edit::new(transaction, &NoIds, &config, scope, Timestamp::default());
+            edit.put(elastic_ip.clone());
+            assert!(check_detach(&edit, other).is_ok());
+            let error = check_detach(&edit, mapped).expect_err("an address stands for one of its interfaces");
+            assert_eq!(error.code, "DependencyViolation");
+            assert!(
+                error.message.starts_with(&format!("Network {mapped} has some mapped public address(es)."))
+            );
+            edit.put(ElasticIp { association: None, ..elastic_ip });
+            check_detach(&edit, mapped)
+        };
+        store.transact(check).expect("the address stands for nothing any more");
+    }
 }
