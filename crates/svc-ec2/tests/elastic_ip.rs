@@ -321,6 +321,25 @@ fn an_instance_shows_the_public_address_of_its_primary_one() {
 }
 
 #[test]
+fn a_launch_with_an_interface_has_its_public_address_at_once() {
+    let cloud = Cloud::new();
+    let (subnet, (id, address)) = (public_subnet(&cloud), allocate(&cloud));
+    let interface = cloud.interface(&subnet);
+    associate(&cloud, with_interface(&id, &interface));
+    let existing =
+        input!(InstanceNetworkInterfaceSpecification { device_index: 0, network_interface_id: &interface });
+    let launch = api::RunInstancesRequest { network_interfaces: Some(vec![existing]), ..cloud.launch() };
+    let instance = cloud.run(launch).remove(0);
+    assert_eq!(instance.public_ip_address.as_ref(), Some(&address));
+    let instance = instance.instance_id.unwrap();
+    assert_eq!(describe(&cloud, &id).instance_id.as_ref(), Some(&instance));
+    // The interface outlives the instance, and keeps the address.
+    cloud.terminate(&instance);
+    assert_eq!(public_ips(&cloud, &interface), [Some(address)]);
+    assert_eq!(describe(&cloud, &id).instance_id, None);
+}
+
+#[test]
 fn an_address_moves_only_when_that_is_allowed_and_replaces_another() {
     let cloud = Cloud::new();
     let subnet = public_subnet(&cloud);
