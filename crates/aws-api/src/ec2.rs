@@ -44,6 +44,114 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Address {
+    pub allocation_id: Option<String>,
+    pub association_id: Option<String>,
+    pub domain: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub network_interface_owner_id: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub public_ipv4_pool: Option<String>,
+    pub network_border_group: Option<String>,
+    pub customer_owned_ip: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub carrier_ip: Option<String>,
+    pub subnet_id: Option<String>,
+    pub service_managed: Option<String>,
+    pub instance_id: Option<String>,
+    pub public_ip: Option<String>,
+}
+
+crate::structure! {
+    Address, "Address" {
+        "AllocationId" => allocation_id,
+        "AssociationId" => association_id,
+        "Domain" => domain,
+        "NetworkInterfaceId" => network_interface_id,
+        "NetworkInterfaceOwnerId" => network_interface_owner_id,
+        "PrivateIpAddress" => private_ip_address,
+        "Tags" => tags,
+        "PublicIpv4Pool" => public_ipv4_pool,
+        "NetworkBorderGroup" => network_border_group,
+        "CustomerOwnedIp" => customer_owned_ip,
+        "CustomerOwnedIpv4Pool" => customer_owned_ipv4_pool,
+        "CarrierIp" => carrier_ip,
+        "SubnetId" => subnet_id,
+        "ServiceManaged" => service_managed,
+        "InstanceId" => instance_id,
+        "PublicIp" => public_ip,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddressAttribute {
+    pub public_ip: Option<String>,
+    pub allocation_id: Option<String>,
+    pub ptr_record: Option<String>,
+    pub ptr_record_update: Option<PtrUpdateStatus>,
+}
+
+crate::structure! {
+    AddressAttribute, "AddressAttribute" {
+        "PublicIp" => public_ip,
+        "AllocationId" => allocation_id,
+        "PtrRecord" => ptr_record,
+        "PtrRecordUpdate" => ptr_record_update,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllocateAddressRequest {
+    pub domain: Option<String>,
+    pub address: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub network_border_group: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub ipam_pool_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AllocateAddressRequest, "AllocateAddressRequest" {
+        "Domain" => domain,
+        "Address" => address,
+        "PublicIpv4Pool" => public_ipv4_pool,
+        "NetworkBorderGroup" => network_border_group,
+        "CustomerOwnedIpv4Pool" => customer_owned_ipv4_pool,
+        "TagSpecifications" => tag_specifications,
+        "IpamPoolId" => ipam_pool_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllocateAddressResult {
+    pub allocation_id: Option<String>,
+    pub public_ipv4_pool: Option<String>,
+    pub network_border_group: Option<String>,
+    pub domain: Option<String>,
+    pub customer_owned_ip: Option<String>,
+    pub customer_owned_ipv4_pool: Option<String>,
+    pub carrier_ip: Option<String>,
+    pub public_ip: Option<String>,
+}
+
+crate::structure! {
+    AllocateAddressResult, "AllocateAddressResult" {
+        "AllocationId" => allocation_id,
+        "PublicIpv4Pool" => public_ipv4_pool,
+        "NetworkBorderGroup" => network_border_group,
+        "Domain" => domain,
+        "CustomerOwnedIp" => customer_owned_ip,
+        "CustomerOwnedIpv4Pool" => customer_owned_ipv4_pool,
+        "CarrierIp" => carrier_ip,
+        "PublicIp" => public_ip,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApplicationStatusSummary {
     pub status: Option<String>,
     pub impaired_since: Option<Timestamp>,
@@ -134,6 +242,40 @@ pub struct AssignedPrivateIpAddress {
 crate::structure! {
     AssignedPrivateIpAddress, "AssignedPrivateIpAddress" {
         "PrivateIpAddress" => private_ip_address,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateAddressRequest {
+    pub allocation_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub public_ip: Option<String>,
+    pub dry_run: Option<bool>,
+    pub network_interface_id: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub allow_reassociation: Option<bool>,
+}
+
+crate::structure! {
+    AssociateAddressRequest, "AssociateAddressRequest" {
+        "AllocationId" => allocation_id,
+        "InstanceId" => instance_id,
+        "PublicIp" => public_ip,
+        "DryRun" => dry_run,
+        "NetworkInterfaceId" => network_interface_id,
+        "PrivateIpAddress" => private_ip_address,
+        "AllowReassociation" => allow_reassociation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateAddressResult {
+    pub association_id: Option<String>,
+}
+
+crate::structure! {
+    AssociateAddressResult, "AssociateAddressResult" {
+        "AssociationId" => association_id,
     }
 }
 
@@ -1494,6 +1636,66 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeRequest {
+    pub allocation_ids: Option<Vec<String>>,
+    pub attribute: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeAddressesAttributeRequest, "DescribeAddressesAttributeRequest" {
+        "AllocationIds" => allocation_ids,
+        "Attribute" => attribute,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesAttributeResult {
+    pub addresses: Option<Vec<AddressAttribute>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeAddressesAttributeResult, "DescribeAddressesAttributeResult" {
+        "Addresses" => addresses,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesRequest {
+    pub public_ips: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub allocation_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    DescribeAddressesRequest, "DescribeAddressesRequest" {
+        "PublicIps" => public_ips,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "AllocationIds" => allocation_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressesResult {
+    pub addresses: Option<Vec<Address>>,
+}
+
+crate::structure! {
+    DescribeAddressesResult, "DescribeAddressesResult" {
+        "Addresses" => addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAvailabilityZonesRequest {
     pub zone_names: Option<Vec<String>>,
     pub zone_ids: Option<Vec<String>>,
@@ -2339,6 +2541,21 @@ crate::structure! {
         "Tags" => tags,
         "DhcpOptionsId" => dhcp_options_id,
         "DhcpConfigurations" => dhcp_configurations,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateAddressRequest {
+    pub association_id: Option<String>,
+    pub public_ip: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DisassociateAddressRequest, "DisassociateAddressRequest" {
+        "AssociationId" => association_id,
+        "PublicIp" => public_ip,
+        "DryRun" => dry_run,
     }
 }
 
@@ -4345,6 +4562,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyAddressAttributeRequest {
+    pub allocation_id: String,
+    pub domain_name: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyAddressAttributeRequest, "ModifyAddressAttributeRequest" {
+        "AllocationId" => allocation_id,
+        "DomainName" => domain_name,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyAddressAttributeResult {
+    pub address: Option<AddressAttribute>,
+}
+
+crate::structure! {
+    ModifyAddressAttributeResult, "ModifyAddressAttributeResult" {
+        "Address" => address,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyInstanceAttributeRequest {
     pub source_dest_check: Option<AttributeBooleanValue>,
     pub enclave_options: Option<EnclaveOptionsRequest>,
@@ -5218,6 +5461,21 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PtrUpdateStatus {
+    pub value: Option<String>,
+    pub status: Option<String>,
+    pub reason: Option<String>,
+}
+
+crate::structure! {
+    PtrUpdateStatus, "PtrUpdateStatus" {
+        "Value" => value,
+        "Status" => status,
+        "Reason" => reason,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublicIpDnsNameOptions {
     pub dns_hostname_type: Option<String>,
     pub public_ipv4_dns_name: Option<String>,
@@ -5291,6 +5549,23 @@ pub struct RegionGeography {
 crate::structure! {
     RegionGeography, "RegionGeography" {
         "Name" => name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReleaseAddressRequest {
+    pub allocation_id: Option<String>,
+    pub public_ip: Option<String>,
+    pub network_border_group: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ReleaseAddressRequest, "ReleaseAddressRequest" {
+        "AllocationId" => allocation_id,
+        "PublicIp" => public_ip,
+        "NetworkBorderGroup" => network_border_group,
+        "DryRun" => dry_run,
     }
 }
 
@@ -5449,6 +5724,32 @@ crate::structure! {
         "RequesterId" => requester_id,
         "Groups" => groups,
         "Instances" => instances,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResetAddressAttributeRequest {
+    pub allocation_id: String,
+    pub attribute: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ResetAddressAttributeRequest, "ResetAddressAttributeRequest" {
+        "AllocationId" => allocation_id,
+        "Attribute" => attribute,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResetAddressAttributeResult {
+    pub address: Option<AddressAttribute>,
+}
+
+crate::structure! {
+    ResetAddressAttributeResult, "ResetAddressAttributeResult" {
+        "Address" => address,
     }
 }
 
@@ -6556,6 +6857,15 @@ crate::structure! {
 
 /// The marker types of the operations.
 pub mod operation {
+    pub struct AllocateAddress;
+
+    impl crate::Operation for AllocateAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AllocateAddress";
+        type Input = super::AllocateAddressRequest;
+        type Output = super::AllocateAddressResult;
+    }
+
     pub struct AssignIpv6Addresses;
 
     impl crate::Operation for AssignIpv6Addresses {
@@ -6572,6 +6882,15 @@ pub mod operation {
         const NAME: &'static str = "AssignPrivateIpAddresses";
         type Input = super::AssignPrivateIpAddressesRequest;
         type Output = super::AssignPrivateIpAddressesResult;
+    }
+
+    pub struct AssociateAddress;
+
+    impl crate::Operation for AssociateAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssociateAddress";
+        type Input = super::AssociateAddressRequest;
+        type Output = super::AssociateAddressResult;
     }
 
     pub struct AssociateDhcpOptions;
@@ -6925,6 +7244,24 @@ pub mod operation {
         type Output = super::DescribeAccountAttributesResult;
     }
 
+    pub struct DescribeAddresses;
+
+    impl crate::Operation for DescribeAddresses {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeAddresses";
+        type Input = super::DescribeAddressesRequest;
+        type Output = super::DescribeAddressesResult;
+    }
+
+    pub struct DescribeAddressesAttribute;
+
+    impl crate::Operation for DescribeAddressesAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeAddressesAttribute";
+        type Input = super::DescribeAddressesAttributeRequest;
+        type Output = super::DescribeAddressesAttributeResult;
+    }
+
     pub struct DescribeAvailabilityZones;
 
     impl crate::Operation for DescribeAvailabilityZones {
@@ -7168,6 +7505,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DisassociateAddress;
+
+    impl crate::Operation for DisassociateAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisassociateAddress";
+        type Input = super::DisassociateAddressRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DisassociateRouteTable;
 
     impl crate::Operation for DisassociateRouteTable {
@@ -7229,6 +7575,15 @@ pub mod operation {
         const NAME: &'static str = "ImportKeyPair";
         type Input = super::ImportKeyPairRequest;
         type Output = super::ImportKeyPairResult;
+    }
+
+    pub struct ModifyAddressAttribute;
+
+    impl crate::Operation for ModifyAddressAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyAddressAttribute";
+        type Input = super::ModifyAddressAttributeRequest;
+        type Output = super::ModifyAddressAttributeResult;
     }
 
     pub struct ModifyInstanceAttribute;
@@ -7303,6 +7658,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct ReleaseAddress;
+
+    impl crate::Operation for ReleaseAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ReleaseAddress";
+        type Input = super::ReleaseAddressRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct ReplaceNetworkAclAssociation;
 
     impl crate::Operation for ReplaceNetworkAclAssociation {
@@ -7337,6 +7701,15 @@ pub mod operation {
         const NAME: &'static str = "ReplaceRouteTableAssociation";
         type Input = super::ReplaceRouteTableAssociationRequest;
         type Output = super::ReplaceRouteTableAssociationResult;
+    }
+
+    pub struct ResetAddressAttribute;
+
+    impl crate::Operation for ResetAddressAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ResetAddressAttribute";
+        type Input = super::ResetAddressAttributeRequest;
+        type Output = super::ResetAddressAttributeResult;
     }
 
     pub struct RestoreManagedPrefixListVersion;

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use aws_types::{PrefixListId, Region, ResourceId as _};
 use ipnet::Ipv4Net;
 
-use crate::stable_hash;
+use crate::{region, stable_hash};
 
 /// A prefix list that AWS manages in a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,17 +28,6 @@ impl AwsPrefixList {
     pub const WEIGHT: usize = 1;
 }
 
-/// The regions in the order in which they got their addresses: new ones come at the end, so that no list ever changes.
-#[rustfmt::skip]
-const NUMBERED: &[&str] = &[
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3",
-    "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
-    "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "eu-central-1",
-    "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
-    "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2",
-    "us-west-1", "us-west-2",
-];
-
 /// How many addresses a region has for all its lists: a /22.
 const ADDRESSES_PER_REGION: u32 = 1024;
 
@@ -53,8 +42,7 @@ const PIECES: [(&str, &[(u32, u8)]); 2] = [("dynamodb", &[(768, 24)]), ("s3", &[
 
 /// The lists of a region: those of DynamoDB and of S3.
 pub fn prefix_lists(region: &Region) -> Vec<AwsPrefixList> {
-    let Some(number) = NUMBERED.iter().position(|name| *name == region.as_str()) else { return Vec::new() };
-    let number = u32::try_from(number).expect("there are fewer regions than that");
+    let Some(number) = region::number(region) else { return Vec::new() };
     let first = u32::from(Ipv4Addr::new(198, 19, 64, 0)) + number * ADDRESSES_PER_REGION;
     let list = |(service, pieces): (&str, &[(u32, u8)])| AwsPrefixList {
         id: PrefixListId::from_bits(stable_hash::bits(&["prefix-list", region.as_str(), service])),

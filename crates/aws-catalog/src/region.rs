@@ -33,6 +33,24 @@ pub struct RegionFacts {
     pub(crate) zones_differ_by_account: bool,
 }
 
+/// The regions in the order in which they got their numbers: new ones come at the end, so that no number ever changes.
+#[rustfmt::skip]
+const NUMBERED: &[&str] = &[
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3",
+    "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
+    "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "eu-central-1",
+    "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
+    "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2",
+    "us-west-1", "us-west-2",
+];
+
+/// The number of a region among those of the catalog, below 64; what is made of it stays when later versions know more
+/// regions.
+pub fn number(region: &Region) -> Option<u32> {
+    let place = NUMBERED.iter().position(|name| *name == region.as_str())?;
+    u32::try_from(place).ok()
+}
+
 impl RegionFacts {
     /// The region's name as a checked value.
     pub fn region(&self) -> Region {

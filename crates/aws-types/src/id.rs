@@ -125,6 +125,10 @@ resource_ids! {
     KeyPairId = "key";
     /// A DHCP option set.
     DhcpOptionsId = "dopt";
+    /// The allocation of an elastic IP address to an account.
+    AllocationId = "eipalloc";
+    /// The association of an elastic IP address with a private address.
+    AddressAssociationId = "eipassoc";
     /// An internet gateway.
     InternetGatewayId = "igw";
     /// An egress-only internet gateway.

@@ -25,8 +25,8 @@ fn describe(
         ("vpc-max-security-groups-per-interface", quota::SECURITY_GROUPS_PER_INTERFACE.most.to_string()),
         ("default-vpc", default_vpc),
         ("max-instances", NOMINAL_INSTANCES.to_string()),
-        ("max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.to_string()),
-        ("vpc-max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.to_string()),
+        ("max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.most.to_string()),
+        ("vpc-max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.most.to_string()),
     ];
     let wanted = input.attribute_names.filter(|names| !names.is_empty());
     if let Some(unknown) = wanted.iter().flatten().find(|name| !all.iter().any(|(known, _)| known == name)) {

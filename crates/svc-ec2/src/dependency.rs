@@ -3,13 +3,14 @@
 //! Owns one table for each resource that others depend on. Refuses to delete.
 
 use aws_types::{
-    DhcpOptionsId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    DhcpOptionsId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId,
+    SecurityGroupId, SubnetId, VpcId,
 };
 use service_api::ServiceError;
 
 use crate::error;
 use crate::record::{
-    EgressOnlyInternetGateway, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
+    EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
     SecurityGroup, Subnet, Vpc,
 };
 use crate::state::{Edit, State};
@@ -73,6 +74,12 @@ const SECURITY_GROUP: Rows<SecurityGroupId> = &[
 
 const PREFIX_LIST: Rows<PrefixListId> = &[("rules of security groups", |edit, list| {
     edit.all::<SecurityGroup>().any(|group| group.has_prefix_list(list))
+})];
+
+/// What keeps an internet gateway on a VPC.
+const ATTACHED_GATEWAY: Rows<VpcId> = &[("mapped public addresses", |edit, vpc| {
+    edit.all::<ElasticIp>()
+        .any(|elastic_ip| elastic_ip.association.as_ref().is_some_and(|held| held.vpc == vpc))
 })];
 
 fn referenced(group: &SecurityGroup) -> impl Iterator<Item = SecurityGroupId> + '_ {
@@ -154,6 +161,23 @@ pub(crate) fn check_security_group(edit: &Edit<'_>, id: SecurityGroupId) -> Resu
 pub(crate) fn check_network_interface(edit: &Edit<'_>, id: NetworkInterfaceId) -> Result<(), ServiceError> {
     if edit.find::<NetworkInterface>(id).is_some_and(|interface| interface.attachment.is_some()) {
         return Err(error::invalid_value(format!("Network interface '{id}' is currently in use.")));
+    }
+    Ok(())
+}
+
+/// Whether the internet gateway of a VPC can be detached.
+///
+/// # Errors
+/// `DependencyViolation`, in words of its own.
+pub(crate) fn check_detach(edit: &Edit<'_>, vpc: VpcId) -> Result<(), ServiceError> {
+    if blocked(ATTACHED_GATEWAY, edit, vpc) {
+        return Err(ServiceError::new(
+            "DependencyViolation",
+            format!(
+                "Network {vpc} has some mapped public address(es). Please unmap those public address(es) before \
+                 detaching the gateway."
+            ),
+        ));
     }
     Ok(())
 }

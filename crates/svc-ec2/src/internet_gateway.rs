@@ -107,6 +107,7 @@ fn detach(
             let message = format!("resource {} is not attached to network {vpc}", gateway.id);
             return Err(ServiceError::new("Gateway.NotAttached", message));
         }
+        dependency::check_detach(edit, vpc)?;
         route_table::forget_gateway(edit, gateway.id);
         gateway.attachment = None;
         edit.put(gateway);

@@ -14,6 +14,7 @@ mod default_vpc;
 mod dependency;
 mod dhcp_options;
 mod egress_only_internet_gateway;
+mod elastic_ip;
 mod error;
 mod filter;
 mod idempotency;
@@ -53,6 +54,7 @@ pub mod record {
     };
     pub use crate::dhcp_options::DhcpOptions;
     pub use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
+    pub use crate::elastic_ip::{AddressAssociation, ElasticIp};
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
@@ -104,6 +106,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         default_vpc::operations,
         dhcp_options::operations,
         egress_only_internet_gateway::operations,
+        elastic_ip::operations,
         image::operations,
         instance::operations,
         instance_type::operations,
@@ -143,6 +146,7 @@ impl Ec2 {
         [
             counter::check_records,
             default_vpc::check_records,
+            elastic_ip::pool::check_records,
             idempotency::check_records,
             prefix_list::check_records,
             subnet::address::check_records,

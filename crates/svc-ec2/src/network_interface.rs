@@ -24,7 +24,9 @@ use store::Scope;
 pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
 
+use crate::elastic_ip::{self, Associated};
 use crate::idempotency::Attempt;
+use crate::instance::Instance;
 use crate::security_group::{self, SecurityGroup};
 use crate::state::{Edit, Naming, State, resource};
 use crate::subnet::Subnet;
@@ -228,8 +230,10 @@ pub(crate) fn make(
     })
 }
 
-/// Removes an interface from the records, and gives back what it had of the cloud's.
+/// Removes an interface from the records, and gives back what it had of the cloud's. Its public addresses stand for
+/// nothing then.
 pub(crate) fn remove(edit: &mut Edit<'_>, interface: &NetworkInterface) {
+    elastic_ip::association::end(edit, interface.id, None);
     edit.remove::<NetworkInterface>(interface.id);
     give_back(edit, interface);
 }
@@ -356,6 +360,40 @@ pub(crate) fn check_quota(edit: &Edit<'_>, added: usize) -> Result<(), ServiceEr
     quota::NETWORK_INTERFACES_PER_REGION.check(edit.config, edit.count::<NetworkInterface>() + added)
 }
 
+/// The interface of an instance that has only that one.
+///
+/// # Errors
+/// `InvalidInstanceID` when there are several, `IncorrectInstanceState` when there is none any more.
+pub(crate) fn only_one_of(edit: &Edit<'_>, instance: &Instance) -> Result<NetworkInterface, ServiceError> {
+    let id = instance.id;
+    match instance.interfaces[..] {
+        [only] => edit.held(only),
+        [] => Err(ServiceError::new(
+            "IncorrectInstanceState",
+            format!("The instance '{id}' has no network interface."),
+        )),
+        [..] => Err(ServiceError::new(
+            "InvalidInstanceID",
+            format!(
+                "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID for the \
+                 operation instead."
+            ),
+        )),
+    }
+}
+
+/// Checks that an interface is not one that a service made and manages.
+///
+/// # Errors
+/// `AuthFailure`.
+pub(crate) fn check_requester(interface: &NetworkInterface) -> Result<(), ServiceError> {
+    if interface.requester.is_some() {
+        let message = "You do not have permission to access the specified resource.";
+        return Err(ServiceError::new("AuthFailure", message));
+    }
+    Ok(())
+}
+
 fn create(
     ec2: &Ec2,
     context: &RequestContext,
@@ -396,7 +434,7 @@ fn create(
             // The interface is available, and AWS calls it pending in this one answer.
             network_interface: Some(api::NetworkInterface {
                 status: Some("pending".to_owned()),
-                ..describe::shown(edit, interface)
+                ..describe::shown(edit, &Associated::of(edit), interface)
             }),
         };
         if let Some(attempt) = &attempt {
@@ -426,10 +464,7 @@ fn delete(
 ) -> Result<Unit, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let interface = edit.named::<NetworkInterface>(&input.network_interface_id)?;
-        if interface.requester.is_some() {
-            let message = "You do not have permission to access the specified resource.";
-            return Err(ServiceError::new("AuthFailure", message));
-        }
+        check_requester(&interface)?;
         dependency::check_network_interface(edit, interface.id)?;
         remove(edit, &interface);
         Ok(Unit)

@@ -58,14 +58,13 @@ quotas! {
     /// Managed prefix lists in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
     PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
+    /// Elastic IP addresses in a region.
+    ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
 pub const MOST_SECURITY_GROUPS_PER_INTERFACE: usize = 16;
-
-/// Elastic IP addresses in a region.
-pub const ELASTIC_IPS_PER_REGION: usize = 5;
 
 /// How many rules in one direction a security group can have where quotas are off: AWS lets rules per group times groups
 /// per interface be 1,000 at most, and one group is the fewest.

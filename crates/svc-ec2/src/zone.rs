@@ -25,6 +25,11 @@ pub(crate) fn private_domain(region: &Region) -> String {
     aws_catalog::region(region).map(|facts| facts.private_domain()).unwrap_or_default()
 }
 
+/// The domain of a region's public names.
+pub(crate) fn public_domain(region: &Region) -> String {
+    aws_catalog::region(region).map(|facts| facts.public_domain()).unwrap_or_default()
+}
+
 /// The zone that a request names by name or id; `None` when it names none.
 ///
 /// # Errors

@@ -137,3 +137,26 @@ fn dry_runs_and_the_quota() {
     let create = input!(CreateInternetGatewayRequest {});
     cloud.refuses::<op::CreateInternetGateway>(create, "InternetGatewayLimitExceeded", message);
 }
+
+#[test]
+fn mapped_public_addresses_keep_a_gateway_attached() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let interface = cloud.interface(&cloud.subnet(&vpc, "10.0.0.0/24"));
+    let gateway = create(&cloud);
+    let allocation =
+        cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {})).allocation_id.unwrap();
+    let associate =
+        input!(AssociateAddressRequest { allocation_id: &allocation, network_interface_id: &interface });
+    let message = format!("Network {vpc} is not attached to any internet gateway");
+    cloud.refuses::<op::AssociateAddress>(associate.clone(), "Gateway.NotAttached", &message);
+    cloud.ok::<op::AttachInternetGateway>(attach(&gateway, &vpc));
+    let association = cloud.ok::<op::AssociateAddress>(associate).association_id.unwrap();
+    let message = format!(
+        "Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the \
+         gateway."
+    );
+    cloud.refuses::<op::DetachInternetGateway>(detach(&gateway, &vpc), "DependencyViolation", &message);
+    cloud.ok::<op::DisassociateAddress>(input!(DisassociateAddressRequest { association_id: &association }));
+    cloud.ok::<op::DetachInternetGateway>(detach(&gateway, &vpc));
+}

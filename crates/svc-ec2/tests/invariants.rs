@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use store::Read;
 use svc_ec2::Config;
 use svc_ec2::record::{
-    AssociationTarget, Instance, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup, Subnet, Vpc,
+    AssociationTarget, ElasticIp, Instance, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup,
+    Subnet, Vpc,
 };
 use vpc_model::subnet::is_reserved;
 
@@ -46,6 +47,13 @@ enum Request {
     Failed(u8),
     Attach(u8, u8),
     Detach(u8),
+    Allocate,
+    Map(u8, u8),
+    Unmap(u8),
+    Release(u8),
+    AddAddress(u8),
+    TakeAddress(u8, u8),
+    RemoveAddress(u8),
     Wait,
 }
 
@@ -82,6 +90,13 @@ fn request() -> impl Strategy<Value = Request> {
         n().prop_map(Request::Failed),
         (n(), n()).prop_map(|(a, b)| Request::Attach(a, b)),
         n().prop_map(Request::Detach),
+        Just(Request::Allocate),
+        (n(), n()).prop_map(|(a, b)| Request::Map(a, b)),
+        n().prop_map(Request::Unmap),
+        n().prop_map(Request::Release),
+        n().prop_map(Request::AddAddress),
+        (n(), n()).prop_map(|(a, b)| Request::TakeAddress(a, b)),
+        n().prop_map(Request::RemoveAddress),
         Just(Request::Wait),
     ]
 }
@@ -105,6 +120,12 @@ fn ask(cloud: &Cloud, request: &Request) -> Result<(), service_api::ServiceError
     let acl = |n: u8| pick!(cloud, NetworkAcl, n, "acl-0123456789abcdef0");
     let interface = |n: u8| pick!(cloud, NetworkInterface, n, "eni-0123456789abcdef0");
     let instance = |n: u8| pick!(cloud, Instance, n, "i-0123456789abcdef0");
+    let elastic_ip = |n: u8| pick!(cloud, ElasticIp, n, "eipalloc-0123456789abcdef0");
+    // The last address of an interface, which is the primary one where there is no other.
+    let last_address = |n: u8| {
+        let held = cloud.store.snapshot().get::<NetworkInterface>(&cloud.scope(), &interface(n));
+        held.map_or_else(|| "10.0.0.9".to_owned(), |held| held.private_addresses.last().unwrap().to_string())
+    };
     let id = |n: u8| instance(n).parse().unwrap();
     let (scope, now) = (cloud.scope(), cloud.now());
     match *request {
@@ -256,6 +277,46 @@ fn ask(cloud: &Cloud, request: &Request) -> Result<(), service_api::ServiceError
                 }))
                 .map(drop)
         }
+        R::Allocate => cloud.call::<op::AllocateAddress>(input!(AllocateAddressRequest {})).map(drop),
+        R::Map(n, m) => cloud
+            .call::<op::AssociateAddress>(input!(AssociateAddressRequest {
+                allocation_id: elastic_ip(n),
+                network_interface_id: interface(m),
+                private_ip_address: last_address(m),
+                allow_reassociation: n % 2 == 0,
+            }))
+            .map(drop),
+        R::Unmap(n) => {
+            let held = cloud.store.snapshot().get::<ElasticIp>(&scope, &elastic_ip(n));
+            let held = held.and_then(|held| held.association.as_ref().map(|held| held.id.to_string()));
+            cloud
+                .call::<op::DisassociateAddress>(input!(DisassociateAddressRequest {
+                    association_id: held.unwrap_or_else(|| "eipassoc-0123456789abcdef0".to_owned()),
+                }))
+                .map(drop)
+        }
+        R::Release(n) => cloud
+            .call::<op::ReleaseAddress>(input!(ReleaseAddressRequest { allocation_id: elastic_ip(n) }))
+            .map(drop),
+        R::AddAddress(n) => cloud
+            .call::<op::AssignPrivateIpAddresses>(input!(AssignPrivateIpAddressesRequest {
+                network_interface_id: interface(n),
+                secondary_private_ip_address_count: 1,
+            }))
+            .map(drop),
+        R::TakeAddress(n, m) => cloud
+            .call::<op::AssignPrivateIpAddresses>(input!(AssignPrivateIpAddressesRequest {
+                network_interface_id: interface(n),
+                private_ip_addresses: [last_address(m)],
+                allow_reassignment: true,
+            }))
+            .map(drop),
+        R::RemoveAddress(n) => cloud
+            .call::<op::UnassignPrivateIpAddresses>(input!(UnassignPrivateIpAddressesRequest {
+                network_interface_id: interface(n),
+                private_ip_addresses: [last_address(n)],
+            }))
+            .map(drop),
         R::Wait => {
             cloud.wait(20 * 60 * 1000);
             Ok(())
@@ -339,6 +400,20 @@ fn check_interfaces(cloud: &Cloud) {
     }
 }
 
+fn check_elastic_ips(cloud: &Cloud) {
+    let (snapshot, scope) = (cloud.store.snapshot(), cloud.scope());
+    let (mut addresses, mut mapped) = (HashSet::new(), HashSet::new());
+    for (_, elastic_ip) in snapshot.scan::<ElasticIp>(&scope) {
+        assert!(addresses.insert(elastic_ip.address));
+        if let Some(held) = &elastic_ip.association {
+            let interface = snapshot.get::<NetworkInterface>(&scope, &held.interface.to_string()).unwrap();
+            assert_eq!(interface.vpc, held.vpc);
+            assert!(interface.private_addresses.contains(&held.private_address));
+            assert!(mapped.insert((held.interface, held.private_address)));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -354,6 +429,12 @@ proptest! {
             let base = cloud.ok::<op::DescribeVpcs>(input!(DescribeVpcsRequest { vpc_ids: [&vpc] })).vpcs.unwrap().remove(0);
             cloud.subnet(&vpc, &base.cidr_block.unwrap().replace("/24", "/28"));
         }
+        // An internet gateway is on the default VPC alone.
+        let public = cloud.subnet(&cloud.default_vpc(), "172.31.0.16/28");
+        for _ in 0..2 {
+            cloud.interface(&public);
+            cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
+        }
         for request in &requests {
             let before = cloud.store.snapshot().revision();
             if let Err(error) = ask(&cloud, request) {
@@ -362,6 +443,7 @@ proptest! {
             }
             check_vpcs(&cloud);
             check_interfaces(&cloud);
+            check_elastic_ips(&cloud);
         }
     }
 }

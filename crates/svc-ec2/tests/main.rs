@@ -9,6 +9,7 @@ mod account_attribute;
 mod default_vpc;
 mod dhcp_options;
 mod egress_only_internet_gateway;
+mod elastic_ip;
 mod filter;
 mod idempotency;
 mod image;

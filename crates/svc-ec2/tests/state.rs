@@ -125,6 +125,15 @@ fn ids_that_name_nothing() {
         "InvalidInternetGatewayId.Malformed",
         "The internetGateway ID '{}' does not exist"
     );
+    check!(
+        DescribeAddresses,
+        DescribeAddressesRequest,
+        allocation_ids,
+        "eipalloc",
+        "InvalidAllocationID.NotFound",
+        "InvalidAllocationID.Malformed",
+        "The allocation ID '{}' does not exist"
+    );
 }
 
 #[test]

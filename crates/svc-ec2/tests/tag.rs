@@ -57,6 +57,7 @@ fn every_kind_of_resource_carries_tags() {
     let acls = cloud.ok::<op::DescribeNetworkAcls>(input!(DescribeNetworkAclsRequest {}));
     let key =
         cloud.ok::<op::CreateKeyPair>(input!(CreateKeyPairRequest { key_name: "k", key_type: "ed25519" }));
+    let address = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
     let resources = vec![
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
@@ -71,6 +72,7 @@ fn every_kind_of_resource_carries_tags() {
         ("dhcp-options", options.dhcp_options.unwrap()[0].dhcp_options_id.clone().unwrap()),
         ("network-acl", acls.network_acls.unwrap()[0].network_acl_id.clone().unwrap()),
         ("key-pair", key.key_pair_id.unwrap()),
+        ("elastic-ip", address.allocation_id.unwrap()),
         ("vpc", vpc),
     ];
     let ids: Vec<String> = resources.iter().map(|(_, id)| id.clone()).collect();

@@ -1,11 +1,14 @@
 //! DescribeInstances, and how instances are shown.
 
+use std::net::Ipv4Addr;
+
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
 use super::filters::{FILTERS, Found};
 use super::lifecycle::InstanceState;
+use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::State;
@@ -16,8 +19,23 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeInstances>(describe)
 }
 
+/// What a public address stands for, as answers have it.
+fn shown_association(
+    state: &impl State,
+    interface: &NetworkInterface,
+    elastic_ip: &ElasticIp,
+) -> api::InstanceNetworkInterfaceAssociation {
+    api::InstanceNetworkInterfaceAssociation {
+        ip_owner_id: Some(state.account().to_string()),
+        public_dns_name: Some(elastic_ip::public_dns_name(state, interface.vpc, elastic_ip.address)),
+        public_ip: Some(elastic_ip.address.to_string()),
+        ..Default::default()
+    }
+}
+
 fn shown_interface(
     state: &impl State,
+    associated: &Associated,
     instance: &Instance,
     interface: &NetworkInterface,
 ) -> api::InstanceNetworkInterface {
@@ -31,18 +49,23 @@ fn shown_interface(
         status: Some(status.to_owned()),
         ..Default::default()
     });
+    let association = |address: Ipv4Addr| {
+        let elastic_ip = associated.with_private(interface.id, address)?;
+        Some(shown_association(state, interface, elastic_ip))
+    };
     let addresses = interface.private_addresses.iter().enumerate();
     let addresses = addresses.map(|(place, address)| api::InstancePrivateIpAddress {
+        association: association(*address),
         primary: Some(place == 0),
         private_dns_name: Some(private_dns_name(state.region(), *address)),
         private_ip_address: Some(address.to_string()),
-        ..Default::default()
     });
     let ipv6 = interface.ipv6_addresses.iter().enumerate().map(|(place, address)| api::InstanceIpv6Address {
         ipv6_address: Some(address.to_string()),
         is_primary_ipv6: Some(place == 0 && interface.has_primary_ipv6),
     });
     api::InstanceNetworkInterface {
+        association: association(interface.primary_address()),
         attachment,
         description: Some(interface.description.clone()),
         groups: Some(security_group::identifiers(state, &interface.groups)),
@@ -63,10 +86,16 @@ fn shown_interface(
 }
 
 /// What of an answer depends on the instance's interfaces; a terminated one has none.
-fn with_network(state: &impl State, instance: &Instance, shown: api::Instance) -> api::Instance {
+fn with_network(
+    state: &impl State,
+    associated: &Associated,
+    instance: &Instance,
+    shown: api::Instance,
+) -> api::Instance {
     let interfaces: Vec<_> =
         instance.interfaces.iter().filter_map(|id| state.find::<NetworkInterface>(*id)).collect();
-    let all = interfaces.iter().map(|interface| shown_interface(state, instance, interface)).collect();
+    let all: Vec<_> =
+        interfaces.iter().map(|interface| shown_interface(state, associated, instance, interface)).collect();
     let Some(primary) = interfaces.first() else {
         return api::Instance {
             network_interfaces: Some(Vec::new()),
@@ -75,11 +104,16 @@ fn with_network(state: &impl State, instance: &Instance, shown: api::Instance) -
             ..shown
         };
     };
+    let public = all.first().and_then(|primary| primary.association.as_ref());
+    let public_dns_name = public.and_then(|held| held.public_dns_name.clone());
+    let public_ip_address = public.and_then(|held| held.public_ip.clone());
     api::Instance {
         ipv6_address: primary.ipv6_addresses.first().map(ToString::to_string),
         network_interfaces: Some(all),
         private_dns_name: Some(instance.private_dns_name(primary, state.scope())),
         private_ip_address: Some(primary.primary_address().to_string()),
+        public_dns_name: public_dns_name.or(shown.public_dns_name),
+        public_ip_address,
         security_groups: Some(security_group::identifiers(state, &primary.groups)),
         source_dest_check: Some(primary.source_dest_check),
         subnet_id: Some(instance.subnet.to_string()),
@@ -101,7 +135,7 @@ fn state_reason(instance: &Instance) -> Option<api::StateReason> {
 }
 
 /// An instance as answers have it.
-pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
+pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Instance) -> api::Instance {
     let image = aws_catalog::image(state.region(), instance.image);
     let kind = aws_catalog::instance_type(&instance.instance_type);
     let of_image =
@@ -164,7 +198,7 @@ pub(super) fn shown(state: &impl State, instance: &Instance) -> api::Instance {
         virtualization_type: of_image(|image| image.virtualization_type),
         ..Default::default()
     };
-    with_network(state, instance, shown)
+    with_network(state, associated, instance, shown)
 }
 
 fn describe(
@@ -179,6 +213,7 @@ fn describe(
         ));
     }
     let view = ec2.view(context);
+    let associated = Associated::of(&view);
     let mut found: Vec<_> = view
         .selected::<Instance>(input.instance_ids.as_ref())?
         .iter()
@@ -187,7 +222,8 @@ fn describe(
             reservation: instance.reservation.to_string(),
             owner: view.account().to_string(),
             interfaces: instance.interfaces.iter().filter_map(|id| view.find(*id)).collect(),
-            instance: shown(&view, instance),
+            elastic_ips: instance.interfaces.iter().flat_map(|id| associated.with(*id)).cloned().collect(),
+            instance: shown(&view, &associated, instance),
         })
         .collect();
     FILTERS.apply(&mut found, input.filters.as_ref())?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use aws_api::ec2 as api;
 
+use crate::elastic_ip::ElasticIp;
 use crate::filter::{Filters, each, flag, number, text};
 use crate::network_interface::NetworkInterface;
 
@@ -16,7 +17,40 @@ pub(super) struct Found {
     pub(super) reservation: String,
     pub(super) owner: String,
     pub(super) interfaces: Vec<Arc<NetworkInterface>>,
+    /// Those that stand for addresses of the interfaces.
+    pub(super) elastic_ips: Vec<Arc<ElasticIp>>,
     pub(super) instance: api::Instance,
+}
+
+impl Found {
+    /// The public addresses that stand for the primary addresses of its interfaces.
+    fn primary_elastic_ips(&self) -> impl Iterator<Item = &Arc<ElasticIp>> {
+        self.elastic_ips.iter().filter(|elastic_ip| {
+            let mut interfaces = self.interfaces.iter();
+            interfaces.any(|interface| elastic_ip.stands_for(interface.id, interface.primary_address()))
+        })
+    }
+}
+
+fn association_id(elastic_ip: &Arc<ElasticIp>) -> Option<String> {
+    elastic_ip.association.as_ref().map(|held| held.id.to_string())
+}
+
+/// A member of the associations of the interfaces' primary addresses.
+macro_rules! association {
+    ($member:ident) => {
+        interfaces!(interface => interface.association.iter().flat_map(|held| text(&held.$member)))
+    };
+}
+
+/// A member of the associations of all the interfaces' addresses.
+macro_rules! associations {
+    ($member:ident) => {
+        interfaces!(interface => {
+            let addresses = interface.private_ip_addresses.iter().flatten();
+            addresses.flat_map(|address| address.association.iter().flat_map(|held| text(&held.$member)))
+        })
+    };
 }
 
 /// The values that interfaces have for a filter.
@@ -66,6 +100,7 @@ pub(super) static FILTERS: Filters<Found> = Filters {
         ("instance.group-name", |found| {
             each(&found.instance.security_groups, |group| group.group_name.clone())
         }),
+        ("ip-address", |found| text(&found.instance.public_ip_address)),
         ("ipv6-address", |found| text(&found.instance.ipv6_address)),
         ("key-name", |found| text(&found.instance.key_name)),
         ("launch-index", |found| number(found.instance.ami_launch_index)),
@@ -81,6 +116,15 @@ pub(super) static FILTERS: Filters<Found> = Filters {
             within!(metadata_options, held => held.instance_metadata_tags.clone()),
         ),
         ("monitoring-state", within!(monitoring, held => held.state.clone())),
+        ("network-interface.addresses.association.allocation-id", |found| {
+            found.elastic_ips.iter().map(|elastic_ip| elastic_ip.id.to_string()).collect()
+        }),
+        ("network-interface.addresses.association.association-id", |found| {
+            found.elastic_ips.iter().filter_map(association_id).collect()
+        }),
+        ("network-interface.addresses.association.ip-owner-id", associations!(ip_owner_id)),
+        ("network-interface.addresses.association.public-dns-name", associations!(public_dns_name)),
+        ("network-interface.addresses.association.public-ip", associations!(public_ip)),
         (
             "network-interface.addresses.primary",
             interfaces!(interface => {
@@ -92,6 +136,15 @@ pub(super) static FILTERS: Filters<Found> = Filters {
             interfaces!(interface =>
             each(&interface.private_ip_addresses, |address| address.private_ip_address.clone())),
         ),
+        ("network-interface.association.allocation-id", |found| {
+            found.primary_elastic_ips().map(|elastic_ip| elastic_ip.id.to_string()).collect()
+        }),
+        ("network-interface.association.association-id", |found| {
+            found.primary_elastic_ips().filter_map(association_id).collect()
+        }),
+        ("network-interface.association.ip-owner-id", association!(ip_owner_id)),
+        ("network-interface.association.public-dns-name", association!(public_dns_name)),
+        ("network-interface.association.public-ip", association!(public_ip)),
         ("network-interface.attachment.attachment-id", attachments!(held => held.attachment_id.clone())),
         (
             "network-interface.attachment.delete-on-termination",
@@ -261,22 +314,11 @@ pub(super) static FILTERS: Filters<Found> = Filters {
         "iam-instance-profile.id",
         "iam-instance-profile.name",
         "instance-lifecycle",
-        "ip-address",
         "kernel-id",
-        "network-interface.addresses.association.allocation-id",
-        "network-interface.addresses.association.association-id",
         "network-interface.addresses.association.carrier-ip",
         "network-interface.addresses.association.customer-owned-ip",
-        "network-interface.addresses.association.ip-owner-id",
-        "network-interface.addresses.association.public-dns-name",
-        "network-interface.addresses.association.public-ip",
-        "network-interface.association.allocation-id",
-        "network-interface.association.association-id",
         "network-interface.association.carrier-ip",
         "network-interface.association.customer-owned-ip",
-        "network-interface.association.ip-owner-id",
-        "network-interface.association.public-dns-name",
-        "network-interface.association.public-ip",
         "network-interface.ipv4-prefixes.ipv4-prefix",
         "network-interface.ipv6-prefixes.ipv6-prefix",
         "network-interface.operator.principal",

@@ -16,6 +16,7 @@ use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
 use super::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, running_vcpus};
+use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error, image, instance_type, key_pair, network_interface, quota, tag};
@@ -300,9 +301,13 @@ fn run(
 }
 
 fn reservation(edit: &Edit<'_>, id: ReservationId, instances: &[Arc<Instance>]) -> api::Reservation {
+    // An interface that there was already can have a public address.
+    let associated = Associated::of(edit);
     api::Reservation {
         groups: Some(Vec::new()),
-        instances: Some(instances.iter().map(|instance| describe::shown(edit, instance)).collect()),
+        instances: Some(
+            instances.iter().map(|instance| describe::shown(edit, &associated, instance)).collect(),
+        ),
         owner_id: Some(edit.account().to_string()),
         reservation_id: Some(id.to_string()),
         requester_id: None,

@@ -8,6 +8,7 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{NetworkInterface, check_address_count};
+use crate::elastic_ip::association;
 use crate::instance::Instance;
 use crate::instance_type;
 use crate::state::{Edit, State};
@@ -46,7 +47,7 @@ fn check_limits(edit: &Edit<'_>, interface: &NetworkInterface) -> Result<(), Ser
     instance_type::check_addresses(&instance.instance_type, interface)
 }
 
-/// Takes an address away from another interface that has it as a secondary one.
+/// Takes an address away from another interface that has it as a secondary one. A public address goes with it.
 fn reassign(
     edit: &mut Edit<'_>,
     to: &NetworkInterface,
@@ -66,6 +67,7 @@ fn reassign(
             format!("The private IP address {address} is already assigned to {}.", holder.id),
         ));
     }
+    association::follow(edit, address, holder.id, to.id);
     let mut holder = NetworkInterface::clone(&*holder);
     holder.private_addresses.retain(|held| *held != address);
     edit.put(holder);
@@ -157,7 +159,10 @@ fn unassign(
                         "The primary private IP address {text} cannot be unassigned"
                     )));
                 }
-                Some(place) => _ = interface.private_addresses.remove(place),
+                Some(place) => {
+                    let address = interface.private_addresses.remove(place);
+                    association::end(edit, interface.id, Some(address));
+                }
             }
         }
         edit.put(interface);

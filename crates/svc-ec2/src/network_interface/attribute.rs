@@ -5,6 +5,7 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{NetworkInterface, describe, wanted_groups, wanted_tracking};
+use crate::elastic_ip::Associated;
 use crate::state::State;
 use crate::{Ec2, error};
 
@@ -22,7 +23,7 @@ fn describe_attribute(
     let attribute = input.attribute.as_deref().ok_or_else(|| error::missing("attribute"))?;
     let view = ec2.view(context);
     let interface = view.named::<NetworkInterface>(&input.network_interface_id)?;
-    let shown = describe::shown(&view, &interface);
+    let shown = describe::shown(&view, &Associated::of(&view), &interface);
     let mut answer = api::DescribeNetworkInterfaceAttributeResult {
         network_interface_id: shown.network_interface_id,
         ..Default::default()

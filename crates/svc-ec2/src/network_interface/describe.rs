@@ -8,6 +8,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::NetworkInterface;
 use crate::Ec2;
+use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::filter::{Filters, each, flag, number, text};
 use crate::instance::Instance;
 use crate::page::Page;
@@ -37,16 +38,24 @@ fn attachment_status(state: &impl State, interface: &NetworkInterface) -> Option
 }
 
 /// An interface as answers have it.
-pub(super) fn shown(state: &impl State, interface: &NetworkInterface) -> api::NetworkInterface {
+pub(super) fn shown(
+    state: &impl State,
+    associated: &Associated,
+    interface: &NetworkInterface,
+) -> api::NetworkInterface {
+    let association = |address: Ipv4Addr| {
+        let elastic_ip = associated.with_private(interface.id, address)?;
+        shown_association(state, interface, elastic_ip)
+    };
     // Interfaces have names where the VPC has DNS hostnames; instances have theirs anyhow.
     let has_names = state.find::<Vpc>(interface.vpc).is_some_and(|vpc| vpc.enable_dns_hostnames);
     let name = |address: Ipv4Addr| has_names.then(|| private_dns_name(state.region(), address));
     let addresses = interface.private_addresses.iter().enumerate().map(|(place, address)| {
         api::NetworkInterfacePrivateIpAddress {
+            association: association(*address),
             primary: Some(place == 0),
             private_dns_name: name(*address),
             private_ip_address: Some(address.to_string()),
-            ..Default::default()
         }
     });
     let ipv6 = interface.ipv6_addresses.iter().enumerate().map(|(place, address)| {
@@ -71,6 +80,7 @@ pub(super) fn shown(state: &impl State, interface: &NetworkInterface) -> api::Ne
     });
     let is_tracked = tracking != super::ConnectionTracking::default();
     api::NetworkInterface {
+        association: association(interface.primary_address()),
         availability_zone: Some(interface.zone.to_string()),
         availability_zone_id: Some(interface.zone_id.clone()),
         connection_tracking_configuration: is_tracked.then(|| api::ConnectionTrackingConfiguration {
@@ -102,6 +112,41 @@ pub(super) fn shown(state: &impl State, interface: &NetworkInterface) -> api::Ne
     }
 }
 
+/// What a public address stands for, as answers have it.
+fn shown_association(
+    state: &impl State,
+    interface: &NetworkInterface,
+    elastic_ip: &ElasticIp,
+) -> Option<api::NetworkInterfaceAssociation> {
+    let held = elastic_ip.association.as_ref()?;
+    Some(api::NetworkInterfaceAssociation {
+        allocation_id: Some(elastic_ip.id.to_string()),
+        association_id: Some(held.id.to_string()),
+        ip_owner_id: Some(state.account().to_string()),
+        public_dns_name: Some(elastic_ip::public_dns_name(state, interface.vpc, elastic_ip.address)),
+        public_ip: Some(elastic_ip.address.to_string()),
+        ..Default::default()
+    })
+}
+
+/// A member of the association of the primary address.
+macro_rules! association {
+    ($member:ident) => {
+        |interface| interface.association.iter().flat_map(|held| text(&held.$member)).collect()
+    };
+}
+
+/// A member of the associations of all addresses.
+macro_rules! associations {
+    ($member:ident) => {
+        |interface| {
+            let addresses = interface.private_ip_addresses.iter().flatten();
+            let associations = addresses.filter_map(|address| address.association.as_ref());
+            associations.flat_map(|held| text(&held.$member)).collect()
+        }
+    };
+}
+
 /// A member of the attachment.
 macro_rules! attachment {
     ($attachment:ident => $value:expr) => {
@@ -112,6 +157,8 @@ macro_rules! attachment {
 static FILTERS: Filters<api::NetworkInterface> = Filters {
     tags: Some(|interface| interface.tag_set.as_deref().unwrap_or_default()),
     named: &[
+        ("addresses.association.owner-id", associations!(ip_owner_id)),
+        ("addresses.association.public-ip", associations!(public_ip)),
         ("addresses.primary", |interface| {
             interface
                 .private_ip_addresses
@@ -123,6 +170,11 @@ static FILTERS: Filters<api::NetworkInterface> = Filters {
         ("addresses.private-ip-address", |interface| {
             each(&interface.private_ip_addresses, |address| address.private_ip_address.clone())
         }),
+        ("association.allocation-id", association!(allocation_id)),
+        ("association.association-id", association!(association_id)),
+        ("association.ip-owner-id", association!(ip_owner_id)),
+        ("association.public-dns-name", association!(public_dns_name)),
+        ("association.public-ip", association!(public_ip)),
         ("attachment.attach-time", attachment!(held => held.attach_time.map(|time| time.to_string()))),
         ("attachment.attachment-id", attachment!(held => held.attachment_id.clone())),
         (
@@ -158,16 +210,7 @@ static FILTERS: Filters<api::NetworkInterface> = Filters {
             number(interface.attachment.as_ref().and_then(|held| held.network_card_index))
         }),
     ],
-    absent: &[
-        "addresses.association.owner-id",
-        "addresses.association.public-ip",
-        "association.allocation-id",
-        "association.association-id",
-        "association.ip-owner-id",
-        "association.public-dns-name",
-        "association.public-ip",
-        "operator.principal",
-    ],
+    absent: &["operator.principal"],
 };
 
 fn describe(
@@ -177,7 +220,9 @@ fn describe(
 ) -> Result<api::DescribeNetworkInterfacesResult, ServiceError> {
     let view = ec2.view(context);
     let interfaces = view.selected::<NetworkInterface>(input.network_interface_ids.as_ref())?;
-    let mut interfaces: Vec<_> = interfaces.iter().map(|interface| shown(&view, interface)).collect();
+    let associated = Associated::of(&view);
+    let mut interfaces: Vec<_> =
+        interfaces.iter().map(|interface| shown(&view, &associated, interface)).collect();
     FILTERS.apply(&mut interfaces, input.filters.as_ref())?;
     let page = Page::new("DescribeNetworkInterfaces", input.max_results, input.next_token.as_ref());
     let (interfaces, next_token) =

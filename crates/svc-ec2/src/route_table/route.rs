@@ -15,7 +15,7 @@ use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
-use crate::network_interface::NetworkInterface;
+use crate::network_interface::{self, NetworkInterface};
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
@@ -95,25 +95,6 @@ fn no_target() -> ServiceError {
     error::missing("gatewayId, egressOnlyInternetGatewayId, instanceId or networkInterfaceId")
 }
 
-/// The interface of an instance that has only that one.
-fn interface_of(edit: &Edit<'_>, instance: &Instance) -> Result<NetworkInterface, ServiceError> {
-    let id = instance.id;
-    match instance.interfaces[..] {
-        [only] => edit.held(only),
-        [] => Err(ServiceError::new(
-            "IncorrectInstanceState",
-            format!("The instance '{id}' has no network interface."),
-        )),
-        [..] => Err(ServiceError::new(
-            "InvalidInstanceID",
-            format!(
-                "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID for the \
-                 operation instead."
-            ),
-        )),
-    }
-}
-
 /// The target that a request names, in the VPC of the table.
 fn target(
     edit: &Edit<'_>,
@@ -152,7 +133,7 @@ fn target(
             }
             Ok(RouteTarget::EgressOnlyInternetGateway(gateway.id))
         }
-        "instanceId" => through(&interface_of(edit, &*edit.named::<Instance>(id)?)?),
+        "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
         "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
         other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
     }

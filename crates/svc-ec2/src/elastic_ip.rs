@@ -1,0 +1,298 @@
+//! Elastic IP addresses: AllocateAddress, ReleaseAddress, DescribeAddresses.
+//!
+//! Owns the record, and what answers about other resources show of it. Which addresses are free is in [`pool`], what
+//! they stand for in [`association`]. Refuses to know how a packet gets a public address.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html>
+
+pub(crate) mod association;
+mod attribute;
+pub(crate) mod pool;
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use aws_api::Unit;
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{AddressAssociationId, AllocationId, NetworkInterfaceId, Tags, Timestamp, VpcId};
+use serde::{Deserialize, Serialize};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use crate::filter::{Filters, text};
+use crate::network_interface::NetworkInterface;
+use crate::state::{Naming, State, resource};
+use crate::vpc::Vpc;
+use crate::{Ec2, error, quota, tag, zone};
+
+/// What an elastic IP address stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressAssociation {
+    /// Its id.
+    pub id: AddressAssociationId,
+    /// The interface.
+    pub interface: NetworkInterfaceId,
+    /// The VPC of that interface.
+    pub vpc: VpcId,
+    /// The interface's private address that the public one stands for.
+    pub private_address: Ipv4Addr,
+}
+
+/// A public address that an account holds until it releases it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ElasticIp {
+    /// Its id.
+    pub id: AllocationId,
+    /// The public address: no other allocation has it, of any account.
+    pub address: Ipv4Addr,
+    /// What it stands for, if for anything.
+    pub association: Option<AddressAssociation>,
+    /// Since when the account holds it.
+    pub allocated_at: Timestamp,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+resource!(
+    ElasticIp,
+    AllocationId,
+    "ec2.elastic-ip",
+    Naming {
+        resource_type: "elastic-ip",
+        noun: "allocation",
+        not_found: "InvalidAllocationID.NotFound",
+        malformed: "InvalidAllocationID.Malformed",
+    }
+);
+
+/// The one pool that addresses come from, as answers call it.
+const AMAZON_POOL: &str = "amazon";
+/// The one domain that addresses are for since EC2-Classic is gone.
+const DOMAIN: &str = "vpc";
+
+pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    let table = table
+        .with::<op::AllocateAddress>(allocate)
+        .with::<op::ReleaseAddress>(release)
+        .with::<op::DescribeAddresses>(describe);
+    [association::operations, attribute::operations].into_iter().fold(table, |table, add| add(table))
+}
+
+/// The public name of an address in a VPC, such as `ec2-198-18-0-1.compute-1.amazonaws.com`; empty in a VPC that gives
+/// no public names.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html#vpc-dns-support>
+pub(crate) fn public_dns_name(state: &impl State, vpc: VpcId, address: Ipv4Addr) -> String {
+    let has_names =
+        state.find::<Vpc>(vpc).is_some_and(|vpc| vpc.enable_dns_support && vpc.enable_dns_hostnames);
+    if !has_names {
+        return String::new();
+    }
+    let [a, b, c, d] = address.octets();
+    format!("ec2-{a}-{b}-{c}-{d}.{}", zone::public_domain(state.region()))
+}
+
+/// The elastic IP addresses of an account that stand for something, read once for a whole answer.
+pub(crate) struct Associated(HashMap<NetworkInterfaceId, Vec<Arc<ElasticIp>>>);
+
+impl Associated {
+    /// As of now.
+    pub(crate) fn of(state: &impl State) -> Self {
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for elastic_ip in state.all::<ElasticIp>() {
+            if let Some(held) = &elastic_ip.association {
+                found.entry(held.interface).or_default().push(elastic_ip.clone());
+            }
+        }
+        Self(found)
+    }
+
+    /// Those of one interface.
+    pub(crate) fn with(&self, interface: NetworkInterfaceId) -> &[Arc<ElasticIp>] {
+        self.0.get(&interface).map_or(&[], Vec::as_slice)
+    }
+
+    /// The one that stands for a private address of an interface.
+    pub(crate) fn with_private(
+        &self,
+        interface: NetworkInterfaceId,
+        private: Ipv4Addr,
+    ) -> Option<&Arc<ElasticIp>> {
+        self.with(interface).iter().find(|elastic_ip| elastic_ip.stands_for(interface, private))
+    }
+}
+
+impl ElasticIp {
+    /// Whether it stands for that private address.
+    pub(crate) fn stands_for(&self, interface: NetworkInterfaceId, private: Ipv4Addr) -> bool {
+        self.association
+            .as_ref()
+            .is_some_and(|held| held.interface == interface && held.private_address == private)
+    }
+}
+
+/// The error for an address that the account does not hold.
+fn unknown_address(text: &str) -> ServiceError {
+    ServiceError::new("InvalidAddress.NotFound", format!("Address '{text}' not found."))
+}
+
+fn parse_address(text: &str) -> Result<Ipv4Addr, ServiceError> {
+    text.parse()
+        .map_err(|_| ServiceError::new("InvalidAddress.Malformed", format!("Address '{text}' is not valid.")))
+}
+
+/// The allocation of a public address, as a request that changes something names it.
+///
+/// # Errors
+/// `InvalidAddress.Malformed`, `AuthFailure` for an address that the account does not hold.
+fn by_address(state: &impl State, text: &str) -> Result<Arc<ElasticIp>, ServiceError> {
+    let address = parse_address(text)?;
+    state.all::<ElasticIp>().find(|elastic_ip| elastic_ip.address == address).ok_or_else(|| {
+        ServiceError::new("AuthFailure", format!("The address '{text}' does not belong to you."))
+    })
+}
+
+fn check_border_group(state: &impl State, group: Option<&String>) -> Result<(), ServiceError> {
+    match group.filter(|group| group.as_str() != state.region().as_str()) {
+        Some(group) => Err(error::invalid_value_for(
+            group,
+            "networkBorderGroup",
+            "The region is the only network border group.",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn allocate(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::AllocateAddressRequest,
+) -> Result<api::AllocateAddressResult, ServiceError> {
+    if let Some(domain) = input.domain.as_deref().filter(|domain| *domain != DOMAIN) {
+        return Err(error::invalid_value_for(domain, "domain", "The only domain of addresses is 'vpc'."));
+    }
+    if input.customer_owned_ipv4_pool.is_some() || input.ipam_pool_id.is_some() {
+        return Err(error::unsupported("Customer-owned address pools and IPAM pools are not supported."));
+    }
+    if let Some(pool) = input.public_ipv4_pool.as_deref().filter(|pool| *pool != AMAZON_POOL) {
+        return Err(ServiceError::new(
+            "InvalidPublicIpv4PoolID.NotFound",
+            format!("The public IPv4 pool ID '{pool}' does not exist"),
+        ));
+    }
+    let tags = tag::specified(input.tag_specifications.as_ref(), "elastic-ip")?;
+    ec2.edit(context, input.dry_run, |edit| {
+        check_border_group(edit, input.network_border_group.as_ref())?;
+        quota::ELASTIC_IPS_PER_REGION.check(edit.config, edit.count::<ElasticIp>() + 1)?;
+        let address = match &input.address {
+            Some(text) => pool::take(edit, parse_address(text)?).ok_or_else(|| unknown_address(text))?,
+            None => pool::take_any(edit).ok_or_else(|| {
+                ServiceError::new(
+                    "InsufficientAddressCapacity",
+                    "There are not enough free addresses to satisfy your request.",
+                )
+            })?,
+        };
+        let elastic_ip =
+            ElasticIp { id: edit.new_id(), address, association: None, allocated_at: edit.now(), tags };
+        let answer = api::AllocateAddressResult {
+            allocation_id: Some(elastic_ip.id.to_string()),
+            domain: Some(DOMAIN.to_owned()),
+            network_border_group: Some(edit.region().to_string()),
+            public_ip: Some(address.to_string()),
+            public_ipv4_pool: Some(AMAZON_POOL.to_owned()),
+            ..Default::default()
+        };
+        edit.put(elastic_ip);
+        Ok(answer)
+    })
+}
+
+fn release(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ReleaseAddressRequest,
+) -> Result<Unit, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| {
+        let elastic_ip = match (&input.allocation_id, &input.public_ip) {
+            (Some(_), Some(_)) => return Err(association::both_names()),
+            (Some(id), None) => edit.named::<ElasticIp>(id)?,
+            (None, Some(address)) => {
+                by_address(edit, address)?;
+                return Err(error::invalid_value(
+                    "You must specify an allocation id when releasing a VPC elastic IP address",
+                ));
+            }
+            (None, None) => return Err(error::missing("AllocationId")),
+        };
+        let address = elastic_ip.address;
+        // AWS answers as if there were no such address elsewhere.
+        // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html>
+        check_border_group(edit, input.network_border_group.as_ref())
+            .map_err(|_| unknown_address(&address.to_string()))?;
+        if elastic_ip.association.is_some() {
+            return Err(ServiceError::new("InvalidIPAddress.InUse", format!("Address {address} is in use.")));
+        }
+        edit.remove::<ElasticIp>(elastic_ip.id);
+        pool::give_back(edit, address);
+        Ok(Unit)
+    })
+}
+
+fn shown(state: &impl State, elastic_ip: &ElasticIp) -> api::Address {
+    let held = elastic_ip.association.as_ref();
+    let interface = held.and_then(|held| state.find::<NetworkInterface>(held.interface));
+    let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
+    api::Address {
+        allocation_id: Some(elastic_ip.id.to_string()),
+        association_id: held.map(|held| held.id.to_string()),
+        domain: Some(DOMAIN.to_owned()),
+        instance_id: attachment.map(|attachment| attachment.instance.to_string()),
+        network_border_group: Some(state.region().to_string()),
+        network_interface_id: held.map(|held| held.interface.to_string()),
+        network_interface_owner_id: held.map(|_| state.account().to_string()),
+        private_ip_address: held.map(|held| held.private_address.to_string()),
+        public_ip: Some(elastic_ip.address.to_string()),
+        public_ipv4_pool: Some(AMAZON_POOL.to_owned()),
+        tags: tag::shown(&elastic_ip.tags),
+        ..Default::default()
+    }
+}
+
+static FILTERS: Filters<api::Address> = Filters {
+    tags: Some(|address| address.tags.as_deref().unwrap_or_default()),
+    named: &[
+        ("allocation-id", |address| text(&address.allocation_id)),
+        ("association-id", |address| text(&address.association_id)),
+        ("domain", |address| text(&address.domain)),
+        ("instance-id", |address| text(&address.instance_id)),
+        ("network-border-group", |address| text(&address.network_border_group)),
+        ("network-interface-id", |address| text(&address.network_interface_id)),
+        ("network-interface-owner-id", |address| text(&address.network_interface_owner_id)),
+        ("private-ip-address", |address| text(&address.private_ip_address)),
+        ("public-ip", |address| text(&address.public_ip)),
+    ],
+    absent: &[],
+};
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeAddressesRequest,
+) -> Result<api::DescribeAddressesResult, ServiceError> {
+    let view = ec2.view(context);
+    let wanted = input.public_ips.unwrap_or_default();
+    if !wanted.is_empty() && input.allocation_ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
+        return Err(association::both_names());
+    }
+    let mut found = view.selected::<ElasticIp>(input.allocation_ids.as_ref())?;
+    if !wanted.is_empty() {
+        let addresses = wanted.iter().map(|text| parse_address(text)).collect::<Result<Vec<_>, _>>()?;
+        found.retain(|elastic_ip| addresses.contains(&elastic_ip.address));
+        let is_found = |address: &Ipv4Addr| found.iter().any(|elastic_ip| elastic_ip.address == *address);
+        if let Some(unknown) = addresses.iter().find(|address| !is_found(address)) {
+            return Err(unknown_address(&unknown.to_string()));
+        }
+    }
+    let mut addresses: Vec<_> = found.iter().map(|elastic_ip| shown(&view, elastic_ip)).collect();
+    FILTERS.apply(&mut addresses, input.filters.as_ref())?;
+    ec2.answer(input.dry_run, api::DescribeAddressesResult { addresses: Some(addresses) })
+}

@@ -1,0 +1,120 @@
+//! The public addresses of each region.
+//!
+//! Owns which of them are free, over all accounts. Refuses to know who has the others, and what for.
+//!
+//! The addresses are those that are reserved for benchmarks (RFC 2544), which no host on the internet has. Each region
+//! has 2,048 of them, by its number. The records of what is given are of the whole cloud, and name no region.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::ops::Bound;
+
+use aws_types::{Region, Timestamp};
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+use store::{Read, Record, Store, StoreError};
+
+use crate::state::{Edit, State};
+
+/// All public addresses of the cloud.
+const CLOUD: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15);
+/// The length of a region's block. 40 regions have room: from 198.19.64.0 on are the prefix lists of AWS.
+const REGION_LENGTH: u8 = 21;
+
+/// How long an address rests before another allocation gets it unasked. Until then, whoever released it by mistake can
+/// have it back by its name, and peers that still hold connections or names of it reach nobody else.
+const RESTS_MILLIS: i64 = 10 * 60 * 1000;
+
+/// An address that is given, or has been until lately. Stored under [`id`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct PublicAddress {
+    address: Ipv4Addr,
+    /// Since when it is free; `None` while it is given.
+    free_since: Option<Timestamp>,
+}
+
+impl Record for PublicAddress {
+    const KIND: &'static str = "ec2.public-address";
+}
+
+/// # Errors
+/// The first record that does not decode.
+pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
+    store.check::<PublicAddress>()
+}
+
+/// The order of these texts is that of the addresses.
+fn id(address: Ipv4Addr) -> String {
+    format!("{:010}", u32::from(address))
+}
+
+/// The addresses of a region; `None` for a region that the catalog does not know.
+fn block(region: &Region) -> Option<Ipv4Net> {
+    CLOUD.subnets(REGION_LENGTH).ok()?.nth(aws_catalog::region_number(region)? as usize)
+}
+
+/// Takes the lowest address of the region that is free and has rested. When there is none, the one that has rested for
+/// longest; `None` when all are given.
+pub(super) fn take_any(edit: &mut Edit<'_>) -> Option<Ipv4Addr> {
+    let block = block(edit.region())?;
+    let now = edit.now();
+    let has_rested = |since: Timestamp| since.plus_millis(RESTS_MILLIS) <= now;
+    let (transaction, scope) = edit.cloud();
+    let mut known: BTreeMap<Ipv4Addr, Option<Timestamp>> = transaction
+        .scan_from::<PublicAddress>(&scope, Bound::Included(&id(block.network())))
+        .map(|(_, held)| (held.address, held.free_since))
+        .take_while(|(address, _)| block.contains(address))
+        .collect();
+    // What has rested is as if it had never been given.
+    known.retain(|address, free_since| {
+        let is_forgotten = free_since.is_some_and(has_rested);
+        if is_forgotten {
+            transaction.delete::<PublicAddress>(&scope, &id(*address));
+        }
+        !is_forgotten
+    });
+    let resting = known.iter().filter_map(|(address, since)| since.map(|since| (since, *address)));
+    let longest = resting.min().map(|(_, address)| address);
+    let address = block.hosts().find(|address| !known.contains_key(address)).or(longest)?;
+    transaction.put(&scope, &id(address), PublicAddress { address, free_since: None });
+    Some(address)
+}
+
+/// Takes that address, rested or not; `None` when it is not the region's, or not free.
+pub(super) fn take(edit: &mut Edit<'_>, address: Ipv4Addr) -> Option<Ipv4Addr> {
+    let block = block(edit.region())?;
+    let is_host = block.contains(&address) && address != block.network() && address != block.broadcast();
+    let (transaction, scope) = edit.cloud();
+    let held = transaction.get::<PublicAddress>(&scope, &id(address));
+    if !is_host || held.is_some_and(|held| held.free_since.is_none()) {
+        return None;
+    }
+    transaction.put(&scope, &id(address), PublicAddress { address, free_since: None });
+    Some(address)
+}
+
+/// Takes back an address that was given.
+pub(super) fn give_back(edit: &mut Edit<'_>, address: Ipv4Addr) {
+    let free_since = Some(edit.now());
+    let (transaction, scope) = edit.cloud();
+    transaction.put(&scope, &id(address), PublicAddress { address, free_since });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_region_has_a_block_of_its_own() {
+        let regions = aws_catalog::regions();
+        let mut blocks: Vec<_> = regions.iter().filter_map(|facts| block(&facts.region())).collect();
+        blocks.dedup();
+        assert_eq!(blocks.len(), regions.len());
+        assert!(blocks.iter().all(|block| CLOUD.contains(block) && block.hosts().count() == 2046));
+        let lists = regions.iter().flat_map(|facts| aws_catalog::prefix_lists(&facts.region()));
+        for of_aws in lists.flat_map(|list| list.blocks) {
+            assert!(!blocks.iter().any(|block| block.contains(&of_aws)), "{of_aws} is given to accounts too");
+        }
+        assert_eq!(block(&"xx-nowhere-1".parse().expect("it has the form of a region")), None);
+    }
+}
