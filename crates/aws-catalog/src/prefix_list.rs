@@ -1,8 +1,9 @@
 //! The prefix lists that AWS manages: the addresses of the services that gateway endpoints lead to.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html>
 //!
-//! Owns which there are and what is in them. The addresses are those of 198.19.0.0/16 from 198.19.64.0 on, a part of
-//! what is reserved for benchmarks, so that nobody's real address is among them; below are Elastic IP addresses. Refuses to know what answers there.
+//! Owns which there are and what is in them. The addresses are those of 198.19.0.0/16 from 198.19.64.0 on, a part of what is
+//! reserved for benchmarks, so that nobody's real address is among them; below are Elastic IP addresses. Refuses to know
+//! what answers there.
 
 use std::net::Ipv4Addr;
 

@@ -44,8 +44,8 @@ const NUMBERED: &[&str] = &[
     "us-west-1", "us-west-2",
 ];
 
-/// The number of a region among those of the catalog, below 64; what is made of it stays when later versions know more
-/// regions.
+/// The number of a region among those of the catalog; what is made of it stays when later versions know more regions. The
+/// public addresses of the cloud are divided among 40 regions, which bounds it.
 pub fn number(region: &Region) -> Option<u32> {
     let place = NUMBERED.iter().position(|name| *name == region.as_str())?;
     u32::try_from(place).ok()

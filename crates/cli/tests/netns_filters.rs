@@ -42,16 +42,21 @@ fn a_rule_follows_the_prefix_list_that_it_names() {
             cloud.ec2("AuthorizeSecurityGroupIngress", &permission);
             eventually("the rule lets the list's addresses in", || cloud.connects(&client, &server, 80));
 
-            // A list takes no change while it is still being made.
-            std::thread::sleep(std::time::Duration::from_secs(1));
-            let change = [
-                ("PrefixListId", list.as_str()),
-                ("CurrentVersion", "1"),
-                ("RemoveEntry.1.Cidr", &of_client),
-                ("AddEntry.1.Cidr", "10.0.99.0/24"),
-            ];
-            cloud.ec2("ModifyManagedPrefixList", &change);
+            let replace = |version: &str, from: &str, to: &str| {
+                // A list takes no change while another is under way.
+                std::thread::sleep(std::time::Duration::from_secs(1));
+                let change = [
+                    ("PrefixListId", list.as_str()),
+                    ("CurrentVersion", version),
+                    ("RemoveEntry.1.Cidr", from),
+                    ("AddEntry.1.Cidr", to),
+                ];
+                cloud.ec2("ModifyManagedPrefixList", &change);
+            };
+            replace("1", &of_client, "10.0.99.0/24");
             eventually("what left the list is kept out", || !cloud.connects(&client, &server, 80));
+            replace("2", "10.0.99.0/24", &of_client);
+            eventually("what comes back is let in", || cloud.connects(&client, &server, 80));
             cloud.finish();
         }
     });

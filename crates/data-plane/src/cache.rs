@@ -398,8 +398,10 @@ impl Cache {
         while let Some(&(key, since_ns)) = self.closing.front()
             && since_ns + CLOSING_NS <= time.cache_now_ns()
         {
-            self.closing.pop_front();
-            let Some(known) = self.installed.get(&key) else { continue };
+            let Some(known) = self.installed.get(&key) else {
+                self.closing.pop_front();
+                continue;
+            };
             // The answers are told before what the opener sent: see `report_entry`.
             let both = match known.direction {
                 FlowDirection::Forward => [known.other, Some(key)],
@@ -411,8 +413,8 @@ impl Cache {
                 if !known.get().is_retired || known.get().since_ns > since_ns {
                     continue;
                 }
-                let mut known = known.remove();
                 let entry = self.cache.take(&key)?;
+                let mut known = known.remove();
                 if let (Some(flow), Some(entry)) = (known.flow, entry)
                     && let Some(activity) = known.news(&key, &entry)
                 {
@@ -420,6 +422,7 @@ impl Cache {
                     flows.touch(flow, known.direction, activity, time.engine_time(entry.last_seen_ns));
                 }
             }
+            self.closing.pop_front();
         }
         Ok(())
     }

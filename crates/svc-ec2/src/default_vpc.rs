@@ -17,7 +17,7 @@ use crate::internet_gateway::InternetGateway;
 use crate::state::{Edit, State};
 use crate::subnet::{self, NewSubnet, Subnet};
 use crate::vpc::{self, NewVpc, Tenancy, Vpc};
-use crate::{Ec2, error, route_table, zone};
+use crate::{Ec2, error, quota, route_table, zone};
 
 /// What marks a region as used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +99,7 @@ fn make(edit: &mut Edit<'_>) -> Result<Vpc, ServiceError> {
         edit,
         NewVpc { block, ipv6: false, tenancy: Tenancy::Default, is_default: true, tags: Tags::default() },
     )?;
+    quota::INTERNET_GATEWAYS_PER_REGION.check(edit.config, edit.count::<InternetGateway>() + 1)?;
     let gateway = InternetGateway { id: edit.new_id(), attachment: Some(vpc.id), tags: Tags::default() };
     route_table::add_default_route(edit, vpc.id, gateway.id);
     edit.put(gateway);

@@ -59,17 +59,18 @@ fn create(
             client_token: input.client_token.clone(),
             egress_only_internet_gateway: Some(shown(gateway)),
         };
-        if let Some(attempt) = &attempt {
-            let made = attempt.earlier(edit)?.unwrap_or_default();
-            if let Some(gateway) =
-                made.first().and_then(|id| edit.named::<EgressOnlyInternetGateway>(id).ok())
-            {
-                return Ok(answer(&gateway));
-            }
+        if let Some(attempt) = &attempt
+            && let Some(gateway) = attempt.made::<EgressOnlyInternetGateway>(edit)?
+        {
+            return Ok(answer(&gateway));
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.count::<EgressOnlyInternetGateway>();
         quota::EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION.check(edit.config, count + 1)?;
+        // AWS publishes the limit of one for a VPC, and not its error.
+        if edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc.id) {
+            return Err(quota::EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION.exceeded());
+        }
         let gateway = EgressOnlyInternetGateway { id: edit.new_id(), vpc: vpc.id, tags };
         edit.put(gateway.clone());
         if let Some(attempt) = &attempt {

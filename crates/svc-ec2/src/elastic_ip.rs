@@ -22,7 +22,7 @@ use crate::filter::{Filters, text};
 use crate::network_interface::NetworkInterface;
 use crate::state::{Naming, State, resource};
 use crate::vpc::Vpc;
-use crate::{Ec2, error, quota, tag, zone};
+use crate::{Ec2, default_vpc, error, quota, tag, zone};
 
 /// What an elastic IP address stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,8 +228,13 @@ fn release(
         // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html>
         check_border_group(edit, input.network_border_group.as_ref())
             .map_err(|_| unknown_address(&address.to_string()))?;
-        if elastic_ip.association.is_some() {
-            return Err(ServiceError::new("InvalidIPAddress.InUse", format!("Address {address} is in use.")));
+        // In the default VPC an address is disassociated as it is released; elsewhere that has to come first.
+        if let Some(held) = &elastic_ip.association {
+            if default_vpc::find(edit).is_none_or(|vpc| vpc.id != held.vpc) {
+                let message = format!("Address {address} is in use.");
+                return Err(ServiceError::new("InvalidIPAddress.InUse", message));
+            }
+            association::check_permitted(edit, held)?;
         }
         edit.remove::<ElasticIp>(elastic_ip.id);
         pool::give_back(edit, address);

@@ -3,6 +3,8 @@
 //! Owns the memory of tokens, per operation, account and region. Refuses to know what the requests make: it keeps ids.
 //! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>
 
+use std::sync::Arc;
+
 use aws_model::Value;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use service_api::ServiceError;
 use sha2::{Digest, Sha256};
 use store::{Read, Record, Store, StoreError};
 
-use crate::state::{Edit, State};
+use crate::state::{Edit, Resource, State};
 
 /// How long a token is remembered at least.
 const KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -134,6 +136,15 @@ impl Attempt {
             ));
         }
         Ok(Some(used.made.clone()))
+    }
+
+    /// The one resource that an earlier attempt made, if it is still there.
+    ///
+    /// # Errors
+    /// `IdempotentParameterMismatch` when that attempt asked for something else.
+    pub(crate) fn made<R: Resource>(&self, state: &impl State) -> Result<Option<Arc<R>>, ServiceError> {
+        let made = self.earlier(state)?.unwrap_or_default();
+        Ok(made.first().and_then(|id| state.named::<R>(id).ok()))
     }
 
     /// Remembers what this attempt made, and forgets tokens that are too old.

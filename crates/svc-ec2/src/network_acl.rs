@@ -131,11 +131,10 @@ fn create(
             client_token: input.client_token.clone(),
             network_acl: Some(shown(edit, acl)),
         };
-        if let Some(attempt) = &attempt {
-            let made = attempt.earlier(edit)?.unwrap_or_default();
-            if let Some(acl) = made.first().and_then(|id| edit.named::<NetworkAcl>(id).ok()) {
-                return Ok(answer(edit, &acl));
-            }
+        if let Some(attempt) = &attempt
+            && let Some(acl) = attempt.made::<NetworkAcl>(edit)?
+        {
+            return Ok(answer(edit, &acl));
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.all::<NetworkAcl>().filter(|acl| acl.vpc == vpc.id).count();

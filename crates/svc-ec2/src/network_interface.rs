@@ -437,11 +437,10 @@ fn create(
                 ..describe::shown(edit, &Associated::of(edit), interface)
             }),
         };
-        if let Some(attempt) = &attempt {
-            let made = attempt.earlier(edit)?.unwrap_or_default();
-            if let Some(interface) = made.first().and_then(|id| edit.named::<NetworkInterface>(id).ok()) {
-                return Ok(answer(edit, &interface));
-            }
+        if let Some(attempt) = &attempt
+            && let Some(interface) = attempt.made::<NetworkInterface>(edit)?
+        {
+            return Ok(answer(edit, &interface));
         }
         let subnet = edit.named::<Subnet>(&input.subnet_id)?;
         let groups = input.groups.as_deref().unwrap_or_default();

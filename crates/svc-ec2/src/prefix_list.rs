@@ -326,11 +326,10 @@ fn create(
         let answer = |edit: &Edit<'_>, list: &PrefixList| api::CreateManagedPrefixListResult {
             prefix_list: Some(describe::shown_of_customer(edit, list)),
         };
-        if let Some(attempt) = &attempt {
-            let made = attempt.earlier(edit)?.unwrap_or_default();
-            if let Some(list) = made.first().and_then(|id| edit.named::<PrefixList>(id).ok()) {
-                return Ok(answer(edit, &list));
-            }
+        if let Some(attempt) = &attempt
+            && let Some(list) = attempt.made::<PrefixList>(edit)?.filter(|list| !list.is_deleted())
+        {
+            return Ok(answer(edit, &list));
         }
         forget_deleted(edit);
         let count = edit.all::<PrefixList>().filter(|list| !list.is_deleted()).count();

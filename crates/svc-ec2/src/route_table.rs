@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html>
 
 mod association;
-mod route;
+pub(crate) mod route;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
@@ -180,11 +180,10 @@ fn create(
             client_token: input.client_token.clone(),
             route_table: Some(shown(edit, table)),
         };
-        if let Some(attempt) = &attempt {
-            let made = attempt.earlier(edit)?.unwrap_or_default();
-            if let Some(table) = made.first().and_then(|id| edit.named::<RouteTable>(id).ok()) {
-                return Ok(answer(edit, &table));
-            }
+        if let Some(attempt) = &attempt
+            && let Some(table) = attempt.made::<RouteTable>(edit)?
+        {
+            return Ok(answer(edit, &table));
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.all::<RouteTable>().filter(|table| table.vpc == vpc.id).count();

@@ -32,7 +32,8 @@ fn a_gateway_lives() {
     };
     let id = create(&cloud, gateway.clone());
     assert_eq!(create(&cloud, gateway), id, "the same token makes it once");
-    let other = create(&cloud, request(&vpc));
+    let other_vpc = cloud.vpc("10.1.0.0/16");
+    let other = create(&cloud, request(&other_vpc));
 
     let by_id = input!(DescribeEgressOnlyInternetGatewaysRequest { egress_only_internet_gateway_ids: [&id] });
     let found = described(&cloud, by_id.clone());
@@ -112,14 +113,15 @@ fn what_is_refused() {
         "InvalidEgressOnlyInternetGatewayId.Malformed",
         message,
     );
-    let gateways: Vec<_> = (0..5).map(|_| create(&cloud, request(&vpc))).collect();
+    let gateway = create(&cloud, request(&vpc));
+    // A VPC has one, and a region five: as many as it has VPCs.
     let message = "The maximum number of egress-only internet gateways has been reached.";
     cloud.refuses::<op::CreateEgressOnlyInternetGateway>(
         request(&vpc),
         "EgressOnlyInternetGatewayLimitExceeded",
         message,
     );
-    let dry = api::DeleteEgressOnlyInternetGatewayRequest { dry_run: Some(true), ..delete(&gateways[0]) };
+    let dry = api::DeleteEgressOnlyInternetGatewayRequest { dry_run: Some(true), ..delete(&gateway) };
     let message = "Request would have succeeded, but DryRun flag is set.";
     cloud.refuses::<op::DeleteEgressOnlyInternetGateway>(dry, "DryRunOperation", message);
 }

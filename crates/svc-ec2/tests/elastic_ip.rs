@@ -186,8 +186,19 @@ fn a_released_address_can_be_recovered() {
     let recover = || input!(AllocateAddressRequest { address: &address });
     let answer = cloud.ok::<op::AllocateAddress>(recover());
     assert_eq!(answer.public_ip.as_ref(), Some(&address));
-    assert_ne!(answer.allocation_id, Some(first));
+    assert_ne!(answer.allocation_id.as_ref(), Some(&first));
     cloud.refuses::<op::AllocateAddress>(recover(), "InvalidAddress.NotFound", "…");
+    // What nobody has released, or another account has, is nobody's to recover.
+    let never = input!(AllocateAddressRequest { address: "198.18.240.77" });
+    cloud.refuses::<op::AllocateAddress>(
+        never,
+        "InvalidAddress.NotFound",
+        "Address '198.18.240.77' not found.",
+    );
+    release(&cloud, &answer.allocation_id.unwrap());
+    let stranger = call_as::<op::AllocateAddress>(&cloud, "210987654321", recover()).unwrap_err();
+    assert_eq!(stranger.code, "InvalidAddress.NotFound");
+    cloud.ok::<op::AllocateAddress>(recover());
     // It does not rest any more.
     cloud.wait(10 * 60 * 1000);
     assert_ne!(allocate(&cloud).1, address);
@@ -226,7 +237,7 @@ fn an_interface_shows_its_association() {
         association_id: Some(association.clone()),
         ip_owner_id: Some("123456789012".to_owned()),
         public_dns_name: Some(format!("ec2-{}.compute-1.amazonaws.com", address.replace('.', "-"))),
-        public_ip: Some(address.clone()),
+        public_ip: Some(address),
         ..Default::default()
     };
     let shown = cloud.describe_interface(&interface);
@@ -243,13 +254,35 @@ fn an_interface_shows_its_association() {
     assert_eq!(associate(&cloud, with_interface(&id, &interface)), association);
     assert_eq!(cloud.store.snapshot().revision(), revision);
 
-    let message = format!("Address {address} is in use.");
-    let input = input!(ReleaseAddressRequest { allocation_id: &id });
-    cloud.refuses::<op::ReleaseAddress>(input, "InvalidIPAddress.InUse", &message);
     cloud.ok::<op::DisassociateAddress>(input!(DisassociateAddressRequest { association_id: &association }));
     assert_eq!(cloud.describe_interface(&interface).association, None);
     assert_eq!(describe(&cloud, &id).network_interface_id, None);
     release(&cloud, &id);
+}
+
+#[test]
+fn an_address_in_use_is_released_in_the_default_vpc_alone() {
+    let cloud = Cloud::new();
+    let (id, address) = allocate(&cloud);
+    let interface = cloud.interface(&public_subnet(&cloud));
+    associate(&cloud, with_interface(&id, &interface));
+    release(&cloud, &id);
+    assert_eq!(cloud.describe_interface(&interface).association, None);
+
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let gateway = cloud.ok::<op::CreateInternetGateway>(input!(CreateInternetGatewayRequest {}));
+    let gateway = gateway.internet_gateway.unwrap().internet_gateway_id.unwrap();
+    cloud.ok::<op::AttachInternetGateway>(input!(AttachInternetGatewayRequest {
+        internet_gateway_id: &gateway,
+        vpc_id: &vpc
+    }));
+    let interface = cloud.interface(&cloud.subnet(&vpc, "10.0.0.0/24"));
+    let recovered = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest { address: &address }));
+    let id = recovered.allocation_id.unwrap();
+    associate(&cloud, with_interface(&id, &interface));
+    let message = format!("Address {address} is in use.");
+    let input = input!(ReleaseAddressRequest { allocation_id: &id });
+    cloud.refuses::<op::ReleaseAddress>(input, "InvalidIPAddress.InUse", &message);
 }
 
 /// An attribute of the default VPC.

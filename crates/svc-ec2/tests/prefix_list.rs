@@ -203,6 +203,12 @@ fn a_repeated_request_makes_one_list() {
     assert_eq!(cloud.ok::<op::CreateManagedPrefixList>(input("x")), first);
     assert_eq!(cloud.store.snapshot().revision(), revision);
     cloud.refuses::<op::CreateManagedPrefixList>(input("y"), "IdempotentParameterMismatch", "…");
+    // A list that is only shown for a while yet is not the one that is asked for.
+    let id = first.prefix_list.unwrap().prefix_list_id.unwrap();
+    cloud.wait(SETTLED_MILLIS);
+    cloud.ok::<op::DeleteManagedPrefixList>(input!(DeleteManagedPrefixListRequest { prefix_list_id: &id }));
+    let second = cloud.ok::<op::CreateManagedPrefixList>(input("x")).prefix_list.unwrap();
+    assert_ne!(second.prefix_list_id, Some(id));
 }
 
 #[test]

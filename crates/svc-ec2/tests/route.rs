@@ -314,8 +314,8 @@ fn requests_that_cannot_be() {
         gateway_id: Some("igw-0123456789abcdef0".to_owned()),
         ..network.route("0.0.0.0/0")
     };
-    let message = "The internetGateway ID 'igw-0123456789abcdef0' does not exist";
-    network.refuses(unknown, "InvalidInternetGatewayID.NotFound", message);
+    let message = "The gateway ID 'igw-0123456789abcdef0' does not exist";
+    network.refuses(unknown, "InvalidGatewayID.NotFound", message);
     let unknown = network.to_interface("0.0.0.0/0", "eni-0123456789abcdef0");
     let message = "The networkInterface ID 'eni-0123456789abcdef0' does not exist";
     network.refuses(unknown, "InvalidNetworkInterfaceID.NotFound", message);
@@ -340,6 +340,12 @@ fn requests_that_cannot_be() {
 #[test]
 fn fifty_routes() {
     let network = network();
+    // One in place of the local route does not count.
+    let interface = network.cloud.interface(&network.subnet);
+    network.cloud.ok::<op::ReplaceRoute>(api::ReplaceRouteRequest {
+        network_interface_id: Some(interface),
+        ..network.replace("10.0.0.0/16")
+    });
     for number in 0..50 {
         network.cloud.ok::<op::CreateRoute>(network.to_gateway(&format!("172.16.{number}.0/24")));
     }
@@ -413,9 +419,62 @@ fn a_gateway_has_a_table_of_its_own() {
     let message = "Either 'subnetId' or 'gatewayId' should be provided.";
     cloud.refuses::<op::AssociateRouteTable>(neither, "MissingParameter", message);
 
+    // Nor does another table become the gateway's that could not be, or the gateway's the main one.
+    let replace = |association: &str, table: &str| {
+        input!(ReplaceRouteTableAssociationRequest { association_id: association, route_table_id: table })
+    };
+    cloud.ok::<op::CreateRoute>(api::CreateRouteRequest {
+        route_table_id: other.clone(),
+        ..network.to_gateway("0.0.0.0/0")
+    });
+    let message = format!(
+        "Route table {other} is associated with a gateway, so the destination CIDR block 0.0.0.0/0 …"
+    );
+    let moved = replace(&association, &other);
+    cloud.refuses::<op::ReplaceRouteTableAssociation>(moved, "InvalidParameterValue", &message);
+    let filters = filters(&[("vpc-id", &[vpc]), ("association.main", &["true"])]);
+    let main = cloud.ok::<op::DescribeRouteTables>(input!(DescribeRouteTablesRequest { filters }));
+    let main = main.route_tables.unwrap().remove(0);
+    let main_association = main.associations.unwrap()[0].route_table_association_id.clone().unwrap();
+    let main = main.route_table_id.unwrap();
+    let message = format!("The main route table {main} cannot be associated with a gateway");
+    let moved = replace(&association, &main);
+    cloud.refuses::<op::ReplaceRouteTableAssociation>(moved, "InvalidParameterValue", &message);
+    let message =
+        format!("Route table {table} is associated with a gateway and cannot be the main route table");
+    let moved = replace(&main_association, table);
+    cloud.refuses::<op::ReplaceRouteTableAssociation>(moved, "InvalidParameterValue", &message);
+
     // The association goes with the attachment.
     let pair = input!(DetachInternetGatewayRequest { internet_gateway_id: gateway, vpc_id: vpc });
     cloud.ok::<op::DetachInternetGateway>(pair);
     assert_eq!(network.tables_with("association.gateway-id", gateway), 0);
     cloud.ok::<op::DeleteRouteTable>(input!(DeleteRouteTableRequest { route_table_id: table }));
+}
+
+#[test]
+fn blocks_of_the_vpc_come_and_go_with_their_routes() {
+    let network = network();
+    let Network { cloud, vpc, subnet, .. } = &network;
+    cloud.ok::<op::CreateRoute>(network.to_gateway("10.1.5.0/24"));
+    let associate = |block: &str| input!(AssociateVpcCidrBlockRequest { vpc_id: vpc, cidr_block: block });
+    cloud.refuses::<op::AssociateVpcCidrBlock>(
+        associate("10.1.0.0/16"),
+        "InvalidVpc.Conflict",
+        "The CIDR '10.1.0.0/16' is the destination of a route…",
+    );
+    // A smaller one may lie inside of a route's.
+    cloud.ok::<op::CreateRoute>(network.to_gateway("10.2.0.0/15"));
+    let added =
+        cloud.ok::<op::AssociateVpcCidrBlock>(associate("10.2.0.0/16")).cidr_block_association.unwrap();
+    let interface = cloud.interface(subnet);
+    cloud.ok::<op::ReplaceRoute>(api::ReplaceRouteRequest {
+        network_interface_id: Some(interface),
+        ..network.replace("10.2.0.0/16")
+    });
+    let association_id = added.association_id.unwrap();
+    cloud.ok::<op::DisassociateVpcCidrBlock>(input!(DisassociateVpcCidrBlockRequest { association_id }));
+    let destinations: Vec<_> =
+        network.routes().into_iter().filter_map(|route| route.destination_cidr_block).collect();
+    assert_eq!(destinations, ["10.0.0.0/16", "10.1.5.0/24", "10.2.0.0/15"]);
 }

@@ -133,6 +133,8 @@ fn associate(
             if elastic_ip.stands_for(interface.id, private_address) {
                 return Ok(answer(held.id));
             }
+            // AWS's reference says that reassociation is automatic unless it is refused; AWS itself is seen to refuse where
+            // nothing is said. <https://github.com/ansible/ansible/issues/27385>
             if input.allow_reassociation != Some(true) {
                 return Err(ServiceError::new(
                     "Resource.AlreadyAssociated",
@@ -151,7 +153,7 @@ fn associate(
 }
 
 /// Checks that an association is not one that a service made.
-fn check_permitted(edit: &Edit<'_>, held: &AddressAssociation) -> Result<(), ServiceError> {
+pub(super) fn check_permitted(edit: &Edit<'_>, held: &AddressAssociation) -> Result<(), ServiceError> {
     network_interface::check_requester(&edit.held::<NetworkInterface>(held.interface)?)
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::ops::Bound;
 
-use aws_types::{Region, Timestamp};
+use aws_types::{AccountId, Region, Timestamp};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use store::{Read, Record, Store, StoreError};
@@ -31,10 +31,19 @@ struct PublicAddress {
     address: Ipv4Addr,
     /// Since when it is free; `None` while it is given.
     free_since: Option<Timestamp>,
+    /// Who has released it, and can have it back while it rests.
+    #[serde(default)]
+    released_by: Option<AccountId>,
 }
 
 impl Record for PublicAddress {
     const KIND: &'static str = "ec2.public-address";
+}
+
+impl PublicAddress {
+    fn given(address: Ipv4Addr) -> Self {
+        Self { address, free_since: None, released_by: None }
+    }
 }
 
 /// # Errors
@@ -76,39 +85,41 @@ pub(super) fn take_any(edit: &mut Edit<'_>) -> Option<Ipv4Addr> {
     let resting = known.iter().filter_map(|(address, since)| since.map(|since| (since, *address)));
     let longest = resting.min().map(|(_, address)| address);
     let address = block.hosts().find(|address| !known.contains_key(address)).or(longest)?;
-    transaction.put(&scope, &id(address), PublicAddress { address, free_since: None });
+    transaction.put(&scope, &id(address), PublicAddress::given(address));
     Some(address)
 }
 
-/// Takes that address, rested or not; `None` when it is not the region's, or not free.
+/// Takes back an address that the account has released; `None` when it has not, or another has it by now.
 pub(super) fn take(edit: &mut Edit<'_>, address: Ipv4Addr) -> Option<Ipv4Addr> {
     let block = block(edit.region())?;
-    let is_host = block.contains(&address) && address != block.network() && address != block.broadcast();
+    let account = edit.account();
     let (transaction, scope) = edit.cloud();
-    let held = transaction.get::<PublicAddress>(&scope, &id(address));
-    if !is_host || held.is_some_and(|held| held.free_since.is_none()) {
+    let held = transaction.get::<PublicAddress>(&scope, &id(address))?;
+    if !block.contains(&address) || held.free_since.is_none() || held.released_by != Some(account) {
         return None;
     }
-    transaction.put(&scope, &id(address), PublicAddress { address, free_since: None });
+    transaction.put(&scope, &id(address), PublicAddress::given(address));
     Some(address)
 }
 
 /// Takes back an address that was given.
 pub(super) fn give_back(edit: &mut Edit<'_>, address: Ipv4Addr) {
-    let free_since = Some(edit.now());
+    let (free_since, released_by) = (Some(edit.now()), Some(edit.account()));
     let (transaction, scope) = edit.cloud();
-    transaction.put(&scope, &id(address), PublicAddress { address, free_since });
+    transaction.put(&scope, &id(address), PublicAddress { address, free_since, released_by });
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
     fn every_region_has_a_block_of_its_own() {
         let regions = aws_catalog::regions();
-        let mut blocks: Vec<_> = regions.iter().filter_map(|facts| block(&facts.region())).collect();
-        blocks.dedup();
+        let blocks: HashSet<_> =
+            regions.iter().map(|facts| block(&facts.region()).expect(facts.name)).collect();
         assert_eq!(blocks.len(), regions.len());
         assert!(blocks.iter().all(|block| CLOUD.contains(block) && block.hosts().count() == 2046));
         let lists = regions.iter().flat_map(|facts| aws_catalog::prefix_lists(&facts.region()));

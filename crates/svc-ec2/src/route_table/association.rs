@@ -10,7 +10,6 @@ use aws_types::RouteTableAssociationId;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{AssociationTarget, RouteTable, RouteTableAssociation, route};
-use crate::internet_gateway::InternetGateway;
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::{Ec2, error};
@@ -56,21 +55,32 @@ fn of_subnet(edit: &Edit<'_>, table: &RouteTable, text: &str) -> Result<Associat
     Ok(AssociationTarget::Subnet(subnet.id))
 }
 
+/// Checks that a table can be what it is to be associated with: the table of a gateway is not the main one, and has no
+/// routes but those inside the VPC (fact 13).
+fn check_target(edit: &Edit<'_>, table: &RouteTable, target: AssociationTarget) -> Result<(), ServiceError> {
+    match target {
+        AssociationTarget::Subnet(_) => Ok(()),
+        AssociationTarget::Main if table.has_gateway() => Err(error::invalid_value(format!(
+            "Route table {} is associated with a gateway and cannot be the main route table",
+            table.id
+        ))),
+        AssociationTarget::Main => Ok(()),
+        AssociationTarget::InternetGateway(_) if table.is_main() => Err(error::invalid_value(format!(
+            "The main route table {} cannot be associated with a gateway",
+            table.id
+        ))),
+        AssociationTarget::InternetGateway(_) => route::check_for_gateway(edit, table),
+    }
+}
+
 fn of_gateway(edit: &Edit<'_>, table: &RouteTable, text: &str) -> Result<AssociationTarget, ServiceError> {
     if text.starts_with("vgw-") {
         return Err(error::unsupported("Route tables of virtual private gateways are not supported."));
     }
-    let gateway = edit.named::<InternetGateway>(text)?;
+    let gateway = route::gateway_named(edit, text)?;
     if gateway.attachment != Some(table.vpc) {
         return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
     }
-    if table.is_main() {
-        return Err(error::invalid_value(format!(
-            "The main route table {} cannot be associated with a gateway",
-            table.id
-        )));
-    }
-    route::check_for_gateway(edit, table)?;
     Ok(AssociationTarget::InternetGateway(gateway.id))
 }
 
@@ -92,6 +102,7 @@ fn associate(
             (None, Some(gateway)) => of_gateway(edit, &table, gateway)?,
             (None, None) => return Err(error::missing_either("subnetId", "gatewayId")),
         };
+        check_target(edit, &table, target)?;
         let has_target = |other: &RouteTable| other.associations.iter().any(|held| held.target == target);
         let held = table.associations.iter().find(|held| held.target == target).map(|held| held.id);
         // The same association again is no change; another table's is in the way.
@@ -154,6 +165,7 @@ fn replace(
         let id = if old.id == new.id {
             association.id
         } else {
+            check_target(edit, &new, association.target)?;
             let mut old = RouteTable::clone(&*old);
             old.associations.retain(|held| held.id != association.id);
             edit.put(old);

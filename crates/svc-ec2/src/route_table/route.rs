@@ -4,8 +4,11 @@
 //! Refuses to know which route a packet takes.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html>
 
+use std::sync::Arc;
+
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
+use aws_types::VpcId;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use service_api::{Operations, RequestContext, ServiceError};
 
@@ -16,7 +19,7 @@ use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
-use crate::state::{Edit, State};
+use crate::state::{Edit, Resource, State};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
 use crate::{Ec2, cidr, error, quota};
@@ -95,6 +98,38 @@ fn no_target() -> ServiceError {
     error::missing("gatewayId, egressOnlyInternetGatewayId, instanceId or networkInterfaceId")
 }
 
+/// The internet gateway that a request names as one of several kinds of gateways, whose code for unknown ids it has.
+pub(super) fn gateway_named(edit: &Edit<'_>, text: &str) -> Result<Arc<InternetGateway>, ServiceError> {
+    edit.named::<InternetGateway>(text).map_err(|error| {
+        if error.code == InternetGateway::NAMING.not_found {
+            let message = format!("The gateway ID '{text}' does not exist");
+            ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
+        } else {
+            error
+        }
+    })
+}
+
+/// Whether a route of a VPC's tables is for addresses of a block that is to be the VPC's.
+pub(crate) fn are_in(edit: &Edit<'_>, vpc: VpcId, block: IpNet) -> bool {
+    let mut tables = edit.all::<RouteTable>().filter(|table| table.vpc == vpc);
+    tables.any(|table| table.routes.iter().any(|route| block.contains(&route.destination)))
+}
+
+/// Removes what stands in place of the local routes for a block that is no longer the VPC's, and what leads to its parts.
+pub(crate) fn forget_block(edit: &mut Edit<'_>, vpc: VpcId, block: IpNet) {
+    let is_inside = |route: &Route| block.contains(&route.destination);
+    let tables: Vec<_> = edit
+        .all::<RouteTable>()
+        .filter(|table| table.vpc == vpc && table.routes.iter().any(is_inside))
+        .collect();
+    for table in tables {
+        let mut table = Arc::unwrap_or_clone(table);
+        table.routes.retain(|route| !is_inside(route));
+        edit.put(table);
+    }
+}
+
 /// The target that a request names, in the VPC of the table.
 fn target(
     edit: &Edit<'_>,
@@ -114,7 +149,7 @@ fn target(
             Err(error::unsupported("Routes to virtual private gateways are not supported."))
         }
         "gatewayId" => {
-            let gateway = edit.named::<InternetGateway>(id)?;
+            let gateway = gateway_named(edit, id)?;
             if gateway.attachment != Some(table.vpc) {
                 return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
             }
@@ -162,7 +197,7 @@ fn check(
              blocks. This route can target only an interface or an instance."
         )));
     }
-    if !vpc.all_blocks().any(|block| block == destination) && !is_of_subnet(edit, table, destination) {
+    if !is_local(edit, table, destination)? && !is_of_subnet(edit, table, destination) {
         return Err(error::invalid_value(format!(
             "The destination CIDR block {destination} is more specific than one of this VPC's CIDR blocks and not \
              the CIDR block of one of its subnets."
@@ -229,9 +264,13 @@ fn create(
             None if is_local(edit, &table, destination)? => return Err(already_exists(destination)),
             None => {}
         }
-        let is_alike =
-            |route: &&Route| matches!(route.destination, IpNet::V4(_)) == matches!(destination, IpNet::V4(_));
-        quota::ROUTES_PER_ROUTE_TABLE.check(edit.config, table.routes.iter().filter(is_alike).count() + 1)?;
+        let blocks: Vec<IpNet> = edit.held::<Vpc>(table.vpc)?.all_blocks().collect();
+        let counts = |route: &&Route| {
+            let is_alike = matches!(route.destination, IpNet::V4(_)) == matches!(destination, IpNet::V4(_));
+            is_alike && !blocks.contains(&route.destination)
+        };
+        let count = table.routes.iter().filter(counts).count();
+        quota::ROUTES_PER_ROUTE_TABLE.check(edit.config, count + 1)?;
         table.routes.push(Route { destination, target });
         edit.put(table);
         Ok(answer)

@@ -13,6 +13,7 @@ use vpc_model::vpc::{
 
 use super::Vpc;
 use crate::cidr::{self, VpcCidrAssociation, VpcIpv6CidrAssociation};
+use crate::route_table::route;
 use crate::state::State;
 use crate::subnet::Subnet;
 use crate::{Ec2, counter, error, network_acl};
@@ -176,6 +177,13 @@ fn associate(
             api::AssociateVpcCidrBlockResult { vpc_id: Some(vpc.id.to_string()), ..Default::default() };
         if let Some(added) = added {
             check_added(ec2, &vpc, added)?;
+            // <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#vpc-resize>
+            if route::are_in(edit, vpc.id, added.into()) {
+                return Err(ServiceError::new(
+                    "InvalidVpc.Conflict",
+                    format!("The CIDR '{added}' is the destination of a route in a route table of the VPC, or larger"),
+                ));
+            }
             let association = VpcCidrAssociation::added(edit.new_id(), added, now);
             answer.cidr_block_association = Some(shown(edit, &association));
             vpc.cidr_associations.push(association);
@@ -242,12 +250,14 @@ fn disassociate(
             }
             association.end(now);
             answer.cidr_block_association = Some(shown(edit, association));
+            route::forget_block(edit, vpc.id, association.block.into());
         } else if let Some(association) = vpc.ipv6_associations.iter_mut().find(|held| held.id == id) {
             if subnets.iter().any(|subnet| subnet.ipv6_block().is_some_and(|held| association.block.contains(&held))) {
                 return Err(in_use(association.block));
             }
             association.end(now);
             answer.ipv6_cidr_block_association = Some(shown_v6(edit, association));
+            route::forget_block(edit, vpc.id, association.block.into());
         }
         edit.put(vpc);
         Ok(answer)
