@@ -57,6 +57,17 @@ macro_rules! targets {
     };
 }
 
+/// The destination that a request names.
+macro_rules! destination {
+    ($input:ident) => {
+        destination(
+            $input.destination_cidr_block.as_ref(),
+            $input.destination_ipv6_cidr_block.as_ref(),
+            $input.destination_prefix_list_id.as_ref(),
+        )
+    };
+}
+
 /// Reads the one destination that a request has. Host bits are cleared, as AWS does.
 fn destination(
     v4: Option<&String>,
@@ -247,11 +258,7 @@ fn create(
     context: &RequestContext,
     input: api::CreateRouteRequest,
 ) -> Result<api::CreateRouteResult, ServiceError> {
-    let destination = destination(
-        input.destination_cidr_block.as_ref(),
-        input.destination_ipv6_cidr_block.as_ref(),
-        input.destination_prefix_list_id.as_ref(),
-    )?;
+    let destination = destination!(input)?;
     let named = only(targets!(input))?.ok_or_else(no_target)?;
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
@@ -282,11 +289,7 @@ fn replace(
     context: &RequestContext,
     input: api::ReplaceRouteRequest,
 ) -> Result<Unit, ServiceError> {
-    let destination = destination(
-        input.destination_cidr_block.as_ref(),
-        input.destination_ipv6_cidr_block.as_ref(),
-        input.destination_prefix_list_id.as_ref(),
-    )?;
+    let destination = destination!(input)?;
     let named = only(targets!(input))?;
     let wants_local = input.local_target == Some(true);
     if wants_local && named.is_some() {
@@ -325,11 +328,7 @@ fn replace(
 
 /// The local route itself cannot be removed, also while it leads elsewhere.
 fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteRouteRequest) -> Result<Unit, ServiceError> {
-    let destination = destination(
-        input.destination_cidr_block.as_ref(),
-        input.destination_ipv6_cidr_block.as_ref(),
-        input.destination_prefix_list_id.as_ref(),
-    )?;
+    let destination = destination!(input)?;
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
         if is_local(edit, &table, destination)? {
