@@ -7,6 +7,158 @@ use aws_types::Timestamp;
 use bytes::Bytes;
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorCount {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    AcceleratorCount, "AcceleratorCount" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorCountRequest {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    AcceleratorCountRequest, "AcceleratorCountRequest" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorTotalMemoryMiB {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    AcceleratorTotalMemoryMiB, "AcceleratorTotalMemoryMiB" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceleratorTotalMemoryMiBRequest {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    AcceleratorTotalMemoryMiBRequest, "AcceleratorTotalMemoryMiBRequest" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptTransitGatewayPeeringAttachmentRequest {
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AcceptTransitGatewayPeeringAttachmentRequest, "AcceptTransitGatewayPeeringAttachmentRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptTransitGatewayPeeringAttachmentResult {
+    pub transit_gateway_peering_attachment: Option<TransitGatewayPeeringAttachment>,
+}
+
+crate::structure! {
+    AcceptTransitGatewayPeeringAttachmentResult, "AcceptTransitGatewayPeeringAttachmentResult" {
+        "TransitGatewayPeeringAttachment" => transit_gateway_peering_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptTransitGatewayVpcAttachmentRequest {
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AcceptTransitGatewayVpcAttachmentRequest, "AcceptTransitGatewayVpcAttachmentRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptTransitGatewayVpcAttachmentResult {
+    pub transit_gateway_vpc_attachment: Option<TransitGatewayVpcAttachment>,
+}
+
+crate::structure! {
+    AcceptTransitGatewayVpcAttachmentResult, "AcceptTransitGatewayVpcAttachmentResult" {
+        "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptVpcEndpointConnectionsRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: String,
+    pub vpc_endpoint_ids: Vec<String>,
+    pub transit_gateway_attachment_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    AcceptVpcEndpointConnectionsRequest, "AcceptVpcEndpointConnectionsRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+        "VpcEndpointIds" => vpc_endpoint_ids,
+        "TransitGatewayAttachmentIds" => transit_gateway_attachment_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptVpcEndpointConnectionsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+crate::structure! {
+    AcceptVpcEndpointConnectionsResult, "AcceptVpcEndpointConnectionsResult" {
+        "Unsuccessful" => unsuccessful,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptVpcPeeringConnectionRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_id: String,
+}
+
+crate::structure! {
+    AcceptVpcPeeringConnectionRequest, "AcceptVpcPeeringConnectionRequest" {
+        "DryRun" => dry_run,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptVpcPeeringConnectionResult {
+    pub vpc_peering_connection: Option<VpcPeeringConnection>,
+}
+
+crate::structure! {
+    AcceptVpcPeeringConnectionResult, "AcceptVpcPeeringConnectionResult" {
+        "VpcPeeringConnection" => vpc_peering_connection,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountAttribute {
     pub attribute_name: Option<String>,
     pub attribute_values: Option<Vec<AccountAttributeValue>>,
@@ -40,6 +192,47 @@ crate::structure! {
     AddPrefixListEntry, "AddPrefixListEntry" {
         "Cidr" => cidr,
         "Description" => description,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddedPrincipal {
+    pub principal_type: Option<String>,
+    pub principal: Option<String>,
+    pub service_permission_id: Option<String>,
+    pub service_id: Option<String>,
+    pub permission_type: Option<String>,
+}
+
+crate::structure! {
+    AddedPrincipal, "AddedPrincipal" {
+        "PrincipalType" => principal_type,
+        "Principal" => principal,
+        "ServicePermissionId" => service_permission_id,
+        "ServiceId" => service_id,
+        "PermissionType" => permission_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdditionalKeyExchangeMethodsListValue {
+    pub value: Option<i32>,
+}
+
+crate::structure! {
+    AdditionalKeyExchangeMethodsListValue, "AdditionalKeyExchangeMethodsListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdditionalKeyExchangeMethodsRequestListValue {
+    pub value: Option<i32>,
+}
+
+crate::structure! {
+    AdditionalKeyExchangeMethodsRequestListValue, "AdditionalKeyExchangeMethodsRequestListValue" {
+        "Value" => value,
     }
 }
 
@@ -152,6 +345,27 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllowedPrincipal {
+    pub principal_type: Option<String>,
+    pub principal: Option<String>,
+    pub service_permission_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub service_id: Option<String>,
+    pub permission_type: Option<String>,
+}
+
+crate::structure! {
+    AllowedPrincipal, "AllowedPrincipal" {
+        "PrincipalType" => principal_type,
+        "Principal" => principal,
+        "ServicePermissionId" => service_permission_id,
+        "Tags" => tags,
+        "ServiceId" => service_id,
+        "PermissionType" => permission_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApplicationStatusSummary {
     pub status: Option<String>,
     pub impaired_since: Option<Timestamp>,
@@ -235,6 +449,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignPrivateNatGatewayAddressRequest {
+    pub nat_gateway_id: String,
+    pub private_ip_addresses: Option<Vec<String>>,
+    pub private_ip_address_count: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AssignPrivateNatGatewayAddressRequest, "AssignPrivateNatGatewayAddressRequest" {
+        "NatGatewayId" => nat_gateway_id,
+        "PrivateIpAddresses" => private_ip_addresses,
+        "PrivateIpAddressCount" => private_ip_address_count,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignPrivateNatGatewayAddressResult {
+    pub nat_gateway_id: Option<String>,
+    pub nat_gateway_addresses: Option<Vec<NatGatewayAddress>>,
+}
+
+crate::structure! {
+    AssignPrivateNatGatewayAddressResult, "AssignPrivateNatGatewayAddressResult" {
+        "NatGatewayId" => nat_gateway_id,
+        "NatGatewayAddresses" => nat_gateway_addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssignedPrivateIpAddress {
     pub private_ip_address: Option<String>,
 }
@@ -295,6 +539,64 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateIamInstanceProfileRequest {
+    pub iam_instance_profile: IamInstanceProfileSpecification,
+    pub instance_id: String,
+}
+
+crate::structure! {
+    AssociateIamInstanceProfileRequest, "AssociateIamInstanceProfileRequest" {
+        "IamInstanceProfile" => iam_instance_profile,
+        "InstanceId" => instance_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateIamInstanceProfileResult {
+    pub iam_instance_profile_association: Option<IamInstanceProfileAssociation>,
+}
+
+crate::structure! {
+    AssociateIamInstanceProfileResult, "AssociateIamInstanceProfileResult" {
+        "IamInstanceProfileAssociation" => iam_instance_profile_association,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateNatGatewayAddressRequest {
+    pub nat_gateway_id: String,
+    pub allocation_ids: Vec<String>,
+    pub private_ip_addresses: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+}
+
+crate::structure! {
+    AssociateNatGatewayAddressRequest, "AssociateNatGatewayAddressRequest" {
+        "NatGatewayId" => nat_gateway_id,
+        "AllocationIds" => allocation_ids,
+        "PrivateIpAddresses" => private_ip_addresses,
+        "DryRun" => dry_run,
+        "AvailabilityZone" => availability_zone,
+        "AvailabilityZoneId" => availability_zone_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateNatGatewayAddressResult {
+    pub nat_gateway_id: Option<String>,
+    pub nat_gateway_addresses: Option<Vec<NatGatewayAddress>>,
+}
+
+crate::structure! {
+    AssociateNatGatewayAddressResult, "AssociateNatGatewayAddressResult" {
+        "NatGatewayId" => nat_gateway_id,
+        "NatGatewayAddresses" => nat_gateway_addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateRouteTableRequest {
     pub gateway_id: Option<String>,
     pub public_ipv4_pool: Option<String>,
@@ -327,6 +629,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSecurityGroupVpcRequest {
+    pub group_id: String,
+    pub vpc_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AssociateSecurityGroupVpcRequest, "AssociateSecurityGroupVpcRequest" {
+        "GroupId" => group_id,
+        "VpcId" => vpc_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateSecurityGroupVpcResult {
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    AssociateSecurityGroupVpcResult, "AssociateSecurityGroupVpcResult" {
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateSubnetCidrBlockRequest {
     pub ipv6_ipam_pool_id: Option<String>,
     pub ipv6_netmask_length: Option<i32>,
@@ -353,6 +681,32 @@ crate::structure! {
     AssociateSubnetCidrBlockResult, "AssociateSubnetCidrBlockResult" {
         "Ipv6CidrBlockAssociation" => ipv6_cidr_block_association,
         "SubnetId" => subnet_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateTransitGatewayRouteTableRequest {
+    pub transit_gateway_route_table_id: String,
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AssociateTransitGatewayRouteTableRequest, "AssociateTransitGatewayRouteTableRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateTransitGatewayRouteTableResult {
+    pub association: Option<TransitGatewayAssociation>,
+}
+
+crate::structure! {
+    AssociateTransitGatewayRouteTableResult, "AssociateTransitGatewayRouteTableResult" {
+        "Association" => association,
     }
 }
 
@@ -397,6 +751,17 @@ crate::structure! {
         "Ipv6CidrBlockAssociation" => ipv6_cidr_block_association,
         "CidrBlockAssociation" => cidr_block_association,
         "VpcId" => vpc_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociatedKmsKey {
+    pub kms_key_id: Option<String>,
+}
+
+crate::structure! {
+    AssociatedKmsKey, "AssociatedKmsKey" {
+        "KmsKeyId" => kms_key_id,
     }
 }
 
@@ -448,6 +813,32 @@ crate::structure! {
     AttachNetworkInterfaceResult, "AttachNetworkInterfaceResult" {
         "AttachmentId" => attachment_id,
         "NetworkCardIndex" => network_card_index,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachVpnGatewayRequest {
+    pub vpc_id: String,
+    pub vpn_gateway_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AttachVpnGatewayRequest, "AttachVpnGatewayRequest" {
+        "VpcId" => vpc_id,
+        "VpnGatewayId" => vpn_gateway_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachVpnGatewayResult {
+    pub vpc_attachment: Option<VpcAttachment>,
+}
+
+crate::structure! {
+    AttachVpnGatewayResult, "AttachVpnGatewayResult" {
+        "VpcAttachment" => vpc_attachment,
     }
 }
 
@@ -621,6 +1012,21 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AvailabilityZoneAddress {
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub allocation_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    AvailabilityZoneAddress, "AvailabilityZoneAddress" {
+        "AvailabilityZone" => availability_zone,
+        "AvailabilityZoneId" => availability_zone_id,
+        "AllocationIds" => allocation_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AvailabilityZoneGeography {
     pub name: Option<String>,
 }
@@ -650,6 +1056,54 @@ pub struct AvailabilityZoneSubGeography {
 crate::structure! {
     AvailabilityZoneSubGeography, "AvailabilityZoneSubGeography" {
         "Name" => name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BaselineEbsBandwidthMbps {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    BaselineEbsBandwidthMbps, "BaselineEbsBandwidthMbps" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BaselineEbsBandwidthMbpsRequest {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    BaselineEbsBandwidthMbpsRequest, "BaselineEbsBandwidthMbpsRequest" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BaselinePerformanceFactors {
+    pub cpu: Option<CpuPerformanceFactor>,
+}
+
+crate::structure! {
+    BaselinePerformanceFactors, "BaselinePerformanceFactors" {
+        "Cpu" => cpu,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BaselinePerformanceFactorsRequest {
+    pub cpu: Option<CpuPerformanceFactorRequest>,
+}
+
+crate::structure! {
+    BaselinePerformanceFactorsRequest, "BaselinePerformanceFactorsRequest" {
+        "Cpu" => cpu,
     }
 }
 
@@ -734,6 +1188,84 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CidrBlock {
+    pub cidr_block: Option<String>,
+}
+
+crate::structure! {
+    CidrBlock, "CidrBlock" {
+        "CidrBlock" => cidr_block,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CloudWatchLogOptions {
+    pub log_enabled: Option<bool>,
+    pub log_group_arn: Option<String>,
+    pub log_output_format: Option<String>,
+    pub bgp_log_enabled: Option<bool>,
+    pub bgp_log_group_arn: Option<String>,
+    pub bgp_log_output_format: Option<String>,
+}
+
+crate::structure! {
+    CloudWatchLogOptions, "CloudWatchLogOptions" {
+        "LogEnabled" => log_enabled,
+        "LogGroupArn" => log_group_arn,
+        "LogOutputFormat" => log_output_format,
+        "BgpLogEnabled" => bgp_log_enabled,
+        "BgpLogGroupArn" => bgp_log_group_arn,
+        "BgpLogOutputFormat" => bgp_log_output_format,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CloudWatchLogOptionsSpecification {
+    pub log_enabled: Option<bool>,
+    pub log_group_arn: Option<String>,
+    pub log_output_format: Option<String>,
+    pub bgp_log_enabled: Option<bool>,
+    pub bgp_log_group_arn: Option<String>,
+    pub bgp_log_output_format: Option<String>,
+}
+
+crate::structure! {
+    CloudWatchLogOptionsSpecification, "CloudWatchLogOptionsSpecification" {
+        "LogEnabled" => log_enabled,
+        "LogGroupArn" => log_group_arn,
+        "LogOutputFormat" => log_output_format,
+        "BgpLogEnabled" => bgp_log_enabled,
+        "BgpLogGroupArn" => bgp_log_group_arn,
+        "BgpLogOutputFormat" => bgp_log_output_format,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionNotification {
+    pub connection_notification_id: Option<String>,
+    pub service_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub connection_notification_type: Option<String>,
+    pub connection_notification_arn: Option<String>,
+    pub connection_events: Option<Vec<String>>,
+    pub connection_notification_state: Option<String>,
+    pub service_region: Option<String>,
+}
+
+crate::structure! {
+    ConnectionNotification, "ConnectionNotification" {
+        "ConnectionNotificationId" => connection_notification_id,
+        "ServiceId" => service_id,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "ConnectionNotificationType" => connection_notification_type,
+        "ConnectionNotificationArn" => connection_notification_arn,
+        "ConnectionEvents" => connection_events,
+        "ConnectionNotificationState" => connection_notification_state,
+        "ServiceRegion" => service_region,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConnectionTrackingConfiguration {
     pub tcp_established_timeout: Option<i32>,
     pub udp_stream_timeout: Option<i32>,
@@ -745,6 +1277,21 @@ crate::structure! {
         "TcpEstablishedTimeout" => tcp_established_timeout,
         "UdpStreamTimeout" => udp_stream_timeout,
         "UdpTimeout" => udp_timeout,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionTrackingSpecification {
+    pub tcp_established_timeout: Option<i32>,
+    pub udp_timeout: Option<i32>,
+    pub udp_stream_timeout: Option<i32>,
+}
+
+crate::structure! {
+    ConnectionTrackingSpecification, "ConnectionTrackingSpecification" {
+        "TcpEstablishedTimeout" => tcp_established_timeout,
+        "UdpTimeout" => udp_timeout,
+        "UdpStreamTimeout" => udp_stream_timeout,
     }
 }
 
@@ -809,6 +1356,66 @@ crate::structure! {
         "ThreadsPerCore" => threads_per_core,
         "AmdSevSnp" => amd_sev_snp,
         "NestedVirtualization" => nested_virtualization,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CpuPerformanceFactor {
+    pub references: Option<Vec<PerformanceFactorReference>>,
+}
+
+crate::structure! {
+    CpuPerformanceFactor, "CpuPerformanceFactor" {
+        "References" => references,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CpuPerformanceFactorRequest {
+    pub references: Option<Vec<PerformanceFactorReferenceRequest>>,
+}
+
+crate::structure! {
+    CpuPerformanceFactorRequest, "CpuPerformanceFactorRequest" {
+        "References" => references,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCustomerGatewayRequest {
+    pub bgp_asn: Option<i32>,
+    pub public_ip: Option<String>,
+    pub certificate_arn: Option<String>,
+    pub r#type: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub device_name: Option<String>,
+    pub ip_address: Option<String>,
+    pub bgp_asn_extended: Option<i64>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateCustomerGatewayRequest, "CreateCustomerGatewayRequest" {
+        "BgpAsn" => bgp_asn,
+        "PublicIp" => public_ip,
+        "CertificateArn" => certificate_arn,
+        "Type" => r#type,
+        "TagSpecifications" => tag_specifications,
+        "DeviceName" => device_name,
+        "IpAddress" => ip_address,
+        "BgpAsnExtended" => bgp_asn_extended,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateCustomerGatewayResult {
+    pub customer_gateway: Option<CustomerGateway>,
+}
+
+crate::structure! {
+    CreateCustomerGatewayResult, "CreateCustomerGatewayResult" {
+        "CustomerGateway" => customer_gateway,
     }
 }
 
@@ -919,6 +1526,60 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateFlowLogsRequest {
+    pub dry_run: Option<bool>,
+    pub client_token: Option<String>,
+    pub deliver_logs_permission_arn: Option<String>,
+    pub deliver_cross_account_role: Option<String>,
+    pub log_group_name: Option<String>,
+    pub resource_ids: Vec<String>,
+    pub resource_type: String,
+    pub traffic_type: Option<String>,
+    pub log_destination_type: Option<String>,
+    pub log_destination: Option<String>,
+    pub log_format: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub max_aggregation_interval: Option<i32>,
+    pub destination_options: Option<DestinationOptionsRequest>,
+    pub tag_field_specifications: Option<Vec<TagFieldSpecificationRequest>>,
+}
+
+crate::structure! {
+    CreateFlowLogsRequest, "CreateFlowLogsRequest" {
+        "DryRun" => dry_run,
+        "ClientToken" => client_token,
+        "DeliverLogsPermissionArn" => deliver_logs_permission_arn,
+        "DeliverCrossAccountRole" => deliver_cross_account_role,
+        "LogGroupName" => log_group_name,
+        "ResourceIds" => resource_ids,
+        "ResourceType" => resource_type,
+        "TrafficType" => traffic_type,
+        "LogDestinationType" => log_destination_type,
+        "LogDestination" => log_destination,
+        "LogFormat" => log_format,
+        "TagSpecifications" => tag_specifications,
+        "MaxAggregationInterval" => max_aggregation_interval,
+        "DestinationOptions" => destination_options,
+        "TagFieldSpecifications" => tag_field_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateFlowLogsResult {
+    pub client_token: Option<String>,
+    pub flow_log_ids: Option<Vec<String>>,
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+crate::structure! {
+    CreateFlowLogsResult, "CreateFlowLogsResult" {
+        "ClientToken" => client_token,
+        "FlowLogIds" => flow_log_ids,
+        "Unsuccessful" => unsuccessful,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateInternetGatewayRequest {
     pub tag_specifications: Option<Vec<TagSpecification>>,
     pub dry_run: Option<bool>,
@@ -962,6 +1623,80 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateRequest {
+    pub dry_run: Option<bool>,
+    pub client_token: Option<String>,
+    pub launch_template_name: String,
+    pub version_description: Option<String>,
+    pub launch_template_data: RequestLaunchTemplateData,
+    pub operator: Option<OperatorRequest>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+crate::structure! {
+    CreateLaunchTemplateRequest, "CreateLaunchTemplateRequest" {
+        "DryRun" => dry_run,
+        "ClientToken" => client_token,
+        "LaunchTemplateName" => launch_template_name,
+        "VersionDescription" => version_description,
+        "LaunchTemplateData" => launch_template_data,
+        "Operator" => operator,
+        "TagSpecifications" => tag_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateResult {
+    pub launch_template: Option<LaunchTemplate>,
+    pub warning: Option<ValidationWarning>,
+}
+
+crate::structure! {
+    CreateLaunchTemplateResult, "CreateLaunchTemplateResult" {
+        "LaunchTemplate" => launch_template,
+        "Warning" => warning,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateVersionRequest {
+    pub dry_run: Option<bool>,
+    pub client_token: Option<String>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub source_version: Option<String>,
+    pub version_description: Option<String>,
+    pub launch_template_data: RequestLaunchTemplateData,
+    pub resolve_alias: Option<bool>,
+}
+
+crate::structure! {
+    CreateLaunchTemplateVersionRequest, "CreateLaunchTemplateVersionRequest" {
+        "DryRun" => dry_run,
+        "ClientToken" => client_token,
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "SourceVersion" => source_version,
+        "VersionDescription" => version_description,
+        "LaunchTemplateData" => launch_template_data,
+        "ResolveAlias" => resolve_alias,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLaunchTemplateVersionResult {
+    pub launch_template_version: Option<LaunchTemplateVersion>,
+    pub warning: Option<ValidationWarning>,
+}
+
+crate::structure! {
+    CreateLaunchTemplateVersionResult, "CreateLaunchTemplateVersionResult" {
+        "LaunchTemplateVersion" => launch_template_version,
+        "Warning" => warning,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateManagedPrefixListRequest {
     pub dry_run: Option<bool>,
     pub prefix_list_name: String,
@@ -992,6 +1727,54 @@ pub struct CreateManagedPrefixListResult {
 crate::structure! {
     CreateManagedPrefixListResult, "CreateManagedPrefixListResult" {
         "PrefixList" => prefix_list,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNatGatewayRequest {
+    pub availability_mode: Option<String>,
+    pub allocation_id: Option<String>,
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub subnet_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub availability_zone_addresses: Option<Vec<AvailabilityZoneAddress>>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub connectivity_type: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub secondary_allocation_ids: Option<Vec<String>>,
+    pub secondary_private_ip_addresses: Option<Vec<String>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+}
+
+crate::structure! {
+    CreateNatGatewayRequest, "CreateNatGatewayRequest" {
+        "AvailabilityMode" => availability_mode,
+        "AllocationId" => allocation_id,
+        "ClientToken" => client_token,
+        "DryRun" => dry_run,
+        "SubnetId" => subnet_id,
+        "VpcId" => vpc_id,
+        "AvailabilityZoneAddresses" => availability_zone_addresses,
+        "TagSpecifications" => tag_specifications,
+        "ConnectivityType" => connectivity_type,
+        "PrivateIpAddress" => private_ip_address,
+        "SecondaryAllocationIds" => secondary_allocation_ids,
+        "SecondaryPrivateIpAddresses" => secondary_private_ip_addresses,
+        "SecondaryPrivateIpAddressCount" => secondary_private_ip_address_count,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNatGatewayResult {
+    pub client_token: Option<String>,
+    pub nat_gateway: Option<NatGateway>,
+}
+
+crate::structure! {
+    CreateNatGatewayResult, "CreateNatGatewayResult" {
+        "ClientToken" => client_token,
+        "NatGateway" => nat_gateway,
     }
 }
 
@@ -1055,6 +1838,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInterfacePermissionRequest {
+    pub network_interface_id: String,
+    pub aws_account_id: Option<String>,
+    pub aws_service: Option<String>,
+    pub permission: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateNetworkInterfacePermissionRequest, "CreateNetworkInterfacePermissionRequest" {
+        "NetworkInterfaceId" => network_interface_id,
+        "AwsAccountId" => aws_account_id,
+        "AwsService" => aws_service,
+        "Permission" => permission,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInterfacePermissionResult {
+    pub interface_permission: Option<NetworkInterfacePermission>,
+}
+
+crate::structure! {
+    CreateNetworkInterfacePermissionResult, "CreateNetworkInterfacePermissionResult" {
+        "InterfacePermission" => interface_permission,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateNetworkInterfaceRequest {
     pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecificationRequest>>,
     pub ipv4_prefix_count: Option<i32>,
@@ -1111,6 +1924,57 @@ crate::structure! {
     CreateNetworkInterfaceResult, "CreateNetworkInterfaceResult" {
         "NetworkInterface" => network_interface,
         "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreatePeeringConnectionOptionsRequest {
+    pub allow_multipath_resilience: Option<bool>,
+    pub multipath_resilience_mode: Option<String>,
+}
+
+crate::structure! {
+    CreatePeeringConnectionOptionsRequest, "CreatePeeringConnectionOptionsRequest" {
+        "AllowMultipathResilience" => allow_multipath_resilience,
+        "MultipathResilienceMode" => multipath_resilience_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreatePlacementGroupRequest {
+    pub partition_count: Option<i32>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub spread_level: Option<String>,
+    pub linked_group_id: Option<String>,
+    pub operator: Option<OperatorRequest>,
+    pub parent_group_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub group_name: Option<String>,
+    pub strategy: Option<String>,
+}
+
+crate::structure! {
+    CreatePlacementGroupRequest, "CreatePlacementGroupRequest" {
+        "PartitionCount" => partition_count,
+        "TagSpecifications" => tag_specifications,
+        "SpreadLevel" => spread_level,
+        "LinkedGroupId" => linked_group_id,
+        "Operator" => operator,
+        "ParentGroupId" => parent_group_id,
+        "DryRun" => dry_run,
+        "GroupName" => group_name,
+        "Strategy" => strategy,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreatePlacementGroupResult {
+    pub placement_group: Option<PlacementGroup>,
+}
+
+crate::structure! {
+    CreatePlacementGroupResult, "CreatePlacementGroupResult" {
+        "PlacementGroup" => placement_group,
     }
 }
 
@@ -1233,6 +2097,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSubnetCidrReservationRequest {
+    pub subnet_id: String,
+    pub cidr: String,
+    pub reservation_type: String,
+    pub description: Option<String>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+crate::structure! {
+    CreateSubnetCidrReservationRequest, "CreateSubnetCidrReservationRequest" {
+        "SubnetId" => subnet_id,
+        "Cidr" => cidr,
+        "ReservationType" => reservation_type,
+        "Description" => description,
+        "DryRun" => dry_run,
+        "TagSpecifications" => tag_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSubnetCidrReservationResult {
+    pub subnet_cidr_reservation: Option<SubnetCidrReservation>,
+}
+
+crate::structure! {
+    CreateSubnetCidrReservationResult, "CreateSubnetCidrReservationResult" {
+        "SubnetCidrReservation" => subnet_cidr_reservation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateSubnetRequest {
     pub tag_specifications: Option<Vec<TagSpecification>>,
     pub availability_zone: Option<String>,
@@ -1294,6 +2190,485 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayConnectPeerRequest {
+    pub transit_gateway_attachment_id: String,
+    pub transit_gateway_address: Option<String>,
+    pub peer_address: String,
+    pub bgp_options: Option<TransitGatewayConnectRequestBgpOptions>,
+    pub inside_cidr_blocks: Vec<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayConnectPeerRequest, "CreateTransitGatewayConnectPeerRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "TransitGatewayAddress" => transit_gateway_address,
+        "PeerAddress" => peer_address,
+        "BgpOptions" => bgp_options,
+        "InsideCidrBlocks" => inside_cidr_blocks,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayConnectPeerResult {
+    pub transit_gateway_connect_peer: Option<TransitGatewayConnectPeer>,
+}
+
+crate::structure! {
+    CreateTransitGatewayConnectPeerResult, "CreateTransitGatewayConnectPeerResult" {
+        "TransitGatewayConnectPeer" => transit_gateway_connect_peer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayConnectRequest {
+    pub transport_transit_gateway_attachment_id: String,
+    pub options: CreateTransitGatewayConnectRequestOptions,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayConnectRequest, "CreateTransitGatewayConnectRequest" {
+        "TransportTransitGatewayAttachmentId" => transport_transit_gateway_attachment_id,
+        "Options" => options,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayConnectRequestOptions {
+    pub protocol: String,
+}
+
+crate::structure! {
+    CreateTransitGatewayConnectRequestOptions, "CreateTransitGatewayConnectRequestOptions" {
+        "Protocol" => protocol,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayConnectResult {
+    pub transit_gateway_connect: Option<TransitGatewayConnect>,
+}
+
+crate::structure! {
+    CreateTransitGatewayConnectResult, "CreateTransitGatewayConnectResult" {
+        "TransitGatewayConnect" => transit_gateway_connect,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayPeeringAttachmentRequest {
+    pub transit_gateway_id: String,
+    pub peer_transit_gateway_id: String,
+    pub peer_account_id: String,
+    pub peer_region: String,
+    pub options: Option<CreateTransitGatewayPeeringAttachmentRequestOptions>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayPeeringAttachmentRequest, "CreateTransitGatewayPeeringAttachmentRequest" {
+        "TransitGatewayId" => transit_gateway_id,
+        "PeerTransitGatewayId" => peer_transit_gateway_id,
+        "PeerAccountId" => peer_account_id,
+        "PeerRegion" => peer_region,
+        "Options" => options,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayPeeringAttachmentRequestOptions {
+    pub dynamic_routing: Option<String>,
+    pub allow_multipath_resilience: Option<bool>,
+    pub multipath_resilience_mode: Option<String>,
+}
+
+crate::structure! {
+    CreateTransitGatewayPeeringAttachmentRequestOptions, "CreateTransitGatewayPeeringAttachmentRequestOptions" {
+        "DynamicRouting" => dynamic_routing,
+        "AllowMultipathResilience" => allow_multipath_resilience,
+        "MultipathResilienceMode" => multipath_resilience_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayPeeringAttachmentResult {
+    pub transit_gateway_peering_attachment: Option<TransitGatewayPeeringAttachment>,
+}
+
+crate::structure! {
+    CreateTransitGatewayPeeringAttachmentResult, "CreateTransitGatewayPeeringAttachmentResult" {
+        "TransitGatewayPeeringAttachment" => transit_gateway_peering_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayPrefixListReferenceRequest {
+    pub transit_gateway_route_table_id: String,
+    pub prefix_list_id: String,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub blackhole: Option<bool>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayPrefixListReferenceRequest, "CreateTransitGatewayPrefixListReferenceRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "PrefixListId" => prefix_list_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "Blackhole" => blackhole,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayPrefixListReferenceResult {
+    pub transit_gateway_prefix_list_reference: Option<TransitGatewayPrefixListReference>,
+}
+
+crate::structure! {
+    CreateTransitGatewayPrefixListReferenceResult, "CreateTransitGatewayPrefixListReferenceResult" {
+        "TransitGatewayPrefixListReference" => transit_gateway_prefix_list_reference,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayRequest {
+    pub description: Option<String>,
+    pub options: Option<TransitGatewayRequestOptions>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayRequest, "CreateTransitGatewayRequest" {
+        "Description" => description,
+        "Options" => options,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayResult {
+    pub transit_gateway: Option<TransitGateway>,
+}
+
+crate::structure! {
+    CreateTransitGatewayResult, "CreateTransitGatewayResult" {
+        "TransitGateway" => transit_gateway,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayRouteRequest {
+    pub destination_cidr_block: String,
+    pub transit_gateway_route_table_id: String,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub blackhole: Option<bool>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayRouteRequest, "CreateTransitGatewayRouteRequest" {
+        "DestinationCidrBlock" => destination_cidr_block,
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "Blackhole" => blackhole,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayRouteResult {
+    pub route: Option<TransitGatewayRoute>,
+}
+
+crate::structure! {
+    CreateTransitGatewayRouteResult, "CreateTransitGatewayRouteResult" {
+        "Route" => route,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayRouteTableRequest {
+    pub transit_gateway_id: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayRouteTableRequest, "CreateTransitGatewayRouteTableRequest" {
+        "TransitGatewayId" => transit_gateway_id,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayRouteTableResult {
+    pub transit_gateway_route_table: Option<TransitGatewayRouteTable>,
+}
+
+crate::structure! {
+    CreateTransitGatewayRouteTableResult, "CreateTransitGatewayRouteTableResult" {
+        "TransitGatewayRouteTable" => transit_gateway_route_table,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayVpcAttachmentRequest {
+    pub transit_gateway_id: String,
+    pub vpc_id: String,
+    pub subnet_ids: Vec<String>,
+    pub options: Option<CreateTransitGatewayVpcAttachmentRequestOptions>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateTransitGatewayVpcAttachmentRequest, "CreateTransitGatewayVpcAttachmentRequest" {
+        "TransitGatewayId" => transit_gateway_id,
+        "VpcId" => vpc_id,
+        "SubnetIds" => subnet_ids,
+        "Options" => options,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayVpcAttachmentRequestOptions {
+    pub dns_support: Option<String>,
+    pub security_group_referencing_support: Option<String>,
+    pub ipv6_support: Option<String>,
+    pub appliance_mode_support: Option<String>,
+}
+
+crate::structure! {
+    CreateTransitGatewayVpcAttachmentRequestOptions, "CreateTransitGatewayVpcAttachmentRequestOptions" {
+        "DnsSupport" => dns_support,
+        "SecurityGroupReferencingSupport" => security_group_referencing_support,
+        "Ipv6Support" => ipv6_support,
+        "ApplianceModeSupport" => appliance_mode_support,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateTransitGatewayVpcAttachmentResult {
+    pub transit_gateway_vpc_attachment: Option<TransitGatewayVpcAttachment>,
+}
+
+crate::structure! {
+    CreateTransitGatewayVpcAttachmentResult, "CreateTransitGatewayVpcAttachmentResult" {
+        "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcBlockPublicAccessExclusionRequest {
+    pub dry_run: Option<bool>,
+    pub subnet_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub internet_gateway_exclusion_mode: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+crate::structure! {
+    CreateVpcBlockPublicAccessExclusionRequest, "CreateVpcBlockPublicAccessExclusionRequest" {
+        "DryRun" => dry_run,
+        "SubnetId" => subnet_id,
+        "VpcId" => vpc_id,
+        "InternetGatewayExclusionMode" => internet_gateway_exclusion_mode,
+        "TagSpecifications" => tag_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcBlockPublicAccessExclusionResult {
+    pub vpc_block_public_access_exclusion: Option<VpcBlockPublicAccessExclusion>,
+}
+
+crate::structure! {
+    CreateVpcBlockPublicAccessExclusionResult, "CreateVpcBlockPublicAccessExclusionResult" {
+        "VpcBlockPublicAccessExclusion" => vpc_block_public_access_exclusion,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointConnectionNotificationRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub connection_notification_arn: String,
+    pub connection_events: Vec<String>,
+    pub client_token: Option<String>,
+}
+
+crate::structure! {
+    CreateVpcEndpointConnectionNotificationRequest, "CreateVpcEndpointConnectionNotificationRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "ConnectionNotificationArn" => connection_notification_arn,
+        "ConnectionEvents" => connection_events,
+        "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointConnectionNotificationResult {
+    pub connection_notification: Option<ConnectionNotification>,
+    pub client_token: Option<String>,
+}
+
+crate::structure! {
+    CreateVpcEndpointConnectionNotificationResult, "CreateVpcEndpointConnectionNotificationResult" {
+        "ConnectionNotification" => connection_notification,
+        "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_endpoint_type: Option<String>,
+    pub vpc_id: String,
+    pub service_name: Option<String>,
+    pub policy_document: Option<String>,
+    pub route_table_ids: Option<Vec<String>>,
+    pub subnet_ids: Option<Vec<String>>,
+    pub security_group_ids: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub dns_options: Option<DnsOptionsSpecification>,
+    pub client_token: Option<String>,
+    pub private_dns_enabled: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub subnet_configurations: Option<Vec<SubnetConfiguration>>,
+    pub service_network_arn: Option<String>,
+    pub resource_configuration_arn: Option<String>,
+    pub service_region: Option<String>,
+}
+
+crate::structure! {
+    CreateVpcEndpointRequest, "CreateVpcEndpointRequest" {
+        "DryRun" => dry_run,
+        "VpcEndpointType" => vpc_endpoint_type,
+        "VpcId" => vpc_id,
+        "ServiceName" => service_name,
+        "PolicyDocument" => policy_document,
+        "RouteTableIds" => route_table_ids,
+        "SubnetIds" => subnet_ids,
+        "SecurityGroupIds" => security_group_ids,
+        "IpAddressType" => ip_address_type,
+        "DnsOptions" => dns_options,
+        "ClientToken" => client_token,
+        "PrivateDnsEnabled" => private_dns_enabled,
+        "TagSpecifications" => tag_specifications,
+        "SubnetConfigurations" => subnet_configurations,
+        "ServiceNetworkArn" => service_network_arn,
+        "ResourceConfigurationArn" => resource_configuration_arn,
+        "ServiceRegion" => service_region,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointResult {
+    pub vpc_endpoint: Option<VpcEndpoint>,
+    pub client_token: Option<String>,
+}
+
+crate::structure! {
+    CreateVpcEndpointResult, "CreateVpcEndpointResult" {
+        "VpcEndpoint" => vpc_endpoint,
+        "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointServiceConfigurationRequest {
+    pub dry_run: Option<bool>,
+    pub acceptance_required: Option<bool>,
+    pub private_dns_name: Option<String>,
+    pub network_load_balancer_arns: Option<Vec<String>>,
+    pub gateway_load_balancer_arns: Option<Vec<String>>,
+    pub supported_ip_address_types: Option<Vec<String>>,
+    pub supported_regions: Option<Vec<String>>,
+    pub client_token: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+
+crate::structure! {
+    CreateVpcEndpointServiceConfigurationRequest, "CreateVpcEndpointServiceConfigurationRequest" {
+        "DryRun" => dry_run,
+        "AcceptanceRequired" => acceptance_required,
+        "PrivateDnsName" => private_dns_name,
+        "NetworkLoadBalancerArns" => network_load_balancer_arns,
+        "GatewayLoadBalancerArns" => gateway_load_balancer_arns,
+        "SupportedIpAddressTypes" => supported_ip_address_types,
+        "SupportedRegions" => supported_regions,
+        "ClientToken" => client_token,
+        "TagSpecifications" => tag_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcEndpointServiceConfigurationResult {
+    pub service_configuration: Option<ServiceConfiguration>,
+    pub client_token: Option<String>,
+}
+
+crate::structure! {
+    CreateVpcEndpointServiceConfigurationResult, "CreateVpcEndpointServiceConfigurationResult" {
+        "ServiceConfiguration" => service_configuration,
+        "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcPeeringConnectionRequest {
+    pub peer_region: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub requester_peering_connection_options: Option<CreatePeeringConnectionOptionsRequest>,
+    pub dry_run: Option<bool>,
+    pub vpc_id: String,
+    pub peer_vpc_id: Option<String>,
+    pub peer_owner_id: Option<String>,
+}
+
+crate::structure! {
+    CreateVpcPeeringConnectionRequest, "CreateVpcPeeringConnectionRequest" {
+        "PeerRegion" => peer_region,
+        "TagSpecifications" => tag_specifications,
+        "RequesterPeeringConnectionOptions" => requester_peering_connection_options,
+        "DryRun" => dry_run,
+        "VpcId" => vpc_id,
+        "PeerVpcId" => peer_vpc_id,
+        "PeerOwnerId" => peer_owner_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpcPeeringConnectionResult {
+    pub vpc_peering_connection: Option<VpcPeeringConnection>,
+}
+
+crate::structure! {
+    CreateVpcPeeringConnectionResult, "CreateVpcPeeringConnectionResult" {
+        "VpcPeeringConnection" => vpc_peering_connection,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateVpcRequest {
     pub cidr_block: Option<String>,
     pub ipv6_pool: Option<String>,
@@ -1340,6 +2715,98 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpnConnectionRequest {
+    pub customer_gateway_id: String,
+    pub r#type: String,
+    pub vpn_gateway_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub vpn_concentrator_id: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub pre_shared_key_storage: Option<String>,
+    pub dry_run: Option<bool>,
+    pub options: Option<VpnConnectionOptionsSpecification>,
+}
+
+crate::structure! {
+    CreateVpnConnectionRequest, "CreateVpnConnectionRequest" {
+        "CustomerGatewayId" => customer_gateway_id,
+        "Type" => r#type,
+        "VpnGatewayId" => vpn_gateway_id,
+        "TransitGatewayId" => transit_gateway_id,
+        "VpnConcentratorId" => vpn_concentrator_id,
+        "TagSpecifications" => tag_specifications,
+        "PreSharedKeyStorage" => pre_shared_key_storage,
+        "DryRun" => dry_run,
+        "Options" => options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpnConnectionResult {
+    pub vpn_connection: Option<VpnConnection>,
+}
+
+crate::structure! {
+    CreateVpnConnectionResult, "CreateVpnConnectionResult" {
+        "VpnConnection" => vpn_connection,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpnConnectionRouteRequest {
+    pub destination_cidr_block: String,
+    pub vpn_connection_id: String,
+}
+
+crate::structure! {
+    CreateVpnConnectionRouteRequest, "CreateVpnConnectionRouteRequest" {
+        "DestinationCidrBlock" => destination_cidr_block,
+        "VpnConnectionId" => vpn_connection_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpnGatewayRequest {
+    pub availability_zone: Option<String>,
+    pub r#type: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub amazon_side_asn: Option<i64>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateVpnGatewayRequest, "CreateVpnGatewayRequest" {
+        "AvailabilityZone" => availability_zone,
+        "Type" => r#type,
+        "TagSpecifications" => tag_specifications,
+        "AmazonSideAsn" => amazon_side_asn,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVpnGatewayResult {
+    pub vpn_gateway: Option<VpnGateway>,
+}
+
+crate::structure! {
+    CreateVpnGatewayResult, "CreateVpnGatewayResult" {
+        "VpnGateway" => vpn_gateway,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreditSpecification {
+    pub cpu_credits: Option<String>,
+}
+
+crate::structure! {
+    CreditSpecification, "CreditSpecification" {
+        "CpuCredits" => cpu_credits,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreditSpecificationRequest {
     pub cpu_credits: String,
 }
@@ -1347,6 +2814,33 @@ pub struct CreditSpecificationRequest {
 crate::structure! {
     CreditSpecificationRequest, "CreditSpecificationRequest" {
         "CpuCredits" => cpu_credits,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CustomerGateway {
+    pub certificate_arn: Option<String>,
+    pub device_name: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub bgp_asn_extended: Option<String>,
+    pub customer_gateway_id: Option<String>,
+    pub state: Option<String>,
+    pub r#type: Option<String>,
+    pub ip_address: Option<String>,
+    pub bgp_asn: Option<String>,
+}
+
+crate::structure! {
+    CustomerGateway, "CustomerGateway" {
+        "CertificateArn" => certificate_arn,
+        "DeviceName" => device_name,
+        "Tags" => tags,
+        "BgpAsnExtended" => bgp_asn_extended,
+        "CustomerGatewayId" => customer_gateway_id,
+        "State" => state,
+        "Type" => r#type,
+        "IpAddress" => ip_address,
+        "BgpAsn" => bgp_asn,
     }
 }
 
@@ -1362,6 +2856,19 @@ crate::structure! {
         "DefaultTcpEstablishedTimeout" => default_tcp_established_timeout,
         "DefaultUdpTimeout" => default_udp_timeout,
         "DefaultUdpStreamTimeout" => default_udp_stream_timeout,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteCustomerGatewayRequest {
+    pub customer_gateway_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteCustomerGatewayRequest, "DeleteCustomerGatewayRequest" {
+        "CustomerGatewayId" => customer_gateway_id,
+        "DryRun" => dry_run,
     }
 }
 
@@ -1399,6 +2906,30 @@ pub struct DeleteEgressOnlyInternetGatewayResult {
 crate::structure! {
     DeleteEgressOnlyInternetGatewayResult, "DeleteEgressOnlyInternetGatewayResult" {
         "ReturnCode" => return_code,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteFlowLogsRequest {
+    pub dry_run: Option<bool>,
+    pub flow_log_ids: Vec<String>,
+}
+
+crate::structure! {
+    DeleteFlowLogsRequest, "DeleteFlowLogsRequest" {
+        "DryRun" => dry_run,
+        "FlowLogIds" => flow_log_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteFlowLogsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+crate::structure! {
+    DeleteFlowLogsResult, "DeleteFlowLogsResult" {
+        "Unsuccessful" => unsuccessful,
     }
 }
 
@@ -1444,6 +2975,94 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateRequest {
+    pub dry_run: Option<bool>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+}
+
+crate::structure! {
+    DeleteLaunchTemplateRequest, "DeleteLaunchTemplateRequest" {
+        "DryRun" => dry_run,
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateResult {
+    pub launch_template: Option<LaunchTemplate>,
+}
+
+crate::structure! {
+    DeleteLaunchTemplateResult, "DeleteLaunchTemplateResult" {
+        "LaunchTemplate" => launch_template,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsRequest {
+    pub dry_run: Option<bool>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub versions: Vec<String>,
+}
+
+crate::structure! {
+    DeleteLaunchTemplateVersionsRequest, "DeleteLaunchTemplateVersionsRequest" {
+        "DryRun" => dry_run,
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "Versions" => versions,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsResponseErrorItem {
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub version_number: Option<i64>,
+    pub response_error: Option<ResponseError>,
+}
+
+crate::structure! {
+    DeleteLaunchTemplateVersionsResponseErrorItem, "DeleteLaunchTemplateVersionsResponseErrorItem" {
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "VersionNumber" => version_number,
+        "ResponseError" => response_error,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsResponseSuccessItem {
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub version_number: Option<i64>,
+}
+
+crate::structure! {
+    DeleteLaunchTemplateVersionsResponseSuccessItem, "DeleteLaunchTemplateVersionsResponseSuccessItem" {
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "VersionNumber" => version_number,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLaunchTemplateVersionsResult {
+    pub successfully_deleted_launch_template_versions: Option<Vec<DeleteLaunchTemplateVersionsResponseSuccessItem>>,
+    pub unsuccessfully_deleted_launch_template_versions: Option<Vec<DeleteLaunchTemplateVersionsResponseErrorItem>>,
+}
+
+crate::structure! {
+    DeleteLaunchTemplateVersionsResult, "DeleteLaunchTemplateVersionsResult" {
+        "SuccessfullyDeletedLaunchTemplateVersions" => successfully_deleted_launch_template_versions,
+        "UnsuccessfullyDeletedLaunchTemplateVersions" => unsuccessfully_deleted_launch_template_versions,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteManagedPrefixListRequest {
     pub dry_run: Option<bool>,
     pub prefix_list_id: String,
@@ -1464,6 +3083,30 @@ pub struct DeleteManagedPrefixListResult {
 crate::structure! {
     DeleteManagedPrefixListResult, "DeleteManagedPrefixListResult" {
         "PrefixList" => prefix_list,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNatGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub nat_gateway_id: String,
+}
+
+crate::structure! {
+    DeleteNatGatewayRequest, "DeleteNatGatewayRequest" {
+        "DryRun" => dry_run,
+        "NatGatewayId" => nat_gateway_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNatGatewayResult {
+    pub nat_gateway_id: Option<String>,
+}
+
+crate::structure! {
+    DeleteNatGatewayResult, "DeleteNatGatewayResult" {
+        "NatGatewayId" => nat_gateway_id,
     }
 }
 
@@ -1498,6 +3141,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInterfacePermissionRequest {
+    pub network_interface_permission_id: String,
+    pub force: Option<bool>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteNetworkInterfacePermissionRequest, "DeleteNetworkInterfacePermissionRequest" {
+        "NetworkInterfacePermissionId" => network_interface_permission_id,
+        "Force" => force,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInterfacePermissionResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    DeleteNetworkInterfacePermissionResult, "DeleteNetworkInterfacePermissionResult" {
+        "Return" => r#return,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteNetworkInterfaceRequest {
     pub dry_run: Option<bool>,
     pub network_interface_id: String,
@@ -1507,6 +3176,19 @@ crate::structure! {
     DeleteNetworkInterfaceRequest, "DeleteNetworkInterfaceRequest" {
         "DryRun" => dry_run,
         "NetworkInterfaceId" => network_interface_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeletePlacementGroupRequest {
+    pub dry_run: Option<bool>,
+    pub group_name: String,
+}
+
+crate::structure! {
+    DeletePlacementGroupRequest, "DeletePlacementGroupRequest" {
+        "DryRun" => dry_run,
+        "GroupName" => group_name,
     }
 }
 
@@ -1571,6 +3253,30 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSubnetCidrReservationRequest {
+    pub subnet_cidr_reservation_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteSubnetCidrReservationRequest, "DeleteSubnetCidrReservationRequest" {
+        "SubnetCidrReservationId" => subnet_cidr_reservation_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSubnetCidrReservationResult {
+    pub deleted_subnet_cidr_reservation: Option<SubnetCidrReservation>,
+}
+
+crate::structure! {
+    DeleteSubnetCidrReservationResult, "DeleteSubnetCidrReservationResult" {
+        "DeletedSubnetCidrReservation" => deleted_subnet_cidr_reservation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteSubnetRequest {
     pub subnet_id: String,
     pub dry_run: Option<bool>,
@@ -1599,6 +3305,322 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayConnectPeerRequest {
+    pub transit_gateway_connect_peer_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayConnectPeerRequest, "DeleteTransitGatewayConnectPeerRequest" {
+        "TransitGatewayConnectPeerId" => transit_gateway_connect_peer_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayConnectPeerResult {
+    pub transit_gateway_connect_peer: Option<TransitGatewayConnectPeer>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayConnectPeerResult, "DeleteTransitGatewayConnectPeerResult" {
+        "TransitGatewayConnectPeer" => transit_gateway_connect_peer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayConnectRequest {
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayConnectRequest, "DeleteTransitGatewayConnectRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayConnectResult {
+    pub transit_gateway_connect: Option<TransitGatewayConnect>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayConnectResult, "DeleteTransitGatewayConnectResult" {
+        "TransitGatewayConnect" => transit_gateway_connect,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayPeeringAttachmentRequest {
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayPeeringAttachmentRequest, "DeleteTransitGatewayPeeringAttachmentRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayPeeringAttachmentResult {
+    pub transit_gateway_peering_attachment: Option<TransitGatewayPeeringAttachment>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayPeeringAttachmentResult, "DeleteTransitGatewayPeeringAttachmentResult" {
+        "TransitGatewayPeeringAttachment" => transit_gateway_peering_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayPrefixListReferenceRequest {
+    pub transit_gateway_route_table_id: String,
+    pub prefix_list_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayPrefixListReferenceRequest, "DeleteTransitGatewayPrefixListReferenceRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "PrefixListId" => prefix_list_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayPrefixListReferenceResult {
+    pub transit_gateway_prefix_list_reference: Option<TransitGatewayPrefixListReference>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayPrefixListReferenceResult, "DeleteTransitGatewayPrefixListReferenceResult" {
+        "TransitGatewayPrefixListReference" => transit_gateway_prefix_list_reference,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayRequest {
+    pub transit_gateway_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayRequest, "DeleteTransitGatewayRequest" {
+        "TransitGatewayId" => transit_gateway_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayResult {
+    pub transit_gateway: Option<TransitGateway>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayResult, "DeleteTransitGatewayResult" {
+        "TransitGateway" => transit_gateway,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayRouteRequest {
+    pub transit_gateway_route_table_id: String,
+    pub destination_cidr_block: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayRouteRequest, "DeleteTransitGatewayRouteRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "DestinationCidrBlock" => destination_cidr_block,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayRouteResult {
+    pub route: Option<TransitGatewayRoute>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayRouteResult, "DeleteTransitGatewayRouteResult" {
+        "Route" => route,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayRouteTableRequest {
+    pub transit_gateway_route_table_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayRouteTableRequest, "DeleteTransitGatewayRouteTableRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayRouteTableResult {
+    pub transit_gateway_route_table: Option<TransitGatewayRouteTable>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayRouteTableResult, "DeleteTransitGatewayRouteTableResult" {
+        "TransitGatewayRouteTable" => transit_gateway_route_table,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayVpcAttachmentRequest {
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayVpcAttachmentRequest, "DeleteTransitGatewayVpcAttachmentRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteTransitGatewayVpcAttachmentResult {
+    pub transit_gateway_vpc_attachment: Option<TransitGatewayVpcAttachment>,
+}
+
+crate::structure! {
+    DeleteTransitGatewayVpcAttachmentResult, "DeleteTransitGatewayVpcAttachmentResult" {
+        "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcBlockPublicAccessExclusionRequest {
+    pub dry_run: Option<bool>,
+    pub exclusion_id: String,
+}
+
+crate::structure! {
+    DeleteVpcBlockPublicAccessExclusionRequest, "DeleteVpcBlockPublicAccessExclusionRequest" {
+        "DryRun" => dry_run,
+        "ExclusionId" => exclusion_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcBlockPublicAccessExclusionResult {
+    pub vpc_block_public_access_exclusion: Option<VpcBlockPublicAccessExclusion>,
+}
+
+crate::structure! {
+    DeleteVpcBlockPublicAccessExclusionResult, "DeleteVpcBlockPublicAccessExclusionResult" {
+        "VpcBlockPublicAccessExclusion" => vpc_block_public_access_exclusion,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointConnectionNotificationsRequest {
+    pub dry_run: Option<bool>,
+    pub connection_notification_ids: Vec<String>,
+}
+
+crate::structure! {
+    DeleteVpcEndpointConnectionNotificationsRequest, "DeleteVpcEndpointConnectionNotificationsRequest" {
+        "DryRun" => dry_run,
+        "ConnectionNotificationIds" => connection_notification_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointConnectionNotificationsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+crate::structure! {
+    DeleteVpcEndpointConnectionNotificationsResult, "DeleteVpcEndpointConnectionNotificationsResult" {
+        "Unsuccessful" => unsuccessful,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointServiceConfigurationsRequest {
+    pub dry_run: Option<bool>,
+    pub service_ids: Vec<String>,
+}
+
+crate::structure! {
+    DeleteVpcEndpointServiceConfigurationsRequest, "DeleteVpcEndpointServiceConfigurationsRequest" {
+        "DryRun" => dry_run,
+        "ServiceIds" => service_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointServiceConfigurationsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+crate::structure! {
+    DeleteVpcEndpointServiceConfigurationsResult, "DeleteVpcEndpointServiceConfigurationsResult" {
+        "Unsuccessful" => unsuccessful,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointsRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_endpoint_ids: Vec<String>,
+}
+
+crate::structure! {
+    DeleteVpcEndpointsRequest, "DeleteVpcEndpointsRequest" {
+        "DryRun" => dry_run,
+        "VpcEndpointIds" => vpc_endpoint_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcEndpointsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+crate::structure! {
+    DeleteVpcEndpointsResult, "DeleteVpcEndpointsResult" {
+        "Unsuccessful" => unsuccessful,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcPeeringConnectionRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_id: String,
+}
+
+crate::structure! {
+    DeleteVpcPeeringConnectionRequest, "DeleteVpcPeeringConnectionRequest" {
+        "DryRun" => dry_run,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpcPeeringConnectionResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    DeleteVpcPeeringConnectionResult, "DeleteVpcPeeringConnectionResult" {
+        "Return" => r#return,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteVpcRequest {
     pub vpc_id: String,
     pub dry_run: Option<bool>,
@@ -1607,6 +3629,45 @@ pub struct DeleteVpcRequest {
 crate::structure! {
     DeleteVpcRequest, "DeleteVpcRequest" {
         "VpcId" => vpc_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpnConnectionRequest {
+    pub vpn_connection_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteVpnConnectionRequest, "DeleteVpnConnectionRequest" {
+        "VpnConnectionId" => vpn_connection_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpnConnectionRouteRequest {
+    pub destination_cidr_block: String,
+    pub vpn_connection_id: String,
+}
+
+crate::structure! {
+    DeleteVpnConnectionRouteRequest, "DeleteVpnConnectionRouteRequest" {
+        "DestinationCidrBlock" => destination_cidr_block,
+        "VpnConnectionId" => vpn_connection_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVpnGatewayRequest {
+    pub vpn_gateway_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteVpnGatewayRequest, "DeleteVpnGatewayRequest" {
+        "VpnGatewayId" => vpn_gateway_id,
         "DryRun" => dry_run,
     }
 }
@@ -1726,6 +3787,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeCustomerGatewaysRequest {
+    pub customer_gateway_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeCustomerGatewaysRequest, "DescribeCustomerGatewaysRequest" {
+        "CustomerGatewayIds" => customer_gateway_ids,
+        "Filters" => filters,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeCustomerGatewaysResult {
+    pub customer_gateways: Option<Vec<CustomerGateway>>,
+}
+
+crate::structure! {
+    DescribeCustomerGatewaysResult, "DescribeCustomerGatewaysResult" {
+        "CustomerGateways" => customer_gateways,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDhcpOptionsRequest {
     pub dhcp_options_ids: Option<Vec<String>>,
     pub next_token: Option<String>,
@@ -1785,6 +3872,68 @@ pub struct DescribeEgressOnlyInternetGatewaysResult {
 crate::structure! {
     DescribeEgressOnlyInternetGatewaysResult, "DescribeEgressOnlyInternetGatewaysResult" {
         "EgressOnlyInternetGateways" => egress_only_internet_gateways,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeFlowLogsRequest {
+    pub dry_run: Option<bool>,
+    pub filter: Option<Vec<Filter>>,
+    pub flow_log_ids: Option<Vec<String>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeFlowLogsRequest, "DescribeFlowLogsRequest" {
+        "DryRun" => dry_run,
+        "Filter" => filter,
+        "FlowLogIds" => flow_log_ids,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeFlowLogsResult {
+    pub flow_logs: Option<Vec<FlowLog>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeFlowLogsResult, "DescribeFlowLogsResult" {
+        "FlowLogs" => flow_logs,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIamInstanceProfileAssociationsRequest {
+    pub association_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeIamInstanceProfileAssociationsRequest, "DescribeIamInstanceProfileAssociationsRequest" {
+        "AssociationIds" => association_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIamInstanceProfileAssociationsResult {
+    pub iam_instance_profile_associations: Option<Vec<IamInstanceProfileAssociation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeIamInstanceProfileAssociationsResult, "DescribeIamInstanceProfileAssociationsResult" {
+        "IamInstanceProfileAssociations" => iam_instance_profile_associations,
         "NextToken" => next_token,
     }
 }
@@ -2043,6 +4192,86 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplateVersionsRequest {
+    pub dry_run: Option<bool>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub versions: Option<Vec<String>>,
+    pub min_version: Option<String>,
+    pub max_version: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub filters: Option<Vec<Filter>>,
+    pub resolve_alias: Option<bool>,
+    pub include_managed_resources: Option<bool>,
+}
+
+crate::structure! {
+    DescribeLaunchTemplateVersionsRequest, "DescribeLaunchTemplateVersionsRequest" {
+        "DryRun" => dry_run,
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "Versions" => versions,
+        "MinVersion" => min_version,
+        "MaxVersion" => max_version,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "Filters" => filters,
+        "ResolveAlias" => resolve_alias,
+        "IncludeManagedResources" => include_managed_resources,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplateVersionsResult {
+    pub launch_template_versions: Option<Vec<LaunchTemplateVersion>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeLaunchTemplateVersionsResult, "DescribeLaunchTemplateVersionsResult" {
+        "LaunchTemplateVersions" => launch_template_versions,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplatesRequest {
+    pub dry_run: Option<bool>,
+    pub launch_template_ids: Option<Vec<String>>,
+    pub launch_template_names: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub include_managed_resources: Option<bool>,
+}
+
+crate::structure! {
+    DescribeLaunchTemplatesRequest, "DescribeLaunchTemplatesRequest" {
+        "DryRun" => dry_run,
+        "LaunchTemplateIds" => launch_template_ids,
+        "LaunchTemplateNames" => launch_template_names,
+        "Filters" => filters,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "IncludeManagedResources" => include_managed_resources,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeLaunchTemplatesResult {
+    pub launch_templates: Option<Vec<LaunchTemplate>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeLaunchTemplatesResult, "DescribeLaunchTemplatesResult" {
+        "LaunchTemplates" => launch_templates,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeManagedPrefixListsRequest {
     pub dry_run: Option<bool>,
     pub filters: Option<Vec<Filter>>,
@@ -2071,6 +4300,38 @@ crate::structure! {
     DescribeManagedPrefixListsResult, "DescribeManagedPrefixListsResult" {
         "NextToken" => next_token,
         "PrefixLists" => prefix_lists,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNatGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub filter: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub nat_gateway_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNatGatewaysRequest, "DescribeNatGatewaysRequest" {
+        "DryRun" => dry_run,
+        "Filter" => filter,
+        "MaxResults" => max_results,
+        "NatGatewayIds" => nat_gateway_ids,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNatGatewaysResult {
+    pub nat_gateways: Option<Vec<NatGateway>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNatGatewaysResult, "DescribeNatGatewaysResult" {
+        "NatGateways" => nat_gateways,
+        "NextToken" => next_token,
     }
 }
 
@@ -2143,6 +4404,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInterfacePermissionsRequest {
+    pub network_interface_permission_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+crate::structure! {
+    DescribeNetworkInterfacePermissionsRequest, "DescribeNetworkInterfacePermissionsRequest" {
+        "NetworkInterfacePermissionIds" => network_interface_permission_ids,
+        "Filters" => filters,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInterfacePermissionsResult {
+    pub network_interface_permissions: Option<Vec<NetworkInterfacePermission>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInterfacePermissionsResult, "DescribeNetworkInterfacePermissionsResult" {
+        "NetworkInterfacePermissions" => network_interface_permissions,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeNetworkInterfacesRequest {
     pub next_token: Option<String>,
     pub max_results: Option<i32>,
@@ -2173,6 +4464,34 @@ crate::structure! {
     DescribeNetworkInterfacesResult, "DescribeNetworkInterfacesResult" {
         "NetworkInterfaces" => network_interfaces,
         "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePlacementGroupsRequest {
+    pub group_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub group_names: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribePlacementGroupsRequest, "DescribePlacementGroupsRequest" {
+        "GroupIds" => group_ids,
+        "DryRun" => dry_run,
+        "GroupNames" => group_names,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePlacementGroupsResult {
+    pub placement_groups: Option<Vec<PlacementGroup>>,
+}
+
+crate::structure! {
+    DescribePlacementGroupsResult, "DescribePlacementGroupsResult" {
+        "PlacementGroups" => placement_groups,
     }
 }
 
@@ -2325,6 +4644,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSecurityGroupVpcAssociationsRequest {
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeSecurityGroupVpcAssociationsRequest, "DescribeSecurityGroupVpcAssociationsRequest" {
+        "Filters" => filters,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSecurityGroupVpcAssociationsResult {
+    pub security_group_vpc_associations: Option<Vec<SecurityGroupVpcAssociation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeSecurityGroupVpcAssociationsResult, "DescribeSecurityGroupVpcAssociationsResult" {
+        "SecurityGroupVpcAssociations" => security_group_vpc_associations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeSecurityGroupsRequest {
     pub group_ids: Option<Vec<String>>,
     pub group_names: Option<Vec<String>>,
@@ -2355,6 +4704,72 @@ crate::structure! {
     DescribeSecurityGroupsResult, "DescribeSecurityGroupsResult" {
         "NextToken" => next_token,
         "SecurityGroups" => security_groups,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSnapshotsRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub owner_ids: Option<Vec<String>>,
+    pub restorable_by_user_ids: Option<Vec<String>>,
+    pub snapshot_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribeSnapshotsRequest, "DescribeSnapshotsRequest" {
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "OwnerIds" => owner_ids,
+        "RestorableByUserIds" => restorable_by_user_ids,
+        "SnapshotIds" => snapshot_ids,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSnapshotsResult {
+    pub next_token: Option<String>,
+    pub snapshots: Option<Vec<Snapshot>>,
+}
+
+crate::structure! {
+    DescribeSnapshotsResult, "DescribeSnapshotsResult" {
+        "NextToken" => next_token,
+        "Snapshots" => snapshots,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeStaleSecurityGroupsRequest {
+    pub dry_run: Option<bool>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub vpc_id: String,
+}
+
+crate::structure! {
+    DescribeStaleSecurityGroupsRequest, "DescribeStaleSecurityGroupsRequest" {
+        "DryRun" => dry_run,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "VpcId" => vpc_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeStaleSecurityGroupsResult {
+    pub next_token: Option<String>,
+    pub stale_security_group_set: Option<Vec<StaleSecurityGroup>>,
+}
+
+crate::structure! {
+    DescribeStaleSecurityGroupsResult, "DescribeStaleSecurityGroupsResult" {
+        "NextToken" => next_token,
+        "StaleSecurityGroupSet" => stale_security_group_set,
     }
 }
 
@@ -2421,6 +4836,362 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayAttachmentsRequest {
+    pub transit_gateway_attachment_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayAttachmentsRequest, "DescribeTransitGatewayAttachmentsRequest" {
+        "TransitGatewayAttachmentIds" => transit_gateway_attachment_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayAttachmentsResult {
+    pub transit_gateway_attachments: Option<Vec<TransitGatewayAttachment>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayAttachmentsResult, "DescribeTransitGatewayAttachmentsResult" {
+        "TransitGatewayAttachments" => transit_gateway_attachments,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayConnectPeersRequest {
+    pub transit_gateway_connect_peer_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayConnectPeersRequest, "DescribeTransitGatewayConnectPeersRequest" {
+        "TransitGatewayConnectPeerIds" => transit_gateway_connect_peer_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayConnectPeersResult {
+    pub transit_gateway_connect_peers: Option<Vec<TransitGatewayConnectPeer>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayConnectPeersResult, "DescribeTransitGatewayConnectPeersResult" {
+        "TransitGatewayConnectPeers" => transit_gateway_connect_peers,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayConnectsRequest {
+    pub transit_gateway_attachment_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayConnectsRequest, "DescribeTransitGatewayConnectsRequest" {
+        "TransitGatewayAttachmentIds" => transit_gateway_attachment_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayConnectsResult {
+    pub transit_gateway_connects: Option<Vec<TransitGatewayConnect>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayConnectsResult, "DescribeTransitGatewayConnectsResult" {
+        "TransitGatewayConnects" => transit_gateway_connects,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayPeeringAttachmentsRequest {
+    pub transit_gateway_attachment_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayPeeringAttachmentsRequest, "DescribeTransitGatewayPeeringAttachmentsRequest" {
+        "TransitGatewayAttachmentIds" => transit_gateway_attachment_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayPeeringAttachmentsResult {
+    pub transit_gateway_peering_attachments: Option<Vec<TransitGatewayPeeringAttachment>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayPeeringAttachmentsResult, "DescribeTransitGatewayPeeringAttachmentsResult" {
+        "TransitGatewayPeeringAttachments" => transit_gateway_peering_attachments,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayRouteTablesRequest {
+    pub transit_gateway_route_table_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayRouteTablesRequest, "DescribeTransitGatewayRouteTablesRequest" {
+        "TransitGatewayRouteTableIds" => transit_gateway_route_table_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayRouteTablesResult {
+    pub transit_gateway_route_tables: Option<Vec<TransitGatewayRouteTable>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayRouteTablesResult, "DescribeTransitGatewayRouteTablesResult" {
+        "TransitGatewayRouteTables" => transit_gateway_route_tables,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayVpcAttachmentsRequest {
+    pub transit_gateway_attachment_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayVpcAttachmentsRequest, "DescribeTransitGatewayVpcAttachmentsRequest" {
+        "TransitGatewayAttachmentIds" => transit_gateway_attachment_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewayVpcAttachmentsResult {
+    pub transit_gateway_vpc_attachments: Option<Vec<TransitGatewayVpcAttachment>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeTransitGatewayVpcAttachmentsResult, "DescribeTransitGatewayVpcAttachmentsResult" {
+        "TransitGatewayVpcAttachments" => transit_gateway_vpc_attachments,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewaysRequest {
+    pub transit_gateway_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeTransitGatewaysRequest, "DescribeTransitGatewaysRequest" {
+        "TransitGatewayIds" => transit_gateway_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTransitGatewaysResult {
+    pub transit_gateways: Option<Vec<TransitGateway>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeTransitGatewaysResult, "DescribeTransitGatewaysResult" {
+        "TransitGateways" => transit_gateways,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeAttributeRequest {
+    pub attribute: String,
+    pub volume_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeVolumeAttributeRequest, "DescribeVolumeAttributeRequest" {
+        "Attribute" => attribute,
+        "VolumeId" => volume_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeAttributeResult {
+    pub auto_enable_io: Option<AttributeBooleanValue>,
+    pub product_codes: Option<Vec<ProductCode>>,
+    pub volume_id: Option<String>,
+}
+
+crate::structure! {
+    DescribeVolumeAttributeResult, "DescribeVolumeAttributeResult" {
+        "AutoEnableIO" => auto_enable_io,
+        "ProductCodes" => product_codes,
+        "VolumeId" => volume_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeStatusRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub volume_ids: Option<Vec<String>>,
+    pub include_managed_resources: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribeVolumeStatusRequest, "DescribeVolumeStatusRequest" {
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "VolumeIds" => volume_ids,
+        "IncludeManagedResources" => include_managed_resources,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeStatusResult {
+    pub next_token: Option<String>,
+    pub volume_statuses: Option<Vec<VolumeStatusItem>>,
+}
+
+crate::structure! {
+    DescribeVolumeStatusResult, "DescribeVolumeStatusResult" {
+        "NextToken" => next_token,
+        "VolumeStatuses" => volume_statuses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesModificationsRequest {
+    pub dry_run: Option<bool>,
+    pub volume_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub include_managed_resources: Option<bool>,
+}
+
+crate::structure! {
+    DescribeVolumesModificationsRequest, "DescribeVolumesModificationsRequest" {
+        "DryRun" => dry_run,
+        "VolumeIds" => volume_ids,
+        "Filters" => filters,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "IncludeManagedResources" => include_managed_resources,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesModificationsResult {
+    pub next_token: Option<String>,
+    pub volumes_modifications: Option<Vec<VolumeModification>>,
+}
+
+crate::structure! {
+    DescribeVolumesModificationsResult, "DescribeVolumesModificationsResult" {
+        "NextToken" => next_token,
+        "VolumesModifications" => volumes_modifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesRequest {
+    pub volume_ids: Option<Vec<String>>,
+    pub include_managed_resources: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+crate::structure! {
+    DescribeVolumesRequest, "DescribeVolumesRequest" {
+        "VolumeIds" => volume_ids,
+        "IncludeManagedResources" => include_managed_resources,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesResult {
+    pub next_token: Option<String>,
+    pub volumes: Option<Vec<Volume>>,
+}
+
+crate::structure! {
+    DescribeVolumesResult, "DescribeVolumesResult" {
+        "NextToken" => next_token,
+        "Volumes" => volumes,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeVpcAttributeRequest {
     pub attribute: String,
     pub vpc_id: String,
@@ -2449,6 +5220,318 @@ crate::structure! {
         "EnableDnsSupport" => enable_dns_support,
         "EnableNetworkAddressUsageMetrics" => enable_network_address_usage_metrics,
         "VpcId" => vpc_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcBlockPublicAccessExclusionsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub exclusion_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+crate::structure! {
+    DescribeVpcBlockPublicAccessExclusionsRequest, "DescribeVpcBlockPublicAccessExclusionsRequest" {
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "ExclusionIds" => exclusion_ids,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcBlockPublicAccessExclusionsResult {
+    pub vpc_block_public_access_exclusions: Option<Vec<VpcBlockPublicAccessExclusion>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcBlockPublicAccessExclusionsResult, "DescribeVpcBlockPublicAccessExclusionsResult" {
+        "VpcBlockPublicAccessExclusions" => vpc_block_public_access_exclusions,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcBlockPublicAccessOptionsRequest {
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeVpcBlockPublicAccessOptionsRequest, "DescribeVpcBlockPublicAccessOptionsRequest" {
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcBlockPublicAccessOptionsResult {
+    pub vpc_block_public_access_options: Option<VpcBlockPublicAccessOptions>,
+}
+
+crate::structure! {
+    DescribeVpcBlockPublicAccessOptionsResult, "DescribeVpcBlockPublicAccessOptionsResult" {
+        "VpcBlockPublicAccessOptions" => vpc_block_public_access_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointAssociationsRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_endpoint_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointAssociationsRequest, "DescribeVpcEndpointAssociationsRequest" {
+        "DryRun" => dry_run,
+        "VpcEndpointIds" => vpc_endpoint_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointAssociationsResult {
+    pub vpc_endpoint_associations: Option<Vec<VpcEndpointAssociation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointAssociationsResult, "DescribeVpcEndpointAssociationsResult" {
+        "VpcEndpointAssociations" => vpc_endpoint_associations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointConnectionNotificationsRequest {
+    pub dry_run: Option<bool>,
+    pub connection_notification_id: Option<String>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointConnectionNotificationsRequest, "DescribeVpcEndpointConnectionNotificationsRequest" {
+        "DryRun" => dry_run,
+        "ConnectionNotificationId" => connection_notification_id,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointConnectionNotificationsResult {
+    pub connection_notification_set: Option<Vec<ConnectionNotification>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointConnectionNotificationsResult, "DescribeVpcEndpointConnectionNotificationsResult" {
+        "ConnectionNotificationSet" => connection_notification_set,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointConnectionsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointConnectionsRequest, "DescribeVpcEndpointConnectionsRequest" {
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointConnectionsResult {
+    pub vpc_endpoint_connections: Option<Vec<VpcEndpointConnection>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointConnectionsResult, "DescribeVpcEndpointConnectionsResult" {
+        "VpcEndpointConnections" => vpc_endpoint_connections,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServiceConfigurationsRequest {
+    pub dry_run: Option<bool>,
+    pub service_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointServiceConfigurationsRequest, "DescribeVpcEndpointServiceConfigurationsRequest" {
+        "DryRun" => dry_run,
+        "ServiceIds" => service_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServiceConfigurationsResult {
+    pub service_configurations: Option<Vec<ServiceConfiguration>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointServiceConfigurationsResult, "DescribeVpcEndpointServiceConfigurationsResult" {
+        "ServiceConfigurations" => service_configurations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicePermissionsRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: String,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointServicePermissionsRequest, "DescribeVpcEndpointServicePermissionsRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicePermissionsResult {
+    pub allowed_principals: Option<Vec<AllowedPrincipal>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointServicePermissionsResult, "DescribeVpcEndpointServicePermissionsResult" {
+        "AllowedPrincipals" => allowed_principals,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicesRequest {
+    pub dry_run: Option<bool>,
+    pub service_names: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub service_regions: Option<Vec<String>>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointServicesRequest, "DescribeVpcEndpointServicesRequest" {
+        "DryRun" => dry_run,
+        "ServiceNames" => service_names,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "ServiceRegions" => service_regions,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicesResult {
+    pub service_names: Option<Vec<String>>,
+    pub service_details: Option<Vec<ServiceDetail>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointServicesResult, "DescribeVpcEndpointServicesResult" {
+        "ServiceNames" => service_names,
+        "ServiceDetails" => service_details,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointsRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_endpoint_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointsRequest, "DescribeVpcEndpointsRequest" {
+        "DryRun" => dry_run,
+        "VpcEndpointIds" => vpc_endpoint_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcEndpointsResult {
+    pub vpc_endpoints: Option<Vec<VpcEndpoint>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcEndpointsResult, "DescribeVpcEndpointsResult" {
+        "VpcEndpoints" => vpc_endpoints,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcPeeringConnectionsRequest {
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribeVpcPeeringConnectionsRequest, "DescribeVpcPeeringConnectionsRequest" {
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+        "VpcPeeringConnectionIds" => vpc_peering_connection_ids,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpcPeeringConnectionsResult {
+    pub vpc_peering_connections: Option<Vec<VpcPeeringConnection>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeVpcPeeringConnectionsResult, "DescribeVpcPeeringConnectionsResult" {
+        "VpcPeeringConnections" => vpc_peering_connections,
+        "NextToken" => next_token,
     }
 }
 
@@ -2485,6 +5568,88 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpnConnectionsRequest {
+    pub filters: Option<Vec<Filter>>,
+    pub vpn_connection_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeVpnConnectionsRequest, "DescribeVpnConnectionsRequest" {
+        "Filters" => filters,
+        "VpnConnectionIds" => vpn_connection_ids,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpnConnectionsResult {
+    pub vpn_connections: Option<Vec<VpnConnection>>,
+}
+
+crate::structure! {
+    DescribeVpnConnectionsResult, "DescribeVpnConnectionsResult" {
+        "VpnConnections" => vpn_connections,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpnGatewaysRequest {
+    pub filters: Option<Vec<Filter>>,
+    pub vpn_gateway_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeVpnGatewaysRequest, "DescribeVpnGatewaysRequest" {
+        "Filters" => filters,
+        "VpnGatewayIds" => vpn_gateway_ids,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVpnGatewaysResult {
+    pub vpn_gateways: Option<Vec<VpnGateway>>,
+}
+
+crate::structure! {
+    DescribeVpnGatewaysResult, "DescribeVpnGatewaysResult" {
+        "VpnGateways" => vpn_gateways,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DestinationOptionsRequest {
+    pub file_format: Option<String>,
+    pub hive_compatible_partitions: Option<bool>,
+    pub per_hour_partition: Option<bool>,
+}
+
+crate::structure! {
+    DestinationOptionsRequest, "DestinationOptionsRequest" {
+        "FileFormat" => file_format,
+        "HiveCompatiblePartitions" => hive_compatible_partitions,
+        "PerHourPartition" => per_hour_partition,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DestinationOptionsResponse {
+    pub file_format: Option<String>,
+    pub hive_compatible_partitions: Option<bool>,
+    pub per_hour_partition: Option<bool>,
+}
+
+crate::structure! {
+    DestinationOptionsResponse, "DestinationOptionsResponse" {
+        "FileFormat" => file_format,
+        "HiveCompatiblePartitions" => hive_compatible_partitions,
+        "PerHourPartition" => per_hour_partition,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetachInternetGatewayRequest {
     pub dry_run: Option<bool>,
     pub internet_gateway_id: String,
@@ -2511,6 +5676,21 @@ crate::structure! {
         "DryRun" => dry_run,
         "AttachmentId" => attachment_id,
         "Force" => force,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetachVpnGatewayRequest {
+    pub vpc_id: String,
+    pub vpn_gateway_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DetachVpnGatewayRequest, "DetachVpnGatewayRequest" {
+        "VpcId" => vpc_id,
+        "VpnGatewayId" => vpn_gateway_id,
+        "DryRun" => dry_run,
     }
 }
 
@@ -2545,6 +5725,49 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableTransitGatewayRouteTablePropagationRequest {
+    pub transit_gateway_route_table_id: String,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub transit_gateway_route_table_announcement_id: Option<String>,
+}
+
+crate::structure! {
+    DisableTransitGatewayRouteTablePropagationRequest, "DisableTransitGatewayRouteTablePropagationRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+        "TransitGatewayRouteTableAnnouncementId" => transit_gateway_route_table_announcement_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableTransitGatewayRouteTablePropagationResult {
+    pub propagation: Option<TransitGatewayPropagation>,
+}
+
+crate::structure! {
+    DisableTransitGatewayRouteTablePropagationResult, "DisableTransitGatewayRouteTablePropagationResult" {
+        "Propagation" => propagation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableVgwRoutePropagationRequest {
+    pub gateway_id: String,
+    pub route_table_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DisableVgwRoutePropagationRequest, "DisableVgwRoutePropagationRequest" {
+        "GatewayId" => gateway_id,
+        "RouteTableId" => route_table_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisassociateAddressRequest {
     pub association_id: Option<String>,
     pub public_ip: Option<String>,
@@ -2560,6 +5783,58 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateIamInstanceProfileRequest {
+    pub association_id: String,
+}
+
+crate::structure! {
+    DisassociateIamInstanceProfileRequest, "DisassociateIamInstanceProfileRequest" {
+        "AssociationId" => association_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateIamInstanceProfileResult {
+    pub iam_instance_profile_association: Option<IamInstanceProfileAssociation>,
+}
+
+crate::structure! {
+    DisassociateIamInstanceProfileResult, "DisassociateIamInstanceProfileResult" {
+        "IamInstanceProfileAssociation" => iam_instance_profile_association,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateNatGatewayAddressRequest {
+    pub nat_gateway_id: String,
+    pub association_ids: Vec<String>,
+    pub max_drain_duration_seconds: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DisassociateNatGatewayAddressRequest, "DisassociateNatGatewayAddressRequest" {
+        "NatGatewayId" => nat_gateway_id,
+        "AssociationIds" => association_ids,
+        "MaxDrainDurationSeconds" => max_drain_duration_seconds,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateNatGatewayAddressResult {
+    pub nat_gateway_id: Option<String>,
+    pub nat_gateway_addresses: Option<Vec<NatGatewayAddress>>,
+}
+
+crate::structure! {
+    DisassociateNatGatewayAddressResult, "DisassociateNatGatewayAddressResult" {
+        "NatGatewayId" => nat_gateway_id,
+        "NatGatewayAddresses" => nat_gateway_addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisassociateRouteTableRequest {
     pub dry_run: Option<bool>,
     pub association_id: String,
@@ -2569,6 +5844,32 @@ crate::structure! {
     DisassociateRouteTableRequest, "DisassociateRouteTableRequest" {
         "DryRun" => dry_run,
         "AssociationId" => association_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSecurityGroupVpcRequest {
+    pub group_id: String,
+    pub vpc_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DisassociateSecurityGroupVpcRequest, "DisassociateSecurityGroupVpcRequest" {
+        "GroupId" => group_id,
+        "VpcId" => vpc_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateSecurityGroupVpcResult {
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    DisassociateSecurityGroupVpcResult, "DisassociateSecurityGroupVpcResult" {
+        "State" => state,
     }
 }
 
@@ -2593,6 +5894,32 @@ crate::structure! {
     DisassociateSubnetCidrBlockResult, "DisassociateSubnetCidrBlockResult" {
         "Ipv6CidrBlockAssociation" => ipv6_cidr_block_association,
         "SubnetId" => subnet_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateTransitGatewayRouteTableRequest {
+    pub transit_gateway_route_table_id: String,
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DisassociateTransitGatewayRouteTableRequest, "DisassociateTransitGatewayRouteTableRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateTransitGatewayRouteTableResult {
+    pub association: Option<TransitGatewayAssociation>,
+}
+
+crate::structure! {
+    DisassociateTransitGatewayRouteTableResult, "DisassociateTransitGatewayRouteTableResult" {
+        "Association" => association,
     }
 }
 
@@ -2634,6 +5961,53 @@ crate::structure! {
         "SizeInGB" => size_in_gb,
         "Count" => count,
         "Type" => r#type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsEntry {
+    pub dns_name: Option<String>,
+    pub hosted_zone_id: Option<String>,
+}
+
+crate::structure! {
+    DnsEntry, "DnsEntry" {
+        "DnsName" => dns_name,
+        "HostedZoneId" => hosted_zone_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsOptions {
+    pub dns_record_ip_type: Option<String>,
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    pub private_dns_preference: Option<String>,
+    pub private_dns_specified_domains: Option<Vec<String>>,
+}
+
+crate::structure! {
+    DnsOptions, "DnsOptions" {
+        "DnsRecordIpType" => dns_record_ip_type,
+        "PrivateDnsOnlyForInboundResolverEndpoint" => private_dns_only_for_inbound_resolver_endpoint,
+        "PrivateDnsPreference" => private_dns_preference,
+        "PrivateDnsSpecifiedDomains" => private_dns_specified_domains,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsOptionsSpecification {
+    pub dns_record_ip_type: Option<String>,
+    pub private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+    pub private_dns_preference: Option<String>,
+    pub private_dns_specified_domains: Option<Vec<String>>,
+}
+
+crate::structure! {
+    DnsOptionsSpecification, "DnsOptionsSpecification" {
+        "DnsRecordIpType" => dns_record_ip_type,
+        "PrivateDnsOnlyForInboundResolverEndpoint" => private_dns_only_for_inbound_resolver_endpoint,
+        "PrivateDnsPreference" => private_dns_preference,
+        "PrivateDnsSpecifiedDomains" => private_dns_specified_domains,
     }
 }
 
@@ -2862,6 +6236,17 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ElasticGpuSpecificationResponse {
+    pub r#type: Option<String>,
+}
+
+crate::structure! {
+    ElasticGpuSpecificationResponse, "ElasticGpuSpecificationResponse" {
+        "Type" => r#type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ElasticInferenceAccelerator {
     pub r#type: String,
     pub count: Option<i32>,
@@ -2940,6 +6325,49 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableTransitGatewayRouteTablePropagationRequest {
+    pub transit_gateway_route_table_id: String,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub transit_gateway_route_table_announcement_id: Option<String>,
+}
+
+crate::structure! {
+    EnableTransitGatewayRouteTablePropagationRequest, "EnableTransitGatewayRouteTablePropagationRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+        "TransitGatewayRouteTableAnnouncementId" => transit_gateway_route_table_announcement_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableTransitGatewayRouteTablePropagationResult {
+    pub propagation: Option<TransitGatewayPropagation>,
+}
+
+crate::structure! {
+    EnableTransitGatewayRouteTablePropagationResult, "EnableTransitGatewayRouteTablePropagationResult" {
+        "Propagation" => propagation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableVgwRoutePropagationRequest {
+    pub gateway_id: String,
+    pub route_table_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    EnableVgwRoutePropagationRequest, "EnableVgwRoutePropagationRequest" {
+        "GatewayId" => gateway_id,
+        "RouteTableId" => route_table_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnclaveOptions {
     pub enabled: Option<bool>,
 }
@@ -2962,6 +6390,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct EncryptionSupport {
+    pub encryption_state: Option<String>,
+    pub state_message: Option<String>,
+}
+
+crate::structure! {
+    EncryptionSupport, "EncryptionSupport" {
+        "EncryptionState" => encryption_state,
+        "StateMessage" => state_message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     pub name: Option<String>,
     pub values: Option<Vec<String>>,
@@ -2971,6 +6412,49 @@ crate::structure! {
     Filter, "Filter" {
         "Name" => name,
         "Values" => values,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FlowLog {
+    pub creation_time: Option<Timestamp>,
+    pub deliver_logs_error_message: Option<String>,
+    pub deliver_logs_permission_arn: Option<String>,
+    pub deliver_cross_account_role: Option<String>,
+    pub deliver_logs_status: Option<String>,
+    pub flow_log_id: Option<String>,
+    pub flow_log_status: Option<String>,
+    pub log_group_name: Option<String>,
+    pub resource_id: Option<String>,
+    pub traffic_type: Option<String>,
+    pub log_destination_type: Option<String>,
+    pub log_destination: Option<String>,
+    pub log_format: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub max_aggregation_interval: Option<i32>,
+    pub destination_options: Option<DestinationOptionsResponse>,
+    pub tag_field_specifications: Option<Vec<TagFieldSpecificationResponse>>,
+}
+
+crate::structure! {
+    FlowLog, "FlowLog" {
+        "CreationTime" => creation_time,
+        "DeliverLogsErrorMessage" => deliver_logs_error_message,
+        "DeliverLogsPermissionArn" => deliver_logs_permission_arn,
+        "DeliverCrossAccountRole" => deliver_cross_account_role,
+        "DeliverLogsStatus" => deliver_logs_status,
+        "FlowLogId" => flow_log_id,
+        "FlowLogStatus" => flow_log_status,
+        "LogGroupName" => log_group_name,
+        "ResourceId" => resource_id,
+        "TrafficType" => traffic_type,
+        "LogDestinationType" => log_destination_type,
+        "LogDestination" => log_destination,
+        "LogFormat" => log_format,
+        "Tags" => tags,
+        "MaxAggregationInterval" => max_aggregation_interval,
+        "DestinationOptions" => destination_options,
+        "TagFieldSpecifications" => tag_field_specifications,
     }
 }
 
@@ -3046,6 +6530,30 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLaunchTemplateDataRequest {
+    pub dry_run: Option<bool>,
+    pub instance_id: String,
+}
+
+crate::structure! {
+    GetLaunchTemplateDataRequest, "GetLaunchTemplateDataRequest" {
+        "DryRun" => dry_run,
+        "InstanceId" => instance_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLaunchTemplateDataResult {
+    pub launch_template_data: Option<ResponseLaunchTemplateData>,
+}
+
+crate::structure! {
+    GetLaunchTemplateDataResult, "GetLaunchTemplateDataResult" {
+        "LaunchTemplateData" => launch_template_data,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetManagedPrefixListAssociationsRequest {
     pub dry_run: Option<bool>,
     pub prefix_list_id: String,
@@ -3103,6 +6611,258 @@ pub struct GetManagedPrefixListEntriesResult {
 crate::structure! {
     GetManagedPrefixListEntriesResult, "GetManagedPrefixListEntriesResult" {
         "Entries" => entries,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSecurityGroupsForVpcRequest {
+    pub vpc_id: String,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub filters: Option<Vec<Filter>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetSecurityGroupsForVpcRequest, "GetSecurityGroupsForVpcRequest" {
+        "VpcId" => vpc_id,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "Filters" => filters,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSecurityGroupsForVpcResult {
+    pub next_token: Option<String>,
+    pub security_group_for_vpcs: Option<Vec<SecurityGroupForVpc>>,
+}
+
+crate::structure! {
+    GetSecurityGroupsForVpcResult, "GetSecurityGroupsForVpcResult" {
+        "NextToken" => next_token,
+        "SecurityGroupForVpcs" => security_group_for_vpcs,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSubnetCidrReservationsRequest {
+    pub filters: Option<Vec<Filter>>,
+    pub subnet_id: String,
+    pub dry_run: Option<bool>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+crate::structure! {
+    GetSubnetCidrReservationsRequest, "GetSubnetCidrReservationsRequest" {
+        "Filters" => filters,
+        "SubnetId" => subnet_id,
+        "DryRun" => dry_run,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSubnetCidrReservationsResult {
+    pub subnet_ipv4_cidr_reservations: Option<Vec<SubnetCidrReservation>>,
+    pub subnet_ipv6_cidr_reservations: Option<Vec<SubnetCidrReservation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetSubnetCidrReservationsResult, "GetSubnetCidrReservationsResult" {
+        "SubnetIpv4CidrReservations" => subnet_ipv4_cidr_reservations,
+        "SubnetIpv6CidrReservations" => subnet_ipv6_cidr_reservations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayAttachmentPropagationsRequest {
+    pub transit_gateway_attachment_id: String,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetTransitGatewayAttachmentPropagationsRequest, "GetTransitGatewayAttachmentPropagationsRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayAttachmentPropagationsResult {
+    pub transit_gateway_attachment_propagations: Option<Vec<TransitGatewayAttachmentPropagation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetTransitGatewayAttachmentPropagationsResult, "GetTransitGatewayAttachmentPropagationsResult" {
+        "TransitGatewayAttachmentPropagations" => transit_gateway_attachment_propagations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayPrefixListReferencesRequest {
+    pub transit_gateway_route_table_id: String,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetTransitGatewayPrefixListReferencesRequest, "GetTransitGatewayPrefixListReferencesRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayPrefixListReferencesResult {
+    pub transit_gateway_prefix_list_references: Option<Vec<TransitGatewayPrefixListReference>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetTransitGatewayPrefixListReferencesResult, "GetTransitGatewayPrefixListReferencesResult" {
+        "TransitGatewayPrefixListReferences" => transit_gateway_prefix_list_references,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayRouteTableAssociationsRequest {
+    pub transit_gateway_route_table_id: String,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetTransitGatewayRouteTableAssociationsRequest, "GetTransitGatewayRouteTableAssociationsRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayRouteTableAssociationsResult {
+    pub associations: Option<Vec<TransitGatewayRouteTableAssociation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetTransitGatewayRouteTableAssociationsResult, "GetTransitGatewayRouteTableAssociationsResult" {
+        "Associations" => associations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayRouteTablePropagationsRequest {
+    pub transit_gateway_route_table_id: String,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetTransitGatewayRouteTablePropagationsRequest, "GetTransitGatewayRouteTablePropagationsRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetTransitGatewayRouteTablePropagationsResult {
+    pub transit_gateway_route_table_propagations: Option<Vec<TransitGatewayRouteTablePropagation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetTransitGatewayRouteTablePropagationsResult, "GetTransitGatewayRouteTablePropagationsResult" {
+        "TransitGatewayRouteTablePropagations" => transit_gateway_route_table_propagations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceSampleConfigurationRequest {
+    pub vpn_connection_id: String,
+    pub vpn_connection_device_type_id: String,
+    pub internet_key_exchange_version: Option<String>,
+    pub sample_type: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceSampleConfigurationRequest, "GetVpnConnectionDeviceSampleConfigurationRequest" {
+        "VpnConnectionId" => vpn_connection_id,
+        "VpnConnectionDeviceTypeId" => vpn_connection_device_type_id,
+        "InternetKeyExchangeVersion" => internet_key_exchange_version,
+        "SampleType" => sample_type,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceSampleConfigurationResult {
+    pub vpn_connection_device_sample_configuration: Option<String>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceSampleConfigurationResult, "GetVpnConnectionDeviceSampleConfigurationResult" {
+        "VpnConnectionDeviceSampleConfiguration" => vpn_connection_device_sample_configuration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceTypesRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceTypesRequest, "GetVpnConnectionDeviceTypesRequest" {
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceTypesResult {
+    pub vpn_connection_device_types: Option<Vec<VpnConnectionDeviceType>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceTypesResult, "GetVpnConnectionDeviceTypesResult" {
+        "VpnConnectionDeviceTypes" => vpn_connection_device_types,
         "NextToken" => next_token,
     }
 }
@@ -3190,6 +6950,28 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct IKEVersionsListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    IKEVersionsListValue, "IKEVersionsListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IKEVersionsRequestListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    IKEVersionsRequestListValue, "IKEVersionsRequestListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IamInstanceProfile {
     pub arn: Option<String>,
     pub id: Option<String>,
@@ -3199,6 +6981,25 @@ crate::structure! {
     IamInstanceProfile, "IamInstanceProfile" {
         "Arn" => arn,
         "Id" => id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IamInstanceProfileAssociation {
+    pub association_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub iam_instance_profile: Option<IamInstanceProfile>,
+    pub state: Option<String>,
+    pub timestamp: Option<Timestamp>,
+}
+
+crate::structure! {
+    IamInstanceProfileAssociation, "IamInstanceProfileAssociation" {
+        "AssociationId" => association_id,
+        "InstanceId" => instance_id,
+        "IamInstanceProfile" => iam_instance_profile,
+        "State" => state,
+        "Timestamp" => timestamp,
     }
 }
 
@@ -3410,6 +7211,21 @@ pub struct InferenceDeviceMemoryInfo {
 crate::structure! {
     InferenceDeviceMemoryInfo, "InferenceDeviceMemoryInfo" {
         "SizeInMiB" => size_in_mi_b,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InitializationStatusDetails {
+    pub initialization_type: Option<String>,
+    pub progress: Option<i64>,
+    pub estimated_time_to_complete_in_seconds: Option<i64>,
+}
+
+crate::structure! {
+    InitializationStatusDetails, "InitializationStatusDetails" {
+        "InitializationType" => initialization_type,
+        "Progress" => progress,
+        "EstimatedTimeToCompleteInSeconds" => estimated_time_to_complete_in_seconds,
     }
 }
 
@@ -3662,6 +7478,17 @@ crate::structure! {
     InstanceIpv6Address, "InstanceIpv6Address" {
         "Ipv6Address" => ipv6_address,
         "IsPrimaryIpv6" => is_primary_ipv6,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceIpv6AddressRequest {
+    pub ipv6_address: Option<String>,
+}
+
+crate::structure! {
+    InstanceIpv6AddressRequest, "InstanceIpv6AddressRequest" {
+        "Ipv6Address" => ipv6_address,
     }
 }
 
@@ -3937,6 +7764,128 @@ crate::structure! {
         "Primary" => primary,
         "PrivateDnsName" => private_dns_name,
         "PrivateIpAddress" => private_ip_address,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceRequirements {
+    pub v_cpu_count: Option<VCpuCountRange>,
+    pub memory_mi_b: Option<MemoryMiB>,
+    pub cpu_manufacturers: Option<Vec<String>>,
+    pub memory_gi_b_per_v_cpu: Option<MemoryGiBPerVCpu>,
+    pub excluded_instance_types: Option<Vec<String>>,
+    pub instance_generations: Option<Vec<String>>,
+    pub spot_max_price_percentage_over_lowest_price: Option<i32>,
+    pub on_demand_max_price_percentage_over_lowest_price: Option<i32>,
+    pub bare_metal: Option<String>,
+    pub burstable_performance: Option<String>,
+    pub require_hibernate_support: Option<bool>,
+    pub network_interface_count: Option<NetworkInterfaceCount>,
+    pub local_storage: Option<String>,
+    pub local_storage_types: Option<Vec<String>>,
+    pub total_local_storage_gb: Option<TotalLocalStorageGB>,
+    pub baseline_ebs_bandwidth_mbps: Option<BaselineEbsBandwidthMbps>,
+    pub accelerator_types: Option<Vec<String>>,
+    pub accelerator_count: Option<AcceleratorCount>,
+    pub accelerator_manufacturers: Option<Vec<String>>,
+    pub accelerator_names: Option<Vec<String>>,
+    pub accelerator_total_memory_mi_b: Option<AcceleratorTotalMemoryMiB>,
+    pub network_bandwidth_gbps: Option<NetworkBandwidthGbps>,
+    pub allowed_instance_types: Option<Vec<String>>,
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: Option<i32>,
+    pub baseline_performance_factors: Option<BaselinePerformanceFactors>,
+    pub require_encryption_in_transit: Option<bool>,
+}
+
+crate::structure! {
+    InstanceRequirements, "InstanceRequirements" {
+        "VCpuCount" => v_cpu_count,
+        "MemoryMiB" => memory_mi_b,
+        "CpuManufacturers" => cpu_manufacturers,
+        "MemoryGiBPerVCpu" => memory_gi_b_per_v_cpu,
+        "ExcludedInstanceTypes" => excluded_instance_types,
+        "InstanceGenerations" => instance_generations,
+        "SpotMaxPricePercentageOverLowestPrice" => spot_max_price_percentage_over_lowest_price,
+        "OnDemandMaxPricePercentageOverLowestPrice" => on_demand_max_price_percentage_over_lowest_price,
+        "BareMetal" => bare_metal,
+        "BurstablePerformance" => burstable_performance,
+        "RequireHibernateSupport" => require_hibernate_support,
+        "NetworkInterfaceCount" => network_interface_count,
+        "LocalStorage" => local_storage,
+        "LocalStorageTypes" => local_storage_types,
+        "TotalLocalStorageGB" => total_local_storage_gb,
+        "BaselineEbsBandwidthMbps" => baseline_ebs_bandwidth_mbps,
+        "AcceleratorTypes" => accelerator_types,
+        "AcceleratorCount" => accelerator_count,
+        "AcceleratorManufacturers" => accelerator_manufacturers,
+        "AcceleratorNames" => accelerator_names,
+        "AcceleratorTotalMemoryMiB" => accelerator_total_memory_mi_b,
+        "NetworkBandwidthGbps" => network_bandwidth_gbps,
+        "AllowedInstanceTypes" => allowed_instance_types,
+        "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice" => max_spot_price_as_percentage_of_optimal_on_demand_price,
+        "BaselinePerformanceFactors" => baseline_performance_factors,
+        "RequireEncryptionInTransit" => require_encryption_in_transit,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceRequirementsRequest {
+    pub v_cpu_count: VCpuCountRangeRequest,
+    pub memory_mi_b: MemoryMiBRequest,
+    pub cpu_manufacturers: Option<Vec<String>>,
+    pub memory_gi_b_per_v_cpu: Option<MemoryGiBPerVCpuRequest>,
+    pub excluded_instance_types: Option<Vec<String>>,
+    pub instance_generations: Option<Vec<String>>,
+    pub spot_max_price_percentage_over_lowest_price: Option<i32>,
+    pub on_demand_max_price_percentage_over_lowest_price: Option<i32>,
+    pub bare_metal: Option<String>,
+    pub burstable_performance: Option<String>,
+    pub require_hibernate_support: Option<bool>,
+    pub network_interface_count: Option<NetworkInterfaceCountRequest>,
+    pub local_storage: Option<String>,
+    pub local_storage_types: Option<Vec<String>>,
+    pub total_local_storage_gb: Option<TotalLocalStorageGBRequest>,
+    pub baseline_ebs_bandwidth_mbps: Option<BaselineEbsBandwidthMbpsRequest>,
+    pub accelerator_types: Option<Vec<String>>,
+    pub accelerator_count: Option<AcceleratorCountRequest>,
+    pub accelerator_manufacturers: Option<Vec<String>>,
+    pub accelerator_names: Option<Vec<String>>,
+    pub accelerator_total_memory_mi_b: Option<AcceleratorTotalMemoryMiBRequest>,
+    pub network_bandwidth_gbps: Option<NetworkBandwidthGbpsRequest>,
+    pub allowed_instance_types: Option<Vec<String>>,
+    pub max_spot_price_as_percentage_of_optimal_on_demand_price: Option<i32>,
+    pub baseline_performance_factors: Option<BaselinePerformanceFactorsRequest>,
+    pub require_encryption_in_transit: Option<bool>,
+}
+
+crate::structure! {
+    InstanceRequirementsRequest, "InstanceRequirementsRequest" {
+        "VCpuCount" => v_cpu_count,
+        "MemoryMiB" => memory_mi_b,
+        "CpuManufacturers" => cpu_manufacturers,
+        "MemoryGiBPerVCpu" => memory_gi_b_per_v_cpu,
+        "ExcludedInstanceTypes" => excluded_instance_types,
+        "InstanceGenerations" => instance_generations,
+        "SpotMaxPricePercentageOverLowestPrice" => spot_max_price_percentage_over_lowest_price,
+        "OnDemandMaxPricePercentageOverLowestPrice" => on_demand_max_price_percentage_over_lowest_price,
+        "BareMetal" => bare_metal,
+        "BurstablePerformance" => burstable_performance,
+        "RequireHibernateSupport" => require_hibernate_support,
+        "NetworkInterfaceCount" => network_interface_count,
+        "LocalStorage" => local_storage,
+        "LocalStorageTypes" => local_storage_types,
+        "TotalLocalStorageGB" => total_local_storage_gb,
+        "BaselineEbsBandwidthMbps" => baseline_ebs_bandwidth_mbps,
+        "AcceleratorTypes" => accelerator_types,
+        "AcceleratorCount" => accelerator_count,
+        "AcceleratorManufacturers" => accelerator_manufacturers,
+        "AcceleratorNames" => accelerator_names,
+        "AcceleratorTotalMemoryMiB" => accelerator_total_memory_mi_b,
+        "NetworkBandwidthGbps" => network_bandwidth_gbps,
+        "AllowedInstanceTypes" => allowed_instance_types,
+        "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice" => max_spot_price_as_percentage_of_optimal_on_demand_price,
+        "BaselinePerformanceFactors" => baseline_performance_factors,
+        "RequireEncryptionInTransit" => require_encryption_in_transit,
     }
 }
 
@@ -4363,6 +8312,28 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv4PrefixSpecificationResponse {
+    pub ipv4_prefix: Option<String>,
+}
+
+crate::structure! {
+    Ipv4PrefixSpecificationResponse, "Ipv4PrefixSpecificationResponse" {
+        "Ipv4Prefix" => ipv4_prefix,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv6CidrBlock {
+    pub ipv6_cidr_block: Option<String>,
+}
+
+crate::structure! {
+    Ipv6CidrBlock, "Ipv6CidrBlock" {
+        "Ipv6CidrBlock" => ipv6_cidr_block,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv6PrefixSpecification {
     pub ipv6_prefix: Option<String>,
 }
@@ -4380,6 +8351,17 @@ pub struct Ipv6PrefixSpecificationRequest {
 
 crate::structure! {
     Ipv6PrefixSpecificationRequest, "Ipv6PrefixSpecificationRequest" {
+        "Ipv6Prefix" => ipv6_prefix,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv6PrefixSpecificationResponse {
+    pub ipv6_prefix: Option<String>,
+}
+
+crate::structure! {
+    Ipv6PrefixSpecificationResponse, "Ipv6PrefixSpecificationResponse" {
         "Ipv6Prefix" => ipv6_prefix,
     }
 }
@@ -4440,6 +8422,692 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct LastError {
+    pub message: Option<String>,
+    pub code: Option<String>,
+}
+
+crate::structure! {
+    LastError, "LastError" {
+        "Message" => message,
+        "Code" => code,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplate {
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub create_time: Option<Timestamp>,
+    pub created_by: Option<String>,
+    pub default_version_number: Option<i64>,
+    pub latest_version_number: Option<i64>,
+    pub tags: Option<Vec<Tag>>,
+    pub operator: Option<OperatorResponse>,
+}
+
+crate::structure! {
+    LaunchTemplate, "LaunchTemplate" {
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "CreateTime" => create_time,
+        "CreatedBy" => created_by,
+        "DefaultVersionNumber" => default_version_number,
+        "LatestVersionNumber" => latest_version_number,
+        "Tags" => tags,
+        "Operator" => operator,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateBlockDeviceMapping {
+    pub device_name: Option<String>,
+    pub virtual_name: Option<String>,
+    pub ebs: Option<LaunchTemplateEbsBlockDevice>,
+    pub no_device: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateBlockDeviceMapping, "LaunchTemplateBlockDeviceMapping" {
+        "DeviceName" => device_name,
+        "VirtualName" => virtual_name,
+        "Ebs" => ebs,
+        "NoDevice" => no_device,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateBlockDeviceMappingRequest {
+    pub device_name: Option<String>,
+    pub virtual_name: Option<String>,
+    pub ebs: Option<LaunchTemplateEbsBlockDeviceRequest>,
+    pub no_device: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateBlockDeviceMappingRequest, "LaunchTemplateBlockDeviceMappingRequest" {
+        "DeviceName" => device_name,
+        "VirtualName" => virtual_name,
+        "Ebs" => ebs,
+        "NoDevice" => no_device,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCapacityReservationSpecificationRequest {
+    pub capacity_reservation_preference: Option<String>,
+    pub capacity_reservation_target: Option<CapacityReservationTarget>,
+}
+
+crate::structure! {
+    LaunchTemplateCapacityReservationSpecificationRequest, "LaunchTemplateCapacityReservationSpecificationRequest" {
+        "CapacityReservationPreference" => capacity_reservation_preference,
+        "CapacityReservationTarget" => capacity_reservation_target,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCapacityReservationSpecificationResponse {
+    pub capacity_reservation_preference: Option<String>,
+    pub capacity_reservation_target: Option<CapacityReservationTargetResponse>,
+}
+
+crate::structure! {
+    LaunchTemplateCapacityReservationSpecificationResponse, "LaunchTemplateCapacityReservationSpecificationResponse" {
+        "CapacityReservationPreference" => capacity_reservation_preference,
+        "CapacityReservationTarget" => capacity_reservation_target,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCpuOptions {
+    pub core_count: Option<i32>,
+    pub threads_per_core: Option<i32>,
+    pub amd_sev_snp: Option<String>,
+    pub nested_virtualization: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateCpuOptions, "LaunchTemplateCpuOptions" {
+        "CoreCount" => core_count,
+        "ThreadsPerCore" => threads_per_core,
+        "AmdSevSnp" => amd_sev_snp,
+        "NestedVirtualization" => nested_virtualization,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateCpuOptionsRequest {
+    pub core_count: Option<i32>,
+    pub threads_per_core: Option<i32>,
+    pub amd_sev_snp: Option<String>,
+    pub nested_virtualization: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateCpuOptionsRequest, "LaunchTemplateCpuOptionsRequest" {
+        "CoreCount" => core_count,
+        "ThreadsPerCore" => threads_per_core,
+        "AmdSevSnp" => amd_sev_snp,
+        "NestedVirtualization" => nested_virtualization,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEbsBlockDevice {
+    pub encrypted: Option<bool>,
+    pub delete_on_termination: Option<bool>,
+    pub iops: Option<i32>,
+    pub kms_key_id: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub volume_size: Option<i32>,
+    pub volume_type: Option<String>,
+    pub throughput: Option<i32>,
+    pub volume_initialization_rate: Option<i32>,
+    pub ebs_card_index: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateEbsBlockDevice, "LaunchTemplateEbsBlockDevice" {
+        "Encrypted" => encrypted,
+        "DeleteOnTermination" => delete_on_termination,
+        "Iops" => iops,
+        "KmsKeyId" => kms_key_id,
+        "SnapshotId" => snapshot_id,
+        "VolumeSize" => volume_size,
+        "VolumeType" => volume_type,
+        "Throughput" => throughput,
+        "VolumeInitializationRate" => volume_initialization_rate,
+        "EbsCardIndex" => ebs_card_index,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEbsBlockDeviceRequest {
+    pub encrypted: Option<bool>,
+    pub delete_on_termination: Option<bool>,
+    pub iops: Option<i32>,
+    pub kms_key_id: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub volume_size: Option<i32>,
+    pub volume_type: Option<String>,
+    pub throughput: Option<i32>,
+    pub volume_initialization_rate: Option<i32>,
+    pub ebs_card_index: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateEbsBlockDeviceRequest, "LaunchTemplateEbsBlockDeviceRequest" {
+        "Encrypted" => encrypted,
+        "DeleteOnTermination" => delete_on_termination,
+        "Iops" => iops,
+        "KmsKeyId" => kms_key_id,
+        "SnapshotId" => snapshot_id,
+        "VolumeSize" => volume_size,
+        "VolumeType" => volume_type,
+        "Throughput" => throughput,
+        "VolumeInitializationRate" => volume_initialization_rate,
+        "EbsCardIndex" => ebs_card_index,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateElasticInferenceAccelerator {
+    pub r#type: String,
+    pub count: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateElasticInferenceAccelerator, "LaunchTemplateElasticInferenceAccelerator" {
+        "Type" => r#type,
+        "Count" => count,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateElasticInferenceAcceleratorResponse {
+    pub r#type: Option<String>,
+    pub count: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateElasticInferenceAcceleratorResponse, "LaunchTemplateElasticInferenceAcceleratorResponse" {
+        "Type" => r#type,
+        "Count" => count,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnaSrdSpecification {
+    pub ena_srd_enabled: Option<bool>,
+    pub ena_srd_udp_specification: Option<LaunchTemplateEnaSrdUdpSpecification>,
+}
+
+crate::structure! {
+    LaunchTemplateEnaSrdSpecification, "LaunchTemplateEnaSrdSpecification" {
+        "EnaSrdEnabled" => ena_srd_enabled,
+        "EnaSrdUdpSpecification" => ena_srd_udp_specification,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnaSrdUdpSpecification {
+    pub ena_srd_udp_enabled: Option<bool>,
+}
+
+crate::structure! {
+    LaunchTemplateEnaSrdUdpSpecification, "LaunchTemplateEnaSrdUdpSpecification" {
+        "EnaSrdUdpEnabled" => ena_srd_udp_enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnclaveOptions {
+    pub enabled: Option<bool>,
+}
+
+crate::structure! {
+    LaunchTemplateEnclaveOptions, "LaunchTemplateEnclaveOptions" {
+        "Enabled" => enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateEnclaveOptionsRequest {
+    pub enabled: Option<bool>,
+}
+
+crate::structure! {
+    LaunchTemplateEnclaveOptionsRequest, "LaunchTemplateEnclaveOptionsRequest" {
+        "Enabled" => enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateHibernationOptions {
+    pub configured: Option<bool>,
+}
+
+crate::structure! {
+    LaunchTemplateHibernationOptions, "LaunchTemplateHibernationOptions" {
+        "Configured" => configured,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateHibernationOptionsRequest {
+    pub configured: Option<bool>,
+}
+
+crate::structure! {
+    LaunchTemplateHibernationOptionsRequest, "LaunchTemplateHibernationOptionsRequest" {
+        "Configured" => configured,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateIamInstanceProfileSpecification {
+    pub arn: Option<String>,
+    pub name: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateIamInstanceProfileSpecification, "LaunchTemplateIamInstanceProfileSpecification" {
+        "Arn" => arn,
+        "Name" => name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateIamInstanceProfileSpecificationRequest {
+    pub arn: Option<String>,
+    pub name: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateIamInstanceProfileSpecificationRequest, "LaunchTemplateIamInstanceProfileSpecificationRequest" {
+        "Arn" => arn,
+        "Name" => name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMaintenanceOptions {
+    pub auto_recovery: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceMaintenanceOptions, "LaunchTemplateInstanceMaintenanceOptions" {
+        "AutoRecovery" => auto_recovery,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMaintenanceOptionsRequest {
+    pub auto_recovery: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceMaintenanceOptionsRequest, "LaunchTemplateInstanceMaintenanceOptionsRequest" {
+        "AutoRecovery" => auto_recovery,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMarketOptions {
+    pub market_type: Option<String>,
+    pub spot_options: Option<LaunchTemplateSpotMarketOptions>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceMarketOptions, "LaunchTemplateInstanceMarketOptions" {
+        "MarketType" => market_type,
+        "SpotOptions" => spot_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMarketOptionsRequest {
+    pub market_type: Option<String>,
+    pub spot_options: Option<LaunchTemplateSpotMarketOptionsRequest>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceMarketOptionsRequest, "LaunchTemplateInstanceMarketOptionsRequest" {
+        "MarketType" => market_type,
+        "SpotOptions" => spot_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMetadataOptions {
+    pub state: Option<String>,
+    pub http_tokens: Option<String>,
+    pub http_put_response_hop_limit: Option<i32>,
+    pub http_endpoint: Option<String>,
+    pub http_protocol_ipv6: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceMetadataOptions, "LaunchTemplateInstanceMetadataOptions" {
+        "State" => state,
+        "HttpTokens" => http_tokens,
+        "HttpPutResponseHopLimit" => http_put_response_hop_limit,
+        "HttpEndpoint" => http_endpoint,
+        "HttpProtocolIpv6" => http_protocol_ipv6,
+        "InstanceMetadataTags" => instance_metadata_tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceMetadataOptionsRequest {
+    pub http_tokens: Option<String>,
+    pub http_put_response_hop_limit: Option<i32>,
+    pub http_endpoint: Option<String>,
+    pub http_protocol_ipv6: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceMetadataOptionsRequest, "LaunchTemplateInstanceMetadataOptionsRequest" {
+        "HttpTokens" => http_tokens,
+        "HttpPutResponseHopLimit" => http_put_response_hop_limit,
+        "HttpEndpoint" => http_endpoint,
+        "HttpProtocolIpv6" => http_protocol_ipv6,
+        "InstanceMetadataTags" => instance_metadata_tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceNetworkInterfaceSpecification {
+    pub associate_carrier_ip_address: Option<bool>,
+    pub associate_public_ip_address: Option<bool>,
+    pub delete_on_termination: Option<bool>,
+    pub description: Option<String>,
+    pub device_index: Option<i32>,
+    pub groups: Option<Vec<String>>,
+    pub interface_type: Option<String>,
+    pub ipv6_address_count: Option<i32>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6Address>>,
+    pub network_interface_id: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub private_ip_addresses: Option<Vec<PrivateIpAddressSpecification>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+    pub subnet_id: Option<String>,
+    pub network_card_index: Option<i32>,
+    pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecificationResponse>>,
+    pub ipv4_prefix_count: Option<i32>,
+    pub ipv6_prefixes: Option<Vec<Ipv6PrefixSpecificationResponse>>,
+    pub ipv6_prefix_count: Option<i32>,
+    pub primary_ipv6: Option<bool>,
+    pub ena_srd_specification: Option<LaunchTemplateEnaSrdSpecification>,
+    pub connection_tracking_specification: Option<ConnectionTrackingSpecification>,
+    pub ena_queue_count: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceNetworkInterfaceSpecification, "LaunchTemplateInstanceNetworkInterfaceSpecification" {
+        "AssociateCarrierIpAddress" => associate_carrier_ip_address,
+        "AssociatePublicIpAddress" => associate_public_ip_address,
+        "DeleteOnTermination" => delete_on_termination,
+        "Description" => description,
+        "DeviceIndex" => device_index,
+        "Groups" => groups,
+        "InterfaceType" => interface_type,
+        "Ipv6AddressCount" => ipv6_address_count,
+        "Ipv6Addresses" => ipv6_addresses,
+        "NetworkInterfaceId" => network_interface_id,
+        "PrivateIpAddress" => private_ip_address,
+        "PrivateIpAddresses" => private_ip_addresses,
+        "SecondaryPrivateIpAddressCount" => secondary_private_ip_address_count,
+        "SubnetId" => subnet_id,
+        "NetworkCardIndex" => network_card_index,
+        "Ipv4Prefixes" => ipv4_prefixes,
+        "Ipv4PrefixCount" => ipv4_prefix_count,
+        "Ipv6Prefixes" => ipv6_prefixes,
+        "Ipv6PrefixCount" => ipv6_prefix_count,
+        "PrimaryIpv6" => primary_ipv6,
+        "EnaSrdSpecification" => ena_srd_specification,
+        "ConnectionTrackingSpecification" => connection_tracking_specification,
+        "EnaQueueCount" => ena_queue_count,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
+    pub associate_carrier_ip_address: Option<bool>,
+    pub associate_public_ip_address: Option<bool>,
+    pub delete_on_termination: Option<bool>,
+    pub description: Option<String>,
+    pub device_index: Option<i32>,
+    pub groups: Option<Vec<String>>,
+    pub interface_type: Option<String>,
+    pub ipv6_address_count: Option<i32>,
+    pub ipv6_addresses: Option<Vec<InstanceIpv6AddressRequest>>,
+    pub network_interface_id: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub private_ip_addresses: Option<Vec<PrivateIpAddressSpecification>>,
+    pub secondary_private_ip_address_count: Option<i32>,
+    pub subnet_id: Option<String>,
+    pub network_card_index: Option<i32>,
+    pub ipv4_prefixes: Option<Vec<Ipv4PrefixSpecificationRequest>>,
+    pub ipv4_prefix_count: Option<i32>,
+    pub ipv6_prefixes: Option<Vec<Ipv6PrefixSpecificationRequest>>,
+    pub ipv6_prefix_count: Option<i32>,
+    pub primary_ipv6: Option<bool>,
+    pub ena_srd_specification: Option<EnaSrdSpecificationRequest>,
+    pub connection_tracking_specification: Option<ConnectionTrackingSpecificationRequest>,
+    pub ena_queue_count: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, "LaunchTemplateInstanceNetworkInterfaceSpecificationRequest" {
+        "AssociateCarrierIpAddress" => associate_carrier_ip_address,
+        "AssociatePublicIpAddress" => associate_public_ip_address,
+        "DeleteOnTermination" => delete_on_termination,
+        "Description" => description,
+        "DeviceIndex" => device_index,
+        "Groups" => groups,
+        "InterfaceType" => interface_type,
+        "Ipv6AddressCount" => ipv6_address_count,
+        "Ipv6Addresses" => ipv6_addresses,
+        "NetworkInterfaceId" => network_interface_id,
+        "PrivateIpAddress" => private_ip_address,
+        "PrivateIpAddresses" => private_ip_addresses,
+        "SecondaryPrivateIpAddressCount" => secondary_private_ip_address_count,
+        "SubnetId" => subnet_id,
+        "NetworkCardIndex" => network_card_index,
+        "Ipv4Prefixes" => ipv4_prefixes,
+        "Ipv4PrefixCount" => ipv4_prefix_count,
+        "Ipv6Prefixes" => ipv6_prefixes,
+        "Ipv6PrefixCount" => ipv6_prefix_count,
+        "PrimaryIpv6" => primary_ipv6,
+        "EnaSrdSpecification" => ena_srd_specification,
+        "ConnectionTrackingSpecification" => connection_tracking_specification,
+        "EnaQueueCount" => ena_queue_count,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceSecondaryInterfaceSpecification {
+    pub delete_on_termination: Option<bool>,
+    pub device_index: Option<i32>,
+    pub private_ip_addresses: Option<Vec<SecondaryInterfacePrivateIpAddressSpecification>>,
+    pub private_ip_address_count: Option<i32>,
+    pub secondary_subnet_id: Option<String>,
+    pub interface_type: Option<String>,
+    pub network_card_index: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceSecondaryInterfaceSpecification, "LaunchTemplateInstanceSecondaryInterfaceSpecification" {
+        "DeleteOnTermination" => delete_on_termination,
+        "DeviceIndex" => device_index,
+        "PrivateIpAddresses" => private_ip_addresses,
+        "PrivateIpAddressCount" => private_ip_address_count,
+        "SecondarySubnetId" => secondary_subnet_id,
+        "InterfaceType" => interface_type,
+        "NetworkCardIndex" => network_card_index,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest {
+    pub delete_on_termination: Option<bool>,
+    pub device_index: Option<i32>,
+    pub private_ip_addresses: Option<Vec<SecondaryInterfacePrivateIpAddressSpecificationRequest>>,
+    pub private_ip_address_count: Option<i32>,
+    pub secondary_subnet_id: Option<String>,
+    pub interface_type: Option<String>,
+    pub network_card_index: Option<i32>,
+}
+
+crate::structure! {
+    LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, "LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest" {
+        "DeleteOnTermination" => delete_on_termination,
+        "DeviceIndex" => device_index,
+        "PrivateIpAddresses" => private_ip_addresses,
+        "PrivateIpAddressCount" => private_ip_address_count,
+        "SecondarySubnetId" => secondary_subnet_id,
+        "InterfaceType" => interface_type,
+        "NetworkCardIndex" => network_card_index,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateLicenseConfiguration {
+    pub license_configuration_arn: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateLicenseConfiguration, "LaunchTemplateLicenseConfiguration" {
+        "LicenseConfigurationArn" => license_configuration_arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateLicenseConfigurationRequest {
+    pub license_configuration_arn: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateLicenseConfigurationRequest, "LaunchTemplateLicenseConfigurationRequest" {
+        "LicenseConfigurationArn" => license_configuration_arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateNetworkPerformanceOptions {
+    pub bandwidth_weighting: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateNetworkPerformanceOptions, "LaunchTemplateNetworkPerformanceOptions" {
+        "BandwidthWeighting" => bandwidth_weighting,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateNetworkPerformanceOptionsRequest {
+    pub bandwidth_weighting: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateNetworkPerformanceOptionsRequest, "LaunchTemplateNetworkPerformanceOptionsRequest" {
+        "BandwidthWeighting" => bandwidth_weighting,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePlacement {
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub affinity: Option<String>,
+    pub group_name: Option<String>,
+    pub host_id: Option<String>,
+    pub tenancy: Option<String>,
+    pub spread_domain: Option<String>,
+    pub host_resource_group_arn: Option<String>,
+    pub partition_number: Option<i32>,
+    pub group_id: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplatePlacement, "LaunchTemplatePlacement" {
+        "AvailabilityZone" => availability_zone,
+        "AvailabilityZoneId" => availability_zone_id,
+        "Affinity" => affinity,
+        "GroupName" => group_name,
+        "HostId" => host_id,
+        "Tenancy" => tenancy,
+        "SpreadDomain" => spread_domain,
+        "HostResourceGroupArn" => host_resource_group_arn,
+        "PartitionNumber" => partition_number,
+        "GroupId" => group_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePlacementRequest {
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub affinity: Option<String>,
+    pub group_name: Option<String>,
+    pub host_id: Option<String>,
+    pub tenancy: Option<String>,
+    pub spread_domain: Option<String>,
+    pub host_resource_group_arn: Option<String>,
+    pub partition_number: Option<i32>,
+    pub group_id: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplatePlacementRequest, "LaunchTemplatePlacementRequest" {
+        "AvailabilityZone" => availability_zone,
+        "AvailabilityZoneId" => availability_zone_id,
+        "Affinity" => affinity,
+        "GroupName" => group_name,
+        "HostId" => host_id,
+        "Tenancy" => tenancy,
+        "SpreadDomain" => spread_domain,
+        "HostResourceGroupArn" => host_resource_group_arn,
+        "PartitionNumber" => partition_number,
+        "GroupId" => group_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePrivateDnsNameOptions {
+    pub hostname_type: Option<String>,
+    pub enable_resource_name_dns_a_record: Option<bool>,
+    pub enable_resource_name_dns_aaaa_record: Option<bool>,
+}
+
+crate::structure! {
+    LaunchTemplatePrivateDnsNameOptions, "LaunchTemplatePrivateDnsNameOptions" {
+        "HostnameType" => hostname_type,
+        "EnableResourceNameDnsARecord" => enable_resource_name_dns_a_record,
+        "EnableResourceNameDnsAAAARecord" => enable_resource_name_dns_aaaa_record,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatePrivateDnsNameOptionsRequest {
+    pub hostname_type: Option<String>,
+    pub enable_resource_name_dns_a_record: Option<bool>,
+    pub enable_resource_name_dns_aaaa_record: Option<bool>,
+}
+
+crate::structure! {
+    LaunchTemplatePrivateDnsNameOptionsRequest, "LaunchTemplatePrivateDnsNameOptionsRequest" {
+        "HostnameType" => hostname_type,
+        "EnableResourceNameDnsARecord" => enable_resource_name_dns_a_record,
+        "EnableResourceNameDnsAAAARecord" => enable_resource_name_dns_aaaa_record,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LaunchTemplateSpecification {
     pub launch_template_id: Option<String>,
     pub launch_template_name: Option<String>,
@@ -4451,6 +9119,123 @@ crate::structure! {
         "LaunchTemplateId" => launch_template_id,
         "LaunchTemplateName" => launch_template_name,
         "Version" => version,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateSpotMarketOptions {
+    pub max_price: Option<String>,
+    pub spot_instance_type: Option<String>,
+    pub block_duration_minutes: Option<i32>,
+    pub valid_until: Option<Timestamp>,
+    pub instance_interruption_behavior: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateSpotMarketOptions, "LaunchTemplateSpotMarketOptions" {
+        "MaxPrice" => max_price,
+        "SpotInstanceType" => spot_instance_type,
+        "BlockDurationMinutes" => block_duration_minutes,
+        "ValidUntil" => valid_until,
+        "InstanceInterruptionBehavior" => instance_interruption_behavior,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateSpotMarketOptionsRequest {
+    pub max_price: Option<String>,
+    pub spot_instance_type: Option<String>,
+    pub block_duration_minutes: Option<i32>,
+    pub valid_until: Option<Timestamp>,
+    pub instance_interruption_behavior: Option<String>,
+}
+
+crate::structure! {
+    LaunchTemplateSpotMarketOptionsRequest, "LaunchTemplateSpotMarketOptionsRequest" {
+        "MaxPrice" => max_price,
+        "SpotInstanceType" => spot_instance_type,
+        "BlockDurationMinutes" => block_duration_minutes,
+        "ValidUntil" => valid_until,
+        "InstanceInterruptionBehavior" => instance_interruption_behavior,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateTagSpecification {
+    pub resource_type: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    LaunchTemplateTagSpecification, "LaunchTemplateTagSpecification" {
+        "ResourceType" => resource_type,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateTagSpecificationRequest {
+    pub resource_type: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    LaunchTemplateTagSpecificationRequest, "LaunchTemplateTagSpecificationRequest" {
+        "ResourceType" => resource_type,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplateVersion {
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub version_number: Option<i64>,
+    pub version_description: Option<String>,
+    pub create_time: Option<Timestamp>,
+    pub created_by: Option<String>,
+    pub default_version: Option<bool>,
+    pub launch_template_data: Option<ResponseLaunchTemplateData>,
+    pub operator: Option<OperatorResponse>,
+}
+
+crate::structure! {
+    LaunchTemplateVersion, "LaunchTemplateVersion" {
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "VersionNumber" => version_number,
+        "VersionDescription" => version_description,
+        "CreateTime" => create_time,
+        "CreatedBy" => created_by,
+        "DefaultVersion" => default_version,
+        "LaunchTemplateData" => launch_template_data,
+        "Operator" => operator,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatesMonitoring {
+    pub enabled: Option<bool>,
+    pub metric_category_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    LaunchTemplatesMonitoring, "LaunchTemplatesMonitoring" {
+        "Enabled" => enabled,
+        "MetricCategoryIds" => metric_category_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LaunchTemplatesMonitoringRequest {
+    pub enabled: Option<bool>,
+    pub metric_category_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    LaunchTemplatesMonitoringRequest, "LaunchTemplatesMonitoringRequest" {
+        "Enabled" => enabled,
+        "MetricCategoryIds" => metric_category_ids,
     }
 }
 
@@ -4551,6 +9336,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryGiBPerVCpu {
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+crate::structure! {
+    MemoryGiBPerVCpu, "MemoryGiBPerVCpu" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryGiBPerVCpuRequest {
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+crate::structure! {
+    MemoryGiBPerVCpuRequest, "MemoryGiBPerVCpuRequest" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryInfo {
     pub size_in_mi_b: Option<i64>,
 }
@@ -4558,6 +9369,32 @@ pub struct MemoryInfo {
 crate::structure! {
     MemoryInfo, "MemoryInfo" {
         "SizeInMiB" => size_in_mi_b,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryMiB {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    MemoryMiB, "MemoryMiB" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryMiBRequest {
+    pub min: i32,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    MemoryMiBRequest, "MemoryMiBRequest" {
+        "Min" => min,
+        "Max" => max,
     }
 }
 
@@ -4665,6 +9502,72 @@ crate::structure! {
     ModifyInstanceMetadataOptionsResult, "ModifyInstanceMetadataOptionsResult" {
         "InstanceId" => instance_id,
         "InstanceMetadataOptions" => instance_metadata_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstancePlacementRequest {
+    pub group_name: Option<String>,
+    pub partition_number: Option<i32>,
+    pub host_resource_group_arn: Option<String>,
+    pub group_id: Option<String>,
+    pub instance_id: String,
+    pub tenancy: Option<String>,
+    pub affinity: Option<String>,
+    pub host_id: Option<String>,
+}
+
+crate::structure! {
+    ModifyInstancePlacementRequest, "ModifyInstancePlacementRequest" {
+        "GroupName" => group_name,
+        "PartitionNumber" => partition_number,
+        "HostResourceGroupArn" => host_resource_group_arn,
+        "GroupId" => group_id,
+        "InstanceId" => instance_id,
+        "Tenancy" => tenancy,
+        "Affinity" => affinity,
+        "HostId" => host_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstancePlacementResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    ModifyInstancePlacementResult, "ModifyInstancePlacementResult" {
+        "Return" => r#return,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyLaunchTemplateRequest {
+    pub dry_run: Option<bool>,
+    pub client_token: Option<String>,
+    pub launch_template_id: Option<String>,
+    pub launch_template_name: Option<String>,
+    pub default_version: Option<String>,
+}
+
+crate::structure! {
+    ModifyLaunchTemplateRequest, "ModifyLaunchTemplateRequest" {
+        "DryRun" => dry_run,
+        "ClientToken" => client_token,
+        "LaunchTemplateId" => launch_template_id,
+        "LaunchTemplateName" => launch_template_name,
+        "DefaultVersion" => default_version,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyLaunchTemplateResult {
+    pub launch_template: Option<LaunchTemplate>,
+}
+
+crate::structure! {
+    ModifyLaunchTemplateResult, "ModifyLaunchTemplateResult" {
+        "LaunchTemplate" => launch_template,
     }
 }
 
@@ -4793,6 +9696,144 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayOptions {
+    pub add_transit_gateway_cidr_blocks: Option<Vec<String>>,
+    pub remove_transit_gateway_cidr_blocks: Option<Vec<String>>,
+    pub vpn_ecmp_support: Option<String>,
+    pub dns_support: Option<String>,
+    pub security_group_referencing_support: Option<String>,
+    pub auto_accept_shared_attachments: Option<String>,
+    pub default_route_table_association: Option<String>,
+    pub association_default_route_table_id: Option<String>,
+    pub default_route_table_propagation: Option<String>,
+    pub propagation_default_route_table_id: Option<String>,
+    pub amazon_side_asn: Option<i64>,
+    pub encryption_support: Option<String>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayOptions, "ModifyTransitGatewayOptions" {
+        "AddTransitGatewayCidrBlocks" => add_transit_gateway_cidr_blocks,
+        "RemoveTransitGatewayCidrBlocks" => remove_transit_gateway_cidr_blocks,
+        "VpnEcmpSupport" => vpn_ecmp_support,
+        "DnsSupport" => dns_support,
+        "SecurityGroupReferencingSupport" => security_group_referencing_support,
+        "AutoAcceptSharedAttachments" => auto_accept_shared_attachments,
+        "DefaultRouteTableAssociation" => default_route_table_association,
+        "AssociationDefaultRouteTableId" => association_default_route_table_id,
+        "DefaultRouteTablePropagation" => default_route_table_propagation,
+        "PropagationDefaultRouteTableId" => propagation_default_route_table_id,
+        "AmazonSideAsn" => amazon_side_asn,
+        "EncryptionSupport" => encryption_support,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayPrefixListReferenceRequest {
+    pub transit_gateway_route_table_id: String,
+    pub prefix_list_id: String,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub blackhole: Option<bool>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayPrefixListReferenceRequest, "ModifyTransitGatewayPrefixListReferenceRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "PrefixListId" => prefix_list_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "Blackhole" => blackhole,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayPrefixListReferenceResult {
+    pub transit_gateway_prefix_list_reference: Option<TransitGatewayPrefixListReference>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayPrefixListReferenceResult, "ModifyTransitGatewayPrefixListReferenceResult" {
+        "TransitGatewayPrefixListReference" => transit_gateway_prefix_list_reference,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayRequest {
+    pub transit_gateway_id: String,
+    pub description: Option<String>,
+    pub options: Option<ModifyTransitGatewayOptions>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayRequest, "ModifyTransitGatewayRequest" {
+        "TransitGatewayId" => transit_gateway_id,
+        "Description" => description,
+        "Options" => options,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayResult {
+    pub transit_gateway: Option<TransitGateway>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayResult, "ModifyTransitGatewayResult" {
+        "TransitGateway" => transit_gateway,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayVpcAttachmentRequest {
+    pub transit_gateway_attachment_id: String,
+    pub add_subnet_ids: Option<Vec<String>>,
+    pub remove_subnet_ids: Option<Vec<String>>,
+    pub options: Option<ModifyTransitGatewayVpcAttachmentRequestOptions>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayVpcAttachmentRequest, "ModifyTransitGatewayVpcAttachmentRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "AddSubnetIds" => add_subnet_ids,
+        "RemoveSubnetIds" => remove_subnet_ids,
+        "Options" => options,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayVpcAttachmentRequestOptions {
+    pub dns_support: Option<String>,
+    pub security_group_referencing_support: Option<String>,
+    pub ipv6_support: Option<String>,
+    pub appliance_mode_support: Option<String>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayVpcAttachmentRequestOptions, "ModifyTransitGatewayVpcAttachmentRequestOptions" {
+        "DnsSupport" => dns_support,
+        "SecurityGroupReferencingSupport" => security_group_referencing_support,
+        "Ipv6Support" => ipv6_support,
+        "ApplianceModeSupport" => appliance_mode_support,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyTransitGatewayVpcAttachmentResult {
+    pub transit_gateway_vpc_attachment: Option<TransitGatewayVpcAttachment>,
+}
+
+crate::structure! {
+    ModifyTransitGatewayVpcAttachmentResult, "ModifyTransitGatewayVpcAttachmentResult" {
+        "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyVpcAttributeRequest {
     pub enable_dns_hostnames: Option<AttributeBooleanValue>,
     pub enable_dns_support: Option<AttributeBooleanValue>,
@@ -4810,6 +9851,415 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcBlockPublicAccessExclusionRequest {
+    pub dry_run: Option<bool>,
+    pub exclusion_id: String,
+    pub internet_gateway_exclusion_mode: String,
+}
+
+crate::structure! {
+    ModifyVpcBlockPublicAccessExclusionRequest, "ModifyVpcBlockPublicAccessExclusionRequest" {
+        "DryRun" => dry_run,
+        "ExclusionId" => exclusion_id,
+        "InternetGatewayExclusionMode" => internet_gateway_exclusion_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcBlockPublicAccessExclusionResult {
+    pub vpc_block_public_access_exclusion: Option<VpcBlockPublicAccessExclusion>,
+}
+
+crate::structure! {
+    ModifyVpcBlockPublicAccessExclusionResult, "ModifyVpcBlockPublicAccessExclusionResult" {
+        "VpcBlockPublicAccessExclusion" => vpc_block_public_access_exclusion,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcBlockPublicAccessOptionsRequest {
+    pub dry_run: Option<bool>,
+    pub internet_gateway_block_mode: String,
+}
+
+crate::structure! {
+    ModifyVpcBlockPublicAccessOptionsRequest, "ModifyVpcBlockPublicAccessOptionsRequest" {
+        "DryRun" => dry_run,
+        "InternetGatewayBlockMode" => internet_gateway_block_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcBlockPublicAccessOptionsResult {
+    pub vpc_block_public_access_options: Option<VpcBlockPublicAccessOptions>,
+}
+
+crate::structure! {
+    ModifyVpcBlockPublicAccessOptionsResult, "ModifyVpcBlockPublicAccessOptionsResult" {
+        "VpcBlockPublicAccessOptions" => vpc_block_public_access_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointConnectionNotificationRequest {
+    pub dry_run: Option<bool>,
+    pub connection_notification_id: String,
+    pub connection_notification_arn: Option<String>,
+    pub connection_events: Option<Vec<String>>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointConnectionNotificationRequest, "ModifyVpcEndpointConnectionNotificationRequest" {
+        "DryRun" => dry_run,
+        "ConnectionNotificationId" => connection_notification_id,
+        "ConnectionNotificationArn" => connection_notification_arn,
+        "ConnectionEvents" => connection_events,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointConnectionNotificationResult {
+    pub return_value: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointConnectionNotificationResult, "ModifyVpcEndpointConnectionNotificationResult" {
+        "ReturnValue" => return_value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_endpoint_id: String,
+    pub reset_policy: Option<bool>,
+    pub policy_document: Option<String>,
+    pub add_route_table_ids: Option<Vec<String>>,
+    pub remove_route_table_ids: Option<Vec<String>>,
+    pub add_subnet_ids: Option<Vec<String>>,
+    pub remove_subnet_ids: Option<Vec<String>>,
+    pub add_security_group_ids: Option<Vec<String>>,
+    pub remove_security_group_ids: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub dns_options: Option<DnsOptionsSpecification>,
+    pub private_dns_enabled: Option<bool>,
+    pub subnet_configurations: Option<Vec<SubnetConfiguration>>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointRequest, "ModifyVpcEndpointRequest" {
+        "DryRun" => dry_run,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "ResetPolicy" => reset_policy,
+        "PolicyDocument" => policy_document,
+        "AddRouteTableIds" => add_route_table_ids,
+        "RemoveRouteTableIds" => remove_route_table_ids,
+        "AddSubnetIds" => add_subnet_ids,
+        "RemoveSubnetIds" => remove_subnet_ids,
+        "AddSecurityGroupIds" => add_security_group_ids,
+        "RemoveSecurityGroupIds" => remove_security_group_ids,
+        "IpAddressType" => ip_address_type,
+        "DnsOptions" => dns_options,
+        "PrivateDnsEnabled" => private_dns_enabled,
+        "SubnetConfigurations" => subnet_configurations,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointResult, "ModifyVpcEndpointResult" {
+        "Return" => r#return,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointServiceConfigurationRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: String,
+    pub private_dns_name: Option<String>,
+    pub remove_private_dns_name: Option<bool>,
+    pub acceptance_required: Option<bool>,
+    pub add_network_load_balancer_arns: Option<Vec<String>>,
+    pub remove_network_load_balancer_arns: Option<Vec<String>>,
+    pub add_gateway_load_balancer_arns: Option<Vec<String>>,
+    pub remove_gateway_load_balancer_arns: Option<Vec<String>>,
+    pub add_supported_ip_address_types: Option<Vec<String>>,
+    pub remove_supported_ip_address_types: Option<Vec<String>>,
+    pub add_supported_regions: Option<Vec<String>>,
+    pub remove_supported_regions: Option<Vec<String>>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointServiceConfigurationRequest, "ModifyVpcEndpointServiceConfigurationRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+        "PrivateDnsName" => private_dns_name,
+        "RemovePrivateDnsName" => remove_private_dns_name,
+        "AcceptanceRequired" => acceptance_required,
+        "AddNetworkLoadBalancerArns" => add_network_load_balancer_arns,
+        "RemoveNetworkLoadBalancerArns" => remove_network_load_balancer_arns,
+        "AddGatewayLoadBalancerArns" => add_gateway_load_balancer_arns,
+        "RemoveGatewayLoadBalancerArns" => remove_gateway_load_balancer_arns,
+        "AddSupportedIpAddressTypes" => add_supported_ip_address_types,
+        "RemoveSupportedIpAddressTypes" => remove_supported_ip_address_types,
+        "AddSupportedRegions" => add_supported_regions,
+        "RemoveSupportedRegions" => remove_supported_regions,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointServiceConfigurationResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointServiceConfigurationResult, "ModifyVpcEndpointServiceConfigurationResult" {
+        "Return" => r#return,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointServicePermissionsRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: String,
+    pub add_allowed_principals: Option<Vec<String>>,
+    pub remove_allowed_principals: Option<Vec<String>>,
+    pub permission_type: Option<String>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointServicePermissionsRequest, "ModifyVpcEndpointServicePermissionsRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+        "AddAllowedPrincipals" => add_allowed_principals,
+        "RemoveAllowedPrincipals" => remove_allowed_principals,
+        "PermissionType" => permission_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointServicePermissionsResult {
+    pub added_principals: Option<Vec<AddedPrincipal>>,
+    pub return_value: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointServicePermissionsResult, "ModifyVpcEndpointServicePermissionsResult" {
+        "AddedPrincipals" => added_principals,
+        "ReturnValue" => return_value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcPeeringConnectionOptionsRequest {
+    pub accepter_peering_connection_options: Option<PeeringConnectionOptionsRequest>,
+    pub dry_run: Option<bool>,
+    pub requester_peering_connection_options: Option<PeeringConnectionOptionsRequest>,
+    pub vpc_peering_connection_id: String,
+}
+
+crate::structure! {
+    ModifyVpcPeeringConnectionOptionsRequest, "ModifyVpcPeeringConnectionOptionsRequest" {
+        "AccepterPeeringConnectionOptions" => accepter_peering_connection_options,
+        "DryRun" => dry_run,
+        "RequesterPeeringConnectionOptions" => requester_peering_connection_options,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcPeeringConnectionOptionsResult {
+    pub accepter_peering_connection_options: Option<PeeringConnectionOptions>,
+    pub requester_peering_connection_options: Option<PeeringConnectionOptions>,
+}
+
+crate::structure! {
+    ModifyVpcPeeringConnectionOptionsResult, "ModifyVpcPeeringConnectionOptionsResult" {
+        "AccepterPeeringConnectionOptions" => accepter_peering_connection_options,
+        "RequesterPeeringConnectionOptions" => requester_peering_connection_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcTenancyRequest {
+    pub vpc_id: String,
+    pub instance_tenancy: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpcTenancyRequest, "ModifyVpcTenancyRequest" {
+        "VpcId" => vpc_id,
+        "InstanceTenancy" => instance_tenancy,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcTenancyResult {
+    pub return_value: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpcTenancyResult, "ModifyVpcTenancyResult" {
+        "ReturnValue" => return_value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpnConnectionOptionsRequest {
+    pub vpn_connection_id: String,
+    pub local_ipv4_network_cidr: Option<String>,
+    pub remote_ipv4_network_cidr: Option<String>,
+    pub local_ipv6_network_cidr: Option<String>,
+    pub remote_ipv6_network_cidr: Option<String>,
+    pub tunnel_bandwidth: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpnConnectionOptionsRequest, "ModifyVpnConnectionOptionsRequest" {
+        "VpnConnectionId" => vpn_connection_id,
+        "LocalIpv4NetworkCidr" => local_ipv4_network_cidr,
+        "RemoteIpv4NetworkCidr" => remote_ipv4_network_cidr,
+        "LocalIpv6NetworkCidr" => local_ipv6_network_cidr,
+        "RemoteIpv6NetworkCidr" => remote_ipv6_network_cidr,
+        "TunnelBandwidth" => tunnel_bandwidth,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpnConnectionOptionsResult {
+    pub vpn_connection: Option<VpnConnection>,
+}
+
+crate::structure! {
+    ModifyVpnConnectionOptionsResult, "ModifyVpnConnectionOptionsResult" {
+        "VpnConnection" => vpn_connection,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpnConnectionRequest {
+    pub vpn_connection_id: String,
+    pub transit_gateway_id: Option<String>,
+    pub customer_gateway_id: Option<String>,
+    pub vpn_gateway_id: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpnConnectionRequest, "ModifyVpnConnectionRequest" {
+        "VpnConnectionId" => vpn_connection_id,
+        "TransitGatewayId" => transit_gateway_id,
+        "CustomerGatewayId" => customer_gateway_id,
+        "VpnGatewayId" => vpn_gateway_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpnConnectionResult {
+    pub vpn_connection: Option<VpnConnection>,
+}
+
+crate::structure! {
+    ModifyVpnConnectionResult, "ModifyVpnConnectionResult" {
+        "VpnConnection" => vpn_connection,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpnTunnelOptionsRequest {
+    pub vpn_connection_id: String,
+    pub vpn_tunnel_outside_ip_address: String,
+    pub tunnel_options: ModifyVpnTunnelOptionsSpecification,
+    pub dry_run: Option<bool>,
+    pub skip_tunnel_replacement: Option<bool>,
+    pub pre_shared_key_storage: Option<String>,
+}
+
+crate::structure! {
+    ModifyVpnTunnelOptionsRequest, "ModifyVpnTunnelOptionsRequest" {
+        "VpnConnectionId" => vpn_connection_id,
+        "VpnTunnelOutsideIpAddress" => vpn_tunnel_outside_ip_address,
+        "TunnelOptions" => tunnel_options,
+        "DryRun" => dry_run,
+        "SkipTunnelReplacement" => skip_tunnel_replacement,
+        "PreSharedKeyStorage" => pre_shared_key_storage,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpnTunnelOptionsResult {
+    pub vpn_connection: Option<VpnConnection>,
+}
+
+crate::structure! {
+    ModifyVpnTunnelOptionsResult, "ModifyVpnTunnelOptionsResult" {
+        "VpnConnection" => vpn_connection,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpnTunnelOptionsSpecification {
+    pub tunnel_inside_cidr: Option<String>,
+    pub tunnel_inside_ipv6_cidr: Option<String>,
+    pub pre_shared_key: Option<String>,
+    pub phase1_lifetime_seconds: Option<i32>,
+    pub phase2_lifetime_seconds: Option<i32>,
+    pub rekey_margin_time_seconds: Option<i32>,
+    pub rekey_fuzz_percentage: Option<i32>,
+    pub replay_window_size: Option<i32>,
+    pub dpd_timeout_seconds: Option<i32>,
+    pub dpd_timeout_action: Option<String>,
+    pub phase1_encryption_algorithms: Option<Vec<Phase1EncryptionAlgorithmsRequestListValue>>,
+    pub phase2_encryption_algorithms: Option<Vec<Phase2EncryptionAlgorithmsRequestListValue>>,
+    pub phase1_integrity_algorithms: Option<Vec<Phase1IntegrityAlgorithmsRequestListValue>>,
+    pub phase2_integrity_algorithms: Option<Vec<Phase2IntegrityAlgorithmsRequestListValue>>,
+    pub phase1_dh_group_numbers: Option<Vec<Phase1DHGroupNumbersRequestListValue>>,
+    pub phase2_dh_group_numbers: Option<Vec<Phase2DHGroupNumbersRequestListValue>>,
+    pub ike_versions: Option<Vec<IKEVersionsRequestListValue>>,
+    pub startup_action: Option<String>,
+    pub log_options: Option<VpnTunnelLogOptionsSpecification>,
+    pub enable_tunnel_lifecycle_control: Option<bool>,
+    pub phase1_additional_key_exchanges: Option<Vec<VpnAdditionalKeyExchangeRequest>>,
+    pub phase2_additional_key_exchanges: Option<Vec<VpnAdditionalKeyExchangeRequest>>,
+}
+
+crate::structure! {
+    ModifyVpnTunnelOptionsSpecification, "ModifyVpnTunnelOptionsSpecification" {
+        "TunnelInsideCidr" => tunnel_inside_cidr,
+        "TunnelInsideIpv6Cidr" => tunnel_inside_ipv6_cidr,
+        "PreSharedKey" => pre_shared_key,
+        "Phase1LifetimeSeconds" => phase1_lifetime_seconds,
+        "Phase2LifetimeSeconds" => phase2_lifetime_seconds,
+        "RekeyMarginTimeSeconds" => rekey_margin_time_seconds,
+        "RekeyFuzzPercentage" => rekey_fuzz_percentage,
+        "ReplayWindowSize" => replay_window_size,
+        "DPDTimeoutSeconds" => dpd_timeout_seconds,
+        "DPDTimeoutAction" => dpd_timeout_action,
+        "Phase1EncryptionAlgorithms" => phase1_encryption_algorithms,
+        "Phase2EncryptionAlgorithms" => phase2_encryption_algorithms,
+        "Phase1IntegrityAlgorithms" => phase1_integrity_algorithms,
+        "Phase2IntegrityAlgorithms" => phase2_integrity_algorithms,
+        "Phase1DHGroupNumbers" => phase1_dh_group_numbers,
+        "Phase2DHGroupNumbers" => phase2_dh_group_numbers,
+        "IKEVersions" => ike_versions,
+        "StartupAction" => startup_action,
+        "LogOptions" => log_options,
+        "EnableTunnelLifecycleControl" => enable_tunnel_lifecycle_control,
+        "Phase1AdditionalKeyExchanges" => phase1_additional_key_exchanges,
+        "Phase2AdditionalKeyExchanges" => phase2_additional_key_exchanges,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Monitoring {
     pub metric_category_ids: Option<Vec<String>>,
     pub state: Option<String>,
@@ -4819,6 +10269,101 @@ crate::structure! {
     Monitoring, "Monitoring" {
         "MetricCategoryIds" => metric_category_ids,
         "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGateway {
+    pub create_time: Option<Timestamp>,
+    pub delete_time: Option<Timestamp>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+    pub nat_gateway_addresses: Option<Vec<NatGatewayAddress>>,
+    pub nat_gateway_id: Option<String>,
+    pub provisioned_bandwidth: Option<ProvisionedBandwidth>,
+    pub state: Option<String>,
+    pub subnet_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub connectivity_type: Option<String>,
+    pub availability_mode: Option<String>,
+    pub auto_scaling_ips: Option<String>,
+    pub auto_provision_zones: Option<String>,
+    pub attached_appliances: Option<Vec<NatGatewayAttachedAppliance>>,
+    pub route_table_id: Option<String>,
+}
+
+crate::structure! {
+    NatGateway, "NatGateway" {
+        "CreateTime" => create_time,
+        "DeleteTime" => delete_time,
+        "FailureCode" => failure_code,
+        "FailureMessage" => failure_message,
+        "NatGatewayAddresses" => nat_gateway_addresses,
+        "NatGatewayId" => nat_gateway_id,
+        "ProvisionedBandwidth" => provisioned_bandwidth,
+        "State" => state,
+        "SubnetId" => subnet_id,
+        "VpcId" => vpc_id,
+        "Tags" => tags,
+        "ConnectivityType" => connectivity_type,
+        "AvailabilityMode" => availability_mode,
+        "AutoScalingIps" => auto_scaling_ips,
+        "AutoProvisionZones" => auto_provision_zones,
+        "AttachedAppliances" => attached_appliances,
+        "RouteTableId" => route_table_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGatewayAddress {
+    pub allocation_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub private_ip: Option<String>,
+    pub public_ip: Option<String>,
+    pub association_id: Option<String>,
+    pub is_primary: Option<bool>,
+    pub failure_message: Option<String>,
+    pub status: Option<String>,
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+}
+
+crate::structure! {
+    NatGatewayAddress, "NatGatewayAddress" {
+        "AllocationId" => allocation_id,
+        "NetworkInterfaceId" => network_interface_id,
+        "PrivateIp" => private_ip,
+        "PublicIp" => public_ip,
+        "AssociationId" => association_id,
+        "IsPrimary" => is_primary,
+        "FailureMessage" => failure_message,
+        "Status" => status,
+        "AvailabilityZone" => availability_zone,
+        "AvailabilityZoneId" => availability_zone_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NatGatewayAttachedAppliance {
+    pub r#type: Option<String>,
+    pub appliance_arn: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub attachment_state: Option<String>,
+    pub modification_state: Option<String>,
+    pub failure_code: Option<String>,
+    pub failure_message: Option<String>,
+}
+
+crate::structure! {
+    NatGatewayAttachedAppliance, "NatGatewayAttachedAppliance" {
+        "Type" => r#type,
+        "ApplianceArn" => appliance_arn,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "AttachmentState" => attachment_state,
+        "ModificationState" => modification_state,
+        "FailureCode" => failure_code,
+        "FailureMessage" => failure_message,
     }
 }
 
@@ -4882,6 +10427,32 @@ crate::structure! {
         "Protocol" => protocol,
         "RuleAction" => rule_action,
         "RuleNumber" => rule_number,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkBandwidthGbps {
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+crate::structure! {
+    NetworkBandwidthGbps, "NetworkBandwidthGbps" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkBandwidthGbpsRequest {
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+crate::structure! {
+    NetworkBandwidthGbpsRequest, "NetworkBandwidthGbpsRequest" {
+        "Min" => min,
+        "Max" => max,
     }
 }
 
@@ -5104,6 +10675,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInterfaceCount {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    NetworkInterfaceCount, "NetworkInterfaceCount" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInterfaceCountRequest {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    NetworkInterfaceCountRequest, "NetworkInterfaceCountRequest" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterfaceIpv6Address {
     pub ipv6_address: Option<String>,
     pub public_ipv6_dns_name: Option<String>,
@@ -5115,6 +10712,40 @@ crate::structure! {
         "Ipv6Address" => ipv6_address,
         "PublicIpv6DnsName" => public_ipv6_dns_name,
         "IsPrimaryIpv6" => is_primary_ipv6,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInterfacePermission {
+    pub network_interface_permission_id: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub aws_account_id: Option<String>,
+    pub aws_service: Option<String>,
+    pub permission: Option<String>,
+    pub permission_state: Option<NetworkInterfacePermissionState>,
+}
+
+crate::structure! {
+    NetworkInterfacePermission, "NetworkInterfacePermission" {
+        "NetworkInterfacePermissionId" => network_interface_permission_id,
+        "NetworkInterfaceId" => network_interface_id,
+        "AwsAccountId" => aws_account_id,
+        "AwsService" => aws_service,
+        "Permission" => permission,
+        "PermissionState" => permission_state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInterfacePermissionState {
+    pub state: Option<String>,
+    pub status_message: Option<String>,
+}
+
+crate::structure! {
+    NetworkInterfacePermissionState, "NetworkInterfacePermissionState" {
+        "State" => state,
+        "StatusMessage" => status_message,
     }
 }
 
@@ -5240,6 +10871,109 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PayerResponsibilityEntry {
+    pub scope: Option<String>,
+    pub payer_responsibility_type: Option<String>,
+}
+
+crate::structure! {
+    PayerResponsibilityEntry, "PayerResponsibilityEntry" {
+        "Scope" => scope,
+        "PayerResponsibilityType" => payer_responsibility_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PeeringAttachmentStatus {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+crate::structure! {
+    PeeringAttachmentStatus, "PeeringAttachmentStatus" {
+        "Code" => code,
+        "Message" => message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PeeringConnectionOptions {
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+    pub allow_multipath_resilience: Option<bool>,
+    pub multipath_resilience_mode: Option<String>,
+}
+
+crate::structure! {
+    PeeringConnectionOptions, "PeeringConnectionOptions" {
+        "AllowDnsResolutionFromRemoteVpc" => allow_dns_resolution_from_remote_vpc,
+        "AllowEgressFromLocalClassicLinkToRemoteVpc" => allow_egress_from_local_classic_link_to_remote_vpc,
+        "AllowEgressFromLocalVpcToRemoteClassicLink" => allow_egress_from_local_vpc_to_remote_classic_link,
+        "AllowMultipathResilience" => allow_multipath_resilience,
+        "MultipathResilienceMode" => multipath_resilience_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PeeringConnectionOptionsRequest {
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+    pub allow_multipath_resilience: Option<bool>,
+    pub multipath_resilience_mode: Option<String>,
+}
+
+crate::structure! {
+    PeeringConnectionOptionsRequest, "PeeringConnectionOptionsRequest" {
+        "AllowDnsResolutionFromRemoteVpc" => allow_dns_resolution_from_remote_vpc,
+        "AllowEgressFromLocalClassicLinkToRemoteVpc" => allow_egress_from_local_classic_link_to_remote_vpc,
+        "AllowEgressFromLocalVpcToRemoteClassicLink" => allow_egress_from_local_vpc_to_remote_classic_link,
+        "AllowMultipathResilience" => allow_multipath_resilience,
+        "MultipathResilienceMode" => multipath_resilience_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PeeringTgwInfo {
+    pub transit_gateway_id: Option<String>,
+    pub core_network_id: Option<String>,
+    pub owner_id: Option<String>,
+    pub region: Option<String>,
+}
+
+crate::structure! {
+    PeeringTgwInfo, "PeeringTgwInfo" {
+        "TransitGatewayId" => transit_gateway_id,
+        "CoreNetworkId" => core_network_id,
+        "OwnerId" => owner_id,
+        "Region" => region,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PerformanceFactorReference {
+    pub instance_family: Option<String>,
+}
+
+crate::structure! {
+    PerformanceFactorReference, "PerformanceFactorReference" {
+        "InstanceFamily" => instance_family,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PerformanceFactorReferenceRequest {
+    pub instance_family: Option<String>,
+}
+
+crate::structure! {
+    PerformanceFactorReferenceRequest, "PerformanceFactorReferenceRequest" {
+        "InstanceFamily" => instance_family,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PerformanceStatusSummary {
     pub status: Option<String>,
     pub impaired_since: Option<Timestamp>,
@@ -5251,6 +10985,138 @@ crate::structure! {
         "Status" => status,
         "ImpairedSince" => impaired_since,
         "Remediation" => remediation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase1DHGroupNumbersListValue {
+    pub value: Option<i32>,
+}
+
+crate::structure! {
+    Phase1DHGroupNumbersListValue, "Phase1DHGroupNumbersListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase1DHGroupNumbersRequestListValue {
+    pub value: Option<i32>,
+}
+
+crate::structure! {
+    Phase1DHGroupNumbersRequestListValue, "Phase1DHGroupNumbersRequestListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase1EncryptionAlgorithmsListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase1EncryptionAlgorithmsListValue, "Phase1EncryptionAlgorithmsListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase1EncryptionAlgorithmsRequestListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase1EncryptionAlgorithmsRequestListValue, "Phase1EncryptionAlgorithmsRequestListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase1IntegrityAlgorithmsListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase1IntegrityAlgorithmsListValue, "Phase1IntegrityAlgorithmsListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase1IntegrityAlgorithmsRequestListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase1IntegrityAlgorithmsRequestListValue, "Phase1IntegrityAlgorithmsRequestListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase2DHGroupNumbersListValue {
+    pub value: Option<i32>,
+}
+
+crate::structure! {
+    Phase2DHGroupNumbersListValue, "Phase2DHGroupNumbersListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase2DHGroupNumbersRequestListValue {
+    pub value: Option<i32>,
+}
+
+crate::structure! {
+    Phase2DHGroupNumbersRequestListValue, "Phase2DHGroupNumbersRequestListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase2EncryptionAlgorithmsListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase2EncryptionAlgorithmsListValue, "Phase2EncryptionAlgorithmsListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase2EncryptionAlgorithmsRequestListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase2EncryptionAlgorithmsRequestListValue, "Phase2EncryptionAlgorithmsRequestListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase2IntegrityAlgorithmsListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase2IntegrityAlgorithmsListValue, "Phase2IntegrityAlgorithmsListValue" {
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Phase2IntegrityAlgorithmsRequestListValue {
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    Phase2IntegrityAlgorithmsRequestListValue, "Phase2IntegrityAlgorithmsRequestListValue" {
+        "Value" => value,
     }
 }
 
@@ -5280,6 +11146,37 @@ crate::structure! {
         "HostResourceGroupArn" => host_resource_group_arn,
         "GroupId" => group_id,
         "AvailabilityZone" => availability_zone,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlacementGroup {
+    pub group_name: Option<String>,
+    pub state: Option<String>,
+    pub strategy: Option<String>,
+    pub partition_count: Option<i32>,
+    pub group_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub group_arn: Option<String>,
+    pub spread_level: Option<String>,
+    pub linked_group_id: Option<String>,
+    pub operator: Option<OperatorResponse>,
+    pub parent_group_id: Option<String>,
+}
+
+crate::structure! {
+    PlacementGroup, "PlacementGroup" {
+        "GroupName" => group_name,
+        "State" => state,
+        "Strategy" => strategy,
+        "PartitionCount" => partition_count,
+        "GroupId" => group_id,
+        "Tags" => tags,
+        "GroupArn" => group_arn,
+        "SpreadLevel" => spread_level,
+        "LinkedGroupId" => linked_group_id,
+        "Operator" => operator,
+        "ParentGroupId" => parent_group_id,
     }
 }
 
@@ -5358,6 +11255,34 @@ crate::structure! {
     PrefixListId, "PrefixListId" {
         "Description" => description,
         "PrefixListId" => prefix_list_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrivateDnsDetails {
+    pub private_dns_name: Option<String>,
+}
+
+crate::structure! {
+    PrivateDnsDetails, "PrivateDnsDetails" {
+        "PrivateDnsName" => private_dns_name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PrivateDnsNameConfiguration {
+    pub state: Option<String>,
+    pub r#type: Option<String>,
+    pub value: Option<String>,
+    pub name: Option<String>,
+}
+
+crate::structure! {
+    PrivateDnsNameConfiguration, "PrivateDnsNameConfiguration" {
+        "State" => state,
+        "Type" => r#type,
+        "Value" => value,
+        "Name" => name,
     }
 }
 
@@ -5461,6 +11386,25 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProvisionedBandwidth {
+    pub provision_time: Option<Timestamp>,
+    pub provisioned: Option<String>,
+    pub request_time: Option<Timestamp>,
+    pub requested: Option<String>,
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    ProvisionedBandwidth, "ProvisionedBandwidth" {
+        "ProvisionTime" => provision_time,
+        "Provisioned" => provisioned,
+        "RequestTime" => request_time,
+        "Requested" => requested,
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PtrUpdateStatus {
     pub value: Option<String>,
     pub status: Option<String>,
@@ -5553,6 +11497,106 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectTransitGatewayPeeringAttachmentRequest {
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    RejectTransitGatewayPeeringAttachmentRequest, "RejectTransitGatewayPeeringAttachmentRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectTransitGatewayPeeringAttachmentResult {
+    pub transit_gateway_peering_attachment: Option<TransitGatewayPeeringAttachment>,
+}
+
+crate::structure! {
+    RejectTransitGatewayPeeringAttachmentResult, "RejectTransitGatewayPeeringAttachmentResult" {
+        "TransitGatewayPeeringAttachment" => transit_gateway_peering_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectTransitGatewayVpcAttachmentRequest {
+    pub transit_gateway_attachment_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    RejectTransitGatewayVpcAttachmentRequest, "RejectTransitGatewayVpcAttachmentRequest" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectTransitGatewayVpcAttachmentResult {
+    pub transit_gateway_vpc_attachment: Option<TransitGatewayVpcAttachment>,
+}
+
+crate::structure! {
+    RejectTransitGatewayVpcAttachmentResult, "RejectTransitGatewayVpcAttachmentResult" {
+        "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectVpcEndpointConnectionsRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: String,
+    pub vpc_endpoint_ids: Vec<String>,
+    pub transit_gateway_attachment_ids: Option<Vec<String>>,
+}
+
+crate::structure! {
+    RejectVpcEndpointConnectionsRequest, "RejectVpcEndpointConnectionsRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+        "VpcEndpointIds" => vpc_endpoint_ids,
+        "TransitGatewayAttachmentIds" => transit_gateway_attachment_ids,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectVpcEndpointConnectionsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+
+crate::structure! {
+    RejectVpcEndpointConnectionsResult, "RejectVpcEndpointConnectionsResult" {
+        "Unsuccessful" => unsuccessful,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectVpcPeeringConnectionRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_id: String,
+}
+
+crate::structure! {
+    RejectVpcPeeringConnectionRequest, "RejectVpcPeeringConnectionRequest" {
+        "DryRun" => dry_run,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectVpcPeeringConnectionResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    RejectVpcPeeringConnectionResult, "RejectVpcPeeringConnectionResult" {
+        "Return" => r#return,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReleaseAddressRequest {
     pub allocation_id: Option<String>,
     pub public_ip: Option<String>,
@@ -5577,6 +11621,30 @@ pub struct RemovePrefixListEntry {
 crate::structure! {
     RemovePrefixListEntry, "RemovePrefixListEntry" {
         "Cidr" => cidr,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceIamInstanceProfileAssociationRequest {
+    pub iam_instance_profile: IamInstanceProfileSpecification,
+    pub association_id: String,
+}
+
+crate::structure! {
+    ReplaceIamInstanceProfileAssociationRequest, "ReplaceIamInstanceProfileAssociationRequest" {
+        "IamInstanceProfile" => iam_instance_profile,
+        "AssociationId" => association_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceIamInstanceProfileAssociationResult {
+    pub iam_instance_profile_association: Option<IamInstanceProfileAssociation>,
+}
+
+crate::structure! {
+    ReplaceIamInstanceProfileAssociationResult, "ReplaceIamInstanceProfileAssociationResult" {
+        "IamInstanceProfileAssociation" => iam_instance_profile_association,
     }
 }
 
@@ -5709,6 +11777,113 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceTransitGatewayRouteRequest {
+    pub destination_cidr_block: String,
+    pub transit_gateway_route_table_id: String,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub blackhole: Option<bool>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ReplaceTransitGatewayRouteRequest, "ReplaceTransitGatewayRouteRequest" {
+        "DestinationCidrBlock" => destination_cidr_block,
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "Blackhole" => blackhole,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplaceTransitGatewayRouteResult {
+    pub route: Option<TransitGatewayRoute>,
+}
+
+crate::structure! {
+    ReplaceTransitGatewayRouteResult, "ReplaceTransitGatewayRouteResult" {
+        "Route" => route,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestLaunchTemplateData {
+    pub kernel_id: Option<String>,
+    pub ebs_optimized: Option<bool>,
+    pub iam_instance_profile: Option<LaunchTemplateIamInstanceProfileSpecificationRequest>,
+    pub block_device_mappings: Option<Vec<LaunchTemplateBlockDeviceMappingRequest>>,
+    pub network_interfaces: Option<Vec<LaunchTemplateInstanceNetworkInterfaceSpecificationRequest>>,
+    pub image_id: Option<String>,
+    pub instance_type: Option<String>,
+    pub key_name: Option<String>,
+    pub monitoring: Option<LaunchTemplatesMonitoringRequest>,
+    pub placement: Option<LaunchTemplatePlacementRequest>,
+    pub ram_disk_id: Option<String>,
+    pub disable_api_termination: Option<bool>,
+    pub instance_initiated_shutdown_behavior: Option<String>,
+    pub user_data: Option<String>,
+    pub tag_specifications: Option<Vec<LaunchTemplateTagSpecificationRequest>>,
+    pub elastic_gpu_specifications: Option<Vec<ElasticGpuSpecification>>,
+    pub elastic_inference_accelerators: Option<Vec<LaunchTemplateElasticInferenceAccelerator>>,
+    pub security_group_ids: Option<Vec<String>>,
+    pub security_groups: Option<Vec<String>>,
+    pub instance_market_options: Option<LaunchTemplateInstanceMarketOptionsRequest>,
+    pub credit_specification: Option<CreditSpecificationRequest>,
+    pub cpu_options: Option<LaunchTemplateCpuOptionsRequest>,
+    pub capacity_reservation_specification: Option<LaunchTemplateCapacityReservationSpecificationRequest>,
+    pub license_specifications: Option<Vec<LaunchTemplateLicenseConfigurationRequest>>,
+    pub hibernation_options: Option<LaunchTemplateHibernationOptionsRequest>,
+    pub metadata_options: Option<LaunchTemplateInstanceMetadataOptionsRequest>,
+    pub enclave_options: Option<LaunchTemplateEnclaveOptionsRequest>,
+    pub instance_requirements: Option<InstanceRequirementsRequest>,
+    pub private_dns_name_options: Option<LaunchTemplatePrivateDnsNameOptionsRequest>,
+    pub maintenance_options: Option<LaunchTemplateInstanceMaintenanceOptionsRequest>,
+    pub disable_api_stop: Option<bool>,
+    pub operator: Option<OperatorRequest>,
+    pub network_performance_options: Option<LaunchTemplateNetworkPerformanceOptionsRequest>,
+    pub secondary_interfaces: Option<Vec<LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest>>,
+}
+
+crate::structure! {
+    RequestLaunchTemplateData, "RequestLaunchTemplateData" {
+        "KernelId" => kernel_id,
+        "EbsOptimized" => ebs_optimized,
+        "IamInstanceProfile" => iam_instance_profile,
+        "BlockDeviceMappings" => block_device_mappings,
+        "NetworkInterfaces" => network_interfaces,
+        "ImageId" => image_id,
+        "InstanceType" => instance_type,
+        "KeyName" => key_name,
+        "Monitoring" => monitoring,
+        "Placement" => placement,
+        "RamDiskId" => ram_disk_id,
+        "DisableApiTermination" => disable_api_termination,
+        "InstanceInitiatedShutdownBehavior" => instance_initiated_shutdown_behavior,
+        "UserData" => user_data,
+        "TagSpecifications" => tag_specifications,
+        "ElasticGpuSpecifications" => elastic_gpu_specifications,
+        "ElasticInferenceAccelerators" => elastic_inference_accelerators,
+        "SecurityGroupIds" => security_group_ids,
+        "SecurityGroups" => security_groups,
+        "InstanceMarketOptions" => instance_market_options,
+        "CreditSpecification" => credit_specification,
+        "CpuOptions" => cpu_options,
+        "CapacityReservationSpecification" => capacity_reservation_specification,
+        "LicenseSpecifications" => license_specifications,
+        "HibernationOptions" => hibernation_options,
+        "MetadataOptions" => metadata_options,
+        "EnclaveOptions" => enclave_options,
+        "InstanceRequirements" => instance_requirements,
+        "PrivateDnsNameOptions" => private_dns_name_options,
+        "MaintenanceOptions" => maintenance_options,
+        "DisableApiStop" => disable_api_stop,
+        "Operator" => operator,
+        "NetworkPerformanceOptions" => network_performance_options,
+        "SecondaryInterfaces" => secondary_interfaces,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reservation {
     pub reservation_id: Option<String>,
     pub owner_id: Option<String>,
@@ -5750,6 +11925,96 @@ pub struct ResetAddressAttributeResult {
 crate::structure! {
     ResetAddressAttributeResult, "ResetAddressAttributeResult" {
         "Address" => address,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResponseError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+crate::structure! {
+    ResponseError, "ResponseError" {
+        "Code" => code,
+        "Message" => message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResponseLaunchTemplateData {
+    pub kernel_id: Option<String>,
+    pub ebs_optimized: Option<bool>,
+    pub iam_instance_profile: Option<LaunchTemplateIamInstanceProfileSpecification>,
+    pub block_device_mappings: Option<Vec<LaunchTemplateBlockDeviceMapping>>,
+    pub network_interfaces: Option<Vec<LaunchTemplateInstanceNetworkInterfaceSpecification>>,
+    pub image_id: Option<String>,
+    pub instance_type: Option<String>,
+    pub key_name: Option<String>,
+    pub monitoring: Option<LaunchTemplatesMonitoring>,
+    pub placement: Option<LaunchTemplatePlacement>,
+    pub ram_disk_id: Option<String>,
+    pub disable_api_termination: Option<bool>,
+    pub instance_initiated_shutdown_behavior: Option<String>,
+    pub user_data: Option<String>,
+    pub tag_specifications: Option<Vec<LaunchTemplateTagSpecification>>,
+    pub elastic_gpu_specifications: Option<Vec<ElasticGpuSpecificationResponse>>,
+    pub elastic_inference_accelerators: Option<Vec<LaunchTemplateElasticInferenceAcceleratorResponse>>,
+    pub security_group_ids: Option<Vec<String>>,
+    pub security_groups: Option<Vec<String>>,
+    pub instance_market_options: Option<LaunchTemplateInstanceMarketOptions>,
+    pub credit_specification: Option<CreditSpecification>,
+    pub cpu_options: Option<LaunchTemplateCpuOptions>,
+    pub capacity_reservation_specification: Option<LaunchTemplateCapacityReservationSpecificationResponse>,
+    pub license_specifications: Option<Vec<LaunchTemplateLicenseConfiguration>>,
+    pub hibernation_options: Option<LaunchTemplateHibernationOptions>,
+    pub metadata_options: Option<LaunchTemplateInstanceMetadataOptions>,
+    pub enclave_options: Option<LaunchTemplateEnclaveOptions>,
+    pub instance_requirements: Option<InstanceRequirements>,
+    pub private_dns_name_options: Option<LaunchTemplatePrivateDnsNameOptions>,
+    pub maintenance_options: Option<LaunchTemplateInstanceMaintenanceOptions>,
+    pub disable_api_stop: Option<bool>,
+    pub operator: Option<OperatorResponse>,
+    pub network_performance_options: Option<LaunchTemplateNetworkPerformanceOptions>,
+    pub secondary_interfaces: Option<Vec<LaunchTemplateInstanceSecondaryInterfaceSpecification>>,
+}
+
+crate::structure! {
+    ResponseLaunchTemplateData, "ResponseLaunchTemplateData" {
+        "KernelId" => kernel_id,
+        "EbsOptimized" => ebs_optimized,
+        "IamInstanceProfile" => iam_instance_profile,
+        "BlockDeviceMappings" => block_device_mappings,
+        "NetworkInterfaces" => network_interfaces,
+        "ImageId" => image_id,
+        "InstanceType" => instance_type,
+        "KeyName" => key_name,
+        "Monitoring" => monitoring,
+        "Placement" => placement,
+        "RamDiskId" => ram_disk_id,
+        "DisableApiTermination" => disable_api_termination,
+        "InstanceInitiatedShutdownBehavior" => instance_initiated_shutdown_behavior,
+        "UserData" => user_data,
+        "TagSpecifications" => tag_specifications,
+        "ElasticGpuSpecifications" => elastic_gpu_specifications,
+        "ElasticInferenceAccelerators" => elastic_inference_accelerators,
+        "SecurityGroupIds" => security_group_ids,
+        "SecurityGroups" => security_groups,
+        "InstanceMarketOptions" => instance_market_options,
+        "CreditSpecification" => credit_specification,
+        "CpuOptions" => cpu_options,
+        "CapacityReservationSpecification" => capacity_reservation_specification,
+        "LicenseSpecifications" => license_specifications,
+        "HibernationOptions" => hibernation_options,
+        "MetadataOptions" => metadata_options,
+        "EnclaveOptions" => enclave_options,
+        "InstanceRequirements" => instance_requirements,
+        "PrivateDnsNameOptions" => private_dns_name_options,
+        "MaintenanceOptions" => maintenance_options,
+        "DisableApiStop" => disable_api_stop,
+        "Operator" => operator,
+        "NetworkPerformanceOptions" => network_performance_options,
+        "SecondaryInterfaces" => secondary_interfaces,
     }
 }
 
@@ -6140,6 +12405,62 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SearchTransitGatewayRoutesRequest {
+    pub transit_gateway_route_table_id: String,
+    pub filters: Vec<Filter>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    SearchTransitGatewayRoutesRequest, "SearchTransitGatewayRoutesRequest" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SearchTransitGatewayRoutesResult {
+    pub routes: Option<Vec<TransitGatewayRoute>>,
+    pub additional_routes_available: Option<bool>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    SearchTransitGatewayRoutesResult, "SearchTransitGatewayRoutesResult" {
+        "Routes" => routes,
+        "AdditionalRoutesAvailable" => additional_routes_available,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecondaryInterfacePrivateIpAddressSpecification {
+    pub private_ip_address: Option<String>,
+}
+
+crate::structure! {
+    SecondaryInterfacePrivateIpAddressSpecification, "SecondaryInterfacePrivateIpAddressSpecification" {
+        "PrivateIpAddress" => private_ip_address,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecondaryInterfacePrivateIpAddressSpecificationRequest {
+    pub private_ip_address: Option<String>,
+}
+
+crate::structure! {
+    SecondaryInterfacePrivateIpAddressSpecificationRequest, "SecondaryInterfacePrivateIpAddressSpecificationRequest" {
+        "PrivateIpAddress" => private_ip_address,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SecureBlobAttributeValue {
     pub value: Option<Bytes>,
 }
@@ -6174,6 +12495,40 @@ crate::structure! {
         "GroupName" => group_name,
         "Description" => description,
         "IpPermissions" => ip_permissions,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupForVpc {
+    pub description: Option<String>,
+    pub group_name: Option<String>,
+    pub owner_id: Option<String>,
+    pub group_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub primary_vpc_id: Option<String>,
+}
+
+crate::structure! {
+    SecurityGroupForVpc, "SecurityGroupForVpc" {
+        "Description" => description,
+        "GroupName" => group_name,
+        "OwnerId" => owner_id,
+        "GroupId" => group_id,
+        "Tags" => tags,
+        "PrimaryVpcId" => primary_vpc_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupIdentifier {
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+}
+
+crate::structure! {
+    SecurityGroupIdentifier, "SecurityGroupIdentifier" {
+        "GroupId" => group_id,
+        "GroupName" => group_name,
     }
 }
 
@@ -6283,6 +12638,183 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SecurityGroupVpcAssociation {
+    pub group_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub vpc_owner_id: Option<String>,
+    pub state: Option<String>,
+    pub state_reason: Option<String>,
+    pub group_owner_id: Option<String>,
+}
+
+crate::structure! {
+    SecurityGroupVpcAssociation, "SecurityGroupVpcAssociation" {
+        "GroupId" => group_id,
+        "VpcId" => vpc_id,
+        "VpcOwnerId" => vpc_owner_id,
+        "State" => state,
+        "StateReason" => state_reason,
+        "GroupOwnerId" => group_owner_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceConfiguration {
+    pub service_type: Option<Vec<ServiceTypeDetail>>,
+    pub service_id: Option<String>,
+    pub service_name: Option<String>,
+    pub service_state: Option<String>,
+    pub availability_zone_ids: Option<Vec<String>>,
+    pub availability_zones: Option<Vec<String>>,
+    pub acceptance_required: Option<bool>,
+    pub manages_vpc_endpoints: Option<bool>,
+    pub network_load_balancer_arns: Option<Vec<String>>,
+    pub gateway_load_balancer_arns: Option<Vec<String>>,
+    pub supported_ip_address_types: Option<Vec<String>>,
+    pub base_endpoint_dns_names: Option<Vec<String>>,
+    pub private_dns_name: Option<String>,
+    pub private_dns_name_configuration: Option<PrivateDnsNameConfiguration>,
+    pub payer_responsibility: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub supported_regions: Option<Vec<SupportedRegionDetail>>,
+    pub remote_access_enabled: Option<bool>,
+}
+
+crate::structure! {
+    ServiceConfiguration, "ServiceConfiguration" {
+        "ServiceType" => service_type,
+        "ServiceId" => service_id,
+        "ServiceName" => service_name,
+        "ServiceState" => service_state,
+        "AvailabilityZoneIds" => availability_zone_ids,
+        "AvailabilityZones" => availability_zones,
+        "AcceptanceRequired" => acceptance_required,
+        "ManagesVpcEndpoints" => manages_vpc_endpoints,
+        "NetworkLoadBalancerArns" => network_load_balancer_arns,
+        "GatewayLoadBalancerArns" => gateway_load_balancer_arns,
+        "SupportedIpAddressTypes" => supported_ip_address_types,
+        "BaseEndpointDnsNames" => base_endpoint_dns_names,
+        "PrivateDnsName" => private_dns_name,
+        "PrivateDnsNameConfiguration" => private_dns_name_configuration,
+        "PayerResponsibility" => payer_responsibility,
+        "Tags" => tags,
+        "SupportedRegions" => supported_regions,
+        "RemoteAccessEnabled" => remote_access_enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceDetail {
+    pub service_name: Option<String>,
+    pub service_id: Option<String>,
+    pub service_type: Option<Vec<ServiceTypeDetail>>,
+    pub service_region: Option<String>,
+    pub availability_zone_ids: Option<Vec<String>>,
+    pub availability_zones: Option<Vec<String>>,
+    pub owner: Option<String>,
+    pub base_endpoint_dns_names: Option<Vec<String>>,
+    pub private_dns_name: Option<String>,
+    pub private_dns_names: Option<Vec<PrivateDnsDetails>>,
+    pub vpc_endpoint_policy_supported: Option<bool>,
+    pub acceptance_required: Option<bool>,
+    pub manages_vpc_endpoints: Option<bool>,
+    pub payer_responsibility: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub private_dns_name_verification_state: Option<String>,
+    pub supported_ip_address_types: Option<Vec<String>>,
+}
+
+crate::structure! {
+    ServiceDetail, "ServiceDetail" {
+        "ServiceName" => service_name,
+        "ServiceId" => service_id,
+        "ServiceType" => service_type,
+        "ServiceRegion" => service_region,
+        "AvailabilityZoneIds" => availability_zone_ids,
+        "AvailabilityZones" => availability_zones,
+        "Owner" => owner,
+        "BaseEndpointDnsNames" => base_endpoint_dns_names,
+        "PrivateDnsName" => private_dns_name,
+        "PrivateDnsNames" => private_dns_names,
+        "VpcEndpointPolicySupported" => vpc_endpoint_policy_supported,
+        "AcceptanceRequired" => acceptance_required,
+        "ManagesVpcEndpoints" => manages_vpc_endpoints,
+        "PayerResponsibility" => payer_responsibility,
+        "Tags" => tags,
+        "PrivateDnsNameVerificationState" => private_dns_name_verification_state,
+        "SupportedIpAddressTypes" => supported_ip_address_types,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceTypeDetail {
+    pub service_type: Option<String>,
+}
+
+crate::structure! {
+    ServiceTypeDetail, "ServiceTypeDetail" {
+        "ServiceType" => service_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    pub owner_alias: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub storage_tier: Option<String>,
+    pub restore_expiry_time: Option<Timestamp>,
+    pub sse_type: Option<String>,
+    pub availability_zone: Option<String>,
+    pub transfer_type: Option<String>,
+    pub completion_duration_minutes: Option<i32>,
+    pub completion_time: Option<Timestamp>,
+    pub full_snapshot_size_in_bytes: Option<i64>,
+    pub associated_kms_keys: Option<Vec<AssociatedKmsKey>>,
+    pub snapshot_id: Option<String>,
+    pub volume_id: Option<String>,
+    pub state: Option<String>,
+    pub state_message: Option<String>,
+    pub start_time: Option<Timestamp>,
+    pub progress: Option<String>,
+    pub owner_id: Option<String>,
+    pub description: Option<String>,
+    pub volume_size: Option<i32>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+    pub data_encryption_key_id: Option<String>,
+}
+
+crate::structure! {
+    Snapshot, "Snapshot" {
+        "OwnerAlias" => owner_alias,
+        "OutpostArn" => outpost_arn,
+        "Tags" => tags,
+        "StorageTier" => storage_tier,
+        "RestoreExpiryTime" => restore_expiry_time,
+        "SseType" => sse_type,
+        "AvailabilityZone" => availability_zone,
+        "TransferType" => transfer_type,
+        "CompletionDurationMinutes" => completion_duration_minutes,
+        "CompletionTime" => completion_time,
+        "FullSnapshotSizeInBytes" => full_snapshot_size_in_bytes,
+        "AssociatedKmsKeys" => associated_kms_keys,
+        "SnapshotId" => snapshot_id,
+        "VolumeId" => volume_id,
+        "State" => state,
+        "StateMessage" => state_message,
+        "StartTime" => start_time,
+        "Progress" => progress,
+        "OwnerId" => owner_id,
+        "Description" => description,
+        "VolumeSize" => volume_size,
+        "Encrypted" => encrypted,
+        "KmsKeyId" => kms_key_id,
+        "DataEncryptionKeyId" => data_encryption_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpotMarketOptions {
     pub max_price: Option<String>,
     pub spot_instance_type: Option<String>,
@@ -6298,6 +12830,48 @@ crate::structure! {
         "BlockDurationMinutes" => block_duration_minutes,
         "ValidUntil" => valid_until,
         "InstanceInterruptionBehavior" => instance_interruption_behavior,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StaleIpPermission {
+    pub from_port: Option<i32>,
+    pub ip_protocol: Option<String>,
+    pub ip_ranges: Option<Vec<String>>,
+    pub prefix_list_ids: Option<Vec<String>>,
+    pub to_port: Option<i32>,
+    pub user_id_group_pairs: Option<Vec<UserIdGroupPair>>,
+}
+
+crate::structure! {
+    StaleIpPermission, "StaleIpPermission" {
+        "FromPort" => from_port,
+        "IpProtocol" => ip_protocol,
+        "IpRanges" => ip_ranges,
+        "PrefixListIds" => prefix_list_ids,
+        "ToPort" => to_port,
+        "UserIdGroupPairs" => user_id_group_pairs,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StaleSecurityGroup {
+    pub description: Option<String>,
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+    pub stale_ip_permissions: Option<Vec<StaleIpPermission>>,
+    pub stale_ip_permissions_egress: Option<Vec<StaleIpPermission>>,
+    pub vpc_id: Option<String>,
+}
+
+crate::structure! {
+    StaleSecurityGroup, "StaleSecurityGroup" {
+        "Description" => description,
+        "GroupId" => group_id,
+        "GroupName" => group_name,
+        "StaleIpPermissions" => stale_ip_permissions,
+        "StaleIpPermissionsEgress" => stale_ip_permissions_egress,
+        "VpcId" => vpc_id,
     }
 }
 
@@ -6324,6 +12898,30 @@ pub struct StartInstancesResult {
 crate::structure! {
     StartInstancesResult, "StartInstancesResult" {
         "StartingInstances" => starting_instances,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartVpcEndpointServicePrivateDnsVerificationRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: String,
+}
+
+crate::structure! {
+    StartVpcEndpointServicePrivateDnsVerificationRequest, "StartVpcEndpointServicePrivateDnsVerificationRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartVpcEndpointServicePrivateDnsVerificationResult {
+    pub return_value: Option<bool>,
+}
+
+crate::structure! {
+    StartVpcEndpointServicePrivateDnsVerificationResult, "StartVpcEndpointServicePrivateDnsVerificationResult" {
+        "ReturnValue" => return_value,
     }
 }
 
@@ -6439,6 +13037,57 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubnetCidrReservation {
+    pub subnet_cidr_reservation_id: Option<String>,
+    pub subnet_id: Option<String>,
+    pub cidr: Option<String>,
+    pub reservation_type: Option<String>,
+    pub owner_id: Option<String>,
+    pub description: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    SubnetCidrReservation, "SubnetCidrReservation" {
+        "SubnetCidrReservationId" => subnet_cidr_reservation_id,
+        "SubnetId" => subnet_id,
+        "Cidr" => cidr,
+        "ReservationType" => reservation_type,
+        "OwnerId" => owner_id,
+        "Description" => description,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubnetConfiguration {
+    pub subnet_id: Option<String>,
+    pub ipv4: Option<String>,
+    pub ipv6: Option<String>,
+}
+
+crate::structure! {
+    SubnetConfiguration, "SubnetConfiguration" {
+        "SubnetId" => subnet_id,
+        "Ipv4" => ipv4,
+        "Ipv6" => ipv6,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubnetIpPrefixes {
+    pub subnet_id: Option<String>,
+    pub ip_prefixes: Option<Vec<String>>,
+}
+
+crate::structure! {
+    SubnetIpPrefixes, "SubnetIpPrefixes" {
+        "SubnetId" => subnet_id,
+        "IpPrefixes" => ip_prefixes,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubnetIpv6CidrBlockAssociation {
     pub association_id: Option<String>,
     pub ipv6_cidr_block: Option<String>,
@@ -6454,6 +13103,19 @@ crate::structure! {
         "Ipv6CidrBlockState" => ipv6_cidr_block_state,
         "Ipv6AddressAttribute" => ipv6_address_attribute,
         "IpSource" => ip_source,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SupportedRegionDetail {
+    pub region: Option<String>,
+    pub service_state: Option<String>,
+}
+
+crate::structure! {
+    SupportedRegionDetail, "SupportedRegionDetail" {
+        "Region" => region,
+        "ServiceState" => service_state,
     }
 }
 
@@ -6484,6 +13146,32 @@ crate::structure! {
         "ResourceId" => resource_id,
         "ResourceType" => resource_type,
         "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagFieldSpecificationRequest {
+    pub resource_type: Option<String>,
+    pub tag_keys: Option<Vec<String>>,
+}
+
+crate::structure! {
+    TagFieldSpecificationRequest, "TagFieldSpecificationRequest" {
+        "ResourceType" => resource_type,
+        "TagKeys" => tag_keys,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagFieldSpecificationResponse {
+    pub resource_type: Option<String>,
+    pub tag_keys: Option<Vec<String>>,
+}
+
+crate::structure! {
+    TagFieldSpecificationResponse, "TagFieldSpecificationResponse" {
+        "ResourceType" => resource_type,
+        "TagKeys" => tag_keys,
     }
 }
 
@@ -6529,6 +13217,598 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct TotalLocalStorageGB {
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+crate::structure! {
+    TotalLocalStorageGB, "TotalLocalStorageGB" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TotalLocalStorageGBRequest {
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+crate::structure! {
+    TotalLocalStorageGBRequest, "TotalLocalStorageGBRequest" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGateway {
+    pub transit_gateway_id: Option<String>,
+    pub transit_gateway_arn: Option<String>,
+    pub state: Option<String>,
+    pub owner_id: Option<String>,
+    pub description: Option<String>,
+    pub creation_time: Option<Timestamp>,
+    pub options: Option<TransitGatewayOptions>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    TransitGateway, "TransitGateway" {
+        "TransitGatewayId" => transit_gateway_id,
+        "TransitGatewayArn" => transit_gateway_arn,
+        "State" => state,
+        "OwnerId" => owner_id,
+        "Description" => description,
+        "CreationTime" => creation_time,
+        "Options" => options,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayAssociation {
+    pub transit_gateway_route_table_id: Option<String>,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub resource_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayAssociation, "TransitGatewayAssociation" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "ResourceId" => resource_id,
+        "ResourceType" => resource_type,
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayAttachment {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub transit_gateway_owner_id: Option<String>,
+    pub resource_owner_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+    pub state: Option<String>,
+    pub association: Option<TransitGatewayAttachmentAssociation>,
+    pub creation_time: Option<Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+    pub nat_gateway_support: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayAttachment, "TransitGatewayAttachment" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "TransitGatewayId" => transit_gateway_id,
+        "TransitGatewayOwnerId" => transit_gateway_owner_id,
+        "ResourceOwnerId" => resource_owner_id,
+        "ResourceType" => resource_type,
+        "ResourceId" => resource_id,
+        "State" => state,
+        "Association" => association,
+        "CreationTime" => creation_time,
+        "Tags" => tags,
+        "NatGatewaySupport" => nat_gateway_support,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayAttachmentAssociation {
+    pub transit_gateway_route_table_id: Option<String>,
+    pub transit_gateway_policy_table_id: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayAttachmentAssociation, "TransitGatewayAttachmentAssociation" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayPolicyTableId" => transit_gateway_policy_table_id,
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayAttachmentBgpConfiguration {
+    pub transit_gateway_asn: Option<i64>,
+    pub peer_asn: Option<i64>,
+    pub transit_gateway_address: Option<String>,
+    pub peer_address: Option<String>,
+    pub bgp_status: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayAttachmentBgpConfiguration, "TransitGatewayAttachmentBgpConfiguration" {
+        "TransitGatewayAsn" => transit_gateway_asn,
+        "PeerAsn" => peer_asn,
+        "TransitGatewayAddress" => transit_gateway_address,
+        "PeerAddress" => peer_address,
+        "BgpStatus" => bgp_status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayAttachmentPropagation {
+    pub transit_gateway_route_table_id: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayAttachmentPropagation, "TransitGatewayAttachmentPropagation" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayConnect {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub transport_transit_gateway_attachment_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub state: Option<String>,
+    pub creation_time: Option<Timestamp>,
+    pub options: Option<TransitGatewayConnectOptions>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    TransitGatewayConnect, "TransitGatewayConnect" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "TransportTransitGatewayAttachmentId" => transport_transit_gateway_attachment_id,
+        "TransitGatewayId" => transit_gateway_id,
+        "State" => state,
+        "CreationTime" => creation_time,
+        "Options" => options,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayConnectOptions {
+    pub protocol: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayConnectOptions, "TransitGatewayConnectOptions" {
+        "Protocol" => protocol,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayConnectPeer {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub transit_gateway_connect_peer_id: Option<String>,
+    pub state: Option<String>,
+    pub creation_time: Option<Timestamp>,
+    pub connect_peer_configuration: Option<TransitGatewayConnectPeerConfiguration>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    TransitGatewayConnectPeer, "TransitGatewayConnectPeer" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "TransitGatewayConnectPeerId" => transit_gateway_connect_peer_id,
+        "State" => state,
+        "CreationTime" => creation_time,
+        "ConnectPeerConfiguration" => connect_peer_configuration,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayConnectPeerConfiguration {
+    pub transit_gateway_address: Option<String>,
+    pub peer_address: Option<String>,
+    pub inside_cidr_blocks: Option<Vec<String>>,
+    pub protocol: Option<String>,
+    pub bgp_configurations: Option<Vec<TransitGatewayAttachmentBgpConfiguration>>,
+}
+
+crate::structure! {
+    TransitGatewayConnectPeerConfiguration, "TransitGatewayConnectPeerConfiguration" {
+        "TransitGatewayAddress" => transit_gateway_address,
+        "PeerAddress" => peer_address,
+        "InsideCidrBlocks" => inside_cidr_blocks,
+        "Protocol" => protocol,
+        "BgpConfigurations" => bgp_configurations,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayConnectRequestBgpOptions {
+    pub peer_asn: Option<i64>,
+}
+
+crate::structure! {
+    TransitGatewayConnectRequestBgpOptions, "TransitGatewayConnectRequestBgpOptions" {
+        "PeerAsn" => peer_asn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayOptions {
+    pub amazon_side_asn: Option<i64>,
+    pub transit_gateway_cidr_blocks: Option<Vec<String>>,
+    pub auto_accept_shared_attachments: Option<String>,
+    pub default_route_table_association: Option<String>,
+    pub association_default_route_table_id: Option<String>,
+    pub default_route_table_propagation: Option<String>,
+    pub propagation_default_route_table_id: Option<String>,
+    pub vpn_ecmp_support: Option<String>,
+    pub dns_support: Option<String>,
+    pub security_group_referencing_support: Option<String>,
+    pub multicast_support: Option<String>,
+    pub encryption_support: Option<EncryptionSupport>,
+}
+
+crate::structure! {
+    TransitGatewayOptions, "TransitGatewayOptions" {
+        "AmazonSideAsn" => amazon_side_asn,
+        "TransitGatewayCidrBlocks" => transit_gateway_cidr_blocks,
+        "AutoAcceptSharedAttachments" => auto_accept_shared_attachments,
+        "DefaultRouteTableAssociation" => default_route_table_association,
+        "AssociationDefaultRouteTableId" => association_default_route_table_id,
+        "DefaultRouteTablePropagation" => default_route_table_propagation,
+        "PropagationDefaultRouteTableId" => propagation_default_route_table_id,
+        "VpnEcmpSupport" => vpn_ecmp_support,
+        "DnsSupport" => dns_support,
+        "SecurityGroupReferencingSupport" => security_group_referencing_support,
+        "MulticastSupport" => multicast_support,
+        "EncryptionSupport" => encryption_support,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayPeeringAttachment {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub accepter_transit_gateway_attachment_id: Option<String>,
+    pub requester_tgw_info: Option<PeeringTgwInfo>,
+    pub accepter_tgw_info: Option<PeeringTgwInfo>,
+    pub options: Option<TransitGatewayPeeringAttachmentOptions>,
+    pub status: Option<PeeringAttachmentStatus>,
+    pub state: Option<String>,
+    pub creation_time: Option<Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    TransitGatewayPeeringAttachment, "TransitGatewayPeeringAttachment" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "AccepterTransitGatewayAttachmentId" => accepter_transit_gateway_attachment_id,
+        "RequesterTgwInfo" => requester_tgw_info,
+        "AccepterTgwInfo" => accepter_tgw_info,
+        "Options" => options,
+        "Status" => status,
+        "State" => state,
+        "CreationTime" => creation_time,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayPeeringAttachmentOptions {
+    pub dynamic_routing: Option<String>,
+    pub requester_allow_multipath_resilience: Option<bool>,
+    pub requester_multipath_resilience_mode: Option<String>,
+    pub accepter_allow_multipath_resilience: Option<bool>,
+    pub accepter_multipath_resilience_mode: Option<String>,
+    pub multipath_resilience_status: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayPeeringAttachmentOptions, "TransitGatewayPeeringAttachmentOptions" {
+        "DynamicRouting" => dynamic_routing,
+        "RequesterAllowMultipathResilience" => requester_allow_multipath_resilience,
+        "RequesterMultipathResilienceMode" => requester_multipath_resilience_mode,
+        "AccepterAllowMultipathResilience" => accepter_allow_multipath_resilience,
+        "AccepterMultipathResilienceMode" => accepter_multipath_resilience_mode,
+        "MultipathResilienceStatus" => multipath_resilience_status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayPrefixListAttachment {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayPrefixListAttachment, "TransitGatewayPrefixListAttachment" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "ResourceType" => resource_type,
+        "ResourceId" => resource_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayPrefixListReference {
+    pub transit_gateway_route_table_id: Option<String>,
+    pub prefix_list_id: Option<String>,
+    pub prefix_list_owner_id: Option<String>,
+    pub state: Option<String>,
+    pub blackhole: Option<bool>,
+    pub transit_gateway_attachment: Option<TransitGatewayPrefixListAttachment>,
+}
+
+crate::structure! {
+    TransitGatewayPrefixListReference, "TransitGatewayPrefixListReference" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "PrefixListId" => prefix_list_id,
+        "PrefixListOwnerId" => prefix_list_owner_id,
+        "State" => state,
+        "Blackhole" => blackhole,
+        "TransitGatewayAttachment" => transit_gateway_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayPropagation {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub resource_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub transit_gateway_route_table_id: Option<String>,
+    pub state: Option<String>,
+    pub transit_gateway_route_table_announcement_id: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayPropagation, "TransitGatewayPropagation" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "ResourceId" => resource_id,
+        "ResourceType" => resource_type,
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "State" => state,
+        "TransitGatewayRouteTableAnnouncementId" => transit_gateway_route_table_announcement_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayRequestOptions {
+    pub amazon_side_asn: Option<i64>,
+    pub auto_accept_shared_attachments: Option<String>,
+    pub default_route_table_association: Option<String>,
+    pub default_route_table_propagation: Option<String>,
+    pub vpn_ecmp_support: Option<String>,
+    pub dns_support: Option<String>,
+    pub security_group_referencing_support: Option<String>,
+    pub multicast_support: Option<String>,
+    pub transit_gateway_cidr_blocks: Option<Vec<String>>,
+}
+
+crate::structure! {
+    TransitGatewayRequestOptions, "TransitGatewayRequestOptions" {
+        "AmazonSideAsn" => amazon_side_asn,
+        "AutoAcceptSharedAttachments" => auto_accept_shared_attachments,
+        "DefaultRouteTableAssociation" => default_route_table_association,
+        "DefaultRouteTablePropagation" => default_route_table_propagation,
+        "VpnEcmpSupport" => vpn_ecmp_support,
+        "DnsSupport" => dns_support,
+        "SecurityGroupReferencingSupport" => security_group_referencing_support,
+        "MulticastSupport" => multicast_support,
+        "TransitGatewayCidrBlocks" => transit_gateway_cidr_blocks,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayRoute {
+    pub destination_cidr_block: Option<String>,
+    pub prefix_list_id: Option<String>,
+    pub transit_gateway_route_table_announcement_id: Option<String>,
+    pub transit_gateway_attachments: Option<Vec<TransitGatewayRouteAttachment>>,
+    pub r#type: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayRoute, "TransitGatewayRoute" {
+        "DestinationCidrBlock" => destination_cidr_block,
+        "PrefixListId" => prefix_list_id,
+        "TransitGatewayRouteTableAnnouncementId" => transit_gateway_route_table_announcement_id,
+        "TransitGatewayAttachments" => transit_gateway_attachments,
+        "Type" => r#type,
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayRouteAttachment {
+    pub resource_id: Option<String>,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub resource_type: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayRouteAttachment, "TransitGatewayRouteAttachment" {
+        "ResourceId" => resource_id,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "ResourceType" => resource_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayRouteTable {
+    pub transit_gateway_route_table_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub state: Option<String>,
+    pub default_association_route_table: Option<bool>,
+    pub default_propagation_route_table: Option<bool>,
+    pub creation_time: Option<Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    TransitGatewayRouteTable, "TransitGatewayRouteTable" {
+        "TransitGatewayRouteTableId" => transit_gateway_route_table_id,
+        "TransitGatewayId" => transit_gateway_id,
+        "State" => state,
+        "DefaultAssociationRouteTable" => default_association_route_table,
+        "DefaultPropagationRouteTable" => default_propagation_route_table,
+        "CreationTime" => creation_time,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayRouteTableAssociation {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub resource_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayRouteTableAssociation, "TransitGatewayRouteTableAssociation" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "ResourceId" => resource_id,
+        "ResourceType" => resource_type,
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayRouteTablePropagation {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub resource_id: Option<String>,
+    pub resource_type: Option<String>,
+    pub state: Option<String>,
+    pub transit_gateway_route_table_announcement_id: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayRouteTablePropagation, "TransitGatewayRouteTablePropagation" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "ResourceId" => resource_id,
+        "ResourceType" => resource_type,
+        "State" => state,
+        "TransitGatewayRouteTableAnnouncementId" => transit_gateway_route_table_announcement_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayVpcAttachment {
+    pub transit_gateway_attachment_id: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub vpc_owner_id: Option<String>,
+    pub state: Option<String>,
+    pub subnet_ids: Option<Vec<String>>,
+    pub creation_time: Option<Timestamp>,
+    pub options: Option<TransitGatewayVpcAttachmentOptions>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    TransitGatewayVpcAttachment, "TransitGatewayVpcAttachment" {
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "TransitGatewayId" => transit_gateway_id,
+        "VpcId" => vpc_id,
+        "VpcOwnerId" => vpc_owner_id,
+        "State" => state,
+        "SubnetIds" => subnet_ids,
+        "CreationTime" => creation_time,
+        "Options" => options,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransitGatewayVpcAttachmentOptions {
+    pub dns_support: Option<String>,
+    pub security_group_referencing_support: Option<String>,
+    pub ipv6_support: Option<String>,
+    pub appliance_mode_support: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayVpcAttachmentOptions, "TransitGatewayVpcAttachmentOptions" {
+        "DnsSupport" => dns_support,
+        "SecurityGroupReferencingSupport" => security_group_referencing_support,
+        "Ipv6Support" => ipv6_support,
+        "ApplianceModeSupport" => appliance_mode_support,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TunnelOption {
+    pub outside_ip_address: Option<String>,
+    pub tunnel_inside_cidr: Option<String>,
+    pub tunnel_inside_ipv6_cidr: Option<String>,
+    pub pre_shared_key: Option<String>,
+    pub phase1_lifetime_seconds: Option<i32>,
+    pub phase2_lifetime_seconds: Option<i32>,
+    pub rekey_margin_time_seconds: Option<i32>,
+    pub rekey_fuzz_percentage: Option<i32>,
+    pub replay_window_size: Option<i32>,
+    pub dpd_timeout_seconds: Option<i32>,
+    pub dpd_timeout_action: Option<String>,
+    pub phase1_encryption_algorithms: Option<Vec<Phase1EncryptionAlgorithmsListValue>>,
+    pub phase2_encryption_algorithms: Option<Vec<Phase2EncryptionAlgorithmsListValue>>,
+    pub phase1_integrity_algorithms: Option<Vec<Phase1IntegrityAlgorithmsListValue>>,
+    pub phase2_integrity_algorithms: Option<Vec<Phase2IntegrityAlgorithmsListValue>>,
+    pub phase1_dh_group_numbers: Option<Vec<Phase1DHGroupNumbersListValue>>,
+    pub phase2_dh_group_numbers: Option<Vec<Phase2DHGroupNumbersListValue>>,
+    pub ike_versions: Option<Vec<IKEVersionsListValue>>,
+    pub startup_action: Option<String>,
+    pub log_options: Option<VpnTunnelLogOptions>,
+    pub enable_tunnel_lifecycle_control: Option<bool>,
+    pub phase1_additional_key_exchanges: Option<Vec<VpnAdditionalKeyExchange>>,
+    pub phase2_additional_key_exchanges: Option<Vec<VpnAdditionalKeyExchange>>,
+}
+
+crate::structure! {
+    TunnelOption, "TunnelOption" {
+        "OutsideIpAddress" => outside_ip_address,
+        "TunnelInsideCidr" => tunnel_inside_cidr,
+        "TunnelInsideIpv6Cidr" => tunnel_inside_ipv6_cidr,
+        "PreSharedKey" => pre_shared_key,
+        "Phase1LifetimeSeconds" => phase1_lifetime_seconds,
+        "Phase2LifetimeSeconds" => phase2_lifetime_seconds,
+        "RekeyMarginTimeSeconds" => rekey_margin_time_seconds,
+        "RekeyFuzzPercentage" => rekey_fuzz_percentage,
+        "ReplayWindowSize" => replay_window_size,
+        "DpdTimeoutSeconds" => dpd_timeout_seconds,
+        "DpdTimeoutAction" => dpd_timeout_action,
+        "Phase1EncryptionAlgorithms" => phase1_encryption_algorithms,
+        "Phase2EncryptionAlgorithms" => phase2_encryption_algorithms,
+        "Phase1IntegrityAlgorithms" => phase1_integrity_algorithms,
+        "Phase2IntegrityAlgorithms" => phase2_integrity_algorithms,
+        "Phase1DHGroupNumbers" => phase1_dh_group_numbers,
+        "Phase2DHGroupNumbers" => phase2_dh_group_numbers,
+        "IkeVersions" => ike_versions,
+        "StartupAction" => startup_action,
+        "LogOptions" => log_options,
+        "EnableTunnelLifecycleControl" => enable_tunnel_lifecycle_control,
+        "Phase1AdditionalKeyExchanges" => phase1_additional_key_exchanges,
+        "Phase2AdditionalKeyExchanges" => phase2_additional_key_exchanges,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnassignIpv6AddressesRequest {
     pub ipv6_prefixes: Option<Vec<String>>,
     pub network_interface_id: String,
@@ -6570,6 +13850,62 @@ crate::structure! {
         "Ipv4Prefixes" => ipv4_prefixes,
         "NetworkInterfaceId" => network_interface_id,
         "PrivateIpAddresses" => private_ip_addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignPrivateNatGatewayAddressRequest {
+    pub nat_gateway_id: String,
+    pub private_ip_addresses: Vec<String>,
+    pub max_drain_duration_seconds: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    UnassignPrivateNatGatewayAddressRequest, "UnassignPrivateNatGatewayAddressRequest" {
+        "NatGatewayId" => nat_gateway_id,
+        "PrivateIpAddresses" => private_ip_addresses,
+        "MaxDrainDurationSeconds" => max_drain_duration_seconds,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnassignPrivateNatGatewayAddressResult {
+    pub nat_gateway_id: Option<String>,
+    pub nat_gateway_addresses: Option<Vec<NatGatewayAddress>>,
+}
+
+crate::structure! {
+    UnassignPrivateNatGatewayAddressResult, "UnassignPrivateNatGatewayAddressResult" {
+        "NatGatewayId" => nat_gateway_id,
+        "NatGatewayAddresses" => nat_gateway_addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulItem {
+    pub error: Option<UnsuccessfulItemError>,
+    pub resource_id: Option<String>,
+}
+
+crate::structure! {
+    UnsuccessfulItem, "UnsuccessfulItem" {
+        "Error" => error,
+        "ResourceId" => resource_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulItemError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+crate::structure! {
+    UnsuccessfulItemError, "UnsuccessfulItemError" {
+        "Code" => code,
+        "Message" => message,
     }
 }
 
@@ -6657,6 +13993,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct VCpuCountRange {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    VCpuCountRange, "VCpuCountRange" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VCpuCountRangeRequest {
+    pub min: i32,
+    pub max: Option<i32>,
+}
+
+crate::structure! {
+    VCpuCountRangeRequest, "VCpuCountRangeRequest" {
+        "Min" => min,
+        "Max" => max,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VCpuInfo {
     pub default_v_cpus: Option<i32>,
     pub default_cores: Option<i32>,
@@ -6672,6 +14034,282 @@ crate::structure! {
         "DefaultThreadsPerCore" => default_threads_per_core,
         "ValidCores" => valid_cores,
         "ValidThreadsPerCore" => valid_threads_per_core,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValidationError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+crate::structure! {
+    ValidationError, "ValidationError" {
+        "Code" => code,
+        "Message" => message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ValidationWarning {
+    pub errors: Option<Vec<ValidationError>>,
+}
+
+crate::structure! {
+    ValidationWarning, "ValidationWarning" {
+        "Errors" => errors,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VgwTelemetry {
+    pub accepted_route_count: Option<i32>,
+    pub last_status_change: Option<Timestamp>,
+    pub outside_ip_address: Option<String>,
+    pub status: Option<String>,
+    pub status_message: Option<String>,
+    pub certificate_arn: Option<String>,
+}
+
+crate::structure! {
+    VgwTelemetry, "VgwTelemetry" {
+        "AcceptedRouteCount" => accepted_route_count,
+        "LastStatusChange" => last_status_change,
+        "OutsideIpAddress" => outside_ip_address,
+        "Status" => status,
+        "StatusMessage" => status_message,
+        "CertificateArn" => certificate_arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Volume {
+    pub availability_zone_id: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub source_volume_id: Option<String>,
+    pub iops: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+    pub volume_type: Option<String>,
+    pub fast_restored: Option<bool>,
+    pub multi_attach_enabled: Option<bool>,
+    pub throughput: Option<i32>,
+    pub sse_type: Option<String>,
+    pub operator: Option<OperatorResponse>,
+    pub volume_initialization_rate: Option<i32>,
+    pub volume_arn: Option<String>,
+    pub owner_id: Option<String>,
+    pub volume_id: Option<String>,
+    pub size: Option<i32>,
+    pub snapshot_id: Option<String>,
+    pub availability_zone: Option<String>,
+    pub state: Option<String>,
+    pub create_time: Option<Timestamp>,
+    pub attachments: Option<Vec<VolumeAttachment>>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+}
+
+crate::structure! {
+    Volume, "Volume" {
+        "AvailabilityZoneId" => availability_zone_id,
+        "OutpostArn" => outpost_arn,
+        "SourceVolumeId" => source_volume_id,
+        "Iops" => iops,
+        "Tags" => tags,
+        "VolumeType" => volume_type,
+        "FastRestored" => fast_restored,
+        "MultiAttachEnabled" => multi_attach_enabled,
+        "Throughput" => throughput,
+        "SseType" => sse_type,
+        "Operator" => operator,
+        "VolumeInitializationRate" => volume_initialization_rate,
+        "VolumeArn" => volume_arn,
+        "OwnerId" => owner_id,
+        "VolumeId" => volume_id,
+        "Size" => size,
+        "SnapshotId" => snapshot_id,
+        "AvailabilityZone" => availability_zone,
+        "State" => state,
+        "CreateTime" => create_time,
+        "Attachments" => attachments,
+        "Encrypted" => encrypted,
+        "KmsKeyId" => kms_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeAttachment {
+    pub delete_on_termination: Option<bool>,
+    pub associated_resource: Option<String>,
+    pub instance_owning_service: Option<String>,
+    pub ebs_card_index: Option<i32>,
+    pub volume_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub device: Option<String>,
+    pub state: Option<String>,
+    pub attach_time: Option<Timestamp>,
+}
+
+crate::structure! {
+    VolumeAttachment, "VolumeAttachment" {
+        "DeleteOnTermination" => delete_on_termination,
+        "AssociatedResource" => associated_resource,
+        "InstanceOwningService" => instance_owning_service,
+        "EbsCardIndex" => ebs_card_index,
+        "VolumeId" => volume_id,
+        "InstanceId" => instance_id,
+        "Device" => device,
+        "State" => state,
+        "AttachTime" => attach_time,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeModification {
+    pub volume_id: Option<String>,
+    pub modification_state: Option<String>,
+    pub status_message: Option<String>,
+    pub target_size: Option<i32>,
+    pub target_iops: Option<i32>,
+    pub target_volume_type: Option<String>,
+    pub target_throughput: Option<i32>,
+    pub target_multi_attach_enabled: Option<bool>,
+    pub original_size: Option<i32>,
+    pub original_iops: Option<i32>,
+    pub original_volume_type: Option<String>,
+    pub original_throughput: Option<i32>,
+    pub original_multi_attach_enabled: Option<bool>,
+    pub progress: Option<i64>,
+    pub start_time: Option<Timestamp>,
+    pub end_time: Option<Timestamp>,
+    pub operator: Option<OperatorResponse>,
+}
+
+crate::structure! {
+    VolumeModification, "VolumeModification" {
+        "VolumeId" => volume_id,
+        "ModificationState" => modification_state,
+        "StatusMessage" => status_message,
+        "TargetSize" => target_size,
+        "TargetIops" => target_iops,
+        "TargetVolumeType" => target_volume_type,
+        "TargetThroughput" => target_throughput,
+        "TargetMultiAttachEnabled" => target_multi_attach_enabled,
+        "OriginalSize" => original_size,
+        "OriginalIops" => original_iops,
+        "OriginalVolumeType" => original_volume_type,
+        "OriginalThroughput" => original_throughput,
+        "OriginalMultiAttachEnabled" => original_multi_attach_enabled,
+        "Progress" => progress,
+        "StartTime" => start_time,
+        "EndTime" => end_time,
+        "Operator" => operator,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusAction {
+    pub code: Option<String>,
+    pub description: Option<String>,
+    pub event_id: Option<String>,
+    pub event_type: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusAction, "VolumeStatusAction" {
+        "Code" => code,
+        "Description" => description,
+        "EventId" => event_id,
+        "EventType" => event_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusAttachmentStatus {
+    pub io_performance: Option<String>,
+    pub instance_id: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusAttachmentStatus, "VolumeStatusAttachmentStatus" {
+        "IoPerformance" => io_performance,
+        "InstanceId" => instance_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusDetails {
+    pub name: Option<String>,
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusDetails, "VolumeStatusDetails" {
+        "Name" => name,
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusEvent {
+    pub description: Option<String>,
+    pub event_id: Option<String>,
+    pub event_type: Option<String>,
+    pub not_after: Option<Timestamp>,
+    pub not_before: Option<Timestamp>,
+    pub instance_id: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusEvent, "VolumeStatusEvent" {
+        "Description" => description,
+        "EventId" => event_id,
+        "EventType" => event_type,
+        "NotAfter" => not_after,
+        "NotBefore" => not_before,
+        "InstanceId" => instance_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusInfo {
+    pub details: Option<Vec<VolumeStatusDetails>>,
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusInfo, "VolumeStatusInfo" {
+        "Details" => details,
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusItem {
+    pub actions: Option<Vec<VolumeStatusAction>>,
+    pub availability_zone: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub events: Option<Vec<VolumeStatusEvent>>,
+    pub volume_id: Option<String>,
+    pub volume_status: Option<VolumeStatusInfo>,
+    pub attachment_statuses: Option<Vec<VolumeStatusAttachmentStatus>>,
+    pub initialization_status_details: Option<InitializationStatusDetails>,
+    pub availability_zone_id: Option<String>,
+    pub operator: Option<OperatorResponse>,
+}
+
+crate::structure! {
+    VolumeStatusItem, "VolumeStatusItem" {
+        "Actions" => actions,
+        "AvailabilityZone" => availability_zone,
+        "OutpostArn" => outpost_arn,
+        "Events" => events,
+        "VolumeId" => volume_id,
+        "VolumeStatus" => volume_status,
+        "AttachmentStatuses" => attachment_statuses,
+        "InitializationStatusDetails" => initialization_status_details,
+        "AvailabilityZoneId" => availability_zone_id,
+        "Operator" => operator,
     }
 }
 
@@ -6705,6 +14343,71 @@ crate::structure! {
         "State" => state,
         "CidrBlock" => cidr_block,
         "DhcpOptionsId" => dhcp_options_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcAttachment {
+    pub vpc_id: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    VpcAttachment, "VpcAttachment" {
+        "VpcId" => vpc_id,
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcBlockPublicAccessExclusion {
+    pub exclusion_id: Option<String>,
+    pub internet_gateway_exclusion_mode: Option<String>,
+    pub resource_arn: Option<String>,
+    pub state: Option<String>,
+    pub reason: Option<String>,
+    pub creation_timestamp: Option<Timestamp>,
+    pub last_update_timestamp: Option<Timestamp>,
+    pub deletion_timestamp: Option<Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    VpcBlockPublicAccessExclusion, "VpcBlockPublicAccessExclusion" {
+        "ExclusionId" => exclusion_id,
+        "InternetGatewayExclusionMode" => internet_gateway_exclusion_mode,
+        "ResourceArn" => resource_arn,
+        "State" => state,
+        "Reason" => reason,
+        "CreationTimestamp" => creation_timestamp,
+        "LastUpdateTimestamp" => last_update_timestamp,
+        "DeletionTimestamp" => deletion_timestamp,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcBlockPublicAccessOptions {
+    pub aws_account_id: Option<String>,
+    pub aws_region: Option<String>,
+    pub state: Option<String>,
+    pub internet_gateway_block_mode: Option<String>,
+    pub reason: Option<String>,
+    pub last_update_timestamp: Option<Timestamp>,
+    pub managed_by: Option<String>,
+    pub exclusions_allowed: Option<String>,
+}
+
+crate::structure! {
+    VpcBlockPublicAccessOptions, "VpcBlockPublicAccessOptions" {
+        "AwsAccountId" => aws_account_id,
+        "AwsRegion" => aws_region,
+        "State" => state,
+        "InternetGatewayBlockMode" => internet_gateway_block_mode,
+        "Reason" => reason,
+        "LastUpdateTimestamp" => last_update_timestamp,
+        "ManagedBy" => managed_by,
+        "ExclusionsAllowed" => exclusions_allowed,
     }
 }
 
@@ -6833,6 +14536,139 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcEndpoint {
+    pub vpc_endpoint_id: Option<String>,
+    pub vpc_endpoint_type: Option<String>,
+    pub vpc_id: Option<String>,
+    pub service_name: Option<String>,
+    pub state: Option<String>,
+    pub policy_document: Option<String>,
+    pub route_table_ids: Option<Vec<String>>,
+    pub subnet_ids: Option<Vec<String>>,
+    pub groups: Option<Vec<SecurityGroupIdentifier>>,
+    pub ip_address_type: Option<String>,
+    pub dns_options: Option<DnsOptions>,
+    pub private_dns_enabled: Option<bool>,
+    pub requester_managed: Option<bool>,
+    pub network_interface_ids: Option<Vec<String>>,
+    pub dns_entries: Option<Vec<DnsEntry>>,
+    pub creation_timestamp: Option<Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+    pub owner_id: Option<String>,
+    pub last_error: Option<LastError>,
+    pub ipv4_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    pub ipv6_prefixes: Option<Vec<SubnetIpPrefixes>>,
+    pub failure_reason: Option<String>,
+    pub service_network_arn: Option<String>,
+    pub resource_configuration_arn: Option<String>,
+    pub service_region: Option<String>,
+    pub payer_responsibilities: Option<Vec<PayerResponsibilityEntry>>,
+}
+
+crate::structure! {
+    VpcEndpoint, "VpcEndpoint" {
+        "VpcEndpointId" => vpc_endpoint_id,
+        "VpcEndpointType" => vpc_endpoint_type,
+        "VpcId" => vpc_id,
+        "ServiceName" => service_name,
+        "State" => state,
+        "PolicyDocument" => policy_document,
+        "RouteTableIds" => route_table_ids,
+        "SubnetIds" => subnet_ids,
+        "Groups" => groups,
+        "IpAddressType" => ip_address_type,
+        "DnsOptions" => dns_options,
+        "PrivateDnsEnabled" => private_dns_enabled,
+        "RequesterManaged" => requester_managed,
+        "NetworkInterfaceIds" => network_interface_ids,
+        "DnsEntries" => dns_entries,
+        "CreationTimestamp" => creation_timestamp,
+        "Tags" => tags,
+        "OwnerId" => owner_id,
+        "LastError" => last_error,
+        "Ipv4Prefixes" => ipv4_prefixes,
+        "Ipv6Prefixes" => ipv6_prefixes,
+        "FailureReason" => failure_reason,
+        "ServiceNetworkArn" => service_network_arn,
+        "ResourceConfigurationArn" => resource_configuration_arn,
+        "ServiceRegion" => service_region,
+        "PayerResponsibilities" => payer_responsibilities,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcEndpointAssociation {
+    pub id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub service_network_arn: Option<String>,
+    pub service_network_name: Option<String>,
+    pub associated_resource_accessibility: Option<String>,
+    pub failure_reason: Option<String>,
+    pub failure_code: Option<String>,
+    pub dns_entry: Option<DnsEntry>,
+    pub private_dns_entry: Option<DnsEntry>,
+    pub associated_resource_arn: Option<String>,
+    pub resource_configuration_group_arn: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    VpcEndpointAssociation, "VpcEndpointAssociation" {
+        "Id" => id,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "ServiceNetworkArn" => service_network_arn,
+        "ServiceNetworkName" => service_network_name,
+        "AssociatedResourceAccessibility" => associated_resource_accessibility,
+        "FailureReason" => failure_reason,
+        "FailureCode" => failure_code,
+        "DnsEntry" => dns_entry,
+        "PrivateDnsEntry" => private_dns_entry,
+        "AssociatedResourceArn" => associated_resource_arn,
+        "ResourceConfigurationGroupArn" => resource_configuration_group_arn,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcEndpointConnection {
+    pub service_id: Option<String>,
+    pub vpc_endpoint_id: Option<String>,
+    pub vpc_endpoint_owner: Option<String>,
+    pub vpc_endpoint_state: Option<String>,
+    pub creation_timestamp: Option<Timestamp>,
+    pub dns_entries: Option<Vec<DnsEntry>>,
+    pub network_load_balancer_arns: Option<Vec<String>>,
+    pub gateway_load_balancer_arns: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub vpc_endpoint_connection_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_endpoint_region: Option<String>,
+    pub payer_responsibilities: Option<Vec<PayerResponsibilityEntry>>,
+    pub transit_gateway_attachment_id: Option<String>,
+    pub transit_gateway_attachment_owner: Option<String>,
+}
+
+crate::structure! {
+    VpcEndpointConnection, "VpcEndpointConnection" {
+        "ServiceId" => service_id,
+        "VpcEndpointId" => vpc_endpoint_id,
+        "VpcEndpointOwner" => vpc_endpoint_owner,
+        "VpcEndpointState" => vpc_endpoint_state,
+        "CreationTimestamp" => creation_timestamp,
+        "DnsEntries" => dns_entries,
+        "NetworkLoadBalancerArns" => network_load_balancer_arns,
+        "GatewayLoadBalancerArns" => gateway_load_balancer_arns,
+        "IpAddressType" => ip_address_type,
+        "VpcEndpointConnectionId" => vpc_endpoint_connection_id,
+        "Tags" => tags,
+        "VpcEndpointRegion" => vpc_endpoint_region,
+        "PayerResponsibilities" => payer_responsibilities,
+        "TransitGatewayAttachmentId" => transit_gateway_attachment_id,
+        "TransitGatewayAttachmentOwner" => transit_gateway_attachment_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcIpv6CidrBlockAssociation {
     pub association_id: Option<String>,
     pub ipv6_cidr_block: Option<String>,
@@ -6855,8 +14691,387 @@ crate::structure! {
     }
 }
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnection {
+    pub accepter_vpc_info: Option<VpcPeeringConnectionVpcInfo>,
+    pub expiration_time: Option<Timestamp>,
+    pub requester_vpc_info: Option<VpcPeeringConnectionVpcInfo>,
+    pub status: Option<VpcPeeringConnectionStateReason>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_peering_connection_id: Option<String>,
+    pub multipath_resilience_status: Option<String>,
+}
+
+crate::structure! {
+    VpcPeeringConnection, "VpcPeeringConnection" {
+        "AccepterVpcInfo" => accepter_vpc_info,
+        "ExpirationTime" => expiration_time,
+        "RequesterVpcInfo" => requester_vpc_info,
+        "Status" => status,
+        "Tags" => tags,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+        "MultipathResilienceStatus" => multipath_resilience_status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnectionOptionsDescription {
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+    pub allow_multipath_resilience: Option<bool>,
+    pub multipath_resilience_mode: Option<String>,
+}
+
+crate::structure! {
+    VpcPeeringConnectionOptionsDescription, "VpcPeeringConnectionOptionsDescription" {
+        "AllowDnsResolutionFromRemoteVpc" => allow_dns_resolution_from_remote_vpc,
+        "AllowEgressFromLocalClassicLinkToRemoteVpc" => allow_egress_from_local_classic_link_to_remote_vpc,
+        "AllowEgressFromLocalVpcToRemoteClassicLink" => allow_egress_from_local_vpc_to_remote_classic_link,
+        "AllowMultipathResilience" => allow_multipath_resilience,
+        "MultipathResilienceMode" => multipath_resilience_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnectionStateReason {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+crate::structure! {
+    VpcPeeringConnectionStateReason, "VpcPeeringConnectionStateReason" {
+        "Code" => code,
+        "Message" => message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpcPeeringConnectionVpcInfo {
+    pub cidr_block: Option<String>,
+    pub ipv6_cidr_block_set: Option<Vec<Ipv6CidrBlock>>,
+    pub cidr_block_set: Option<Vec<CidrBlock>>,
+    pub owner_id: Option<String>,
+    pub peering_options: Option<VpcPeeringConnectionOptionsDescription>,
+    pub vpc_id: Option<String>,
+    pub region: Option<String>,
+}
+
+crate::structure! {
+    VpcPeeringConnectionVpcInfo, "VpcPeeringConnectionVpcInfo" {
+        "CidrBlock" => cidr_block,
+        "Ipv6CidrBlockSet" => ipv6_cidr_block_set,
+        "CidrBlockSet" => cidr_block_set,
+        "OwnerId" => owner_id,
+        "PeeringOptions" => peering_options,
+        "VpcId" => vpc_id,
+        "Region" => region,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnAdditionalKeyExchange {
+    pub additional_key_exchange_round: Option<i32>,
+    pub key_exchange_methods: Option<Vec<AdditionalKeyExchangeMethodsListValue>>,
+    pub requirement: Option<String>,
+}
+
+crate::structure! {
+    VpnAdditionalKeyExchange, "VpnAdditionalKeyExchange" {
+        "AdditionalKeyExchangeRound" => additional_key_exchange_round,
+        "KeyExchangeMethods" => key_exchange_methods,
+        "Requirement" => requirement,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnAdditionalKeyExchangeRequest {
+    pub additional_key_exchange_round: i32,
+    pub key_exchange_methods: Option<Vec<AdditionalKeyExchangeMethodsRequestListValue>>,
+    pub requirement: Option<String>,
+}
+
+crate::structure! {
+    VpnAdditionalKeyExchangeRequest, "VpnAdditionalKeyExchangeRequest" {
+        "AdditionalKeyExchangeRound" => additional_key_exchange_round,
+        "KeyExchangeMethods" => key_exchange_methods,
+        "Requirement" => requirement,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnConnection {
+    pub category: Option<String>,
+    pub transit_gateway_id: Option<String>,
+    pub vpn_concentrator_id: Option<String>,
+    pub core_network_arn: Option<String>,
+    pub core_network_attachment_arn: Option<String>,
+    pub gateway_association_state: Option<String>,
+    pub options: Option<VpnConnectionOptions>,
+    pub routes: Option<Vec<VpnStaticRoute>>,
+    pub tags: Option<Vec<Tag>>,
+    pub vgw_telemetry: Option<Vec<VgwTelemetry>>,
+    pub pre_shared_key_arn: Option<String>,
+    pub vpn_connection_id: Option<String>,
+    pub state: Option<String>,
+    pub customer_gateway_configuration: Option<String>,
+    pub r#type: Option<String>,
+    pub customer_gateway_id: Option<String>,
+    pub vpn_gateway_id: Option<String>,
+}
+
+crate::structure! {
+    VpnConnection, "VpnConnection" {
+        "Category" => category,
+        "TransitGatewayId" => transit_gateway_id,
+        "VpnConcentratorId" => vpn_concentrator_id,
+        "CoreNetworkArn" => core_network_arn,
+        "CoreNetworkAttachmentArn" => core_network_attachment_arn,
+        "GatewayAssociationState" => gateway_association_state,
+        "Options" => options,
+        "Routes" => routes,
+        "Tags" => tags,
+        "VgwTelemetry" => vgw_telemetry,
+        "PreSharedKeyArn" => pre_shared_key_arn,
+        "VpnConnectionId" => vpn_connection_id,
+        "State" => state,
+        "CustomerGatewayConfiguration" => customer_gateway_configuration,
+        "Type" => r#type,
+        "CustomerGatewayId" => customer_gateway_id,
+        "VpnGatewayId" => vpn_gateway_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnConnectionDeviceType {
+    pub vpn_connection_device_type_id: Option<String>,
+    pub vendor: Option<String>,
+    pub platform: Option<String>,
+    pub software: Option<String>,
+}
+
+crate::structure! {
+    VpnConnectionDeviceType, "VpnConnectionDeviceType" {
+        "VpnConnectionDeviceTypeId" => vpn_connection_device_type_id,
+        "Vendor" => vendor,
+        "Platform" => platform,
+        "Software" => software,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnConnectionOptions {
+    pub enable_acceleration: Option<bool>,
+    pub static_routes_only: Option<bool>,
+    pub local_ipv4_network_cidr: Option<String>,
+    pub remote_ipv4_network_cidr: Option<String>,
+    pub local_ipv6_network_cidr: Option<String>,
+    pub remote_ipv6_network_cidr: Option<String>,
+    pub outside_ip_address_type: Option<String>,
+    pub transport_transit_gateway_attachment_id: Option<String>,
+    pub tunnel_inside_ip_version: Option<String>,
+    pub tunnel_options: Option<Vec<TunnelOption>>,
+    pub tunnel_bandwidth: Option<String>,
+}
+
+crate::structure! {
+    VpnConnectionOptions, "VpnConnectionOptions" {
+        "EnableAcceleration" => enable_acceleration,
+        "StaticRoutesOnly" => static_routes_only,
+        "LocalIpv4NetworkCidr" => local_ipv4_network_cidr,
+        "RemoteIpv4NetworkCidr" => remote_ipv4_network_cidr,
+        "LocalIpv6NetworkCidr" => local_ipv6_network_cidr,
+        "RemoteIpv6NetworkCidr" => remote_ipv6_network_cidr,
+        "OutsideIpAddressType" => outside_ip_address_type,
+        "TransportTransitGatewayAttachmentId" => transport_transit_gateway_attachment_id,
+        "TunnelInsideIpVersion" => tunnel_inside_ip_version,
+        "TunnelOptions" => tunnel_options,
+        "TunnelBandwidth" => tunnel_bandwidth,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnConnectionOptionsSpecification {
+    pub enable_acceleration: Option<bool>,
+    pub tunnel_inside_ip_version: Option<String>,
+    pub tunnel_options: Option<Vec<VpnTunnelOptionsSpecification>>,
+    pub local_ipv4_network_cidr: Option<String>,
+    pub remote_ipv4_network_cidr: Option<String>,
+    pub local_ipv6_network_cidr: Option<String>,
+    pub remote_ipv6_network_cidr: Option<String>,
+    pub outside_ip_address_type: Option<String>,
+    pub transport_transit_gateway_attachment_id: Option<String>,
+    pub tunnel_bandwidth: Option<String>,
+    pub static_routes_only: Option<bool>,
+}
+
+crate::structure! {
+    VpnConnectionOptionsSpecification, "VpnConnectionOptionsSpecification" {
+        "EnableAcceleration" => enable_acceleration,
+        "TunnelInsideIpVersion" => tunnel_inside_ip_version,
+        "TunnelOptions" => tunnel_options,
+        "LocalIpv4NetworkCidr" => local_ipv4_network_cidr,
+        "RemoteIpv4NetworkCidr" => remote_ipv4_network_cidr,
+        "LocalIpv6NetworkCidr" => local_ipv6_network_cidr,
+        "RemoteIpv6NetworkCidr" => remote_ipv6_network_cidr,
+        "OutsideIpAddressType" => outside_ip_address_type,
+        "TransportTransitGatewayAttachmentId" => transport_transit_gateway_attachment_id,
+        "TunnelBandwidth" => tunnel_bandwidth,
+        "StaticRoutesOnly" => static_routes_only,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnGateway {
+    pub amazon_side_asn: Option<i64>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpn_gateway_id: Option<String>,
+    pub state: Option<String>,
+    pub r#type: Option<String>,
+    pub availability_zone: Option<String>,
+    pub vpc_attachments: Option<Vec<VpcAttachment>>,
+}
+
+crate::structure! {
+    VpnGateway, "VpnGateway" {
+        "AmazonSideAsn" => amazon_side_asn,
+        "Tags" => tags,
+        "VpnGatewayId" => vpn_gateway_id,
+        "State" => state,
+        "Type" => r#type,
+        "AvailabilityZone" => availability_zone,
+        "VpcAttachments" => vpc_attachments,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnStaticRoute {
+    pub destination_cidr_block: Option<String>,
+    pub source: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    VpnStaticRoute, "VpnStaticRoute" {
+        "DestinationCidrBlock" => destination_cidr_block,
+        "Source" => source,
+        "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnTunnelLogOptions {
+    pub cloud_watch_log_options: Option<CloudWatchLogOptions>,
+}
+
+crate::structure! {
+    VpnTunnelLogOptions, "VpnTunnelLogOptions" {
+        "CloudWatchLogOptions" => cloud_watch_log_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnTunnelLogOptionsSpecification {
+    pub cloud_watch_log_options: Option<CloudWatchLogOptionsSpecification>,
+}
+
+crate::structure! {
+    VpnTunnelLogOptionsSpecification, "VpnTunnelLogOptionsSpecification" {
+        "CloudWatchLogOptions" => cloud_watch_log_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnTunnelOptionsSpecification {
+    pub tunnel_inside_cidr: Option<String>,
+    pub tunnel_inside_ipv6_cidr: Option<String>,
+    pub pre_shared_key: Option<String>,
+    pub phase1_lifetime_seconds: Option<i32>,
+    pub phase2_lifetime_seconds: Option<i32>,
+    pub rekey_margin_time_seconds: Option<i32>,
+    pub rekey_fuzz_percentage: Option<i32>,
+    pub replay_window_size: Option<i32>,
+    pub dpd_timeout_seconds: Option<i32>,
+    pub dpd_timeout_action: Option<String>,
+    pub phase1_encryption_algorithms: Option<Vec<Phase1EncryptionAlgorithmsRequestListValue>>,
+    pub phase2_encryption_algorithms: Option<Vec<Phase2EncryptionAlgorithmsRequestListValue>>,
+    pub phase1_integrity_algorithms: Option<Vec<Phase1IntegrityAlgorithmsRequestListValue>>,
+    pub phase2_integrity_algorithms: Option<Vec<Phase2IntegrityAlgorithmsRequestListValue>>,
+    pub phase1_dh_group_numbers: Option<Vec<Phase1DHGroupNumbersRequestListValue>>,
+    pub phase2_dh_group_numbers: Option<Vec<Phase2DHGroupNumbersRequestListValue>>,
+    pub ike_versions: Option<Vec<IKEVersionsRequestListValue>>,
+    pub startup_action: Option<String>,
+    pub log_options: Option<VpnTunnelLogOptionsSpecification>,
+    pub enable_tunnel_lifecycle_control: Option<bool>,
+    pub phase1_additional_key_exchanges: Option<Vec<VpnAdditionalKeyExchangeRequest>>,
+    pub phase2_additional_key_exchanges: Option<Vec<VpnAdditionalKeyExchangeRequest>>,
+}
+
+crate::structure! {
+    VpnTunnelOptionsSpecification, "VpnTunnelOptionsSpecification" {
+        "TunnelInsideCidr" => tunnel_inside_cidr,
+        "TunnelInsideIpv6Cidr" => tunnel_inside_ipv6_cidr,
+        "PreSharedKey" => pre_shared_key,
+        "Phase1LifetimeSeconds" => phase1_lifetime_seconds,
+        "Phase2LifetimeSeconds" => phase2_lifetime_seconds,
+        "RekeyMarginTimeSeconds" => rekey_margin_time_seconds,
+        "RekeyFuzzPercentage" => rekey_fuzz_percentage,
+        "ReplayWindowSize" => replay_window_size,
+        "DPDTimeoutSeconds" => dpd_timeout_seconds,
+        "DPDTimeoutAction" => dpd_timeout_action,
+        "Phase1EncryptionAlgorithms" => phase1_encryption_algorithms,
+        "Phase2EncryptionAlgorithms" => phase2_encryption_algorithms,
+        "Phase1IntegrityAlgorithms" => phase1_integrity_algorithms,
+        "Phase2IntegrityAlgorithms" => phase2_integrity_algorithms,
+        "Phase1DHGroupNumbers" => phase1_dh_group_numbers,
+        "Phase2DHGroupNumbers" => phase2_dh_group_numbers,
+        "IKEVersions" => ike_versions,
+        "StartupAction" => startup_action,
+        "LogOptions" => log_options,
+        "EnableTunnelLifecycleControl" => enable_tunnel_lifecycle_control,
+        "Phase1AdditionalKeyExchanges" => phase1_additional_key_exchanges,
+        "Phase2AdditionalKeyExchanges" => phase2_additional_key_exchanges,
+    }
+}
+
 /// The marker types of the operations.
 pub mod operation {
+    pub struct AcceptTransitGatewayPeeringAttachment;
+
+    impl crate::Operation for AcceptTransitGatewayPeeringAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AcceptTransitGatewayPeeringAttachment";
+        type Input = super::AcceptTransitGatewayPeeringAttachmentRequest;
+        type Output = super::AcceptTransitGatewayPeeringAttachmentResult;
+    }
+
+    pub struct AcceptTransitGatewayVpcAttachment;
+
+    impl crate::Operation for AcceptTransitGatewayVpcAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AcceptTransitGatewayVpcAttachment";
+        type Input = super::AcceptTransitGatewayVpcAttachmentRequest;
+        type Output = super::AcceptTransitGatewayVpcAttachmentResult;
+    }
+
+    pub struct AcceptVpcEndpointConnections;
+
+    impl crate::Operation for AcceptVpcEndpointConnections {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AcceptVpcEndpointConnections";
+        type Input = super::AcceptVpcEndpointConnectionsRequest;
+        type Output = super::AcceptVpcEndpointConnectionsResult;
+    }
+
+    pub struct AcceptVpcPeeringConnection;
+
+    impl crate::Operation for AcceptVpcPeeringConnection {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AcceptVpcPeeringConnection";
+        type Input = super::AcceptVpcPeeringConnectionRequest;
+        type Output = super::AcceptVpcPeeringConnectionResult;
+    }
+
     pub struct AllocateAddress;
 
     impl crate::Operation for AllocateAddress {
@@ -6884,6 +15099,15 @@ pub mod operation {
         type Output = super::AssignPrivateIpAddressesResult;
     }
 
+    pub struct AssignPrivateNatGatewayAddress;
+
+    impl crate::Operation for AssignPrivateNatGatewayAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssignPrivateNatGatewayAddress";
+        type Input = super::AssignPrivateNatGatewayAddressRequest;
+        type Output = super::AssignPrivateNatGatewayAddressResult;
+    }
+
     pub struct AssociateAddress;
 
     impl crate::Operation for AssociateAddress {
@@ -6902,6 +15126,24 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct AssociateIamInstanceProfile;
+
+    impl crate::Operation for AssociateIamInstanceProfile {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssociateIamInstanceProfile";
+        type Input = super::AssociateIamInstanceProfileRequest;
+        type Output = super::AssociateIamInstanceProfileResult;
+    }
+
+    pub struct AssociateNatGatewayAddress;
+
+    impl crate::Operation for AssociateNatGatewayAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssociateNatGatewayAddress";
+        type Input = super::AssociateNatGatewayAddressRequest;
+        type Output = super::AssociateNatGatewayAddressResult;
+    }
+
     pub struct AssociateRouteTable;
 
     impl crate::Operation for AssociateRouteTable {
@@ -6911,6 +15153,15 @@ pub mod operation {
         type Output = super::AssociateRouteTableResult;
     }
 
+    pub struct AssociateSecurityGroupVpc;
+
+    impl crate::Operation for AssociateSecurityGroupVpc {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssociateSecurityGroupVpc";
+        type Input = super::AssociateSecurityGroupVpcRequest;
+        type Output = super::AssociateSecurityGroupVpcResult;
+    }
+
     pub struct AssociateSubnetCidrBlock;
 
     impl crate::Operation for AssociateSubnetCidrBlock {
@@ -6918,6 +15169,15 @@ pub mod operation {
         const NAME: &'static str = "AssociateSubnetCidrBlock";
         type Input = super::AssociateSubnetCidrBlockRequest;
         type Output = super::AssociateSubnetCidrBlockResult;
+    }
+
+    pub struct AssociateTransitGatewayRouteTable;
+
+    impl crate::Operation for AssociateTransitGatewayRouteTable {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AssociateTransitGatewayRouteTable";
+        type Input = super::AssociateTransitGatewayRouteTableRequest;
+        type Output = super::AssociateTransitGatewayRouteTableResult;
     }
 
     pub struct AssociateVpcCidrBlock;
@@ -6947,6 +15207,15 @@ pub mod operation {
         type Output = super::AttachNetworkInterfaceResult;
     }
 
+    pub struct AttachVpnGateway;
+
+    impl crate::Operation for AttachVpnGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AttachVpnGateway";
+        type Input = super::AttachVpnGatewayRequest;
+        type Output = super::AttachVpnGatewayResult;
+    }
+
     pub struct AuthorizeSecurityGroupEgress;
 
     impl crate::Operation for AuthorizeSecurityGroupEgress {
@@ -6963,6 +15232,15 @@ pub mod operation {
         const NAME: &'static str = "AuthorizeSecurityGroupIngress";
         type Input = super::AuthorizeSecurityGroupIngressRequest;
         type Output = super::AuthorizeSecurityGroupIngressResult;
+    }
+
+    pub struct CreateCustomerGateway;
+
+    impl crate::Operation for CreateCustomerGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateCustomerGateway";
+        type Input = super::CreateCustomerGatewayRequest;
+        type Output = super::CreateCustomerGatewayResult;
     }
 
     pub struct CreateDefaultSubnet;
@@ -7001,6 +15279,15 @@ pub mod operation {
         type Output = super::CreateEgressOnlyInternetGatewayResult;
     }
 
+    pub struct CreateFlowLogs;
+
+    impl crate::Operation for CreateFlowLogs {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateFlowLogs";
+        type Input = super::CreateFlowLogsRequest;
+        type Output = super::CreateFlowLogsResult;
+    }
+
     pub struct CreateInternetGateway;
 
     impl crate::Operation for CreateInternetGateway {
@@ -7019,6 +15306,24 @@ pub mod operation {
         type Output = super::KeyPair;
     }
 
+    pub struct CreateLaunchTemplate;
+
+    impl crate::Operation for CreateLaunchTemplate {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateLaunchTemplate";
+        type Input = super::CreateLaunchTemplateRequest;
+        type Output = super::CreateLaunchTemplateResult;
+    }
+
+    pub struct CreateLaunchTemplateVersion;
+
+    impl crate::Operation for CreateLaunchTemplateVersion {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateLaunchTemplateVersion";
+        type Input = super::CreateLaunchTemplateVersionRequest;
+        type Output = super::CreateLaunchTemplateVersionResult;
+    }
+
     pub struct CreateManagedPrefixList;
 
     impl crate::Operation for CreateManagedPrefixList {
@@ -7026,6 +15331,15 @@ pub mod operation {
         const NAME: &'static str = "CreateManagedPrefixList";
         type Input = super::CreateManagedPrefixListRequest;
         type Output = super::CreateManagedPrefixListResult;
+    }
+
+    pub struct CreateNatGateway;
+
+    impl crate::Operation for CreateNatGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateNatGateway";
+        type Input = super::CreateNatGatewayRequest;
+        type Output = super::CreateNatGatewayResult;
     }
 
     pub struct CreateNetworkAcl;
@@ -7053,6 +15367,24 @@ pub mod operation {
         const NAME: &'static str = "CreateNetworkInterface";
         type Input = super::CreateNetworkInterfaceRequest;
         type Output = super::CreateNetworkInterfaceResult;
+    }
+
+    pub struct CreateNetworkInterfacePermission;
+
+    impl crate::Operation for CreateNetworkInterfacePermission {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateNetworkInterfacePermission";
+        type Input = super::CreateNetworkInterfacePermissionRequest;
+        type Output = super::CreateNetworkInterfacePermissionResult;
+    }
+
+    pub struct CreatePlacementGroup;
+
+    impl crate::Operation for CreatePlacementGroup {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreatePlacementGroup";
+        type Input = super::CreatePlacementGroupRequest;
+        type Output = super::CreatePlacementGroupResult;
     }
 
     pub struct CreateRoute;
@@ -7091,6 +15423,15 @@ pub mod operation {
         type Output = super::CreateSubnetResult;
     }
 
+    pub struct CreateSubnetCidrReservation;
+
+    impl crate::Operation for CreateSubnetCidrReservation {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateSubnetCidrReservation";
+        type Input = super::CreateSubnetCidrReservationRequest;
+        type Output = super::CreateSubnetCidrReservationResult;
+    }
+
     pub struct CreateTags;
 
     impl crate::Operation for CreateTags {
@@ -7100,6 +15441,78 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct CreateTransitGateway;
+
+    impl crate::Operation for CreateTransitGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGateway";
+        type Input = super::CreateTransitGatewayRequest;
+        type Output = super::CreateTransitGatewayResult;
+    }
+
+    pub struct CreateTransitGatewayConnect;
+
+    impl crate::Operation for CreateTransitGatewayConnect {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGatewayConnect";
+        type Input = super::CreateTransitGatewayConnectRequest;
+        type Output = super::CreateTransitGatewayConnectResult;
+    }
+
+    pub struct CreateTransitGatewayConnectPeer;
+
+    impl crate::Operation for CreateTransitGatewayConnectPeer {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGatewayConnectPeer";
+        type Input = super::CreateTransitGatewayConnectPeerRequest;
+        type Output = super::CreateTransitGatewayConnectPeerResult;
+    }
+
+    pub struct CreateTransitGatewayPeeringAttachment;
+
+    impl crate::Operation for CreateTransitGatewayPeeringAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGatewayPeeringAttachment";
+        type Input = super::CreateTransitGatewayPeeringAttachmentRequest;
+        type Output = super::CreateTransitGatewayPeeringAttachmentResult;
+    }
+
+    pub struct CreateTransitGatewayPrefixListReference;
+
+    impl crate::Operation for CreateTransitGatewayPrefixListReference {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGatewayPrefixListReference";
+        type Input = super::CreateTransitGatewayPrefixListReferenceRequest;
+        type Output = super::CreateTransitGatewayPrefixListReferenceResult;
+    }
+
+    pub struct CreateTransitGatewayRoute;
+
+    impl crate::Operation for CreateTransitGatewayRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGatewayRoute";
+        type Input = super::CreateTransitGatewayRouteRequest;
+        type Output = super::CreateTransitGatewayRouteResult;
+    }
+
+    pub struct CreateTransitGatewayRouteTable;
+
+    impl crate::Operation for CreateTransitGatewayRouteTable {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGatewayRouteTable";
+        type Input = super::CreateTransitGatewayRouteTableRequest;
+        type Output = super::CreateTransitGatewayRouteTableResult;
+    }
+
+    pub struct CreateTransitGatewayVpcAttachment;
+
+    impl crate::Operation for CreateTransitGatewayVpcAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateTransitGatewayVpcAttachment";
+        type Input = super::CreateTransitGatewayVpcAttachmentRequest;
+        type Output = super::CreateTransitGatewayVpcAttachmentResult;
+    }
+
     pub struct CreateVpc;
 
     impl crate::Operation for CreateVpc {
@@ -7107,6 +15520,87 @@ pub mod operation {
         const NAME: &'static str = "CreateVpc";
         type Input = super::CreateVpcRequest;
         type Output = super::CreateVpcResult;
+    }
+
+    pub struct CreateVpcBlockPublicAccessExclusion;
+
+    impl crate::Operation for CreateVpcBlockPublicAccessExclusion {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpcBlockPublicAccessExclusion";
+        type Input = super::CreateVpcBlockPublicAccessExclusionRequest;
+        type Output = super::CreateVpcBlockPublicAccessExclusionResult;
+    }
+
+    pub struct CreateVpcEndpoint;
+
+    impl crate::Operation for CreateVpcEndpoint {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpcEndpoint";
+        type Input = super::CreateVpcEndpointRequest;
+        type Output = super::CreateVpcEndpointResult;
+    }
+
+    pub struct CreateVpcEndpointConnectionNotification;
+
+    impl crate::Operation for CreateVpcEndpointConnectionNotification {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpcEndpointConnectionNotification";
+        type Input = super::CreateVpcEndpointConnectionNotificationRequest;
+        type Output = super::CreateVpcEndpointConnectionNotificationResult;
+    }
+
+    pub struct CreateVpcEndpointServiceConfiguration;
+
+    impl crate::Operation for CreateVpcEndpointServiceConfiguration {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpcEndpointServiceConfiguration";
+        type Input = super::CreateVpcEndpointServiceConfigurationRequest;
+        type Output = super::CreateVpcEndpointServiceConfigurationResult;
+    }
+
+    pub struct CreateVpcPeeringConnection;
+
+    impl crate::Operation for CreateVpcPeeringConnection {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpcPeeringConnection";
+        type Input = super::CreateVpcPeeringConnectionRequest;
+        type Output = super::CreateVpcPeeringConnectionResult;
+    }
+
+    pub struct CreateVpnConnection;
+
+    impl crate::Operation for CreateVpnConnection {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpnConnection";
+        type Input = super::CreateVpnConnectionRequest;
+        type Output = super::CreateVpnConnectionResult;
+    }
+
+    pub struct CreateVpnConnectionRoute;
+
+    impl crate::Operation for CreateVpnConnectionRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpnConnectionRoute";
+        type Input = super::CreateVpnConnectionRouteRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct CreateVpnGateway;
+
+    impl crate::Operation for CreateVpnGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVpnGateway";
+        type Input = super::CreateVpnGatewayRequest;
+        type Output = super::CreateVpnGatewayResult;
+    }
+
+    pub struct DeleteCustomerGateway;
+
+    impl crate::Operation for DeleteCustomerGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteCustomerGateway";
+        type Input = super::DeleteCustomerGatewayRequest;
+        type Output = crate::Unit;
     }
 
     pub struct DeleteDhcpOptions;
@@ -7127,6 +15621,15 @@ pub mod operation {
         type Output = super::DeleteEgressOnlyInternetGatewayResult;
     }
 
+    pub struct DeleteFlowLogs;
+
+    impl crate::Operation for DeleteFlowLogs {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteFlowLogs";
+        type Input = super::DeleteFlowLogsRequest;
+        type Output = super::DeleteFlowLogsResult;
+    }
+
     pub struct DeleteInternetGateway;
 
     impl crate::Operation for DeleteInternetGateway {
@@ -7145,6 +15648,24 @@ pub mod operation {
         type Output = super::DeleteKeyPairResult;
     }
 
+    pub struct DeleteLaunchTemplate;
+
+    impl crate::Operation for DeleteLaunchTemplate {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteLaunchTemplate";
+        type Input = super::DeleteLaunchTemplateRequest;
+        type Output = super::DeleteLaunchTemplateResult;
+    }
+
+    pub struct DeleteLaunchTemplateVersions;
+
+    impl crate::Operation for DeleteLaunchTemplateVersions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteLaunchTemplateVersions";
+        type Input = super::DeleteLaunchTemplateVersionsRequest;
+        type Output = super::DeleteLaunchTemplateVersionsResult;
+    }
+
     pub struct DeleteManagedPrefixList;
 
     impl crate::Operation for DeleteManagedPrefixList {
@@ -7152,6 +15673,15 @@ pub mod operation {
         const NAME: &'static str = "DeleteManagedPrefixList";
         type Input = super::DeleteManagedPrefixListRequest;
         type Output = super::DeleteManagedPrefixListResult;
+    }
+
+    pub struct DeleteNatGateway;
+
+    impl crate::Operation for DeleteNatGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteNatGateway";
+        type Input = super::DeleteNatGatewayRequest;
+        type Output = super::DeleteNatGatewayResult;
     }
 
     pub struct DeleteNetworkAcl;
@@ -7178,6 +15708,24 @@ pub mod operation {
         const SERVICE: &'static str = "ec2";
         const NAME: &'static str = "DeleteNetworkInterface";
         type Input = super::DeleteNetworkInterfaceRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteNetworkInterfacePermission;
+
+    impl crate::Operation for DeleteNetworkInterfacePermission {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteNetworkInterfacePermission";
+        type Input = super::DeleteNetworkInterfacePermissionRequest;
+        type Output = super::DeleteNetworkInterfacePermissionResult;
+    }
+
+    pub struct DeletePlacementGroup;
+
+    impl crate::Operation for DeletePlacementGroup {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeletePlacementGroup";
+        type Input = super::DeletePlacementGroupRequest;
         type Output = crate::Unit;
     }
 
@@ -7217,6 +15765,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DeleteSubnetCidrReservation;
+
+    impl crate::Operation for DeleteSubnetCidrReservation {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteSubnetCidrReservation";
+        type Input = super::DeleteSubnetCidrReservationRequest;
+        type Output = super::DeleteSubnetCidrReservationResult;
+    }
+
     pub struct DeleteTags;
 
     impl crate::Operation for DeleteTags {
@@ -7226,12 +15783,156 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DeleteTransitGateway;
+
+    impl crate::Operation for DeleteTransitGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGateway";
+        type Input = super::DeleteTransitGatewayRequest;
+        type Output = super::DeleteTransitGatewayResult;
+    }
+
+    pub struct DeleteTransitGatewayConnect;
+
+    impl crate::Operation for DeleteTransitGatewayConnect {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGatewayConnect";
+        type Input = super::DeleteTransitGatewayConnectRequest;
+        type Output = super::DeleteTransitGatewayConnectResult;
+    }
+
+    pub struct DeleteTransitGatewayConnectPeer;
+
+    impl crate::Operation for DeleteTransitGatewayConnectPeer {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGatewayConnectPeer";
+        type Input = super::DeleteTransitGatewayConnectPeerRequest;
+        type Output = super::DeleteTransitGatewayConnectPeerResult;
+    }
+
+    pub struct DeleteTransitGatewayPeeringAttachment;
+
+    impl crate::Operation for DeleteTransitGatewayPeeringAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGatewayPeeringAttachment";
+        type Input = super::DeleteTransitGatewayPeeringAttachmentRequest;
+        type Output = super::DeleteTransitGatewayPeeringAttachmentResult;
+    }
+
+    pub struct DeleteTransitGatewayPrefixListReference;
+
+    impl crate::Operation for DeleteTransitGatewayPrefixListReference {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGatewayPrefixListReference";
+        type Input = super::DeleteTransitGatewayPrefixListReferenceRequest;
+        type Output = super::DeleteTransitGatewayPrefixListReferenceResult;
+    }
+
+    pub struct DeleteTransitGatewayRoute;
+
+    impl crate::Operation for DeleteTransitGatewayRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGatewayRoute";
+        type Input = super::DeleteTransitGatewayRouteRequest;
+        type Output = super::DeleteTransitGatewayRouteResult;
+    }
+
+    pub struct DeleteTransitGatewayRouteTable;
+
+    impl crate::Operation for DeleteTransitGatewayRouteTable {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGatewayRouteTable";
+        type Input = super::DeleteTransitGatewayRouteTableRequest;
+        type Output = super::DeleteTransitGatewayRouteTableResult;
+    }
+
+    pub struct DeleteTransitGatewayVpcAttachment;
+
+    impl crate::Operation for DeleteTransitGatewayVpcAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteTransitGatewayVpcAttachment";
+        type Input = super::DeleteTransitGatewayVpcAttachmentRequest;
+        type Output = super::DeleteTransitGatewayVpcAttachmentResult;
+    }
+
     pub struct DeleteVpc;
 
     impl crate::Operation for DeleteVpc {
         const SERVICE: &'static str = "ec2";
         const NAME: &'static str = "DeleteVpc";
         type Input = super::DeleteVpcRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteVpcBlockPublicAccessExclusion;
+
+    impl crate::Operation for DeleteVpcBlockPublicAccessExclusion {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpcBlockPublicAccessExclusion";
+        type Input = super::DeleteVpcBlockPublicAccessExclusionRequest;
+        type Output = super::DeleteVpcBlockPublicAccessExclusionResult;
+    }
+
+    pub struct DeleteVpcEndpointConnectionNotifications;
+
+    impl crate::Operation for DeleteVpcEndpointConnectionNotifications {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpcEndpointConnectionNotifications";
+        type Input = super::DeleteVpcEndpointConnectionNotificationsRequest;
+        type Output = super::DeleteVpcEndpointConnectionNotificationsResult;
+    }
+
+    pub struct DeleteVpcEndpointServiceConfigurations;
+
+    impl crate::Operation for DeleteVpcEndpointServiceConfigurations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpcEndpointServiceConfigurations";
+        type Input = super::DeleteVpcEndpointServiceConfigurationsRequest;
+        type Output = super::DeleteVpcEndpointServiceConfigurationsResult;
+    }
+
+    pub struct DeleteVpcEndpoints;
+
+    impl crate::Operation for DeleteVpcEndpoints {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpcEndpoints";
+        type Input = super::DeleteVpcEndpointsRequest;
+        type Output = super::DeleteVpcEndpointsResult;
+    }
+
+    pub struct DeleteVpcPeeringConnection;
+
+    impl crate::Operation for DeleteVpcPeeringConnection {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpcPeeringConnection";
+        type Input = super::DeleteVpcPeeringConnectionRequest;
+        type Output = super::DeleteVpcPeeringConnectionResult;
+    }
+
+    pub struct DeleteVpnConnection;
+
+    impl crate::Operation for DeleteVpnConnection {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpnConnection";
+        type Input = super::DeleteVpnConnectionRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteVpnConnectionRoute;
+
+    impl crate::Operation for DeleteVpnConnectionRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpnConnectionRoute";
+        type Input = super::DeleteVpnConnectionRouteRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteVpnGateway;
+
+    impl crate::Operation for DeleteVpnGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVpnGateway";
+        type Input = super::DeleteVpnGatewayRequest;
         type Output = crate::Unit;
     }
 
@@ -7271,6 +15972,15 @@ pub mod operation {
         type Output = super::DescribeAvailabilityZonesResult;
     }
 
+    pub struct DescribeCustomerGateways;
+
+    impl crate::Operation for DescribeCustomerGateways {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeCustomerGateways";
+        type Input = super::DescribeCustomerGatewaysRequest;
+        type Output = super::DescribeCustomerGatewaysResult;
+    }
+
     pub struct DescribeDhcpOptions;
 
     impl crate::Operation for DescribeDhcpOptions {
@@ -7287,6 +15997,24 @@ pub mod operation {
         const NAME: &'static str = "DescribeEgressOnlyInternetGateways";
         type Input = super::DescribeEgressOnlyInternetGatewaysRequest;
         type Output = super::DescribeEgressOnlyInternetGatewaysResult;
+    }
+
+    pub struct DescribeFlowLogs;
+
+    impl crate::Operation for DescribeFlowLogs {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeFlowLogs";
+        type Input = super::DescribeFlowLogsRequest;
+        type Output = super::DescribeFlowLogsResult;
+    }
+
+    pub struct DescribeIamInstanceProfileAssociations;
+
+    impl crate::Operation for DescribeIamInstanceProfileAssociations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeIamInstanceProfileAssociations";
+        type Input = super::DescribeIamInstanceProfileAssociationsRequest;
+        type Output = super::DescribeIamInstanceProfileAssociationsResult;
     }
 
     pub struct DescribeImages;
@@ -7361,6 +16089,24 @@ pub mod operation {
         type Output = super::DescribeKeyPairsResult;
     }
 
+    pub struct DescribeLaunchTemplateVersions;
+
+    impl crate::Operation for DescribeLaunchTemplateVersions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeLaunchTemplateVersions";
+        type Input = super::DescribeLaunchTemplateVersionsRequest;
+        type Output = super::DescribeLaunchTemplateVersionsResult;
+    }
+
+    pub struct DescribeLaunchTemplates;
+
+    impl crate::Operation for DescribeLaunchTemplates {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeLaunchTemplates";
+        type Input = super::DescribeLaunchTemplatesRequest;
+        type Output = super::DescribeLaunchTemplatesResult;
+    }
+
     pub struct DescribeManagedPrefixLists;
 
     impl crate::Operation for DescribeManagedPrefixLists {
@@ -7368,6 +16114,15 @@ pub mod operation {
         const NAME: &'static str = "DescribeManagedPrefixLists";
         type Input = super::DescribeManagedPrefixListsRequest;
         type Output = super::DescribeManagedPrefixListsResult;
+    }
+
+    pub struct DescribeNatGateways;
+
+    impl crate::Operation for DescribeNatGateways {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeNatGateways";
+        type Input = super::DescribeNatGatewaysRequest;
+        type Output = super::DescribeNatGatewaysResult;
     }
 
     pub struct DescribeNetworkAcls;
@@ -7388,6 +16143,15 @@ pub mod operation {
         type Output = super::DescribeNetworkInterfaceAttributeResult;
     }
 
+    pub struct DescribeNetworkInterfacePermissions;
+
+    impl crate::Operation for DescribeNetworkInterfacePermissions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeNetworkInterfacePermissions";
+        type Input = super::DescribeNetworkInterfacePermissionsRequest;
+        type Output = super::DescribeNetworkInterfacePermissionsResult;
+    }
+
     pub struct DescribeNetworkInterfaces;
 
     impl crate::Operation for DescribeNetworkInterfaces {
@@ -7395,6 +16159,15 @@ pub mod operation {
         const NAME: &'static str = "DescribeNetworkInterfaces";
         type Input = super::DescribeNetworkInterfacesRequest;
         type Output = super::DescribeNetworkInterfacesResult;
+    }
+
+    pub struct DescribePlacementGroups;
+
+    impl crate::Operation for DescribePlacementGroups {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribePlacementGroups";
+        type Input = super::DescribePlacementGroupsRequest;
+        type Output = super::DescribePlacementGroupsResult;
     }
 
     pub struct DescribePrefixLists;
@@ -7442,6 +16215,15 @@ pub mod operation {
         type Output = super::DescribeSecurityGroupRulesResult;
     }
 
+    pub struct DescribeSecurityGroupVpcAssociations;
+
+    impl crate::Operation for DescribeSecurityGroupVpcAssociations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeSecurityGroupVpcAssociations";
+        type Input = super::DescribeSecurityGroupVpcAssociationsRequest;
+        type Output = super::DescribeSecurityGroupVpcAssociationsResult;
+    }
+
     pub struct DescribeSecurityGroups;
 
     impl crate::Operation for DescribeSecurityGroups {
@@ -7449,6 +16231,24 @@ pub mod operation {
         const NAME: &'static str = "DescribeSecurityGroups";
         type Input = super::DescribeSecurityGroupsRequest;
         type Output = super::DescribeSecurityGroupsResult;
+    }
+
+    pub struct DescribeSnapshots;
+
+    impl crate::Operation for DescribeSnapshots {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeSnapshots";
+        type Input = super::DescribeSnapshotsRequest;
+        type Output = super::DescribeSnapshotsResult;
+    }
+
+    pub struct DescribeStaleSecurityGroups;
+
+    impl crate::Operation for DescribeStaleSecurityGroups {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeStaleSecurityGroups";
+        type Input = super::DescribeStaleSecurityGroupsRequest;
+        type Output = super::DescribeStaleSecurityGroupsResult;
     }
 
     pub struct DescribeSubnets;
@@ -7469,6 +16269,105 @@ pub mod operation {
         type Output = super::DescribeTagsResult;
     }
 
+    pub struct DescribeTransitGatewayAttachments;
+
+    impl crate::Operation for DescribeTransitGatewayAttachments {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeTransitGatewayAttachments";
+        type Input = super::DescribeTransitGatewayAttachmentsRequest;
+        type Output = super::DescribeTransitGatewayAttachmentsResult;
+    }
+
+    pub struct DescribeTransitGatewayConnectPeers;
+
+    impl crate::Operation for DescribeTransitGatewayConnectPeers {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeTransitGatewayConnectPeers";
+        type Input = super::DescribeTransitGatewayConnectPeersRequest;
+        type Output = super::DescribeTransitGatewayConnectPeersResult;
+    }
+
+    pub struct DescribeTransitGatewayConnects;
+
+    impl crate::Operation for DescribeTransitGatewayConnects {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeTransitGatewayConnects";
+        type Input = super::DescribeTransitGatewayConnectsRequest;
+        type Output = super::DescribeTransitGatewayConnectsResult;
+    }
+
+    pub struct DescribeTransitGatewayPeeringAttachments;
+
+    impl crate::Operation for DescribeTransitGatewayPeeringAttachments {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeTransitGatewayPeeringAttachments";
+        type Input = super::DescribeTransitGatewayPeeringAttachmentsRequest;
+        type Output = super::DescribeTransitGatewayPeeringAttachmentsResult;
+    }
+
+    pub struct DescribeTransitGatewayRouteTables;
+
+    impl crate::Operation for DescribeTransitGatewayRouteTables {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeTransitGatewayRouteTables";
+        type Input = super::DescribeTransitGatewayRouteTablesRequest;
+        type Output = super::DescribeTransitGatewayRouteTablesResult;
+    }
+
+    pub struct DescribeTransitGatewayVpcAttachments;
+
+    impl crate::Operation for DescribeTransitGatewayVpcAttachments {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeTransitGatewayVpcAttachments";
+        type Input = super::DescribeTransitGatewayVpcAttachmentsRequest;
+        type Output = super::DescribeTransitGatewayVpcAttachmentsResult;
+    }
+
+    pub struct DescribeTransitGateways;
+
+    impl crate::Operation for DescribeTransitGateways {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeTransitGateways";
+        type Input = super::DescribeTransitGatewaysRequest;
+        type Output = super::DescribeTransitGatewaysResult;
+    }
+
+    pub struct DescribeVolumeAttribute;
+
+    impl crate::Operation for DescribeVolumeAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumeAttribute";
+        type Input = super::DescribeVolumeAttributeRequest;
+        type Output = super::DescribeVolumeAttributeResult;
+    }
+
+    pub struct DescribeVolumeStatus;
+
+    impl crate::Operation for DescribeVolumeStatus {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumeStatus";
+        type Input = super::DescribeVolumeStatusRequest;
+        type Output = super::DescribeVolumeStatusResult;
+    }
+
+    pub struct DescribeVolumes;
+
+    impl crate::Operation for DescribeVolumes {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumes";
+        type Input = super::DescribeVolumesRequest;
+        type Output = super::DescribeVolumesResult;
+    }
+
+    pub struct DescribeVolumesModifications;
+
+    impl crate::Operation for DescribeVolumesModifications {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumesModifications";
+        type Input = super::DescribeVolumesModificationsRequest;
+        type Output = super::DescribeVolumesModificationsResult;
+    }
+
     pub struct DescribeVpcAttribute;
 
     impl crate::Operation for DescribeVpcAttribute {
@@ -7478,6 +16377,96 @@ pub mod operation {
         type Output = super::DescribeVpcAttributeResult;
     }
 
+    pub struct DescribeVpcBlockPublicAccessExclusions;
+
+    impl crate::Operation for DescribeVpcBlockPublicAccessExclusions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcBlockPublicAccessExclusions";
+        type Input = super::DescribeVpcBlockPublicAccessExclusionsRequest;
+        type Output = super::DescribeVpcBlockPublicAccessExclusionsResult;
+    }
+
+    pub struct DescribeVpcBlockPublicAccessOptions;
+
+    impl crate::Operation for DescribeVpcBlockPublicAccessOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcBlockPublicAccessOptions";
+        type Input = super::DescribeVpcBlockPublicAccessOptionsRequest;
+        type Output = super::DescribeVpcBlockPublicAccessOptionsResult;
+    }
+
+    pub struct DescribeVpcEndpointAssociations;
+
+    impl crate::Operation for DescribeVpcEndpointAssociations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcEndpointAssociations";
+        type Input = super::DescribeVpcEndpointAssociationsRequest;
+        type Output = super::DescribeVpcEndpointAssociationsResult;
+    }
+
+    pub struct DescribeVpcEndpointConnectionNotifications;
+
+    impl crate::Operation for DescribeVpcEndpointConnectionNotifications {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcEndpointConnectionNotifications";
+        type Input = super::DescribeVpcEndpointConnectionNotificationsRequest;
+        type Output = super::DescribeVpcEndpointConnectionNotificationsResult;
+    }
+
+    pub struct DescribeVpcEndpointConnections;
+
+    impl crate::Operation for DescribeVpcEndpointConnections {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcEndpointConnections";
+        type Input = super::DescribeVpcEndpointConnectionsRequest;
+        type Output = super::DescribeVpcEndpointConnectionsResult;
+    }
+
+    pub struct DescribeVpcEndpointServiceConfigurations;
+
+    impl crate::Operation for DescribeVpcEndpointServiceConfigurations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcEndpointServiceConfigurations";
+        type Input = super::DescribeVpcEndpointServiceConfigurationsRequest;
+        type Output = super::DescribeVpcEndpointServiceConfigurationsResult;
+    }
+
+    pub struct DescribeVpcEndpointServicePermissions;
+
+    impl crate::Operation for DescribeVpcEndpointServicePermissions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcEndpointServicePermissions";
+        type Input = super::DescribeVpcEndpointServicePermissionsRequest;
+        type Output = super::DescribeVpcEndpointServicePermissionsResult;
+    }
+
+    pub struct DescribeVpcEndpointServices;
+
+    impl crate::Operation for DescribeVpcEndpointServices {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcEndpointServices";
+        type Input = super::DescribeVpcEndpointServicesRequest;
+        type Output = super::DescribeVpcEndpointServicesResult;
+    }
+
+    pub struct DescribeVpcEndpoints;
+
+    impl crate::Operation for DescribeVpcEndpoints {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcEndpoints";
+        type Input = super::DescribeVpcEndpointsRequest;
+        type Output = super::DescribeVpcEndpointsResult;
+    }
+
+    pub struct DescribeVpcPeeringConnections;
+
+    impl crate::Operation for DescribeVpcPeeringConnections {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpcPeeringConnections";
+        type Input = super::DescribeVpcPeeringConnectionsRequest;
+        type Output = super::DescribeVpcPeeringConnectionsResult;
+    }
+
     pub struct DescribeVpcs;
 
     impl crate::Operation for DescribeVpcs {
@@ -7485,6 +16474,24 @@ pub mod operation {
         const NAME: &'static str = "DescribeVpcs";
         type Input = super::DescribeVpcsRequest;
         type Output = super::DescribeVpcsResult;
+    }
+
+    pub struct DescribeVpnConnections;
+
+    impl crate::Operation for DescribeVpnConnections {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpnConnections";
+        type Input = super::DescribeVpnConnectionsRequest;
+        type Output = super::DescribeVpnConnectionsResult;
+    }
+
+    pub struct DescribeVpnGateways;
+
+    impl crate::Operation for DescribeVpnGateways {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVpnGateways";
+        type Input = super::DescribeVpnGatewaysRequest;
+        type Output = super::DescribeVpnGatewaysResult;
     }
 
     pub struct DetachInternetGateway;
@@ -7505,6 +16512,33 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DetachVpnGateway;
+
+    impl crate::Operation for DetachVpnGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DetachVpnGateway";
+        type Input = super::DetachVpnGatewayRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DisableTransitGatewayRouteTablePropagation;
+
+    impl crate::Operation for DisableTransitGatewayRouteTablePropagation {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisableTransitGatewayRouteTablePropagation";
+        type Input = super::DisableTransitGatewayRouteTablePropagationRequest;
+        type Output = super::DisableTransitGatewayRouteTablePropagationResult;
+    }
+
+    pub struct DisableVgwRoutePropagation;
+
+    impl crate::Operation for DisableVgwRoutePropagation {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisableVgwRoutePropagation";
+        type Input = super::DisableVgwRoutePropagationRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DisassociateAddress;
 
     impl crate::Operation for DisassociateAddress {
@@ -7512,6 +16546,24 @@ pub mod operation {
         const NAME: &'static str = "DisassociateAddress";
         type Input = super::DisassociateAddressRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct DisassociateIamInstanceProfile;
+
+    impl crate::Operation for DisassociateIamInstanceProfile {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisassociateIamInstanceProfile";
+        type Input = super::DisassociateIamInstanceProfileRequest;
+        type Output = super::DisassociateIamInstanceProfileResult;
+    }
+
+    pub struct DisassociateNatGatewayAddress;
+
+    impl crate::Operation for DisassociateNatGatewayAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisassociateNatGatewayAddress";
+        type Input = super::DisassociateNatGatewayAddressRequest;
+        type Output = super::DisassociateNatGatewayAddressResult;
     }
 
     pub struct DisassociateRouteTable;
@@ -7523,6 +16575,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DisassociateSecurityGroupVpc;
+
+    impl crate::Operation for DisassociateSecurityGroupVpc {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisassociateSecurityGroupVpc";
+        type Input = super::DisassociateSecurityGroupVpcRequest;
+        type Output = super::DisassociateSecurityGroupVpcResult;
+    }
+
     pub struct DisassociateSubnetCidrBlock;
 
     impl crate::Operation for DisassociateSubnetCidrBlock {
@@ -7530,6 +16591,15 @@ pub mod operation {
         const NAME: &'static str = "DisassociateSubnetCidrBlock";
         type Input = super::DisassociateSubnetCidrBlockRequest;
         type Output = super::DisassociateSubnetCidrBlockResult;
+    }
+
+    pub struct DisassociateTransitGatewayRouteTable;
+
+    impl crate::Operation for DisassociateTransitGatewayRouteTable {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisassociateTransitGatewayRouteTable";
+        type Input = super::DisassociateTransitGatewayRouteTableRequest;
+        type Output = super::DisassociateTransitGatewayRouteTableResult;
     }
 
     pub struct DisassociateVpcCidrBlock;
@@ -7541,6 +16611,24 @@ pub mod operation {
         type Output = super::DisassociateVpcCidrBlockResult;
     }
 
+    pub struct EnableTransitGatewayRouteTablePropagation;
+
+    impl crate::Operation for EnableTransitGatewayRouteTablePropagation {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "EnableTransitGatewayRouteTablePropagation";
+        type Input = super::EnableTransitGatewayRouteTablePropagationRequest;
+        type Output = super::EnableTransitGatewayRouteTablePropagationResult;
+    }
+
+    pub struct EnableVgwRoutePropagation;
+
+    impl crate::Operation for EnableVgwRoutePropagation {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "EnableVgwRoutePropagation";
+        type Input = super::EnableVgwRoutePropagationRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct GetConsoleOutput;
 
     impl crate::Operation for GetConsoleOutput {
@@ -7548,6 +16636,15 @@ pub mod operation {
         const NAME: &'static str = "GetConsoleOutput";
         type Input = super::GetConsoleOutputRequest;
         type Output = super::GetConsoleOutputResult;
+    }
+
+    pub struct GetLaunchTemplateData;
+
+    impl crate::Operation for GetLaunchTemplateData {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetLaunchTemplateData";
+        type Input = super::GetLaunchTemplateDataRequest;
+        type Output = super::GetLaunchTemplateDataResult;
     }
 
     pub struct GetManagedPrefixListAssociations;
@@ -7566,6 +16663,78 @@ pub mod operation {
         const NAME: &'static str = "GetManagedPrefixListEntries";
         type Input = super::GetManagedPrefixListEntriesRequest;
         type Output = super::GetManagedPrefixListEntriesResult;
+    }
+
+    pub struct GetSecurityGroupsForVpc;
+
+    impl crate::Operation for GetSecurityGroupsForVpc {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetSecurityGroupsForVpc";
+        type Input = super::GetSecurityGroupsForVpcRequest;
+        type Output = super::GetSecurityGroupsForVpcResult;
+    }
+
+    pub struct GetSubnetCidrReservations;
+
+    impl crate::Operation for GetSubnetCidrReservations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetSubnetCidrReservations";
+        type Input = super::GetSubnetCidrReservationsRequest;
+        type Output = super::GetSubnetCidrReservationsResult;
+    }
+
+    pub struct GetTransitGatewayAttachmentPropagations;
+
+    impl crate::Operation for GetTransitGatewayAttachmentPropagations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetTransitGatewayAttachmentPropagations";
+        type Input = super::GetTransitGatewayAttachmentPropagationsRequest;
+        type Output = super::GetTransitGatewayAttachmentPropagationsResult;
+    }
+
+    pub struct GetTransitGatewayPrefixListReferences;
+
+    impl crate::Operation for GetTransitGatewayPrefixListReferences {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetTransitGatewayPrefixListReferences";
+        type Input = super::GetTransitGatewayPrefixListReferencesRequest;
+        type Output = super::GetTransitGatewayPrefixListReferencesResult;
+    }
+
+    pub struct GetTransitGatewayRouteTableAssociations;
+
+    impl crate::Operation for GetTransitGatewayRouteTableAssociations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetTransitGatewayRouteTableAssociations";
+        type Input = super::GetTransitGatewayRouteTableAssociationsRequest;
+        type Output = super::GetTransitGatewayRouteTableAssociationsResult;
+    }
+
+    pub struct GetTransitGatewayRouteTablePropagations;
+
+    impl crate::Operation for GetTransitGatewayRouteTablePropagations {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetTransitGatewayRouteTablePropagations";
+        type Input = super::GetTransitGatewayRouteTablePropagationsRequest;
+        type Output = super::GetTransitGatewayRouteTablePropagationsResult;
+    }
+
+    pub struct GetVpnConnectionDeviceSampleConfiguration;
+
+    impl crate::Operation for GetVpnConnectionDeviceSampleConfiguration {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetVpnConnectionDeviceSampleConfiguration";
+        type Input = super::GetVpnConnectionDeviceSampleConfigurationRequest;
+        type Output = super::GetVpnConnectionDeviceSampleConfigurationResult;
+    }
+
+    pub struct GetVpnConnectionDeviceTypes;
+
+    impl crate::Operation for GetVpnConnectionDeviceTypes {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetVpnConnectionDeviceTypes";
+        type Input = super::GetVpnConnectionDeviceTypesRequest;
+        type Output = super::GetVpnConnectionDeviceTypesResult;
     }
 
     pub struct ImportKeyPair;
@@ -7604,6 +16773,24 @@ pub mod operation {
         type Output = super::ModifyInstanceMetadataOptionsResult;
     }
 
+    pub struct ModifyInstancePlacement;
+
+    impl crate::Operation for ModifyInstancePlacement {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyInstancePlacement";
+        type Input = super::ModifyInstancePlacementRequest;
+        type Output = super::ModifyInstancePlacementResult;
+    }
+
+    pub struct ModifyLaunchTemplate;
+
+    impl crate::Operation for ModifyLaunchTemplate {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyLaunchTemplate";
+        type Input = super::ModifyLaunchTemplateRequest;
+        type Output = super::ModifyLaunchTemplateResult;
+    }
+
     pub struct ModifyManagedPrefixList;
 
     impl crate::Operation for ModifyManagedPrefixList {
@@ -7640,6 +16827,33 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct ModifyTransitGateway;
+
+    impl crate::Operation for ModifyTransitGateway {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyTransitGateway";
+        type Input = super::ModifyTransitGatewayRequest;
+        type Output = super::ModifyTransitGatewayResult;
+    }
+
+    pub struct ModifyTransitGatewayPrefixListReference;
+
+    impl crate::Operation for ModifyTransitGatewayPrefixListReference {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyTransitGatewayPrefixListReference";
+        type Input = super::ModifyTransitGatewayPrefixListReferenceRequest;
+        type Output = super::ModifyTransitGatewayPrefixListReferenceResult;
+    }
+
+    pub struct ModifyTransitGatewayVpcAttachment;
+
+    impl crate::Operation for ModifyTransitGatewayVpcAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyTransitGatewayVpcAttachment";
+        type Input = super::ModifyTransitGatewayVpcAttachmentRequest;
+        type Output = super::ModifyTransitGatewayVpcAttachmentResult;
+    }
+
     pub struct ModifyVpcAttribute;
 
     impl crate::Operation for ModifyVpcAttribute {
@@ -7647,6 +16861,105 @@ pub mod operation {
         const NAME: &'static str = "ModifyVpcAttribute";
         type Input = super::ModifyVpcAttributeRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct ModifyVpcBlockPublicAccessExclusion;
+
+    impl crate::Operation for ModifyVpcBlockPublicAccessExclusion {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcBlockPublicAccessExclusion";
+        type Input = super::ModifyVpcBlockPublicAccessExclusionRequest;
+        type Output = super::ModifyVpcBlockPublicAccessExclusionResult;
+    }
+
+    pub struct ModifyVpcBlockPublicAccessOptions;
+
+    impl crate::Operation for ModifyVpcBlockPublicAccessOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcBlockPublicAccessOptions";
+        type Input = super::ModifyVpcBlockPublicAccessOptionsRequest;
+        type Output = super::ModifyVpcBlockPublicAccessOptionsResult;
+    }
+
+    pub struct ModifyVpcEndpoint;
+
+    impl crate::Operation for ModifyVpcEndpoint {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcEndpoint";
+        type Input = super::ModifyVpcEndpointRequest;
+        type Output = super::ModifyVpcEndpointResult;
+    }
+
+    pub struct ModifyVpcEndpointConnectionNotification;
+
+    impl crate::Operation for ModifyVpcEndpointConnectionNotification {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcEndpointConnectionNotification";
+        type Input = super::ModifyVpcEndpointConnectionNotificationRequest;
+        type Output = super::ModifyVpcEndpointConnectionNotificationResult;
+    }
+
+    pub struct ModifyVpcEndpointServiceConfiguration;
+
+    impl crate::Operation for ModifyVpcEndpointServiceConfiguration {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcEndpointServiceConfiguration";
+        type Input = super::ModifyVpcEndpointServiceConfigurationRequest;
+        type Output = super::ModifyVpcEndpointServiceConfigurationResult;
+    }
+
+    pub struct ModifyVpcEndpointServicePermissions;
+
+    impl crate::Operation for ModifyVpcEndpointServicePermissions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcEndpointServicePermissions";
+        type Input = super::ModifyVpcEndpointServicePermissionsRequest;
+        type Output = super::ModifyVpcEndpointServicePermissionsResult;
+    }
+
+    pub struct ModifyVpcPeeringConnectionOptions;
+
+    impl crate::Operation for ModifyVpcPeeringConnectionOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcPeeringConnectionOptions";
+        type Input = super::ModifyVpcPeeringConnectionOptionsRequest;
+        type Output = super::ModifyVpcPeeringConnectionOptionsResult;
+    }
+
+    pub struct ModifyVpcTenancy;
+
+    impl crate::Operation for ModifyVpcTenancy {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcTenancy";
+        type Input = super::ModifyVpcTenancyRequest;
+        type Output = super::ModifyVpcTenancyResult;
+    }
+
+    pub struct ModifyVpnConnection;
+
+    impl crate::Operation for ModifyVpnConnection {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpnConnection";
+        type Input = super::ModifyVpnConnectionRequest;
+        type Output = super::ModifyVpnConnectionResult;
+    }
+
+    pub struct ModifyVpnConnectionOptions;
+
+    impl crate::Operation for ModifyVpnConnectionOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpnConnectionOptions";
+        type Input = super::ModifyVpnConnectionOptionsRequest;
+        type Output = super::ModifyVpnConnectionOptionsResult;
+    }
+
+    pub struct ModifyVpnTunnelOptions;
+
+    impl crate::Operation for ModifyVpnTunnelOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpnTunnelOptions";
+        type Input = super::ModifyVpnTunnelOptionsRequest;
+        type Output = super::ModifyVpnTunnelOptionsResult;
     }
 
     pub struct RebootInstances;
@@ -7658,6 +16971,42 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct RejectTransitGatewayPeeringAttachment;
+
+    impl crate::Operation for RejectTransitGatewayPeeringAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "RejectTransitGatewayPeeringAttachment";
+        type Input = super::RejectTransitGatewayPeeringAttachmentRequest;
+        type Output = super::RejectTransitGatewayPeeringAttachmentResult;
+    }
+
+    pub struct RejectTransitGatewayVpcAttachment;
+
+    impl crate::Operation for RejectTransitGatewayVpcAttachment {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "RejectTransitGatewayVpcAttachment";
+        type Input = super::RejectTransitGatewayVpcAttachmentRequest;
+        type Output = super::RejectTransitGatewayVpcAttachmentResult;
+    }
+
+    pub struct RejectVpcEndpointConnections;
+
+    impl crate::Operation for RejectVpcEndpointConnections {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "RejectVpcEndpointConnections";
+        type Input = super::RejectVpcEndpointConnectionsRequest;
+        type Output = super::RejectVpcEndpointConnectionsResult;
+    }
+
+    pub struct RejectVpcPeeringConnection;
+
+    impl crate::Operation for RejectVpcPeeringConnection {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "RejectVpcPeeringConnection";
+        type Input = super::RejectVpcPeeringConnectionRequest;
+        type Output = super::RejectVpcPeeringConnectionResult;
+    }
+
     pub struct ReleaseAddress;
 
     impl crate::Operation for ReleaseAddress {
@@ -7665,6 +17014,15 @@ pub mod operation {
         const NAME: &'static str = "ReleaseAddress";
         type Input = super::ReleaseAddressRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct ReplaceIamInstanceProfileAssociation;
+
+    impl crate::Operation for ReplaceIamInstanceProfileAssociation {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ReplaceIamInstanceProfileAssociation";
+        type Input = super::ReplaceIamInstanceProfileAssociationRequest;
+        type Output = super::ReplaceIamInstanceProfileAssociationResult;
     }
 
     pub struct ReplaceNetworkAclAssociation;
@@ -7701,6 +17059,15 @@ pub mod operation {
         const NAME: &'static str = "ReplaceRouteTableAssociation";
         type Input = super::ReplaceRouteTableAssociationRequest;
         type Output = super::ReplaceRouteTableAssociationResult;
+    }
+
+    pub struct ReplaceTransitGatewayRoute;
+
+    impl crate::Operation for ReplaceTransitGatewayRoute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ReplaceTransitGatewayRoute";
+        type Input = super::ReplaceTransitGatewayRouteRequest;
+        type Output = super::ReplaceTransitGatewayRouteResult;
     }
 
     pub struct ResetAddressAttribute;
@@ -7748,6 +17115,15 @@ pub mod operation {
         type Output = super::Reservation;
     }
 
+    pub struct SearchTransitGatewayRoutes;
+
+    impl crate::Operation for SearchTransitGatewayRoutes {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "SearchTransitGatewayRoutes";
+        type Input = super::SearchTransitGatewayRoutesRequest;
+        type Output = super::SearchTransitGatewayRoutesResult;
+    }
+
     pub struct StartInstances;
 
     impl crate::Operation for StartInstances {
@@ -7755,6 +17131,15 @@ pub mod operation {
         const NAME: &'static str = "StartInstances";
         type Input = super::StartInstancesRequest;
         type Output = super::StartInstancesResult;
+    }
+
+    pub struct StartVpcEndpointServicePrivateDnsVerification;
+
+    impl crate::Operation for StartVpcEndpointServicePrivateDnsVerification {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "StartVpcEndpointServicePrivateDnsVerification";
+        type Input = super::StartVpcEndpointServicePrivateDnsVerificationRequest;
+        type Output = super::StartVpcEndpointServicePrivateDnsVerificationResult;
     }
 
     pub struct StopInstances;
@@ -7791,6 +17176,15 @@ pub mod operation {
         const NAME: &'static str = "UnassignPrivateIpAddresses";
         type Input = super::UnassignPrivateIpAddressesRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct UnassignPrivateNatGatewayAddress;
+
+    impl crate::Operation for UnassignPrivateNatGatewayAddress {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "UnassignPrivateNatGatewayAddress";
+        type Input = super::UnassignPrivateNatGatewayAddressRequest;
+        type Output = super::UnassignPrivateNatGatewayAddressResult;
     }
 
     pub struct UpdateSecurityGroupRuleDescriptionsEgress;

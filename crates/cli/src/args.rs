@@ -86,6 +86,9 @@ pub(crate) struct UpOptions {
     /// Do not enforce AWS's default quotas
     #[arg(long)]
     pub(crate) no_quotas: bool,
+    /// Let states such as `pending` last as long as they do on AWS
+    #[arg(long)]
+    pub(crate) realistic_timing: bool,
     /// Carry every packet through user space, without eBPF
     #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_ebpf: bool,

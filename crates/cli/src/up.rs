@@ -53,6 +53,7 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
             account_id: options.account_id,
             root_key: options.root_key.clone(),
             no_quotas: options.no_quotas,
+            realistic_timing: options.realistic_timing,
             no_ebpf: options.no_ebpf,
             toolbox_binary: std::env::current_exe()?,
         })
@@ -93,9 +94,12 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     if let Some(account) = options.account_id {
         command.args(["--account-id", &account.to_string()]);
     }
-    for (is_set, option) in
-        [(options.no_quotas, "--no-quotas"), (options.no_ebpf, "--no-ebpf"), (options.log_json, "--log-json")]
-    {
+    for (is_set, option) in [
+        (options.no_quotas, "--no-quotas"),
+        (options.realistic_timing, "--realistic-timing"),
+        (options.no_ebpf, "--no-ebpf"),
+        (options.log_json, "--log-json"),
+    ] {
         if is_set {
             command.arg(option);
         }

@@ -66,6 +66,8 @@ pub struct NodeConfig {
     pub root_key: Option<RootKey>,
     /// Whether AWS's default quotas are left out.
     pub no_quotas: bool,
+    /// Whether states move at the pace they have on AWS, rather than at once.
+    pub realistic_timing: bool,
     /// Whether to do without the eBPF flow cache.
     pub no_ebpf: bool,
     /// The executable that runs inside guests: `brume` itself.
@@ -273,7 +275,11 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let store = Store::open(backend)?;
     check_records(&store)?;
     let sandboxes = Arc::new(sandboxes(data_dir, config.toolbox_binary.clone())?);
-    let ec2_config = svc_ec2::Config { enforce_quotas: !config.no_quotas, hot_plug: true };
+    let ec2_config = svc_ec2::Config {
+        enforce_quotas: !config.no_quotas,
+        hot_plug: true,
+        realistic_timing: config.realistic_timing,
+    };
     let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
     let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
     let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];

@@ -245,9 +245,8 @@ fn route_table(record: &ec2::RouteTable) -> RouteTable {
             destination: route.destination,
             target: match route.target {
                 ec2::RouteTarget::NetworkInterface(interface) => RouteTarget::Interface(interface),
-                ec2::RouteTarget::InternetGateway(_) | ec2::RouteTarget::EgressOnlyInternetGateway(_) => {
-                    RouteTarget::Blackhole
-                }
+                // Nothing else carries packets yet.
+                _ => RouteTarget::Blackhole,
             },
         })
         .collect();

@@ -25,6 +25,7 @@ mod internet_gateway;
 mod key_pair;
 mod network_acl;
 mod network_interface;
+mod pace;
 mod page;
 mod prefix_list;
 pub mod quota;
@@ -60,7 +61,7 @@ pub mod record {
     pub use crate::internet_gateway::InternetGateway;
     pub use crate::key_pair::{KeyPair, KeyType};
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
-    pub use crate::network_interface::{Attachment, ConnectionTracking, NetworkInterface};
+    pub use crate::network_interface::{Attachment, ConnectionTracking, ManagedKind, NetworkInterface};
     pub use crate::prefix_list::{
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
@@ -84,11 +85,13 @@ pub struct Config {
     /// Whether the node adds and removes interfaces of running instances. Where it does not, requests for that are
     /// refused.
     pub hot_plug: bool,
+    /// Whether states move at the pace they have on AWS, rather than at once.
+    pub realistic_timing: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { enforce_quotas: true, hot_plug: false }
+        Self { enforce_quotas: true, hot_plug: false, realistic_timing: false }
     }
 }
 

@@ -60,6 +60,31 @@ pub struct ConnectionTracking {
     pub udp_secs: Option<u32>,
 }
 
+/// What an interface is for that a service made, as `interfaceType` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ManagedKind {
+    /// A NAT gateway's.
+    NatGateway,
+    /// A transit gateway attachment's.
+    TransitGateway,
+    /// An interface endpoint's.
+    VpcEndpoint,
+    /// A Gateway Load Balancer endpoint's.
+    GatewayLoadBalancerEndpoint,
+}
+
+impl ManagedKind {
+    /// The text of `interfaceType`.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NatGateway => "nat_gateway",
+            Self::TransitGateway => "transit_gateway",
+            Self::VpcEndpoint => "vpc_endpoint",
+            Self::GatewayLoadBalancerEndpoint => "gateway_load_balancer_endpoint",
+        }
+    }
+}
+
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkInterface {
@@ -94,6 +119,9 @@ pub struct NetworkInterface {
     pub description: String,
     /// Which service made and manages it, if one did.
     pub requester: Option<String>,
+    /// What a service made it for; `None` for interfaces that hang on instances.
+    #[serde(default)]
+    pub kind: Option<ManagedKind>,
     /// Idle times of connections.
     pub connection_tracking: ConnectionTracking,
     /// When it was made.
@@ -168,6 +196,9 @@ pub(crate) struct NewInterface {
     pub(crate) has_primary_ipv6: bool,
     pub(crate) connection_tracking: ConnectionTracking,
     pub(crate) tags: Tags,
+    /// What a service makes it for, and that service's account as answers have it: such an interface is in use for life,
+    /// and requests cannot change or delete it.
+    pub(crate) managed: Option<(ManagedKind, String)>,
 }
 
 /// Makes an interface and returns it; the caller writes it.
@@ -207,6 +238,7 @@ pub(crate) fn make(
     } else {
         new.groups
     };
+    let (kind, requester) = new.managed.unzip();
     let place = counter::place(edit).ok_or_else(|| quota::NETWORK_INTERFACES_PER_REGION.exceeded())?;
     Ok(NetworkInterface {
         id: edit.new_id(),
@@ -223,7 +255,8 @@ pub(crate) fn make(
         source_dest_check: true,
         attachment: None,
         description: new.description,
-        requester: None,
+        requester,
+        kind,
         connection_tracking: new.connection_tracking,
         created_at: edit.now(),
         tags: new.tags,

@@ -6,6 +6,7 @@
 
 mod association;
 pub(crate) mod route;
+mod target;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};

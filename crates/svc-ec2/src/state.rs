@@ -218,6 +218,12 @@ impl View {
     pub(crate) fn new(snapshot: Snapshot, context: &RequestContext) -> Self {
         Self { snapshot, scope: context.scope(), now: context.now }
     }
+
+    /// The same moment in the part of another account or region.
+    pub(crate) fn elsewhere(&self, account: AccountId, region: Region) -> Self {
+        let scope = Scope::new(self.scope.partition, account, region);
+        Self { snapshot: self.snapshot.clone(), scope, now: self.now }
+    }
 }
 
 impl State for View {
@@ -285,6 +291,12 @@ impl<'a> Edit<'a> {
     /// Random bits.
     pub(crate) fn new_bits(&self) -> u128 {
         self.ids.bits()
+    }
+
+    /// The same transaction in the part of another account or region, for what concerns both.
+    pub(crate) fn elsewhere(&mut self, account: AccountId, region: Region) -> Edit<'_> {
+        let scope = Scope::new(self.scope.partition, account, region);
+        Edit { transaction: self.transaction, ids: self.ids, config: self.config, scope, now: self.now }
     }
 
     /// The transaction and the whole cloud's scope, for what is unique over all accounts and regions.

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 pub(crate) use aws_api::Operation;
 pub(crate) use aws_api::ec2::{self as api, operation as op};
@@ -14,7 +14,7 @@ use store::{MemoryBackend, Scope, Store};
 use svc_ec2::{Config, Ec2, HostView};
 
 /// Ids that are the same in every run, and that no two calls share.
-struct CountedIds(AtomicU64);
+struct CountedIds(Arc<AtomicU64>);
 
 impl IdSource for CountedIds {
     fn bits(&self) -> u128 {
@@ -25,7 +25,7 @@ impl IdSource for CountedIds {
 
 /// What the host "sees".
 #[derive(Clone, Default)]
-pub(crate) struct Host(std::sync::Arc<Mutex<HashMap<InstanceId, Vec<u8>>>>);
+pub(crate) struct Host(Arc<Mutex<HashMap<InstanceId, Vec<u8>>>>);
 
 impl Host {
     pub(crate) fn writes(&self, instance: InstanceId, output: &[u8]) {
@@ -43,8 +43,11 @@ pub(crate) struct Cloud {
     pub(crate) ec2: Ec2,
     pub(crate) store: Store,
     pub(crate) host: Host,
+    config: Config,
+    ids: Arc<AtomicU64>,
+    account: &'static str,
     region: &'static str,
-    now_millis: AtomicI64,
+    now_millis: Arc<AtomicI64>,
 }
 
 /// 2026-11-22T14:28:00Z.
@@ -65,14 +68,40 @@ impl Cloud {
 
     pub(crate) fn on(store: Store, config: Config) -> Self {
         let host = Host::default();
-        let ec2 = Ec2::new(store.clone(), CountedIds(AtomicU64::new(0)), host.clone(), config);
-        Self { ec2, store, host, region: "us-east-1", now_millis: AtomicI64::new(START_MILLIS) }
+        let ids = Arc::new(AtomicU64::new(0));
+        let ec2 = Ec2::new(store.clone(), CountedIds(Arc::clone(&ids)), host.clone(), config.clone());
+        Self {
+            ec2,
+            store,
+            host,
+            config,
+            ids,
+            account: "123456789012",
+            region: "us-east-1",
+            now_millis: Arc::new(AtomicI64::new(START_MILLIS)),
+        }
     }
 
     /// The same cloud in another region.
     pub(crate) fn in_region(mut self, region: &'static str) -> Self {
         self.region = region;
         self
+    }
+
+    /// The same cloud, at the same clock, as another account or region sees it.
+    pub(crate) fn seen_by(&self, account: &'static str, region: &'static str) -> Self {
+        let ids = CountedIds(Arc::clone(&self.ids));
+        let ec2 = Ec2::new(self.store.clone(), ids, self.host.clone(), self.config.clone());
+        Self {
+            ec2,
+            store: self.store.clone(),
+            host: self.host.clone(),
+            config: self.config.clone(),
+            ids: Arc::clone(&self.ids),
+            account,
+            region,
+            now_millis: Arc::clone(&self.now_millis),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -88,10 +117,10 @@ impl Cloud {
             partition: Partition::Aws,
             region: self.region.parse().unwrap(),
             principal: Principal {
-                account: "123456789012".parse().unwrap(),
+                account: self.account.parse().unwrap(),
                 kind: PrincipalKind::Root,
-                arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
-                user_id: "123456789012".to_owned(),
+                arn: format!("arn:aws:iam::{}:root", self.account).parse().unwrap(),
+                user_id: self.account.to_owned(),
                 access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             },
             request_id: RequestId::from_bits(1),

@@ -419,7 +419,7 @@ proptest! {
 
     #[test]
     fn records_stay_consistent(requests in proptest::collection::vec(request(), 1..80)) {
-        let cloud = Cloud::with(Config { enforce_quotas: false, hot_plug: true });
+        let cloud = Cloud::with(Config { enforce_quotas: false, hot_plug: true, ..Config::default() });
         cloud.ec2.ensure_region(&cloud.scope(), cloud.now()).unwrap();
         // The default VPC has more subnets than the numbers reach.
         for subnet in cloud.ok::<op::DescribeSubnets>(input!(DescribeSubnetsRequest {})).subnets.unwrap() {

@@ -6,7 +6,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::Region;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::NetworkInterface;
+use super::{ManagedKind, NetworkInterface};
 use crate::Ec2;
 use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::filter::{Filters, each, flag, number, text};
@@ -78,6 +78,18 @@ pub(super) fn shown(
         status: attachment_status(state, interface),
         ..Default::default()
     });
+    // What a service made hangs on nothing that could be seen, and is in use.
+    let managed = interface.kind.map(|_| api::NetworkInterfaceAttachment {
+        attach_time: Some(interface.created_at),
+        attachment_id: Some(interface.id.to_string().replacen("eni-", "ela-attach-", 1)),
+        delete_on_termination: Some(false),
+        device_index: Some(1),
+        instance_owner_id: Some("amazon-aws".to_owned()),
+        network_card_index: Some(0),
+        status: Some("attached".to_owned()),
+        ..Default::default()
+    });
+    let attachment = attachment.or(managed);
     let is_tracked = tracking != super::ConnectionTracking::default();
     api::NetworkInterface {
         association: association(interface.primary_address()),
@@ -90,7 +102,7 @@ pub(super) fn shown(
         }),
         description: Some(interface.description.clone()),
         groups: Some(security_group::identifiers(state, &interface.groups)),
-        interface_type: Some("interface".to_owned()),
+        interface_type: Some(interface.kind.map_or("interface", ManagedKind::as_str).to_owned()),
         ipv6_address: interface.ipv6_addresses.first().map(ToString::to_string),
         ipv6_addresses: Some(ipv6.collect()),
         mac_address: Some(interface.mac.to_string()),

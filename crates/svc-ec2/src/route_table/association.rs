@@ -9,7 +9,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::RouteTableAssociationId;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{AssociationTarget, RouteTable, RouteTableAssociation, route};
+use super::{AssociationTarget, RouteTable, RouteTableAssociation, route, target};
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::{Ec2, error};
@@ -77,7 +77,7 @@ fn of_gateway(edit: &Edit<'_>, table: &RouteTable, text: &str) -> Result<Associa
     if text.starts_with("vgw-") {
         return Err(error::unsupported("Route tables of virtual private gateways are not supported."));
     }
-    let gateway = route::gateway_named(edit, text)?;
+    let gateway = target::gateway_named(edit, text)?;
     if gateway.attachment != Some(table.vpc) {
         return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
     }

@@ -1,7 +1,6 @@
 //! The routes of a table: CreateRoute, ReplaceRoute, DeleteRoute.
 //!
-//! Owns which destinations and targets a route may have, and whether a target is there (`active`) or not (`blackhole`).
-//! Refuses to know which route a packet takes.
+//! Owns which destinations a route may have, given where it leads. Refuses to know which route a packet takes.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html>
 
 use std::sync::Arc;
@@ -12,14 +11,9 @@ use aws_types::VpcId;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::association::different_networks;
+use super::target::{self, targets};
 use super::{Route, RouteTable, RouteTarget};
-use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
-use crate::instance::Instance;
-use crate::instance::lifecycle::InstanceState;
-use crate::internet_gateway::InternetGateway;
-use crate::network_interface::{self, NetworkInterface};
-use crate::state::{Edit, Resource, State};
+use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
 use crate::{Ec2, cidr, error, quota};
@@ -35,26 +29,6 @@ const RESERVED: [IpNet; 2] = [
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::CreateRoute>(create).with::<op::DeleteRoute>(delete).with::<op::ReplaceRoute>(replace)
-}
-
-/// The targets that a request names, each with the name of its parameter.
-macro_rules! targets {
-    ($input:ident) => {
-        [
-            ("carrierGatewayId", &$input.carrier_gateway_id),
-            ("coreNetworkArn", &$input.core_network_arn),
-            ("egressOnlyInternetGatewayId", &$input.egress_only_internet_gateway_id),
-            ("gatewayId", &$input.gateway_id),
-            ("instanceId", &$input.instance_id),
-            ("localGatewayId", &$input.local_gateway_id),
-            ("natGatewayId", &$input.nat_gateway_id),
-            ("networkInterfaceId", &$input.network_interface_id),
-            ("odbNetworkArn", &$input.odb_network_arn),
-            ("transitGatewayId", &$input.transit_gateway_id),
-            ("vpcEndpointId", &$input.vpc_endpoint_id),
-            ("vpcPeeringConnectionId", &$input.vpc_peering_connection_id),
-        ]
-    };
 }
 
 /// The destination that a request names.
@@ -91,36 +65,6 @@ fn destination(
     }
 }
 
-/// The one target that a request names.
-fn only<'a, const N: usize>(
-    targets: [(&'static str, &'a Option<String>); N],
-) -> Result<Option<(&'static str, &'a str)>, ServiceError> {
-    let mut named = targets.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?)));
-    let first = named.next();
-    match (first, named.next()) {
-        (Some((one, _)), Some((other, _))) => {
-            Err(error::combination(format!("The parameter {one} cannot be used with the parameter {other}")))
-        }
-        _ => Ok(first),
-    }
-}
-
-fn no_target() -> ServiceError {
-    error::missing("gatewayId, egressOnlyInternetGatewayId, instanceId or networkInterfaceId")
-}
-
-/// The internet gateway that a request names as one of several kinds of gateways, whose code for unknown ids it has.
-pub(super) fn gateway_named(edit: &Edit<'_>, text: &str) -> Result<Arc<InternetGateway>, ServiceError> {
-    edit.named::<InternetGateway>(text).map_err(|error| {
-        if error.code == InternetGateway::NAMING.not_found {
-            let message = format!("The gateway ID '{text}' does not exist");
-            ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
-        } else {
-            error
-        }
-    })
-}
-
 /// Whether a route of a VPC's tables is for addresses of a block that is to be the VPC's.
 pub(crate) fn are_in(edit: &Edit<'_>, vpc: VpcId, block: IpNet) -> bool {
     let mut tables = edit.all::<RouteTable>().filter(|table| table.vpc == vpc);
@@ -138,50 +82,6 @@ pub(crate) fn forget_block(edit: &mut Edit<'_>, vpc: VpcId, block: IpNet) {
         let mut table = Arc::unwrap_or_clone(table);
         table.routes.retain(|route| !is_inside(route));
         edit.put(table);
-    }
-}
-
-/// The target that a request names, in the VPC of the table.
-fn target(
-    edit: &Edit<'_>,
-    table: &RouteTable,
-    destination: IpNet,
-    (parameter, id): (&'static str, &str),
-) -> Result<RouteTarget, ServiceError> {
-    let through = |interface: &NetworkInterface| {
-        if interface.vpc == table.vpc {
-            Ok(RouteTarget::NetworkInterface(interface.id))
-        } else {
-            Err(different_networks(table, &format!("interface {}", interface.id)))
-        }
-    };
-    match parameter {
-        "gatewayId" if id.starts_with("vgw-") => {
-            Err(error::unsupported("Routes to virtual private gateways are not supported."))
-        }
-        "gatewayId" => {
-            let gateway = gateway_named(edit, id)?;
-            if gateway.attachment != Some(table.vpc) {
-                return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
-            }
-            Ok(RouteTarget::InternetGateway(gateway.id))
-        }
-        "egressOnlyInternetGatewayId" => {
-            let gateway = edit.named::<EgressOnlyInternetGateway>(id)?;
-            if gateway.vpc != table.vpc {
-                return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
-            }
-            if matches!(destination, IpNet::V4(_)) {
-                return Err(error::invalid_value(format!(
-                    "The destination CIDR block {destination} cannot be routed to an egress-only internet gateway, \
-                     which is for IPv6 only."
-                )));
-            }
-            Ok(RouteTarget::EgressOnlyInternetGateway(gateway.id))
-        }
-        "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
-        "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
-        other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
     }
 }
 
@@ -259,10 +159,10 @@ fn create(
     input: api::CreateRouteRequest,
 ) -> Result<api::CreateRouteResult, ServiceError> {
     let destination = destination!(input)?;
-    let named = only(targets!(input))?.ok_or_else(no_target)?;
+    let named = target::only(targets!(input))?.ok_or_else(target::no_target)?;
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
-        let target = target(edit, &table, destination, named)?;
+        let target = target::named(edit, &table, destination, named)?;
         check(edit, &table, destination, &target)?;
         let answer = api::CreateRouteResult { r#return: Some(true) };
         match table.routes.iter().find(|route| route.destination == destination) {
@@ -290,7 +190,7 @@ fn replace(
     input: api::ReplaceRouteRequest,
 ) -> Result<Unit, ServiceError> {
     let destination = destination!(input)?;
-    let named = only(targets!(input))?;
+    let named = target::only(targets!(input))?;
     let wants_local = input.local_target == Some(true);
     if wants_local && named.is_some() {
         return Err(error::combination("localTarget cannot be used with another target."));
@@ -314,7 +214,7 @@ fn replace(
             }
             table.routes.retain(|route| route.destination != destination);
         } else {
-            let target = target(edit, &table, destination, named.ok_or_else(no_target)?)?;
+            let target = target::named(edit, &table, destination, named.ok_or_else(target::no_target)?)?;
             check(edit, &table, destination, &target)?;
             match held {
                 Some(at) => table.routes[at].target = target,
@@ -354,8 +254,8 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteRouteRequest) -
     })
 }
 
-/// A route as answers have it, without its target.
-fn shown_to(destination: IpNet, origin: &str, is_active: bool) -> api::Route {
+/// A route as answers have it, without its target and its state.
+fn shown_to(destination: IpNet, origin: &str) -> api::Route {
     let (v4, v6) = match destination {
         IpNet::V4(block) => (Some(block.to_string()), None),
         IpNet::V6(block) => (None, Some(block.to_string())),
@@ -364,7 +264,6 @@ fn shown_to(destination: IpNet, origin: &str, is_active: bool) -> api::Route {
         destination_cidr_block: v4,
         destination_ipv6_cidr_block: v6,
         origin: Some(origin.to_owned()),
-        state: Some(if is_active { "active" } else { "blackhole" }.to_owned()),
         ..Default::default()
     }
 }
@@ -376,40 +275,12 @@ pub(super) fn shown(state: &impl State, table: &RouteTable) -> Vec<api::Route> {
     let is_replaced = |block: &IpNet| table.routes.iter().any(|route| route.destination == *block);
     let local = blocks.iter().filter(|block| !is_replaced(block)).map(|&block| api::Route {
         gateway_id: Some(LOCAL.to_owned()),
-        ..shown_to(block, "CreateRouteTable", true)
+        state: Some("active".to_owned()),
+        ..shown_to(block, "CreateRouteTable")
     });
     let others = table.routes.iter().map(|route| {
         let origin = if blocks.contains(&route.destination) { "CreateRouteTable" } else { "CreateRoute" };
-        shown_route(state, table, route, origin)
+        target::shown(state, table, &route.target, shown_to(route.destination, origin))
     });
     local.chain(others).collect()
-}
-
-fn shown_route(state: &impl State, table: &RouteTable, route: &Route, origin: &str) -> api::Route {
-    let shown = |is_active| shown_to(route.destination, origin, is_active);
-    match route.target {
-        RouteTarget::InternetGateway(id) => {
-            let gateway = state.find::<InternetGateway>(id);
-            let is_active = gateway.is_some_and(|gateway| gateway.attachment == Some(table.vpc));
-            api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
-        }
-        RouteTarget::EgressOnlyInternetGateway(id) => api::Route {
-            egress_only_internet_gateway_id: Some(id.to_string()),
-            ..shown(state.find::<EgressOnlyInternetGateway>(id).is_some())
-        },
-        RouteTarget::NetworkInterface(id) => {
-            let interface = state.find::<NetworkInterface>(id);
-            let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
-            let instance = attachment.and_then(|attachment| state.find::<Instance>(attachment.instance));
-            let is_active = instance.as_ref().is_some_and(|instance| {
-                matches!(instance.state, InstanceState::Pending | InstanceState::Running)
-            });
-            api::Route {
-                instance_id: instance.as_ref().map(|instance| instance.id.to_string()),
-                instance_owner_id: instance.map(|_| state.account().to_string()),
-                network_interface_id: Some(id.to_string()),
-                ..shown(is_active)
-            }
-        }
-    }
 }

@@ -1,0 +1,69 @@
+//! How long changes take that AWS carries out after it has answered.
+//!
+//! Owns the durations, AWS's and ours. A record keeps when its change is done ([`Pace::done_at`]) and tells its state from
+//! that and the time of the request, so nothing has to run for a state to move. Refuses to know the states.
+
+use aws_types::Timestamp;
+
+use crate::state::{Edit, State};
+
+/// How long any change takes where AWS's pace is not asked for: long enough to be seen in the answer to the request that
+/// began it.
+const QUICK_MILLIS: i64 = 100;
+
+/// How long one kind of change takes on AWS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    realistic_millis: i64,
+}
+
+impl Pace {
+    /// That many seconds.
+    const fn seconds(seconds: i64) -> Self {
+        Self { realistic_millis: seconds * 1000 }
+    }
+
+    /// When a change is done that begins now.
+    pub(crate) fn done_at(self, edit: &Edit<'_>) -> Timestamp {
+        let millis = if edit.config.realistic_timing { self.realistic_millis } else { QUICK_MILLIS };
+        edit.now().plus_millis(millis)
+    }
+}
+
+/// How long deleted resources are shown that AWS shows for a while.
+pub(crate) const SHOWN_AFTER_DELETION_MILLIS: i64 = 3_600_000;
+
+/// A NAT gateway becomes available, or fails.
+pub(crate) const NAT_GATEWAY_CREATION: Pace = Pace::seconds(90);
+/// A NAT gateway is deleted.
+pub(crate) const NAT_GATEWAY_DELETION: Pace = Pace::seconds(45);
+/// An address of a NAT gateway is associated or disassociated.
+pub(crate) const NAT_GATEWAY_ADDRESS: Pace = Pace::seconds(30);
+/// A peering connection is ready to be accepted.
+pub(crate) const PEERING_REQUEST: Pace = Pace::seconds(3);
+/// A peering connection becomes active, or is deleted.
+pub(crate) const PEERING_CHANGE: Pace = Pace::seconds(3);
+/// An endpoint becomes available or changes.
+pub(crate) const ENDPOINT_CHANGE: Pace = Pace::seconds(60);
+/// An endpoint is deleted.
+pub(crate) const ENDPOINT_DELETION: Pace = Pace::seconds(60);
+/// An endpoint service becomes available or is deleted.
+pub(crate) const ENDPOINT_SERVICE_CHANGE: Pace = Pace::seconds(20);
+/// A transit gateway becomes available or changes.
+pub(crate) const TRANSIT_GATEWAY_CHANGE: Pace = Pace::seconds(120);
+/// A transit gateway is deleted.
+pub(crate) const TRANSIT_GATEWAY_DELETION: Pace = Pace::seconds(60);
+/// An attachment, association or propagation of a transit gateway changes.
+pub(crate) const TRANSIT_GATEWAY_ATTACHMENT: Pace = Pace::seconds(60);
+/// A virtual private gateway is attached to a VPC or detached.
+pub(crate) const VPN_GATEWAY_ATTACHMENT: Pace = Pace::seconds(30);
+/// A VPN connection becomes available.
+pub(crate) const VPN_CONNECTION_CREATION: Pace = Pace::seconds(240);
+/// A VPN connection changes or is deleted.
+pub(crate) const VPN_CONNECTION_CHANGE: Pace = Pace::seconds(180);
+/// A security group is associated with a further VPC, or no longer.
+pub(crate) const SECURITY_GROUP_ASSOCIATION: Pace = Pace::seconds(5);
+/// The options or exclusions of VPC Block Public Access change.
+pub(crate) const BLOCK_PUBLIC_ACCESS_CHANGE: Pace = Pace::seconds(60);
+/// An instance profile is associated with an instance, or no longer.
+pub(crate) const INSTANCE_PROFILE_ASSOCIATION: Pace = Pace::seconds(5);

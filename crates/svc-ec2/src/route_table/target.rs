@@ -1,0 +1,154 @@
+//! The targets of routes: which of them a request names, and how each is shown.
+//!
+//! Owns, for each kind of target, what a table may lead to and whether it is there (`active`) or not (`blackhole`).
+//! Refuses to know destinations, but for the kinds of target that are for one family alone.
+
+use std::sync::Arc;
+
+use aws_api::ec2 as api;
+use ipnet::IpNet;
+use service_api::ServiceError;
+
+use super::association::different_networks;
+use super::{RouteTable, RouteTarget};
+use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
+use crate::error;
+use crate::instance::Instance;
+use crate::instance::lifecycle::InstanceState;
+use crate::internet_gateway::InternetGateway;
+use crate::network_interface::{self, NetworkInterface};
+use crate::state::{Edit, Resource, State};
+
+/// The targets that a request names, each with the name of its parameter.
+macro_rules! targets {
+    ($input:ident) => {
+        [
+            ("carrierGatewayId", &$input.carrier_gateway_id),
+            ("coreNetworkArn", &$input.core_network_arn),
+            ("egressOnlyInternetGatewayId", &$input.egress_only_internet_gateway_id),
+            ("gatewayId", &$input.gateway_id),
+            ("instanceId", &$input.instance_id),
+            ("localGatewayId", &$input.local_gateway_id),
+            ("natGatewayId", &$input.nat_gateway_id),
+            ("networkInterfaceId", &$input.network_interface_id),
+            ("odbNetworkArn", &$input.odb_network_arn),
+            ("transitGatewayId", &$input.transit_gateway_id),
+            ("vpcEndpointId", &$input.vpc_endpoint_id),
+            ("vpcPeeringConnectionId", &$input.vpc_peering_connection_id),
+        ]
+    };
+}
+pub(super) use targets;
+
+/// The one target that a request names.
+pub(super) fn only<'a, const N: usize>(
+    targets: [(&'static str, &'a Option<String>); N],
+) -> Result<Option<(&'static str, &'a str)>, ServiceError> {
+    let mut named = targets.into_iter().filter_map(|(name, id)| Some((name, id.as_deref()?)));
+    let first = named.next();
+    match (first, named.next()) {
+        (Some((one, _)), Some((other, _))) => {
+            Err(error::combination(format!("The parameter {one} cannot be used with the parameter {other}")))
+        }
+        _ => Ok(first),
+    }
+}
+
+pub(super) fn no_target() -> ServiceError {
+    error::missing("gatewayId, egressOnlyInternetGatewayId, instanceId or networkInterfaceId")
+}
+
+/// The internet gateway that a request names as one of several kinds of gateways, whose code for unknown ids it has.
+pub(super) fn gateway_named(edit: &Edit<'_>, text: &str) -> Result<Arc<InternetGateway>, ServiceError> {
+    edit.named::<InternetGateway>(text).map_err(|error| {
+        if error.code == InternetGateway::NAMING.not_found {
+            let message = format!("The gateway ID '{text}' does not exist");
+            ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
+        } else {
+            error
+        }
+    })
+}
+
+/// The target that a request names, in the VPC of the table.
+pub(super) fn named(
+    edit: &Edit<'_>,
+    table: &RouteTable,
+    destination: IpNet,
+    (parameter, id): (&'static str, &str),
+) -> Result<RouteTarget, ServiceError> {
+    let through = |interface: &NetworkInterface| {
+        if interface.vpc == table.vpc {
+            Ok(RouteTarget::NetworkInterface(interface.id))
+        } else {
+            Err(different_networks(table, &format!("interface {}", interface.id)))
+        }
+    };
+    match parameter {
+        "gatewayId" if id.starts_with("vgw-") => {
+            Err(error::unsupported("Routes to virtual private gateways are not supported."))
+        }
+        "gatewayId" => {
+            let gateway = gateway_named(edit, id)?;
+            if gateway.attachment != Some(table.vpc) {
+                return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
+            }
+            Ok(RouteTarget::InternetGateway(gateway.id))
+        }
+        "egressOnlyInternetGatewayId" => {
+            let gateway = edit.named::<EgressOnlyInternetGateway>(id)?;
+            if gateway.vpc != table.vpc {
+                return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
+            }
+            if matches!(destination, IpNet::V4(_)) {
+                return Err(error::invalid_value(format!(
+                    "The destination CIDR block {destination} cannot be routed to an egress-only internet gateway, \
+                     which is for IPv6 only."
+                )));
+            }
+            Ok(RouteTarget::EgressOnlyInternetGateway(gateway.id))
+        }
+        "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
+        "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
+        other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
+    }
+}
+
+/// A route as answers have it: the target's members are set, and it is a blackhole where the target is not there.
+/// `unset` has the rest.
+pub(super) fn shown(
+    state: &impl State,
+    table: &RouteTable,
+    target: &RouteTarget,
+    unset: api::Route,
+) -> api::Route {
+    let shown = |is_active: bool| api::Route {
+        state: Some(if is_active { "active" } else { "blackhole" }.to_owned()),
+        ..unset.clone()
+    };
+    match *target {
+        RouteTarget::InternetGateway(id) => {
+            let gateway = state.find::<InternetGateway>(id);
+            let is_active = gateway.is_some_and(|gateway| gateway.attachment == Some(table.vpc));
+            api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
+        }
+        RouteTarget::EgressOnlyInternetGateway(id) => api::Route {
+            egress_only_internet_gateway_id: Some(id.to_string()),
+            ..shown(state.find::<EgressOnlyInternetGateway>(id).is_some())
+        },
+        RouteTarget::NetworkInterface(id) => {
+            let interface = state.find::<NetworkInterface>(id);
+            let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
+            let instance = attachment.and_then(|attachment| state.find::<Instance>(attachment.instance));
+            let is_active = instance.as_ref().is_some_and(|instance| {
+                matches!(instance.state, InstanceState::Pending | InstanceState::Running)
+            });
+            api::Route {
+                instance_id: instance.as_ref().map(|instance| instance.id.to_string()),
+                instance_owner_id: instance.map(|_| state.account().to_string()),
+                network_interface_id: Some(id.to_string()),
+                ..shown(is_active)
+            }
+        }
+    }
+}
