@@ -24,6 +24,7 @@ mod network_acl;
 mod network_interface;
 mod prefix_list;
 mod quota;
+mod random_request;
 mod route;
 mod route_table;
 mod security_group;

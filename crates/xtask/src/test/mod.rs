@@ -66,7 +66,7 @@ pub(crate) enum Step {
     Doctests,
     /// The seeds of the fuzz targets; `cargo xtask fuzz` is the long form.
     Seeds,
-    /// The release build of the command, as users run it.
+    /// The command: with `--long` the release build, as users run it.
     Build,
     /// `brume demo`, and that nothing is left behind.
     Demo,

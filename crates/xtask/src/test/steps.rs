@@ -179,17 +179,48 @@ fn number_before(text: &str, word: &str) -> usize {
         .unwrap_or(0)
 }
 
-pub(super) fn build(bench: &Workbench) -> Result<Tally> {
-    let held = process::shown(bench.cargo().args(["build", "--release"]))?;
-    Ok(Tally::one("cargo build --release", held))
+/// How the command is built that a step plays with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Build {
+    /// As the tests are: what they have compiled is not compiled again.
+    Dev,
+    /// As users have it.
+    Release,
 }
 
-/// The release build of the command; made when it is not there.
-fn brume(bench: &Workbench) -> Result<PathBuf> {
-    if !process::shown(bench.cargo().args(["build", "--release", "--quiet"]))? {
-        bail!("the release build fails");
+impl Build {
+    /// The short form saves the time of a release build, a quarter of all that it takes.
+    fn of(bench: &Workbench) -> Self {
+        if bench.is_long { Self::Release } else { Self::Dev }
     }
-    Ok(bench.target().join("release/brume"))
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Dev => &["build"],
+            Self::Release => &["build", "--release"],
+        }
+    }
+
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
+pub(super) fn build(bench: &Workbench) -> Result<Tally> {
+    let build = Build::of(bench);
+    let held = process::shown(bench.cargo().args(build.arguments()))?;
+    Ok(Tally::one(&format!("cargo {}", build.arguments().join(" ")), held))
+}
+
+/// The command, built when it is not there.
+fn brume(bench: &Workbench, build: Build) -> Result<PathBuf> {
+    if !process::shown(bench.cargo().args(build.arguments()).arg("--quiet"))? {
+        bail!("the command does not build");
+    }
+    Ok(bench.target().join(build.directory()).join("brume"))
 }
 
 pub(super) fn demo(bench: &Workbench) -> Result<Tally> {
@@ -197,7 +228,7 @@ pub(super) fn demo(bench: &Workbench) -> Result<Tally> {
     if let Some(reason) = needs_root(bench) {
         return Ok(Tally::shortfall(WHAT, reason));
     }
-    let brume = brume(bench)?;
+    let brume = brume(bench, Build::of(bench))?;
     let started = Instant::now();
     // The script compares the host before and after.
     let held = process::shown(bench.command("recipes/nothing-left-behind").arg(brume).arg("demo"))?;
@@ -214,7 +245,7 @@ pub(super) fn recipes(bench: &Workbench, path: DataPath) -> Result<Tally> {
     if let Some(reason) = needs_root(bench) {
         return Ok(Tally::shortfall("recipes", reason));
     }
-    let brume = brume(bench)?;
+    let brume = brume(bench, Build::of(bench))?;
     let python = prepare::python(bench)?;
     let report = bench.target().join(match path {
         DataPath::Fast => "recipes-fast.tsv",
@@ -273,7 +304,7 @@ pub(super) fn bench(bench: &Workbench) -> Result<Tally> {
     if let Err(reason) = prepare::installed(bench, &prepare::NFTABLES) {
         tally.skip("the comparison with a Linux router", reason);
     }
-    let brume = brume(bench)?;
+    let brume = brume(bench, Build::Release)?;
     for (what, promises) in [("network", &promises::NETWORK[..]), ("launch", &promises::LAUNCH[..])] {
         let name = format!("brume bench {what}");
         let json = process::standard_output(bench.command(&brume).args(["bench", what, "--json"]))?;
