@@ -159,6 +159,8 @@ pub(crate) enum BenchCommand {
     Network(MeasureOptions),
     /// Cold start, memory, and how long instances take until they are reached
     Launch(MeasureOptions),
+    /// How fast the API answers on one and on many connections, and what records take of memory
+    Api(MeasureOptions),
 }
 
 #[derive(Debug, Args)]

@@ -56,21 +56,18 @@ impl Client {
     /// # Errors
     /// When the cloud cannot be reached or answers with an error.
     pub(crate) fn ec2(&self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Xml> {
-        let mut body = format!("Action={action}&Version=2016-11-15");
-        for (name, value) in parameters {
-            body.push_str(&format!("&{name}={}", percent_encode(value)));
-        }
-        let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
-        let answer = self.post("ec2", &headers, &body)?;
-        let xml = Xml(answer.body);
-        if answer.status != 200 {
-            bail!(
-                "{action}: {}: {}",
-                xml.first("Code").unwrap_or_default(),
-                xml.first("Message").unwrap_or_default()
-            );
-        }
-        Ok(xml)
+        answer_of(action, self.post("ec2", &[FORM], &form(action, parameters))?)
+    }
+
+    /// A connection that stays for many requests.
+    ///
+    /// # Errors
+    /// When the cloud cannot be reached.
+    pub(crate) fn connect(&self) -> anyhow::Result<Connection<'_>> {
+        let stream = TcpStream::connect(self.address).context("the cloud does not answer")?;
+        stream.set_read_timeout(Some(Duration::from_secs(ANSWER_TIMEOUT_SECS)))?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { client: self, stream: BufReader::new(stream) })
     }
 
     /// Calls an SSM operation and returns its JSON answer.
@@ -139,7 +136,12 @@ impl Client {
     }
 
     fn post(&self, service: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
-        (self.ask_first)()?;
+        let mut connection = self.connect()?;
+        connection.post(service, &[headers, &[("connection", "close")]].concat(), body)
+    }
+
+    /// The text of a signed request.
+    fn request(&self, service: &str, headers: &[(&str, &str)], body: &str) -> String {
         let host = self.address.to_string();
         let mut all: Vec<(String, String)> = vec![("host".to_owned(), host)];
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
@@ -151,11 +153,55 @@ impl Client {
         for (name, value) in &signed {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
-        request.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()));
-        let mut stream = TcpStream::connect(self.address).context("the cloud does not answer")?;
-        stream.set_read_timeout(Some(Duration::from_secs(ANSWER_TIMEOUT_SECS)))?;
-        stream.write_all(request.as_bytes())?;
-        Answer::read(stream)
+        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        request
+    }
+}
+
+/// The one header of the Query protocol.
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+
+/// An EC2 action with its parameters, as the Query protocol has it.
+fn form(action: &str, parameters: &[(&str, &str)]) -> String {
+    let mut body = format!("Action={action}&Version=2016-11-15");
+    for (name, value) in parameters {
+        body.push_str(&format!("&{name}={}", percent_encode(value)));
+    }
+    body
+}
+
+fn answer_of(action: &str, answer: Answer) -> anyhow::Result<Xml> {
+    let xml = Xml(answer.body);
+    if answer.status != 200 {
+        bail!(
+            "{action}: {}: {}",
+            xml.first("Code").unwrap_or_default(),
+            xml.first("Message").unwrap_or_default()
+        );
+    }
+    Ok(xml)
+}
+
+/// A client's connection, for one request after the other.
+pub(crate) struct Connection<'a> {
+    client: &'a Client,
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection<'_> {
+    /// As [`Client::ec2`].
+    ///
+    /// # Errors
+    /// When the connection breaks or the cloud answers with an error.
+    pub(crate) fn ec2(&mut self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Xml> {
+        answer_of(action, self.post("ec2", &[FORM], &form(action, parameters))?)
+    }
+
+    fn post(&mut self, service: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
+        (self.client.ask_first)()?;
+        let request = self.client.request(service, headers, body);
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        Answer::read(&mut self.stream)
     }
 }
 
@@ -192,8 +238,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn read(stream: TcpStream) -> anyhow::Result<Self> {
-        let mut reader = BufReader::new(stream);
+    fn read(reader: &mut impl BufRead) -> anyhow::Result<Self> {
         let mut line = String::new();
         reader.read_line(&mut line)?;
         let status =

@@ -29,7 +29,10 @@ pub(crate) fn run(options: &DemoOptions) -> anyhow::Result<ExitCode> {
     throwaway::enter_own_network()?;
     let narrator = Narrator { began: Instant::now() };
     narrator.chapter("A cloud on this machine");
-    let cloud = ThrowawayCloud::start(options.data_dir.data_dir.as_deref(), options.no_ebpf)?;
+    let cloud = ThrowawayCloud::start(
+        options.data_dir.data_dir.as_deref(),
+        if options.no_ebpf { &["--no-ebpf"] } else { &[] },
+    )?;
     narrator.step("brume up: the API answers");
     match play(&cloud.client, &narrator) {
         Err(error) if options.keep => {

@@ -97,19 +97,17 @@ pub(crate) fn enter_own_network() -> anyhow::Result<()> {
 }
 
 impl ThrowawayCloud {
-    /// Starts a cloud, in a directory that the user named or a temporary one; call [`enter_own_network`] before.
+    /// Starts a cloud, in a directory that the user named or a temporary one, with further arguments of `brume up`; call
+    /// [`enter_own_network`] before.
     ///
     /// # Errors
     /// When the directory is not for that, or the cloud does not come up.
-    pub(crate) fn start(directory: Option<&Path>, no_ebpf: bool) -> anyhow::Result<Self> {
+    pub(crate) fn start(directory: Option<&Path>, arguments: &[&str]) -> anyhow::Result<Self> {
         heed_signals()?;
         let directory = Scratch::new(directory)?;
         let guard = Guard { path: directory.path().to_owned(), directory: Some(directory) };
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["up", "--detach", "--data-dir"]).arg(&guard.path).stdout(Stdio::null());
-        if no_ebpf {
-            command.arg("--no-ebpf");
-        }
+        command.args(["up", "--detach", "--data-dir"]).arg(&guard.path).args(arguments).stdout(Stdio::null());
         if !command.status()?.success() {
             bail!("the cloud did not start");
         }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
+use super::{median, millis, resident_mib};
 use crate::args::MeasureOptions;
 use crate::client::{Client, Instance};
 use crate::throwaway::{self, ThrowawayCloud, wait_for};
@@ -53,7 +54,8 @@ impl fmt::Display for Report {
 
 /// Measures on throw-away clouds.
 pub(crate) fn run(options: &MeasureOptions) -> anyhow::Result<Report> {
-    let start = || ThrowawayCloud::start(options.data_dir.data_dir.as_deref(), options.no_ebpf);
+    let arguments: &[&str] = if options.no_ebpf { &["--no-ebpf"] } else { &[] };
+    let start = || ThrowawayCloud::start(options.data_dir.data_dir.as_deref(), arguments);
     throwaway::enter_own_network()?;
     let mut cold_starts = Vec::new();
     for _ in 0..COLD_STARTS {
@@ -152,26 +154,4 @@ fn is_running(client: &Client, instance: &str) -> anyhow::Result<bool> {
         ("Filter.1.Value.1", "running"),
     ];
     Ok(client.ec2("DescribeInstances", &parameters)?.first("instanceId").is_some())
-}
-
-/// The resident set of a process, from `/proc/PID/status`.
-fn resident_mib(pid: i32) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib: f64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .context("no VmRSS")?
-        .parse()?;
-    Ok(kib / 1024.0)
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
-}
-
-/// Sorts, and returns the middle one.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }

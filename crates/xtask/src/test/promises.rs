@@ -79,6 +79,46 @@ pub(super) const LAUNCH: [Promise; 4] = [
     Promise { id: "P8", what: "idle memory, MiB", pointer: "/idle_memory_mib", limit: Limit::AtMost(60.0) },
 ];
 
+/// `brume bench api --json`.
+pub(super) const API: [Promise; 6] = [
+    Promise {
+        id: "P9",
+        what: "DescribeVpcs p50 on one connection, milliseconds",
+        pointer: "/describe_vpcs_p50_millis",
+        limit: Limit::AtMost(0.2),
+    },
+    Promise {
+        id: "P10",
+        what: "DescribeVpcs on 16 connections, requests per second",
+        pointer: "/describe_vpcs_per_second",
+        limit: Limit::AtLeast(10_000.0),
+    },
+    Promise {
+        id: "P11",
+        what: "CreateVpc, durable, p50, milliseconds",
+        pointer: "/create_vpc_p50_millis",
+        limit: Limit::AtMost(1.5),
+    },
+    Promise {
+        id: "P12",
+        what: "one of 10,000 subnets p50, milliseconds",
+        pointer: "/describe_one_subnet_p50_millis",
+        limit: Limit::AtMost(1.0),
+    },
+    Promise {
+        id: "P12",
+        what: "a page of 1,000 subnets p50, milliseconds",
+        pointer: "/describe_page_p50_millis",
+        limit: Limit::AtMost(10.0),
+    },
+    Promise {
+        id: "P13",
+        what: "memory for each subnet, KiB",
+        pointer: "/memory_per_subnet_kib",
+        limit: Limit::AtMost(2.0),
+    },
+];
+
 /// `brume bench network --json`: ratios to a bare veth pair.
 pub(super) const NETWORK: [Promise; 3] = [
     Promise {
