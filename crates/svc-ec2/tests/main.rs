@@ -31,4 +31,5 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_peering_connection;
 mod zone;
