@@ -53,8 +53,9 @@ fn changed(
         ));
     }
     let is_group = |peer: &Peer| matches!(peer, Peer::Group(_) | Peer::PeeredGroup(_));
-    let is_same_kind = std::mem::discriminant(&peer) == std::mem::discriminant(&held.peer);
-    if !is_same_kind && !(is_group(&peer) && is_group(&held.peer)) {
+    let is_same_kind = std::mem::discriminant(&peer) == std::mem::discriminant(&held.peer)
+        || (is_group(&peer) && is_group(&held.peer));
+    if !is_same_kind {
         return Err(error::invalid_value(format!(
             "Invalid rule type for security group rule '{}'. The type of its source or destination cannot be changed.",
             held.id

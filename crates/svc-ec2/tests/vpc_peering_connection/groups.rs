@@ -74,7 +74,7 @@ fn a_rule_names_a_group_of_another_account() {
     assert_eq!((info.vpc_id.as_ref(), info.vpc_peering_connection_id.as_ref()), (Some(&peer), Some(&id)));
     assert_eq!(info.peering_status.as_deref(), Some("active"));
     let expected = api::UserIdGroupPair {
-        vpc_id: Some(peer.clone()),
+        vpc_id: Some(peer),
         vpc_peering_connection_id: Some(id.clone()),
         peering_status: Some("active".to_owned()),
         ..pair(Some(OTHER), &theirs)
@@ -92,7 +92,7 @@ fn a_rule_names_a_group_of_another_account() {
     let reference = api::SecurityGroupReference {
         group_id: Some(theirs.clone()),
         referencing_vpc_id: Some(vpc.clone()),
-        vpc_peering_connection_id: Some(id.clone()),
+        vpc_peering_connection_id: Some(id),
         ..Default::default()
     };
     assert_eq!(references(&other, &theirs), [reference]);
