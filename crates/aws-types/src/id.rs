@@ -133,6 +133,8 @@ resource_ids! {
     InternetGatewayId = "igw";
     /// An egress-only internet gateway.
     EgressOnlyInternetGatewayId = "eigw";
+    /// A VPC peering connection.
+    VpcPeeringConnectionId = "pcx";
     /// A volume.
     VolumeId = "vol";
     /// A snapshot of a volume.

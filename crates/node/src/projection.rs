@@ -298,6 +298,8 @@ fn security_group(snapshot: &Snapshot, scope: &Scope, record: &ec2::SecurityGrou
             ec2::Peer::Ipv4(block) => add(Peer::Cidr(IpNet::V4(block))),
             ec2::Peer::Ipv6(block) => add(Peer::Cidr(IpNet::V6(block))),
             ec2::Peer::Group(group) => add(Peer::Group(group)),
+            // Nothing comes from a peered VPC yet.
+            ec2::Peer::PeeredGroup(_) => {}
             ec2::Peer::PrefixList(list) => ec2::prefix_list_blocks(snapshot, scope, list)
                 .into_iter()
                 .for_each(|block| add(Peer::Cidr(block))),

@@ -8,12 +8,12 @@ use aws_types::{
 };
 use service_api::ServiceError;
 
-use crate::error;
 use crate::record::{
     EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
     SecurityGroup, Subnet, Vpc,
 };
 use crate::state::{Edit, State};
+use crate::{error, vpc_peering_connection};
 
 /// Each row: what stands in the way, and whether it is there.
 type Rows<I> = &'static [(&'static str, fn(&Edit<'_>, I) -> bool)];
@@ -36,11 +36,7 @@ const VPC: Rows<VpcId> = &[
     ("egress-only internet gateways", |edit, vpc| {
         edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc)
     }),
-    ("references from security groups of other VPCs", |edit, vpc| {
-        let of_vpc =
-            |id: SecurityGroupId| edit.find::<SecurityGroup>(id).is_some_and(|group| group.vpc == vpc);
-        edit.all::<SecurityGroup>().any(|group| group.vpc != vpc && referenced(&group).any(of_vpc))
-    }),
+    ("an open peering request of another account", vpc_peering_connection::has_foreign_request),
 ];
 
 const INTERNET_GATEWAY: Rows<InternetGatewayId> = &[("an attachment", |edit, gateway| {
@@ -85,7 +81,8 @@ const ATTACHED_GATEWAY: Rows<VpcId> = &[("mapped public addresses", |edit, vpc| 
 fn referenced(group: &SecurityGroup) -> impl Iterator<Item = SecurityGroupId> + '_ {
     group.rules.iter().filter_map(|rule| match rule.peer {
         Peer::Group(group) => Some(group),
-        Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
+        // What a peered VPC refers to becomes stale.
+        Peer::PeeredGroup(_) | Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
     })
 }
 

@@ -35,6 +35,7 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_peering_connection;
 mod zone;
 
 use std::sync::LazyLock;
@@ -66,9 +67,10 @@ pub mod record {
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
-    pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
+    pub use crate::security_group::{IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};
     pub use crate::vpc::{Tenancy, Vpc};
+    pub use crate::vpc_peering_connection::{PeeredVpc, PeeringDecision, PeeringState, VpcPeeringConnection};
 }
 
 /// What only the host knows about an instance.
@@ -123,6 +125,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         subnet::operations,
         tag::operations,
         vpc::operations,
+        vpc_peering_connection::operations,
         zone::operations,
     ]
     .into_iter()

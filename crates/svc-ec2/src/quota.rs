@@ -58,6 +58,13 @@ quotas! {
     /// Managed prefix lists in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
     PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
+    /// VPC peering connections of a VPC that are active.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-peering>
+    ACTIVE_PEERING_CONNECTIONS_PER_VPC = 50, "ActiveVpcPeeringConnectionPerVpcLimitExceeded",
+        "The maximum number of active VPC peering connections has been reached.";
+    /// Requests for VPC peering connections of an account in a region that are not answered.
+    OUTSTANDING_PEERING_REQUESTS = 25, "OutstandingVpcPeeringConnectionLimitExceeded",
+        "The maximum number of outstanding VPC peering connection requests has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
 }

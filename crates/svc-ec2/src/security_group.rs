@@ -1,10 +1,11 @@
-//! Security groups: CreateSecurityGroup, DeleteSecurityGroup, DescribeSecurityGroups, DescribeSecurityGroupReferences.
+//! Security groups: CreateSecurityGroup, DeleteSecurityGroup, DescribeSecurityGroups.
 //!
 //! Owns the record of groups with their rules. A rule's form is in [`rule`], the operations on rules in
-//! [`rules`] and [`rule_change`].
+//! [`rules`] and [`rule_change`]; groups of peered VPCs in [`peered`].
 //! Refuses to know which packets a rule lets through.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html>
 
+pub(crate) mod peered;
 mod rule;
 mod rule_change;
 mod rules;
@@ -16,6 +17,7 @@ use aws_types::{PrefixListId, SecurityGroupId, Tags, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
+pub use peered::PeeredGroup;
 pub use rule::{IpProtocol, Peer, SecurityGroupRule};
 pub(crate) use rules::retag_rule;
 
@@ -83,9 +85,8 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     let table = table
         .with::<op::CreateSecurityGroup>(create)
         .with::<op::DeleteSecurityGroup>(delete)
-        .with::<op::DescribeSecurityGroups>(describe)
-        .with::<op::DescribeSecurityGroupReferences>(describe_references);
-    rule_change::operations(rules::operations(table))
+        .with::<op::DescribeSecurityGroups>(describe);
+    peered::operations(rule_change::operations(rules::operations(table)))
 }
 
 /// The groups that name a prefix list and cannot have as many rules as it stands for now.
@@ -296,7 +297,8 @@ impl Found {
     fn new(state: &impl State, group: &SecurityGroup) -> Self {
         let peers = group.rules.iter().filter_map(|rule| match rule.peer {
             Peer::Group(id) => Some((rule.egress, state.find::<SecurityGroup>(id)?.name.clone())),
-            Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
+            // The names of other accounts' groups are theirs.
+            Peer::PeeredGroup(_) | Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
         });
         Self { shown: shown(state, group), peers: peers.collect() }
     }
@@ -400,30 +402,4 @@ fn describe(
         page.cut(groups, |group| group.shown.group_id.as_deref().unwrap_or_default())?;
     let groups = groups.into_iter().map(|group| group.shown).collect();
     ec2.answer(input.dry_run, api::DescribeSecurityGroupsResult { next_token, security_groups: Some(groups) })
-}
-
-/// Lists references over peering connections and transit gateways; references inside a VPC are not among them.
-fn describe_references(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::DescribeSecurityGroupReferencesRequest,
-) -> Result<api::DescribeSecurityGroupReferencesResult, ServiceError> {
-    let view = ec2.view(context);
-    let groups = view.selected::<SecurityGroup>(Some(&input.group_id))?;
-    let mut references = Vec::new();
-    for other in view.all::<SecurityGroup>() {
-        for group in groups.iter().filter(|group| group.vpc != other.vpc) {
-            if other.rules.iter().any(|rule| rule.peer == Peer::Group(group.id)) {
-                references.push(api::SecurityGroupReference {
-                    group_id: Some(group.id.to_string()),
-                    referencing_vpc_id: Some(other.vpc.to_string()),
-                    ..Default::default()
-                });
-            }
-        }
-    }
-    ec2.answer(
-        input.dry_run,
-        api::DescribeSecurityGroupReferencesResult { security_group_reference_set: Some(references) },
-    )
 }

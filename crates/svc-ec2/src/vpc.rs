@@ -19,6 +19,7 @@ use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
 use crate::{
     Ec2, counter, default_vpc, dependency, error, network_acl, quota, route_table, security_group, tag,
+    vpc_peering_connection,
 };
 
 /// On what hardware instances run that do not say.
@@ -213,6 +214,7 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteVpcRequest) -> 
     ec2.edit(context, input.dry_run, |edit| {
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         dependency::check_vpc(edit, vpc.id)?;
+        vpc_peering_connection::delete_those_of(edit, vpc.id);
         let tables: Vec<_> =
             edit.all::<route_table::RouteTable>().filter(|table| table.vpc == vpc.id).collect();
         let groups: Vec<_> =

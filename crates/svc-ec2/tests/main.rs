@@ -32,4 +32,5 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_peering_connection;
 mod zone;

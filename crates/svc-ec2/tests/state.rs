@@ -126,6 +126,15 @@ fn ids_that_name_nothing() {
         "The internetGateway ID '{}' does not exist"
     );
     check!(
+        DescribeVpcPeeringConnections,
+        DescribeVpcPeeringConnectionsRequest,
+        vpc_peering_connection_ids,
+        "pcx",
+        "InvalidVpcPeeringConnectionID.NotFound",
+        "InvalidVpcPeeringConnectionId.Malformed",
+        "The vpcPeeringConnection ID '{}' does not exist"
+    );
+    check!(
         DescribeAddresses,
         DescribeAddressesRequest,
         allocation_ids,

@@ -58,7 +58,11 @@ fn every_kind_of_resource_carries_tags() {
     let key =
         cloud.ok::<op::CreateKeyPair>(input!(CreateKeyPairRequest { key_name: "k", key_type: "ed25519" }));
     let address = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
+    let peering =
+        input!(CreateVpcPeeringConnectionRequest { vpc_id: &vpc, peer_vpc_id: cloud.vpc("10.9.0.0/16") });
+    let peering = cloud.ok::<op::CreateVpcPeeringConnection>(peering).vpc_peering_connection.unwrap();
     let resources = vec![
+        ("vpc-peering-connection", peering.vpc_peering_connection_id.unwrap()),
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
         ("subnet", subnet),

@@ -18,6 +18,7 @@ use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
 use crate::state::{Edit, Resource, State};
+use crate::vpc_peering_connection::VpcPeeringConnection;
 
 /// The targets that a request names, each with the name of its parameter.
 macro_rules! targets {
@@ -110,8 +111,26 @@ pub(super) fn named(
         }
         "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
         "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
+        "vpcPeeringConnectionId" => peering_connection(edit, table, id),
         other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
     }
+}
+
+/// The peering connection that a request names. One that is not accepted yet can have routes, which are blackholes.
+/// <https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-routing.html>
+fn peering_connection(edit: &Edit<'_>, table: &RouteTable, id: &str) -> Result<RouteTarget, ServiceError> {
+    let connection = edit.named::<VpcPeeringConnection>(id)?;
+    if connection.peer_of(table.vpc).is_none() {
+        return Err(different_networks(table, &format!("vpc peering connection {id}")));
+    }
+    let state = connection.state(edit.now());
+    if !state.is_live() {
+        let state = state.as_str();
+        return Err(error::invalid_value(format!(
+            "The vpcPeeringConnection '{id}' is in the state {state}."
+        )));
+    }
+    Ok(RouteTarget::VpcPeeringConnection(connection.id))
 }
 
 /// A route as answers have it: the target's members are set, and it is a blackhole where the target is not there.
@@ -136,6 +155,11 @@ pub(super) fn shown(
             egress_only_internet_gateway_id: Some(id.to_string()),
             ..shown(state.find::<EgressOnlyInternetGateway>(id).is_some())
         },
+        RouteTarget::VpcPeeringConnection(id) => {
+            let connection = state.find::<VpcPeeringConnection>(id);
+            let is_active = connection.is_some_and(|connection| connection.is_active(state.now()));
+            api::Route { vpc_peering_connection_id: Some(id.to_string()), ..shown(is_active) }
+        }
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);
             let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());

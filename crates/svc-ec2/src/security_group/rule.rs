@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 
 use super::SecurityGroup;
+use super::peered::{self, PeeredGroup};
 use crate::prefix_list::{Listed, PrefixList};
 use crate::state::{State, not_found};
 use crate::{cidr, error};
@@ -96,6 +97,8 @@ pub enum Peer {
     Ipv6(Ipv6Net),
     /// The interfaces that carry a group.
     Group(SecurityGroupId),
+    /// The interfaces that carry a group of a peered VPC.
+    PeeredGroup(PeeredGroup),
     /// The addresses of a prefix list, whatever they are at the time.
     PrefixList(PrefixListId),
 }
@@ -106,6 +109,7 @@ impl fmt::Display for Peer {
             Self::Ipv4(block) => block.fmt(f),
             Self::Ipv6(block) => block.fmt(f),
             Self::Group(group) => group.fmt(f),
+            Self::PeeredGroup(peered) => write!(f, "{}/{}", peered.account, peered.group),
             Self::PrefixList(list) => list.fmt(f),
         }
     }
@@ -257,19 +261,19 @@ pub(super) fn ipv6(text: &str) -> Result<Peer, ServiceError> {
         .ok_or_else(|| error::invalid_value(format!("CIDR block {text} is malformed")))
 }
 
-/// The group that a pair of user and group names.
+/// The group that a pair of user and group names: of the same VPC, or of one that is peered with it.
 ///
 /// # Errors
-/// `InvalidGroup.NotFound`; `OperationNotPermitted` for a group of another VPC.
+/// `InvalidGroup.NotFound`, `InvalidGroupId.Malformed`.
 pub(super) fn group_peer(
     state: &impl State,
     holder: &SecurityGroup,
     pair: &api::UserIdGroupPair,
 ) -> Result<Peer, ServiceError> {
-    if pair.vpc_peering_connection_id.is_some() {
-        return Err(error::unsupported("Groups of peered VPCs are not supported."));
-    }
     let text = pair.group_id.as_deref();
+    if let Some(peered) = peered::find(state, holder, pair)? {
+        return Ok(Peer::PeeredGroup(peered));
+    }
     if let (Some(user), Some(text)) = (pair.user_id.as_deref(), text)
         && user != state.account().to_string()
     {
@@ -383,6 +387,17 @@ pub(super) fn permissions<'a>(
                     ..Default::default()
                 });
             }
+            Peer::PeeredGroup(peered) => {
+                permission.user_id_group_pairs.get_or_insert_default().push(api::UserIdGroupPair {
+                    description,
+                    group_id: Some(peered.group.to_string()),
+                    peering_status: Some(peered.status(state).to_owned()),
+                    user_id: Some(peered.account.to_string()),
+                    vpc_id: Some(peered.vpc.to_string()),
+                    vpc_peering_connection_id: Some(peered.connection.to_string()),
+                    ..Default::default()
+                });
+            }
             Peer::PrefixList(list) => permission
                 .prefix_list_ids
                 .get_or_insert_default()
@@ -408,6 +423,15 @@ pub(super) fn shown(
                 group_id: Some(group.to_string()),
                 user_id: Some(state.account().to_string()),
                 ..Default::default()
+            });
+        }
+        Peer::PeeredGroup(peered) => {
+            referenced = Some(api::ReferencedSecurityGroup {
+                group_id: Some(peered.group.to_string()),
+                peering_status: Some(peered.status(state).to_owned()),
+                user_id: Some(peered.account.to_string()),
+                vpc_id: Some(peered.vpc.to_string()),
+                vpc_peering_connection_id: Some(peered.connection.to_string()),
             });
         }
     }

@@ -10,7 +10,7 @@ use super::rule::{self, Traffic, Wanted};
 use super::rules::{
     Request, check_count, duplicate, find_by_ids, no_such_permission, parse_rule_id, places, unknown_rule,
 };
-use super::{IpProtocol, SecurityGroup, SecurityGroupRule};
+use super::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule, peered};
 use crate::filter::{Filters, flag, text};
 use crate::page::Page;
 use crate::state::{Edit, State};
@@ -52,7 +52,10 @@ fn changed(
             "Only one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId can be specified.",
         ));
     }
-    if std::mem::discriminant(&peer) != std::mem::discriminant(&held.peer) {
+    let is_group = |peer: &Peer| matches!(peer, Peer::Group(_) | Peer::PeeredGroup(_));
+    let is_same_kind = std::mem::discriminant(&peer) == std::mem::discriminant(&held.peer)
+        || (is_group(&peer) && is_group(&held.peer));
+    if !is_same_kind {
         return Err(error::invalid_value(format!(
             "Invalid rule type for security group rule '{}'. The type of its source or destination cannot be changed.",
             held.id
@@ -84,6 +87,7 @@ fn modify(
             let traffic = changed(edit, &group, &group.rules[place], wanted)?;
             let held = if group.rules[place].egress { &mut egress } else { &mut ingress };
             held.remove(&group.rules[place].traffic());
+            peered::check(edit, traffic.peer)?;
             if held.insert(traffic, place).is_some() {
                 return Err(duplicate(&traffic));
             }

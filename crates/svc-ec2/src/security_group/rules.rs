@@ -10,7 +10,7 @@ use aws_types::{SecurityGroupRuleId, Tags};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::rule::{self, Traffic, Wanted};
-use super::{Peer, SecurityGroup, SecurityGroupRule, by_id_or_name};
+use super::{Peer, SecurityGroup, SecurityGroupRule, by_id_or_name, peered};
 use crate::prefix_list::{AddressFamily, Listed};
 use crate::quota::{MOST_RULES_PER_SECURITY_GROUP, RULES_PER_SECURITY_GROUP};
 use crate::state::{Edit, State};
@@ -164,7 +164,7 @@ impl Counts {
             let (v4, v6) = match rule.peer {
                 Peer::Ipv4(_) => (1, 0),
                 Peer::Ipv6(_) => (0, 1),
-                Peer::Group(_) => (1, 1),
+                Peer::Group(_) | Peer::PeeredGroup(_) => (1, 1),
                 Peer::PrefixList(id) => Listed::find(state, id).map_or((0, 0), |list| match list.family() {
                     AddressFamily::Ipv4 => (list.weight(), 0),
                     AddressFamily::Ipv6 => (0, list.weight()),
@@ -230,6 +230,7 @@ fn authorize(
         }
         let mut added = Vec::with_capacity(wanted.len());
         for Wanted { traffic: Traffic { protocol, ports, peer }, description } in wanted {
+            peered::check(edit, peer)?;
             let rule = SecurityGroupRule {
                 id: edit.new_id(),
                 egress: request.egress,
@@ -270,6 +271,7 @@ fn revoked(group: &SecurityGroup, rule: &SecurityGroupRule) -> api::RevokedSecur
         Peer::Ipv4(block) => shown.cidr_ipv4 = Some(block.to_string()),
         Peer::Ipv6(block) => shown.cidr_ipv6 = Some(block.to_string()),
         Peer::Group(group) => shown.referenced_group_id = Some(group.to_string()),
+        Peer::PeeredGroup(peered) => shown.referenced_group_id = Some(peered.group.to_string()),
         Peer::PrefixList(list) => shown.prefix_list_id = Some(list.to_string()),
     }
     shown

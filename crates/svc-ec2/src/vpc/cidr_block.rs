@@ -16,7 +16,7 @@ use crate::cidr::{self, VpcCidrAssociation, VpcIpv6CidrAssociation};
 use crate::route_table::route;
 use crate::state::State;
 use crate::subnet::Subnet;
-use crate::{Ec2, counter, error, network_acl};
+use crate::{Ec2, counter, error, network_acl, vpc_peering_connection};
 
 /// The shortest and longest prefix of a VPC's or subnet's IPv4 block.
 pub(crate) const PREFIX_LENGTHS: std::ops::RangeInclusive<u8> = PREFIX_MIN..=PREFIX_MAX;
@@ -182,6 +182,12 @@ fn associate(
                 return Err(ServiceError::new(
                     "InvalidVpc.Conflict",
                     format!("The CIDR '{added}' is the destination of a route in a route table of the VPC, or larger"),
+                ));
+            }
+            if let Some(peer) = vpc_peering_connection::overlapping_peer(edit, vpc.id, added) {
+                return Err(ServiceError::new(
+                    "InvalidVpc.Conflict",
+                    format!("The CIDR '{added}' conflicts with a CIDR of the peered VPC {peer}"),
                 ));
             }
             let association = VpcCidrAssociation::added(edit.new_id(), added, now);
