@@ -2,7 +2,7 @@
 //!
 //! Owns just enough of the Query and JSON protocols to play a recipe. Refuses to be an SDK.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 

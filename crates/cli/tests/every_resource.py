@@ -1,0 +1,281 @@
+"""Every networking resource of EC2 as boto3 has it: create, describe with every documented filter, change, delete.
+
+Takes no arguments: the cloud is the one of the environment. Prints a line for each resource, and fails with the first thing
+that is not as expected. The waiters are botocore's own, at a pace that a test can wait for.
+"""
+
+import re
+import sys
+import time
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+CONFIG = Config(retries={"total_max_attempts": 1})
+ec2 = boto3.client("ec2", config=CONFIG)
+
+# The names in AWS's documentation of a filter, such as `<code>vpc-id</code> - `; tags are asked for by one key.
+FILTER = re.compile(r"<code>([a-z][^<]*)</code>")
+
+
+def documented_filters(operation):
+    members = ec2.meta.service_model.operation_model(operation).input_shape.members
+    member = next((members[name] for name in ("Filters", "Filter") if name in members), None)
+    if member is None:
+        return None, []
+    names = []
+    for item in re.findall(r"<li>.*?</li>", member.documentation, re.S):
+        match = FILTER.search(item)
+        if match and re.match(r"\s*<li>\s*<p>\s*(<b>)?<code>", item):
+            name = match.group(1).strip()
+            names.append("tag:Name" if re.match(r"tag(:|$)", name) else name)
+    parameter = "Filters" if "Filters" in members else "Filter"
+    return parameter, [name for name in names if " " not in name]
+
+
+def lists_of(answer):
+    return [value for name, value in answer.items() if isinstance(value, list)]
+
+
+def method(operation):
+    return getattr(ec2, xform_name(operation))
+
+
+def every_filter(operation, **always):
+    """Each filter is known, and by a value that nothing has it leaves nothing."""
+    parameter, names = documented_filters(operation)
+    for name in names:
+        answer = method(operation)(**always, **{parameter: [{"Name": name, "Values": ["nothing-has-this"]}]})
+        for found in lists_of(answer):
+            assert found == [], f"{operation} by {name}: {found}"
+    return len(names)
+
+
+def refused(code, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        found = error.response["Error"]["Code"]
+        assert found == code, f"{found} is not {code}: {error}"
+    else:
+        raise AssertionError(f"not refused with {code}")
+
+
+def wait(name, **arguments):
+    ec2.get_waiter(name).wait(**arguments, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+
+def until(state, read):
+    """For what botocore has no waiter for."""
+    for _ in range(50):
+        if read() == state:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{read()} does not become {state}")
+
+
+def tagged(kind):
+    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": kind}]}]
+
+
+def only(list_):
+    assert len(list_) == 1, list_
+    return list_[0]
+
+
+def new_vpc(block):
+    vpc = ec2.create_vpc(CidrBlock=block)["Vpc"]["VpcId"]
+    wait("vpc_available", VpcIds=[vpc])
+    return vpc
+
+
+def new_subnet(vpc, block, zone=0):
+    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
+    return ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zones[zone])["Subnet"]["SubnetId"]
+
+
+class Network:
+    """A VPC with what most resources need; gone at the end."""
+
+    def __init__(self):
+        self.vpc = new_vpc("10.50.0.0/16")
+        self.subnet = new_subnet(self.vpc, "10.50.0.0/24")
+        self.table = ec2.create_route_table(VpcId=self.vpc)["RouteTable"]["RouteTableId"]
+        self.gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+
+    def delete(self):
+        ec2.detach_internet_gateway(InternetGatewayId=self.gateway, VpcId=self.vpc)
+        ec2.delete_internet_gateway(InternetGatewayId=self.gateway)
+        ec2.delete_route_table(RouteTableId=self.table)
+        ec2.delete_subnet(SubnetId=self.subnet)
+        ec2.delete_vpc(VpcId=self.vpc)
+
+
+def vpc(network):
+    ec2.modify_vpc_attribute(VpcId=network.vpc, EnableDnsHostnames={"Value": True})
+    answer = ec2.describe_vpc_attribute(VpcId=network.vpc, Attribute="enableDnsHostnames")
+    assert answer["EnableDnsHostnames"]["Value"] is True
+    block = ec2.associate_vpc_cidr_block(VpcId=network.vpc, CidrBlock="10.51.0.0/16")["CidrBlockAssociation"]
+    ec2.disassociate_vpc_cidr_block(AssociationId=block["AssociationId"])
+    refused("DependencyViolation", ec2.delete_vpc, VpcId=network.vpc)
+
+
+def subnet(network):
+    ec2.modify_subnet_attribute(SubnetId=network.subnet, MapPublicIpOnLaunch={"Value": True})
+    assert only(ec2.describe_subnets(SubnetIds=[network.subnet])["Subnets"])["MapPublicIpOnLaunch"] is True
+    assert only(ec2.describe_subnets(SubnetIds=[network.subnet])["Subnets"])["AvailableIpAddressCount"] == 251
+
+
+def route_table(network):
+    route = {"RouteTableId": network.table, "DestinationCidrBlock": "0.0.0.0/0"}
+    ec2.create_route(**route, GatewayId=network.gateway)
+    table = only(ec2.describe_route_tables(RouteTableIds=[network.table])["RouteTables"])
+    assert table["Routes"][1]["State"] == "active", table
+    ec2.delete_route(**route)
+    refused("InvalidRoute.NotFound", ec2.delete_route, **route)
+
+
+def security_group(network):
+    group = ec2.create_security_group(GroupName="web", Description="web", VpcId=network.vpc)["GroupId"]
+    rule = only(
+        ec2.authorize_security_group_ingress(
+            GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0"
+        )["SecurityGroupRules"]
+    )
+    ec2.modify_security_group_rules(
+        GroupId=group,
+        SecurityGroupRules=[
+            {
+                "SecurityGroupRuleId": rule["SecurityGroupRuleId"],
+                "SecurityGroupRule": {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": "10.0.0.0/8"},
+            }
+        ],
+    )
+    permission = only(only(ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"])["IpPermissions"])
+    assert permission["FromPort"] == 443
+    ec2.delete_security_group(GroupId=group)
+    refused("InvalidGroup.NotFound", ec2.describe_security_groups, GroupIds=[group])
+
+
+def network_acl(network):
+    acl = ec2.create_network_acl(VpcId=network.vpc)["NetworkAcl"]["NetworkAclId"]
+    entry = {"NetworkAclId": acl, "RuleNumber": 100, "Egress": False, "Protocol": "-1", "CidrBlock": "0.0.0.0/0"}
+    ec2.create_network_acl_entry(**entry, RuleAction="allow")
+    ec2.replace_network_acl_entry(**entry, RuleAction="deny")
+    entries = only(ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"])["Entries"]
+    assert [e["RuleAction"] for e in entries if e["RuleNumber"] == 100] == ["deny"]
+    ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=100, Egress=False)
+    ec2.delete_network_acl(NetworkAclId=acl)
+
+
+def network_interface(network):
+    interface = ec2.create_network_interface(SubnetId=network.subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    wait("network_interface_available", NetworkInterfaceIds=[interface])
+    ec2.assign_private_ip_addresses(NetworkInterfaceId=interface, SecondaryPrivateIpAddressCount=2)
+    found = only(ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"])
+    assert len(found["PrivateIpAddresses"]) == 3
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Description={"Value": "changed"})
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=network.subnet)
+    ec2.delete_network_interface(NetworkInterfaceId=interface)
+
+
+def address(network):
+    interface = ec2.create_network_interface(SubnetId=network.subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    association = ec2.associate_address(AllocationId=allocation, NetworkInterfaceId=interface)["AssociationId"]
+    assert only(ec2.describe_addresses(AllocationIds=[allocation])["Addresses"])["AssociationId"] == association
+    ec2.disassociate_address(AssociationId=association)
+    ec2.release_address(AllocationId=allocation)
+    ec2.delete_network_interface(NetworkInterfaceId=interface)
+
+
+def prefix_list(network):
+    made = ec2.create_managed_prefix_list(
+        PrefixListName="office", AddressFamily="IPv4", MaxEntries=5, Entries=[{"Cidr": "10.0.0.0/8"}]
+    )["PrefixList"]["PrefixListId"]
+    until("create-complete", lambda: only(ec2.describe_managed_prefix_lists(PrefixListIds=[made])["PrefixLists"])["State"])
+    ec2.modify_managed_prefix_list(PrefixListId=made, CurrentVersion=1, AddEntries=[{"Cidr": "172.16.0.0/12"}])
+    assert len(ec2.get_managed_prefix_list_entries(PrefixListId=made)["Entries"]) == 2
+    until("modify-complete", lambda: only(ec2.describe_managed_prefix_lists(PrefixListIds=[made])["PrefixLists"])["State"])
+    ec2.delete_managed_prefix_list(PrefixListId=made)
+
+
+def dhcp_options(network):
+    made = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["example.test"]}])
+    made = made["DhcpOptions"]["DhcpOptionsId"]
+    ec2.associate_dhcp_options(DhcpOptionsId=made, VpcId=network.vpc)
+    ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=network.vpc)
+    ec2.delete_dhcp_options(DhcpOptionsId=made)
+
+
+def egress_only_internet_gateway(network):
+    made = ec2.create_egress_only_internet_gateway(VpcId=network.vpc)["EgressOnlyInternetGateway"]
+    ec2.delete_egress_only_internet_gateway(EgressOnlyInternetGatewayId=made["EgressOnlyInternetGatewayId"])
+
+
+def nat_gateway(network):
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    made = ec2.create_nat_gateway(
+        SubnetId=network.subnet, AllocationId=allocation, TagSpecifications=tagged("natgateway")
+    )["NatGateway"]["NatGatewayId"]
+    wait("nat_gateway_available", NatGatewayIds=[made])
+    ec2.create_route(RouteTableId=network.table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=made)
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=network.subnet)
+    ec2.delete_nat_gateway(NatGatewayId=made)
+    wait("nat_gateway_deleted", NatGatewayIds=[made])
+    table = only(ec2.describe_route_tables(RouteTableIds=[network.table])["RouteTables"])
+    assert [route["State"] for route in table["Routes"] if "NatGatewayId" in route] == ["blackhole"]
+    ec2.delete_route(RouteTableId=network.table, DestinationCidrBlock="0.0.0.0/0")
+    ec2.release_address(AllocationId=allocation)
+
+
+def vpc_peering_connection(network):
+    other = new_vpc("10.60.0.0/16")
+    made = ec2.create_vpc_peering_connection(VpcId=network.vpc, PeerVpcId=other)["VpcPeeringConnection"]
+    made = made["VpcPeeringConnectionId"]
+    wait("vpc_peering_connection_exists", VpcPeeringConnectionIds=[made])
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=made)
+    peering = lambda: only(ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=[made])["VpcPeeringConnections"])
+    until("active", lambda: peering()["Status"]["Code"])
+    ec2.modify_vpc_peering_connection_options(
+        VpcPeeringConnectionId=made, RequesterPeeringConnectionOptions={"AllowDnsResolutionFromRemoteVpc": True}
+    )
+    ec2.create_route(RouteTableId=network.table, DestinationCidrBlock="10.60.0.0/16", VpcPeeringConnectionId=made)
+    ec2.delete_route(RouteTableId=network.table, DestinationCidrBlock="10.60.0.0/16")
+    ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=made)
+    wait("vpc_peering_connection_deleted", VpcPeeringConnectionIds=[made])
+    ec2.delete_vpc(VpcId=other)
+
+
+RESOURCES = [
+    (vpc, ["DescribeVpcs"]),
+    (subnet, ["DescribeSubnets"]),
+    (route_table, ["DescribeRouteTables"]),
+    (security_group, ["DescribeSecurityGroups", "DescribeSecurityGroupRules"]),
+    (network_acl, ["DescribeNetworkAcls"]),
+    (network_interface, ["DescribeNetworkInterfaces"]),
+    (address, ["DescribeAddresses"]),
+    (prefix_list, ["DescribeManagedPrefixLists", "DescribePrefixLists"]),
+    (dhcp_options, ["DescribeDhcpOptions"]),
+    (egress_only_internet_gateway, ["DescribeEgressOnlyInternetGateways", "DescribeInternetGateways"]),
+    (nat_gateway, ["DescribeNatGateways"]),
+    (vpc_peering_connection, ["DescribeVpcPeeringConnections"]),
+]
+
+
+def main():
+    wanted = sys.argv[1:]
+    network = Network()
+    for resource, operations in RESOURCES:
+        if wanted and resource.__name__ not in wanted:
+            continue
+        resource(network)
+        filters = sum(every_filter(operation) for operation in operations)
+        print(f"{resource.__name__}: {filters} filters", flush=True)
+    network.delete()
+
+
+main()
