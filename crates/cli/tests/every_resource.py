@@ -250,6 +250,123 @@ def vpc_peering_connection(network):
     ec2.delete_vpc(VpcId=other)
 
 
+def vpc_endpoint(network):
+    gateway = ec2.create_vpc_endpoint(
+        VpcId=network.vpc,
+        ServiceName=f"com.amazonaws.{ec2.meta.region_name}.s3",
+        RouteTableIds=[network.table],
+        TagSpecifications=tagged("vpc-endpoint"),
+    )["VpcEndpoint"]["VpcEndpointId"]
+    table = only(ec2.describe_route_tables(RouteTableIds=[network.table])["RouteTables"])
+    assert [route["GatewayId"] for route in table["Routes"] if "DestinationPrefixListId" in route] == [gateway]
+    ec2.modify_vpc_endpoint(VpcEndpointId=gateway, RemoveRouteTableIds=[network.table])
+    interface = ec2.create_vpc_endpoint(
+        VpcEndpointType="Interface",
+        VpcId=network.vpc,
+        ServiceName=f"com.amazonaws.{ec2.meta.region_name}.ssm",
+        SubnetIds=[network.subnet],
+        PrivateDnsEnabled=False,
+    )["VpcEndpoint"]["VpcEndpointId"]
+    endpoint = lambda: only(ec2.describe_vpc_endpoints(VpcEndpointIds=[interface])["VpcEndpoints"])
+    until("available", lambda: endpoint()["State"])
+    assert len(endpoint()["NetworkInterfaceIds"]) == 1
+    refused("DependencyViolation", ec2.delete_subnet, SubnetId=network.subnet)
+    assert ec2.delete_vpc_endpoints(VpcEndpointIds=[gateway, interface])["Unsuccessful"] == []
+    gone = lambda: [e["State"] for e in ec2.describe_vpc_endpoints()["VpcEndpoints"] if e["State"] != "deleted"]
+    until([], gone)
+
+
+def flow_log(network):
+    made = only(
+        ec2.create_flow_logs(
+            ResourceIds=[network.vpc],
+            ResourceType="VPC",
+            TrafficType="ALL",
+            LogDestinationType="s3",
+            LogDestination="arn:aws:s3:::flow-logs",
+        )["FlowLogIds"]
+    )
+    assert only(ec2.describe_flow_logs(FlowLogIds=[made])["FlowLogs"])["ResourceId"] == network.vpc
+    assert ec2.delete_flow_logs(FlowLogIds=[made])["Unsuccessful"] == []
+
+
+def transit_gateway(network):
+    made = ec2.create_transit_gateway(Description="hub", TagSpecifications=tagged("transit-gateway"))
+    made = made["TransitGateway"]["TransitGatewayId"]
+    gateway = lambda: only(ec2.describe_transit_gateways(TransitGatewayIds=[made])["TransitGateways"])
+    until("available", lambda: gateway()["State"])
+    attachment = ec2.create_transit_gateway_vpc_attachment(
+        TransitGatewayId=made, VpcId=network.vpc, SubnetIds=[network.subnet]
+    )["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
+    attached = lambda: only(
+        ec2.describe_transit_gateway_vpc_attachments(TransitGatewayAttachmentIds=[attachment])[
+            "TransitGatewayVpcAttachments"
+        ]
+    )
+    until("available", lambda: attached()["State"])
+    default = gateway()["Options"]["AssociationDefaultRouteTableId"]
+    ec2.create_transit_gateway_route(
+        TransitGatewayRouteTableId=default,
+        DestinationCidrBlock="192.168.0.0/16",
+        TransitGatewayAttachmentId=attachment,
+    )
+    found = ec2.search_transit_gateway_routes(
+        TransitGatewayRouteTableId=default, Filters=[{"Name": "type", "Values": ["static", "propagated"]}]
+    )["Routes"]
+    assert sorted(route["DestinationCidrBlock"] for route in found) == ["10.50.0.0/16", "192.168.0.0/16"], found
+    ec2.create_route(RouteTableId=network.table, DestinationCidrBlock="192.168.0.0/16", TransitGatewayId=made)
+    ec2.delete_route(RouteTableId=network.table, DestinationCidrBlock="192.168.0.0/16")
+    refused("IncorrectState", ec2.delete_transit_gateway, TransitGatewayId=made)
+    ec2.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachment)
+    until("deleted", lambda: attached()["State"])
+    ec2.delete_transit_gateway(TransitGatewayId=made)
+    until("deleted", lambda: gateway()["State"])
+
+
+def vpn_gateway(network):
+    made = ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+    ec2.attach_vpn_gateway(VpnGatewayId=made, VpcId=network.vpc)
+    gateway = lambda: only(ec2.describe_vpn_gateways(VpnGatewayIds=[made])["VpnGateways"])
+    until("attached", lambda: gateway()["VpcAttachments"][0]["State"])
+    ec2.enable_vgw_route_propagation(GatewayId=made, RouteTableId=network.table)
+    ec2.disable_vgw_route_propagation(GatewayId=made, RouteTableId=network.table)
+    customer = ec2.create_customer_gateway(Type="ipsec.1", BgpAsn=65000, IpAddress="198.51.100.7")
+    customer = customer["CustomerGateway"]["CustomerGatewayId"]
+    wait("customer_gateway_available", CustomerGatewayIds=[customer])
+    connection = ec2.create_vpn_connection(
+        Type="ipsec.1", CustomerGatewayId=customer, VpnGatewayId=made, Options={"StaticRoutesOnly": True}
+    )["VpnConnection"]
+    assert "<vpn_connection" in connection["CustomerGatewayConfiguration"]
+    connection = connection["VpnConnectionId"]
+    wait("vpn_connection_available", VpnConnectionIds=[connection])
+    ec2.create_vpn_connection_route(VpnConnectionId=connection, DestinationCidrBlock="192.168.0.0/16")
+    ec2.delete_vpn_connection(VpnConnectionId=connection)
+    wait("vpn_connection_deleted", VpnConnectionIds=[connection])
+    ec2.delete_customer_gateway(CustomerGatewayId=customer)
+    ec2.detach_vpn_gateway(VpnGatewayId=made, VpcId=network.vpc)
+    until(True, lambda: all(held["State"] == "detached" for held in gateway()["VpcAttachments"]))
+    ec2.delete_vpn_gateway(VpnGatewayId=made)
+
+
+def launch_template(network):
+    data = {"InstanceType": "t3.nano"}
+    made = ec2.create_launch_template(LaunchTemplateName="small", LaunchTemplateData=data)["LaunchTemplate"]
+    ec2.create_launch_template_version(LaunchTemplateName="small", LaunchTemplateData={"InstanceType": "t3.micro"})
+    ec2.modify_launch_template(LaunchTemplateId=made["LaunchTemplateId"], DefaultVersion="2")
+    found = ec2.describe_launch_template_versions(LaunchTemplateName="small", Versions=["$Default"])
+    assert only(found["LaunchTemplateVersions"])["LaunchTemplateData"]["InstanceType"] == "t3.micro"
+    ec2.delete_launch_template(LaunchTemplateName="small")
+
+
+def subnet_cidr_reservation(network):
+    made = ec2.create_subnet_cidr_reservation(SubnetId=network.subnet, Cidr="10.50.0.32/28", ReservationType="prefix")
+    made = made["SubnetCidrReservation"]["SubnetCidrReservationId"]
+    found = ec2.get_subnet_cidr_reservations(SubnetId=network.subnet)["SubnetIpv4CidrReservations"]
+    assert only(found)["SubnetCidrReservationId"] == made
+    every_filter("GetSubnetCidrReservations", SubnetId=network.subnet)
+    ec2.delete_subnet_cidr_reservation(SubnetCidrReservationId=made)
+
+
 RESOURCES = [
     (vpc, ["DescribeVpcs"]),
     (subnet, ["DescribeSubnets"]),
@@ -263,6 +380,21 @@ RESOURCES = [
     (egress_only_internet_gateway, ["DescribeEgressOnlyInternetGateways", "DescribeInternetGateways"]),
     (nat_gateway, ["DescribeNatGateways"]),
     (vpc_peering_connection, ["DescribeVpcPeeringConnections"]),
+    (vpc_endpoint, ["DescribeVpcEndpoints", "DescribeVpcEndpointServices", "DescribeVpcEndpointConnections"]),
+    (flow_log, ["DescribeFlowLogs"]),
+    (
+        transit_gateway,
+        [
+            "DescribeTransitGateways",
+            "DescribeTransitGatewayAttachments",
+            "DescribeTransitGatewayVpcAttachments",
+            "DescribeTransitGatewayPeeringAttachments",
+            "DescribeTransitGatewayRouteTables",
+        ],
+    ),
+    (vpn_gateway, ["DescribeVpnGateways", "DescribeCustomerGateways", "DescribeVpnConnections"]),
+    (launch_template, ["DescribeLaunchTemplates"]),
+    (subnet_cidr_reservation, []),
 ]
 
 
