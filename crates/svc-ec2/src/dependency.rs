@@ -11,7 +11,7 @@ use service_api::ServiceError;
 use crate::error;
 use crate::record::{
     EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
-    SecurityGroup, Subnet, Vpc,
+    SecurityGroup, Subnet, Vpc, VpnGateway,
 };
 use crate::state::{Edit, State};
 
@@ -35,6 +35,9 @@ const VPC: Rows<VpcId> = &[
     }),
     ("egress-only internet gateways", |edit, vpc| {
         edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc)
+    }),
+    ("an attached virtual private gateway", |edit, vpc| {
+        edit.all::<VpnGateway>().any(|gateway| gateway.vpc(edit.now()) == Some(vpc))
     }),
     ("references from security groups of other VPCs", |edit, vpc| {
         let of_vpc =

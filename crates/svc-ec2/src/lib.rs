@@ -10,6 +10,7 @@
 mod account_attribute;
 mod cidr;
 mod counter;
+mod customer_gateway;
 mod default_vpc;
 mod dependency;
 mod dhcp_options;
@@ -17,6 +18,7 @@ mod egress_only_internet_gateway;
 mod elastic_ip;
 mod error;
 mod filter;
+mod flow_log;
 mod idempotency;
 mod image;
 mod instance;
@@ -35,6 +37,8 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpn_connection;
+mod vpn_gateway;
 mod zone;
 
 use std::sync::LazyLock;
@@ -53,9 +57,13 @@ pub mod record {
     pub use crate::cidr::{
         CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
     };
+    pub use crate::customer_gateway::CustomerGateway;
     pub use crate::dhcp_options::DhcpOptions;
     pub use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
     pub use crate::elastic_ip::{AddressAssociation, ElasticIp};
+    pub use crate::flow_log::{
+        FlowLog, FlowLogDestination, FlowLogDestinationOptions, FlowLogResource, TrafficType,
+    };
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
@@ -69,6 +77,10 @@ pub mod record {
     pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};
     pub use crate::vpc::{Tenancy, Vpc};
+    pub use crate::vpn_connection::{
+        VpnConnection, VpnConnectionChange, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
+    };
+    pub use crate::vpn_gateway::{VpnGateway, VpnGatewayAttachment};
 }
 
 /// What only the host knows about an instance.
@@ -106,10 +118,12 @@ pub struct Ec2 {
 static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
     [
         account_attribute::operations,
+        customer_gateway::operations,
         default_vpc::operations,
         dhcp_options::operations,
         egress_only_internet_gateway::operations,
         elastic_ip::operations,
+        flow_log::operations,
         image::operations,
         instance::operations,
         instance_type::operations,
@@ -123,6 +137,8 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         subnet::operations,
         tag::operations,
         vpc::operations,
+        vpn_connection::operations,
+        vpn_gateway::operations,
         zone::operations,
     ]
     .into_iter()

@@ -18,6 +18,7 @@ use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
 use crate::state::{Edit, Resource, State};
+use crate::vpn_gateway::{self, VpnGateway};
 
 /// The targets that a request names, each with the name of its parameter.
 macro_rules! targets {
@@ -86,7 +87,11 @@ pub(super) fn named(
     };
     match parameter {
         "gatewayId" if id.starts_with("vgw-") => {
-            Err(error::unsupported("Routes to virtual private gateways are not supported."))
+            let gateway = vpn_gateway::available(edit, id)?;
+            if !gateway.is_attached_to(table.vpc, edit.now()) {
+                return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
+            }
+            Ok(RouteTarget::VpnGateway(gateway.id))
         }
         "gatewayId" => {
             let gateway = gateway_named(edit, id)?;
@@ -136,6 +141,11 @@ pub(super) fn shown(
             egress_only_internet_gateway_id: Some(id.to_string()),
             ..shown(state.find::<EgressOnlyInternetGateway>(id).is_some())
         },
+        RouteTarget::VpnGateway(id) => {
+            let gateway = state.find::<VpnGateway>(id);
+            let is_active = gateway.is_some_and(|gateway| gateway.is_attached_to(table.vpc, state.now()));
+            api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
+        }
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);
             let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
