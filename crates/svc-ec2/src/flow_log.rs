@@ -165,10 +165,8 @@ fn nothing(code: &'static str, noun: &str, id: &str) -> ServiceError {
 }
 
 fn unsuccessful(id: &str, error: ServiceError) -> api::UnsuccessfulItem {
-    let error = api::UnsuccessfulItemError {
-        code: Some(error.code.to_string()),
-        message: Some(error.message.to_string()),
-    };
+    let error =
+        api::UnsuccessfulItemError { code: Some(error.code.to_string()), message: Some(error.message) };
     api::UnsuccessfulItem { error: Some(error), resource_id: Some(id.to_owned()) }
 }
 

@@ -58,7 +58,30 @@ fn every_kind_of_resource_carries_tags() {
     let key =
         cloud.ok::<op::CreateKeyPair>(input!(CreateKeyPairRequest { key_name: "k", key_type: "ed25519" }));
     let address = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
+    let vpn_gateway = cloud.ok::<op::CreateVpnGateway>(input!(CreateVpnGatewayRequest { r#type: "ipsec.1" }));
+    let vpn_gateway = vpn_gateway.vpn_gateway.unwrap().vpn_gateway_id.unwrap();
+    let customer_gateway = cloud.ok::<op::CreateCustomerGateway>(input!(CreateCustomerGatewayRequest {
+        r#type: "ipsec.1",
+        ip_address: "203.0.113.1"
+    }));
+    let customer_gateway = customer_gateway.customer_gateway.unwrap().customer_gateway_id.unwrap();
+    let vpn_connection = cloud.ok::<op::CreateVpnConnection>(input!(CreateVpnConnectionRequest {
+        r#type: "ipsec.1",
+        customer_gateway_id: &customer_gateway,
+        vpn_gateway_id: &vpn_gateway
+    }));
+    let flow_log = cloud.ok::<op::CreateFlowLogs>(input!(CreateFlowLogsRequest {
+        resource_type: "VPC",
+        resource_ids: [&vpc],
+        traffic_type: "ALL",
+        log_destination_type: "s3",
+        log_destination: "arn:aws:s3:::bucket"
+    }));
     let resources = vec![
+        ("vpn-connection", vpn_connection.vpn_connection.unwrap().vpn_connection_id.unwrap()),
+        ("vpn-gateway", vpn_gateway),
+        ("customer-gateway", customer_gateway),
+        ("vpc-flow-log", flow_log.flow_log_ids.unwrap().remove(0)),
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
         ("subnet", subnet),

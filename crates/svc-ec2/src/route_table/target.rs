@@ -61,14 +61,17 @@ pub(super) fn no_target() -> ServiceError {
 
 /// The internet gateway that a request names as one of several kinds of gateways, whose code for unknown ids it has.
 pub(super) fn gateway_named(edit: &Edit<'_>, text: &str) -> Result<Arc<InternetGateway>, ServiceError> {
-    edit.named::<InternetGateway>(text).map_err(|error| {
-        if error.code == InternetGateway::NAMING.not_found {
-            let message = format!("The gateway ID '{text}' does not exist");
-            ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
-        } else {
-            error
-        }
-    })
+    edit.named::<InternetGateway>(text)
+        .map_err(|error| as_of_any_kind(error, InternetGateway::NAMING.not_found, text))
+}
+
+/// The error for a gateway whose kind only its id tells.
+fn as_of_any_kind(error: ServiceError, not_found: &str, id: &str) -> ServiceError {
+    if error.code != not_found {
+        return error;
+    }
+    let message = format!("The gateway ID '{id}' does not exist");
+    ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
 }
 
 /// The target that a request names, in the VPC of the table.
@@ -87,7 +90,8 @@ pub(super) fn named(
     };
     match parameter {
         "gatewayId" if id.starts_with("vgw-") => {
-            let gateway = vpn_gateway::available(edit, id)?;
+            let gateway = vpn_gateway::available(edit, id)
+                .map_err(|error| as_of_any_kind(error, VpnGateway::NAMING.not_found, id))?;
             if !gateway.is_attached_to(table.vpc, edit.now()) {
                 return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
             }
