@@ -141,6 +141,14 @@ resource_ids! {
     SnapshotId = "snap";
     /// A managed prefix list.
     PrefixListId = "pl";
+    /// A flow log.
+    FlowLogId = "fl";
+    /// A customer gateway.
+    CustomerGatewayId = "cgw";
+    /// A virtual private gateway.
+    VpnGatewayId = "vgw";
+    /// A Site-to-Site VPN connection.
+    VpnConnectionId = "vpn";
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use service_api::ServiceError;
 
 use crate::record::{
     EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
-    SecurityGroup, Subnet, Vpc,
+    SecurityGroup, Subnet, Vpc, VpnGateway,
 };
 use crate::state::{Edit, State};
 use crate::{error, vpc_peering_connection};
@@ -37,6 +37,9 @@ const VPC: Rows<VpcId> = &[
         edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc)
     }),
     ("an open peering request of another account", vpc_peering_connection::has_foreign_request),
+    ("an attached virtual private gateway", |edit, vpc| {
+        edit.all::<VpnGateway>().any(|gateway| gateway.vpc(edit.now()) == Some(vpc))
+    }),
 ];
 
 const INTERNET_GATEWAY: Rows<InternetGatewayId> = &[("an attachment", |edit, gateway| {

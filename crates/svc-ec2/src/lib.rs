@@ -10,6 +10,7 @@
 mod account_attribute;
 mod cidr;
 mod counter;
+mod customer_gateway;
 mod default_vpc;
 mod dependency;
 mod dhcp_options;
@@ -17,6 +18,7 @@ mod egress_only_internet_gateway;
 mod elastic_ip;
 mod error;
 mod filter;
+mod flow_log;
 mod idempotency;
 mod image;
 mod instance;
@@ -36,6 +38,8 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_peering_connection;
+mod vpn_connection;
+mod vpn_gateway;
 mod zone;
 
 use std::sync::LazyLock;
@@ -54,9 +58,13 @@ pub mod record {
     pub use crate::cidr::{
         CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
     };
+    pub use crate::customer_gateway::CustomerGateway;
     pub use crate::dhcp_options::DhcpOptions;
     pub use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
     pub use crate::elastic_ip::{AddressAssociation, ElasticIp};
+    pub use crate::flow_log::{
+        FlowLog, FlowLogDestination, FlowLogDestinationOptions, FlowLogResource, TrafficType,
+    };
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
@@ -71,6 +79,10 @@ pub mod record {
     pub use crate::subnet::{HostnameType, Subnet};
     pub use crate::vpc::{Tenancy, Vpc};
     pub use crate::vpc_peering_connection::{PeeredVpc, PeeringDecision, PeeringState, VpcPeeringConnection};
+    pub use crate::vpn_connection::{
+        VpnConnection, VpnConnectionChange, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
+    };
+    pub use crate::vpn_gateway::{VpnGateway, VpnGatewayAttachment};
 }
 
 /// What only the host knows about an instance.
@@ -108,10 +120,12 @@ pub struct Ec2 {
 static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
     [
         account_attribute::operations,
+        customer_gateway::operations,
         default_vpc::operations,
         dhcp_options::operations,
         egress_only_internet_gateway::operations,
         elastic_ip::operations,
+        flow_log::operations,
         image::operations,
         instance::operations,
         instance_type::operations,
@@ -126,6 +140,8 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         tag::operations,
         vpc::operations,
         vpc_peering_connection::operations,
+        vpn_connection::operations,
+        vpn_gateway::operations,
         zone::operations,
     ]
     .into_iter()

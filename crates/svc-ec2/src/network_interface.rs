@@ -25,6 +25,7 @@ pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
 
 use crate::elastic_ip::{self, Associated};
+use crate::flow_log::{self, FlowLogResource};
 use crate::idempotency::Attempt;
 use crate::instance::Instance;
 use crate::security_group::{self, SecurityGroup};
@@ -267,6 +268,7 @@ pub(crate) fn make(
 /// nothing then.
 pub(crate) fn remove(edit: &mut Edit<'_>, interface: &NetworkInterface) {
     elastic_ip::association::end(edit, interface.id, None);
+    flow_log::forget(edit, FlowLogResource::NetworkInterface(interface.id));
     edit.remove::<NetworkInterface>(interface.id);
     give_back(edit, interface);
 }

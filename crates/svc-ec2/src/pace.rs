@@ -61,6 +61,8 @@ pub(crate) const VPN_GATEWAY_ATTACHMENT: Pace = Pace::seconds(30);
 pub(crate) const VPN_CONNECTION_CREATION: Pace = Pace::seconds(240);
 /// A VPN connection changes or is deleted.
 pub(crate) const VPN_CONNECTION_CHANGE: Pace = Pace::seconds(180);
+/// A static route of a VPN connection is made or deleted.
+pub(crate) const VPN_CONNECTION_ROUTE: Pace = Pace::seconds(15);
 /// A security group is associated with a further VPC, or no longer.
 pub(crate) const SECURITY_GROUP_ASSOCIATION: Pace = Pace::seconds(5);
 /// The options or exclusions of VPC Block Public Access change.

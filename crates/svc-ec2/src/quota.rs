@@ -67,6 +67,20 @@ quotas! {
         "The maximum number of outstanding VPC peering connection requests has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
+    /// Flow logs of one resource.
+    FLOW_LOGS_PER_RESOURCE = 2, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
+    /// Customer gateways in a region. <https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html>
+    CUSTOMER_GATEWAYS_PER_REGION = 50, "CustomerGatewayLimitExceeded",
+        "The maximum number of customer gateways has been reached.";
+    /// Virtual private gateways in a region.
+    VPN_GATEWAYS_PER_REGION = 5, "VpnGatewayLimitExceeded",
+        "The maximum number of virtual private gateways has been reached.";
+    /// Site-to-Site VPN connections in a region.
+    VPN_CONNECTIONS_PER_REGION = 50, "VpnConnectionLimitExceeded",
+        "The maximum number of VPN connections has been reached.";
+    /// Site-to-Site VPN connections of a virtual private gateway.
+    VPN_CONNECTIONS_PER_GATEWAY = 10, "VpnConnectionLimitExceeded",
+        "The maximum number of VPN connections of the virtual private gateway has been reached.";
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.

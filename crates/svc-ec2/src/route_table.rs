@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Route_Tables.html>
 
 mod association;
+pub(crate) mod propagation;
 pub(crate) mod route;
 mod target;
 
@@ -12,7 +13,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
     EgressOnlyInternetGatewayId, InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SubnetId, Tags, VpcId, VpcPeeringConnectionId,
+    RouteTableId, SubnetId, Tags, VpcId, VpcPeeringConnectionId, VpnGatewayId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub enum RouteTarget {
     NetworkInterface(NetworkInterfaceId),
     /// A VPC peering connection.
     VpcPeeringConnection(VpcPeeringConnectionId),
+    /// A virtual private gateway.
+    VpnGateway(VpnGatewayId),
 }
 
 /// A route beside the local ones, or in place of one if its destination is a block of the VPC.
@@ -78,6 +81,9 @@ pub struct RouteTable {
     pub associations: Vec<RouteTableAssociation>,
     /// Its routes beside the local ones or in place of them.
     pub routes: Vec<Route>,
+    /// The virtual private gateways whose routes it has too.
+    #[serde(default)]
+    pub propagating: Vec<VpnGatewayId>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -123,7 +129,9 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::CreateRouteTable>(create)
         .with::<op::DeleteRouteTable>(delete)
         .with::<op::DescribeRouteTables>(describe);
-    route::operations(association::operations(table))
+    [association::operations, propagation::operations, route::operations]
+        .into_iter()
+        .fold(table, |table, add| add(table))
 }
 
 /// Makes the main table of a new VPC.
@@ -134,6 +142,7 @@ pub(crate) fn make_main(edit: &mut Edit<'_>, vpc: VpcId) {
         vpc,
         associations: vec![main],
         routes: Vec::new(),
+        propagating: Vec::new(),
         tags: Tags::default(),
     });
 }
@@ -191,8 +200,14 @@ fn create(
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.all::<RouteTable>().filter(|table| table.vpc == vpc.id).count();
         quota::ROUTE_TABLES_PER_VPC.check(edit.config, count + 1)?;
-        let table =
-            RouteTable { id: edit.new_id(), vpc: vpc.id, associations: Vec::new(), routes: Vec::new(), tags };
+        let table = RouteTable {
+            id: edit.new_id(),
+            vpc: vpc.id,
+            associations: Vec::new(),
+            routes: Vec::new(),
+            propagating: Vec::new(),
+            tags,
+        };
         edit.put(table.clone());
         if let Some(attempt) = &attempt {
             attempt.remember(edit, vec![table.id.to_string()]);
@@ -236,7 +251,13 @@ fn shown(state: &impl State, table: &RouteTable) -> api::RouteTable {
     api::RouteTable {
         associations: Some(table.associations.iter().map(|held| shown_association(table, held)).collect()),
         owner_id: Some(state.account().to_string()),
-        propagating_vgws: Some(Vec::new()),
+        propagating_vgws: Some(
+            table
+                .propagating
+                .iter()
+                .map(|id| api::PropagatingVgw { gateway_id: Some(id.to_string()) })
+                .collect(),
+        ),
         route_table_id: Some(table.id.to_string()),
         routes: Some(route::shown(state, table)),
         tags: Some(tag::shown_always(&table.tags)),

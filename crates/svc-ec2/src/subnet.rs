@@ -20,6 +20,7 @@ use vpc_model::vpc::overlap;
 
 use crate::cidr::{self, SubnetIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, number, text};
+use crate::flow_log::{self, FlowLogResource};
 use crate::network_interface::NetworkInterface;
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
@@ -232,6 +233,7 @@ fn delete(
         route_table::forget_subnet(edit, subnet.id);
         network_acl::forget_subnet(edit, subnet.id);
         address::forget(edit, subnet.id);
+        flow_log::forget(edit, FlowLogResource::Subnet(subnet.id));
         edit.remove::<Subnet>(subnet.id);
         Ok(Unit)
     })

@@ -14,8 +14,9 @@ use store::{Store, StoreError};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::record::{
-    DhcpOptions, EgressOnlyInternetGateway, ElasticIp, Instance, InternetGateway, KeyPair, NetworkAcl,
-    NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc, VpcPeeringConnection,
+    CustomerGateway, DhcpOptions, EgressOnlyInternetGateway, ElasticIp, FlowLog, Instance, InternetGateway,
+    KeyPair, NetworkAcl, NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc,
+    VpcPeeringConnection, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error};
@@ -166,7 +167,7 @@ pub(crate) fn specified_among(
 macro_rules! with_kinds {
     ($call:ident!($($argument:tt)*)) => {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
-            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection)
+            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection, FlowLog, CustomerGateway, VpnGateway, VpnConnection)
     };
 }
 

@@ -15,6 +15,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::cidr::{VpcCidrAssociation, VpcIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, text};
+use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
 use crate::{
@@ -223,6 +224,7 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteVpcRequest) -> 
         tables.iter().for_each(|table| edit.remove::<route_table::RouteTable>(table.id));
         groups.iter().for_each(|group| edit.remove::<security_group::SecurityGroup>(group.id));
         acls.iter().for_each(|acl| edit.remove::<network_acl::NetworkAcl>(acl.id));
+        flow_log::forget(edit, FlowLogResource::Vpc(vpc.id));
         edit.remove::<Vpc>(vpc.id);
         Ok(Unit)
     })

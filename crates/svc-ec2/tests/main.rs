@@ -6,11 +6,13 @@
 mod cloud;
 
 mod account_attribute;
+mod customer_gateway;
 mod default_vpc;
 mod dhcp_options;
 mod egress_only_internet_gateway;
 mod elastic_ip;
 mod filter;
+mod flow_log;
 mod idempotency;
 mod image;
 mod instance;
@@ -33,4 +35,6 @@ mod subnet;
 mod tag;
 mod vpc;
 mod vpc_peering_connection;
+mod vpn_connection;
+mod vpn_gateway;
 mod zone;

@@ -309,7 +309,8 @@ fn requests_that_cannot_be() {
         gateway_id: Some("vgw-0123456789abcdef0".to_owned()),
         ..network.route("0.0.0.0/0")
     };
-    network.refuses(vpn, "UnsupportedOperation", "Routes to virtual private gateways are not supported.");
+    let message = "The gateway ID 'vgw-0123456789abcdef0' does not exist";
+    network.refuses(vpn, "InvalidGatewayID.NotFound", message);
     let unknown = api::CreateRouteRequest {
         gateway_id: Some("igw-0123456789abcdef0".to_owned()),
         ..network.route("0.0.0.0/0")

@@ -143,6 +143,42 @@ fn ids_that_name_nothing() {
         "InvalidAllocationID.Malformed",
         "The allocation ID '{}' does not exist"
     );
+    check!(
+        DescribeCustomerGateways,
+        DescribeCustomerGatewaysRequest,
+        customer_gateway_ids,
+        "cgw",
+        "InvalidCustomerGatewayID.NotFound",
+        "InvalidCustomerGatewayId.Malformed",
+        "The customerGateway ID '{}' does not exist"
+    );
+    check!(
+        DescribeVpnGateways,
+        DescribeVpnGatewaysRequest,
+        vpn_gateway_ids,
+        "vgw",
+        "InvalidVpnGatewayID.NotFound",
+        "InvalidVpnGatewayId.Malformed",
+        "The vpnGateway ID '{}' does not exist"
+    );
+    check!(
+        DescribeVpnConnections,
+        DescribeVpnConnectionsRequest,
+        vpn_connection_ids,
+        "vpn",
+        "InvalidVpnConnectionID.NotFound",
+        "InvalidVpnConnectionId.Malformed",
+        "The vpnConnection ID '{}' does not exist"
+    );
+    check!(
+        DescribeFlowLogs,
+        DescribeFlowLogsRequest,
+        flow_log_ids,
+        "fl",
+        "InvalidFlowLogId.NotFound",
+        "InvalidFlowLogId.Malformed",
+        "These flow log ids in the input list are not found: [TotalCount: 1] {}"
+    );
 }
 
 #[test]

@@ -61,8 +61,31 @@ fn every_kind_of_resource_carries_tags() {
     let peering =
         input!(CreateVpcPeeringConnectionRequest { vpc_id: &vpc, peer_vpc_id: cloud.vpc("10.9.0.0/16") });
     let peering = cloud.ok::<op::CreateVpcPeeringConnection>(peering).vpc_peering_connection.unwrap();
+    let vpn_gateway = cloud.ok::<op::CreateVpnGateway>(input!(CreateVpnGatewayRequest { r#type: "ipsec.1" }));
+    let vpn_gateway = vpn_gateway.vpn_gateway.unwrap().vpn_gateway_id.unwrap();
+    let customer_gateway = cloud.ok::<op::CreateCustomerGateway>(input!(CreateCustomerGatewayRequest {
+        r#type: "ipsec.1",
+        ip_address: "203.0.113.1"
+    }));
+    let customer_gateway = customer_gateway.customer_gateway.unwrap().customer_gateway_id.unwrap();
+    let vpn_connection = cloud.ok::<op::CreateVpnConnection>(input!(CreateVpnConnectionRequest {
+        r#type: "ipsec.1",
+        customer_gateway_id: &customer_gateway,
+        vpn_gateway_id: &vpn_gateway
+    }));
+    let flow_log = cloud.ok::<op::CreateFlowLogs>(input!(CreateFlowLogsRequest {
+        resource_type: "VPC",
+        resource_ids: [&vpc],
+        traffic_type: "ALL",
+        log_destination_type: "s3",
+        log_destination: "arn:aws:s3:::bucket"
+    }));
     let resources = vec![
         ("vpc-peering-connection", peering.vpc_peering_connection_id.unwrap()),
+        ("vpn-connection", vpn_connection.vpn_connection.unwrap().vpn_connection_id.unwrap()),
+        ("vpn-gateway", vpn_gateway),
+        ("customer-gateway", customer_gateway),
+        ("vpc-flow-log", flow_log.flow_log_ids.unwrap().remove(0)),
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
         ("subnet", subnet),

@@ -64,7 +64,7 @@ fn block(region: &Region) -> Option<Ipv4Net> {
 
 /// Takes the lowest address of the region that is free and has rested. When there is none, the one that has rested for
 /// longest; `None` when all are given.
-pub(super) fn take_any(edit: &mut Edit<'_>) -> Option<Ipv4Addr> {
+pub(crate) fn take_any(edit: &mut Edit<'_>) -> Option<Ipv4Addr> {
     let block = block(edit.region())?;
     let now = edit.now();
     let has_rested = |since: Timestamp| since.plus_millis(RESTS_MILLIS) <= now;
@@ -103,7 +103,7 @@ pub(super) fn take(edit: &mut Edit<'_>, address: Ipv4Addr) -> Option<Ipv4Addr> {
 }
 
 /// Takes back an address that was given.
-pub(super) fn give_back(edit: &mut Edit<'_>, address: Ipv4Addr) {
+pub(crate) fn give_back(edit: &mut Edit<'_>, address: Ipv4Addr) {
     let (free_since, released_by) = (Some(edit.now()), Some(edit.account()));
     let (transaction, scope) = edit.cloud();
     transaction.put(&scope, &id(address), PublicAddress { address, free_since, released_by });

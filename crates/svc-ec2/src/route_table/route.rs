@@ -12,7 +12,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::target::{self, targets};
-use super::{Route, RouteTable, RouteTarget};
+use super::{Route, RouteTable, RouteTarget, propagation};
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
@@ -268,7 +268,7 @@ fn shown_to(destination: IpNet, origin: &str) -> api::Route {
     }
 }
 
-/// All routes of a table as answers have them: the local ones first.
+/// All routes of a table as answers have them: the local ones first, those of virtual private gateways last.
 pub(super) fn shown(state: &impl State, table: &RouteTable) -> Vec<api::Route> {
     let vpc = state.find::<Vpc>(table.vpc);
     let blocks: Vec<IpNet> = vpc.iter().flat_map(|vpc| vpc.all_blocks()).collect();
@@ -282,5 +282,15 @@ pub(super) fn shown(state: &impl State, table: &RouteTable) -> Vec<api::Route> {
         let origin = if blocks.contains(&route.destination) { "CreateRouteTable" } else { "CreateRoute" };
         target::shown(state, table, &route.target, shown_to(route.destination, origin))
     });
-    local.chain(others).collect()
+    let mut shown: Vec<api::Route> = local.chain(others).collect();
+    let mut taken: Vec<IpNet> =
+        blocks.iter().copied().chain(table.routes.iter().map(|route| route.destination)).collect();
+    for (destination, gateway) in propagation::routes(state, table) {
+        if !taken.contains(&destination) {
+            taken.push(destination);
+            let route = shown_to(destination, "EnableVgwRoutePropagation");
+            shown.push(target::shown(state, table, &RouteTarget::VpnGateway(gateway), route));
+        }
+    }
+    shown
 }

@@ -19,6 +19,7 @@ use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
 use crate::state::{Edit, Resource, State};
 use crate::vpc_peering_connection::VpcPeeringConnection;
+use crate::vpn_gateway::{self, VpnGateway};
 
 /// The targets that a request names, each with the name of its parameter.
 macro_rules! targets {
@@ -61,14 +62,17 @@ pub(super) fn no_target() -> ServiceError {
 
 /// The internet gateway that a request names as one of several kinds of gateways, whose code for unknown ids it has.
 pub(super) fn gateway_named(edit: &Edit<'_>, text: &str) -> Result<Arc<InternetGateway>, ServiceError> {
-    edit.named::<InternetGateway>(text).map_err(|error| {
-        if error.code == InternetGateway::NAMING.not_found {
-            let message = format!("The gateway ID '{text}' does not exist");
-            ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
-        } else {
-            error
-        }
-    })
+    edit.named::<InternetGateway>(text)
+        .map_err(|error| as_of_any_kind(error, InternetGateway::NAMING.not_found, text))
+}
+
+/// The error for a gateway whose kind only its id tells.
+fn as_of_any_kind(error: ServiceError, not_found: &str, id: &str) -> ServiceError {
+    if error.code != not_found {
+        return error;
+    }
+    let message = format!("The gateway ID '{id}' does not exist");
+    ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
 }
 
 /// The target that a request names, in the VPC of the table.
@@ -87,7 +91,12 @@ pub(super) fn named(
     };
     match parameter {
         "gatewayId" if id.starts_with("vgw-") => {
-            Err(error::unsupported("Routes to virtual private gateways are not supported."))
+            let gateway = vpn_gateway::available(edit, id)
+                .map_err(|error| as_of_any_kind(error, VpnGateway::NAMING.not_found, id))?;
+            if !gateway.is_attached_to(table.vpc, edit.now()) {
+                return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
+            }
+            Ok(RouteTarget::VpnGateway(gateway.id))
         }
         "gatewayId" => {
             let gateway = gateway_named(edit, id)?;
@@ -159,6 +168,11 @@ pub(super) fn shown(
             let connection = state.find::<VpcPeeringConnection>(id);
             let is_active = connection.is_some_and(|connection| connection.is_active(state.now()));
             api::Route { vpc_peering_connection_id: Some(id.to_string()), ..shown(is_active) }
+        }
+        RouteTarget::VpnGateway(id) => {
+            let gateway = state.find::<VpnGateway>(id);
+            let is_active = gateway.is_some_and(|gateway| gateway.is_attached_to(table.vpc, state.now()));
+            api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
         }
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);

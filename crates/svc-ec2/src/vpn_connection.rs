@@ -1,0 +1,372 @@
+//! Site-to-Site VPN connections: CreateVpnConnection, DeleteVpnConnection, DescribeVpnConnections, their options, tunnels
+//! and static routes.
+//!
+//! Owns the record. Refuses to know what passes a tunnel: no engine brings one up yet.
+//! <https://docs.aws.amazon.com/vpn/latest/s2svpn/how_it_works.html>
+
+mod configuration;
+mod modify;
+pub(crate) mod route;
+mod tunnel;
+
+use aws_api::Unit;
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{CustomerGatewayId, Tags, Timestamp, VpnConnectionId, VpnGatewayId};
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use crate::customer_gateway::{self, CustomerGateway, IPSEC};
+use crate::elastic_ip::pool;
+use crate::filter::{Filters, each, flag, text};
+use crate::state::{Edit, Naming, State, not_found, resource};
+use crate::vpn_gateway::{self, VpnGateway};
+use crate::{Ec2, cidr, error, pace, quota, tag};
+
+pub use route::VpnConnectionRoute;
+pub use tunnel::{VpnTunnel, VpnTunnelSettings};
+
+/// How many tunnels a connection has.
+const TUNNELS: usize = 2;
+
+/// What is happening to a connection, until its `done_at`.
+///
+/// ```text
+/// pending ──> available <──> modifying
+///                 └──delete──> deleting ──> deleted
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VpnConnectionChange {
+    /// It is made.
+    Creation,
+    /// It gets other options or ends.
+    Modification,
+    /// It is deleted.
+    Deletion,
+}
+
+/// A VPN connection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VpnConnection {
+    /// Its id.
+    pub id: VpnConnectionId,
+    /// Its end at the customer's.
+    pub customer_gateway: CustomerGatewayId,
+    /// Its end at the VPC's.
+    pub vpn_gateway: VpnGatewayId,
+    /// Whether its routes are told rather than learnt.
+    pub static_routes_only: bool,
+    /// The customer's addresses that may pass.
+    pub local_cidr: Ipv4Net,
+    /// The VPC's addresses that may pass.
+    pub remote_cidr: Ipv4Net,
+    /// Its tunnels.
+    pub tunnels: Vec<VpnTunnel>,
+    /// Its static routes.
+    pub routes: Vec<VpnConnectionRoute>,
+    /// What happens to it, or happened last.
+    pub change: VpnConnectionChange,
+    /// When that is done.
+    pub done_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+resource!(
+    VpnConnection,
+    VpnConnectionId,
+    "ec2.vpn-connection",
+    Naming {
+        resource_type: "vpn-connection",
+        noun: "vpnConnection",
+        not_found: "InvalidVpnConnectionID.NotFound",
+        malformed: "InvalidVpnConnectionId.Malformed",
+    },
+    fn is_visible(&self, now: Timestamp) -> bool {
+        !self.is_deleted(now) || now < self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS)
+    }
+);
+
+impl VpnConnection {
+    fn state(&self, now: Timestamp) -> &'static str {
+        let is_under_way = now < self.done_at;
+        match self.change {
+            VpnConnectionChange::Creation if is_under_way => "pending",
+            VpnConnectionChange::Modification if is_under_way => "modifying",
+            VpnConnectionChange::Creation | VpnConnectionChange::Modification => "available",
+            VpnConnectionChange::Deletion if is_under_way => "deleting",
+            VpnConnectionChange::Deletion => "deleted",
+        }
+    }
+
+    /// Whether it is gone, and only shown.
+    pub(crate) fn is_deleted(&self, now: Timestamp) -> bool {
+        self.change == VpnConnectionChange::Deletion && now >= self.done_at
+    }
+
+    fn is_ending(&self) -> bool {
+        self.change == VpnConnectionChange::Deletion
+    }
+}
+
+pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    let table = table
+        .with::<op::CreateVpnConnection>(create)
+        .with::<op::DeleteVpnConnection>(delete)
+        .with::<op::DescribeVpnConnections>(describe);
+    modify::operations(route::operations(table))
+}
+
+/// A connection to be changed, which has to be available.
+fn available(edit: &Edit<'_>, id: &str) -> Result<VpnConnection, ServiceError> {
+    let connection = edit.named::<VpnConnection>(id)?;
+    if connection.is_deleted(edit.now()) {
+        return Err(not_found::<VpnConnection>(id));
+    }
+    match connection.state(edit.now()) {
+        "available" => Ok(VpnConnection::clone(&connection)),
+        state => {
+            let message = format!("The VPN connection {id} is not available: its state is {state}.");
+            Err(ServiceError::new("IncorrectState", message))
+        }
+    }
+}
+
+/// Checks that a gateway can have one more connection.
+fn check_room(edit: &Edit<'_>, gateway: VpnGatewayId) -> Result<(), ServiceError> {
+    let now = edit.now();
+    let is_there = |held: &VpnConnection| held.vpn_gateway == gateway && !held.is_deleted(now);
+    let count = edit.all::<VpnConnection>().filter(|held| is_there(held)).count();
+    quota::VPN_CONNECTIONS_PER_GATEWAY.check(edit.config, count + 1)
+}
+
+/// Reads a block that may pass; all may where there is none.
+fn selector(text: Option<&String>, parameter: &str) -> Result<Ipv4Net, ServiceError> {
+    let Some(text) = text else { return Ok(Ipv4Net::default()) };
+    cidr::parse_v4(text)
+        .ok_or_else(|| error::invalid_value_for(text, parameter, "This is not a valid CIDR block."))
+}
+
+/// Refuses what only connections of transit gateways have.
+fn check_options(options: &api::VpnConnectionOptionsSpecification) -> Result<(), ServiceError> {
+    let is_other = |value: &Option<String>, usual: &str| value.as_deref().is_some_and(|value| value != usual);
+    let refused = [
+        ("EnableAcceleration", options.enable_acceleration == Some(true)),
+        ("TunnelInsideIpVersion", is_other(&options.tunnel_inside_ip_version, "ipv4")),
+        ("LocalIpv6NetworkCidr", options.local_ipv6_network_cidr.is_some()),
+        ("RemoteIpv6NetworkCidr", options.remote_ipv6_network_cidr.is_some()),
+        ("OutsideIpAddressType", is_other(&options.outside_ip_address_type, "PublicIpv4")),
+        ("TransportTransitGatewayAttachmentId", options.transport_transit_gateway_attachment_id.is_some()),
+        ("TunnelBandwidth", is_other(&options.tunnel_bandwidth, "standard")),
+    ];
+    match refused.into_iter().find(|(_, is_refused)| *is_refused) {
+        Some((name, _)) => Err(error::combination(format!(
+            "{name} cannot be given so for a VPN connection on a virtual private gateway."
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn transit_gateway() -> ServiceError {
+    error::unsupported("VPN connections on transit gateways are not supported.")
+}
+
+/// A second request for the same two gateways finds the connection that is there.
+fn create(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::CreateVpnConnectionRequest,
+) -> Result<api::CreateVpnConnectionResult, ServiceError> {
+    let tags = tag::specified(input.tag_specifications.as_ref(), "vpn-connection")?;
+    customer_gateway::check_type(&input.r#type)?;
+    let vpn_gateway = match (&input.vpn_gateway_id, &input.transit_gateway_id) {
+        (Some(_), Some(_)) => {
+            return Err(error::combination(
+                "The parameter vpnGatewayId cannot be used with the parameter transitGatewayId",
+            ));
+        }
+        (_, Some(_)) => return Err(transit_gateway()),
+        (None, None) if input.vpn_concentrator_id.is_some() => {
+            return Err(error::unsupported("VPN concentrators are not supported."));
+        }
+        (None, None) => {
+            return Err(error::unsupported(
+                "VPN connections without a virtual private gateway are not supported.",
+            ));
+        }
+        (Some(gateway), None) => gateway,
+    };
+    if input.pre_shared_key_storage.as_deref().is_some_and(|storage| storage != "Standard") {
+        return Err(error::unsupported("Pre-shared keys are stored with the connection alone."));
+    }
+    let options = input.options.unwrap_or_default();
+    check_options(&options)?;
+    let local_cidr = selector(options.local_ipv4_network_cidr.as_ref(), "localIpv4NetworkCidr")?;
+    let remote_cidr = selector(options.remote_ipv4_network_cidr.as_ref(), "remoteIpv4NetworkCidr")?;
+    let wanted = options.tunnel_options.unwrap_or_default();
+    if wanted.len() > TUNNELS {
+        return Err(error::invalid_value("A VPN connection has two tunnels."));
+    }
+    let settings = wanted.iter().map(VpnTunnelSettings::created).collect::<Result<Vec<_>, _>>()?;
+    let static_routes_only = options.static_routes_only.unwrap_or(false);
+    ec2.edit(context, input.dry_run, |edit| {
+        let customer = customer_gateway::available(edit, &input.customer_gateway_id)?;
+        let gateway = vpn_gateway::available(edit, vpn_gateway)?;
+        let now = edit.now();
+        let held: Vec<_> = edit.all::<VpnConnection>().filter(|held| !held.is_deleted(now)).collect();
+        let is_same = |held: &VpnConnection| {
+            (held.customer_gateway, held.vpn_gateway) == (customer.id, gateway.id) && !held.is_ending()
+        };
+        if let Some(same) = held.iter().find(|held| is_same(held)) {
+            if same.static_routes_only != static_routes_only {
+                return Err(error::invalid_value(format!(
+                    "The VPN connection {} is between these gateways already, with other options.",
+                    same.id
+                )));
+            }
+            return Ok(api::CreateVpnConnectionResult { vpn_connection: Some(shown(edit, same)) });
+        }
+        quota::VPN_CONNECTIONS_PER_REGION.check(edit.config, held.len() + 1)?;
+        check_room(edit, gateway.id)?;
+        if customer.address.is_none() && settings.iter().any(|held| held.pre_shared_key.is_some()) {
+            return Err(error::combination(
+                "A pre-shared key cannot be used with a customer gateway that has no IP address.",
+            ));
+        }
+        let tunnels = tunnel::make(edit, gateway.id, settings)?;
+        let connection = VpnConnection {
+            id: edit.new_id(),
+            customer_gateway: customer.id,
+            vpn_gateway: gateway.id,
+            static_routes_only,
+            local_cidr,
+            remote_cidr,
+            tunnels,
+            routes: Vec::new(),
+            change: VpnConnectionChange::Creation,
+            done_at: pace::VPN_CONNECTION_CREATION.done_at(edit),
+            created_at: now,
+            tags,
+        };
+        edit.put(connection.clone());
+        Ok(api::CreateVpnConnectionResult { vpn_connection: Some(shown(edit, &connection)) })
+    })
+}
+
+/// Its routes are no longer propagated.
+fn delete(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DeleteVpnConnectionRequest,
+) -> Result<Unit, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit: &mut Edit<'_>| {
+        let held = edit.named::<VpnConnection>(&input.vpn_connection_id)?;
+        if held.is_ending() {
+            return Err(not_found::<VpnConnection>(held.id));
+        }
+        let mut connection = VpnConnection::clone(&held);
+        for tunnel in &connection.tunnels {
+            pool::give_back(edit, tunnel.outside);
+        }
+        connection.change = VpnConnectionChange::Deletion;
+        connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
+        edit.put(connection);
+        Ok(Unit)
+    })
+}
+
+fn shown_options(connection: &VpnConnection) -> api::VpnConnectionOptions {
+    api::VpnConnectionOptions {
+        enable_acceleration: Some(false),
+        local_ipv4_network_cidr: Some(connection.local_cidr.to_string()),
+        outside_ip_address_type: Some("PublicIpv4".to_owned()),
+        remote_ipv4_network_cidr: Some(connection.remote_cidr.to_string()),
+        static_routes_only: Some(connection.static_routes_only),
+        tunnel_inside_ip_version: Some("ipv4".to_owned()),
+        tunnel_options: Some(connection.tunnels.iter().map(VpnTunnel::shown).collect()),
+        ..Default::default()
+    }
+}
+
+/// A connection as answers have it. Its tunnels are down, because nothing brings them up yet.
+fn shown(state: &impl State, connection: &VpnConnection) -> api::VpnConnection {
+    let now = state.now();
+    let telemetry = connection.tunnels.iter().map(|tunnel| api::VgwTelemetry {
+        accepted_route_count: Some(0),
+        last_status_change: Some(connection.created_at),
+        outside_ip_address: Some(tunnel.outside.to_string()),
+        status: Some("DOWN".to_owned()),
+        status_message: Some(String::new()),
+        ..Default::default()
+    });
+    let is_usable = !connection.is_ending();
+    let ends = (
+        state.record::<CustomerGateway>(&connection.customer_gateway.to_string()),
+        state.record::<VpnGateway>(&connection.vpn_gateway.to_string()),
+    );
+    let configuration = match ends {
+        (Some(customer), Some(gateway)) if is_usable => {
+            Some(configuration::document(connection, &customer, &gateway))
+        }
+        _ => None,
+    };
+    api::VpnConnection {
+        category: Some("VPN".to_owned()),
+        customer_gateway_configuration: configuration,
+        customer_gateway_id: Some(connection.customer_gateway.to_string()),
+        options: Some(shown_options(connection)),
+        routes: Some(connection.routes.iter().filter_map(|route| route.shown(now)).collect()),
+        state: Some(connection.state(now).to_owned()),
+        tags: tag::shown(&connection.tags),
+        r#type: Some(IPSEC.to_owned()),
+        vgw_telemetry: Some(telemetry.filter(|_| is_usable).collect()),
+        vpn_connection_id: Some(connection.id.to_string()),
+        vpn_gateway_id: Some(connection.vpn_gateway.to_string()),
+        ..Default::default()
+    }
+}
+
+/// A connection, and what only filters look at.
+struct Found {
+    shown: api::VpnConnection,
+    customer_asn: Option<u32>,
+}
+
+static FILTERS: Filters<Found> = Filters {
+    tags: Some(|found| found.shown.tags.as_deref().unwrap_or_default()),
+    named: &[
+        ("bgp-asn", |found| found.customer_asn.iter().map(u32::to_string).collect()),
+        ("customer-gateway-configuration", |found| text(&found.shown.customer_gateway_configuration)),
+        ("customer-gateway-id", |found| text(&found.shown.customer_gateway_id)),
+        ("option.static-routes-only", |found| {
+            flag(found.shown.options.as_ref().and_then(|options| options.static_routes_only))
+        }),
+        ("route.destination-cidr-block", |found| {
+            each(&found.shown.routes, |route| route.destination_cidr_block.clone())
+        }),
+        ("state", |found| text(&found.shown.state)),
+        ("type", |found| text(&found.shown.r#type)),
+        ("vpn-connection-id", |found| text(&found.shown.vpn_connection_id)),
+        ("vpn-gateway-id", |found| text(&found.shown.vpn_gateway_id)),
+    ],
+    absent: &["transit-gateway-id"],
+};
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeVpnConnectionsRequest,
+) -> Result<api::DescribeVpnConnectionsResult, ServiceError> {
+    let view = ec2.view(context);
+    let connections = view.selected::<VpnConnection>(input.vpn_connection_ids.as_ref())?;
+    let found = |connection: &VpnConnection| Found {
+        shown: shown(&view, connection),
+        customer_asn: view.find::<CustomerGateway>(connection.customer_gateway).map(|held| held.asn),
+    };
+    let mut found: Vec<_> = connections.iter().map(|connection| found(connection)).collect();
+    FILTERS.apply(&mut found, input.filters.as_ref())?;
+    let connections = found.into_iter().map(|found| found.shown).collect();
+    ec2.answer(input.dry_run, api::DescribeVpnConnectionsResult { vpn_connections: Some(connections) })
+}

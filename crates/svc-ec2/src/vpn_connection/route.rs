@@ -1,0 +1,129 @@
+//! The static routes of VPN connections: CreateVpnConnectionRoute, DeleteVpnConnectionRoute.
+//!
+//! Owns which blocks are at the customer's end. Refuses to know the route tables that they are propagated to.
+//! <https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-edit-static-routes.html>
+
+use aws_api::Unit;
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{Timestamp, VpnGatewayId};
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use super::{VpnConnection, available};
+use crate::state::{Edit, State};
+use crate::{Ec2, cidr, error, pace};
+
+/// A static route.
+///
+/// ```text
+/// pending ──> available ──delete──> deleting ──> not shown
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpnConnectionRoute {
+    /// What is at the customer's end.
+    pub destination: Ipv4Net,
+    /// Whether it is being deleted, or has been.
+    pub is_ending: bool,
+    /// When the change that is under way is done.
+    pub done_at: Timestamp,
+}
+
+impl VpnConnectionRoute {
+    fn is_gone(&self, now: Timestamp) -> bool {
+        self.is_ending && now >= self.done_at
+    }
+
+    /// The route as answers have it, while there is one.
+    pub(super) fn shown(&self, now: Timestamp) -> Option<api::VpnStaticRoute> {
+        let state = match (self.is_ending, now < self.done_at) {
+            (true, false) => return None,
+            (true, true) => "deleting",
+            (false, true) => "pending",
+            (false, false) => "available",
+        };
+        Some(api::VpnStaticRoute {
+            destination_cidr_block: Some(self.destination.to_string()),
+            source: Some("Static".to_owned()),
+            state: Some(state.to_owned()),
+        })
+    }
+}
+
+pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table.with::<op::CreateVpnConnectionRoute>(create).with::<op::DeleteVpnConnectionRoute>(delete)
+}
+
+/// The blocks that a gateway's connections lead to, in order and each once.
+pub(crate) fn of_gateway(state: &impl State, gateway: VpnGatewayId) -> Vec<Ipv4Net> {
+    let now = state.now();
+    let connections = state.all::<VpnConnection>();
+    let mut blocks: Vec<Ipv4Net> = connections
+        .filter(|connection| connection.vpn_gateway == gateway && !connection.is_ending())
+        .flat_map(|connection| connection.routes.clone())
+        .filter(|route| !route.is_ending && now >= route.done_at)
+        .map(|route| route.destination)
+        .collect();
+    blocks.sort_unstable();
+    blocks.dedup();
+    blocks
+}
+
+fn destination(text: &str) -> Result<Ipv4Net, ServiceError> {
+    let why = "This is not a valid CIDR block.";
+    cidr::parse_v4(text).ok_or_else(|| error::invalid_value_for(text, "destinationCidrBlock", why))
+}
+
+/// The connection that a request is about, without the routes that are gone.
+fn connection(edit: &Edit<'_>, id: &str) -> Result<VpnConnection, ServiceError> {
+    let mut connection = available(edit, id)?;
+    connection.routes.retain(|route| !route.is_gone(edit.now()));
+    Ok(connection)
+}
+
+/// The same request again is no change.
+fn create(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::CreateVpnConnectionRouteRequest,
+) -> Result<Unit, ServiceError> {
+    let destination = destination(&input.destination_cidr_block)?;
+    ec2.edit(context, None, |edit| {
+        let mut connection = connection(edit, &input.vpn_connection_id)?;
+        if !connection.static_routes_only {
+            return Err(error::invalid_value(format!(
+                "The VPN connection {} learns its routes by BGP and cannot have static ones.",
+                connection.id
+            )));
+        }
+        if connection.routes.iter().any(|route| route.destination == destination && !route.is_ending) {
+            return Ok(Unit);
+        }
+        connection.routes.retain(|route| route.destination != destination);
+        let done_at = pace::VPN_CONNECTION_ROUTE.done_at(edit);
+        connection.routes.push(VpnConnectionRoute { destination, is_ending: false, done_at });
+        edit.put(connection);
+        Ok(Unit)
+    })
+}
+
+fn delete(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DeleteVpnConnectionRouteRequest,
+) -> Result<Unit, ServiceError> {
+    let destination = destination(&input.destination_cidr_block)?;
+    ec2.edit(context, None, |edit| {
+        let mut connection = connection(edit, &input.vpn_connection_id)?;
+        let done_at = pace::VPN_CONNECTION_ROUTE.done_at(edit);
+        let held =
+            connection.routes.iter_mut().find(|route| route.destination == destination && !route.is_ending);
+        let Some(route) = held else {
+            let message = format!("no route to {destination} in VPN connection {}", connection.id);
+            return Err(ServiceError::new("InvalidRoute.NotFound", message));
+        };
+        (route.is_ending, route.done_at) = (true, done_at);
+        edit.put(connection);
+        Ok(Unit)
+    })
+}

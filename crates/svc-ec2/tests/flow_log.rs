@@ -1,0 +1,221 @@
+use crate::cloud::{Cloud, api, filters, input, op, tagged, tags};
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/logs";
+const DEFAULT_FORMAT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} \
+                              ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
+
+fn to_group(kind: &str, ids: &[&str], group: &str) -> api::CreateFlowLogsRequest {
+    api::CreateFlowLogsRequest {
+        resource_type: kind.to_owned(),
+        resource_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        traffic_type: Some("ALL".to_owned()),
+        log_group_name: Some(group.to_owned()),
+        deliver_logs_permission_arn: Some(ROLE.to_owned()),
+        ..Default::default()
+    }
+}
+
+fn to_bucket(vpc: &str, arn: &str) -> api::CreateFlowLogsRequest {
+    input!(CreateFlowLogsRequest {
+        resource_type: "VPC",
+        resource_ids: [vpc],
+        traffic_type: "REJECT",
+        log_destination_type: "s3",
+        log_destination: arn,
+    })
+}
+
+fn create(cloud: &Cloud, input: api::CreateFlowLogsRequest) -> Vec<String> {
+    let made = cloud.ok::<op::CreateFlowLogs>(input);
+    assert_eq!(made.unsuccessful, Some(Vec::new()));
+    made.flow_log_ids.unwrap()
+}
+
+fn found(cloud: &Cloud, all: &[(&str, &[&str])]) -> Vec<api::FlowLog> {
+    let input = input!(DescribeFlowLogsRequest { filter: filters(all) });
+    cloud.ok::<op::DescribeFlowLogs>(input).flow_logs.unwrap()
+}
+
+fn delete(id: &str) -> api::DeleteFlowLogsRequest {
+    input!(DeleteFlowLogsRequest { flow_log_ids: [id] })
+}
+
+#[test]
+fn logs_live() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/24");
+    let interface = cloud.interface(&subnet);
+    let of_vpc = api::CreateFlowLogsRequest {
+        tag_specifications: Some(tagged("vpc-flow-log", &[("Name", "all")])),
+        client_token: Some("one".to_owned()),
+        ..to_group("VPC", &[&vpc], "flows")
+    };
+    let id = create(&cloud, of_vpc.clone()).remove(0);
+    assert_eq!(create(&cloud, of_vpc), std::slice::from_ref(&id), "the same token makes it once");
+    let bucket = api::CreateFlowLogsRequest {
+        log_format: Some(
+            "${version} ${tcp-flags} ${az-id} ${traffic-path} ${ecs-task-id} ${encryption-status}".to_owned(),
+        ),
+        max_aggregation_interval: Some(60),
+        destination_options: Some(api::DestinationOptionsRequest {
+            file_format: Some("parquet".to_owned()),
+            hive_compatible_partitions: None,
+            per_hour_partition: Some(true),
+        }),
+        ..to_bucket(&vpc, "arn:aws:s3:::bucket/flows/")
+    };
+    let in_bucket = create(&cloud, bucket).remove(0);
+    create(&cloud, to_group("Subnet", &[&subnet], "flows"));
+    let stream = api::CreateFlowLogsRequest {
+        log_group_name: None,
+        deliver_logs_permission_arn: None,
+        log_destination_type: Some("kinesis-data-firehose".to_owned()),
+        log_destination: Some("arn:aws:firehose:us-east-1:123456789012:deliverystream/flows".to_owned()),
+        traffic_type: Some("ACCEPT".to_owned()),
+        ..to_group("NetworkInterface", &[&interface], "")
+    };
+    create(&cloud, stream);
+
+    let log = found(&cloud, &[("flow-log-id", &[&id])]).remove(0);
+    assert_eq!(log.creation_time, Some(cloud.now()));
+    assert_eq!(log.log_format.as_deref(), Some(DEFAULT_FORMAT));
+    assert_eq!(log.max_aggregation_interval, Some(600));
+    assert_eq!(log.flow_log_status.as_deref(), Some("ACTIVE"));
+    assert_eq!(log.deliver_logs_permission_arn.as_deref(), Some(ROLE));
+    assert_eq!(log.log_destination_type.as_deref(), Some("cloud-watch-logs"));
+    assert_eq!(log.tags, Some(tags(&[("Name", "all")])));
+    let log = found(&cloud, &[("flow-log-id", &[&in_bucket])]).remove(0);
+    assert_eq!(log.max_aggregation_interval, Some(60));
+    assert!(log.log_format.unwrap().ends_with("${encryption-status}"));
+    let options = log.destination_options.unwrap();
+    assert_eq!(options.file_format.as_deref(), Some("parquet"));
+    assert_eq!((options.hive_compatible_partitions, options.per_hour_partition), (Some(false), Some(true)));
+    for (name, value, count) in [
+        ("deliver-log-status", "SUCCESS", 0),
+        ("log-destination-type", "cloud-watch-logs", 2),
+        ("log-group-name", "flows", 2),
+        ("resource-id", &*vpc, 2),
+        ("traffic-type", "ACCEPT", 1),
+        ("tag:Name", "all", 1),
+        ("tag-key", "Name", 1),
+    ] {
+        assert_eq!(found(&cloud, &[(name, &[value])]).len(), count, "{name}");
+    }
+
+    cloud.ok::<op::DeleteFlowLogs>(delete(&id));
+    assert!(found(&cloud, &[("flow-log-id", &[&id])]).is_empty());
+    let message = format!("These flow log ids in the input list are not found: [TotalCount: 1] {id}");
+    cloud.refuses::<op::DeleteFlowLogs>(delete(&id), "InvalidFlowLogId.NotFound", &message);
+    // The logs of what is deleted go with it.
+    cloud.ok::<op::DeleteNetworkInterface>(input!(DeleteNetworkInterfaceRequest {
+        network_interface_id: &interface
+    }));
+    assert_eq!(found(&cloud, &[]).len(), 2);
+    cloud.ok::<op::DeleteSubnet>(input!(DeleteSubnetRequest { subnet_id: &subnet }));
+    assert_eq!(found(&cloud, &[]).len(), 1);
+    cloud.ok::<op::DeleteVpc>(input!(DeleteVpcRequest { vpc_id: &vpc }));
+    assert!(found(&cloud, &[]).is_empty());
+}
+
+#[test]
+fn a_resource_that_is_not_there_fails_alone() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let check = |input: api::CreateFlowLogsRequest, made: usize, code: &str| {
+        let answer = cloud.ok::<op::CreateFlowLogs>(input);
+        assert_eq!(answer.flow_log_ids.unwrap().len(), made);
+        let failed = answer.unsuccessful.unwrap();
+        assert_eq!(failed.len(), 1);
+        assert_eq!(failed[0].error.as_ref().unwrap().code.as_deref(), Some(code));
+    };
+    let unknown = "vpc-0123456789abcdef0";
+    check(to_group("VPC", &[&vpc, unknown], "one"), 1, "InvalidVpcID.NotFound");
+    check(to_group("VPC", &["nonsense"], "one"), 0, "InvalidVpcID.Malformed");
+    let gateway = to_group("TransitGateway", &["tgw-0123456789abcdef0"], "one");
+    check(gateway, 0, "InvalidTransitGatewayID.NotFound");
+    assert_eq!(found(&cloud, &[]).len(), 1);
+}
+
+#[test]
+fn what_is_refused() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let group = || to_group("VPC", &[&vpc], "flows");
+    let refused =
+        |input, code: &str, message: &str| cloud.refuses::<op::CreateFlowLogs>(input, code, message);
+    const PARAMETER: &str = "InvalidParameter";
+    const VALUE: &str = "InvalidParameterValue";
+    let bucket = || to_bucket(&vpc, "arn:aws:s3:::bucket");
+    macro_rules! with {
+        ($base:expr, $($member:ident: $value:expr),*) => {{
+            let mut input = $base;
+            $(input.$member = $value;)*
+            input
+        }};
+    }
+    let some = |text: &str| Some(text.to_owned());
+    refused(with!(group(), dry_run: Some(true)), "DryRunOperation", "…");
+    refused(with!(group(), traffic_type: None), "MissingParameter", "…");
+    refused(with!(group(), traffic_type: some("SOME")), VALUE, "…");
+    refused(with!(group(), resource_type: "Instance".to_owned()), VALUE, "…");
+    refused(with!(group(), resource_ids: Vec::new()), "MissingParameter", "…");
+    refused(with!(group(), max_aggregation_interval: Some(300)), VALUE, "…");
+    refused(
+        with!(group(), log_format: some("${version} ${colour}")),
+        PARAMETER,
+        "LogFormat has the unknown field…",
+    );
+    refused(with!(group(), log_format: some("version")), PARAMETER, "LogFormat has the unknown field…");
+    refused(with!(group(), log_format: some(" ")), PARAMETER, "LogFormat can't be empty.");
+    let message = "DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.";
+    refused(with!(group(), deliver_logs_permission_arn: None), PARAMETER, message);
+    refused(
+        with!(group(), deliver_logs_permission_arn: some("logs")),
+        PARAMETER,
+        "DeliverLogsPermissionArn 'logs'…",
+    );
+    let message = "LogDestination can't be empty if LogGroupName is not provided.";
+    refused(with!(group(), log_group_name: None), PARAMETER, message);
+    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:flows";
+    let message = "Please only provide LogGroupName or only provide LogDestination.";
+    refused(with!(group(), log_destination: some(arn)), PARAMETER, message);
+    refused(with!(group(), log_group_name: some("a b")), PARAMETER, "LogGroupName 'a b'…");
+    refused(
+        with!(group(), log_group_name: None, log_destination: some("x")),
+        PARAMETER,
+        "LogDestination 'x'…",
+    );
+    refused(
+        with!(group(), destination_options: Some(Default::default())),
+        PARAMETER,
+        "DestinationOptions is…",
+    );
+    refused(with!(group(), log_destination_type: some("kafka")), VALUE, "…");
+    refused(
+        with!(bucket(), deliver_logs_permission_arn: some(ROLE)),
+        PARAMETER,
+        "DeliverLogsPermissionArn is not…",
+    );
+    refused(with!(bucket(), log_group_name: some("flows")), PARAMETER, "LogGroupName is not applicable…");
+    refused(with!(bucket(), log_destination: None), PARAMETER, "LogDestination can't be empty…");
+    refused(with!(bucket(), log_destination: some(arn)), PARAMETER, "LogDestination 'arn:aws:logs…");
+    let reserved = some("arn:aws:s3:::bucket/AWSLogs/");
+    refused(with!(bucket(), log_destination: reserved), PARAMETER, "LogDestination 'arn:aws:s3…");
+    let options = api::DestinationOptionsRequest { file_format: some("csv"), ..Default::default() };
+    refused(with!(bucket(), destination_options: Some(options)), VALUE, "…");
+    let fields = vec![api::TagFieldSpecificationRequest::default()];
+    refused(with!(group(), tag_field_specifications: Some(fields)), "UnsupportedOperation", "…");
+
+    create(&cloud, with!(group(), log_group_name: None, log_destination: some(arn)));
+    let message = "Error. There is an existing Flow Log with the same configuration and log destination.";
+    refused(group(), "FlowLogAlreadyExists", message);
+    create(&cloud, bucket());
+    let message = "The maximum number of flow logs has been reached.";
+    refused(to_group("VPC", &[&vpc], "third"), "FlowLogsLimitExceeded", message);
+    let id = found(&cloud, &[]).remove(0).flow_log_id.unwrap();
+    let dry = api::DeleteFlowLogsRequest { dry_run: Some(true), ..delete(&id) };
+    cloud.refuses::<op::DeleteFlowLogs>(dry, "DryRunOperation", "…");
+    let message = "Invalid id: \"x\" (expecting \"fl-...\")";
+    cloud.refuses::<op::DeleteFlowLogs>(delete("x"), "InvalidFlowLogId.Malformed", message);
+}
