@@ -139,6 +139,16 @@ resource_ids! {
     SnapshotId = "snap";
     /// A managed prefix list.
     PrefixListId = "pl";
+    /// A VPC endpoint.
+    VpcEndpointId = "vpce";
+    /// A service that VPC endpoints lead to.
+    VpcEndpointServiceId = "vpce-svc";
+    /// The permission of a principal to use an endpoint service.
+    VpcEndpointServicePermissionId = "vpce-svc-perm";
+    /// The connection of a VPC endpoint with the service of a customer.
+    VpcEndpointConnectionId = "vpce-con";
+    /// What is told to whom about connections of endpoints.
+    ConnectionNotificationId = "vpce-nfn";
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::record::{
     SecurityGroup, Subnet, Vpc,
 };
 use crate::state::{Edit, State};
+use crate::vpc_endpoint;
 
 /// Each row: what stands in the way, and whether it is there.
 type Rows<I> = &'static [(&'static str, fn(&Edit<'_>, I) -> bool)];
@@ -36,6 +37,7 @@ const VPC: Rows<VpcId> = &[
     ("egress-only internet gateways", |edit, vpc| {
         edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc)
     }),
+    ("VPC endpoints", |edit, vpc| vpc_endpoint::current(edit).any(|endpoint| endpoint.vpc == vpc)),
     ("references from security groups of other VPCs", |edit, vpc| {
         let of_vpc =
             |id: SecurityGroupId| edit.find::<SecurityGroup>(id).is_some_and(|group| group.vpc == vpc);
@@ -51,9 +53,14 @@ const SUBNET: Rows<SubnetId> = &[("network interfaces", |edit, subnet| {
     edit.all::<NetworkInterface>().any(|interface| interface.subnet == subnet)
 })];
 
-const ROUTE_TABLE: Rows<RouteTableId> = &[("associations", |edit, table| {
-    edit.find::<RouteTable>(table).is_some_and(|table| !table.associations.is_empty())
-})];
+const ROUTE_TABLE: Rows<RouteTableId> = &[
+    ("associations", |edit, table| {
+        edit.find::<RouteTable>(table).is_some_and(|table| !table.associations.is_empty())
+    }),
+    ("gateway endpoints", |edit, table| {
+        vpc_endpoint::current(edit).any(|endpoint| endpoint.route_tables.contains(&table))
+    }),
+];
 
 const NETWORK_ACL: Rows<NetworkAclId> = &[("associations", |edit, acl| {
     edit.find::<NetworkAcl>(acl).is_some_and(|acl| !acl.associations.is_empty())
@@ -63,6 +70,9 @@ const DHCP_OPTIONS: Rows<DhcpOptionsId> =
     &[("VPCs", |edit, set| edit.all::<Vpc>().any(|vpc| vpc.dhcp_options == Some(set)))];
 
 const SECURITY_GROUP: Rows<SecurityGroupId> = &[
+    ("interface endpoints", |edit, group| {
+        vpc_endpoint::current(edit).any(|endpoint| endpoint.groups.contains(&group))
+    }),
     ("network interfaces", |edit, group| {
         edit.all::<NetworkInterface>().any(|interface| interface.groups.contains(&group))
     }),

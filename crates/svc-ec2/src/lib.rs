@@ -35,6 +35,8 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod zone;
 
 use std::sync::LazyLock;
@@ -69,6 +71,13 @@ pub mod record {
     pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};
     pub use crate::vpc::{Tenancy, Vpc};
+    pub use crate::vpc_endpoint::{
+        EndpointAddressType, EndpointPhase, EndpointSubnet, VpcEndpoint, VpcEndpointKind,
+    };
+    pub use crate::vpc_endpoint_service::notification::NotificationSource;
+    pub use crate::vpc_endpoint_service::{
+        ConnectionNotification, PrivateDnsName, ServicePermission, VpcEndpointConnection, VpcEndpointService,
+    };
 }
 
 /// What only the host knows about an instance.
@@ -123,6 +132,8 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         subnet::operations,
         tag::operations,
         vpc::operations,
+        vpc_endpoint::operations,
+        vpc_endpoint_service::operations,
         zone::operations,
     ]
     .into_iter()
@@ -153,6 +164,7 @@ impl Ec2 {
             idempotency::check_records,
             prefix_list::check_records,
             subnet::address::check_records,
+            vpc_endpoint_service::check_records,
         ]
         .into_iter()
         .try_for_each(|check| check(store))

@@ -58,6 +58,11 @@ quotas! {
     /// Managed prefix lists in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
     PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
+    /// Gateway endpoints in a region.
+    /// <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html>
+    GATEWAY_ENDPOINTS_PER_REGION = 20, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
+    /// Interface endpoints and Gateway Load Balancer endpoints in a VPC.
+    INTERFACE_ENDPOINTS_PER_VPC = 50, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
 }

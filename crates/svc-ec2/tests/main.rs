@@ -31,4 +31,6 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod zone;

@@ -18,6 +18,7 @@ use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
 use crate::state::{Edit, Resource, State};
+use crate::vpc_endpoint::{self, EndpointPhase, VpcEndpoint, VpcEndpointKind};
 
 /// The targets that a request names, each with the name of its parameter.
 macro_rules! targets {
@@ -110,6 +111,19 @@ pub(super) fn named(
         }
         "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
         "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
+        "vpcEndpointId" => {
+            let endpoint = vpc_endpoint::named(edit, id)?;
+            if endpoint.vpc != table.vpc {
+                return Err(different_networks(table, &format!("VPC endpoint {}", endpoint.id)));
+            }
+            if endpoint.kind != VpcEndpointKind::GatewayLoadBalancer {
+                return Err(error::invalid_value(format!(
+                    "VPC endpoint {} is not a Gateway Load Balancer endpoint, and routes cannot target it.",
+                    endpoint.id
+                )));
+            }
+            Ok(RouteTarget::VpcEndpoint(endpoint.id))
+        }
         other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
     }
 }
@@ -136,6 +150,11 @@ pub(super) fn shown(
             egress_only_internet_gateway_id: Some(id.to_string()),
             ..shown(state.find::<EgressOnlyInternetGateway>(id).is_some())
         },
+        RouteTarget::VpcEndpoint(id) => {
+            let endpoint = state.find::<VpcEndpoint>(id);
+            let is_active = endpoint.is_some_and(|endpoint| endpoint.phase == EndpointPhase::Present);
+            api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
+        }
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);
             let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
