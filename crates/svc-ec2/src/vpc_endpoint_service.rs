@@ -1,13 +1,13 @@
 //! Endpoint services of customers: CreateVpcEndpointServiceConfiguration, DeleteVpcEndpointServiceConfigurations,
-//! DescribeVpcEndpointServiceConfigurations, ModifyVpcEndpointServiceConfiguration,
-//! StartVpcEndpointServicePrivateDnsVerification.
+//! ModifyVpcEndpointServiceConfiguration, StartVpcEndpointServicePrivateDnsVerification.
 //!
 //! Owns the record, and the list of all services of a region, by which other accounts find them. Who may use a service,
-//! which endpoints do, and what is told about that are in files of their own. Refuses to know load balancers: it keeps
-//! their ARNs.
+//! which endpoints do, what is told about that, and how a service is shown are in files of their own. Refuses to know load
+//! balancers: it keeps their ARNs.
 //! <https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-share-your-services.html>
 
 pub(crate) mod connection;
+mod describe;
 pub(crate) mod notification;
 pub(crate) mod offer;
 pub(crate) mod permission;
@@ -24,9 +24,7 @@ pub use connection::VpcEndpointConnection;
 pub use notification::ConnectionNotification;
 pub use permission::ServicePermission;
 
-use crate::filter::{Filters, text};
 use crate::idempotency::Attempt;
-use crate::page::Page;
 use crate::state::{Edit, Naming, Resource as _, State, resource};
 use crate::vpc_endpoint::{VpcEndpointKind, unsuccessful};
 use crate::{Ec2, error, pace, tag};
@@ -178,12 +176,17 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     let table = table
         .with::<op::CreateVpcEndpointServiceConfiguration>(create)
         .with::<op::DeleteVpcEndpointServiceConfigurations>(delete)
-        .with::<op::DescribeVpcEndpointServiceConfigurations>(describe)
         .with::<op::ModifyVpcEndpointServiceConfiguration>(modify)
         .with::<op::StartVpcEndpointServicePrivateDnsVerification>(verify);
-    [connection::operations, notification::operations, offer::operations, permission::operations]
-        .into_iter()
-        .fold(table, |table, add| add(table))
+    [
+        connection::operations,
+        describe::operations,
+        notification::operations,
+        offer::operations,
+        permission::operations,
+    ]
+    .into_iter()
+    .fold(table, |table, add| add(table))
 }
 
 /// A parameter is refused, as operations on endpoints do.
@@ -287,7 +290,7 @@ fn create(
         let answer = |edit: &Edit<'_>, service: &VpcEndpointService| {
             api::CreateVpcEndpointServiceConfigurationResult {
                 client_token: input.client_token.clone(),
-                service_configuration: Some(shown(edit, service)),
+                service_configuration: Some(describe::shown(edit, service)),
             }
         };
         if let Some(attempt) = &attempt
@@ -441,72 +444,4 @@ fn verify(
         edit.put(service);
         Ok(api::StartVpcEndpointServicePrivateDnsVerificationResult { return_value: Some(true) })
     })
-}
-
-fn shown(state: &impl State, service: &VpcEndpointService) -> api::ServiceConfiguration {
-    let (region, now) = (state.region(), state.now());
-    let zones = aws_catalog::zones(region, state.account());
-    let is_gateway = service.kind == VpcEndpointKind::GatewayLoadBalancer;
-    let load_balancers = Some(service.load_balancers.clone());
-    let (network, gateway) = if is_gateway { (None, load_balancers) } else { (load_balancers, None) };
-    let private = service.private_dns_name.as_ref();
-    api::ServiceConfiguration {
-        acceptance_required: Some(service.acceptance_required),
-        availability_zone_ids: Some(zones.iter().map(|zone| zone.zone_id.clone()).collect()),
-        availability_zones: Some(zones.iter().map(|zone| zone.name.to_string()).collect()),
-        base_endpoint_dns_names: Some(vec![service.base_dns_name(region)]),
-        gateway_load_balancer_arns: gateway,
-        manages_vpc_endpoints: Some(false),
-        network_load_balancer_arns: network,
-        private_dns_name: private.map(|private| private.name.clone()),
-        private_dns_name_configuration: private.map(|private| api::PrivateDnsNameConfiguration {
-            name: Some(private.record_name.clone()),
-            state: Some(private.state(now).to_owned()),
-            r#type: Some("TXT".to_owned()),
-            value: Some(private.record_value.clone()),
-        }),
-        remote_access_enabled: Some(false),
-        service_id: Some(service.id.to_string()),
-        service_name: Some(service.name(region)),
-        service_state: Some(service.state(now).to_owned()),
-        service_type: Some(vec![api::ServiceTypeDetail {
-            service_type: Some(service.kind.as_str().to_owned()),
-        }]),
-        supported_ip_address_types: Some(service.ip_address_types()),
-        tags: Some(tag::shown_always(&service.tags)),
-        ..Default::default()
-    }
-}
-
-static FILTERS: Filters<api::ServiceConfiguration> = Filters {
-    tags: Some(|service| service.tags.as_deref().unwrap_or_default()),
-    named: &[
-        ("service-id", |service| text(&service.service_id)),
-        ("service-name", |service| text(&service.service_name)),
-        ("service-state", |service| text(&service.service_state)),
-        ("supported-ip-address-types", |service| {
-            service.supported_ip_address_types.clone().unwrap_or_default()
-        }),
-    ],
-    absent: &[],
-};
-
-fn describe(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::DescribeVpcEndpointServiceConfigurationsRequest,
-) -> Result<api::DescribeVpcEndpointServiceConfigurationsResult, ServiceError> {
-    let view = ec2.view(context);
-    let services = view.selected::<VpcEndpointService>(input.service_ids.as_ref())?;
-    let mut services: Vec<_> = services.iter().map(|service| shown(&view, service)).collect();
-    FILTERS.apply(&mut services, input.filters.as_ref())?;
-    let page =
-        Page::new("DescribeVpcEndpointServiceConfigurations", input.max_results, input.next_token.as_ref());
-    let (services, next_token) =
-        page.cut(services, |service| service.service_id.as_deref().unwrap_or_default())?;
-    let answer = api::DescribeVpcEndpointServiceConfigurationsResult {
-        next_token,
-        service_configurations: Some(services),
-    };
-    ec2.answer(input.dry_run, answer)
 }

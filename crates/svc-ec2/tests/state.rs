@@ -134,6 +134,24 @@ fn ids_that_name_nothing() {
         "InvalidAllocationID.Malformed",
         "The allocation ID '{}' does not exist"
     );
+    check!(
+        DescribeVpcEndpoints,
+        DescribeVpcEndpointsRequest,
+        vpc_endpoint_ids,
+        "vpce",
+        "InvalidVpcEndpointId.NotFound",
+        "InvalidVpcEndpointId.Malformed",
+        "The Vpc Endpoint Id '{}' does not exist"
+    );
+    check!(
+        DescribeVpcEndpointServiceConfigurations,
+        DescribeVpcEndpointServiceConfigurationsRequest,
+        service_ids,
+        "vpce-svc",
+        "InvalidVpcEndpointServiceId.NotFound",
+        "InvalidVpcEndpointServiceId.Malformed",
+        "The VpcEndpointService Id '{}' does not exist"
+    );
 }
 
 #[test]

@@ -58,7 +58,17 @@ fn every_kind_of_resource_carries_tags() {
     let key =
         cloud.ok::<op::CreateKeyPair>(input!(CreateKeyPairRequest { key_name: "k", key_type: "ed25519" }));
     let address = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
+    let endpoint =
+        input!(CreateVpcEndpointRequest { vpc_id: &vpc, service_name: "com.amazonaws.us-east-1.s3" });
+    let endpoint = cloud.ok::<op::CreateVpcEndpoint>(endpoint).vpc_endpoint.unwrap();
+    let balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/n/0123456789abcdef";
+    let service =
+        input!(CreateVpcEndpointServiceConfigurationRequest { network_load_balancer_arns: [balancer] });
+    let service =
+        cloud.ok::<op::CreateVpcEndpointServiceConfiguration>(service).service_configuration.unwrap();
     let resources = vec![
+        ("vpc-endpoint", endpoint.vpc_endpoint_id.unwrap()),
+        ("vpc-endpoint-service", service.service_id.unwrap()),
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
         ("subnet", subnet),

@@ -141,6 +141,26 @@ fn a_gateway_endpoint_puts_routes_into_tables() {
 }
 
 #[test]
+fn a_table_is_for_a_gateway_or_has_endpoints() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let gateways = cloud.ok::<op::CreateInternetGateway>(input!(CreateInternetGatewayRequest {}));
+    let internet = gateways.internet_gateway.unwrap().internet_gateway_id.unwrap();
+    cloud.ok::<op::AttachInternetGateway>(input!(AttachInternetGatewayRequest {
+        internet_gateway_id: &internet,
+        vpc_id: &vpc,
+    }));
+    let table = table(&cloud, &vpc);
+    let endpoint = id(&create(&cloud, gateway(&vpc, &[&table])));
+    let associate = || input!(AssociateRouteTableRequest { route_table_id: &table, gateway_id: &internet });
+    let code = "InvalidParameterValue";
+    cloud.refuses::<op::AssociateRouteTable>(associate(), code, "Route table …");
+    delete(&cloud, &[&endpoint]);
+    cloud.ok::<op::AssociateRouteTable>(associate());
+    cloud.refuses::<op::CreateVpcEndpoint>(gateway(&vpc, &[&table]), "InvalidParameter", "Route table …");
+}
+
+#[test]
 fn an_interface_endpoint_has_interfaces_of_its_own() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16");

@@ -186,7 +186,7 @@ fn what_is_refused() {
         GATEWAY,
         &NETWORK.replace("123456789012", "210987654321"),
         &NETWORK.replace("us-east-1", "eu-west-1"),
-        &NETWORK[..90],
+        &NETWORK[..80],
     ] {
         let input =
             input!(CreateVpcEndpointServiceConfigurationRequest { network_load_balancer_arns: [bad] });
@@ -534,5 +534,19 @@ fn notifications_are_kept() {
     // They go with what they are about.
     create(plain());
     assert_eq!(super::vpc_endpoint_service::delete(&cloud, &service), []);
+    assert_eq!(found(&[]).len(), 0);
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let made = create_endpoint(
+        &cloud,
+        input!(CreateVpcEndpointRequest { vpc_id: &vpc, service_name: crate::vpc_endpoint::S3 }),
+    );
+    let endpoint = super::vpc_endpoint::id(&made);
+    create(api::CreateVpcEndpointConnectionNotificationRequest {
+        service_id: None,
+        vpc_endpoint_id: Some(endpoint.clone()),
+        ..plain()
+    });
+    assert_eq!(found(&[("vpc-endpoint-id", &[&endpoint])]).len(), 1);
+    cloud.ok::<op::DeleteVpcEndpoints>(input!(DeleteVpcEndpointsRequest { vpc_endpoint_ids: [&endpoint] }));
     assert_eq!(found(&[]).len(), 0);
 }

@@ -138,6 +138,12 @@ pub(super) fn check_for_gateway(edit: &Edit<'_>, table: &RouteTable) -> Result<(
     let vpc = edit.held::<Vpc>(table.vpc)?;
     let outside =
         table.routes.iter().find(|route| !vpc.all_blocks().any(|block| block.contains(&route.destination)));
+    if let Some((list, _)) = vpc_endpoint::routes(edit, table.id).first() {
+        return Err(error::invalid_value(format!(
+            "Route table {} has a VPC endpoint route to {list}, and cannot be associated with a gateway.",
+            table.id
+        )));
+    }
     match outside {
         Some(route) => Err(outside_of_vpc(table, route.destination)),
         None => Ok(()),

@@ -150,3 +150,53 @@ fn describe(
         api::DescribeVpcEndpointServicePermissionsResult { allowed_principals: Some(allowed), next_token };
     ec2.answer(input.dry_run, answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_types::{ResourceId as _, Tags, Timestamp, VpcEndpointServiceId};
+    use service_api::PrincipalKind;
+
+    use super::*;
+    use crate::vpc_endpoint::VpcEndpointKind;
+
+    #[test]
+    fn principals_stand_for_callers() {
+        let check = |principal: &str, arn: &str, admitted: bool| {
+            let id = VpcEndpointServicePermissionId::from_bits(1);
+            let service = VpcEndpointService {
+                id: VpcEndpointServiceId::from_bits(1),
+                kind: VpcEndpointKind::Interface,
+                load_balancers: Vec::new(),
+                acceptance_required: false,
+                has_ipv4: true,
+                has_ipv6: false,
+                private_dns_name: None,
+                permissions: vec![ServicePermission { id, principal: principal.to_owned() }],
+                is_deleting: false,
+                done_at: Timestamp::default(),
+                tags: Tags::default(),
+            };
+            let caller = Principal {
+                account: "210987654321".parse().unwrap(),
+                kind: PrincipalKind::Root,
+                arn: arn.parse().unwrap(),
+                user_id: String::new(),
+                access_key_id: String::new(),
+            };
+            let owner = "123456789012".parse().unwrap();
+            assert_eq!(service.admits(owner, &caller), admitted, "{principal} {arn}");
+            assert!(service.admits(caller.account, &caller));
+        };
+        let user = "arn:aws:iam::210987654321:user/one";
+        let session = "arn:aws:sts::210987654321:assumed-role/one/session";
+        check("*", user, true);
+        check("arn:aws:iam::210987654321:root", session, true);
+        check("arn:aws:iam::111111111111:root", user, false);
+        check(user, user, true);
+        check("arn:aws:iam::210987654321:user/other", user, false);
+        check("arn:aws:iam::210987654321:role/one", session, true);
+        check("arn:aws:iam::210987654321:role/path/one", session, true);
+        check("arn:aws:iam::210987654321:role/another-one", session, false);
+        check("arn:aws:iam::111111111111:role/one", session, false);
+    }
+}
