@@ -492,7 +492,7 @@ fn notifications_are_kept() {
     );
 
     let refused = |request, code: &str| {
-        cloud.refuses::<op::CreateVpcEndpointConnectionNotification>(request, code, "…")
+        cloud.refuses::<op::CreateVpcEndpointConnectionNotification>(request, code, "…");
     };
     let plain = || api::CreateVpcEndpointConnectionNotificationRequest { client_token: None, ..request() };
     refused(
