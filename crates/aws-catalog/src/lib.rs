@@ -13,6 +13,7 @@
 //! assert!(aws_catalog::image(&region, parameter.unwrap().value.parse().unwrap()).is_some());
 //! ```
 
+mod endpoint_service;
 mod image;
 mod instance_type;
 mod parameter;
@@ -21,6 +22,7 @@ mod region;
 mod stable_hash;
 mod zone;
 
+pub use endpoint_service::{EndpointService, endpoint_services};
 pub use image::{AMAZON_OWNER_ALIAS, AMAZON_OWNER_ID, Image, image, images};
 pub use instance_type::{DEFAULT_INSTANCE_TYPE, Hypervisor, InstanceType, instance_type, instance_types};
 pub use parameter::{PublicParameter, parameter, parameters, parameters_below};

@@ -149,6 +149,16 @@ resource_ids! {
     VpnGatewayId = "vgw";
     /// A Site-to-Site VPN connection.
     VpnConnectionId = "vpn";
+    /// A VPC endpoint.
+    VpcEndpointId = "vpce";
+    /// A service that VPC endpoints lead to.
+    VpcEndpointServiceId = "vpce-svc";
+    /// The permission of a principal to use an endpoint service.
+    VpcEndpointServicePermissionId = "vpce-svc-perm";
+    /// The connection of a VPC endpoint with the service of a customer.
+    VpcEndpointConnectionId = "vpce-con";
+    /// What is told to whom about connections of endpoints.
+    ConnectionNotificationId = "vpce-nfn";
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::record::{
     SecurityGroup, Subnet, Vpc, VpnGateway,
 };
 use crate::state::{Edit, State};
-use crate::{error, vpc_peering_connection};
+use crate::{error, vpc_endpoint, vpc_peering_connection};
 
 /// Each row: what stands in the way, and whether it is there.
 type Rows<I> = &'static [(&'static str, fn(&Edit<'_>, I) -> bool)];
@@ -40,6 +40,7 @@ const VPC: Rows<VpcId> = &[
     ("an attached virtual private gateway", |edit, vpc| {
         edit.all::<VpnGateway>().any(|gateway| gateway.vpc(edit.now()) == Some(vpc))
     }),
+    ("VPC endpoints", |edit, vpc| vpc_endpoint::current(edit).any(|endpoint| endpoint.vpc == vpc)),
 ];
 
 const INTERNET_GATEWAY: Rows<InternetGatewayId> = &[("an attachment", |edit, gateway| {
@@ -50,9 +51,14 @@ const SUBNET: Rows<SubnetId> = &[("network interfaces", |edit, subnet| {
     edit.all::<NetworkInterface>().any(|interface| interface.subnet == subnet)
 })];
 
-const ROUTE_TABLE: Rows<RouteTableId> = &[("associations", |edit, table| {
-    edit.find::<RouteTable>(table).is_some_and(|table| !table.associations.is_empty())
-})];
+const ROUTE_TABLE: Rows<RouteTableId> = &[
+    ("associations", |edit, table| {
+        edit.find::<RouteTable>(table).is_some_and(|table| !table.associations.is_empty())
+    }),
+    ("gateway endpoints", |edit, table| {
+        vpc_endpoint::current(edit).any(|endpoint| endpoint.route_tables.contains(&table))
+    }),
+];
 
 const NETWORK_ACL: Rows<NetworkAclId> = &[("associations", |edit, acl| {
     edit.find::<NetworkAcl>(acl).is_some_and(|acl| !acl.associations.is_empty())
@@ -62,6 +68,9 @@ const DHCP_OPTIONS: Rows<DhcpOptionsId> =
     &[("VPCs", |edit, set| edit.all::<Vpc>().any(|vpc| vpc.dhcp_options == Some(set)))];
 
 const SECURITY_GROUP: Rows<SecurityGroupId> = &[
+    ("interface endpoints", |edit, group| {
+        vpc_endpoint::current(edit).any(|endpoint| endpoint.groups.contains(&group))
+    }),
     ("network interfaces", |edit, group| {
         edit.all::<NetworkInterface>().any(|interface| interface.groups.contains(&group))
     }),

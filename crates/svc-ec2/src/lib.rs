@@ -37,6 +37,8 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 mod vpn_connection;
 mod vpn_gateway;
@@ -78,6 +80,13 @@ pub mod record {
     pub use crate::security_group::{IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};
     pub use crate::vpc::{Tenancy, Vpc};
+    pub use crate::vpc_endpoint::{
+        EndpointAddressType, EndpointPhase, EndpointSubnet, VpcEndpoint, VpcEndpointKind,
+    };
+    pub use crate::vpc_endpoint_service::notification::NotificationSource;
+    pub use crate::vpc_endpoint_service::{
+        ConnectionNotification, PrivateDnsName, ServicePermission, VpcEndpointConnection, VpcEndpointService,
+    };
     pub use crate::vpc_peering_connection::{PeeredVpc, PeeringDecision, PeeringState, VpcPeeringConnection};
     pub use crate::vpn_connection::{
         VpnConnection, VpnConnectionChange, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
@@ -142,6 +151,8 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         vpc_peering_connection::operations,
         vpn_connection::operations,
         vpn_gateway::operations,
+        vpc_endpoint::operations,
+        vpc_endpoint_service::operations,
         zone::operations,
     ]
     .into_iter()
@@ -172,6 +183,7 @@ impl Ec2 {
             idempotency::check_records,
             prefix_list::check_records,
             subnet::address::check_records,
+            vpc_endpoint_service::check_records,
         ]
         .into_iter()
         .try_for_each(|check| check(store))

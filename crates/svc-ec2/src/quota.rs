@@ -65,6 +65,11 @@ quotas! {
     /// Requests for VPC peering connections of an account in a region that are not answered.
     OUTSTANDING_PEERING_REQUESTS = 25, "OutstandingVpcPeeringConnectionLimitExceeded",
         "The maximum number of outstanding VPC peering connection requests has been reached.";
+    /// Gateway endpoints in a region.
+    /// <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html>
+    GATEWAY_ENDPOINTS_PER_REGION = 20, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
+    /// Interface endpoints and Gateway Load Balancer endpoints in a VPC.
+    INTERFACE_ENDPOINTS_PER_VPC = 50, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
     /// Flow logs of one resource.

@@ -13,7 +13,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
     EgressOnlyInternetGatewayId, InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SubnetId, Tags, VpcId, VpcPeeringConnectionId, VpnGatewayId,
+    RouteTableId, SubnetId, Tags, VpcEndpointId, VpcId, VpcPeeringConnectionId, VpnGatewayId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub enum RouteTarget {
     VpcPeeringConnection(VpcPeeringConnectionId),
     /// A virtual private gateway.
     VpnGateway(VpnGatewayId),
+    /// A Gateway Load Balancer endpoint.
+    VpcEndpoint(VpcEndpointId),
 }
 
 /// A route beside the local ones, or in place of one if its destination is a block of the VPC.

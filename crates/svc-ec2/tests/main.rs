@@ -34,6 +34,8 @@ mod state;
 mod subnet;
 mod tag;
 mod vpc;
+mod vpc_endpoint;
+mod vpc_endpoint_service;
 mod vpc_peering_connection;
 mod vpn_connection;
 mod vpn_gateway;

@@ -179,6 +179,24 @@ fn ids_that_name_nothing() {
         "InvalidFlowLogId.Malformed",
         "These flow log ids in the input list are not found: [TotalCount: 1] {}"
     );
+    check!(
+        DescribeVpcEndpoints,
+        DescribeVpcEndpointsRequest,
+        vpc_endpoint_ids,
+        "vpce",
+        "InvalidVpcEndpointId.NotFound",
+        "InvalidVpcEndpointId.Malformed",
+        "The Vpc Endpoint Id '{}' does not exist"
+    );
+    check!(
+        DescribeVpcEndpointServiceConfigurations,
+        DescribeVpcEndpointServiceConfigurationsRequest,
+        service_ids,
+        "vpce-svc",
+        "InvalidVpcEndpointServiceId.NotFound",
+        "InvalidVpcEndpointServiceId.Malformed",
+        "The VpcEndpointService Id '{}' does not exist"
+    );
 }
 
 #[test]

@@ -80,12 +80,22 @@ fn every_kind_of_resource_carries_tags() {
         log_destination_type: "s3",
         log_destination: "arn:aws:s3:::bucket"
     }));
+    let endpoint =
+        input!(CreateVpcEndpointRequest { vpc_id: &vpc, service_name: "com.amazonaws.us-east-1.s3" });
+    let endpoint = cloud.ok::<op::CreateVpcEndpoint>(endpoint).vpc_endpoint.unwrap();
+    let balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/n/0123456789abcdef";
+    let service =
+        input!(CreateVpcEndpointServiceConfigurationRequest { network_load_balancer_arns: [balancer] });
+    let service =
+        cloud.ok::<op::CreateVpcEndpointServiceConfiguration>(service).service_configuration.unwrap();
     let resources = vec![
         ("vpc-peering-connection", peering.vpc_peering_connection_id.unwrap()),
         ("vpn-connection", vpn_connection.vpn_connection.unwrap().vpn_connection_id.unwrap()),
         ("vpn-gateway", vpn_gateway),
         ("customer-gateway", customer_gateway),
         ("vpc-flow-log", flow_log.flow_log_ids.unwrap().remove(0)),
+        ("vpc-endpoint", endpoint.vpc_endpoint_id.unwrap()),
+        ("vpc-endpoint-service", service.service_id.unwrap()),
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
         ("subnet", subnet),

@@ -16,7 +16,7 @@ use super::{Route, RouteTable, RouteTarget, propagation};
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
-use crate::{Ec2, cidr, error, quota};
+use crate::{Ec2, cidr, error, quota, vpc_endpoint};
 
 /// What `GatewayId` says for the interface of the VPC that has the address.
 pub(super) const LOCAL: &str = "local";
@@ -98,7 +98,7 @@ fn check(
         )));
     }
     let vpc = edit.held::<Vpc>(table.vpc)?;
-    let is_interface = matches!(target, RouteTarget::NetworkInterface(_));
+    let is_interface = matches!(target, RouteTarget::NetworkInterface(_) | RouteTarget::VpcEndpoint(_));
     if !vpc.all_blocks().any(|block| block.contains(&destination)) {
         return if table.has_gateway() { Err(outside_of_vpc(table, destination)) } else { Ok(()) };
     }
@@ -138,6 +138,12 @@ pub(super) fn check_for_gateway(edit: &Edit<'_>, table: &RouteTable) -> Result<(
     let vpc = edit.held::<Vpc>(table.vpc)?;
     let outside =
         table.routes.iter().find(|route| !vpc.all_blocks().any(|block| block.contains(&route.destination)));
+    if let Some((list, _)) = vpc_endpoint::routes(edit, table.id).first() {
+        return Err(error::invalid_value(format!(
+            "Route table {} has a VPC endpoint route to {list}, and cannot be associated with a gateway.",
+            table.id
+        )));
+    }
     match outside {
         Some(route) => Err(outside_of_vpc(table, route.destination)),
         None => Ok(()),
@@ -228,9 +234,12 @@ fn replace(
 
 /// The local route itself cannot be removed, also while it leads elsewhere.
 fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteRouteRequest) -> Result<Unit, ServiceError> {
-    let destination = destination!(input)?;
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
+        if let Some(list) = &input.destination_prefix_list_id {
+            vpc_endpoint::check_route(edit, table.id, list)?;
+        }
+        let destination = destination!(input)?;
         if is_local(edit, &table, destination)? {
             return Err(error::invalid_value(format!(
                 "cannot remove local route {destination} in route table {}",
@@ -292,5 +301,13 @@ pub(super) fn shown(state: &impl State, table: &RouteTable) -> Vec<api::Route> {
             shown.push(target::shown(state, table, &RouteTarget::VpnGateway(gateway), route));
         }
     }
+    let of_endpoints = vpc_endpoint::routes(state, table.id).into_iter().map(|(list, endpoint)| api::Route {
+        destination_prefix_list_id: Some(list.to_string()),
+        gateway_id: Some(endpoint.to_string()),
+        origin: Some("CreateRoute".to_owned()),
+        state: Some("active".to_owned()),
+        ..Default::default()
+    });
+    shown.extend(of_endpoints);
     shown
 }

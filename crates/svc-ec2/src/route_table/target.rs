@@ -18,6 +18,7 @@ use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
 use crate::state::{Edit, Resource, State};
+use crate::vpc_endpoint::{self, EndpointPhase, VpcEndpoint, VpcEndpointKind};
 use crate::vpc_peering_connection::VpcPeeringConnection;
 use crate::vpn_gateway::{self, VpnGateway};
 
@@ -121,6 +122,19 @@ pub(super) fn named(
         "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
         "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
         "vpcPeeringConnectionId" => peering_connection(edit, table, id),
+        "vpcEndpointId" => {
+            let endpoint = vpc_endpoint::named(edit, id)?;
+            if endpoint.vpc != table.vpc {
+                return Err(different_networks(table, &format!("VPC endpoint {}", endpoint.id)));
+            }
+            if endpoint.kind != VpcEndpointKind::GatewayLoadBalancer {
+                return Err(error::invalid_value(format!(
+                    "VPC endpoint {} is not a Gateway Load Balancer endpoint, and routes cannot target it.",
+                    endpoint.id
+                )));
+            }
+            Ok(RouteTarget::VpcEndpoint(endpoint.id))
+        }
         other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
     }
 }
@@ -172,6 +186,11 @@ pub(super) fn shown(
         RouteTarget::VpnGateway(id) => {
             let gateway = state.find::<VpnGateway>(id);
             let is_active = gateway.is_some_and(|gateway| gateway.is_attached_to(table.vpc, state.now()));
+            api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
+        }
+        RouteTarget::VpcEndpoint(id) => {
+            let endpoint = state.find::<VpcEndpoint>(id);
+            let is_active = endpoint.is_some_and(|endpoint| endpoint.phase == EndpointPhase::Present);
             api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
         }
         RouteTarget::NetworkInterface(id) => {
