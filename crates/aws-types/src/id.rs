@@ -139,6 +139,14 @@ resource_ids! {
     SnapshotId = "snap";
     /// A managed prefix list.
     PrefixListId = "pl";
+    /// A transit gateway.
+    TransitGatewayId = "tgw";
+    /// An attachment of a transit gateway.
+    TransitGatewayAttachmentId = "tgw-attach";
+    /// A Connect peer of a transit gateway.
+    TransitGatewayConnectPeerId = "tgw-connect-peer";
+    /// A route table of a transit gateway.
+    TransitGatewayRouteTableId = "tgw-rtb";
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ mod security_group;
 mod state;
 mod subnet;
 mod tag;
+mod transit_gateway;
 mod vpc;
 mod zone;
 
@@ -68,6 +69,16 @@ pub mod record {
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
     pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};
+    pub use crate::transit_gateway::attachment::{
+        AttachedSubnet, AttachmentTarget, PeeringSide, TransitGatewayAssociation, TransitGatewayAttachment,
+        VpcAttachmentOptions,
+    };
+    pub use crate::transit_gateway::connect_peer::TransitGatewayConnectPeer;
+    pub use crate::transit_gateway::progress::{Change, Progress};
+    pub use crate::transit_gateway::route_table::{
+        PrefixListReference, TransitGatewayRoute, TransitGatewayRouteTable,
+    };
+    pub use crate::transit_gateway::{TransitGateway, TransitGatewayOptions};
     pub use crate::vpc::{Tenancy, Vpc};
 }
 
@@ -122,6 +133,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         security_group::operations,
         subnet::operations,
         tag::operations,
+        transit_gateway::operations,
         vpc::operations,
         zone::operations,
     ]

@@ -12,7 +12,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
     EgressOnlyInternetGatewayId, InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SubnetId, Tags, VpcId,
+    RouteTableId, SubnetId, Tags, TransitGatewayId, VpcId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ pub enum RouteTarget {
     EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
     /// A network interface, that of an instance included: a middlebox.
     NetworkInterface(NetworkInterfaceId),
+    /// A transit gateway, by an attachment of the table's VPC.
+    TransitGateway(TransitGatewayId),
 }
 
 /// A route beside the local ones, or in place of one if its destination is a block of the VPC.

@@ -30,5 +30,6 @@ mod security_group;
 mod state;
 mod subnet;
 mod tag;
+mod transit_gateway;
 mod vpc;
 mod zone;

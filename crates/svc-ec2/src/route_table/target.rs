@@ -17,7 +17,8 @@ use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
-use crate::state::{Edit, Resource, State};
+use crate::state::{Edit, Resource, State, parse_id};
+use crate::transit_gateway::{self, TransitGateway};
 
 /// The targets that a request names, each with the name of its parameter.
 macro_rules! targets {
@@ -110,6 +111,15 @@ pub(super) fn named(
         }
         "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
         "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
+        "transitGatewayId" => {
+            let gateway = parse_id::<TransitGateway>(id)?;
+            // AWS knows the gateway from a table once the table's VPC is attached to it.
+            if !transit_gateway::attachment::carries(edit, gateway, table.vpc) {
+                let message = format!("The transitGateway ID '{id}' does not exist");
+                return Err(ServiceError::new(TransitGateway::NAMING.not_found, message));
+            }
+            Ok(RouteTarget::TransitGateway(gateway))
+        }
         other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
     }
 }
@@ -135,6 +145,10 @@ pub(super) fn shown(
         RouteTarget::EgressOnlyInternetGateway(id) => api::Route {
             egress_only_internet_gateway_id: Some(id.to_string()),
             ..shown(state.find::<EgressOnlyInternetGateway>(id).is_some())
+        },
+        RouteTarget::TransitGateway(id) => api::Route {
+            transit_gateway_id: Some(id.to_string()),
+            ..shown(transit_gateway::attachment::carries(state, id, table.vpc))
         },
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);
