@@ -22,7 +22,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use self::attachment::{AttachmentTarget, TransitGatewayAttachment};
+use self::attachment::TransitGatewayAttachment;
 use self::connect_peer::TransitGatewayConnectPeer;
 use self::progress::{Change, Progress, Progressing};
 use self::route_table::TransitGatewayRouteTable;
@@ -375,17 +375,13 @@ fn delete(
             .all::<TransitGatewayAttachment>()
             .filter(|attachment| attachment.gateway == gateway.id && attachment.is_there(edit.now()))
             .collect();
-        let kinds: [(&str, fn(&AttachmentTarget) -> bool); 3] = [
-            ("Transit Gateway Connect Attachments", |target| {
-                matches!(target, AttachmentTarget::Connect { .. })
-            }),
-            ("Transit Gateway Cross Region Peering Attachments", |target| {
-                matches!(target, AttachmentTarget::Peering { .. })
-            }),
-            ("VPC Attachments", |target| matches!(target, AttachmentTarget::Vpc { .. })),
+        let kinds = [
+            ("Transit Gateway Connect Attachments", "connect"),
+            ("Transit Gateway Cross Region Peering Attachments", "peering"),
+            ("VPC Attachments", "vpc"),
         ];
-        for (what, is_kind) in kinds {
-            let of_kind = attached.iter().filter(|attachment| is_kind(&attachment.target));
+        for (what, kind) in kinds {
+            let of_kind = attached.iter().filter(|attachment| attachment.resource_type() == kind);
             let ids: Vec<_> = of_kind.map(|attachment| attachment.id.to_string()).collect();
             has_non_deleted(gateway.id, what, &ids)?;
         }

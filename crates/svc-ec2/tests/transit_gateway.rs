@@ -633,7 +633,7 @@ fn gateways_of_two_accounts_are_peered() {
     );
     let accept = input!(AcceptTransitGatewayPeeringAttachmentRequest { transit_gateway_attachment_id: &id });
     let reject = input!(RejectTransitGatewayPeeringAttachmentRequest { transit_gateway_attachment_id: &id });
-    cloud.refuses::<op::AcceptTransitGatewayPeeringAttachment>(accept.clone(), "OperationNotPermitted", "…");
+    cloud.refuses::<op::AcceptTransitGatewayPeeringAttachment>(accept, "OperationNotPermitted", "…");
     other.ok::<op::RejectTransitGatewayPeeringAttachment>(reject);
     assert_eq!(found(&cloud, &[]), ["rejecting"]);
     cloud.wait(DONE);
