@@ -159,6 +159,14 @@ resource_ids! {
     VpcEndpointConnectionId = "vpce-con";
     /// What is told to whom about connections of endpoints.
     ConnectionNotificationId = "vpce-nfn";
+    /// A transit gateway.
+    TransitGatewayId = "tgw";
+    /// An attachment of a transit gateway.
+    TransitGatewayAttachmentId = "tgw-attach";
+    /// A Connect peer of a transit gateway.
+    TransitGatewayConnectPeerId = "tgw-connect-peer";
+    /// A route table of a transit gateway.
+    TransitGatewayRouteTableId = "tgw-rtb";
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use service_api::ServiceError;
 
 use crate::record::{
     EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
-    SecurityGroup, Subnet, Vpc, VpnGateway,
+    SecurityGroup, Subnet, TransitGatewayAttachment, TransitGatewayRouteTable, Vpc, VpnGateway,
 };
 use crate::state::{Edit, State};
 use crate::{error, vpc_endpoint, vpc_peering_connection};
@@ -35,6 +35,10 @@ const VPC: Rows<VpcId> = &[
     }),
     ("egress-only internet gateways", |edit, vpc| {
         edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc)
+    }),
+    ("attachments to transit gateways", |edit, vpc| {
+        edit.all::<TransitGatewayAttachment>()
+            .any(|attachment| attachment.vpc() == Some(vpc) && !attachment.progress.is_ended())
     }),
     ("an open peering request of another account", vpc_peering_connection::has_foreign_request),
     ("an attached virtual private gateway", |edit, vpc| {
@@ -80,9 +84,14 @@ const SECURITY_GROUP: Rows<SecurityGroupId> = &[
     }),
 ];
 
-const PREFIX_LIST: Rows<PrefixListId> = &[("rules of security groups", |edit, list| {
-    edit.all::<SecurityGroup>().any(|group| group.has_prefix_list(list))
-})];
+const PREFIX_LIST: Rows<PrefixListId> = &[
+    ("rules of security groups", |edit, list| {
+        edit.all::<SecurityGroup>().any(|group| group.has_prefix_list(list))
+    }),
+    ("references from route tables of transit gateways", |edit, list| {
+        edit.all::<TransitGatewayRouteTable>().any(|table| table.has_prefix_list(list))
+    }),
+];
 
 /// What keeps an internet gateway on a VPC.
 const ATTACHED_GATEWAY: Rows<VpcId> = &[("mapped public addresses", |edit, vpc| {

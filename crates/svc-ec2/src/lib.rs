@@ -36,6 +36,7 @@ mod security_group;
 mod state;
 mod subnet;
 mod tag;
+mod transit_gateway;
 mod vpc;
 mod vpc_endpoint;
 mod vpc_endpoint_service;
@@ -79,6 +80,16 @@ pub mod record {
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
     pub use crate::security_group::{IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule};
     pub use crate::subnet::{HostnameType, Subnet};
+    pub use crate::transit_gateway::attachment::{
+        AttachedSubnet, AttachmentTarget, PeeringSide, TransitGatewayAssociation, TransitGatewayAttachment,
+        VpcAttachmentOptions,
+    };
+    pub use crate::transit_gateway::connect_peer::TransitGatewayConnectPeer;
+    pub use crate::transit_gateway::progress::{Change, Progress};
+    pub use crate::transit_gateway::route_table::{
+        PrefixListReference, TransitGatewayRoute, TransitGatewayRouteTable,
+    };
+    pub use crate::transit_gateway::{TransitGateway, TransitGatewayOptions};
     pub use crate::vpc::{Tenancy, Vpc};
     pub use crate::vpc_endpoint::{
         EndpointAddressType, EndpointPhase, EndpointSubnet, VpcEndpoint, VpcEndpointKind,
@@ -147,6 +158,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         security_group::operations,
         subnet::operations,
         tag::operations,
+        transit_gateway::operations,
         vpc::operations,
         vpc_peering_connection::operations,
         vpn_connection::operations,

@@ -86,6 +86,22 @@ quotas! {
     /// Site-to-Site VPN connections of a virtual private gateway.
     VPN_CONNECTIONS_PER_GATEWAY = 10, "VpnConnectionLimitExceeded",
         "The maximum number of VPN connections of the virtual private gateway has been reached.";
+    /// Transit gateways of an account. AWS publishes the numbers of these five and not their codes.
+    /// <https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html>
+    TRANSIT_GATEWAYS_PER_ACCOUNT = 5, "TransitGatewayLimitExceeded",
+        "The maximum number of transit gateways has been reached.";
+    /// Route tables of a transit gateway.
+    ROUTE_TABLES_PER_TRANSIT_GATEWAY = 20, "TransitGatewayRouteTableLimitExceeded",
+        "The maximum number of transit gateway route tables has been reached.";
+    /// Attachments of a transit gateway.
+    ATTACHMENTS_PER_TRANSIT_GATEWAY = 5000, "TransitGatewayAttachmentLimitExceeded",
+        "The maximum number of transit gateway attachments has been reached.";
+    /// Static routes of a transit gateway, in all its tables.
+    STATIC_ROUTES_PER_TRANSIT_GATEWAY = 10000, "TransitGatewayRouteLimitExceeded",
+        "The maximum number of transit gateway routes has been reached.";
+    /// Connect peers of a Connect attachment.
+    PEERS_PER_CONNECT = 4, "TransitGatewayConnectPeerLimitExceeded",
+        "The maximum number of transit gateway Connect peers has been reached.";
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.

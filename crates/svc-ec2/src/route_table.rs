@@ -13,7 +13,8 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
     EgressOnlyInternetGatewayId, InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SubnetId, Tags, VpcEndpointId, VpcId, VpcPeeringConnectionId, VpnGatewayId,
+    RouteTableId, SubnetId, Tags, TransitGatewayId, VpcEndpointId, VpcId, VpcPeeringConnectionId,
+    VpnGatewayId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub enum RouteTarget {
     VpnGateway(VpnGatewayId),
     /// A Gateway Load Balancer endpoint.
     VpcEndpoint(VpcEndpointId),
+    /// A transit gateway, by an attachment of the table's VPC.
+    TransitGateway(TransitGatewayId),
 }
 
 /// A route beside the local ones, or in place of one if its destination is a block of the VPC.

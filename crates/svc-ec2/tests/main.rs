@@ -33,6 +33,7 @@ mod security_group;
 mod state;
 mod subnet;
 mod tag;
+mod transit_gateway;
 mod vpc;
 mod vpc_endpoint;
 mod vpc_endpoint_service;

@@ -17,6 +17,7 @@ use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::security_group::SecurityGroup;
 use crate::state::{State, not_found, parse_id};
+use crate::transit_gateway::route_table::TransitGatewayRouteTable;
 use crate::{Ec2, tag};
 
 /// How many lists a page can have.
@@ -238,9 +239,11 @@ fn associations(
     let view = ec2.view(context);
     let list = Listed::named(&view, &input.prefix_list_id)?;
     let groups = view.all::<SecurityGroup>().filter(|group| group.has_prefix_list(list.id()));
-    let associations: Vec<_> = groups
-        .map(|group| api::PrefixListAssociation {
-            resource_id: Some(group.id.to_string()),
+    let tables = view.all::<TransitGatewayRouteTable>().filter(|table| table.has_prefix_list(list.id()));
+    let ids = groups.map(|group| group.id.to_string()).chain(tables.map(|table| table.id.to_string()));
+    let associations: Vec<_> = ids
+        .map(|id| api::PrefixListAssociation {
+            resource_id: Some(id),
             resource_owner: Some(view.account().to_string()),
         })
         .collect();

@@ -17,7 +17,8 @@ use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::network_interface::{self, NetworkInterface};
-use crate::state::{Edit, Resource, State};
+use crate::state::{Edit, Resource, State, parse_id};
+use crate::transit_gateway::{self, TransitGateway};
 use crate::vpc_endpoint::{self, EndpointPhase, VpcEndpoint, VpcEndpointKind};
 use crate::vpc_peering_connection::VpcPeeringConnection;
 use crate::vpn_gateway::{self, VpnGateway};
@@ -135,6 +136,15 @@ pub(super) fn named(
             }
             Ok(RouteTarget::VpcEndpoint(endpoint.id))
         }
+        "transitGatewayId" => {
+            let gateway = parse_id::<TransitGateway>(id)?;
+            // AWS knows the gateway from a table once the table's VPC is attached to it.
+            if !transit_gateway::attachment::carries(edit, gateway, table.vpc) {
+                let message = format!("The transitGateway ID '{id}' does not exist");
+                return Err(ServiceError::new(TransitGateway::NAMING.not_found, message));
+            }
+            Ok(RouteTarget::TransitGateway(gateway))
+        }
         other => Err(error::unsupported(format!("Routes with {other} are not supported."))),
     }
 }
@@ -193,6 +203,10 @@ pub(super) fn shown(
             let is_active = endpoint.is_some_and(|endpoint| endpoint.phase == EndpointPhase::Present);
             api::Route { gateway_id: Some(id.to_string()), ..shown(is_active) }
         }
+        RouteTarget::TransitGateway(id) => api::Route {
+            transit_gateway_id: Some(id.to_string()),
+            ..shown(transit_gateway::attachment::carries(state, id, table.vpc))
+        },
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);
             let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());

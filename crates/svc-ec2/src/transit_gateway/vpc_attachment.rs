@@ -1,0 +1,313 @@
+//! Attachments of VPCs: CreateTransitGatewayVpcAttachment, ModifyTransitGatewayVpcAttachment,
+//! DeleteTransitGatewayVpcAttachment, DescribeTransitGatewayVpcAttachments, and accepting or rejecting one.
+//!
+//! Owns which subnets an attachment can have, and the gateway's interfaces in them. Refuses to know routes.
+//! <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-vpc-attachments.html>
+
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{TransitGatewayAttachmentId, VpcId};
+use service_api::{Operations, RequestContext, ServiceError};
+
+use super::attachment::{
+    self, AttachedSubnet, AttachmentTarget, TransitGatewayAttachment, VpcAttachmentOptions,
+};
+use super::progress::{self, Change, Progress, incorrect_state};
+use super::{TransitGateway, has_non_deleted, switch, switched};
+use crate::filter::{Filters, text};
+use crate::network_interface::{self, ManagedKind, NetworkInterface, NewInterface};
+use crate::page::Page;
+use crate::state::{Edit, State};
+use crate::subnet::Subnet;
+use crate::subnet::address::Addresses;
+use crate::vpc::Vpc;
+use crate::{Ec2, error, pace, tag};
+
+const KIND: &str = "vpc";
+/// As which account AWS makes the interfaces.
+const REQUESTER: &str = "amazon-aws";
+
+pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table
+        .with::<op::CreateTransitGatewayVpcAttachment>(create)
+        .with::<op::ModifyTransitGatewayVpcAttachment>(modify)
+        .with::<op::DeleteTransitGatewayVpcAttachment>(delete)
+        .with::<op::DescribeTransitGatewayVpcAttachments>(describe)
+        .with::<op::AcceptTransitGatewayVpcAttachment>(accept)
+        .with::<op::RejectTransitGatewayVpcAttachment>(reject)
+}
+
+/// Adds the subnets that a request names, one in each zone, and makes the gateway's interfaces in them.
+fn add_subnets(
+    edit: &mut Edit<'_>,
+    id: TransitGatewayAttachmentId,
+    vpc: VpcId,
+    subnets: &mut Vec<AttachedSubnet>,
+    named: &[String],
+) -> Result<(), ServiceError> {
+    let mut zones = Vec::new();
+    for held in &*subnets {
+        zones.push(edit.held::<Subnet>(held.subnet)?.zone);
+    }
+    network_interface::check_quota(edit, named.len())?;
+    for text in named {
+        let subnet = edit.named::<Subnet>(text)?;
+        if subnet.vpc != vpc {
+            let message = format!("Subnet {text} does not belong to VPC {vpc}.");
+            return Err(error::invalid_value(message));
+        }
+        if zones.contains(&subnet.zone) {
+            return Err(ServiceError::new("DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ"));
+        }
+        zones.push(subnet.zone.clone());
+        let mut addresses = Addresses::of(edit, &subnet);
+        let new = NewInterface {
+            description: format!("Network Interface for Transit Gateway Attachment {id}"),
+            managed: Some((ManagedKind::TransitGateway, REQUESTER.to_owned())),
+            ..NewInterface::default()
+        };
+        let interface = network_interface::make(edit, &subnet, &mut addresses, new)?;
+        subnets.push(AttachedSubnet { subnet: subnet.id, interface: interface.id });
+        edit.put(interface);
+    }
+    Ok(())
+}
+
+fn remove_interface(edit: &mut Edit<'_>, held: &AttachedSubnet) {
+    if let Some(interface) = edit.find::<NetworkInterface>(held.interface) {
+        network_interface::remove(edit, &interface);
+    }
+}
+
+/// Checks that the subnets have IPv6 where the attachment is to carry it.
+fn check_ipv6(
+    edit: &Edit<'_>,
+    options: VpcAttachmentOptions,
+    subnets: &[AttachedSubnet],
+) -> Result<(), ServiceError> {
+    for held in subnets.iter().filter(|_| options.ipv6_support) {
+        if edit.held::<Subnet>(held.subnet)?.ipv6_block().is_none() {
+            let message = format!("Subnet {} has no IPv6 CIDR block, which Ipv6Support needs.", held.subnet);
+            return Err(error::invalid_value(message));
+        }
+    }
+    Ok(())
+}
+
+fn create(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::CreateTransitGatewayVpcAttachmentRequest,
+) -> Result<api::CreateTransitGatewayVpcAttachmentResult, ServiceError> {
+    let tags = tag::specified(input.tag_specifications.as_ref(), "transit-gateway-attachment")?;
+    let wanted = input.options.unwrap_or_default();
+    let options = VpcAttachmentOptions {
+        dns_support: switch(wanted.dns_support.as_ref(), true, "DnsSupport")?,
+        security_group_referencing_support: switch(
+            wanted.security_group_referencing_support.as_ref(),
+            true,
+            "SecurityGroupReferencingSupport",
+        )?,
+        ipv6_support: switch(wanted.ipv6_support.as_ref(), false, "Ipv6Support")?,
+        appliance_mode_support: switch(
+            wanted.appliance_mode_support.as_ref(),
+            false,
+            "ApplianceModeSupport",
+        )?,
+    };
+    if input.subnet_ids.is_empty() {
+        return Err(error::missing("SubnetIds"));
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let gateway = progress::available::<TransitGateway>(edit, &input.transit_gateway_id)?;
+        let vpc = edit.named::<Vpc>(&input.vpc_id)?.id;
+        let is_attached = edit.all::<TransitGatewayAttachment>().any(|other| {
+            other.gateway == gateway.id && other.vpc() == Some(vpc) && other.is_there(edit.now())
+        });
+        if is_attached {
+            let message =
+                format!("{} has non-deleted Transit Gateway Attachments with same VPC ID.", gateway.id);
+            return Err(ServiceError::new("DuplicateTransitGatewayAttachment", message));
+        }
+        attachment::check_quota(edit, gateway.id)?;
+        let id = edit.new_id();
+        let mut subnets = Vec::new();
+        add_subnets(edit, id, vpc, &mut subnets, &input.subnet_ids)?;
+        check_ipv6(edit, options, &subnets)?;
+        let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+        let mut attachment = TransitGatewayAttachment {
+            id,
+            gateway: gateway.id,
+            target: AttachmentTarget::Vpc { vpc, subnets, options },
+            association: None,
+            propagations: Vec::new(),
+            progress: Progress::new(Change::Create, done_at),
+            created_at: edit.now(),
+            tags,
+        };
+        attachment.use_defaults(&gateway, done_at);
+        edit.put(attachment.clone());
+        Ok(api::CreateTransitGatewayVpcAttachmentResult {
+            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+        })
+    })
+}
+
+fn modify(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyTransitGatewayVpcAttachmentRequest,
+) -> Result<api::ModifyTransitGatewayVpcAttachmentResult, ServiceError> {
+    let wanted = input.options.unwrap_or_default();
+    ec2.edit(context, input.dry_run, |edit| {
+        let held =
+            progress::available::<TransitGatewayAttachment>(edit, &input.transit_gateway_attachment_id)?;
+        let mut attachment = attachment::of_kind(held, KIND)?;
+        let id = attachment.id;
+        if let AttachmentTarget::Vpc { vpc, subnets, options } = &mut attachment.target {
+            options.dns_support = switch(wanted.dns_support.as_ref(), options.dns_support, "DnsSupport")?;
+            options.security_group_referencing_support = switch(
+                wanted.security_group_referencing_support.as_ref(),
+                options.security_group_referencing_support,
+                "SecurityGroupReferencingSupport",
+            )?;
+            options.ipv6_support = switch(wanted.ipv6_support.as_ref(), options.ipv6_support, "Ipv6Support")?;
+            options.appliance_mode_support = switch(
+                wanted.appliance_mode_support.as_ref(),
+                options.appliance_mode_support,
+                "ApplianceModeSupport",
+            )?;
+            // What is removed goes first, so that another subnet of the same zone can take its place.
+            for text in input.remove_subnet_ids.iter().flatten() {
+                let subnet = edit.named::<Subnet>(text)?.id;
+                let Some(place) = subnets.iter().position(|held| held.subnet == subnet) else {
+                    let message = format!("Subnet {text} is not a subnet of {id}.");
+                    return Err(error::invalid_value(message));
+                };
+                remove_interface(edit, &subnets.remove(place));
+            }
+            let added = input.add_subnet_ids.as_deref().unwrap_or_default();
+            add_subnets(edit, id, *vpc, subnets, added)?;
+            if subnets.is_empty() {
+                return Err(error::invalid_value("A VPC attachment must have at least one subnet."));
+            }
+            check_ipv6(edit, *options, subnets)?;
+        }
+        attachment.progress = Progress::new(Change::Modify, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
+        edit.put(attachment.clone());
+        Ok(api::ModifyTransitGatewayVpcAttachmentResult {
+            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+        })
+    })
+}
+
+/// The gateway's interfaces go at once.
+fn delete(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DeleteTransitGatewayVpcAttachmentRequest,
+) -> Result<api::DeleteTransitGatewayVpcAttachmentResult, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| {
+        let held =
+            progress::available::<TransitGatewayAttachment>(edit, &input.transit_gateway_attachment_id)?;
+        let mut attachment = attachment::of_kind(held, KIND)?;
+        let over: Vec<_> = edit
+            .all::<TransitGatewayAttachment>()
+            .filter(|other| {
+                other.target == AttachmentTarget::Connect { transport: attachment.id }
+                    && !other.progress.is_ended()
+            })
+            .map(|other| other.id.to_string())
+            .collect();
+        has_non_deleted(attachment.id, "Transit Gateway Connect Attachments", &over)?;
+        if let AttachmentTarget::Vpc { subnets, .. } = &attachment.target {
+            for held in subnets {
+                remove_interface(edit, held);
+            }
+        }
+        attachment.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
+        edit.put(attachment.clone());
+        Ok(api::DeleteTransitGatewayVpcAttachmentResult {
+            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+        })
+    })
+}
+
+/// The error for accepting or rejecting an attachment. None waits for that: the gateway is the account's own.
+fn not_pending(edit: &Edit<'_>, text: &str) -> ServiceError {
+    let held = progress::live::<TransitGatewayAttachment>(edit, text);
+    held.and_then(|held| attachment::of_kind(held, KIND))
+        .map_or_else(|error| error, |held| incorrect_state(held.id))
+}
+
+fn accept(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::AcceptTransitGatewayVpcAttachmentRequest,
+) -> Result<api::AcceptTransitGatewayVpcAttachmentResult, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| Err(not_pending(edit, &input.transit_gateway_attachment_id)))
+}
+
+fn reject(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::RejectTransitGatewayVpcAttachmentRequest,
+) -> Result<api::RejectTransitGatewayVpcAttachmentResult, ServiceError> {
+    ec2.edit(context, input.dry_run, |edit| Err(not_pending(edit, &input.transit_gateway_attachment_id)))
+}
+
+fn shown(state: &impl State, attachment: &TransitGatewayAttachment) -> api::TransitGatewayVpcAttachment {
+    let mut shown = api::TransitGatewayVpcAttachment {
+        transit_gateway_attachment_id: Some(attachment.id.to_string()),
+        transit_gateway_id: Some(attachment.gateway.to_string()),
+        state: Some(attachment.progress.state(state.now()).to_owned()),
+        creation_time: Some(attachment.created_at),
+        tags: tag::shown(&attachment.tags),
+        ..Default::default()
+    };
+    if let AttachmentTarget::Vpc { vpc, subnets, options } = &attachment.target {
+        shown.vpc_id = Some(vpc.to_string());
+        shown.vpc_owner_id = Some(state.account().to_string());
+        shown.subnet_ids = Some(subnets.iter().map(|held| held.subnet.to_string()).collect());
+        shown.options = Some(api::TransitGatewayVpcAttachmentOptions {
+            dns_support: switched(options.dns_support),
+            security_group_referencing_support: switched(options.security_group_referencing_support),
+            ipv6_support: switched(options.ipv6_support),
+            appliance_mode_support: switched(options.appliance_mode_support),
+        });
+    }
+    shown
+}
+
+static FILTERS: Filters<api::TransitGatewayVpcAttachment> = Filters {
+    tags: Some(|attachment| attachment.tags.as_deref().unwrap_or_default()),
+    named: &[
+        ("state", |attachment| text(&attachment.state)),
+        ("transit-gateway-attachment-id", |attachment| text(&attachment.transit_gateway_attachment_id)),
+        ("transit-gateway-id", |attachment| text(&attachment.transit_gateway_id)),
+        ("vpc-id", |attachment| text(&attachment.vpc_id)),
+    ],
+    absent: &[],
+};
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeTransitGatewayVpcAttachmentsRequest,
+) -> Result<api::DescribeTransitGatewayVpcAttachmentsResult, ServiceError> {
+    let view = ec2.view(context);
+    let ids = input.transit_gateway_attachment_ids.as_ref();
+    let attachments = attachment::selected_of_kind(&view, ids, KIND)?;
+    let mut attachments: Vec<_> = attachments.iter().map(|held| shown(&view, held)).collect();
+    FILTERS.apply(&mut attachments, input.filters.as_ref())?;
+    let page =
+        Page::new("DescribeTransitGatewayVpcAttachments", input.max_results, input.next_token.as_ref());
+    let (attachments, next_token) =
+        page.cut(attachments, |held| held.transit_gateway_attachment_id.as_deref().unwrap_or_default())?;
+    ec2.answer(
+        input.dry_run,
+        api::DescribeTransitGatewayVpcAttachmentsResult {
+            transit_gateway_vpc_attachments: Some(attachments),
+            next_token,
+        },
+    )
+}
