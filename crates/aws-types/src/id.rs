@@ -133,6 +133,8 @@ resource_ids! {
     InternetGatewayId = "igw";
     /// An egress-only internet gateway.
     EgressOnlyInternetGatewayId = "eigw";
+    /// A NAT gateway.
+    NatGatewayId = "nat";
     /// A volume.
     VolumeId = "vol";
     /// A snapshot of a volume.

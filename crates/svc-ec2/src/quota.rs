@@ -58,6 +58,15 @@ quotas! {
     /// Managed prefix lists in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
     PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
+    /// NAT gateways in a zone.
+    NAT_GATEWAYS_PER_ZONE = 5, "NatGatewayLimitExceeded", "The maximum number of NAT Gateways has been reached.";
+    /// Elastic IP addresses of a public NAT gateway. AWS publishes the number and not the code.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-gateways>
+    ELASTIC_IPS_PER_NAT_GATEWAY = 2, "NatGatewayAddressLimitExceeded",
+        "The maximum number of Elastic IP addresses of a NAT gateway has been reached.";
+    /// Private addresses of a NAT gateway; nobody gets more. AWS publishes the number and not the code.
+    ADDRESSES_PER_NAT_GATEWAY = 8, "NatGatewayAddressLimitExceeded",
+        "The maximum number of addresses of a NAT gateway has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
 }

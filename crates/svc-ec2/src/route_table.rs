@@ -11,8 +11,8 @@ mod target;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SubnetId, Tags, VpcId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
+    RouteTableAssociationId, RouteTableId, SubnetId, Tags, VpcId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub enum RouteTarget {
     InternetGateway(InternetGatewayId),
     /// An egress-only internet gateway.
     EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    /// A NAT gateway.
+    NatGateway(NatGatewayId),
     /// A network interface, that of an instance included: a middlebox.
     NetworkInterface(NetworkInterfaceId),
 }

@@ -58,7 +58,10 @@ fn every_kind_of_resource_carries_tags() {
     let key =
         cloud.ok::<op::CreateKeyPair>(input!(CreateKeyPairRequest { key_name: "k", key_type: "ed25519" }));
     let address = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
+    let nat = input!(CreateNatGatewayRequest { subnet_id: &subnet, connectivity_type: "private" });
+    let nat = cloud.ok::<op::CreateNatGateway>(nat).nat_gateway.unwrap();
     let resources = vec![
+        ("natgateway", nat.nat_gateway_id.unwrap()),
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
         ("subnet", subnet),
