@@ -135,6 +135,8 @@ resource_ids! {
     EgressOnlyInternetGatewayId = "eigw";
     /// A VPC peering connection.
     VpcPeeringConnectionId = "pcx";
+    /// A NAT gateway.
+    NatGatewayId = "nat";
     /// A volume.
     VolumeId = "vol";
     /// A snapshot of a volume.

@@ -25,6 +25,7 @@ mod instance;
 mod instance_type;
 mod internet_gateway;
 mod key_pair;
+mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod pace;
@@ -72,6 +73,10 @@ pub mod record {
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
     pub use crate::key_pair::{KeyPair, KeyType};
+    pub use crate::nat_gateway::{
+        AddressChange, Connectivity, NatGateway, NatGatewayAddress, NatGatewayDeletion, NatGatewayElasticIp,
+        NatGatewayFailure, NatGatewayState,
+    };
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
     pub use crate::network_interface::{Attachment, ConnectionTracking, ManagedKind, NetworkInterface};
     pub use crate::prefix_list::{
@@ -151,6 +156,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         instance_type::operations,
         internet_gateway::operations,
         key_pair::operations,
+        nat_gateway::operations,
         network_acl::operations,
         network_interface::operations,
         prefix_list::operations,
@@ -247,6 +253,7 @@ impl Service for Ec2 {
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
         self.ensure_region(&context.scope(), context.now)?;
+        self.settle(&context.scope(), context.now)?;
         OPERATIONS.call(self, context, operation, input)
     }
 }

@@ -70,6 +70,15 @@ quotas! {
     GATEWAY_ENDPOINTS_PER_REGION = 20, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
     /// Interface endpoints and Gateway Load Balancer endpoints in a VPC.
     INTERFACE_ENDPOINTS_PER_VPC = 50, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
+    /// NAT gateways in a zone.
+    NAT_GATEWAYS_PER_ZONE = 5, "NatGatewayLimitExceeded", "The maximum number of NAT Gateways has been reached.";
+    /// Elastic IP addresses of a public NAT gateway. AWS publishes the number and not the code.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-gateways>
+    ELASTIC_IPS_PER_NAT_GATEWAY = 2, "NatGatewayAddressLimitExceeded",
+        "The maximum number of Elastic IP addresses of a NAT gateway has been reached.";
+    /// Private addresses of a NAT gateway; nobody gets more. AWS publishes the number and not the code.
+    ADDRESSES_PER_NAT_GATEWAY = 8, "NatGatewayAddressLimitExceeded",
+        "The maximum number of addresses of a NAT gateway has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
     /// Flow logs of one resource.

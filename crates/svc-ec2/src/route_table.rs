@@ -12,9 +12,9 @@ mod target;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SubnetId, Tags, TransitGatewayId, VpcEndpointId, VpcId, VpcPeeringConnectionId,
-    VpnGatewayId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
+    RouteTableAssociationId, RouteTableId, SubnetId, Tags, TransitGatewayId, VpcEndpointId, VpcId,
+    VpcPeeringConnectionId, VpnGatewayId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ pub enum RouteTarget {
     InternetGateway(InternetGatewayId),
     /// An egress-only internet gateway.
     EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    /// A NAT gateway.
+    NatGateway(NatGatewayId),
     /// A network interface, that of an instance included: a middlebox.
     NetworkInterface(NetworkInterfaceId),
     /// A VPC peering connection.

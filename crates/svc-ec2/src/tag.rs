@@ -15,9 +15,9 @@ use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::record::{
     CustomerGateway, DhcpOptions, EgressOnlyInternetGateway, ElasticIp, FlowLog, Instance, InternetGateway,
-    KeyPair, NetworkAcl, NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, TransitGateway,
-    TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Vpc, VpcEndpoint,
-    VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
+    KeyPair, NatGateway, NetworkAcl, NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet,
+    TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Vpc,
+    VpcEndpoint, VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error};
@@ -168,7 +168,7 @@ pub(crate) fn specified_among(
 macro_rules! with_kinds {
     ($call:ident!($($argument:tt)*)) => {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
-            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection, FlowLog, CustomerGateway, VpnGateway, VpnConnection, VpcEndpoint, VpcEndpointConnection, VpcEndpointService, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable)
+            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection, FlowLog, CustomerGateway, VpnGateway, VpnConnection, VpcEndpoint, VpcEndpointConnection, VpcEndpointService, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, NatGateway)
     };
 }
 

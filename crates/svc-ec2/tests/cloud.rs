@@ -163,6 +163,7 @@ impl Cloud {
         O::Output: TryFrom<Value, Error: Debug> + Debug,
     {
         self.ec2.ensure_region(&self.scope(), self.now()).unwrap();
+        self.ec2.settle(&self.scope(), self.now()).unwrap();
         let before = self.store.snapshot().revision();
         let error = match self.call::<O>(input) {
             Ok(answer) => panic!("{} answered {answer:?} where {code} was expected", O::NAME),

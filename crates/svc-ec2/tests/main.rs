@@ -22,6 +22,7 @@ mod instance_type;
 mod internet_gateway;
 mod invariants;
 mod key_pair;
+mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod prefix_list;

@@ -292,7 +292,7 @@ fn requests_that_cannot_be() {
     network.refuses(
         network.route("0.0.0.0/0"),
         "MissingParameter",
-        "The request must contain the parameter gatewayId, egressOnlyInternetGatewayId, instanceId or networkInterfaceId",
+        "The request must contain the parameter gatewayId, egressOnlyInternetGatewayId, instanceId, natGatewayId or networkInterfaceId",
     );
     let two = api::CreateRouteRequest {
         instance_id: Some("i-0123456789abcdef0".to_owned()),
@@ -304,7 +304,8 @@ fn requests_that_cannot_be() {
         nat_gateway_id: Some("nat-0123456789abcdef0".to_owned()),
         ..network.route("0.0.0.0/0")
     };
-    network.refuses(nat, "UnsupportedOperation", "Routes with natGatewayId are not supported.");
+    let message = "The natGateway ID 'nat-0123456789abcdef0' does not exist";
+    network.refuses(nat, "InvalidNatGatewayID.NotFound", message);
     let vpn = api::CreateRouteRequest {
         gateway_id: Some("vgw-0123456789abcdef0".to_owned()),
         ..network.route("0.0.0.0/0")

@@ -88,6 +88,8 @@ fn every_kind_of_resource_carries_tags() {
         input!(CreateVpcEndpointServiceConfigurationRequest { network_load_balancer_arns: [balancer] });
     let service =
         cloud.ok::<op::CreateVpcEndpointServiceConfiguration>(service).service_configuration.unwrap();
+    let nat = input!(CreateNatGatewayRequest { subnet_id: &subnet, connectivity_type: "private" });
+    let nat = cloud.ok::<op::CreateNatGateway>(nat).nat_gateway.unwrap();
     let resources = vec![
         ("vpc-peering-connection", peering.vpc_peering_connection_id.unwrap()),
         ("vpn-connection", vpn_connection.vpn_connection.unwrap().vpn_connection_id.unwrap()),
@@ -96,6 +98,7 @@ fn every_kind_of_resource_carries_tags() {
         ("vpc-flow-log", flow_log.flow_log_ids.unwrap().remove(0)),
         ("vpc-endpoint", endpoint.vpc_endpoint_id.unwrap()),
         ("vpc-endpoint-service", service.service_id.unwrap()),
+        ("natgateway", nat.nat_gateway_id.unwrap()),
         ("instance", cloud.started(&subnet)),
         ("network-interface", cloud.interface(&subnet)),
         ("subnet", subnet),

@@ -136,20 +136,41 @@ fn associate(
             // AWS's reference says that reassociation is automatic unless it is refused; AWS itself is seen to refuse where
             // nothing is said. <https://github.com/ansible/ansible/issues/27385>
             if input.allow_reassociation != Some(true) {
-                return Err(ServiceError::new(
-                    "Resource.AlreadyAssociated",
-                    format!("resource {} is already associated with associate-id {}", elastic_ip.id, held.id),
-                ));
+                check_free(&elastic_ip)?;
             }
             check_permitted(edit, held)?;
         }
         // An address that the private one has already makes room.
         end(edit, interface.id, Some(private_address));
-        let id = edit.new_id();
-        let association = AddressAssociation { id, interface: interface.id, vpc, private_address };
-        edit.put(ElasticIp { association: Some(association), ..ElasticIp::clone(&elastic_ip) });
-        Ok(answer(id))
+        Ok(answer(begin(edit, &elastic_ip, &interface, private_address)))
     })
+}
+
+/// Checks that an address stands for nothing.
+///
+/// # Errors
+/// `Resource.AlreadyAssociated`.
+pub(crate) fn check_free(elastic_ip: &ElasticIp) -> Result<(), ServiceError> {
+    match &elastic_ip.association {
+        Some(held) => Err(ServiceError::new(
+            "Resource.AlreadyAssociated",
+            format!("resource {} is already associated with associate-id {}", elastic_ip.id, held.id),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Lets an address stand for a private address of an interface.
+pub(crate) fn begin(
+    edit: &mut Edit<'_>,
+    elastic_ip: &ElasticIp,
+    interface: &NetworkInterface,
+    private_address: Ipv4Addr,
+) -> AddressAssociationId {
+    let id = edit.new_id();
+    let association = AddressAssociation { id, interface: interface.id, vpc: interface.vpc, private_address };
+    edit.put(ElasticIp { association: Some(association), ..elastic_ip.clone() });
+    id
 }
 
 /// Checks that an association is not one that a service made.

@@ -7,7 +7,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{NetworkInterface, check_address_count};
+use super::{NetworkInterface, check_address_count, check_requester};
 use crate::elastic_ip::association;
 use crate::instance::Instance;
 use crate::instance_type;
@@ -34,6 +34,7 @@ fn refuse_prefixes(is_given: bool) -> Result<(), ServiceError> {
 
 fn interface_named(edit: &Edit<'_>, text: &str) -> Result<(NetworkInterface, Subnet), ServiceError> {
     let interface = NetworkInterface::clone(&*edit.named::<NetworkInterface>(text)?);
+    check_requester(&interface)?;
     let subnet = edit.held::<Subnet>(interface.subnet)?;
     Ok((interface, subnet))
 }
@@ -67,6 +68,7 @@ fn reassign(
             format!("The private IP address {address} is already assigned to {}.", holder.id),
         ));
     }
+    check_requester(&holder)?;
     association::follow(edit, address, holder.id, to.id);
     let mut holder = NetworkInterface::clone(&*holder);
     holder.private_addresses.retain(|held| *held != address);

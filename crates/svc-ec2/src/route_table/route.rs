@@ -98,7 +98,11 @@ fn check(
         )));
     }
     let vpc = edit.held::<Vpc>(table.vpc)?;
-    let is_interface = matches!(target, RouteTarget::NetworkInterface(_) | RouteTarget::VpcEndpoint(_));
+    let is_interface = match target {
+        RouteTarget::NetworkInterface(_) | RouteTarget::VpcEndpoint(_) => true,
+        RouteTarget::NatGateway(_) => !table.has_gateway(),
+        _ => false,
+    };
     if !vpc.all_blocks().any(|block| block.contains(&destination)) {
         return if table.has_gateway() { Err(outside_of_vpc(table, destination)) } else { Ok(()) };
     }
@@ -144,8 +148,14 @@ pub(super) fn check_for_gateway(edit: &Edit<'_>, table: &RouteTable) -> Result<(
             table.id
         )));
     }
-    match outside {
-        Some(route) => Err(outside_of_vpc(table, route.destination)),
+    if let Some(route) = outside {
+        return Err(outside_of_vpc(table, route.destination));
+    }
+    match table.routes.iter().find(|route| matches!(route.target, RouteTarget::NatGateway(_))) {
+        Some(route) => Err(error::invalid_value(format!(
+            "Route table {} is to be associated with a gateway, and its route for {} leads to a NAT gateway.",
+            table.id, route.destination
+        ))),
         None => Ok(()),
     }
 }

@@ -3,10 +3,11 @@
 //! Owns, for each kind of target, what a table may lead to and whether it is there (`active`) or not (`blackhole`).
 //! Refuses to know destinations, but for the kinds of target that are for one family alone.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use aws_api::ec2 as api;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use service_api::ServiceError;
 
 use super::association::different_networks;
@@ -16,6 +17,7 @@ use crate::error;
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
+use crate::nat_gateway::{NatGateway, NatGatewayState};
 use crate::network_interface::{self, NetworkInterface};
 use crate::state::{Edit, Resource, State, parse_id};
 use crate::transit_gateway::{self, TransitGateway};
@@ -59,7 +61,7 @@ pub(super) fn only<'a, const N: usize>(
 }
 
 pub(super) fn no_target() -> ServiceError {
-    error::missing("gatewayId, egressOnlyInternetGatewayId, instanceId or networkInterfaceId")
+    error::missing("gatewayId, egressOnlyInternetGatewayId, instanceId, natGatewayId or networkInterfaceId")
 }
 
 /// The internet gateway that a request names as one of several kinds of gateways, whose code for unknown ids it has.
@@ -75,6 +77,44 @@ fn as_of_any_kind(error: ServiceError, not_found: &str, id: &str) -> ServiceErro
     }
     let message = format!("The gateway ID '{id}' does not exist");
     ServiceError::new(EgressOnlyInternetGateway::NAMING.not_found, message)
+}
+
+/// Where IPv6 addresses stand for IPv4 ones (NAT64), which a NAT gateway reaches.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html>
+const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
+
+/// The NAT gateway that a request names: one that is there, or is being made.
+fn nat_gateway_named(
+    edit: &Edit<'_>,
+    table: &RouteTable,
+    destination: IpNet,
+    id: &str,
+) -> Result<RouteTarget, ServiceError> {
+    let unknown = || {
+        let message = format!("The natGateway ID '{id}' does not exist");
+        ServiceError::new("InvalidNatGatewayID.NotFound", message)
+    };
+    let gateway = match edit.named::<NatGateway>(id) {
+        Ok(gateway) => gateway,
+        Err(error) if error.code == NatGateway::NAMING.not_found => return Err(unknown()),
+        Err(error) => return Err(error),
+    };
+    match gateway.state(edit.now()) {
+        NatGatewayState::Pending | NatGatewayState::Available => {}
+        NatGatewayState::Failed | NatGatewayState::Deleting | NatGatewayState::Deleted => {
+            return Err(unknown());
+        }
+    }
+    if gateway.vpc != table.vpc {
+        return Err(different_networks(table, &format!("NAT gateway {id}")));
+    }
+    if matches!(destination, IpNet::V6(block) if !NAT64.contains(&block)) {
+        return Err(error::invalid_value(format!(
+            "The destination CIDR block {destination} cannot be routed to a NAT gateway, which of IPv6 takes only \
+             {NAT64}."
+        )));
+    }
+    Ok(RouteTarget::NatGateway(gateway.id))
 }
 
 /// The target that a request names, in the VPC of the table.
@@ -120,6 +160,7 @@ pub(super) fn named(
             }
             Ok(RouteTarget::EgressOnlyInternetGateway(gateway.id))
         }
+        "natGatewayId" => nat_gateway_named(edit, table, destination, id),
         "instanceId" => through(&network_interface::only_one_of(edit, &*edit.named::<Instance>(id)?)?),
         "networkInterfaceId" => through(&*edit.named::<NetworkInterface>(id)?),
         "vpcPeeringConnectionId" => peering_connection(edit, table, id),
@@ -207,6 +248,11 @@ pub(super) fn shown(
             transit_gateway_id: Some(id.to_string()),
             ..shown(transit_gateway::attachment::carries(state, id, table.vpc))
         },
+        RouteTarget::NatGateway(id) => {
+            let gateway = state.find::<NatGateway>(id);
+            let is_active = gateway.is_some_and(|gateway| gateway.is_there(state.now()));
+            api::Route { nat_gateway_id: Some(id.to_string()), ..shown(is_active) }
+        }
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);
             let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
