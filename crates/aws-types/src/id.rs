@@ -139,6 +139,8 @@ resource_ids! {
     SnapshotId = "snap";
     /// A managed prefix list.
     PrefixListId = "pl";
+    /// A launch template.
+    LaunchTemplateId = "lt";
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ use serde::{Deserialize, Serialize};
 use service_api::Operations;
 use store::Scope;
 
+pub(crate) use run::user_data;
+
 pub use options::{MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
 
 use crate::instance::lifecycle::{DesiredState, InstanceState, StateReason};

@@ -23,6 +23,7 @@ mod instance;
 mod instance_type;
 mod internet_gateway;
 mod key_pair;
+mod launch_template;
 mod network_acl;
 mod network_interface;
 mod pace;
@@ -60,6 +61,7 @@ pub mod record {
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
     pub use crate::key_pair::{KeyPair, KeyType};
+    pub use crate::launch_template::{LaunchTemplate, LaunchTemplateData, LaunchTemplateVersion};
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
     pub use crate::network_interface::{Attachment, ConnectionTracking, ManagedKind, NetworkInterface};
     pub use crate::prefix_list::{
@@ -115,6 +117,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         instance_type::operations,
         internet_gateway::operations,
         key_pair::operations,
+        launch_template::operations,
         network_acl::operations,
         network_interface::operations,
         prefix_list::operations,

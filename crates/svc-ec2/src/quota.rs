@@ -60,6 +60,13 @@ quotas! {
     PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
+    /// Launch templates in a region. AWS publishes the number and not the code.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-launch-templates.html#launch-template-restrictions>
+    LAUNCH_TEMPLATES_PER_REGION = 5000, "LaunchTemplateLimitExceeded",
+        "The maximum number of launch templates has been reached.";
+    /// Versions of a launch template. AWS publishes the number and not the code.
+    VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
+        "The maximum number of launch template versions has been reached.";
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.

@@ -14,8 +14,8 @@ use store::{Store, StoreError};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::record::{
-    DhcpOptions, EgressOnlyInternetGateway, ElasticIp, Instance, InternetGateway, KeyPair, NetworkAcl,
-    NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc,
+    DhcpOptions, EgressOnlyInternetGateway, ElasticIp, Instance, InternetGateway, KeyPair, LaunchTemplate,
+    NetworkAcl, NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error};
@@ -45,6 +45,11 @@ pub(crate) fn shown_always(tags: &Tags) -> Vec<api::Tag> {
         .collect()
 }
 
+/// Whether a key is one of AWS's own: such tags do not count, and requests neither set nor remove them.
+fn is_reserved(key: &str) -> bool {
+    key.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
+}
+
 fn check_key(key: &str) -> Result<(), ServiceError> {
     if key.is_empty() {
         return Err(error::invalid_value("Tag key cannot be null or empty."));
@@ -55,7 +60,7 @@ fn check_key(key: &str) -> Result<(), ServiceError> {
         )));
     }
     check_characters(key)?;
-    if key.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX)) {
+    if is_reserved(key) {
         return Err(error::invalid_value("Tag keys starting with 'aws:' are reserved for internal use"));
     }
     Ok(())
@@ -99,7 +104,7 @@ fn parse(list: &[api::Tag]) -> Result<Vec<Tag>, ServiceError> {
 }
 
 fn check_count(tags: &Tags) -> Result<(), ServiceError> {
-    if tags.len() > MAX_TAGS {
+    if tags.iter().filter(|(key, _)| !is_reserved(key)).count() > MAX_TAGS {
         return Err(ServiceError::new(
             "TagLimitExceeded",
             "The maximum number of Tags for a resource has been reached.",
@@ -166,7 +171,7 @@ pub(crate) fn specified_among(
 macro_rules! with_kinds {
     ($call:ident!($($argument:tt)*)) => {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
-            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp)
+            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, LaunchTemplate)
     };
 }
 
@@ -257,7 +262,12 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteTagsRequest) ->
                             held.remove(tag.key.as_deref().unwrap_or_default(), tag.value.as_deref());
                         }
                     }
-                    None => *held = Tags::default(),
+                    None => {
+                        let reserved = held.iter().filter(|(key, _)| is_reserved(key));
+                        let reserved =
+                            reserved.map(|(key, value)| Tag { key: key.to_owned(), value: value.to_owned() });
+                        *held = reserved.collect::<Vec<_>>().into_iter().collect();
+                    }
                 }
                 Ok(())
             })?;

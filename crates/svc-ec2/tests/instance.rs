@@ -166,7 +166,8 @@ fn launches_that_are_refused() {
         launch_template: Some(api::LaunchTemplateSpecification::default()),
         ..good()
     };
-    check(template, "UnsupportedOperation", "Launch templates are not supported.");
+    let message = "Either 'LaunchTemplateId' or 'LaunchTemplateName' should be provided.";
+    check(template, "MissingParameter", message);
     let volumes = api::RunInstancesRequest {
         block_device_mappings: Some(vec![api::BlockDeviceMapping::default()]),
         ..good()

@@ -20,6 +20,7 @@ mod instance_type;
 mod internet_gateway;
 mod invariants;
 mod key_pair;
+mod launch_template;
 mod network_acl;
 mod network_interface;
 mod prefix_list;
