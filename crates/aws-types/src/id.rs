@@ -141,6 +141,8 @@ resource_ids! {
     PrefixListId = "pl";
     /// A launch template.
     LaunchTemplateId = "lt";
+    /// The association of an IAM instance profile with an instance.
+    IamInstanceProfileAssociationId = "iip-assoc";
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ pub mod record {
     pub use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
     pub use crate::elastic_ip::{AddressAssociation, ElasticIp};
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
+    pub use crate::instance::profile::IamInstanceProfileAssociation;
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
     pub use crate::key_pair::{KeyPair, KeyType};
@@ -154,6 +155,7 @@ impl Ec2 {
             default_vpc::check_records,
             elastic_ip::pool::check_records,
             idempotency::check_records,
+            instance::profile::check_records,
             prefix_list::check_records,
             subnet::address::check_records,
         ]

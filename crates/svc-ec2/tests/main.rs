@@ -16,6 +16,7 @@ mod image;
 mod instance;
 mod instance_change;
 mod instance_filters;
+mod instance_profile;
 mod instance_type;
 mod internet_gateway;
 mod invariants;

@@ -15,7 +15,9 @@ use store::Read;
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
-use super::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, running_vcpus};
+use super::{
+    Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, profile, running_vcpus,
+};
 use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
 use crate::state::{Edit, Resource, State};
@@ -71,18 +73,6 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
     ];
     if let Some((_, what)) = refused.iter().find(|(is_asked, _)| *is_asked) {
         return Err(error::unsupported(format!("{what} are not supported.")));
-    }
-    if let Some(profile) = &input.iam_instance_profile {
-        // There are no instance profiles, so that no name or ARN is one.
-        let (value, parameter, noun) = match (&profile.name, &profile.arn) {
-            (Some(name), _) => (name.as_str(), "iamInstanceProfile.name", "name"),
-            (None, arn) => (arn.as_deref().unwrap_or_default(), "iamInstanceProfile.arn", "ARN"),
-        };
-        return Err(error::invalid_value_for(
-            value,
-            parameter,
-            &format!("Invalid IAM Instance Profile {noun}"),
-        ));
     }
     Ok(())
 }
@@ -259,6 +249,7 @@ fn run(
         forget_old(edit);
         let (input, template_tags) = launch_template::data::completed(edit, &input)?;
         refuse_unsupported(&input)?;
+        let profile = profile::of_launch(edit, &input)?;
         let mut tags =
             tag::specified_among(input.tag_specifications.as_ref(), &launch_template::data::TAGGED)?;
         let (mut tags, interface_tags) = (tags.take("instance"), tags.take("network-interface"));
@@ -290,6 +281,9 @@ fn run(
             };
             interfaces.into_iter().for_each(|interface| edit.put(interface));
             edit.put(instance.clone());
+            if let Some(profile) = &profile {
+                profile::launch(edit, id, profile.clone());
+            }
             made.push(Arc::new(instance));
         }
         if let Some(attempt) = &attempt {
