@@ -169,6 +169,10 @@ resource_ids! {
     TransitGatewayConnectPeerId = "tgw-connect-peer";
     /// A route table of a transit gateway.
     TransitGatewayRouteTableId = "tgw-rtb";
+    /// A launch template.
+    LaunchTemplateId = "lt";
+    /// The association of an IAM instance profile with an instance.
+    IamInstanceProfileAssociationId = "iip-assoc";
 }
 
 #[cfg(test)]

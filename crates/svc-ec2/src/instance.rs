@@ -14,6 +14,7 @@ pub(crate) mod lifecycle;
 mod network;
 mod observed;
 mod options;
+pub(crate) mod profile;
 mod run;
 mod status;
 
@@ -24,6 +25,8 @@ use aws_types::{
 use serde::{Deserialize, Serialize};
 use service_api::Operations;
 use store::Scope;
+
+pub(crate) use run::user_data;
 
 pub use options::{MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
 
@@ -198,6 +201,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         console::operations,
         describe::operations,
         options::operations,
+        profile::operations,
         run::operations,
         status::operations,
     ]

@@ -25,6 +25,7 @@ mod instance;
 mod instance_type;
 mod internet_gateway;
 mod key_pair;
+mod launch_template;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
@@ -70,9 +71,11 @@ pub mod record {
         FlowLog, FlowLogDestination, FlowLogDestinationOptions, FlowLogResource, TrafficType,
     };
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
+    pub use crate::instance::profile::IamInstanceProfileAssociation;
     pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
     pub use crate::internet_gateway::InternetGateway;
     pub use crate::key_pair::{KeyPair, KeyType};
+    pub use crate::launch_template::{LaunchTemplate, LaunchTemplateData, LaunchTemplateVersion};
     pub use crate::nat_gateway::{
         AddressChange, Connectivity, NatGateway, NatGatewayAddress, NatGatewayDeletion, NatGatewayElasticIp,
         NatGatewayFailure, NatGatewayState,
@@ -157,6 +160,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         internet_gateway::operations,
         key_pair::operations,
         nat_gateway::operations,
+        launch_template::operations,
         network_acl::operations,
         network_interface::operations,
         prefix_list::operations,
@@ -199,6 +203,7 @@ impl Ec2 {
             default_vpc::check_records,
             elastic_ip::pool::check_records,
             idempotency::check_records,
+            instance::profile::check_records,
             prefix_list::check_records,
             subnet::address::check_records,
             vpc_endpoint_service::check_records,

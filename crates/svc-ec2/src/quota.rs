@@ -111,6 +111,13 @@ quotas! {
     /// Connect peers of a Connect attachment.
     PEERS_PER_CONNECT = 4, "TransitGatewayConnectPeerLimitExceeded",
         "The maximum number of transit gateway Connect peers has been reached.";
+    /// Launch templates in a region. AWS publishes the number and not the code.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-launch-templates.html#launch-template-restrictions>
+    LAUNCH_TEMPLATES_PER_REGION = 5000, "LaunchTemplateLimitExceeded",
+        "The maximum number of launch templates has been reached.";
+    /// Versions of a launch template. AWS publishes the number and not the code.
+    VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
+        "The maximum number of launch template versions has been reached.";
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.

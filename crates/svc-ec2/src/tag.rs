@@ -15,9 +15,10 @@ use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::record::{
     CustomerGateway, DhcpOptions, EgressOnlyInternetGateway, ElasticIp, FlowLog, Instance, InternetGateway,
-    KeyPair, NatGateway, NetworkAcl, NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet,
-    TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Vpc,
-    VpcEndpoint, VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
+    KeyPair, LaunchTemplate, NatGateway, NetworkAcl, NetworkInterface, PrefixList, RouteTable, SecurityGroup,
+    Subnet, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable,
+    Vpc, VpcEndpoint, VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection,
+    VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error};
@@ -47,6 +48,11 @@ pub(crate) fn shown_always(tags: &Tags) -> Vec<api::Tag> {
         .collect()
 }
 
+/// Whether a key is one of AWS's own: such tags do not count, and requests neither set nor remove them.
+fn is_reserved(key: &str) -> bool {
+    key.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX))
+}
+
 fn check_key(key: &str) -> Result<(), ServiceError> {
     if key.is_empty() {
         return Err(error::invalid_value("Tag key cannot be null or empty."));
@@ -57,7 +63,7 @@ fn check_key(key: &str) -> Result<(), ServiceError> {
         )));
     }
     check_characters(key)?;
-    if key.get(..RESERVED_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED_PREFIX)) {
+    if is_reserved(key) {
         return Err(error::invalid_value("Tag keys starting with 'aws:' are reserved for internal use"));
     }
     Ok(())
@@ -101,7 +107,7 @@ fn parse(list: &[api::Tag]) -> Result<Vec<Tag>, ServiceError> {
 }
 
 fn check_count(tags: &Tags) -> Result<(), ServiceError> {
-    if tags.len() > MAX_TAGS {
+    if tags.iter().filter(|(key, _)| !is_reserved(key)).count() > MAX_TAGS {
         return Err(ServiceError::new(
             "TagLimitExceeded",
             "The maximum number of Tags for a resource has been reached.",
@@ -168,7 +174,7 @@ pub(crate) fn specified_among(
 macro_rules! with_kinds {
     ($call:ident!($($argument:tt)*)) => {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
-            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection, FlowLog, CustomerGateway, VpnGateway, VpnConnection, VpcEndpoint, VpcEndpointConnection, VpcEndpointService, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, NatGateway)
+            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection, FlowLog, CustomerGateway, VpnGateway, VpnConnection, VpcEndpoint, VpcEndpointConnection, VpcEndpointService, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, NatGateway, LaunchTemplate)
     };
 }
 
@@ -259,7 +265,12 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteTagsRequest) ->
                             held.remove(tag.key.as_deref().unwrap_or_default(), tag.value.as_deref());
                         }
                     }
-                    None => *held = Tags::default(),
+                    None => {
+                        let reserved = held.iter().filter(|(key, _)| is_reserved(key));
+                        let reserved =
+                            reserved.map(|(key, value)| Tag { key: key.to_owned(), value: value.to_owned() });
+                        *held = reserved.collect::<Vec<_>>().into_iter().collect();
+                    }
                 }
                 Ok(())
             })?;

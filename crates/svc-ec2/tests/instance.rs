@@ -155,18 +155,19 @@ fn launches_that_are_refused() {
     let message = "The specified subnet does not have enough free addresses to satisfy the request.";
     check(many, "InsufficientFreeAddressesInSubnet", message);
 
-    let profile = api::IamInstanceProfileSpecification { name: text("app"), arn: None };
+    let profile = api::IamInstanceProfileSpecification { name: text("a/b"), arn: None };
     let profile = api::RunInstancesRequest { iam_instance_profile: Some(profile), ..good() };
     check(
         profile,
         VALUE,
-        "Value (app) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+        "Value (a/b) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
     );
     let template = api::RunInstancesRequest {
         launch_template: Some(api::LaunchTemplateSpecification::default()),
         ..good()
     };
-    check(template, "UnsupportedOperation", "Launch templates are not supported.");
+    let message = "Either 'LaunchTemplateId' or 'LaunchTemplateName' should be provided.";
+    check(template, "MissingParameter", message);
     let volumes = api::RunInstancesRequest {
         block_device_mappings: Some(vec![api::BlockDeviceMapping::default()]),
         ..good()

@@ -162,6 +162,7 @@ pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Inst
         enclave_options: Some(api::EnclaveOptions { enabled: Some(false) }),
         hibernation_options: Some(api::HibernationOptions { configured: Some(false) }),
         hypervisor: Some("xen".to_owned()),
+        iam_instance_profile: super::profile::of_instance(state, instance.id),
         image_id: Some(instance.image.to_string()),
         instance_id: Some(instance.id.to_string()),
         instance_type: Some(instance.instance_type.clone()),

@@ -94,7 +94,7 @@ impl MetadataOptions {
     }
 
     /// As answers have it. Metadata is served from the record, so that a change is applied at once.
-    pub(super) fn shown(self) -> api::InstanceMetadataOptionsResponse {
+    pub(crate) fn shown(self) -> api::InstanceMetadataOptionsResponse {
         let enabled = |on: bool| Some(if on { "enabled" } else { "disabled" }.to_owned());
         api::InstanceMetadataOptionsResponse {
             http_endpoint: enabled(self.http_endpoint_enabled),
@@ -165,7 +165,7 @@ impl PrivateDnsNameOptions {
         })
     }
 
-    pub(super) fn shown(self) -> api::PrivateDnsNameOptionsResponse {
+    pub(crate) fn shown(self) -> api::PrivateDnsNameOptionsResponse {
         api::PrivateDnsNameOptionsResponse {
             enable_resource_name_dns_aaaa_record: Some(self.resource_name_dns_aaaa),
             enable_resource_name_dns_a_record: Some(self.resource_name_dns_a),

@@ -15,11 +15,13 @@ use store::Read;
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
-use super::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, running_vcpus};
+use super::{
+    Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, profile, running_vcpus,
+};
 use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
 use crate::state::{Edit, Resource, State};
-use crate::{Ec2, error, image, instance_type, key_pair, network_interface, quota, tag};
+use crate::{Ec2, error, image, instance_type, key_pair, launch_template, network_interface, quota, tag};
 
 /// How long user data can be, decoded.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>
@@ -54,7 +56,6 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
     let hibernates = input.hibernation_options.as_ref().is_some_and(|wanted| wanted.configured == Some(true));
     let encloses = input.enclave_options.as_ref().is_some_and(|wanted| wanted.enabled == Some(true));
     let refused = [
-        (input.launch_template.is_some(), "Launch templates"),
         (input.instance_market_options.is_some(), "Spot instances and capacity blocks"),
         (some(&input.block_device_mappings), "Block device mappings"),
         (some(&input.elastic_gpu_specification), "Elastic GPUs"),
@@ -72,18 +73,6 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
     ];
     if let Some((_, what)) = refused.iter().find(|(is_asked, _)| *is_asked) {
         return Err(error::unsupported(format!("{what} are not supported.")));
-    }
-    if let Some(profile) = &input.iam_instance_profile {
-        // There are no instance profiles, so that no name or ARN is one.
-        let (value, parameter, noun) = match (&profile.name, &profile.arn) {
-            (Some(name), _) => (name.as_str(), "iamInstanceProfile.name", "name"),
-            (None, arn) => (arn.as_deref().unwrap_or_default(), "iamInstanceProfile.arn", "ARN"),
-        };
-        return Err(error::invalid_value_for(
-            value,
-            parameter,
-            &format!("Invalid IAM Instance Profile {noun}"),
-        ));
     }
     Ok(())
 }
@@ -109,7 +98,7 @@ fn counts(input: &api::RunInstancesRequest) -> Result<(usize, usize), ServiceErr
 ///
 /// # Errors
 /// `InvalidParameterValue` for what is not base64 or too long.
-pub(super) fn user_data(encoded: Option<&str>) -> Result<Option<Vec<u8>>, ServiceError> {
+pub(crate) fn user_data(encoded: Option<&str>) -> Result<Option<Vec<u8>>, ServiceError> {
     let Some(encoded) = encoded.filter(|text| !text.is_empty()) else { return Ok(None) };
     let compact: String = encoded.split_ascii_whitespace().collect();
     let bytes = STANDARD
@@ -248,13 +237,7 @@ fn run(
     context: &RequestContext,
     mut input: api::RunInstancesRequest,
 ) -> Result<api::Reservation, ServiceError> {
-    refuse_unsupported(&input)?;
     let (least, most) = counts(&input)?;
-    let mut tags = tag::specified_among(
-        input.tag_specifications.as_ref(),
-        &["instance", "network-interface", "volume", "spot-instances-request", "elastic-gpu"],
-    )?;
-    let (tags, interface_tags) = (tags.take("instance"), tags.take("network-interface"));
     let dry_run = input.dry_run.take();
     let attempt = Attempt::new("RunInstances", input.client_token.as_ref(), &input)?;
     ec2.edit(context, dry_run, |edit| {
@@ -264,8 +247,15 @@ fn run(
             return earlier(edit, &made);
         }
         forget_old(edit);
+        let (input, template_tags) = launch_template::data::completed(edit, &input)?;
+        refuse_unsupported(&input)?;
+        let profile = profile::of_launch(edit, &input)?;
+        let mut tags =
+            tag::specified_among(input.tag_specifications.as_ref(), &launch_template::data::TAGGED)?;
+        let (mut tags, interface_tags) = (tags.take("instance"), tags.take("network-interface"));
+        template_tags.into_iter().for_each(|tag| tags.set(tag));
         let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
-        let prototype = prototype(edit, &input, &networks, tags.clone())?;
+        let prototype = prototype(edit, &input, &networks, tags)?;
         networks.check_type(&prototype.instance_type)?;
         let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus);
         let running = running_vcpus(edit);
@@ -291,6 +281,9 @@ fn run(
             };
             interfaces.into_iter().for_each(|interface| edit.put(interface));
             edit.put(instance.clone());
+            if let Some(profile) = &profile {
+                profile::launch(edit, id, profile.clone());
+            }
             made.push(Arc::new(instance));
         }
         if let Some(attempt) = &attempt {

@@ -1,0 +1,293 @@
+//! IAM instance profiles of instances: AssociateIamInstanceProfile, DisassociateIamInstanceProfile,
+//! ReplaceIamInstanceProfileAssociation, DescribeIamInstanceProfileAssociations.
+//!
+//! Owns the record of an association. Refuses to know whether there is such a profile: only the form of its name or ARN is
+//! checked.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html>
+
+use std::sync::Arc;
+
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{IamInstanceProfileAssociationId, InstanceId, Tags, Timestamp};
+use serde::{Deserialize, Serialize};
+use service_api::{Operations, RequestContext, ServiceError};
+use sha2::{Digest, Sha256};
+use store::{Store, StoreError};
+
+use super::Instance;
+use super::lifecycle::InstanceState;
+use crate::filter::{Filters, text};
+use crate::page::Page;
+use crate::state::{Edit, Naming, State, resource};
+use crate::{Ec2, error, pace};
+
+/// How long a profile's name can be.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const MAX_NAME_CHARACTERS: usize = 128;
+
+/// The association of an instance with an instance profile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IamInstanceProfileAssociation {
+    /// Its id.
+    pub id: IamInstanceProfileAssociationId,
+    /// The instance.
+    pub instance: InstanceId,
+    /// The ARN of the profile.
+    pub profile_arn: String,
+    /// When it was asked for, or asked to end.
+    pub changed_at: Timestamp,
+    /// When that is done.
+    pub done_at: Timestamp,
+    /// Whether it was asked to end.
+    pub is_ending: bool,
+    /// Always empty: associations carry no tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+resource!(
+    IamInstanceProfileAssociation,
+    IamInstanceProfileAssociationId,
+    "ec2.iam-instance-profile-association",
+    Naming {
+        resource_type: "iam-instance-profile-association",
+        noun: "association",
+        not_found: "NoSuchAssociation",
+        malformed: "InvalidAssociationID.Malformed",
+    },
+    fn is_visible(&self, now: Timestamp) -> bool {
+        !self.is_ending || now < self.done_at
+    }
+);
+
+pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
+    table
+        .with::<op::AssociateIamInstanceProfile>(associate)
+        .with::<op::DescribeIamInstanceProfileAssociations>(describe)
+        .with::<op::DisassociateIamInstanceProfile>(disassociate)
+        .with::<op::ReplaceIamInstanceProfileAssociation>(replace)
+}
+
+/// # Errors
+/// The first record that does not decode.
+pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
+    store.check::<IamInstanceProfileAssociation>()
+}
+
+/// The ARN of the profile that a request names.
+///
+/// # Errors
+/// `InvalidParameterValue` for what is no name or ARN of a profile.
+fn wanted(
+    state: &impl State,
+    profile: &api::IamInstanceProfileSpecification,
+) -> Result<String, ServiceError> {
+    let is_name = |name: &str| {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+        (1..=MAX_NAME_CHARACTERS).contains(&name.len()) && name.chars().all(is_allowed)
+    };
+    let own = state.arn("");
+    let partition = own.split(':').nth(1).unwrap_or_default();
+    match (&profile.name, &profile.arn) {
+        (Some(name), None) if is_name(name) => {
+            Ok(format!("arn:{partition}:iam::{}:instance-profile/{name}", state.account()))
+        }
+        (Some(name), None) => Err(error::invalid_value_for(
+            name,
+            "iamInstanceProfile.name",
+            "Invalid IAM Instance Profile name",
+        )),
+        (None, Some(arn)) => {
+            let rest =
+                arn.strip_prefix(&format!("arn:{partition}:iam::{}:instance-profile/", state.account()));
+            if rest.and_then(|path| path.rsplit('/').next()).is_some_and(is_name) {
+                return Ok(arn.clone());
+            }
+            Err(error::invalid_value_for(arn, "iamInstanceProfile.arn", "Invalid IAM Instance Profile ARN"))
+        }
+        (Some(_), Some(_)) => Err(error::combination(
+            "The parameters iamInstanceProfile.name and iamInstanceProfile.arn may not be used together",
+        )),
+        (None, None) => Err(error::missing("IamInstanceProfile")),
+    }
+}
+
+/// The association of an instance that is not ending.
+fn held(state: &impl State, instance: InstanceId) -> Option<Arc<IamInstanceProfileAssociation>> {
+    let mut all = state.all::<IamInstanceProfileAssociation>();
+    all.find(|association| association.instance == instance && !association.is_ending)
+}
+
+fn make(edit: &mut Edit<'_>, instance: InstanceId, profile_arn: String) -> IamInstanceProfileAssociation {
+    let association = IamInstanceProfileAssociation {
+        id: edit.new_id(),
+        instance,
+        profile_arn,
+        changed_at: edit.now(),
+        done_at: pace::INSTANCE_PROFILE_ASSOCIATION.done_at(edit),
+        is_ending: false,
+        tags: Tags::default(),
+    };
+    edit.put(association.clone());
+    association
+}
+
+/// The profile that a launch asks for, checked.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub(super) fn of_launch(
+    state: &impl State,
+    input: &api::RunInstancesRequest,
+) -> Result<Option<String>, ServiceError> {
+    input.iam_instance_profile.as_ref().map(|profile| wanted(state, profile)).transpose()
+}
+
+/// Gives an instance that is launched its profile.
+pub(super) fn launch(edit: &mut Edit<'_>, instance: InstanceId, profile_arn: String) {
+    make(edit, instance, profile_arn);
+}
+
+/// Forgets the associations of an instance that is gone.
+pub(super) fn forget(edit: &mut Edit<'_>, instance: InstanceId) {
+    let all: Vec<_> = edit.all::<IamInstanceProfileAssociation>().collect();
+    for association in all.into_iter().filter(|association| association.instance == instance) {
+        edit.remove::<IamInstanceProfileAssociation>(association.id);
+    }
+}
+
+/// The profile of an instance as answers have it.
+pub(super) fn of_instance(state: &impl State, instance: InstanceId) -> Option<api::IamInstanceProfile> {
+    held(state, instance).map(|association| shown_profile(&association.profile_arn))
+}
+
+/// A profile's id is made of its ARN, until there are profiles.
+fn shown_profile(arn: &str) -> api::IamInstanceProfile {
+    let digest = Sha256::digest(arn.as_bytes());
+    let id: String = digest.iter().take(17).map(|byte| char::from(b'A' + byte % 26)).collect();
+    api::IamInstanceProfile { arn: Some(arn.to_owned()), id: Some(format!("AIPA{id}")) }
+}
+
+fn shown(
+    state: &impl State,
+    association: &IamInstanceProfileAssociation,
+) -> api::IamInstanceProfileAssociation {
+    let name = match (association.is_ending, state.now() < association.done_at) {
+        (true, _) => "disassociating",
+        (false, true) => "associating",
+        (false, false) => "associated",
+    };
+    api::IamInstanceProfileAssociation {
+        association_id: Some(association.id.to_string()),
+        iam_instance_profile: Some(shown_profile(&association.profile_arn)),
+        instance_id: Some(association.instance.to_string()),
+        state: Some(name.to_owned()),
+        timestamp: Some(association.changed_at),
+    }
+}
+
+fn associate(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::AssociateIamInstanceProfileRequest,
+) -> Result<api::AssociateIamInstanceProfileResult, ServiceError> {
+    ec2.edit(context, None, |edit| {
+        let instance = edit.named::<Instance>(&input.instance_id)?;
+        let arn = wanted(edit, &input.iam_instance_profile)?;
+        if !matches!(
+            instance.state,
+            InstanceState::Pending
+                | InstanceState::Running
+                | InstanceState::Stopping
+                | InstanceState::Stopped
+        ) {
+            let message =
+                format!("The instance '{}' is not in a valid state for this operation.", instance.id);
+            return Err(ServiceError::new("IncorrectInstanceState", message));
+        }
+        if held(edit, instance.id).is_some() {
+            return Err(ServiceError::new(
+                "IncorrectState",
+                format!("There is an existing association for instance {}", instance.id),
+            ));
+        }
+        let association = make(edit, instance.id, arn);
+        Ok(api::AssociateIamInstanceProfileResult {
+            iam_instance_profile_association: Some(shown(edit, &association)),
+        })
+    })
+}
+
+/// An association that a request names and that is not ending.
+fn named(edit: &mut Edit<'_>, id: &str) -> Result<IamInstanceProfileAssociation, ServiceError> {
+    let association = edit.named::<IamInstanceProfileAssociation>(id)?;
+    if association.is_ending {
+        return Err(crate::state::not_found::<IamInstanceProfileAssociation>(id));
+    }
+    Ok(Arc::unwrap_or_clone(association))
+}
+
+fn disassociate(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DisassociateIamInstanceProfileRequest,
+) -> Result<api::DisassociateIamInstanceProfileResult, ServiceError> {
+    ec2.edit(context, None, |edit| {
+        let association = named(edit, &input.association_id)?;
+        let association = IamInstanceProfileAssociation {
+            changed_at: edit.now(),
+            done_at: pace::INSTANCE_PROFILE_ASSOCIATION.done_at(edit),
+            is_ending: true,
+            ..association
+        };
+        edit.put(association.clone());
+        Ok(api::DisassociateIamInstanceProfileResult {
+            iam_instance_profile_association: Some(shown(edit, &association)),
+        })
+    })
+}
+
+/// The new profile has an association of its own.
+fn replace(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ReplaceIamInstanceProfileAssociationRequest,
+) -> Result<api::ReplaceIamInstanceProfileAssociationResult, ServiceError> {
+    ec2.edit(context, None, |edit| {
+        let old = named(edit, &input.association_id)?;
+        let arn = wanted(edit, &input.iam_instance_profile)?;
+        edit.remove::<IamInstanceProfileAssociation>(old.id);
+        let association = make(edit, old.instance, arn);
+        Ok(api::ReplaceIamInstanceProfileAssociationResult {
+            iam_instance_profile_association: Some(shown(edit, &association)),
+        })
+    })
+}
+
+static FILTERS: Filters<api::IamInstanceProfileAssociation> = Filters {
+    tags: None,
+    named: &[
+        ("instance-id", |association| text(&association.instance_id)),
+        ("state", |association| text(&association.state)),
+    ],
+    absent: &[],
+};
+
+fn describe(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::DescribeIamInstanceProfileAssociationsRequest,
+) -> Result<api::DescribeIamInstanceProfileAssociationsResult, ServiceError> {
+    let view = ec2.view(context);
+    let found = view.selected::<IamInstanceProfileAssociation>(input.association_ids.as_ref())?;
+    let mut associations: Vec<_> = found.iter().map(|association| shown(&view, association)).collect();
+    FILTERS.apply(&mut associations, input.filters.as_ref())?;
+    let page =
+        Page::new("DescribeIamInstanceProfileAssociations", input.max_results, input.next_token.as_ref());
+    let (associations, next_token) =
+        page.cut(associations, |association| association.association_id.as_deref().unwrap_or_default())?;
+    Ok(api::DescribeIamInstanceProfileAssociationsResult {
+        iam_instance_profile_associations: Some(associations),
+        next_token,
+    })
+}
