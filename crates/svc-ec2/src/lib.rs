@@ -61,13 +61,16 @@ pub mod record {
     pub use crate::internet_gateway::InternetGateway;
     pub use crate::key_pair::{KeyPair, KeyType};
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
-    pub use crate::network_interface::{Attachment, ConnectionTracking, ManagedKind, NetworkInterface};
+    pub use crate::network_interface::{
+        Attachment, ConnectionTracking, InterfacePermission, ManagedKind, NetworkInterface,
+        NetworkInterfacePermission,
+    };
     pub use crate::prefix_list::{
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
     pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
-    pub use crate::subnet::{HostnameType, Subnet};
+    pub use crate::subnet::{HostnameType, ReservationType, Subnet, SubnetCidrReservation};
     pub use crate::vpc::{Tenancy, Vpc};
 }
 
@@ -151,6 +154,7 @@ impl Ec2 {
             default_vpc::check_records,
             elastic_ip::pool::check_records,
             idempotency::check_records,
+            network_interface::permission::check_records,
             prefix_list::check_records,
             subnet::address::check_records,
         ]

@@ -8,6 +8,7 @@ mod address;
 mod attachment;
 mod attribute;
 mod describe;
+pub(crate) mod permission;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -23,6 +24,7 @@ use store::Scope;
 
 pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
+pub use permission::{InterfacePermission, NetworkInterfacePermission};
 
 use crate::elastic_ip::{self, Associated};
 use crate::idempotency::Attempt;
@@ -156,9 +158,15 @@ impl NetworkInterface {
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     let table = table.with::<op::CreateNetworkInterface>(create).with::<op::DeleteNetworkInterface>(delete);
-    [address::operations, attachment::operations, attribute::operations, describe::operations]
-        .into_iter()
-        .fold(table, |table, add| add(table))
+    [
+        address::operations,
+        attachment::operations,
+        attribute::operations,
+        describe::operations,
+        permission::operations,
+    ]
+    .into_iter()
+    .fold(table, |table, add| add(table))
 }
 
 /// How many addresses of one family any interface can have: what the largest instance types allow.
@@ -267,6 +275,7 @@ pub(crate) fn make(
 /// nothing then.
 pub(crate) fn remove(edit: &mut Edit<'_>, interface: &NetworkInterface) {
     elastic_ip::association::end(edit, interface.id, None);
+    permission::forget(edit, interface.id);
     edit.remove::<NetworkInterface>(interface.id);
     give_back(edit, interface);
 }

@@ -1,10 +1,11 @@
-//! Subnets: CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute, and their IPv6 blocks.
+//! Subnets: CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute, their IPv6 blocks and reservations.
 //!
 //! Owns the subnet record and which addresses of it are free. Refuses to know who has an address: the interfaces do.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html>
 
 pub(crate) mod address;
 mod ipv6;
+mod reservation;
 
 use std::collections::HashMap;
 
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use vpc_model::subnet::assignable_count;
 use vpc_model::vpc::overlap;
+
+pub use reservation::{ReservationType, SubnetCidrReservation};
 
 use crate::cidr::{self, SubnetIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, number, text};
@@ -124,7 +127,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DeleteSubnet>(delete)
         .with::<op::DescribeSubnets>(describe)
         .with::<op::ModifySubnetAttribute>(modify_attribute);
-    ipv6::operations(table)
+    reservation::operations(ipv6::operations(table))
 }
 
 /// A subnet that is to be made.
@@ -232,6 +235,7 @@ fn delete(
         route_table::forget_subnet(edit, subnet.id);
         network_acl::forget_subnet(edit, subnet.id);
         address::forget(edit, subnet.id);
+        reservation::forget(edit, subnet.id);
         edit.remove::<Subnet>(subnet.id);
         Ok(Unit)
     })

@@ -15,7 +15,7 @@ use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::record::{
     DhcpOptions, EgressOnlyInternetGateway, ElasticIp, Instance, InternetGateway, KeyPair, NetworkAcl,
-    NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc,
+    NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, SubnetCidrReservation, Vpc,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error};
@@ -166,7 +166,7 @@ pub(crate) fn specified_among(
 macro_rules! with_kinds {
     ($call:ident!($($argument:tt)*)) => {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
-            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp)
+            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, SubnetCidrReservation)
     };
 }
 

@@ -1,4 +1,5 @@
-//! VPCs: CreateVpc, DeleteVpc, DescribeVpcs, DescribeVpcAttribute, ModifyVpcAttribute.
+//! VPCs: CreateVpc, DeleteVpc, DescribeVpcs, DescribeVpcAttribute, ModifyVpcAttribute,
+//! ModifyVpcTenancy.
 //!
 //! Owns the VPC record and what comes with a new VPC: a main route table, a default security group and a default
 //! network ACL. Its address blocks are in [`cidr_block`]. Refuses to know subnets.
@@ -120,7 +121,8 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DeleteVpc>(delete)
         .with::<op::DescribeVpcs>(describe)
         .with::<op::DescribeVpcAttribute>(describe_attribute)
-        .with::<op::ModifyVpcAttribute>(modify_attribute);
+        .with::<op::ModifyVpcAttribute>(modify_attribute)
+        .with::<op::ModifyVpcTenancy>(modify_tenancy);
     cidr_block::operations(table)
 }
 
@@ -353,5 +355,23 @@ fn modify_attribute(
         }
         edit.put(vpc);
         Ok(Unit)
+    })
+}
+
+/// A VPC can go from dedicated hardware to shared, and not back.
+fn modify_tenancy(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyVpcTenancyRequest,
+) -> Result<api::ModifyVpcTenancyResult, ServiceError> {
+    if input.instance_tenancy != Tenancy::Default.as_str() {
+        let why = "The tenancy of a VPC can be changed to default only.";
+        return Err(error::invalid_value_for(&input.instance_tenancy, "instanceTenancy", why));
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut vpc = Vpc::clone(&*edit.named::<Vpc>(&input.vpc_id)?);
+        vpc.tenancy = Tenancy::Default;
+        edit.put(vpc);
+        Ok(api::ModifyVpcTenancyResult { return_value: Some(true) })
     })
 }
