@@ -119,6 +119,8 @@ resource_ids! {
     NetworkInterfaceAttachmentId = "eni-attach";
     /// What another account may do with a network interface.
     NetworkInterfacePermissionId = "eni-perm";
+    /// A VPC or subnet that the options of VPC Block Public Access do not hold for.
+    VpcBlockPublicAccessExclusionId = "vpcbpa-exclude";
     /// An instance.
     InstanceId = "i";
     /// The reservation that one RunInstances call makes.

@@ -8,6 +8,7 @@
 //! nothing, and `DryRun` is that same operation with its transaction thrown away.
 
 mod account_attribute;
+mod block_public_access;
 mod cidr;
 mod counter;
 mod default_vpc;
@@ -50,6 +51,8 @@ pub use filter::Pattern;
 
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
 pub mod record {
+    pub use crate::block_public_access::exclusion::{Excluded, ExclusionMode, VpcBlockPublicAccessExclusion};
+    pub use crate::block_public_access::{BlockMode, BlockPublicAccessOptions};
     pub use crate::cidr::{
         CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
     };
@@ -69,7 +72,9 @@ pub mod record {
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
-    pub use crate::security_group::{IpProtocol, Peer, SecurityGroup, SecurityGroupRule};
+    pub use crate::security_group::{
+        IpProtocol, Peer, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
+    };
     pub use crate::subnet::{HostnameType, ReservationType, Subnet, SubnetCidrReservation};
     pub use crate::vpc::{Tenancy, Vpc};
 }
@@ -109,6 +114,7 @@ pub struct Ec2 {
 static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
     [
         account_attribute::operations,
+        block_public_access::operations,
         default_vpc::operations,
         dhcp_options::operations,
         egress_only_internet_gateway::operations,
@@ -150,12 +156,14 @@ impl Ec2 {
     pub fn check_records(store: &Store) -> Result<(), StoreError> {
         tag::check_records(store)?;
         [
+            block_public_access::check_records,
             counter::check_records,
             default_vpc::check_records,
             elastic_ip::pool::check_records,
             idempotency::check_records,
             network_interface::permission::check_records,
             prefix_list::check_records,
+            security_group::vpc_association::check_records,
             subnet::address::check_records,
         ]
         .into_iter()

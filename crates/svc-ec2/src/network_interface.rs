@@ -383,7 +383,7 @@ pub(crate) fn wanted_groups(
     let mut groups = Vec::with_capacity(ids.len());
     for text in ids {
         let group = edit.named::<SecurityGroup>(text)?;
-        if group.vpc != vpc {
+        if group.vpc != vpc && !security_group::vpc_association::is_associated(edit, group.id, vpc) {
             return Err(mismatch(group.id));
         }
         if !groups.contains(&group.id) {

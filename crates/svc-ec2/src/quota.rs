@@ -58,6 +58,10 @@ quotas! {
     /// Managed prefix lists in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
     PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
+    /// Exclusions of VPC Block Public Access in a region. AWS publishes the number and not the code.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa.html>
+    BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION = 50, "VpcBlockPublicAccessExclusionLimitExceeded",
+        "The maximum number of VPC Block Public Access exclusions has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
 }

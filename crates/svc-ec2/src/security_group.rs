@@ -8,6 +8,7 @@
 mod rule;
 mod rule_change;
 mod rules;
+pub(crate) mod vpc_association;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 pub use rule::{IpProtocol, Peer, SecurityGroupRule};
 pub(crate) use rules::retag_rule;
+pub use vpc_association::SecurityGroupVpcAssociation;
 
 use crate::filter::{Filters, each, number, text};
 use crate::page::Page;
@@ -85,7 +87,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DeleteSecurityGroup>(delete)
         .with::<op::DescribeSecurityGroups>(describe)
         .with::<op::DescribeSecurityGroupReferences>(describe_references);
-    rule_change::operations(rules::operations(table))
+    vpc_association::operations(rule_change::operations(rules::operations(table)))
 }
 
 /// The groups that name a prefix list and cannot have as many rules as it stands for now.
@@ -262,6 +264,7 @@ fn delete(
             return Err(ServiceError::new("CannotDelete", message));
         }
         dependency::check_security_group(edit, group.id)?;
+        vpc_association::forget(edit, |held| held.group == group.id);
         edit.remove::<SecurityGroup>(group.id);
         Ok(api::DeleteSecurityGroupResult { group_id: Some(group.id.to_string()), r#return: Some(true) })
     })

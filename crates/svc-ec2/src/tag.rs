@@ -16,6 +16,7 @@ use crate::page::Page;
 use crate::record::{
     DhcpOptions, EgressOnlyInternetGateway, ElasticIp, Instance, InternetGateway, KeyPair, NetworkAcl,
     NetworkInterface, PrefixList, RouteTable, SecurityGroup, Subnet, SubnetCidrReservation, Vpc,
+    VpcBlockPublicAccessExclusion,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error};
@@ -166,7 +167,8 @@ pub(crate) fn specified_among(
 macro_rules! with_kinds {
     ($call:ident!($($argument:tt)*)) => {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
-            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, SubnetCidrReservation)
+            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, SubnetCidrReservation,
+            VpcBlockPublicAccessExclusion)
     };
 }
 

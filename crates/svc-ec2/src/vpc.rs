@@ -14,12 +14,14 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
+use crate::block_public_access::exclusion::{self, Excluded};
 use crate::cidr::{VpcCidrAssociation, VpcIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
 use crate::{
-    Ec2, counter, default_vpc, dependency, error, network_acl, quota, route_table, security_group, tag,
+    Ec2, block_public_access, counter, default_vpc, dependency, error, network_acl, quota, route_table,
+    security_group, tag,
 };
 
 /// On what hardware instances run that do not say.
@@ -223,6 +225,8 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteVpcRequest) -> 
         tables.iter().for_each(|table| edit.remove::<route_table::RouteTable>(table.id));
         groups.iter().for_each(|group| edit.remove::<security_group::SecurityGroup>(group.id));
         acls.iter().for_each(|acl| edit.remove::<network_acl::NetworkAcl>(acl.id));
+        exclusion::forget(edit, Excluded::Vpc(vpc.id));
+        security_group::vpc_association::forget(edit, |held| held.vpc == vpc.id);
         edit.remove::<Vpc>(vpc.id);
         Ok(Unit)
     })
@@ -235,9 +239,7 @@ pub(crate) fn shown(state: &impl State, vpc: &Vpc) -> api::Vpc {
     let ipv6 = vpc.ipv6_associations.iter().filter(|association| association.is_shown(now));
     let ipv6: Vec<_> = ipv6.map(|association| cidr_block::shown_v6(state, association)).collect();
     api::Vpc {
-        block_public_access_states: Some(api::BlockPublicAccessStates {
-            internet_gateway_block_mode: Some("off".to_owned()),
-        }),
+        block_public_access_states: Some(block_public_access::states(state, vpc.id, None)),
         cidr_block: Some(vpc.primary_block().to_string()),
         cidr_block_association_set: Some(
             blocks.map(|association| cidr_block::shown(state, association)).collect(),

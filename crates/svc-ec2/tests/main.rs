@@ -6,6 +6,7 @@
 mod cloud;
 
 mod account_attribute;
+mod block_public_access;
 mod default_vpc;
 mod dhcp_options;
 mod egress_only_internet_gateway;
@@ -28,6 +29,7 @@ mod quota;
 mod route;
 mod route_table;
 mod security_group;
+mod security_group_vpc_association;
 mod state;
 mod subnet;
 mod subnet_cidr_reservation;
