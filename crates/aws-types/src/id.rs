@@ -99,6 +99,8 @@ resource_ids! {
     SubnetId = "subnet";
     /// The association of a subnet with an IPv6 CIDR block.
     SubnetCidrAssociationId = "subnet-cidr-assoc";
+    /// A reserved block of a subnet.
+    SubnetCidrReservationId = "scr";
     /// A route table.
     RouteTableId = "rtb";
     /// The association of a route table with a subnet, a gateway, or a VPC as its main table.
@@ -115,6 +117,10 @@ resource_ids! {
     NetworkInterfaceId = "eni";
     /// The attachment of a network interface to an instance.
     NetworkInterfaceAttachmentId = "eni-attach";
+    /// What another account may do with a network interface.
+    NetworkInterfacePermissionId = "eni-perm";
+    /// A VPC or subnet that the options of VPC Block Public Access do not hold for.
+    VpcBlockPublicAccessExclusionId = "vpcbpa-exclude";
     /// An instance.
     InstanceId = "i";
     /// The reservation that one RunInstances call makes.

@@ -8,6 +8,7 @@
 //! nothing, and `DryRun` is that same operation with its transaction thrown away.
 
 mod account_attribute;
+mod block_public_access;
 mod cidr;
 mod counter;
 mod customer_gateway;
@@ -60,6 +61,8 @@ pub use filter::Pattern;
 
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
 pub mod record {
+    pub use crate::block_public_access::exclusion::{Excluded, ExclusionMode, VpcBlockPublicAccessExclusion};
+    pub use crate::block_public_access::{BlockMode, BlockPublicAccessOptions};
     pub use crate::cidr::{
         CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
     };
@@ -81,12 +84,19 @@ pub mod record {
         NatGatewayFailure, NatGatewayState,
     };
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
-    pub use crate::network_interface::{Attachment, ConnectionTracking, ManagedKind, NetworkInterface};
+    pub use crate::network_interface::{
+        Attachment, ConnectionTracking, InterfacePermission, ManagedKind, NetworkInterface,
+        NetworkInterfacePermission,
+    };
     pub use crate::prefix_list::{
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
     pub use crate::security_group::{IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule};
+    pub use crate::security_group::{
+        IpProtocol, Peer, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
+    };
+    pub use crate::subnet::{HostnameType, ReservationType, Subnet, SubnetCidrReservation};
     pub use crate::subnet::{HostnameType, Subnet};
     pub use crate::transit_gateway::attachment::{
         AttachedSubnet, AttachmentTarget, PeeringSide, TransitGatewayAssociation, TransitGatewayAttachment,
@@ -149,6 +159,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
     [
         account_attribute::operations,
         customer_gateway::operations,
+        block_public_access::operations,
         default_vpc::operations,
         dhcp_options::operations,
         egress_only_internet_gateway::operations,
@@ -199,12 +210,15 @@ impl Ec2 {
     pub fn check_records(store: &Store) -> Result<(), StoreError> {
         tag::check_records(store)?;
         [
+            block_public_access::check_records,
             counter::check_records,
             default_vpc::check_records,
             elastic_ip::pool::check_records,
             idempotency::check_records,
             instance::profile::check_records,
+            network_interface::permission::check_records,
             prefix_list::check_records,
+            security_group::vpc_association::check_records,
             subnet::address::check_records,
             vpc_endpoint_service::check_records,
         ]

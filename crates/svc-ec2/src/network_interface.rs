@@ -8,6 +8,7 @@ mod address;
 mod attachment;
 mod attribute;
 mod describe;
+pub(crate) mod permission;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -23,6 +24,7 @@ use store::Scope;
 
 pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
+pub use permission::{InterfacePermission, NetworkInterfacePermission};
 
 use crate::elastic_ip::{self, Associated};
 use crate::flow_log::{self, FlowLogResource};
@@ -157,9 +159,15 @@ impl NetworkInterface {
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     let table = table.with::<op::CreateNetworkInterface>(create).with::<op::DeleteNetworkInterface>(delete);
-    [address::operations, attachment::operations, attribute::operations, describe::operations]
-        .into_iter()
-        .fold(table, |table, add| add(table))
+    [
+        address::operations,
+        attachment::operations,
+        attribute::operations,
+        describe::operations,
+        permission::operations,
+    ]
+    .into_iter()
+    .fold(table, |table, add| add(table))
 }
 
 /// How many addresses of one family any interface can have: what the largest instance types allow.
@@ -269,6 +277,7 @@ pub(crate) fn make(
 pub(crate) fn remove(edit: &mut Edit<'_>, interface: &NetworkInterface) {
     elastic_ip::association::end(edit, interface.id, None);
     flow_log::forget(edit, FlowLogResource::NetworkInterface(interface.id));
+    permission::forget(edit, interface.id);
     edit.remove::<NetworkInterface>(interface.id);
     give_back(edit, interface);
 }
@@ -376,7 +385,7 @@ pub(crate) fn wanted_groups(
     let mut groups = Vec::with_capacity(ids.len());
     for text in ids {
         let group = edit.named::<SecurityGroup>(text)?;
-        if group.vpc != vpc {
+        if group.vpc != vpc && !security_group::vpc_association::is_associated(edit, group.id, vpc) {
             return Err(mismatch(group.id));
         }
         if !groups.contains(&group.id) {

@@ -69,3 +69,5 @@ pub(crate) const SECURITY_GROUP_ASSOCIATION: Pace = Pace::seconds(5);
 pub(crate) const BLOCK_PUBLIC_ACCESS_CHANGE: Pace = Pace::seconds(60);
 /// An instance profile is associated with an instance, or no longer.
 pub(crate) const INSTANCE_PROFILE_ASSOCIATION: Pace = Pace::seconds(5);
+/// A permission on a network interface is granted or revoked.
+pub(crate) const NETWORK_INTERFACE_PERMISSION: Pace = Pace::seconds(2);

@@ -79,6 +79,10 @@ quotas! {
     /// Private addresses of a NAT gateway; nobody gets more. AWS publishes the number and not the code.
     ADDRESSES_PER_NAT_GATEWAY = 8, "NatGatewayAddressLimitExceeded",
         "The maximum number of addresses of a NAT gateway has been reached.";
+    /// Exclusions of VPC Block Public Access in a region. AWS publishes the number and not the code.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa.html>
+    BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION = 50, "VpcBlockPublicAccessExclusionLimitExceeded",
+        "The maximum number of VPC Block Public Access exclusions has been reached.";
     /// Elastic IP addresses in a region.
     ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
     /// Flow logs of one resource.

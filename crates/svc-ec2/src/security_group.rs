@@ -9,6 +9,7 @@ pub(crate) mod peered;
 mod rule;
 mod rule_change;
 mod rules;
+pub(crate) mod vpc_association;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 pub use peered::PeeredGroup;
 pub use rule::{IpProtocol, Peer, SecurityGroupRule};
 pub(crate) use rules::retag_rule;
+pub use vpc_association::SecurityGroupVpcAssociation;
 
 use crate::filter::{Filters, each, number, text};
 use crate::page::Page;
@@ -87,6 +89,9 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DeleteSecurityGroup>(delete)
         .with::<op::DescribeSecurityGroups>(describe);
     peered::operations(rule_change::operations(rules::operations(table)))
+        .with::<op::DescribeSecurityGroups>(describe)
+        .with::<op::DescribeSecurityGroupReferences>(describe_references);
+    vpc_association::operations(rule_change::operations(rules::operations(table)))
 }
 
 /// The groups that name a prefix list and cannot have as many rules as it stands for now.
@@ -263,6 +268,7 @@ fn delete(
             return Err(ServiceError::new("CannotDelete", message));
         }
         dependency::check_security_group(edit, group.id)?;
+        vpc_association::forget(edit, |held| held.group == group.id);
         edit.remove::<SecurityGroup>(group.id);
         Ok(api::DeleteSecurityGroupResult { group_id: Some(group.id.to_string()), r#return: Some(true) })
     })

@@ -1,10 +1,11 @@
-//! Subnets: CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute, and their IPv6 blocks.
+//! Subnets: CreateSubnet, DeleteSubnet, DescribeSubnets, ModifySubnetAttribute, their IPv6 blocks and reservations.
 //!
 //! Owns the subnet record and which addresses of it are free. Refuses to know who has an address: the interfaces do.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/configure-subnets.html>
 
 pub(crate) mod address;
 mod ipv6;
+mod reservation;
 
 use std::collections::HashMap;
 
@@ -18,6 +19,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 use vpc_model::subnet::assignable_count;
 use vpc_model::vpc::overlap;
 
+pub use reservation::{ReservationType, SubnetCidrReservation};
+
+use crate::block_public_access::exclusion::{self, Excluded};
 use crate::cidr::{self, SubnetIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, number, text};
 use crate::flow_log::{self, FlowLogResource};
@@ -26,7 +30,7 @@ use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
 use crate::vpc::cidr_block::PREFIX_LENGTHS;
-use crate::{Ec2, dependency, error, network_acl, quota, route_table, tag, zone};
+use crate::{Ec2, block_public_access, dependency, error, network_acl, quota, route_table, tag, zone};
 
 /// How instances are named.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html>
@@ -125,7 +129,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DeleteSubnet>(delete)
         .with::<op::DescribeSubnets>(describe)
         .with::<op::ModifySubnetAttribute>(modify_attribute);
-    ipv6::operations(table)
+    reservation::operations(ipv6::operations(table))
 }
 
 /// A subnet that is to be made.
@@ -234,6 +238,8 @@ fn delete(
         network_acl::forget_subnet(edit, subnet.id);
         address::forget(edit, subnet.id);
         flow_log::forget(edit, FlowLogResource::Subnet(subnet.id));
+        reservation::forget(edit, subnet.id);
+        exclusion::forget(edit, Excluded::Subnet(subnet.id));
         edit.remove::<Subnet>(subnet.id);
         Ok(Unit)
     })
@@ -258,9 +264,7 @@ pub(crate) fn shown(state: &impl State, subnet: &Subnet, used_addresses: usize) 
         availability_zone: Some(subnet.zone.to_string()),
         availability_zone_id: Some(subnet.zone_id.clone()),
         available_ip_address_count: Some(i32::try_from(free).expect("a subnet has at most 2^16 addresses")),
-        block_public_access_states: Some(api::BlockPublicAccessStates {
-            internet_gateway_block_mode: Some("off".to_owned()),
-        }),
+        block_public_access_states: Some(block_public_access::states(state, subnet.vpc, Some(subnet.id))),
         cidr_block: Some(subnet.cidr.to_string()),
         default_for_az: Some(subnet.is_default),
         enable_dns64: Some(subnet.enable_dns64),

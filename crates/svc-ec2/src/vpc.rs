@@ -1,4 +1,5 @@
-//! VPCs: CreateVpc, DeleteVpc, DescribeVpcs, DescribeVpcAttribute, ModifyVpcAttribute.
+//! VPCs: CreateVpc, DeleteVpc, DescribeVpcs, DescribeVpcAttribute, ModifyVpcAttribute,
+//! ModifyVpcTenancy.
 //!
 //! Owns the VPC record and what comes with a new VPC: a main route table, a default security group and a default
 //! network ACL. Its address blocks are in [`cidr_block`]. Refuses to know subnets.
@@ -13,14 +14,15 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
+use crate::block_public_access::exclusion::{self, Excluded};
 use crate::cidr::{VpcCidrAssociation, VpcIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, text};
 use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
 use crate::{
-    Ec2, counter, default_vpc, dependency, error, network_acl, quota, route_table, security_group, tag,
-    vpc_peering_connection,
+    Ec2, block_public_access, counter, default_vpc, dependency, error, network_acl, quota, route_table,
+    security_group, tag, vpc_peering_connection,
 };
 
 /// On what hardware instances run that do not say.
@@ -122,7 +124,8 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DeleteVpc>(delete)
         .with::<op::DescribeVpcs>(describe)
         .with::<op::DescribeVpcAttribute>(describe_attribute)
-        .with::<op::ModifyVpcAttribute>(modify_attribute);
+        .with::<op::ModifyVpcAttribute>(modify_attribute)
+        .with::<op::ModifyVpcTenancy>(modify_tenancy);
     cidr_block::operations(table)
 }
 
@@ -225,6 +228,8 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteVpcRequest) -> 
         groups.iter().for_each(|group| edit.remove::<security_group::SecurityGroup>(group.id));
         acls.iter().for_each(|acl| edit.remove::<network_acl::NetworkAcl>(acl.id));
         flow_log::forget(edit, FlowLogResource::Vpc(vpc.id));
+        exclusion::forget(edit, Excluded::Vpc(vpc.id));
+        security_group::vpc_association::forget(edit, |held| held.vpc == vpc.id);
         edit.remove::<Vpc>(vpc.id);
         Ok(Unit)
     })
@@ -237,9 +242,7 @@ pub(crate) fn shown(state: &impl State, vpc: &Vpc) -> api::Vpc {
     let ipv6 = vpc.ipv6_associations.iter().filter(|association| association.is_shown(now));
     let ipv6: Vec<_> = ipv6.map(|association| cidr_block::shown_v6(state, association)).collect();
     api::Vpc {
-        block_public_access_states: Some(api::BlockPublicAccessStates {
-            internet_gateway_block_mode: Some("off".to_owned()),
-        }),
+        block_public_access_states: Some(block_public_access::states(state, vpc.id, None)),
         cidr_block: Some(vpc.primary_block().to_string()),
         cidr_block_association_set: Some(
             blocks.map(|association| cidr_block::shown(state, association)).collect(),
@@ -357,5 +360,23 @@ fn modify_attribute(
         }
         edit.put(vpc);
         Ok(Unit)
+    })
+}
+
+/// A VPC can go from dedicated hardware to shared, and not back.
+fn modify_tenancy(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyVpcTenancyRequest,
+) -> Result<api::ModifyVpcTenancyResult, ServiceError> {
+    if input.instance_tenancy != Tenancy::Default.as_str() {
+        let why = "The tenancy of a VPC can be changed to default only.";
+        return Err(error::invalid_value_for(&input.instance_tenancy, "instanceTenancy", why));
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut vpc = Vpc::clone(&*edit.named::<Vpc>(&input.vpc_id)?);
+        vpc.tenancy = Tenancy::Default;
+        edit.put(vpc);
+        Ok(api::ModifyVpcTenancyResult { return_value: Some(true) })
     })
 }

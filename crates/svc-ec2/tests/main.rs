@@ -6,6 +6,7 @@
 mod cloud;
 
 mod account_attribute;
+mod block_public_access;
 mod customer_gateway;
 mod default_vpc;
 mod dhcp_options;
@@ -27,14 +28,17 @@ mod launch_template;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
+mod network_interface_permission;
 mod prefix_list;
 mod quota;
 mod random_request;
 mod route;
 mod route_table;
 mod security_group;
+mod security_group_vpc_association;
 mod state;
 mod subnet;
+mod subnet_cidr_reservation;
 mod tag;
 mod transit_gateway;
 mod vpc;

@@ -336,3 +336,29 @@ fn an_ipv6_block_is_advertised_from_its_own_region() {
     cloud.refuses::<op::AssociateVpcCidrBlock>(associate("us-east-1", None), code, "…");
     cloud.ok::<op::AssociateVpcCidrBlock>(associate("us-east-1", Some(true)));
 }
+
+#[test]
+fn a_dedicated_vpc_becomes_a_shared_one_and_stays_so() {
+    let cloud = Cloud::new();
+    let input = input!(CreateVpcRequest { cidr_block: "10.0.0.0/16", instance_tenancy: "dedicated" });
+    let vpc = cloud.ok::<op::CreateVpc>(input).vpc.unwrap().vpc_id.unwrap();
+    let tenancy = || {
+        let input = input!(DescribeVpcsRequest { vpc_ids: [&vpc] });
+        cloud.ok::<op::DescribeVpcs>(input).vpcs.unwrap().remove(0).instance_tenancy.unwrap()
+    };
+    let modify = |tenancy: &str| input!(ModifyVpcTenancyRequest { vpc_id: &vpc, instance_tenancy: tenancy });
+    let message = "Value (dedicated) for parameter instanceTenancy is invalid. The tenancy of a VPC can be \
+                   changed to default only.";
+    cloud.refuses::<op::ModifyVpcTenancy>(modify("dedicated"), "InvalidParameterValue", message);
+    let mut dry = modify("default");
+    dry.dry_run = Some(true);
+    let message = "Request would have succeeded, but DryRun flag is set.";
+    cloud.refuses::<op::ModifyVpcTenancy>(dry, "DryRunOperation", message);
+    assert_eq!(tenancy(), "dedicated");
+    assert_eq!(cloud.ok::<op::ModifyVpcTenancy>(modify("default")).return_value, Some(true));
+    assert_eq!(tenancy(), "default");
+    let unknown =
+        input!(ModifyVpcTenancyRequest { vpc_id: "vpc-0123456789abcdef0", instance_tenancy: "default" });
+    let message = "The vpc ID 'vpc-0123456789abcdef0' does not exist";
+    cloud.refuses::<op::ModifyVpcTenancy>(unknown, "InvalidVpcID.NotFound", message);
+}

@@ -7,13 +7,13 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use aws_types::SubnetId;
-use ipnet::Ipv6Net;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 use store::{Record, Store, StoreError};
 use vpc_model::subnet::is_reserved;
 
-use super::Subnet;
+use super::{Subnet, reservation};
 use crate::cidr;
 use crate::error;
 use crate::network_interface::NetworkInterface;
@@ -51,6 +51,9 @@ pub(crate) struct Addresses {
     subnet: Subnet,
     taken: HashSet<Ipv4Addr>,
     taken_v6: HashSet<Ipv6Addr>,
+    /// Blocks that "any" keeps out of.
+    reserved: Vec<Ipv4Net>,
+    reserved_v6: Vec<Ipv6Net>,
     /// Where the search for a free address goes on.
     next: Ipv4Addr,
     /// How many addresses are still to be searched: all before `next` that were searched are taken or reserved.
@@ -67,7 +70,15 @@ impl Addresses {
         }
         let last = state.record::<LastGiven>(&subnet.id.to_string());
         let next = last.map_or(subnet.cidr.network(), |last| after(subnet, last.address));
-        Self { subnet: subnet.clone(), taken, taken_v6, next, unsearched: cidr::size_v4(subnet.cidr) }
+        let (mut reserved, mut reserved_v6) = (Vec::new(), Vec::new());
+        for held in reservation::of(state, subnet.id) {
+            match held.block {
+                IpNet::V4(block) => reserved.push(block),
+                IpNet::V6(block) => reserved_v6.push(block),
+            }
+        }
+        let unsearched = cidr::size_v4(subnet.cidr);
+        Self { subnet: subnet.clone(), taken, taken_v6, reserved, reserved_v6, next, unsearched }
     }
 
     /// The subnet.
@@ -107,15 +118,14 @@ impl Addresses {
             let address = self.next;
             self.next = after(&self.subnet, address);
             self.unsearched -= 1;
-            if !is_reserved(self.subnet.cidr, address) && self.taken.insert(address) {
+            let is_kept = is_reserved(self.subnet.cidr, address)
+                || self.reserved.iter().any(|block| block.contains(&address));
+            if !is_kept && self.taken.insert(address) {
                 edit.put_record(&self.subnet.id.to_string(), LastGiven { address });
                 return Ok(address);
             }
         }
-        Err(ServiceError::new(
-            "InsufficientFreeAddressesInSubnet",
-            "The specified subnet does not have enough free addresses to satisfy the request.",
-        ))
+        Err(no_more())
     }
 
     fn block_v6(&self) -> Result<Ipv6Net, ServiceError> {
@@ -157,18 +167,28 @@ impl Addresses {
     /// Takes a free IPv6 address made of these random bits.
     ///
     /// # Errors
-    /// `InvalidParameterValue` when the subnet has no IPv6 block.
+    /// `InvalidParameterValue` when the subnet has no IPv6 block, `InsufficientFreeAddressesInSubnet`.
     pub(crate) fn take_any_v6(&mut self, mut bits: u128) -> Result<Ipv6Addr, ServiceError> {
         let block = self.block_v6()?;
         let host_mask = u128::from(block.hostmask());
+        // Reserved blocks do not overlap, so that the search meets each of them once before it is around.
+        let mut unmet = self.reserved_v6.len();
         loop {
             let host = bits & host_mask;
             let address = Ipv6Addr::from(u128::from(block.network()) | host);
+            if let Some(reserved) = self.reserved_v6.iter().find(|reserved| reserved.contains(&address)) {
+                if unmet == 0 {
+                    return Err(no_more());
+                }
+                unmet -= 1;
+                bits = u128::from(reserved.broadcast()).wrapping_add(1);
+                continue;
+            }
             let is_reserved = host < RESERVED_AT_START_V6 || host == host_mask;
             if !is_reserved && self.taken_v6.insert(address) {
                 return Ok(address);
             }
-            // A block has at least 2^64 addresses, so the next free one is near.
+            // A block has so many addresses that the next free one is near.
             bits = bits.wrapping_add(1);
         }
     }
@@ -181,6 +201,13 @@ fn after(subnet: &Subnet, address: Ipv4Addr) -> Ipv4Addr {
     } else {
         Ipv4Addr::from(u32::from(address).wrapping_add(1))
     }
+}
+
+fn no_more() -> ServiceError {
+    ServiceError::new(
+        "InsufficientFreeAddressesInSubnet",
+        "The specified subnet does not have enough free addresses to satisfy the request.",
+    )
 }
 
 fn in_use(address: impl std::fmt::Display) -> ServiceError {

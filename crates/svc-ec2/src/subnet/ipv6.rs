@@ -9,7 +9,7 @@ use aws_types::SubnetCidrAssociationId;
 use ipnet::Ipv6Net;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{Subnet, conflict};
+use super::{Subnet, conflict, reservation};
 use crate::cidr::{self, SubnetIpv6CidrAssociation};
 use crate::network_interface::NetworkInterface;
 use crate::state::State;
@@ -135,6 +135,13 @@ fn disassociate(
         let is_used = edit
             .all::<NetworkInterface>()
             .any(|interface| interface.subnet == id_of_subnet && !interface.ipv6_addresses.is_empty());
+        let is_reserved = reservation::of(edit, id_of_subnet).iter().any(|held| held.block.addr().is_ipv6());
+        if is_reserved {
+            return Err(ServiceError::new(
+                "InvalidCidr.InUse",
+                format!("The CIDR block {} has subnet CIDR reservations", association.block),
+            ));
+        }
         if is_used {
             return Err(ServiceError::new(
                 "InvalidCidr.InUse",
