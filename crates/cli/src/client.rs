@@ -56,12 +56,26 @@ impl Client {
     /// # Errors
     /// When the cloud cannot be reached or answers with an error.
     pub(crate) fn ec2(&self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Xml> {
-        let mut body = format!("Action={action}&Version=2016-11-15");
+        self.query("ec2", "2016-11-15", action, parameters)
+    }
+
+    /// Calls an action of a service that speaks the Query protocol, and returns its XML answer.
+    ///
+    /// # Errors
+    /// As [`Client::ec2`].
+    pub(crate) fn query(
+        &self,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<Xml> {
+        let mut body = format!("Action={action}&Version={version}");
         for (name, value) in parameters {
             body.push_str(&format!("&{name}={}", percent_encode(value)));
         }
         let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
-        let answer = self.post("ec2", &headers, &body)?;
+        let answer = self.post(service, &headers, &body)?;
         let xml = Xml(answer.body);
         if answer.status != 200 {
             bail!(

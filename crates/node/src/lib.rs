@@ -11,6 +11,7 @@
 //!                             └────────── what they saw
 //! ```
 
+mod account;
 mod commands;
 mod control;
 mod daemon_state;
@@ -42,6 +43,7 @@ use tokio::task::JoinSet;
 use vpc_engine::services::LinkService;
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
+pub use account::{Account, MAX_NAME_CHARS, NewAccount};
 pub use control::{DropStatus, InstanceStatus, Status};
 pub use daemon_state::DaemonState;
 pub use host::{remove_host_state, sandboxes};
@@ -211,7 +213,9 @@ impl Node {
         let control =
             control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
         let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
-        tasks.spawn(control::serve(control, Arc::new(status)));
+        let answering =
+            control::Answering { status: Box::new(status), accounts: account::Accounts(store.clone()) };
+        tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
         Ok((state, gateway))
