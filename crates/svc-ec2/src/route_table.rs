@@ -188,7 +188,7 @@ fn create(
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.all::<RouteTable>().filter(|table| table.vpc == vpc.id).count();
-        quota::ROUTE_TABLES_PER_VPC.check(edit.config, count + 1)?;
+        quota::ROUTE_TABLES_PER_VPC.check(edit, count + 1)?;
         let table =
             RouteTable { id: edit.new_id(), vpc: vpc.id, associations: Vec::new(), routes: Vec::new(), tags };
         edit.put(table.clone());
