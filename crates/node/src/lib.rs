@@ -22,6 +22,7 @@ mod instances;
 mod metadata;
 mod paths;
 mod projection;
+mod shareable;
 mod topology;
 
 use std::io;
@@ -37,6 +38,7 @@ use sandbox::Userland;
 use service_api::{OsRandom, Service};
 use store::{RedbBackend, Store, StoreError};
 use svc_ec2::Ec2;
+use svc_ram::Ram;
 use svc_service_quotas::ServiceQuotas;
 use svc_ssm::Ssm;
 use svc_sts::Sts;
@@ -287,8 +289,9 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     };
     let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
     let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
+    let ram = Arc::new(Ram::new(store.clone(), Arc::new(OsRandom), shareable::Shareable));
     let quotas = Arc::new(ServiceQuotas::new(store.clone(), Arc::new(OsRandom)));
-    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), quotas, ssm.clone(), Arc::new(Sts::new())];
+    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ram, quotas, ssm.clone(), Arc::new(Sts::new())];
     let gateway = bind(config, data_dir, &store, services).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
@@ -307,6 +310,7 @@ fn check_records(store: &Store) -> Result<(), StoreError> {
     store.check::<identity::AccountRecord>()?;
     store.check::<identity::RootKeyRecord>()?;
     Ec2::check_records(store)?;
+    Ram::check_records(store)?;
     ServiceQuotas::check_records(store)?;
     store.check::<svc_ssm::Parameter>()?;
     store.check::<svc_ssm::ParameterVersion>()?;
