@@ -127,7 +127,7 @@ fn accounts_are_kept_apart() {
                 match name.as_str() {
                     "AWS_ACCESS_KEY_ID" => *value = made["access_key_id"].as_str().unwrap().to_owned(),
                     "AWS_SECRET_ACCESS_KEY" => {
-                        *value = made["secret_access_key"].as_str().unwrap().to_owned()
+                        *value = made["secret_access_key"].as_str().unwrap().to_owned();
                     }
                     _ => {}
                 }
