@@ -11,6 +11,10 @@ pub mod shaped;
 #[rustfmt::skip]
 pub mod ec2;
 #[rustfmt::skip]
+pub mod ram;
+#[rustfmt::skip]
+pub mod service_quotas;
+#[rustfmt::skip]
 pub mod ssm;
 #[rustfmt::skip]
 pub mod sts;

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Up(UpOptions),
     /// Print the export lines that point AWS clients at a cloud
     Env(EnvOptions),
+    /// Make and list accounts
+    Account(AccountOptions),
     /// Run a command, or a shell, inside an instance
     Exec(ExecOptions),
     /// Show what runs, where, and since when
@@ -104,6 +106,51 @@ pub(crate) struct EnvOptions {
     /// Name the HTTPS endpoint, and the certificate to trust for it, which only root can read
     #[arg(long)]
     pub(crate) tls: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AccountOptions {
+    #[command(subcommand)]
+    pub(crate) what: AccountCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Make an account, and print an access key of its root user; the secret is not shown again
+    Create(CreateAccountOptions),
+    /// Show the accounts of a cloud, the one that `brume env` is about first
+    List(ListAccountsOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateAccountOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// What to call it, in 1 to 50 characters
+    #[arg(long, value_parser = account_name)]
+    pub(crate) name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListAccountsOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn account_name(text: &str) -> Result<String, String> {
+    let valid =
+        (1..=node::MAX_NAME_CHARS).contains(&text.chars().count()) && !text.contains(char::is_control);
+    if valid {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("a name has 1 to {} characters and no control characters", node::MAX_NAME_CHARS))
+    }
 }
 
 #[derive(Debug, Args)]

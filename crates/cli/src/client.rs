@@ -68,6 +68,35 @@ impl Client {
         stream.set_read_timeout(Some(Duration::from_secs(ANSWER_TIMEOUT_SECS)))?;
         stream.set_nodelay(true)?;
         Ok(Connection { client: self, stream: BufReader::new(stream) })
+        self.query("ec2", "2016-11-15", action, parameters)
+    }
+
+    /// Calls an action of a service that speaks the Query protocol, and returns its XML answer.
+    ///
+    /// # Errors
+    /// As [`Client::ec2`].
+    pub(crate) fn query(
+        &self,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<Xml> {
+        let mut body = format!("Action={action}&Version={version}");
+        for (name, value) in parameters {
+            body.push_str(&format!("&{name}={}", percent_encode(value)));
+        }
+        let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        let answer = self.post(service, &headers, &body)?;
+        let xml = Xml(answer.body);
+        if answer.status != 200 {
+            bail!(
+                "{action}: {}: {}",
+                xml.first("Code").unwrap_or_default(),
+                xml.first("Message").unwrap_or_default()
+            );
+        }
+        Ok(xml)
     }
 
     /// Calls an SSM operation and returns its JSON answer.

@@ -3,6 +3,7 @@
 //! Owns the command line and what people read. Refuses to know how anything is done: that is `node`'s, `sandbox`'s
 //! and `data-plane`'s.
 
+mod account;
 mod args;
 mod bench;
 mod client;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Up(options) => up::run(&options),
         Command::Env(options) => env::run(&options),
+        Command::Account(options) => account::run(&options),
         Command::Exec(options) => exec::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Down(options) => down::run(&options),

@@ -103,6 +103,78 @@ fn up_heeds_its_options_and_env_tells_clients() {
 }
 
 #[test]
+fn accounts_are_kept_apart() {
+    on_a_workstation(|| {
+        let mut cloud = Cloud::up(Mode::FastPath);
+        let account = |cloud: &Cloud, arguments: &[&str]| {
+            let mut command = cloud::brume();
+            command.arg("account").args(arguments).env("BRUME_DATA_DIR", cloud.path());
+            Finished::new(command.output().unwrap())
+        };
+        let json = |finished: Finished| -> serde_json::Value {
+            assert_eq!(finished.code, 0, "{finished:?}");
+            serde_json::from_str(&finished.stdout).unwrap()
+        };
+        let made = json(account(&cloud, &["create", "--name", "prod", "--json"]));
+        let shown = account(&cloud, &["create"]);
+        assert!(shown.code == 0 && shown.stdout.contains("secret access key  "), "{shown:?}");
+        let long = account(&cloud, &["create", "--name", &"x".repeat(51)]);
+        assert!(long.code == 2 && long.stderr.contains("1 to 50"), "{long:?}");
+
+        let with_key = |variables: &[(String, String)]| {
+            let mut variables = variables.to_vec();
+            for (name, value) in &mut variables {
+                match name.as_str() {
+                    "AWS_ACCESS_KEY_ID" => *value = made["access_key_id"].as_str().unwrap().to_owned(),
+                    "AWS_SECRET_ACCESS_KEY" => {
+                        *value = made["secret_access_key"].as_str().unwrap().to_owned();
+                    }
+                    _ => {}
+                }
+            }
+            client(&variables)
+        };
+        let identity = |client: &Client| {
+            let answer = client.query("sts", "2011-06-15", "GetCallerIdentity", &[]).unwrap();
+            (answer.first("Account").unwrap(), answer.first("Arn").unwrap())
+        };
+        let (first, second) = (client(&environment(&cloud)), with_key(&environment(&cloud)));
+        let number = made["account"].as_str().unwrap().to_owned();
+        assert_eq!(identity(&second), (number.clone(), format!("arn:aws:iam::{number}:root")));
+        assert_ne!(identity(&first).0, number);
+
+        // Each has its own default VPC, and sees and changes nothing of the other.
+        let vpc = second.ec2("CreateVpc", &[("CidrBlock", "10.0.0.0/16")]).unwrap().first("vpcId").unwrap();
+        let vpcs = |client: &Client| client.ec2("DescribeVpcs", &[]).unwrap();
+        assert!(vpcs(&second).all("vpcId").contains(&vpc) && !vpcs(&first).all("vpcId").contains(&vpc));
+        assert!(vpcs(&second).all("ownerId").iter().all(|owner| *owner == number));
+        let refused = first.ec2("DeleteVpc", &[("VpcId", &vpc)]).unwrap_err().to_string();
+        assert!(refused.contains("InvalidVpcID.NotFound"), "{refused}");
+
+        // All of it is there after a restart, and the first account is still the first.
+        let of_first = identity(&first);
+        cloud.kill_daemon();
+        cloud.restart(&[]);
+        let (first, second) = (client(&environment(&cloud)), with_key(&environment(&cloud)));
+        assert_eq!(identity(&first), of_first);
+        assert!(vpcs(&second).all("vpcId").contains(&vpc));
+        let listed = json(account(&cloud, &["list", "--json"]));
+        let listed = listed.as_array().unwrap();
+        assert_eq!(listed.len(), 3);
+        assert_eq!((&listed[0]["account"], &listed[0]["is_first"]), (&of_first.0.into(), &true.into()));
+        assert!(listed.iter().any(|one| one["account"] == number && one["name"] == "prod"), "{listed:?}");
+        assert!(account(&cloud, &["list"]).stdout.contains("prod"));
+
+        let secret = made["secret_access_key"].as_str().unwrap();
+        assert!(!cloud.log().contains(secret), "the key is in the log");
+        cloud.take_down();
+        let refused = account(&cloud, &["create"]);
+        assert!(refused.code == 1 && refused.stderr.contains("start one with `brume up`"), "{refused:?}");
+        cloud.finish();
+    });
+}
+
+#[test]
 fn up_refuses_what_it_cannot_use() {
     on_a_workstation(|| {
         let cloud = Cloud::down(Mode::FastPath);

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 
+use crate::account::Accounts;
 use crate::daemon_state::DaemonState;
 use crate::paths::RunDir;
 
@@ -29,10 +31,46 @@ const MAX_CONNECTIONS: usize = 16;
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// What the command asks.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "ask")]
-enum Question {
+pub(crate) enum Question {
     Status,
+    CreateAccount { name: Option<String> },
+    ListAccounts,
+}
+
+/// What the daemon says.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer<T> {
+    Ok(T),
+    /// The question was understood, and what it wants could not be done.
+    Failed(String),
+}
+
+/// What answers are made from.
+pub(crate) struct Answering {
+    pub(crate) status: Box<dyn Fn() -> Status + Send + Sync>,
+    pub(crate) accounts: Accounts,
+}
+
+impl Answering {
+    fn answer(&self, question: Question) -> io::Result<Vec<u8>> {
+        match question {
+            Question::Status => line(&Answer::Ok((self.status)())),
+            Question::ListAccounts => line(&Answer::Ok(self.accounts.list())),
+            Question::CreateAccount { name } => line(&match self.accounts.create(name) {
+                Ok(account) => Answer::Ok(account),
+                Err(error) => Answer::Failed(format!("the account could not be stored: {error}")),
+            }),
+        }
+    }
+}
+
+fn line(said: &impl Serialize) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(said)?;
+    line.push(b'\n');
+    Ok(line)
 }
 
 /// What runs in a cloud.
@@ -84,15 +122,24 @@ impl Status {
     /// # Errors
     /// When it does not answer in time.
     pub fn ask(run_dir: &RunDir) -> io::Result<Self> {
-        let mut stream = UnixStream::connect(run_dir.control_socket())?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-        let mut question = serde_json::to_vec(&Question::Status)?;
-        question.push(b'\n');
-        stream.write_all(&question)?;
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer)?;
-        serde_json::from_str(&answer).map_err(io::Error::from)
+        ask(run_dir, &Question::Status)
+    }
+}
+
+/// Asks the daemon of a run directory.
+///
+/// # Errors
+/// When it does not answer in time, or could not do what was asked.
+pub(crate) fn ask<T: DeserializeOwned>(run_dir: &RunDir, question: &Question) -> io::Result<T> {
+    let mut stream = UnixStream::connect(run_dir.control_socket())?;
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.write_all(&line(question)?)?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer)?;
+    match serde_json::from_str(&answer)? {
+        Answer::Ok(said) => Ok(said),
+        Answer::Failed(reason) => Err(io::Error::other(reason)),
     }
 }
 
@@ -108,16 +155,16 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
-/// Answers until the task is aborted. `status` blocks, so it runs on the blocking pool.
-pub(crate) async fn serve(listener: UnixListener, status: Arc<dyn Fn() -> Status + Send + Sync>) {
+/// Answers until the task is aborted. Answers block, so they are made on the blocking pool.
+pub(crate) async fn serve(listener: UnixListener, answering: Arc<Answering>) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
-                    let status = Arc::clone(&status);
+                    let answering = Arc::clone(&answering);
                     open.spawn(async move {
-                        let answered = tokio::time::timeout(ANSWER_TIMEOUT, answer(stream, status)).await;
+                        let answered = tokio::time::timeout(ANSWER_TIMEOUT, answer(stream, answering)).await;
                         if let Ok(Err(error)) = answered {
                             tracing::debug!(%error, "a control connection failed");
                         }
@@ -134,18 +181,13 @@ pub(crate) async fn serve(listener: UnixListener, status: Arc<dyn Fn() -> Status
     }
 }
 
-async fn answer(
-    stream: tokio::net::UnixStream,
-    status: Arc<dyn Fn() -> Status + Send + Sync>,
-) -> io::Result<()> {
+async fn answer(stream: tokio::net::UnixStream, answering: Arc<Answering>) -> io::Result<()> {
     use tokio::io::AsyncReadExt as _;
 
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     tokio::io::BufReader::new(reader.take(QUESTION_LIMIT_BYTES)).read_line(&mut line).await?;
-    let Question::Status = serde_json::from_str(&line)?;
-    let status = tokio::task::spawn_blocking(move || status()).await.map_err(io::Error::other)?;
-    let mut answer = serde_json::to_vec(&status)?;
-    answer.push(b'\n');
-    writer.write_all(&answer).await
+    let question: Question = serde_json::from_str(&line)?;
+    let answered = tokio::task::spawn_blocking(move || answering.answer(question)).await;
+    writer.write_all(&answered.map_err(io::Error::other)??).await
 }

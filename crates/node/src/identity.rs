@@ -27,7 +27,15 @@ pub struct RootKey {
 }
 
 impl RootKey {
-    fn record(&self, created: Timestamp, is_given: bool) -> RootKeyRecord {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    pub(crate) fn record(&self, created: Timestamp, is_given: bool) -> RootKeyRecord {
         RootKeyRecord { id: self.id.clone(), secret: self.secret.clone(), created, is_given }
     }
 
@@ -68,6 +76,12 @@ pub(crate) struct AccountRecord {
     pub id: AccountId,
     /// When it was created.
     pub created: Timestamp,
+    /// What the operator calls it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Whether it was made beside the first one, which `brume up` and `brume env` are about.
+    #[serde(default)]
+    pub is_further: bool,
 }
 
 impl Record for AccountRecord {
@@ -119,11 +133,13 @@ impl Identity {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         store.transact(|transaction| {
-            let existing = transaction.scan_all::<AccountRecord>().map(|(_, _, account)| account.id).next();
+            let first = transaction.scan_all::<AccountRecord>().find(|(_, _, account)| !account.is_further);
+            let existing = first.map(|(_, _, account)| account.id);
             let account = existing.or(wanted_account).unwrap_or_else(|| random_account(ids));
             let scope = Scope::global(Partition::Aws, account);
             if existing.is_none() {
-                transaction.put(&scope, &account.to_string(), AccountRecord { id: account, created: now });
+                let record = AccountRecord { id: account, created: now, name: None, is_further: false };
+                transaction.put(&scope, &account.to_string(), record);
             }
             let known: Vec<RootKeyRecord> = transaction
                 .scan::<RootKeyRecord>(&scope)
@@ -174,13 +190,13 @@ pub(crate) fn write_private(path: &std::path::Path, bytes: &[u8]) -> io::Result<
     fs::rename(partial, path)
 }
 
-fn random_account(ids: &dyn IdSource) -> AccountId {
+pub(crate) fn random_account(ids: &dyn IdSource) -> AccountId {
     let number = 100_000_000_000 + ids.bits() % 900_000_000_000;
     number.to_string().parse().expect("a number of twelve digits")
 }
 
 /// A key in the form that AWS gives them: `AKIA` and 16 of the base32 alphabet, and 40 characters of base64.
-fn random_key(ids: &dyn IdSource) -> RootKey {
+pub(crate) fn random_key(ids: &dyn IdSource) -> RootKey {
     const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let pick = |alphabet: &[u8], count: usize| -> String {

@@ -11,6 +11,7 @@
 //!                             └────────── what they saw
 //! ```
 
+mod account;
 mod commands;
 mod control;
 mod daemon_state;
@@ -21,6 +22,7 @@ mod instances;
 mod metadata;
 mod paths;
 mod projection;
+mod shareable;
 mod topology;
 
 use std::io;
@@ -36,12 +38,15 @@ use sandbox::Userland;
 use service_api::{OsRandom, Service};
 use store::{RedbBackend, Store, StoreError};
 use svc_ec2::Ec2;
+use svc_ram::Ram;
+use svc_service_quotas::ServiceQuotas;
 use svc_ssm::Ssm;
 use svc_sts::Sts;
 use tokio::task::JoinSet;
 use vpc_engine::services::LinkService;
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
+pub use account::{Account, MAX_NAME_CHARS, NewAccount};
 pub use control::{DropStatus, InstanceStatus, Status};
 pub use daemon_state::DaemonState;
 pub use host::{remove_host_state, sandboxes};
@@ -211,7 +216,9 @@ impl Node {
         let control =
             control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
         let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
-        tasks.spawn(control::serve(control, Arc::new(status)));
+        let answering =
+            control::Answering { status: Box::new(status), accounts: account::Accounts(store.clone()) };
+        tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
         Ok((state, gateway))
@@ -282,7 +289,9 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     };
     let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
     let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
-    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ssm.clone(), Arc::new(Sts::new())];
+    let ram = Arc::new(Ram::new(store.clone(), Arc::new(OsRandom), shareable::Shareable));
+    let quotas = Arc::new(ServiceQuotas::new(store.clone(), Arc::new(OsRandom)));
+    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ram, quotas, ssm.clone(), Arc::new(Sts::new())];
     let gateway = bind(config, data_dir, &store, services).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
@@ -301,6 +310,8 @@ fn check_records(store: &Store) -> Result<(), StoreError> {
     store.check::<identity::AccountRecord>()?;
     store.check::<identity::RootKeyRecord>()?;
     Ec2::check_records(store)?;
+    Ram::check_records(store)?;
+    ServiceQuotas::check_records(store)?;
     store.check::<svc_ssm::Parameter>()?;
     store.check::<svc_ssm::ParameterVersion>()?;
     store.check::<svc_ssm::ManagedInstance>()?;

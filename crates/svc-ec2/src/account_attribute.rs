@@ -22,11 +22,14 @@ fn describe(
     let default_vpc = default_vpc::find(&view).map_or_else(|| "none".to_owned(), |vpc| vpc.id.to_string());
     let all = [
         ("supported-platforms", "VPC".to_owned()),
-        ("vpc-max-security-groups-per-interface", quota::SECURITY_GROUPS_PER_INTERFACE.most.to_string()),
+        (
+            "vpc-max-security-groups-per-interface",
+            quota::SECURITY_GROUPS_PER_INTERFACE.most_in(&view).to_string(),
+        ),
         ("default-vpc", default_vpc),
         ("max-instances", NOMINAL_INSTANCES.to_string()),
-        ("max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.most.to_string()),
-        ("vpc-max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.most.to_string()),
+        ("max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.most_in(&view).to_string()),
+        ("vpc-max-elastic-ips", quota::ELASTIC_IPS_PER_REGION.most_in(&view).to_string()),
     ];
     let wanted = input.attribute_names.filter(|names| !names.is_empty());
     if let Some(unknown) = wanted.iter().flatten().find(|name| !all.iter().any(|(known, _)| known == name)) {

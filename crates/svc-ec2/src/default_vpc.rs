@@ -99,7 +99,7 @@ fn make(edit: &mut Edit<'_>) -> Result<Vpc, ServiceError> {
         edit,
         NewVpc { block, ipv6: false, tenancy: Tenancy::Default, is_default: true, tags: Tags::default() },
     )?;
-    quota::INTERNET_GATEWAYS_PER_REGION.check(edit.config, edit.count::<InternetGateway>() + 1)?;
+    quota::INTERNET_GATEWAYS_PER_REGION.check(edit, edit.count::<InternetGateway>() + 1)?;
     let gateway = InternetGateway { id: edit.new_id(), attachment: Some(vpc.id), tags: Tags::default() };
     route_table::add_default_route(edit, vpc.id, gateway.id);
     edit.put(gateway);

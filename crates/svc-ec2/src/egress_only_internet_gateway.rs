@@ -66,7 +66,7 @@ fn create(
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.count::<EgressOnlyInternetGateway>();
-        quota::EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION.check(edit.config, count + 1)?;
+        quota::EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION.check(edit, count + 1)?;
         // AWS publishes the limit of one for a VPC, and not its error.
         if edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc.id) {
             return Err(quota::EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION.exceeded());

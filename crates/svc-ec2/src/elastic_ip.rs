@@ -181,7 +181,7 @@ fn allocate(
     let tags = tag::specified(input.tag_specifications.as_ref(), "elastic-ip")?;
     ec2.edit(context, input.dry_run, |edit| {
         check_border_group(edit, input.network_border_group.as_ref())?;
-        quota::ELASTIC_IPS_PER_REGION.check(edit.config, edit.count::<ElasticIp>() + 1)?;
+        quota::ELASTIC_IPS_PER_REGION.check(edit, edit.count::<ElasticIp>() + 1)?;
         let address = match &input.address {
             Some(text) => pool::take(edit, parse_address(text)?).ok_or_else(|| unknown_address(text))?,
             None => pool::take_any(edit).ok_or_else(|| {

@@ -60,7 +60,7 @@ fn create(
 ) -> Result<api::CreateInternetGatewayResult, ServiceError> {
     let tags = tag::specified(input.tag_specifications.as_ref(), "internet-gateway")?;
     ec2.edit(context, input.dry_run, |edit| {
-        quota::INTERNET_GATEWAYS_PER_REGION.check(edit.config, edit.count::<InternetGateway>() + 1)?;
+        quota::INTERNET_GATEWAYS_PER_REGION.check(edit, edit.count::<InternetGateway>() + 1)?;
         let gateway = InternetGateway { id: edit.new_id(), attachment: None, tags };
         edit.put(gateway.clone());
         Ok(api::CreateInternetGatewayResult { internet_gateway: Some(shown(edit, &gateway)) })

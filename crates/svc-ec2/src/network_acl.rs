@@ -138,7 +138,7 @@ fn create(
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.all::<NetworkAcl>().filter(|acl| acl.vpc == vpc.id).count();
-        quota::NETWORK_ACLS_PER_VPC.check(edit.config, count + 1)?;
+        quota::NETWORK_ACLS_PER_VPC.check(edit, count + 1)?;
         let acl = NetworkAcl {
             id: edit.new_id(),
             vpc: vpc.id,

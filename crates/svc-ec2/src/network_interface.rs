@@ -401,7 +401,7 @@ pub(crate) fn wanted_groups(
 /// # Errors
 /// `NetworkInterfaceLimitExceeded`.
 pub(crate) fn check_quota(edit: &Edit<'_>, added: usize) -> Result<(), ServiceError> {
-    quota::NETWORK_INTERFACES_PER_REGION.check(edit.config, edit.count::<NetworkInterface>() + added)
+    quota::NETWORK_INTERFACES_PER_REGION.check(edit, edit.count::<NetworkInterface>() + added)
 }
 
 /// The interface of an instance that has only that one.

@@ -333,7 +333,7 @@ fn create(
         }
         forget_deleted(edit);
         let count = edit.all::<PrefixList>().filter(|list| !list.is_deleted()).count();
-        PREFIX_LISTS_PER_REGION.check(edit.config, count + 1)?;
+        PREFIX_LISTS_PER_REGION.check(edit, count + 1)?;
         let list = PrefixList {
             id: edit.new_id(),
             name: input.prefix_list_name,

@@ -1,60 +1,65 @@
 //! Quotas, as AWS sets them for a new account.
 //!
-//! Owns the numbers and the errors. Refuses to count: the caller does, because only it knows what counts.
+//! Owns the numbers and the errors. Refuses to count: the caller does, because only it knows what counts. A quota with a
+//! public code can be raised; the value that holds is read from `applied-quotas`.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
 
 use service_api::ServiceError;
 
-use crate::Config;
+use crate::state::{Edit, State};
 
 /// One quota: how many there can be, and the error when there would be more.
 #[derive(Clone, Copy, Debug)]
 pub struct Quota {
-    /// How many there can be.
+    /// How many there can be unless the quota was raised.
     pub most: usize,
+    public: Option<&'static applied_quotas::Quota>,
     code: &'static str,
     message: &'static str,
 }
 
 macro_rules! quotas {
-    ($($(#[$doc:meta])* $name:ident = $most:literal, $code:literal, $message:literal;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $most:literal, $code:literal, $message:literal $(, $public:ident)?;)*) => {$(
         $(#[$doc])*
-        pub const $name: Quota = Quota { most: $most, code: $code, message: $message };
+        pub const $name: Quota =
+            Quota { most: $most, public: quotas!(@public $($public)?), code: $code, message: $message };
     )*};
+    (@public) => { None };
+    (@public $public:ident) => { Some(&applied_quotas::$public) };
 }
 
 quotas! {
     /// VPCs in a region.
-    VPCS_PER_REGION = 5, "VpcLimitExceeded", "The maximum number of VPCs has been reached.";
+    VPCS_PER_REGION = 5, "VpcLimitExceeded", "The maximum number of VPCs has been reached.", VPCS_PER_REGION;
     /// Subnets in a VPC.
-    SUBNETS_PER_VPC = 200, "SubnetLimitExceeded", "The maximum number of subnets has been reached.";
+    SUBNETS_PER_VPC = 200, "SubnetLimitExceeded", "The maximum number of subnets has been reached.", SUBNETS_PER_VPC;
     /// Route tables in a VPC, the main one included.
-    ROUTE_TABLES_PER_VPC = 200, "RouteTableLimitExceeded", "The maximum number of route tables has been reached.";
+    ROUTE_TABLES_PER_VPC = 200, "RouteTableLimitExceeded", "The maximum number of route tables has been reached.", ROUTE_TABLES_PER_VPC;
     /// Network ACLs in a VPC.
-    NETWORK_ACLS_PER_VPC = 200, "NetworkAclLimitExceeded", "The maximum number of network acls has been reached.";
+    NETWORK_ACLS_PER_VPC = 200, "NetworkAclLimitExceeded", "The maximum number of network acls has been reached.", NETWORK_ACLS_PER_VPC;
     /// Rules in one direction of a network ACL, for IPv4 and for IPv6 each; the default deny counts.
     RULES_PER_NETWORK_ACL = 20, "NetworkAclEntryLimitExceeded",
-        "The maximum number of network acl entries has been reached.";
+        "The maximum number of network acl entries has been reached.", RULES_PER_NETWORK_ACL;
     /// Internet gateways in a region: as many as VPCs.
     INTERNET_GATEWAYS_PER_REGION = 5, "InternetGatewayLimitExceeded",
-        "The maximum number of internet gateways has been reached.";
+        "The maximum number of internet gateways has been reached.", INTERNET_GATEWAYS_PER_REGION;
     /// Egress-only internet gateways in a region: as many as VPCs.
     EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION = 5, "EgressOnlyInternetGatewayLimitExceeded",
-        "The maximum number of egress-only internet gateways has been reached.";
+        "The maximum number of egress-only internet gateways has been reached.", EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION;
     /// Routes in a route table beside the local ones, for IPv4 and for IPv6 each.
-    ROUTES_PER_ROUTE_TABLE = 50, "RouteLimitExceeded", "The maximum number of routes has been reached.";
+    ROUTES_PER_ROUTE_TABLE = 50, "RouteLimitExceeded", "The maximum number of routes has been reached.", ROUTES_PER_ROUTE_TABLE;
     /// Security groups in a region.
     SECURITY_GROUPS_PER_REGION = 2500, "SecurityGroupLimitExceeded",
-        "The maximum number of security groups has been reached.";
+        "The maximum number of security groups has been reached.", SECURITY_GROUPS_PER_REGION;
     /// Rules in one direction of a security group, for IPv4 and for IPv6 each.
     RULES_PER_SECURITY_GROUP = 60, "RulesPerSecurityGroupLimitExceeded",
-        "The maximum number of rules per security group has been reached.";
+        "The maximum number of rules per security group has been reached.", RULES_PER_SECURITY_GROUP;
     /// Security groups on a network interface.
     SECURITY_GROUPS_PER_INTERFACE = 5, "SecurityGroupsPerInterfaceLimitExceeded",
-        "The maximum number of security groups per interface has been reached.";
+        "The maximum number of security groups per interface has been reached.", SECURITY_GROUPS_PER_INTERFACE;
     /// Network interfaces in a region.
     NETWORK_INTERFACES_PER_REGION = 5000, "NetworkInterfaceLimitExceeded",
-        "The maximum number of network interfaces has been reached.";
+        "The maximum number of network interfaces has been reached.", NETWORK_INTERFACES_PER_REGION;
     /// Managed prefix lists in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
     PREFIX_LISTS_PER_REGION = 100, "PrefixListLimitExceeded", "The maximum number of prefix lists has been reached.";
@@ -122,6 +127,7 @@ quotas! {
     /// Versions of a launch template. AWS publishes the number and not the code.
     VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
         "The maximum number of launch template versions has been reached.";
+    ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.", ELASTIC_IPS_PER_REGION;
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.
@@ -155,14 +161,15 @@ pub const MOST_INSTANCES_PER_LAUNCH: usize = 1000;
 ///
 /// # Errors
 /// `VcpuLimitExceeded`, in the words that AWS is seen to use.
-pub(crate) fn check_vcpus(config: &Config, vcpus: u64) -> Result<(), ServiceError> {
-    if vcpus <= most_vcpus(config) {
+pub(crate) fn check_vcpus(edit: &Edit<'_>, vcpus: u64) -> Result<(), ServiceError> {
+    let most = most_vcpus(edit);
+    if vcpus <= most {
         return Ok(());
     }
     Err(ServiceError::new(
         "VcpuLimitExceeded",
         format!(
-            "You have requested more vCPU capacity than your current vCPU limit of {STANDARD_VCPUS} allows for the \
+            "You have requested more vCPU capacity than your current vCPU limit of {most} allows for the \
              instance bucket that the specified instance type belongs to. Please visit \
              http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
         ),
@@ -170,8 +177,12 @@ pub(crate) fn check_vcpus(config: &Config, vcpus: u64) -> Result<(), ServiceErro
 }
 
 /// How many vCPUs of instances can run at once.
-pub(crate) fn most_vcpus(config: &Config) -> u64 {
-    if config.enforce_quotas { u64::from(STANDARD_VCPUS) } else { u64::MAX }
+pub(crate) fn most_vcpus(edit: &Edit<'_>) -> u64 {
+    if edit.config.enforce_quotas {
+        applied_quotas::STANDARD_VCPUS.value(edit.reader(), edit.scope())
+    } else {
+        u64::MAX
+    }
 }
 
 /// The error for a launch of more instances than [`MOST_INSTANCES_PER_LAUNCH`].
@@ -191,12 +202,47 @@ impl Quota {
     ///
     /// # Errors
     /// The quota's own.
-    pub(crate) fn check(&self, config: &Config, count: usize) -> Result<(), ServiceError> {
-        if config.enforce_quotas && count > self.most { Err(self.exceeded()) } else { Ok(()) }
+    pub(crate) fn check(&self, edit: &Edit<'_>, count: usize) -> Result<(), ServiceError> {
+        let is_exceeded = edit.config.enforce_quotas && count > self.most_in(edit);
+        if is_exceeded { Err(self.exceeded()) } else { Ok(()) }
+    }
+
+    /// How many there can be in an account and region.
+    pub(crate) fn most_in(&self, state: &impl State) -> usize {
+        let applied = self.public.map(|public| public.value(state.reader(), state.scope()));
+        applied.map_or(self.most, |value| usize::try_from(value).unwrap_or(usize::MAX))
     }
 
     /// The error when there would be more.
     pub(crate) fn exceeded(&self) -> ServiceError {
         ServiceError::new(self.code, self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_the_public_ones() {
+        let quotas = [
+            VPCS_PER_REGION,
+            SUBNETS_PER_VPC,
+            ROUTE_TABLES_PER_VPC,
+            NETWORK_ACLS_PER_VPC,
+            RULES_PER_NETWORK_ACL,
+            INTERNET_GATEWAYS_PER_REGION,
+            EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION,
+            ROUTES_PER_ROUTE_TABLE,
+            SECURITY_GROUPS_PER_REGION,
+            RULES_PER_SECURITY_GROUP,
+            SECURITY_GROUPS_PER_INTERFACE,
+            NETWORK_INTERFACES_PER_REGION,
+            ELASTIC_IPS_PER_REGION,
+        ];
+        for quota in quotas {
+            assert_eq!(quota.public.map(|public| public.default), Some(quota.most as u64), "{}", quota.code);
+        }
+        assert_eq!(applied_quotas::STANDARD_VCPUS.default, u64::from(STANDARD_VCPUS));
     }
 }

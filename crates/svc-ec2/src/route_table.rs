@@ -215,6 +215,9 @@ fn create(
             propagating: Vec::new(),
             tags,
         };
+        quota::ROUTE_TABLES_PER_VPC.check(edit, count + 1)?;
+        let table =
+            RouteTable { id: edit.new_id(), vpc: vpc.id, associations: Vec::new(), routes: Vec::new(), tags };
         edit.put(table.clone());
         if let Some(attempt) = &attempt {
             attempt.remember(edit, vec![table.id.to_string()]);

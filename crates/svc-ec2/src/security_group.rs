@@ -169,7 +169,7 @@ pub(crate) fn check_count(edit: &Edit<'_>, count: usize) -> Result<(), ServiceEr
     if count > quota::MOST_SECURITY_GROUPS_PER_INTERFACE {
         return Err(quota::SECURITY_GROUPS_PER_INTERFACE.exceeded());
     }
-    quota::SECURITY_GROUPS_PER_INTERFACE.check(edit.config, count)
+    quota::SECURITY_GROUPS_PER_INTERFACE.check(edit, count)
 }
 
 /// The groups' ids and names, as answers about interfaces have them.
@@ -235,7 +235,7 @@ fn create(
                 return Err(ServiceError::new("InvalidGroup.Duplicate", message));
             }
         }
-        quota::SECURITY_GROUPS_PER_REGION.check(edit.config, count + 1)?;
+        quota::SECURITY_GROUPS_PER_REGION.check(edit, count + 1)?;
         let group = SecurityGroup {
             id: edit.new_id(),
             vpc: vpc.id,

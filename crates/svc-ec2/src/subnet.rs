@@ -157,7 +157,7 @@ pub(crate) fn make(edit: &mut Edit<'_>, vpc: &Vpc, new: NewSubnet) -> Result<Sub
     if let Some(block) = ipv6 {
         ipv6::check(vpc, &siblings, block)?;
     }
-    quota::SUBNETS_PER_VPC.check(edit.config, siblings.len() + 1)?;
+    quota::SUBNETS_PER_VPC.check(edit, siblings.len() + 1)?;
     let now = edit.now();
     let association = ipv6.map(|block| SubnetIpv6CidrAssociation::original(edit.new_id(), block, now));
     let subnet = Subnet {

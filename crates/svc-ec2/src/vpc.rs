@@ -143,7 +143,7 @@ pub(crate) struct NewVpc {
 /// # Errors
 /// `VpcLimitExceeded`.
 pub(crate) fn make(edit: &mut Edit<'_>, new: NewVpc) -> Result<Vpc, ServiceError> {
-    quota::VPCS_PER_REGION.check(edit.config, edit.all::<Vpc>().count() + 1)?;
+    quota::VPCS_PER_REGION.check(edit, edit.all::<Vpc>().count() + 1)?;
     let now = edit.now();
     let mut vpc = Vpc {
         id: edit.new_id(),

@@ -87,3 +87,57 @@ fn one_launch_makes_so_many_instances_at_most() {
     assert_eq!(cloud.run(launch(1000)).len(), 1000);
     assert_eq!(cloud.run(launch(200)).len(), 200);
 }
+
+fn raise(cloud: &Cloud, quota: &applied_quotas::Quota, value: u64) {
+    let raised = cloud.store.transact(|transaction| {
+        quota.apply(transaction, &cloud.scope(), value);
+        Ok::<_, store::StoreError>(())
+    });
+    raised.unwrap();
+}
+
+#[test]
+fn a_raised_quota_holds_where_it_was_raised() {
+    let cloud = Cloud::new();
+    raise(&cloud, &applied_quotas::VPCS_PER_REGION, 7);
+    let create = || input!(CreateVpcRequest { cidr_block: "10.0.0.0/16" });
+    let refused = |cloud: &Cloud| {
+        let message = "The maximum number of VPCs has been reached.";
+        cloud.refuses::<op::CreateVpc>(create(), "VpcLimitExceeded", message);
+    };
+    (0..6).for_each(|_| drop(cloud.vpc("10.0.0.0/16")));
+    refused(&cloud);
+    for (account, region) in [("123456789012", "us-west-2"), ("210987654321", "us-east-1")] {
+        let elsewhere = cloud.seen_by(account, region);
+        (0..4).for_each(|_| drop(elsewhere.vpc("10.0.0.0/16")));
+        refused(&elsewhere);
+    }
+}
+
+#[test]
+fn raised_quotas_show_in_errors_and_attributes() {
+    let cloud = Cloud::new();
+    raise(&cloud, &applied_quotas::STANDARD_VCPUS, 1154);
+    let launch = |count: i32| api::RunInstancesRequest {
+        instance_type: Some("t3.nano".to_owned()),
+        min_count: count,
+        max_count: count,
+        ..cloud.launch()
+    };
+    let message =
+        "You have requested more vCPU capacity than your current vCPU limit of 1154 allows for the …";
+    cloud.refuses::<op::RunInstances>(launch(578), "VcpuLimitExceeded", message);
+    assert_eq!(cloud.run(launch(577)).len(), 577);
+
+    raise(&cloud, &applied_quotas::ELASTIC_IPS_PER_REGION, 9);
+    raise(&cloud, &applied_quotas::SECURITY_GROUPS_PER_INTERFACE, 16);
+    let all = cloud.ok::<op::DescribeAccountAttributes>(input!(DescribeAccountAttributesRequest {}));
+    let value = |name: &str| {
+        let named = |one: &&api::AccountAttribute| one.attribute_name.as_deref() == Some(name);
+        let attribute = all.account_attributes.iter().flatten().find(named).unwrap();
+        attribute.attribute_values.as_ref().unwrap()[0].attribute_value.clone().unwrap()
+    };
+    assert_eq!(value("max-elastic-ips"), "9");
+    assert_eq!(value("vpc-max-elastic-ips"), "9");
+    assert_eq!(value("vpc-max-security-groups-per-interface"), "16");
+}

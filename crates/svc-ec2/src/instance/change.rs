@@ -69,7 +69,7 @@ fn start(
         if before != after {
             let vcpus = vcpus.get_or_insert_with(|| running_vcpus(edit));
             *vcpus += u64::from(instance_type::named(&instance.instance_type)?.vcpus);
-            quota::check_vcpus(edit.config, *vcpus)?;
+            quota::check_vcpus(edit, *vcpus)?;
             instance.boots += 1;
             instance.skip_os_shutdown = false;
             instance.reboots_done = instance.reboots_requested;

@@ -259,9 +259,9 @@ fn run(
         networks.check_type(&prototype.instance_type)?;
         let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus);
         let running = running_vcpus(edit);
-        quota::check_vcpus(edit.config, running + vcpus * least as u64)?;
+        quota::check_vcpus(edit, running + vcpus * least as u64)?;
         // Fewer than the most, and at least the least, is what the request allows.
-        let room = (quota::most_vcpus(edit.config) - running) / vcpus;
+        let room = (quota::most_vcpus(edit) - running) / vcpus;
         let most = most.min(usize::try_from(room).unwrap_or(usize::MAX));
         let mut made = Vec::new();
         for index in 0..most {

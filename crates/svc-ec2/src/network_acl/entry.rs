@@ -229,7 +229,7 @@ fn check_quota(edit: &Edit<'_>, acl: &NetworkAcl, entry: &NetworkAclEntry) -> Re
     let is_v6 = |held: &NetworkAclEntry| matches!(held.cidr, IpNet::V6(_));
     let alike =
         acl.entries.iter().filter(|held| held.egress == entry.egress && is_v6(held) == is_v6(entry)).count();
-    RULES_PER_NETWORK_ACL.check(edit.config, alike + 1)
+    RULES_PER_NETWORK_ACL.check(edit, alike + 1)
 }
 
 fn create(

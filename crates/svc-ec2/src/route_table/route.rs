@@ -193,7 +193,7 @@ fn create(
             is_alike && !blocks.contains(&route.destination)
         };
         let count = table.routes.iter().filter(counts).count();
-        quota::ROUTES_PER_ROUTE_TABLE.check(edit.config, count + 1)?;
+        quota::ROUTES_PER_ROUTE_TABLE.check(edit, count + 1)?;
         table.routes.push(Route { destination, target });
         edit.put(table);
         Ok(answer)

@@ -15,7 +15,7 @@ use crate::prefix_list::{AddressFamily, Listed};
 use crate::quota::{MOST_RULES_PER_SECURITY_GROUP, RULES_PER_SECURITY_GROUP};
 use crate::state::{Edit, State};
 use crate::vpc::Vpc;
-use crate::{Config, Ec2, error, tag};
+use crate::{Ec2, error, tag};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -180,12 +180,12 @@ impl Counts {
     ///
     /// # Errors
     /// `RulesPerSecurityGroupLimitExceeded`.
-    fn check(self, config: &Config) -> Result<(), ServiceError> {
+    fn check(self, edit: &Edit<'_>) -> Result<(), ServiceError> {
         let count = self.v4.max(self.v6);
         if count > MOST_RULES_PER_SECURITY_GROUP {
             return Err(RULES_PER_SECURITY_GROUP.exceeded());
         }
-        RULES_PER_SECURITY_GROUP.check(config, count)
+        RULES_PER_SECURITY_GROUP.check(edit, count)
     }
 }
 
@@ -194,7 +194,7 @@ impl Counts {
 /// # Errors
 /// `RulesPerSecurityGroupLimitExceeded`.
 pub(super) fn check_count(edit: &Edit<'_>, group: &SecurityGroup, egress: bool) -> Result<(), ServiceError> {
-    Counts::held(edit, group, egress).check(edit.config)
+    Counts::held(edit, group, egress).check(edit)
 }
 
 /// Where the rules of one direction are, by the traffic that they allow.
@@ -222,7 +222,7 @@ fn authorize(
     ec2.edit(context, dry_run, |edit| {
         let mut group = request.group(edit)?;
         // What no group could hold is refused before anything is looked up for it.
-        Counts::wanted(&permissions).check(edit.config)?;
+        Counts::wanted(&permissions).check(edit)?;
         let wanted = rule::wanted(edit, &group, &permissions)?;
         let held = places(&group, request.egress);
         if let Some(twice) = wanted.iter().find(|wanted| held.contains_key(&wanted.traffic)) {

@@ -1,0 +1,194 @@
+//! The accounts of a cloud beside its first one: each with a root access key of its own, and resources that no other
+//! account sees.
+//!
+//! Owns making and listing them. Refuses to know what they may do (every request is the root user's), and the first
+//! account, which a start of the cloud makes.
+
+use std::io;
+
+use aws_types::{AccountId, Partition, Timestamp};
+use serde::{Deserialize, Serialize};
+use service_api::{IdSource, OsRandom};
+use store::{Read as _, Scope, Store, StoreError};
+
+use crate::control::{self, Question};
+use crate::identity::{AccountRecord, random_account, random_key};
+use crate::now;
+use crate::paths::RunDir;
+
+/// The longest name of an account, in characters, as AWS allows it.
+///
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_CreateAccount.html>
+pub const MAX_NAME_CHARS: usize = 50;
+
+/// An account, as `brume account list` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The account.
+    pub account: AccountId,
+    /// What the operator calls it.
+    pub name: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether it is the one that `brume env` is about.
+    pub is_first: bool,
+}
+
+impl Account {
+    /// Asks the daemon of a run directory for all accounts, the first one first.
+    ///
+    /// # Errors
+    /// When it does not answer in time.
+    pub fn list(run_dir: &RunDir) -> io::Result<Vec<Self>> {
+        control::ask(run_dir, &Question::ListAccounts)
+    }
+}
+
+/// An account that was just made, and the access key of its root user: the only time that the secret is shown.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// The account.
+    pub account: AccountId,
+    /// What the operator calls it.
+    pub name: Option<String>,
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key. Never log it.
+    pub secret_access_key: String,
+}
+
+impl NewAccount {
+    /// Asks the daemon of a run directory to make an account.
+    ///
+    /// # Errors
+    /// When it cannot, or does not answer in time.
+    pub fn create(run_dir: &RunDir, name: Option<&str>) -> io::Result<Self> {
+        control::ask(run_dir, &Question::CreateAccount { name: name.map(str::to_owned) })
+    }
+}
+
+/// What the daemon does about accounts.
+pub(crate) struct Accounts(pub(crate) Store);
+
+impl Accounts {
+    /// Makes an account with a root access key.
+    ///
+    /// # Errors
+    /// When the state cannot be written; there is no new account then.
+    pub(crate) fn create(&self, name: Option<String>) -> Result<NewAccount, StoreError> {
+        self.create_with(&OsRandom, name, now())
+    }
+
+    fn create_with(
+        &self,
+        ids: &dyn IdSource,
+        name: Option<String>,
+        now: Timestamp,
+    ) -> Result<NewAccount, StoreError> {
+        self.0.transact(|transaction| {
+            let scope = |account| Scope::global(Partition::Aws, account);
+            let is_free = |account: &AccountId| {
+                !transaction.contains::<AccountRecord>(&scope(*account), &account.to_string())
+            };
+            let account = std::iter::repeat_with(|| random_account(ids))
+                .find(is_free)
+                .expect("there are more account numbers than accounts");
+            let key = random_key(ids);
+            let record = AccountRecord { id: account, created: now, name: name.clone(), is_further: true };
+            transaction.put(&scope(account), &account.to_string(), record);
+            transaction.put(&scope(account), key.id(), key.record(now, false));
+            Ok(NewAccount {
+                account,
+                name,
+                access_key_id: key.id().to_owned(),
+                secret_access_key: key.secret().to_owned(),
+            })
+        })
+    }
+
+    /// All accounts, the first one first and then in the order in which they were made.
+    pub(crate) fn list(&self) -> Vec<Account> {
+        let snapshot = self.0.snapshot();
+        let mut accounts: Vec<Account> = snapshot
+            .scan_all::<AccountRecord>()
+            .map(|(_, _, record)| Account {
+                account: record.id,
+                name: record.name.clone(),
+                created: record.created,
+                is_first: !record.is_further,
+            })
+            .collect();
+        accounts.sort_by_key(|account| (!account.is_first, account.created, account.account));
+        accounts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use gateway::Credentials as _;
+    use store::MemoryBackend;
+
+    use super::*;
+    use crate::identity::{Identity, StoredCredentials};
+
+    /// Small numbers, each twice.
+    struct Twice(AtomicU64);
+
+    impl IdSource for Twice {
+        fn bits(&self) -> u128 {
+            u128::from(self.0.fetch_add(1, Ordering::Relaxed) / 2)
+        }
+    }
+
+    #[test]
+    fn a_key_acts_in_its_own_account_and_the_first_account_stays_the_first() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ids = Twice(AtomicU64::new(0));
+        let start = || {
+            let wanted = Some("999999999999".parse().unwrap());
+            Identity::load_or_create(&store, &ids, wanted, None, Timestamp::default()).unwrap().account
+        };
+        let first = start();
+        let accounts = Accounts(store.clone());
+        let named =
+            accounts.create_with(&ids, Some("prod".to_owned()), Timestamp::from_unix_secs(1)).unwrap();
+        let unnamed = accounts.create_with(&ids, None, Timestamp::from_unix_secs(2)).unwrap();
+        // The others have lower numbers, and come first in the store.
+        assert!(named.account < first && unnamed.account < first && named.account != unnamed.account);
+        assert_eq!(start(), first);
+        let credentials = StoredCredentials(store.clone());
+        for made in [&named, &unnamed] {
+            let credential = credentials.lookup(&made.access_key_id).unwrap();
+            assert_eq!(credential.secret, made.secret_access_key);
+            assert_eq!(credential.principal.account, made.account);
+            assert_eq!(credential.principal.arn.as_str(), format!("arn:aws:iam::{}:root", made.account));
+        }
+        let listed = accounts.list();
+        let shown: Vec<_> =
+            listed.iter().map(|one| (one.account, one.name.as_deref(), one.is_first)).collect();
+        let expected =
+            [(first, None, true), (named.account, Some("prod"), false), (unnamed.account, None, false)];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_account_number_is_given_once() {
+        /// The same number twelve times, then the next.
+        struct Stuck(AtomicU64);
+
+        impl IdSource for Stuck {
+            fn bits(&self) -> u128 {
+                u128::from(self.0.fetch_add(1, Ordering::Relaxed) / 12)
+            }
+        }
+
+        let accounts = Accounts(Store::open(MemoryBackend::new()).unwrap());
+        let ids = Stuck(AtomicU64::new(0));
+        let made: std::collections::BTreeSet<AccountId> = (0..20)
+            .map(|_| accounts.create_with(&ids, None, Timestamp::default()).unwrap().account)
+            .collect();
+        assert_eq!(made.len(), 20);
+    }
+}

@@ -1,0 +1,149 @@
+//! Which resources accounts share with which others.
+//!
+//! Owns the records of resource shares and invitations, and the question that the service of a resource asks:
+//! [`is_shared_with`]. Refuses to know how shares come to be (that is `svc-ram`'s), and what sharing a resource allows
+//! (that is the resource's service's).
+//!
+//! <https://docs.aws.amazon.com/ram/latest/userguide/what-is.html>
+
+use std::collections::BTreeMap;
+
+use aws_types::{AccountId, Partition, Tags, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Read, Record, Scope};
+
+/// For how long AWS shows a share that was deleted.
+/// <https://docs.aws.amazon.com/ram/latest/userguide/working-with-sharing-delete.html>
+const SHOWN_AFTER_DELETION_MILLIS: i64 = 2 * 60 * 60 * 1000;
+
+/// How long an invitation can be accepted.
+/// <https://docs.aws.amazon.com/ram/latest/userguide/working-with-shared-invitations.html>
+const INVITED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// A resource share. Stored under its owner's scope in its region, by its id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResourceShare {
+    /// The last part of its ARN.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// Whose resources it shares.
+    pub owner: AccountId,
+    /// Whether accounts outside the owner's organization can be principals.
+    pub allow_external_principals: bool,
+    /// The shared resources, by their ARNs.
+    pub resources: BTreeMap<String, SharedResource>,
+    /// Whom they are shared with, by account numbers.
+    pub principals: BTreeMap<String, SharePrincipal>,
+    /// The permissions that were named for it, by their ARNs; other types of resources have their defaults.
+    pub permissions: Vec<String>,
+    /// The tags.
+    pub tags: Tags,
+    /// The token of the request that made it.
+    pub client_token: Option<String>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was last changed.
+    pub updated: Timestamp,
+    /// When it was deleted.
+    pub deleted: Option<Timestamp>,
+}
+
+/// A resource of a share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharedResource {
+    /// When it was put in.
+    pub created: Timestamp,
+}
+
+/// An account that a share is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharePrincipal {
+    /// Whether it has accepted.
+    pub acceptance: Acceptance,
+    /// When it was put in.
+    pub created: Timestamp,
+    /// When that last changed.
+    pub updated: Timestamp,
+}
+
+/// What an invited account said.
+///
+/// ```text
+/// Pending ──accept──> Accepted
+///    └─────reject──> Rejected
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Acceptance {
+    /// Nothing yet.
+    Pending,
+    /// Yes: the resources are shared with it.
+    Accepted,
+    /// No.
+    Rejected,
+}
+
+/// An invitation to a share. Stored under the invited account's scope in the share's region, by its id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invitation {
+    /// The last part of its ARN.
+    pub id: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The share.
+    pub share_arn: String,
+    /// The share's id.
+    pub share_id: String,
+    /// The share's name when it was sent.
+    pub share_name: String,
+    /// The share's owner.
+    pub sender: AccountId,
+    /// Who is invited.
+    pub receiver: AccountId,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// What the invited account said.
+    pub acceptance: Acceptance,
+}
+
+impl Record for ResourceShare {
+    const KIND: &'static str = "ram.resource-share";
+}
+
+impl Record for Invitation {
+    const KIND: &'static str = "ram.invitation";
+}
+
+impl ResourceShare {
+    /// Whether requests can still see it.
+    pub fn is_visible(&self, now: Timestamp) -> bool {
+        self.deleted.is_none_or(|deleted| now <= deleted.plus_millis(SHOWN_AFTER_DELETION_MILLIS))
+    }
+
+    /// Whether an account has accepted it.
+    pub fn is_accepted_by(&self, account: AccountId) -> bool {
+        let principal = self.principals.get(&account.to_string());
+        self.deleted.is_none() && principal.is_some_and(|one| one.acceptance == Acceptance::Accepted)
+    }
+}
+
+impl Invitation {
+    /// Whether it is too late to accept it.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.acceptance == Acceptance::Pending && now > self.sent.plus_millis(INVITED_FOR_MILLIS)
+    }
+}
+
+/// Whether the owner of a resource shares it with an account that has accepted. An owner shares nothing with itself.
+pub fn is_shared_with(reader: &impl Read, partition: Partition, arn: &str, account: AccountId) -> bool {
+    // arn:partition:service:region:account:resource
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [_, _, _, region, owner, _] = parts[..] else { return false };
+    let (Ok(region), Ok(owner)) = (region.parse(), owner.parse()) else { return false };
+    let scope = Scope::new(partition, owner, region);
+    reader
+        .scan::<ResourceShare>(&scope)
+        .any(|(_, share)| share.resources.contains_key(arn) && share.is_accepted_by(account))
+}
