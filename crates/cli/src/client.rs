@@ -56,7 +56,7 @@ impl Client {
     /// # Errors
     /// When the cloud cannot be reached or answers with an error.
     pub(crate) fn ec2(&self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Xml> {
-        answer_of(action, self.post("ec2", &[FORM], &form(action, parameters))?)
+        self.query("ec2", EC2_VERSION, action, parameters)
     }
 
     /// A connection that stays for many requests.
@@ -68,7 +68,6 @@ impl Client {
         stream.set_read_timeout(Some(Duration::from_secs(ANSWER_TIMEOUT_SECS)))?;
         stream.set_nodelay(true)?;
         Ok(Connection { client: self, stream: BufReader::new(stream) })
-        self.query("ec2", "2016-11-15", action, parameters)
     }
 
     /// Calls an action of a service that speaks the Query protocol, and returns its XML answer.
@@ -82,21 +81,7 @@ impl Client {
         action: &str,
         parameters: &[(&str, &str)],
     ) -> anyhow::Result<Xml> {
-        let mut body = format!("Action={action}&Version={version}");
-        for (name, value) in parameters {
-            body.push_str(&format!("&{name}={}", percent_encode(value)));
-        }
-        let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
-        let answer = self.post(service, &headers, &body)?;
-        let xml = Xml(answer.body);
-        if answer.status != 200 {
-            bail!(
-                "{action}: {}: {}",
-                xml.first("Code").unwrap_or_default(),
-                xml.first("Message").unwrap_or_default()
-            );
-        }
-        Ok(xml)
+        answer_of(action, self.post(service, &[FORM], &form(action, version, parameters))?)
     }
 
     /// Calls an SSM operation and returns its JSON answer.
@@ -190,9 +175,12 @@ impl Client {
 /// The one header of the Query protocol.
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
 
-/// An EC2 action with its parameters, as the Query protocol has it.
-fn form(action: &str, parameters: &[(&str, &str)]) -> String {
-    let mut body = format!("Action={action}&Version=2016-11-15");
+/// The version of EC2's API.
+const EC2_VERSION: &str = "2016-11-15";
+
+/// An action with its parameters, as the Query protocol has it.
+fn form(action: &str, version: &str, parameters: &[(&str, &str)]) -> String {
+    let mut body = format!("Action={action}&Version={version}");
     for (name, value) in parameters {
         body.push_str(&format!("&{name}={}", percent_encode(value)));
     }
@@ -223,7 +211,7 @@ impl Connection<'_> {
     /// # Errors
     /// When the connection breaks or the cloud answers with an error.
     pub(crate) fn ec2(&mut self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Xml> {
-        answer_of(action, self.post("ec2", &[FORM], &form(action, parameters))?)
+        answer_of(action, self.post("ec2", &[FORM], &form(action, EC2_VERSION, parameters))?)
     }
 
     fn post(&mut self, service: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {

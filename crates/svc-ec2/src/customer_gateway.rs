@@ -185,7 +185,7 @@ fn create(
             return Ok(answer(&held));
         }
         let count = edit.all::<CustomerGateway>().filter(|held| held.deleted_at.is_none()).count();
-        quota::CUSTOMER_GATEWAYS_PER_REGION.check(edit.config, count + 1)?;
+        quota::CUSTOMER_GATEWAYS_PER_REGION.check(edit, count + 1)?;
         edit.put(gateway.clone());
         Ok(answer(&gateway))
     })

@@ -261,7 +261,7 @@ fn create(
                     "Error. There is an existing Flow Log with the same configuration and log destination.",
                 ));
             }
-            quota::FLOW_LOGS_PER_RESOURCE.check(edit.config, held.len() + 1)?;
+            quota::FLOW_LOGS_PER_RESOURCE.check(edit, held.len() + 1)?;
             let log = wanted.make(edit, resource);
             made.push(log.id.to_string());
             edit.put(log);

@@ -218,7 +218,7 @@ fn create(
                 "Launch template name already in use.",
             ));
         }
-        quota::LAUNCH_TEMPLATES_PER_REGION.check(edit.config, edit.count::<LaunchTemplate>() + 1)?;
+        quota::LAUNCH_TEMPLATES_PER_REGION.check(edit, edit.count::<LaunchTemplate>() + 1)?;
         let (created_at, created_by) = (edit.now(), context.principal.arn.to_string());
         let first = LaunchTemplateVersion {
             number: 1,

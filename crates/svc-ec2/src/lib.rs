@@ -92,12 +92,10 @@ pub mod record {
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
-    pub use crate::security_group::{IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule};
     pub use crate::security_group::{
-        IpProtocol, Peer, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
+        IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
     };
     pub use crate::subnet::{HostnameType, ReservationType, Subnet, SubnetCidrReservation};
-    pub use crate::subnet::{HostnameType, Subnet};
     pub use crate::transit_gateway::attachment::{
         AttachedSubnet, AttachmentTarget, PeeringSide, TransitGatewayAssociation, TransitGatewayAttachment,
         VpcAttachmentOptions,

@@ -361,7 +361,7 @@ fn make(edit: &mut Edit<'_>, wanted: Wanted, tags: Tags) -> Result<NatGateway, S
     let now = edit.now();
     let counts = |gateway: &Arc<NatGateway>| gateway.zone == subnet.zone && gateway.is_there(now);
     let count = edit.all::<NatGateway>().filter(counts).count();
-    quota::NAT_GATEWAYS_PER_ZONE.check(edit.config, count + 1)?;
+    quota::NAT_GATEWAYS_PER_ZONE.check(edit, count + 1)?;
     address::check_count(edit, connectivity, 1 + new.secondaries.len() + new.secondary_count)?;
     network_interface::check_quota(edit, 1)?;
     let id = edit.new_id();

@@ -89,7 +89,8 @@ quotas! {
     BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION = 50, "VpcBlockPublicAccessExclusionLimitExceeded",
         "The maximum number of VPC Block Public Access exclusions has been reached.";
     /// Elastic IP addresses in a region.
-    ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.";
+    ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.",
+        ELASTIC_IPS_PER_REGION;
     /// Flow logs of one resource.
     FLOW_LOGS_PER_RESOURCE = 2, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
     /// Customer gateways in a region. <https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html>
@@ -127,7 +128,6 @@ quotas! {
     /// Versions of a launch template. AWS publishes the number and not the code.
     VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
         "The maximum number of launch template versions has been reached.";
-    ELASTIC_IPS_PER_REGION = 5, "AddressLimitExceeded", "The maximum number of addresses has been reached.", ELASTIC_IPS_PER_REGION;
 }
 
 /// To how many security groups on an interface AWS raises the quota on request.

@@ -206,7 +206,7 @@ fn create(
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let count = edit.all::<RouteTable>().filter(|table| table.vpc == vpc.id).count();
-        quota::ROUTE_TABLES_PER_VPC.check(edit.config, count + 1)?;
+        quota::ROUTE_TABLES_PER_VPC.check(edit, count + 1)?;
         let table = RouteTable {
             id: edit.new_id(),
             vpc: vpc.id,
@@ -215,9 +215,6 @@ fn create(
             propagating: Vec::new(),
             tags,
         };
-        quota::ROUTE_TABLES_PER_VPC.check(edit, count + 1)?;
-        let table =
-            RouteTable { id: edit.new_id(), vpc: vpc.id, associations: Vec::new(), routes: Vec::new(), tags };
         edit.put(table.clone());
         if let Some(attempt) = &attempt {
             attempt.remember(edit, vec![table.id.to_string()]);

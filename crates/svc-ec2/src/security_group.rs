@@ -88,10 +88,9 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::CreateSecurityGroup>(create)
         .with::<op::DeleteSecurityGroup>(delete)
         .with::<op::DescribeSecurityGroups>(describe);
-    peered::operations(rule_change::operations(rules::operations(table)))
-        .with::<op::DescribeSecurityGroups>(describe)
-        .with::<op::DescribeSecurityGroupReferences>(describe_references);
-    vpc_association::operations(rule_change::operations(rules::operations(table)))
+    [peered::operations, rule_change::operations, rules::operations, vpc_association::operations]
+        .into_iter()
+        .fold(table, |table, add| add(table))
 }
 
 /// The groups that name a prefix list and cannot have as many rules as it stands for now.

@@ -234,7 +234,7 @@ fn create(
     ec2.edit(context, input.dry_run, |edit| {
         progress::forget::<TransitGateway>(edit);
         let count = edit.all::<TransitGateway>().filter(|gateway| !gateway.progress.is_ended()).count();
-        quota::TRANSIT_GATEWAYS_PER_ACCOUNT.check(edit.config, count + 1)?;
+        quota::TRANSIT_GATEWAYS_PER_ACCOUNT.check(edit, count + 1)?;
         let done_at = pace::TRANSIT_GATEWAY_CHANGE.done_at(edit);
         let mut gateway = TransitGateway {
             id: edit.new_id(),

@@ -139,7 +139,7 @@ fn check_room(edit: &Edit<'_>, gateway: VpnGatewayId) -> Result<(), ServiceError
     let now = edit.now();
     let is_there = |held: &VpnConnection| held.vpn_gateway == gateway && !held.is_deleted(now);
     let count = edit.all::<VpnConnection>().filter(|held| is_there(held)).count();
-    quota::VPN_CONNECTIONS_PER_GATEWAY.check(edit.config, count + 1)
+    quota::VPN_CONNECTIONS_PER_GATEWAY.check(edit, count + 1)
 }
 
 /// Reads a block that may pass; all may where there is none.
@@ -228,7 +228,7 @@ fn create(
             }
             return Ok(api::CreateVpnConnectionResult { vpn_connection: Some(shown(edit, same)) });
         }
-        quota::VPN_CONNECTIONS_PER_REGION.check(edit.config, held.len() + 1)?;
+        quota::VPN_CONNECTIONS_PER_REGION.check(edit, held.len() + 1)?;
         check_room(edit, gateway.id)?;
         if customer.address.is_none() && settings.iter().any(|held| held.pre_shared_key.is_some()) {
             return Err(error::combination(

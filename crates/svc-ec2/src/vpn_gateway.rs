@@ -127,7 +127,7 @@ fn create(
     ec2.edit(context, input.dry_run, |edit| {
         let zone = zone::choose(edit, input.availability_zone.as_deref(), None)?.map(|zone| zone.name);
         let count = edit.all::<VpnGateway>().filter(|held| held.deleted_at.is_none()).count();
-        quota::VPN_GATEWAYS_PER_REGION.check(edit.config, count + 1)?;
+        quota::VPN_GATEWAYS_PER_REGION.check(edit, count + 1)?;
         let gateway = VpnGateway { id: edit.new_id(), asn, zone, attachment: None, deleted_at: None, tags };
         edit.put(gateway.clone());
         Ok(api::CreateVpnGatewayResult { vpn_gateway: Some(shown(&gateway, edit.now())) })

@@ -173,7 +173,7 @@ fn create(
             }
         };
         let count = current(edit).count();
-        quota::BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION.check(edit.config, count + 1)?;
+        quota::BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION.check(edit, count + 1)?;
         if let Some(held) = current(edit).find(|held| held.excluded == excluded) {
             return Err(error::invalid_value(format!(
                 "The resource '{}' has the exclusion '{}' already.",

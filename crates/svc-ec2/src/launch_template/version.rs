@@ -66,7 +66,7 @@ fn create(
         }
         let held = named(edit, input.launch_template_id.as_ref(), input.launch_template_name.as_ref())?;
         let mut template = LaunchTemplate::clone(&held);
-        quota::VERSIONS_PER_LAUNCH_TEMPLATE.check(edit.config, template.versions.len() + 1)?;
+        quota::VERSIONS_PER_LAUNCH_TEMPLATE.check(edit, template.versions.len() + 1)?;
         let data = match &input.source_version {
             Some(source) => template.version(source)?.data.clone().with(data),
             None => data,

@@ -71,7 +71,7 @@ pub(super) fn check_count(
     count: usize,
 ) -> Result<(), ServiceError> {
     if connectivity == Connectivity::Public {
-        quota::ELASTIC_IPS_PER_NAT_GATEWAY.check(edit.config, count)?;
+        quota::ELASTIC_IPS_PER_NAT_GATEWAY.check(edit, count)?;
     }
     if count > MAX_ADDRESSES {
         return Err(quota::ADDRESSES_PER_NAT_GATEWAY.exceeded());

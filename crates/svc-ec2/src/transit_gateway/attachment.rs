@@ -281,7 +281,7 @@ pub(crate) fn check_quota(edit: &mut Edit<'_>, gateway: TransitGatewayId) -> Res
         .all::<TransitGatewayAttachment>()
         .filter(|attachment| attachment.gateway == gateway && !attachment.progress.is_ended())
         .count();
-    quota::ATTACHMENTS_PER_TRANSIT_GATEWAY.check(edit.config, count + 1)
+    quota::ATTACHMENTS_PER_TRANSIT_GATEWAY.check(edit, count + 1)
 }
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {

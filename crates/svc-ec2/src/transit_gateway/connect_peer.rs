@@ -193,7 +193,7 @@ fn create(
             .filter(|peer| peer.gateway == gateway.id && !peer.progress.is_ended())
             .collect();
         let count = others.iter().filter(|peer| peer.connect == connect.id).count();
-        quota::PEERS_PER_CONNECT.check(edit.config, count + 1)?;
+        quota::PEERS_PER_CONNECT.check(edit, count + 1)?;
         let is_used = |peer: &TransitGatewayConnectPeer| {
             peer.inside_ipv4 == inside_ipv4 || (inside_ipv6.is_some() && peer.inside_ipv6 == inside_ipv6)
         };

@@ -161,7 +161,7 @@ fn create(
             .filter(|other| other.gateway == table.gateway)
             .map(|other| other.routes.len())
             .sum();
-        quota::STATIC_ROUTES_PER_TRANSIT_GATEWAY.check(edit.config, count + 1)?;
+        quota::STATIC_ROUTES_PER_TRANSIT_GATEWAY.check(edit, count + 1)?;
         let route = TransitGatewayRoute { destination, target };
         table.routes.push(route);
         edit.put(table);

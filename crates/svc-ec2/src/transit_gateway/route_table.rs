@@ -149,7 +149,7 @@ fn create(
             .all::<TransitGatewayRouteTable>()
             .filter(|table| table.gateway == gateway && !table.progress.is_ended())
             .count();
-        quota::ROUTE_TABLES_PER_TRANSIT_GATEWAY.check(edit.config, count + 1)?;
+        quota::ROUTE_TABLES_PER_TRANSIT_GATEWAY.check(edit, count + 1)?;
         let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
         let id = make(edit, gateway, tags, done_at);
         let table = edit.held::<TransitGatewayRouteTable>(id)?;

@@ -138,11 +138,11 @@ pub(super) fn check_policy(
 fn check_quota(edit: &Edit<'_>, vpc: &Vpc, kind: VpcEndpointKind) -> Result<(), ServiceError> {
     if kind == VpcEndpointKind::Gateway {
         let count = current(edit).filter(|held| held.kind == kind).count();
-        quota::GATEWAY_ENDPOINTS_PER_REGION.check(edit.config, count + 1)
+        quota::GATEWAY_ENDPOINTS_PER_REGION.check(edit, count + 1)
     } else {
         let counts = |held: &VpcEndpoint| held.vpc == vpc.id && held.kind != VpcEndpointKind::Gateway;
         let count = current(edit).filter(|held| counts(held)).count();
-        quota::INTERFACE_ENDPOINTS_PER_VPC.check(edit.config, count + 1)
+        quota::INTERFACE_ENDPOINTS_PER_VPC.check(edit, count + 1)
     }
 }
 

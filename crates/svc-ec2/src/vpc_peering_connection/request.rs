@@ -60,7 +60,7 @@ fn check_others(edit: &Edit<'_>, requester: &PeeredVpc, accepter: &PeeredVpc) ->
         let is_own = held.requester.account == requester.account && held.requester.region == requester.region;
         outstanding += usize::from(is_open && is_own);
     }
-    quota::OUTSTANDING_PEERING_REQUESTS.check(edit.config, outstanding + 1)
+    quota::OUTSTANDING_PEERING_REQUESTS.check(edit, outstanding + 1)
 }
 
 fn create(
