@@ -755,17 +755,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AssociatedKmsKey {
-    pub kms_key_id: Option<String>,
-}
-
-crate::structure! {
-    AssociatedKmsKey, "AssociatedKmsKey" {
-        "KmsKeyId" => kms_key_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachInternetGatewayRequest {
     pub dry_run: Option<bool>,
     pub internet_gateway_id: String,
@@ -1937,44 +1926,6 @@ crate::structure! {
     CreatePeeringConnectionOptionsRequest, "CreatePeeringConnectionOptionsRequest" {
         "AllowMultipathResilience" => allow_multipath_resilience,
         "MultipathResilienceMode" => multipath_resilience_mode,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CreatePlacementGroupRequest {
-    pub partition_count: Option<i32>,
-    pub tag_specifications: Option<Vec<TagSpecification>>,
-    pub spread_level: Option<String>,
-    pub linked_group_id: Option<String>,
-    pub operator: Option<OperatorRequest>,
-    pub parent_group_id: Option<String>,
-    pub dry_run: Option<bool>,
-    pub group_name: Option<String>,
-    pub strategy: Option<String>,
-}
-
-crate::structure! {
-    CreatePlacementGroupRequest, "CreatePlacementGroupRequest" {
-        "PartitionCount" => partition_count,
-        "TagSpecifications" => tag_specifications,
-        "SpreadLevel" => spread_level,
-        "LinkedGroupId" => linked_group_id,
-        "Operator" => operator,
-        "ParentGroupId" => parent_group_id,
-        "DryRun" => dry_run,
-        "GroupName" => group_name,
-        "Strategy" => strategy,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CreatePlacementGroupResult {
-    pub placement_group: Option<PlacementGroup>,
-}
-
-crate::structure! {
-    CreatePlacementGroupResult, "CreatePlacementGroupResult" {
-        "PlacementGroup" => placement_group,
     }
 }
 
@@ -3176,19 +3127,6 @@ crate::structure! {
     DeleteNetworkInterfaceRequest, "DeleteNetworkInterfaceRequest" {
         "DryRun" => dry_run,
         "NetworkInterfaceId" => network_interface_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeletePlacementGroupRequest {
-    pub dry_run: Option<bool>,
-    pub group_name: String,
-}
-
-crate::structure! {
-    DeletePlacementGroupRequest, "DeletePlacementGroupRequest" {
-        "DryRun" => dry_run,
-        "GroupName" => group_name,
     }
 }
 
@@ -4468,34 +4406,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribePlacementGroupsRequest {
-    pub group_ids: Option<Vec<String>>,
-    pub dry_run: Option<bool>,
-    pub group_names: Option<Vec<String>>,
-    pub filters: Option<Vec<Filter>>,
-}
-
-crate::structure! {
-    DescribePlacementGroupsRequest, "DescribePlacementGroupsRequest" {
-        "GroupIds" => group_ids,
-        "DryRun" => dry_run,
-        "GroupNames" => group_names,
-        "Filters" => filters,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribePlacementGroupsResult {
-    pub placement_groups: Option<Vec<PlacementGroup>>,
-}
-
-crate::structure! {
-    DescribePlacementGroupsResult, "DescribePlacementGroupsResult" {
-        "PlacementGroups" => placement_groups,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribePrefixListsRequest {
     pub dry_run: Option<bool>,
     pub filters: Option<Vec<Filter>>,
@@ -4704,42 +4614,6 @@ crate::structure! {
     DescribeSecurityGroupsResult, "DescribeSecurityGroupsResult" {
         "NextToken" => next_token,
         "SecurityGroups" => security_groups,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeSnapshotsRequest {
-    pub max_results: Option<i32>,
-    pub next_token: Option<String>,
-    pub owner_ids: Option<Vec<String>>,
-    pub restorable_by_user_ids: Option<Vec<String>>,
-    pub snapshot_ids: Option<Vec<String>>,
-    pub dry_run: Option<bool>,
-    pub filters: Option<Vec<Filter>>,
-}
-
-crate::structure! {
-    DescribeSnapshotsRequest, "DescribeSnapshotsRequest" {
-        "MaxResults" => max_results,
-        "NextToken" => next_token,
-        "OwnerIds" => owner_ids,
-        "RestorableByUserIds" => restorable_by_user_ids,
-        "SnapshotIds" => snapshot_ids,
-        "DryRun" => dry_run,
-        "Filters" => filters,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeSnapshotsResult {
-    pub next_token: Option<String>,
-    pub snapshots: Option<Vec<Snapshot>>,
-}
-
-crate::structure! {
-    DescribeSnapshotsResult, "DescribeSnapshotsResult" {
-        "NextToken" => next_token,
-        "Snapshots" => snapshots,
     }
 }
 
@@ -5056,138 +4930,6 @@ crate::structure! {
     DescribeTransitGatewaysResult, "DescribeTransitGatewaysResult" {
         "TransitGateways" => transit_gateways,
         "NextToken" => next_token,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumeAttributeRequest {
-    pub attribute: String,
-    pub volume_id: String,
-    pub dry_run: Option<bool>,
-}
-
-crate::structure! {
-    DescribeVolumeAttributeRequest, "DescribeVolumeAttributeRequest" {
-        "Attribute" => attribute,
-        "VolumeId" => volume_id,
-        "DryRun" => dry_run,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumeAttributeResult {
-    pub auto_enable_io: Option<AttributeBooleanValue>,
-    pub product_codes: Option<Vec<ProductCode>>,
-    pub volume_id: Option<String>,
-}
-
-crate::structure! {
-    DescribeVolumeAttributeResult, "DescribeVolumeAttributeResult" {
-        "AutoEnableIO" => auto_enable_io,
-        "ProductCodes" => product_codes,
-        "VolumeId" => volume_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumeStatusRequest {
-    pub max_results: Option<i32>,
-    pub next_token: Option<String>,
-    pub volume_ids: Option<Vec<String>>,
-    pub include_managed_resources: Option<bool>,
-    pub dry_run: Option<bool>,
-    pub filters: Option<Vec<Filter>>,
-}
-
-crate::structure! {
-    DescribeVolumeStatusRequest, "DescribeVolumeStatusRequest" {
-        "MaxResults" => max_results,
-        "NextToken" => next_token,
-        "VolumeIds" => volume_ids,
-        "IncludeManagedResources" => include_managed_resources,
-        "DryRun" => dry_run,
-        "Filters" => filters,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumeStatusResult {
-    pub next_token: Option<String>,
-    pub volume_statuses: Option<Vec<VolumeStatusItem>>,
-}
-
-crate::structure! {
-    DescribeVolumeStatusResult, "DescribeVolumeStatusResult" {
-        "NextToken" => next_token,
-        "VolumeStatuses" => volume_statuses,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumesModificationsRequest {
-    pub dry_run: Option<bool>,
-    pub volume_ids: Option<Vec<String>>,
-    pub filters: Option<Vec<Filter>>,
-    pub next_token: Option<String>,
-    pub max_results: Option<i32>,
-    pub include_managed_resources: Option<bool>,
-}
-
-crate::structure! {
-    DescribeVolumesModificationsRequest, "DescribeVolumesModificationsRequest" {
-        "DryRun" => dry_run,
-        "VolumeIds" => volume_ids,
-        "Filters" => filters,
-        "NextToken" => next_token,
-        "MaxResults" => max_results,
-        "IncludeManagedResources" => include_managed_resources,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumesModificationsResult {
-    pub next_token: Option<String>,
-    pub volumes_modifications: Option<Vec<VolumeModification>>,
-}
-
-crate::structure! {
-    DescribeVolumesModificationsResult, "DescribeVolumesModificationsResult" {
-        "NextToken" => next_token,
-        "VolumesModifications" => volumes_modifications,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumesRequest {
-    pub volume_ids: Option<Vec<String>>,
-    pub include_managed_resources: Option<bool>,
-    pub dry_run: Option<bool>,
-    pub filters: Option<Vec<Filter>>,
-    pub next_token: Option<String>,
-    pub max_results: Option<i32>,
-}
-
-crate::structure! {
-    DescribeVolumesRequest, "DescribeVolumesRequest" {
-        "VolumeIds" => volume_ids,
-        "IncludeManagedResources" => include_managed_resources,
-        "DryRun" => dry_run,
-        "Filters" => filters,
-        "NextToken" => next_token,
-        "MaxResults" => max_results,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DescribeVolumesResult {
-    pub next_token: Option<String>,
-    pub volumes: Option<Vec<Volume>>,
-}
-
-crate::structure! {
-    DescribeVolumesResult, "DescribeVolumesResult" {
-        "NextToken" => next_token,
-        "Volumes" => volumes,
     }
 }
 
@@ -6810,64 +6552,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct GetVpnConnectionDeviceSampleConfigurationRequest {
-    pub vpn_connection_id: String,
-    pub vpn_connection_device_type_id: String,
-    pub internet_key_exchange_version: Option<String>,
-    pub sample_type: Option<String>,
-    pub dry_run: Option<bool>,
-}
-
-crate::structure! {
-    GetVpnConnectionDeviceSampleConfigurationRequest, "GetVpnConnectionDeviceSampleConfigurationRequest" {
-        "VpnConnectionId" => vpn_connection_id,
-        "VpnConnectionDeviceTypeId" => vpn_connection_device_type_id,
-        "InternetKeyExchangeVersion" => internet_key_exchange_version,
-        "SampleType" => sample_type,
-        "DryRun" => dry_run,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GetVpnConnectionDeviceSampleConfigurationResult {
-    pub vpn_connection_device_sample_configuration: Option<String>,
-}
-
-crate::structure! {
-    GetVpnConnectionDeviceSampleConfigurationResult, "GetVpnConnectionDeviceSampleConfigurationResult" {
-        "VpnConnectionDeviceSampleConfiguration" => vpn_connection_device_sample_configuration,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GetVpnConnectionDeviceTypesRequest {
-    pub max_results: Option<i32>,
-    pub next_token: Option<String>,
-    pub dry_run: Option<bool>,
-}
-
-crate::structure! {
-    GetVpnConnectionDeviceTypesRequest, "GetVpnConnectionDeviceTypesRequest" {
-        "MaxResults" => max_results,
-        "NextToken" => next_token,
-        "DryRun" => dry_run,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GetVpnConnectionDeviceTypesResult {
-    pub vpn_connection_device_types: Option<Vec<VpnConnectionDeviceType>>,
-    pub next_token: Option<String>,
-}
-
-crate::structure! {
-    GetVpnConnectionDeviceTypesResult, "GetVpnConnectionDeviceTypesResult" {
-        "VpnConnectionDeviceTypes" => vpn_connection_device_types,
-        "NextToken" => next_token,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuDeviceInfo {
     pub name: Option<String>,
     pub manufacturer: Option<String>,
@@ -7211,21 +6895,6 @@ pub struct InferenceDeviceMemoryInfo {
 crate::structure! {
     InferenceDeviceMemoryInfo, "InferenceDeviceMemoryInfo" {
         "SizeInMiB" => size_in_mi_b,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct InitializationStatusDetails {
-    pub initialization_type: Option<String>,
-    pub progress: Option<i64>,
-    pub estimated_time_to_complete_in_seconds: Option<i64>,
-}
-
-crate::structure! {
-    InitializationStatusDetails, "InitializationStatusDetails" {
-        "InitializationType" => initialization_type,
-        "Progress" => progress,
-        "EstimatedTimeToCompleteInSeconds" => estimated_time_to_complete_in_seconds,
     }
 }
 
@@ -9506,42 +9175,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct ModifyInstancePlacementRequest {
-    pub group_name: Option<String>,
-    pub partition_number: Option<i32>,
-    pub host_resource_group_arn: Option<String>,
-    pub group_id: Option<String>,
-    pub instance_id: String,
-    pub tenancy: Option<String>,
-    pub affinity: Option<String>,
-    pub host_id: Option<String>,
-}
-
-crate::structure! {
-    ModifyInstancePlacementRequest, "ModifyInstancePlacementRequest" {
-        "GroupName" => group_name,
-        "PartitionNumber" => partition_number,
-        "HostResourceGroupArn" => host_resource_group_arn,
-        "GroupId" => group_id,
-        "InstanceId" => instance_id,
-        "Tenancy" => tenancy,
-        "Affinity" => affinity,
-        "HostId" => host_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ModifyInstancePlacementResult {
-    pub r#return: Option<bool>,
-}
-
-crate::structure! {
-    ModifyInstancePlacementResult, "ModifyInstancePlacementResult" {
-        "Return" => r#return,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyLaunchTemplateRequest {
     pub dry_run: Option<bool>,
     pub client_token: Option<String>,
@@ -11150,37 +10783,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PlacementGroup {
-    pub group_name: Option<String>,
-    pub state: Option<String>,
-    pub strategy: Option<String>,
-    pub partition_count: Option<i32>,
-    pub group_id: Option<String>,
-    pub tags: Option<Vec<Tag>>,
-    pub group_arn: Option<String>,
-    pub spread_level: Option<String>,
-    pub linked_group_id: Option<String>,
-    pub operator: Option<OperatorResponse>,
-    pub parent_group_id: Option<String>,
-}
-
-crate::structure! {
-    PlacementGroup, "PlacementGroup" {
-        "GroupName" => group_name,
-        "State" => state,
-        "Strategy" => strategy,
-        "PartitionCount" => partition_count,
-        "GroupId" => group_id,
-        "Tags" => tags,
-        "GroupArn" => group_arn,
-        "SpreadLevel" => spread_level,
-        "LinkedGroupId" => linked_group_id,
-        "Operator" => operator,
-        "ParentGroupId" => parent_group_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementGroupInfo {
     pub supported_strategies: Option<Vec<String>>,
 }
@@ -12758,63 +12360,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Snapshot {
-    pub owner_alias: Option<String>,
-    pub outpost_arn: Option<String>,
-    pub tags: Option<Vec<Tag>>,
-    pub storage_tier: Option<String>,
-    pub restore_expiry_time: Option<Timestamp>,
-    pub sse_type: Option<String>,
-    pub availability_zone: Option<String>,
-    pub transfer_type: Option<String>,
-    pub completion_duration_minutes: Option<i32>,
-    pub completion_time: Option<Timestamp>,
-    pub full_snapshot_size_in_bytes: Option<i64>,
-    pub associated_kms_keys: Option<Vec<AssociatedKmsKey>>,
-    pub snapshot_id: Option<String>,
-    pub volume_id: Option<String>,
-    pub state: Option<String>,
-    pub state_message: Option<String>,
-    pub start_time: Option<Timestamp>,
-    pub progress: Option<String>,
-    pub owner_id: Option<String>,
-    pub description: Option<String>,
-    pub volume_size: Option<i32>,
-    pub encrypted: Option<bool>,
-    pub kms_key_id: Option<String>,
-    pub data_encryption_key_id: Option<String>,
-}
-
-crate::structure! {
-    Snapshot, "Snapshot" {
-        "OwnerAlias" => owner_alias,
-        "OutpostArn" => outpost_arn,
-        "Tags" => tags,
-        "StorageTier" => storage_tier,
-        "RestoreExpiryTime" => restore_expiry_time,
-        "SseType" => sse_type,
-        "AvailabilityZone" => availability_zone,
-        "TransferType" => transfer_type,
-        "CompletionDurationMinutes" => completion_duration_minutes,
-        "CompletionTime" => completion_time,
-        "FullSnapshotSizeInBytes" => full_snapshot_size_in_bytes,
-        "AssociatedKmsKeys" => associated_kms_keys,
-        "SnapshotId" => snapshot_id,
-        "VolumeId" => volume_id,
-        "State" => state,
-        "StateMessage" => state_message,
-        "StartTime" => start_time,
-        "Progress" => progress,
-        "OwnerId" => owner_id,
-        "Description" => description,
-        "VolumeSize" => volume_size,
-        "Encrypted" => encrypted,
-        "KmsKeyId" => kms_key_id,
-        "DataEncryptionKeyId" => data_encryption_key_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpotMarketOptions {
     pub max_price: Option<String>,
     pub spot_instance_type: Option<String>,
@@ -14083,237 +13628,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Volume {
-    pub availability_zone_id: Option<String>,
-    pub outpost_arn: Option<String>,
-    pub source_volume_id: Option<String>,
-    pub iops: Option<i32>,
-    pub tags: Option<Vec<Tag>>,
-    pub volume_type: Option<String>,
-    pub fast_restored: Option<bool>,
-    pub multi_attach_enabled: Option<bool>,
-    pub throughput: Option<i32>,
-    pub sse_type: Option<String>,
-    pub operator: Option<OperatorResponse>,
-    pub volume_initialization_rate: Option<i32>,
-    pub volume_arn: Option<String>,
-    pub owner_id: Option<String>,
-    pub volume_id: Option<String>,
-    pub size: Option<i32>,
-    pub snapshot_id: Option<String>,
-    pub availability_zone: Option<String>,
-    pub state: Option<String>,
-    pub create_time: Option<Timestamp>,
-    pub attachments: Option<Vec<VolumeAttachment>>,
-    pub encrypted: Option<bool>,
-    pub kms_key_id: Option<String>,
-}
-
-crate::structure! {
-    Volume, "Volume" {
-        "AvailabilityZoneId" => availability_zone_id,
-        "OutpostArn" => outpost_arn,
-        "SourceVolumeId" => source_volume_id,
-        "Iops" => iops,
-        "Tags" => tags,
-        "VolumeType" => volume_type,
-        "FastRestored" => fast_restored,
-        "MultiAttachEnabled" => multi_attach_enabled,
-        "Throughput" => throughput,
-        "SseType" => sse_type,
-        "Operator" => operator,
-        "VolumeInitializationRate" => volume_initialization_rate,
-        "VolumeArn" => volume_arn,
-        "OwnerId" => owner_id,
-        "VolumeId" => volume_id,
-        "Size" => size,
-        "SnapshotId" => snapshot_id,
-        "AvailabilityZone" => availability_zone,
-        "State" => state,
-        "CreateTime" => create_time,
-        "Attachments" => attachments,
-        "Encrypted" => encrypted,
-        "KmsKeyId" => kms_key_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeAttachment {
-    pub delete_on_termination: Option<bool>,
-    pub associated_resource: Option<String>,
-    pub instance_owning_service: Option<String>,
-    pub ebs_card_index: Option<i32>,
-    pub volume_id: Option<String>,
-    pub instance_id: Option<String>,
-    pub device: Option<String>,
-    pub state: Option<String>,
-    pub attach_time: Option<Timestamp>,
-}
-
-crate::structure! {
-    VolumeAttachment, "VolumeAttachment" {
-        "DeleteOnTermination" => delete_on_termination,
-        "AssociatedResource" => associated_resource,
-        "InstanceOwningService" => instance_owning_service,
-        "EbsCardIndex" => ebs_card_index,
-        "VolumeId" => volume_id,
-        "InstanceId" => instance_id,
-        "Device" => device,
-        "State" => state,
-        "AttachTime" => attach_time,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeModification {
-    pub volume_id: Option<String>,
-    pub modification_state: Option<String>,
-    pub status_message: Option<String>,
-    pub target_size: Option<i32>,
-    pub target_iops: Option<i32>,
-    pub target_volume_type: Option<String>,
-    pub target_throughput: Option<i32>,
-    pub target_multi_attach_enabled: Option<bool>,
-    pub original_size: Option<i32>,
-    pub original_iops: Option<i32>,
-    pub original_volume_type: Option<String>,
-    pub original_throughput: Option<i32>,
-    pub original_multi_attach_enabled: Option<bool>,
-    pub progress: Option<i64>,
-    pub start_time: Option<Timestamp>,
-    pub end_time: Option<Timestamp>,
-    pub operator: Option<OperatorResponse>,
-}
-
-crate::structure! {
-    VolumeModification, "VolumeModification" {
-        "VolumeId" => volume_id,
-        "ModificationState" => modification_state,
-        "StatusMessage" => status_message,
-        "TargetSize" => target_size,
-        "TargetIops" => target_iops,
-        "TargetVolumeType" => target_volume_type,
-        "TargetThroughput" => target_throughput,
-        "TargetMultiAttachEnabled" => target_multi_attach_enabled,
-        "OriginalSize" => original_size,
-        "OriginalIops" => original_iops,
-        "OriginalVolumeType" => original_volume_type,
-        "OriginalThroughput" => original_throughput,
-        "OriginalMultiAttachEnabled" => original_multi_attach_enabled,
-        "Progress" => progress,
-        "StartTime" => start_time,
-        "EndTime" => end_time,
-        "Operator" => operator,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeStatusAction {
-    pub code: Option<String>,
-    pub description: Option<String>,
-    pub event_id: Option<String>,
-    pub event_type: Option<String>,
-}
-
-crate::structure! {
-    VolumeStatusAction, "VolumeStatusAction" {
-        "Code" => code,
-        "Description" => description,
-        "EventId" => event_id,
-        "EventType" => event_type,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeStatusAttachmentStatus {
-    pub io_performance: Option<String>,
-    pub instance_id: Option<String>,
-}
-
-crate::structure! {
-    VolumeStatusAttachmentStatus, "VolumeStatusAttachmentStatus" {
-        "IoPerformance" => io_performance,
-        "InstanceId" => instance_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeStatusDetails {
-    pub name: Option<String>,
-    pub status: Option<String>,
-}
-
-crate::structure! {
-    VolumeStatusDetails, "VolumeStatusDetails" {
-        "Name" => name,
-        "Status" => status,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeStatusEvent {
-    pub description: Option<String>,
-    pub event_id: Option<String>,
-    pub event_type: Option<String>,
-    pub not_after: Option<Timestamp>,
-    pub not_before: Option<Timestamp>,
-    pub instance_id: Option<String>,
-}
-
-crate::structure! {
-    VolumeStatusEvent, "VolumeStatusEvent" {
-        "Description" => description,
-        "EventId" => event_id,
-        "EventType" => event_type,
-        "NotAfter" => not_after,
-        "NotBefore" => not_before,
-        "InstanceId" => instance_id,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeStatusInfo {
-    pub details: Option<Vec<VolumeStatusDetails>>,
-    pub status: Option<String>,
-}
-
-crate::structure! {
-    VolumeStatusInfo, "VolumeStatusInfo" {
-        "Details" => details,
-        "Status" => status,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VolumeStatusItem {
-    pub actions: Option<Vec<VolumeStatusAction>>,
-    pub availability_zone: Option<String>,
-    pub outpost_arn: Option<String>,
-    pub events: Option<Vec<VolumeStatusEvent>>,
-    pub volume_id: Option<String>,
-    pub volume_status: Option<VolumeStatusInfo>,
-    pub attachment_statuses: Option<Vec<VolumeStatusAttachmentStatus>>,
-    pub initialization_status_details: Option<InitializationStatusDetails>,
-    pub availability_zone_id: Option<String>,
-    pub operator: Option<OperatorResponse>,
-}
-
-crate::structure! {
-    VolumeStatusItem, "VolumeStatusItem" {
-        "Actions" => actions,
-        "AvailabilityZone" => availability_zone,
-        "OutpostArn" => outpost_arn,
-        "Events" => events,
-        "VolumeId" => volume_id,
-        "VolumeStatus" => volume_status,
-        "AttachmentStatuses" => attachment_statuses,
-        "InitializationStatusDetails" => initialization_status_details,
-        "AvailabilityZoneId" => availability_zone_id,
-        "Operator" => operator,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vpc {
     pub owner_id: Option<String>,
     pub instance_tenancy: Option<String>,
@@ -14843,23 +14157,6 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct VpnConnectionDeviceType {
-    pub vpn_connection_device_type_id: Option<String>,
-    pub vendor: Option<String>,
-    pub platform: Option<String>,
-    pub software: Option<String>,
-}
-
-crate::structure! {
-    VpnConnectionDeviceType, "VpnConnectionDeviceType" {
-        "VpnConnectionDeviceTypeId" => vpn_connection_device_type_id,
-        "Vendor" => vendor,
-        "Platform" => platform,
-        "Software" => software,
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpnConnectionOptions {
     pub enable_acceleration: Option<bool>,
     pub static_routes_only: Option<bool>,
@@ -15378,15 +14675,6 @@ pub mod operation {
         type Output = super::CreateNetworkInterfacePermissionResult;
     }
 
-    pub struct CreatePlacementGroup;
-
-    impl crate::Operation for CreatePlacementGroup {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "CreatePlacementGroup";
-        type Input = super::CreatePlacementGroupRequest;
-        type Output = super::CreatePlacementGroupResult;
-    }
-
     pub struct CreateRoute;
 
     impl crate::Operation for CreateRoute {
@@ -15718,15 +15006,6 @@ pub mod operation {
         const NAME: &'static str = "DeleteNetworkInterfacePermission";
         type Input = super::DeleteNetworkInterfacePermissionRequest;
         type Output = super::DeleteNetworkInterfacePermissionResult;
-    }
-
-    pub struct DeletePlacementGroup;
-
-    impl crate::Operation for DeletePlacementGroup {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "DeletePlacementGroup";
-        type Input = super::DeletePlacementGroupRequest;
-        type Output = crate::Unit;
     }
 
     pub struct DeleteRoute;
@@ -16161,15 +15440,6 @@ pub mod operation {
         type Output = super::DescribeNetworkInterfacesResult;
     }
 
-    pub struct DescribePlacementGroups;
-
-    impl crate::Operation for DescribePlacementGroups {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "DescribePlacementGroups";
-        type Input = super::DescribePlacementGroupsRequest;
-        type Output = super::DescribePlacementGroupsResult;
-    }
-
     pub struct DescribePrefixLists;
 
     impl crate::Operation for DescribePrefixLists {
@@ -16231,15 +15501,6 @@ pub mod operation {
         const NAME: &'static str = "DescribeSecurityGroups";
         type Input = super::DescribeSecurityGroupsRequest;
         type Output = super::DescribeSecurityGroupsResult;
-    }
-
-    pub struct DescribeSnapshots;
-
-    impl crate::Operation for DescribeSnapshots {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "DescribeSnapshots";
-        type Input = super::DescribeSnapshotsRequest;
-        type Output = super::DescribeSnapshotsResult;
     }
 
     pub struct DescribeStaleSecurityGroups;
@@ -16330,42 +15591,6 @@ pub mod operation {
         const NAME: &'static str = "DescribeTransitGateways";
         type Input = super::DescribeTransitGatewaysRequest;
         type Output = super::DescribeTransitGatewaysResult;
-    }
-
-    pub struct DescribeVolumeAttribute;
-
-    impl crate::Operation for DescribeVolumeAttribute {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "DescribeVolumeAttribute";
-        type Input = super::DescribeVolumeAttributeRequest;
-        type Output = super::DescribeVolumeAttributeResult;
-    }
-
-    pub struct DescribeVolumeStatus;
-
-    impl crate::Operation for DescribeVolumeStatus {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "DescribeVolumeStatus";
-        type Input = super::DescribeVolumeStatusRequest;
-        type Output = super::DescribeVolumeStatusResult;
-    }
-
-    pub struct DescribeVolumes;
-
-    impl crate::Operation for DescribeVolumes {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "DescribeVolumes";
-        type Input = super::DescribeVolumesRequest;
-        type Output = super::DescribeVolumesResult;
-    }
-
-    pub struct DescribeVolumesModifications;
-
-    impl crate::Operation for DescribeVolumesModifications {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "DescribeVolumesModifications";
-        type Input = super::DescribeVolumesModificationsRequest;
-        type Output = super::DescribeVolumesModificationsResult;
     }
 
     pub struct DescribeVpcAttribute;
@@ -16719,24 +15944,6 @@ pub mod operation {
         type Output = super::GetTransitGatewayRouteTablePropagationsResult;
     }
 
-    pub struct GetVpnConnectionDeviceSampleConfiguration;
-
-    impl crate::Operation for GetVpnConnectionDeviceSampleConfiguration {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "GetVpnConnectionDeviceSampleConfiguration";
-        type Input = super::GetVpnConnectionDeviceSampleConfigurationRequest;
-        type Output = super::GetVpnConnectionDeviceSampleConfigurationResult;
-    }
-
-    pub struct GetVpnConnectionDeviceTypes;
-
-    impl crate::Operation for GetVpnConnectionDeviceTypes {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "GetVpnConnectionDeviceTypes";
-        type Input = super::GetVpnConnectionDeviceTypesRequest;
-        type Output = super::GetVpnConnectionDeviceTypesResult;
-    }
-
     pub struct ImportKeyPair;
 
     impl crate::Operation for ImportKeyPair {
@@ -16771,15 +15978,6 @@ pub mod operation {
         const NAME: &'static str = "ModifyInstanceMetadataOptions";
         type Input = super::ModifyInstanceMetadataOptionsRequest;
         type Output = super::ModifyInstanceMetadataOptionsResult;
-    }
-
-    pub struct ModifyInstancePlacement;
-
-    impl crate::Operation for ModifyInstancePlacement {
-        const SERVICE: &'static str = "ec2";
-        const NAME: &'static str = "ModifyInstancePlacement";
-        type Input = super::ModifyInstancePlacementRequest;
-        type Output = super::ModifyInstancePlacementResult;
     }
 
     pub struct ModifyLaunchTemplate;

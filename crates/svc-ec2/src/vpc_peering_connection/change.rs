@@ -84,7 +84,7 @@ fn check_active_quota(edit: &mut Edit<'_>, side: &PeeredVpc) -> Result<(), Servi
             && matches!(held.state(now), PeeringState::Provisioning | PeeringState::Active)
     };
     let count = there.all::<VpcPeeringConnection>().filter(is_accepted).count();
-    quota::ACTIVE_PEERING_CONNECTIONS_PER_VPC.check(there, count + 1)
+    quota::ACTIVE_PEERING_CONNECTIONS_PER_VPC.check(&there, count + 1)
 }
 
 fn accept(
