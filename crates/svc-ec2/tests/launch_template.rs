@@ -60,9 +60,12 @@ fn a_template_lives() {
         found.into_iter().map(|template| template.launch_template_id.unwrap()).collect()
     };
     assert_eq!(ids(input!(DescribeLaunchTemplatesRequest {})).len(), 2);
-    assert_eq!(ids(input!(DescribeLaunchTemplatesRequest { launch_template_ids: [&id] })), [id.clone()]);
+    assert_eq!(
+        ids(input!(DescribeLaunchTemplatesRequest { launch_template_ids: [&id] })),
+        std::slice::from_ref(&id)
+    );
     let by_name = input!(DescribeLaunchTemplatesRequest { launch_template_names: ["batch"] });
-    assert_eq!(ids(by_name), [other.clone()]);
+    assert_eq!(ids(by_name), std::slice::from_ref(&other));
     let time = made.create_time.unwrap().to_string();
     for (name, value, count) in [
         ("launch-template-name", "web*", 1),

@@ -197,7 +197,8 @@ impl Requests<'_> {
 fn play(seed: u64, count: u64) -> u64 {
     let model = aws_model::service("ec2").unwrap().model();
     let operations: Vec<&'static str> = Ec2::operation_names().collect();
-    let cloud = Cloud::with(Config { enforce_quotas: seed % 2 == 0, hot_plug: true, ..Config::default() });
+    let cloud =
+        Cloud::with(Config { enforce_quotas: seed.is_multiple_of(2), hot_plug: true, ..Config::default() });
     let clouds =
         [cloud.seen_by("210987654321", "us-east-1"), cloud.seen_by("123456789012", "us-west-2"), cloud];
     for cloud in &clouds {

@@ -54,7 +54,7 @@ fn interfaces_of_a_further_vpc_have_the_group() {
     for (name, value) in
         [("description", "a group"), ("group-id", &group), ("group-name", "web"), ("primary-vpc-id", &vpc)]
     {
-        assert_eq!(groups(&cloud, &further, &[(name, &[value])]), [group.clone()], "{name}");
+        assert_eq!(groups(&cloud, &further, &[(name, &[value])]), std::slice::from_ref(&group), "{name}");
     }
     assert_eq!(groups(&cloud, &further, &[("owner-id", &["123456789012"])]).len(), 2);
 

@@ -165,7 +165,7 @@ fn what_is_shared_is_seen_once_the_invitation_is_accepted() {
     let cloud = Cloud::new();
     let share = cloud.create(wanted("net", &[SUBNET, LIST], &[OTHER]));
     assert_eq!((share.status.as_deref(), share.owning_account_id.as_deref()), (Some("ACTIVE"), Some(OWNER)));
-    assert_eq!(cloud.shares(OWNER, "SELF"), [share.clone()]);
+    assert_eq!(cloud.shares(OWNER, "SELF"), std::slice::from_ref(&share));
     assert!(cloud.shares(OTHER, "OTHER-ACCOUNTS").is_empty() && !cloud.is_shared(SUBNET));
     assert_eq!(cloud.statuses("PRINCIPAL"), [(OTHER.to_owned(), "ASSOCIATING".to_owned())]);
 

@@ -35,7 +35,7 @@ enum Source {
     /// An interface that there is.
     Existing(NetworkInterfaceId),
     /// A new one for each instance.
-    New(NewInterface),
+    New(Box<NewInterface>),
 }
 
 /// The interfaces of each instance of a launch, in the order of their device indexes.
@@ -179,7 +179,12 @@ impl Networks {
                 Source::New(wanted) => {
                     let addresses =
                         self.addresses.get_mut(&network.subnet.id).expect("every subnet is in the map");
-                    match network_interface::make(edit, &network.subnet, addresses, wanted.clone()) {
+                    match network_interface::make(
+                        edit,
+                        &network.subnet,
+                        addresses,
+                        NewInterface::clone(wanted),
+                    ) {
                         Ok(interface) => interface,
                         Err(error) => {
                             // A launch may go on without this instance.
@@ -249,7 +254,12 @@ fn of_instance(
         tags: tags.clone(),
         ..NewInterface::default()
     };
-    Ok(Network { device_index: 0, delete_on_termination: true, subnet, source: Source::New(wanted) })
+    Ok(Network {
+        device_index: 0,
+        delete_on_termination: true,
+        subnet,
+        source: Source::New(Box::new(wanted)),
+    })
 }
 
 /// With a list of interfaces, nothing of them can be said at the level of the instance.
@@ -322,7 +332,7 @@ fn of_interface(
         ..addresses
     };
     let delete_on_termination = wanted.delete_on_termination.unwrap_or(true);
-    Ok(Network { device_index, delete_on_termination, subnet, source: Source::New(new) })
+    Ok(Network { device_index, delete_on_termination, subnet, source: Source::New(Box::new(new)) })
 }
 
 /// An interface that there is, with all that it has.
