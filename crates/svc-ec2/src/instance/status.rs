@@ -82,6 +82,7 @@ static FILTERS: Filters<api::InstanceStatus> = Filters {
         ("system-status.status", summary!(system_status)),
     ],
     absent: &[
+        "application-status.status",
         "attached-ebs-status.status",
         "event.code",
         "event.description",

@@ -196,7 +196,7 @@ static FILTERS: Filters<api::VpcEndpointConnection> = Filters {
         ("vpc-endpoint-region", |held| text(&held.vpc_endpoint_region)),
         ("vpc-endpoint-state", |held| text(&held.vpc_endpoint_state)),
     ],
-    absent: &[],
+    absent: &["transit-gateway-attachment-id"],
 };
 
 fn describe(
