@@ -12,8 +12,7 @@ impl Resources for Shareable {
         match resource_type {
             ResourceType::PrefixList => snapshot.contains::<ec2::PrefixList>(scope, id),
             ResourceType::Subnet => snapshot.contains::<ec2::Subnet>(scope, id),
-            // There are none yet.
-            ResourceType::TransitGateway => false,
+            ResourceType::TransitGateway => snapshot.contains::<ec2::TransitGateway>(scope, id),
         }
     }
 }

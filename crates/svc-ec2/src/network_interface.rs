@@ -63,6 +63,9 @@ pub struct ConnectionTracking {
     pub udp_secs: Option<u32>,
 }
 
+/// How the ids begin of attachments that a service holds its interfaces by.
+const MANAGED_ATTACHMENT: &str = "ela-attach-";
+
 /// What an interface is for that a service made, as `interfaceType` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ManagedKind {

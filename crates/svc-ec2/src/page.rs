@@ -3,12 +3,16 @@
 //! Owns `MaxResults` and `NextToken`. A token names the last item of the page that it follows, so it stays valid
 //! whatever is created or deleted in between. Refuses to know what the items are.
 
+use std::sync::Arc;
+
+use aws_api::ec2 as api;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use service_api::ServiceError;
 use sha2::{Digest, Sha256};
 
 use crate::error;
+use crate::state::Resource;
 
 /// The smallest and largest `MaxResults`.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination>
@@ -59,6 +63,27 @@ impl<'a> Page<'a> {
         next_token: Option<&'a String>,
     ) -> Self {
         Self { operation, max_results, next_token, limits: LIMITS }
+    }
+
+    /// Leaves out resources that are sure to be beside the page, so that they need not be shown to be left out by
+    /// [`Page::cut`]: where nothing is filtered, those before it and those after the first that follows it.
+    pub(crate) fn before_filters<R: Resource>(
+        &self,
+        mut resources: Vec<Arc<R>>,
+        filters: Option<&Vec<api::Filter>>,
+    ) -> Vec<Arc<R>> {
+        if filters.is_some_and(|filters| !filters.is_empty()) {
+            return resources;
+        }
+        // What is wrong with the token or the size is told by `cut`.
+        let token = self.next_token.filter(|token| !token.is_empty());
+        if let Some(last) = token.and_then(|token| last_of(self.operation, token).ok()) {
+            resources.drain(..resources.partition_point(|resource| resource.id().to_string() <= last));
+        }
+        if let Some(size) = self.max_results.and_then(|size| usize::try_from(size).ok()) {
+            resources.truncate(size.saturating_add(1));
+        }
+        resources
     }
 
     /// Cuts the page out of all items, which are ordered by their key, and returns it with the next page's token.

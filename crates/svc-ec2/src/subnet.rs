@@ -355,12 +355,13 @@ fn describe(
 ) -> Result<api::DescribeSubnetsResult, ServiceError> {
     let view = ec2.view(context);
     let used = used_addresses(&view);
+    let page = Page::new("DescribeSubnets", input.max_results, input.next_token.as_ref());
     let subnets = view.selected::<Subnet>(input.subnet_ids.as_ref())?;
+    let subnets = page.before_filters(subnets, input.filters.as_ref());
     let subnets =
         subnets.iter().map(|subnet| shown(&view, subnet, used.get(&subnet.id).copied().unwrap_or(0)));
     let mut subnets: Vec<_> = subnets.collect();
     FILTERS.apply(&mut subnets, input.filters.as_ref())?;
-    let page = Page::new("DescribeSubnets", input.max_results, input.next_token.as_ref());
     let (subnets, next_token) =
         page.cut(subnets, |subnet| subnet.subnet_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeSubnetsResult { next_token, subnets: Some(subnets) })

@@ -219,6 +219,34 @@ fn nobody_else_touches_what_a_gateway_has() {
         secondary_private_ip_address_count: 1
     });
     cloud.refuses::<op::AssignPrivateIpAddresses>(input, NO.0, NO.1);
+    let input = input!(ModifyNetworkInterfaceAttributeRequest {
+        network_interface_id: &interface,
+        description: api::AttributeValue { value: Some("mine".to_owned()) }
+    });
+    cloud.refuses::<op::ModifyNetworkInterfaceAttribute>(input, NO.0, NO.1);
+    let instance = cloud.started(&network.subnet);
+    let input = input!(AttachNetworkInterfaceRequest {
+        network_interface_id: &interface,
+        instance_id: &instance,
+        device_index: 1
+    });
+    cloud.refuses::<op::AttachNetworkInterface>(input, NO.0, NO.1);
+    let first = api::InstanceNetworkInterfaceSpecification {
+        network_interface_id: Some(interface.clone()),
+        device_index: Some(0),
+        ..Default::default()
+    };
+    let launch = api::RunInstancesRequest { network_interfaces: Some(vec![first]), ..cloud.launch() };
+    cloud.refuses::<op::RunInstances>(launch, NO.0, NO.1);
+    let shown = input!(DescribeNetworkInterfacesRequest { network_interface_ids: [&interface] });
+    let shown = cloud.ok::<op::DescribeNetworkInterfaces>(shown).network_interfaces.unwrap().remove(0);
+    let input = input!(DetachNetworkInterfaceRequest {
+        attachment_id: shown.attachment.unwrap().attachment_id.unwrap()
+    });
+    let message = "You are not allowed to manage 'ela-attach' attachments.";
+    cloud.refuses::<op::DetachNetworkInterface>(input, "OperationNotPermitted", message);
+    cloud.ok::<op::TerminateInstances>(input!(TerminateInstancesRequest { instance_ids: [&instance] }));
+    assert!(cloud.ec2.instance_terminated(&cloud.scope(), instance.parse().unwrap(), cloud.now()).unwrap());
     let input = input!(DisassociateAddressRequest { association_id: &association });
     cloud.refuses::<op::DisassociateAddress>(input, NO.0, NO.1);
     let own = cloud.interface(&network.subnet);

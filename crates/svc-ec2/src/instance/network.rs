@@ -356,6 +356,7 @@ fn existing(
     }
     check_single(most, true)?;
     let interface = edit.named::<NetworkInterface>(text)?;
+    network_interface::check_requester(&interface)?;
     if interface.attachment.is_some() {
         return Err(attachment_in_use(&interface));
     }

@@ -8,7 +8,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::NetworkInterfaceAttachmentId;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{Attachment, NetworkInterface};
+use super::{Attachment, MANAGED_ATTACHMENT, NetworkInterface, check_requester};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::instance_type;
@@ -66,6 +66,7 @@ fn attach(
     ec2.edit(context, input.dry_run, |edit| {
         let mut interface = NetworkInterface::clone(&*edit.named::<NetworkInterface>(&input.network_interface_id)?);
         let mut instance = Instance::clone(&*edit.named::<Instance>(&input.instance_id)?);
+        check_requester(&interface)?;
         if interface.attachment.is_some() {
             return Err(in_use(&interface));
         }
@@ -120,6 +121,9 @@ fn detach_operation(
     input: api::DetachNetworkInterfaceRequest,
 ) -> Result<Unit, ServiceError> {
     let text = &input.attachment_id;
+    if text.starts_with(MANAGED_ATTACHMENT) {
+        return Err(error::not_permitted("You are not allowed to manage 'ela-attach' attachments."));
+    }
     let id: NetworkInterfaceAttachmentId = text.parse().map_err(|error: aws_types::ParseIdError| {
         ServiceError::new("InvalidNetworkInterfaceAttachmentId.Malformed", error.to_string())
     })?;

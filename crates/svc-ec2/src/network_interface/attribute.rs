@@ -4,7 +4,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{NetworkInterface, describe, wanted_groups, wanted_tracking};
+use super::{NetworkInterface, check_requester, describe, wanted_groups, wanted_tracking};
 use crate::elastic_ip::Associated;
 use crate::state::State;
 use crate::{Ec2, error};
@@ -71,6 +71,7 @@ fn modify_attribute(
     ec2.edit(context, input.dry_run, |edit| {
         let mut interface =
             NetworkInterface::clone(&*edit.named::<NetworkInterface>(&input.network_interface_id)?);
+        check_requester(&interface)?;
         if let Some(description) = input.description {
             interface.description = description.value.unwrap_or_default();
         }

@@ -6,7 +6,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::Region;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{ManagedKind, NetworkInterface};
+use super::{MANAGED_ATTACHMENT, ManagedKind, NetworkInterface};
 use crate::Ec2;
 use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::filter::{Filters, each, flag, number, text};
@@ -81,7 +81,7 @@ pub(super) fn shown(
     // What a service made hangs on nothing that could be seen, and is in use.
     let managed = interface.kind.map(|_| api::NetworkInterfaceAttachment {
         attach_time: Some(interface.created_at),
-        attachment_id: Some(interface.id.to_string().replacen("eni-", "ela-attach-", 1)),
+        attachment_id: Some(interface.id.to_string().replacen("eni-", MANAGED_ATTACHMENT, 1)),
         delete_on_termination: Some(false),
         device_index: Some(1),
         instance_owner_id: Some("amazon-aws".to_owned()),

@@ -64,7 +64,8 @@ pub(crate) fn all(state: &impl State, caller: &Principal) -> Vec<Offer> {
             private_dns_names: private.map(|private| private.name.clone()).into_iter().collect(),
             verification: private.map_or("pendingVerification", |private| private.state(state.now())),
             ip_address_types: service.ip_address_types(),
-            tags: service.tags.clone(),
+            // Tags are each account's own.
+            tags: if owner == caller.account { service.tags.clone() } else { Tags::default() },
         })
     });
     let mut all: Vec<_> = of_aws.chain(of_customers).collect();
