@@ -7,9 +7,11 @@
 mod context;
 mod error;
 mod operation;
+mod page;
 mod random;
 
 pub use context::{Principal, PrincipalKind, RequestContext, RequestId};
 pub use error::ServiceError;
 pub use operation::{Operations, Service};
+pub use page::{Page, page_size, take_page};
 pub use random::{IdSource, OsRandom};

@@ -13,10 +13,9 @@ use aws_api::service_quotas::{
 };
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
-use service_api::{RequestContext, ServiceError};
+use service_api::{Page, RequestContext, ServiceError};
 use store::{Read as _, Record, Scope, Transaction};
 
-use crate::page::Page;
 use crate::quota::{LEVEL, arn, check_context, is_level, named, number, service_name};
 use crate::{State, error, page};
 

@@ -1,18 +1,8 @@
-//! Pages of results. A token names the last item of its page, so that items that come or go in between neither repeat
-//! nor hide others.
+//! Pages of results, with the error of Systems Manager.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use service_api::ServiceError;
+use service_api::{Page, ServiceError, take_page};
 
-/// What every token begins with, so that any other text is told apart.
-const MARK: &str = "page:";
-
-/// One page, and the token of the next when there is more.
-pub(crate) struct Page<T> {
-    pub(crate) items: Vec<T>,
-    pub(crate) next_token: Option<String>,
-}
+pub(crate) use service_api::page_size as size;
 
 /// Takes a page from items that come with the key they are sorted by, ascending.
 ///
@@ -23,62 +13,6 @@ pub(crate) fn take<T>(
     token: Option<&str>,
     max_results: usize,
 ) -> Result<Page<T>, ServiceError> {
-    let after = token.map(read).transpose()?;
-    let mut rest = items.into_iter().skip_while(|(key, _)| after.as_ref().is_some_and(|after| key <= after));
-    let mut page = Page { items: Vec::new(), next_token: None };
-    let mut last_key = None;
-    for (key, item) in rest.by_ref().take(max_results) {
-        page.items.push(item);
-        last_key = Some(key);
-    }
-    if rest.next().is_some() {
-        page.next_token = last_key.map(|key| URL_SAFE_NO_PAD.encode(format!("{MARK}{key}")));
-    }
-    Ok(page)
-}
-
-fn read(token: &str) -> Result<String, ServiceError> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let key = text.as_deref().and_then(|text| text.strip_prefix(MARK));
-    key.map(str::to_owned)
-        .ok_or_else(|| ServiceError::new("InvalidNextToken", "The specified token isn't valid."))
-}
-
-/// How many results were asked for; the model checked the range.
-pub(crate) fn size(max_results: Option<i32>, default: usize) -> usize {
-    max_results.and_then(|max| usize::try_from(max).ok()).filter(|max| *max > 0).unwrap_or(default)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn pages_together_are_the_whole(count in 0_usize..40, size in 1_usize..12) {
-            let items: Vec<_> = (0..count).map(|index| (format!("{index:04}"), index)).collect();
-            let (mut seen, mut token) = (Vec::new(), None);
-            loop {
-                let page = take(items.clone(), token.as_deref(), size).unwrap();
-                prop_assert!(page.items.len() == size || page.next_token.is_none());
-                seen.extend(page.items);
-                token = page.next_token;
-                if token.is_none() {
-                    break;
-                }
-            }
-            prop_assert_eq!(seen, (0..count).collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn foreign_tokens_are_refused() {
-        for token in ["", "x", "AAAA", "not base64!", "cGFnZQ"] {
-            let error = take([("a".to_owned(), 1)], Some(token), 1).map(|page| page.items).unwrap_err();
-            assert_eq!(error.code, "InvalidNextToken", "{token}");
-        }
-    }
+    let refused = || ServiceError::new("InvalidNextToken", "The specified token isn't valid.");
+    take_page(items, token, max_results, refused)
 }
