@@ -1,11 +1,12 @@
 //! What EC2's records mean to the network: a pure function from records to the engine's objects.
 //!
 //! Owns the mapping, and nothing else. A subnet is the one object that is made of several records: its route table is
-//! the one associated with it or else its VPC's main one, and its network ACL is the one that lists it.
+//! the one associated with it or else its VPC's main one, and its network ACL is the one of its association.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use aws_types::{NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId, SubnetId, VpcId};
+use aws_types::{NetworkInterfaceId, PrefixListId, RouteTableId, SubnetId, VpcId};
 use ipnet::IpNet;
 use store::{Commit, Read as _, Record as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
@@ -82,7 +83,7 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
     let scopes: BTreeSet<Scope> =
         snapshot.scan_all::<ec2::Subnet>().map(|(scope, _, _)| scope.clone()).collect();
     for scope in scopes {
-        put_subnets(&mut projection, snapshot, &scope, None);
+        put_subnets(&mut projection, snapshot, &scope, &StaleSubnets::All);
     }
     for (scope, _, record) in snapshot.scan_all::<ec2::NetworkInterface>() {
         projection.put_interface(scope, &record);
@@ -93,11 +94,9 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
 /// What a commit changed. Objects are as of `snapshot`, which may be newer: then a later commit says the same again.
 pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
     let mut projection = Projection::default();
-    let mut stale_subnets: BTreeMap<Scope, BTreeSet<VpcId>> = BTreeMap::new();
+    let mut stale_subnets: BTreeMap<Scope, StaleSubnets> = BTreeMap::new();
     for change in commit.changes.iter() {
-        let mut stale = |vpc: VpcId| {
-            stale_subnets.entry(change.key.scope.clone()).or_default().insert(vpc);
-        };
+        let mut stale = || stale_subnets.entry(change.key.scope.clone()).or_default();
         if change.is_removal() {
             projection.deltas.extend(object_id(change.key.kind, &change.key.id).map(Delta::Remove));
         }
@@ -107,20 +106,19 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
             projection.put(dhcp_options(&record));
         } else if let Some(record) = change.after::<ec2::RouteTable>() {
             projection.put(route_table(&record));
-            if change
-                .before::<ec2::RouteTable>()
-                .is_none_or(|before| before.associations != record.associations)
-            {
-                stale(record.vpc);
+            let before = change.before::<ec2::RouteTable>();
+            let before = before.as_ref().map_or(&[][..], |before| &before.associations);
+            for association in symmetric_difference(before, &record.associations) {
+                match association.target {
+                    ec2::AssociationTarget::Main => stale().add_vpc(record.vpc),
+                    ec2::AssociationTarget::Subnet(subnet) => stale().add(subnet),
+                    ec2::AssociationTarget::InternetGateway(_) => {}
+                }
             }
         } else if let Some(record) = change.after::<ec2::NetworkAcl>() {
             projection.put_network_acl(&record);
-            if change
-                .before::<ec2::NetworkAcl>()
-                .is_none_or(|before| before.associations != record.associations)
-            {
-                stale(record.vpc);
-            }
+        } else if let Some(record) = change.after::<ec2::NetworkAclAssociation>() {
+            stale().add(record.subnet);
         } else if let Some(record) = change.after::<ec2::SecurityGroup>() {
             projection.put(security_group(snapshot, &change.key.scope, &record));
         } else if let Some(record) = change.after::<ec2::PrefixList>() {
@@ -128,15 +126,64 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
                 put_groups_of_list(&mut projection, snapshot, &change.key.scope, record.id);
             }
         } else if let Some(record) = change.after::<ec2::Subnet>() {
-            stale(record.vpc);
+            stale().add(record.id);
         } else if let Some(record) = change.after::<ec2::NetworkInterface>() {
             projection.put_interface(&change.key.scope, &record);
         }
     }
-    for (scope, vpcs) in stale_subnets {
-        put_subnets(&mut projection, snapshot, &scope, Some(&vpcs));
+    for (scope, stale) in stale_subnets {
+        put_subnets(&mut projection, snapshot, &scope, &stale);
     }
     projection
+}
+
+/// What only one of two lists of associations has.
+fn symmetric_difference<'a>(
+    before: &'a [ec2::RouteTableAssociation],
+    after: &'a [ec2::RouteTableAssociation],
+) -> impl Iterator<Item = &'a ec2::RouteTableAssociation> {
+    let ended = before.iter().filter(|held| !after.contains(held));
+    ended.chain(after.iter().filter(|held| !before.contains(held)))
+}
+
+/// Which subnets of a scope have to be told to the engine.
+enum StaleSubnets {
+    All,
+    Some { vpcs: BTreeSet<VpcId>, subnets: BTreeSet<SubnetId> },
+}
+
+impl Default for StaleSubnets {
+    fn default() -> Self {
+        Self::Some { vpcs: BTreeSet::new(), subnets: BTreeSet::new() }
+    }
+}
+
+impl StaleSubnets {
+    fn add(&mut self, subnet: SubnetId) {
+        if let Self::Some { subnets, .. } = self {
+            subnets.insert(subnet);
+        }
+    }
+
+    fn add_vpc(&mut self, vpc: VpcId) {
+        if let Self::Some { vpcs, .. } = self {
+            vpcs.insert(vpc);
+        }
+    }
+
+    /// Their records, as far as they are there.
+    fn records(&self, snapshot: &Snapshot, scope: &Scope) -> Vec<Arc<ec2::Subnet>> {
+        let all = || snapshot.scan::<ec2::Subnet>(scope).map(|(_, record)| record);
+        match self {
+            Self::All => all().collect(),
+            Self::Some { vpcs, subnets } if vpcs.is_empty() => {
+                subnets.iter().filter_map(|id| snapshot.get(scope, &id.to_string())).collect()
+            }
+            Self::Some { vpcs, subnets } => {
+                all().filter(|record| vpcs.contains(&record.vpc) || subnets.contains(&record.id)).collect()
+            }
+        }
+    }
 }
 
 /// The object that a record of EC2 stands for.
@@ -153,13 +200,8 @@ fn object_id(kind: &str, id: &str) -> Option<ObjectId> {
     })
 }
 
-/// Puts the subnets of one account in one region: all of them, or those of some VPCs.
-fn put_subnets(
-    projection: &mut Projection,
-    snapshot: &Snapshot,
-    scope: &Scope,
-    vpcs: Option<&BTreeSet<VpcId>>,
-) {
+/// Puts subnets of one account in one region.
+fn put_subnets(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, stale: &StaleSubnets) {
     let mut tables: BTreeMap<SubnetId, RouteTableId> = BTreeMap::new();
     let mut main_tables: BTreeMap<VpcId, RouteTableId> = BTreeMap::new();
     for (_, table) in snapshot.scan::<ec2::RouteTable>(scope) {
@@ -172,16 +214,10 @@ fn put_subnets(
             }
         }
     }
-    let mut acls: BTreeMap<SubnetId, NetworkAclId> = BTreeMap::new();
-    for (_, acl) in snapshot.scan::<ec2::NetworkAcl>(scope) {
-        acls.extend(acl.associations.iter().map(|association| (association.subnet, acl.id)));
-    }
-    for (_, record) in snapshot.scan::<ec2::Subnet>(scope) {
-        if vpcs.is_some_and(|vpcs| !vpcs.contains(&record.vpc)) {
-            continue;
-        }
+    for record in stale.records(snapshot, scope) {
+        let association = snapshot.get::<ec2::NetworkAclAssociation>(scope, &record.id.to_string());
         let route_table = tables.get(&record.id).or_else(|| main_tables.get(&record.vpc));
-        let (Some(&route_table), Some(&network_acl)) = (route_table, acls.get(&record.id)) else {
+        let (Some(&route_table), Some(association)) = (route_table, association) else {
             // EC2 writes a subnet with both in one transaction, so this is a damaged state: nothing may pass.
             tracing::error!(subnet = %record.id, "a subnet has no route table or no network ACL");
             projection.deltas.push(Delta::Remove(ObjectId::Subnet(record.id)));
@@ -194,7 +230,7 @@ fn put_subnets(
             ipv6_cidr: record.ipv6_block(),
             zone: record.zone.clone(),
             route_table,
-            network_acl,
+            network_acl: association.acl,
         });
     }
 }

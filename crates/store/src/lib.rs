@@ -30,5 +30,5 @@ pub use redb_backend::RedbBackend;
 pub use snapshot::{Revision, Snapshot};
 pub use store::Store;
 pub use tables::Read;
-pub use tail::{RING_CHANGES, RING_COMMITS, Tail, TailError};
+pub use tail::{RING_BYTES, RING_CHANGES, RING_COMMITS, Tail, TailError};
 pub use transaction::Transaction;

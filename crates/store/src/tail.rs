@@ -16,6 +16,9 @@ pub const RING_COMMITS: usize = 4096;
 /// How many changes, over all its commits, a follower may be behind. One commit is kept whatever its size.
 pub const RING_CHANGES: usize = 65_536;
 
+/// How many bytes of records, before and after, a follower may be behind. One commit is kept whatever its size.
+pub const RING_BYTES: usize = 8 << 20;
+
 /// Why a follower gets no more changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TailError {
@@ -43,13 +46,14 @@ struct Newest {
 struct Ring {
     commits: VecDeque<Commit>,
     changes: usize,
+    bytes: usize,
     newest: Newest,
 }
 
 impl Feed {
     pub(crate) fn new(newest: Revision) -> Self {
         let newest = Newest { revision: newest, closed: false };
-        let ring = Ring { commits: VecDeque::new(), changes: 0, newest };
+        let ring = Ring { commits: VecDeque::new(), changes: 0, bytes: 0, newest };
         Self { ring: Mutex::new(ring), grown: Condvar::new(), newest: watch::Sender::new(newest) }
     }
 
@@ -58,12 +62,13 @@ impl Feed {
             for commit in commits {
                 ring.newest.revision = commit.revision;
                 ring.changes += commit.changes.len();
+                ring.bytes += bytes(&commit);
                 ring.commits.push_back(commit);
             }
-            while ring.commits.len() > RING_COMMITS || (ring.changes > RING_CHANGES && ring.commits.len() > 1)
-            {
+            while ring.is_too_large() {
                 let oldest = ring.commits.pop_front().expect("there is more than one");
                 ring.changes -= oldest.changes.len();
+                ring.bytes -= bytes(&oldest);
             }
         });
     }
@@ -80,7 +85,19 @@ impl Feed {
     }
 }
 
+/// How many bytes of records a commit keeps alive.
+fn bytes(commit: &Commit) -> usize {
+    let records = commit.changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
+    records.map(|record| record.as_bytes().len()).sum()
+}
+
 impl Ring {
+    /// Whether the oldest commit is to go.
+    fn is_too_large(&self) -> bool {
+        self.commits.len() > RING_COMMITS
+            || (self.commits.len() > 1 && (self.changes > RING_CHANGES || self.bytes > RING_BYTES))
+    }
+
     /// The commit right after a revision; `None` when there is none yet.
     fn after(&self, revision: Revision) -> Result<Option<Commit>, TailError> {
         if revision >= self.newest.revision {

@@ -13,7 +13,7 @@ use crate::record::{
     SecurityGroup, Subnet, TransitGatewayAttachment, TransitGatewayRouteTable, Vpc, VpnGateway,
 };
 use crate::state::{Edit, State};
-use crate::{error, vpc_endpoint, vpc_peering_connection};
+use crate::{error, network_acl, vpc_endpoint, vpc_peering_connection};
 
 /// Each row: what stands in the way, and whether it is there.
 type Rows<I> = &'static [(&'static str, fn(&Edit<'_>, I) -> bool)];
@@ -64,9 +64,8 @@ const ROUTE_TABLE: Rows<RouteTableId> = &[
     }),
 ];
 
-const NETWORK_ACL: Rows<NetworkAclId> = &[("associations", |edit, acl| {
-    edit.find::<NetworkAcl>(acl).is_some_and(|acl| !acl.associations.is_empty())
-})];
+const NETWORK_ACL: Rows<NetworkAclId> =
+    &[("associations", |edit, acl| network_acl::association::is_any(edit, acl))];
 
 const DHCP_OPTIONS: Rows<DhcpOptionsId> =
     &[("VPCs", |edit, set| edit.all::<Vpc>().any(|vpc| vpc.dhcp_options == Some(set)))];

@@ -214,6 +214,7 @@ impl Ec2 {
             elastic_ip::pool::check_records,
             idempotency::check_records,
             instance::profile::check_records,
+            network_acl::association::check_records,
             network_interface::permission::check_records,
             prefix_list::check_records,
             security_group::vpc_association::check_records,
@@ -222,6 +223,14 @@ impl Ec2 {
         ]
         .into_iter()
         .try_for_each(|check| check(store))
+    }
+
+    /// Brings the records that older builds wrote into today's form, where reading one alone does not.
+    ///
+    /// # Errors
+    /// A failed commit.
+    pub fn upgrade_records(store: &Store) -> Result<(), StoreError> {
+        network_acl::association::upgrade_records(store)
     }
 
     /// The account's part of the region as of now.

@@ -1,37 +1,30 @@
 //! Network ACLs: CreateNetworkAcl, DeleteNetworkAcl, DescribeNetworkAcls, ReplaceNetworkAclAssociation.
 //!
-//! Owns the record of ACLs with their entries and associations; the operations on entries are in [`entry`]. The deny
-//! at the end of each list is not in the record: it is always there. Refuses to know which packets pass.
+//! Owns the record of ACLs with their entries; the operations on entries are in [`entry`], which subnets an ACL guards
+//! is in [`association`]. The deny at the end of each list is not in the record: it is always there. Refuses to know
+//! which packets pass.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html>
 
+pub(crate) mod association;
 mod entry;
 
 use std::sync::Arc;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{NetworkAclAssociationId, NetworkAclId, SubnetId, Tags, VpcId};
+use aws_types::{NetworkAclId, Tags, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
+pub use association::NetworkAclAssociation;
 pub use entry::{Action, NetworkAclEntry};
 
 use crate::filter::{Filters, each, flag, number, text};
 use crate::idempotency::Attempt;
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
-use crate::subnet::Subnet;
 use crate::vpc::Vpc;
 use crate::{Ec2, dependency, error, quota, tag};
-
-/// The association of an ACL with a subnet. Every subnet has exactly one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkAclAssociation {
-    /// Its id.
-    pub id: NetworkAclAssociationId,
-    /// The subnet.
-    pub subnet: SubnetId,
-}
 
 /// A network ACL.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,8 +37,9 @@ pub struct NetworkAcl {
     pub is_default: bool,
     /// Its entries, by direction (in first) and number, without the deny at the end.
     pub entries: Vec<NetworkAclEntry>,
-    /// The subnets that it guards.
-    pub associations: Vec<NetworkAclAssociation>,
+    /// The subnets that it guards, as builds wrote them that had no [`NetworkAclAssociation`]; empty since.
+    #[serde(default, rename = "associations", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) old_associations: Vec<association::OldAssociation>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -66,9 +60,8 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     let table = table
         .with::<op::CreateNetworkAcl>(create)
         .with::<op::DeleteNetworkAcl>(delete)
-        .with::<op::DescribeNetworkAcls>(describe)
-        .with::<op::ReplaceNetworkAclAssociation>(replace_association);
-    entry::operations(table)
+        .with::<op::DescribeNetworkAcls>(describe);
+    association::operations(entry::operations(table))
 }
 
 /// Makes the default ACL of a new VPC, which allows everything.
@@ -79,7 +72,7 @@ pub(crate) fn make_default(edit: &mut Edit<'_>, vpc: &Vpc) {
         vpc: vpc.id,
         is_default: true,
         entries: entry::open(has_ipv6),
-        associations: Vec::new(),
+        old_associations: Vec::new(),
         tags: Tags::default(),
     });
 }
@@ -101,23 +94,6 @@ fn default_of(state: &impl State, vpc: VpcId) -> Arc<NetworkAcl> {
         .expect("a VPC has its default network ACL for life")
 }
 
-/// Puts a new subnet under the VPC's default ACL.
-pub(crate) fn associate_with_default(edit: &mut Edit<'_>, subnet: &Subnet) {
-    let mut acl = NetworkAcl::clone(&*default_of(edit, subnet.vpc));
-    acl.associations.push(NetworkAclAssociation { id: edit.new_id(), subnet: subnet.id });
-    edit.put(acl);
-}
-
-/// Ends the association of a subnet that is deleted.
-pub(crate) fn forget_subnet(edit: &mut Edit<'_>, subnet: SubnetId) {
-    let acl = edit.all::<NetworkAcl>().find(|acl| acl.associations.iter().any(|held| held.subnet == subnet));
-    if let Some(acl) = acl {
-        let mut acl = NetworkAcl::clone(&*acl);
-        acl.associations.retain(|held| held.subnet != subnet);
-        edit.put(acl);
-    }
-}
-
 fn create(
     ec2: &Ec2,
     context: &RequestContext,
@@ -129,7 +105,7 @@ fn create(
     ec2.edit(context, dry_run, |edit| {
         let answer = |edit: &Edit<'_>, acl: &NetworkAcl| api::CreateNetworkAclResult {
             client_token: input.client_token.clone(),
-            network_acl: Some(shown(edit, acl)),
+            network_acl: Some(shown(edit, acl, &association::of(edit, acl.id))),
         };
         if let Some(attempt) = &attempt
             && let Some(acl) = attempt.made::<NetworkAcl>(edit)?
@@ -144,7 +120,7 @@ fn create(
             vpc: vpc.id,
             is_default: false,
             entries: Vec::new(),
-            associations: Vec::new(),
+            old_associations: Vec::new(),
             tags,
         };
         edit.put(acl.clone());
@@ -171,46 +147,13 @@ fn delete(
     })
 }
 
-fn replace_association(
-    ec2: &Ec2,
-    context: &RequestContext,
-    input: api::ReplaceNetworkAclAssociationRequest,
-) -> Result<api::ReplaceNetworkAclAssociationResult, ServiceError> {
-    let text = &input.association_id;
-    let unknown = || {
-        ServiceError::new(
-            "InvalidAssociationID.NotFound",
-            format!("The association ID '{text}' does not exist"),
-        )
-    };
-    ec2.edit(context, input.dry_run, |edit| {
-        let mut new = NetworkAcl::clone(&*edit.named::<NetworkAcl>(&input.network_acl_id)?);
-        let id: NetworkAclAssociationId = text.parse().map_err(|_| unknown())?;
-        let old = edit.all::<NetworkAcl>().find(|acl| acl.associations.iter().any(|held| held.id == id));
-        let mut old = NetworkAcl::clone(&*old.ok_or_else(unknown)?);
-        if old.vpc != new.vpc {
-            let message =
-                format!("network acl {} and network {} belong to different networks", new.id, old.vpc);
-            return Err(error::invalid_value(message));
-        }
-        let id = if old.id == new.id {
-            id
-        } else {
-            let place = old.associations.iter().position(|held| held.id == id).ok_or_else(unknown)?;
-            let subnet = old.associations.remove(place).subnet;
-            let id = edit.new_id();
-            new.associations.push(NetworkAclAssociation { id, subnet });
-            edit.put(old);
-            edit.put(new);
-            id
-        };
-        Ok(api::ReplaceNetworkAclAssociationResult { new_association_id: Some(id.to_string()) })
-    })
-}
-
-fn shown(state: &impl State, acl: &NetworkAcl) -> api::NetworkAcl {
+fn shown(
+    state: &impl State,
+    acl: &NetworkAcl,
+    associations: &[Arc<NetworkAclAssociation>],
+) -> api::NetworkAcl {
     let has_ipv6 = state.find::<Vpc>(acl.vpc).is_some_and(|vpc| vpc.ipv6_blocks().next().is_some());
-    let associations = acl.associations.iter().map(|held| api::NetworkAclAssociation {
+    let associations = associations.iter().map(|held| api::NetworkAclAssociation {
         network_acl_association_id: Some(held.id.to_string()),
         network_acl_id: Some(acl.id.to_string()),
         subnet_id: Some(held.subnet.to_string()),
@@ -269,7 +212,11 @@ fn describe(
 ) -> Result<api::DescribeNetworkAclsResult, ServiceError> {
     let view = ec2.view(context);
     let acls = view.selected::<NetworkAcl>(input.network_acl_ids.as_ref())?;
-    let mut acls: Vec<_> = acls.iter().map(|acl| shown(&view, acl)).collect();
+    let associations = association::by_acl(&view);
+    let mut acls: Vec<_> = acls
+        .iter()
+        .map(|acl| shown(&view, acl, associations.get(&acl.id).map_or(&[][..], Vec::as_slice)))
+        .collect();
     FILTERS.apply(&mut acls, input.filters.as_ref())?;
     let page = Page::new("DescribeNetworkAcls", input.max_results, input.next_token.as_ref());
     let (acls, next_token) = page.cut(acls, |acl| acl.network_acl_id.as_deref().unwrap_or_default())?;

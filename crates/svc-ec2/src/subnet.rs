@@ -178,7 +178,7 @@ pub(crate) fn make(edit: &mut Edit<'_>, vpc: &Vpc, new: NewSubnet) -> Result<Sub
         tags,
     };
     edit.put(subnet.clone());
-    network_acl::associate_with_default(edit, &subnet);
+    network_acl::association::associate_with_default(edit, &subnet);
     Ok(subnet)
 }
 
@@ -235,7 +235,7 @@ fn delete(
         let subnet = edit.named::<Subnet>(&input.subnet_id)?;
         dependency::check_subnet(edit, subnet.id)?;
         route_table::forget_subnet(edit, subnet.id);
-        network_acl::forget_subnet(edit, subnet.id);
+        network_acl::association::forget_subnet(edit, subnet.id);
         address::forget(edit, subnet.id);
         flow_log::forget(edit, FlowLogResource::Subnet(subnet.id));
         reservation::forget(edit, subnet.id);

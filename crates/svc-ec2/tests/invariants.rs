@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use store::Read;
 use svc_ec2::Config;
 use svc_ec2::record::{
-    AssociationTarget, ElasticIp, Instance, NetworkAcl, NetworkInterface, Peer, RouteTable, SecurityGroup,
-    Subnet, Vpc,
+    AssociationTarget, ElasticIp, Instance, NetworkAcl, NetworkAclAssociation, NetworkInterface, Peer,
+    RouteTable, SecurityGroup, Subnet, Vpc,
 };
 use vpc_model::subnet::is_reserved;
 
@@ -208,8 +208,11 @@ fn ask(cloud: &Cloud, request: &Request) -> Result<(), service_api::ServiceError
             cloud.call::<op::CreateNetworkAcl>(input!(CreateNetworkAclRequest { vpc_id: vpc(n) })).map(drop)
         }
         R::MoveAcl(n, m) => {
-            let held = cloud.store.snapshot().get::<NetworkAcl>(&scope, &acl(n));
-            let association = held.and_then(|held| held.associations.first().map(|held| held.id.to_string()));
+            let snapshot = cloud.store.snapshot();
+            let association = snapshot
+                .scan::<NetworkAclAssociation>(&scope)
+                .find(|(_, held)| held.acl.to_string() == acl(n))
+                .map(|(_, held)| held.id.to_string());
             cloud
                 .call::<op::ReplaceNetworkAclAssociation>(input!(ReplaceNetworkAclAssociationRequest {
                     association_id: association.unwrap_or_else(|| "aclassoc-0123456789abcdef0".to_owned()),
@@ -338,10 +341,9 @@ fn check_vpcs(cloud: &Cloud) {
     let has_vpc = |id: aws_types::VpcId| snapshot.contains::<Vpc>(&scope, &id.to_string());
     for subnet in &subnets {
         assert!(has_vpc(subnet.vpc));
-        assert_eq!(
-            acls.iter().flat_map(|acl| &acl.associations).filter(|held| held.subnet == subnet.id).count(),
-            1
-        );
+        let association = snapshot.get::<NetworkAclAssociation>(&scope, &subnet.id.to_string()).unwrap();
+        assert_eq!(association.subnet, subnet.id);
+        assert!(acls.iter().any(|acl| acl.id == association.acl && acl.vpc == subnet.vpc));
         assert!(tables.iter().filter(|table| table.has_subnet(subnet.id)).count() <= 1);
         let overlapping =
             subnets.iter().filter(|other| other.vpc == subnet.vpc && other.cidr.contains(&subnet.cidr));
@@ -356,10 +358,8 @@ fn check_vpcs(cloud: &Cloud) {
             }
         }
     }
-    assert!(
-        acls.iter()
-            .all(|acl| has_vpc(acl.vpc) && acl.associations.iter().all(|held| known.contains(&held.subnet)))
-    );
+    assert!(acls.iter().all(|acl| has_vpc(acl.vpc)));
+    assert_eq!(snapshot.scan::<NetworkAclAssociation>(&scope).count(), subnets.len());
     for group in &groups {
         assert!(has_vpc(group.vpc));
         for rule in &group.rules {
