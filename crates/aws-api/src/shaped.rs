@@ -206,7 +206,8 @@ macro_rules! structure {
 
             #[allow(unused_mut)]
             fn into_value(self) -> ::aws_model::Value {
-                let mut fields = ::aws_model::Fields::new();
+                const MEMBERS: &[&str] = &[$($member),*];
+                let mut fields = ::aws_model::Fields::with_capacity(MEMBERS.len());
                 $($crate::Shaped::push_to(self.$field, $member, &mut fields);)*
                 ::aws_model::Value::Structure(fields)
             }

@@ -40,6 +40,11 @@ impl Fields {
         Self::default()
     }
 
+    /// No members, with room for so many.
+    pub fn with_capacity(members: usize) -> Self {
+        Self(Vec::with_capacity(members))
+    }
+
     /// Adds a member; the caller sets each name once.
     pub fn push(&mut self, name: &'static str, value: Value) {
         self.0.push((name, value));
@@ -48,6 +53,16 @@ impl Fields {
     /// The member of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(member, _)| *member == name).map(|(_, value)| value)
+    }
+
+    /// The member of that name, for a reader that asks for names in about the order in which they were added: `place` is
+    /// where it stands, 0 at first.
+    pub fn get_next(&self, name: &str, place: &mut usize) -> Option<&Value> {
+        let (before, after) = self.0.split_at((*place).min(self.0.len()));
+        let index = after.iter().chain(before).position(|(member, _)| *member == name)?;
+        let index = (*place + index) % self.0.len();
+        *place = index + 1;
+        Some(&self.0[index].1)
     }
 
     /// Removes and returns the member of that name.
@@ -84,5 +99,23 @@ impl IntoIterator for Fields {
 impl FromIterator<(&'static str, Value)> for Fields {
     fn from_iter<I: IntoIterator<Item = (&'static str, Value)>>(members: I) -> Self {
         Self(members.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_found_in_any_order() {
+        let fields: Fields = ["a", "b", "c"].into_iter().map(|name| (name, Value::Null)).collect();
+        for order in [["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"]] {
+            let mut place = 0;
+            for name in order {
+                assert_eq!(fields.get_next("d", &mut place), None);
+                assert_eq!(fields.get_next(name, &mut place), Some(&Value::Null), "{order:?}: {name}");
+            }
+        }
+        assert_eq!(Fields::new().get_next("a", &mut 0), None);
     }
 }

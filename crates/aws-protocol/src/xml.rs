@@ -249,6 +249,10 @@ impl XmlWriter {
 
     /// Escapes text. What XML 1.0 cannot say at all becomes U+FFFD.
     fn text(&mut self, text: &str) {
+        if text.bytes().all(is_plain) {
+            self.0.push_str(text);
+            return;
+        }
         let mut plain = 0;
         for (index, char) in text.char_indices() {
             let escape = match char {
@@ -276,8 +280,9 @@ impl XmlWriter {
         fields: &Fields,
         style: &XmlStyle,
     ) {
+        let mut place = 0;
         for member in structure.members.iter().filter(|member| member.location == aws_model::Location::Body) {
-            if let Some(value) = fields.get(member.name).filter(|_| !member.xml_attribute) {
+            if let Some(value) = fields.get_next(member.name, &mut place).filter(|_| !member.xml_attribute) {
                 self.member(model, member, value, style);
             }
         }
@@ -365,6 +370,12 @@ impl XmlWriter {
             self.end(name);
         }
     }
+}
+
+/// Whether a byte of text is sure to stand for itself. That it is not only means that its character has to be looked at.
+fn is_plain(byte: u8) -> bool {
+    // U+FFFE and U+FFFF begin with 0xef.
+    !matches!(byte, b'&' | b'<' | b'>' | b'"' | 0..b'\t' | 0x0b..b' ' | 0xef)
 }
 
 /// A scalar as text, as in XML and headers.

@@ -96,7 +96,7 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
     let mut projection = Projection::default();
     let mut stale_subnets: BTreeMap<Scope, StaleSubnets> = BTreeMap::new();
     for change in commit.changes.iter() {
-        let mut stale = || stale_subnets.entry(change.key.scope.clone()).or_default();
+        let scope = &change.key.scope;
         if change.is_removal() {
             projection.deltas.extend(object_id(change.key.kind, &change.key.id).map(Delta::Remove));
         }
@@ -110,31 +110,35 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
             let before = before.as_ref().map_or(&[][..], |before| &before.associations);
             for association in symmetric_difference(before, &record.associations) {
                 match association.target {
-                    ec2::AssociationTarget::Main => stale().add_vpc(record.vpc),
-                    ec2::AssociationTarget::Subnet(subnet) => stale().add(subnet),
+                    ec2::AssociationTarget::Main => stale_in(&mut stale_subnets, scope).add_vpc(record.vpc),
+                    ec2::AssociationTarget::Subnet(subnet) => stale_in(&mut stale_subnets, scope).add(subnet),
                     ec2::AssociationTarget::InternetGateway(_) => {}
                 }
             }
         } else if let Some(record) = change.after::<ec2::NetworkAcl>() {
             projection.put_network_acl(&record);
         } else if let Some(record) = change.after::<ec2::NetworkAclAssociation>() {
-            stale().add(record.subnet);
+            stale_in(&mut stale_subnets, scope).add(record.subnet);
         } else if let Some(record) = change.after::<ec2::SecurityGroup>() {
-            projection.put(security_group(snapshot, &change.key.scope, &record));
+            projection.put(security_group(snapshot, scope, &record));
         } else if let Some(record) = change.after::<ec2::PrefixList>() {
             if change.before::<ec2::PrefixList>().is_none_or(|before| before.entries != record.entries) {
-                put_groups_of_list(&mut projection, snapshot, &change.key.scope, record.id);
+                put_groups_of_list(&mut projection, snapshot, scope, record.id);
             }
         } else if let Some(record) = change.after::<ec2::Subnet>() {
-            stale().add(record.id);
+            stale_in(&mut stale_subnets, scope).add(record.id);
         } else if let Some(record) = change.after::<ec2::NetworkInterface>() {
-            projection.put_interface(&change.key.scope, &record);
+            projection.put_interface(scope, &record);
         }
     }
     for (scope, stale) in stale_subnets {
         put_subnets(&mut projection, snapshot, &scope, &stale);
     }
     projection
+}
+
+fn stale_in<'a>(stale: &'a mut BTreeMap<Scope, StaleSubnets>, scope: &Scope) -> &'a mut StaleSubnets {
+    stale.entry(scope.clone()).or_default()
 }
 
 /// What only one of two lists of associations has.
