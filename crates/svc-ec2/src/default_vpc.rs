@@ -17,7 +17,7 @@ use crate::internet_gateway::InternetGateway;
 use crate::state::{Edit, State};
 use crate::subnet::{self, NewSubnet, Subnet};
 use crate::vpc::{self, NewVpc, Tenancy, Vpc};
-use crate::{Ec2, error, quota, route_table, zone};
+use crate::{Ec2, due, error, quota, route_table, zone};
 
 /// What marks a region as used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,7 @@ impl Ec2 {
                 return Ok(());
             }
             let options = DhcpOptions::of_amazon(edit);
+            due::index_all(edit);
             edit.put_record(ID, RegionState { dhcp_options: options.id });
             edit.put(options);
             make(edit).map(drop)

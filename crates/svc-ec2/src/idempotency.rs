@@ -10,8 +10,9 @@ use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 use sha2::{Digest, Sha256};
-use store::{Read, Record, Store, StoreError};
+use store::{Record, Store, StoreError};
 
+use crate::due::{Due, Timed};
 use crate::state::{Edit, Resource, State};
 
 /// How long a token is remembered at least.
@@ -22,7 +23,7 @@ const MAX_CHARACTERS: usize = 64;
 
 /// A token that was used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct UsedToken {
+pub(crate) struct UsedToken {
     /// The [`fingerprint`] of the request that used it. Tokens that older builds remember have another kind, which
     /// tells nothing about a request of today: such a token stands for whatever request comes with it.
     #[serde(default)]
@@ -35,6 +36,19 @@ struct UsedToken {
 
 impl Record for UsedToken {
     const KIND: &'static str = "ec2.client-token";
+}
+
+impl UsedToken {
+    /// From when on it is not remembered.
+    fn ends_at(&self) -> Timestamp {
+        self.at.plus_millis(KEPT_MILLIS)
+    }
+}
+
+impl Timed for UsedToken {
+    fn due(&self) -> Option<Due> {
+        Some(Due::End(self.ends_at()))
+    }
 }
 
 /// # Errors
@@ -126,7 +140,7 @@ impl Attempt {
     /// `IdempotentParameterMismatch` when that attempt asked for something else.
     pub(crate) fn earlier(&self, state: &impl State) -> Result<Option<Vec<String>>, ServiceError> {
         let Some(used) = state.record::<UsedToken>(&self.key) else { return Ok(None) };
-        if used.at.plus_millis(KEPT_MILLIS) < state.now() {
+        if used.ends_at() <= state.now() {
             return Ok(None);
         }
         if used.fingerprint.as_ref().is_some_and(|held| *held != self.fingerprint) {
@@ -147,26 +161,17 @@ impl Attempt {
         Ok(made.first().and_then(|id| state.named::<R>(id).ok()))
     }
 
-    /// Remembers what this attempt made, and forgets tokens that are too old.
+    /// Remembers what this attempt made.
     pub(crate) fn remember(&self, edit: &mut Edit<'_>, made: Vec<String>) {
-        let now = edit.now();
-        let old: Vec<String> = edit
-            .reader()
-            .scan::<UsedToken>(edit.scope())
-            .filter(|(_, used)| used.at.plus_millis(KEPT_MILLIS) < now)
-            .map(|(key, _)| key.to_owned())
-            .collect();
-        for key in old {
-            edit.remove_record::<UsedToken>(&key);
-        }
-        edit.put_record(&self.key, UsedToken { fingerprint: Some(self.fingerprint.clone()), made, at: now });
+        let at = edit.now();
+        edit.put_timed(&self.key, UsedToken { fingerprint: Some(self.fingerprint.clone()), made, at });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use aws_api::ec2 as api;
-    use store::{MemoryBackend, Scope, Transaction};
+    use store::{MemoryBackend, Read, Scope, Transaction};
 
     use super::*;
 

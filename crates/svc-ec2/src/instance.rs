@@ -125,9 +125,9 @@ resource!(
         not_found: "InvalidInstanceID.NotFound",
         malformed: "InvalidInstanceID.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.state != InstanceState::Terminated
-            || now < self.state_since.plus_millis(SHOWN_AFTER_TERMINATION_MILLIS)
+    fn ends_at(&self) -> Option<Timestamp> {
+        (self.state == InstanceState::Terminated)
+            .then(|| self.state_since.plus_millis(SHOWN_AFTER_TERMINATION_MILLIS))
     }
 );
 

@@ -15,6 +15,7 @@ mod customer_gateway;
 mod default_vpc;
 mod dependency;
 mod dhcp_options;
+mod due;
 mod egress_only_internet_gateway;
 mod elastic_ip;
 mod error;
@@ -211,6 +212,7 @@ impl Ec2 {
             block_public_access::check_records,
             counter::check_records,
             default_vpc::check_records,
+            due::check_records,
             elastic_ip::pool::check_records,
             idempotency::check_records,
             instance::profile::check_records,
@@ -258,7 +260,10 @@ impl Ec2 {
         change: impl FnOnce(&mut Edit<'_>) -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
         self.store.transact(|transaction| {
-            change(&mut Edit::new(transaction, &*self.ids, &self.config, scope.clone(), now))
+            let mut edit = Edit::new(transaction, &*self.ids, &self.config, scope.clone(), now);
+            let answer = change(&mut edit)?;
+            due::remove_ended(&mut edit);
+            Ok(answer)
         })
     }
 

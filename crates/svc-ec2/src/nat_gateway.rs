@@ -17,8 +17,8 @@ use aws_types::{
 };
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Scope};
 
+use crate::due::Due;
 use crate::elastic_ip::{ElasticIp, association};
 use crate::idempotency::Attempt;
 use crate::network_interface::{self, ManagedKind, NetworkInterface, NewInterface};
@@ -143,6 +143,9 @@ pub struct NatGateway {
     pub failure: Option<NatGatewayFailure>,
     /// Its deletion, if it was asked for.
     pub deletion: Option<NatGatewayDeletion>,
+    /// Whether its interface is gone, as it is after the gateway.
+    #[serde(default)]
+    pub has_released_interface: bool,
     /// Its tags.
     pub tags: Tags,
 }
@@ -163,8 +166,16 @@ resource!(
     fn none_found_message(ids: &[String]) -> String {
         format!("NatGateways {} were not found", ids.join(", "))
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.ended_at().is_none_or(|ended| now < ended.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.ended_at().map(|ended| ended.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+    },
+    fn due(&self) -> Option<Due> {
+        let removals = self.addresses.iter().filter_map(|address| match address.change {
+            AddressChange::Removed(done_at) => Some(done_at),
+            AddressChange::Added(_) => None,
+        });
+        let release = self.ended_at().filter(|_| self.interface.is_some() && !self.has_released_interface);
+        removals.chain(release).min().map(Due::Change).or_else(|| self.ends_at().map(Due::End))
     }
 );
 
@@ -391,6 +402,7 @@ fn make(edit: &mut Edit<'_>, wanted: Wanted, tags: Tags) -> Result<NatGateway, S
         ready_at,
         failure,
         deletion: None,
+        has_released_interface: false,
         tags,
     })
 }
@@ -417,40 +429,29 @@ fn delete(
     })
 }
 
-/// The gateways of which something has come due that other records show.
-fn due(reader: &impl Read, scope: &Scope, now: Timestamp) -> Vec<Arc<NatGateway>> {
-    use crate::state::Resource;
-    let is_due = |gateway: &NatGateway| {
-        let holds_interface = || {
-            let id = gateway.interface.map(|interface| interface.to_string());
-            id.is_some_and(|id| reader.contains::<NetworkInterface>(scope, &id))
-        };
-        !gateway.is_visible(now)
-            || (!gateway.is_there(now) && holds_interface())
-            || gateway.addresses.iter().any(|address| address.is_gone(now))
-    };
-    reader.scan::<NatGateway>(scope).map(|(_, gateway)| gateway).filter(|gateway| is_due(gateway)).collect()
-}
-
 /// Carries out on other records what has come due of a gateway, and forgets a gateway that is shown no more.
-fn settle(edit: &mut Edit<'_>, gateway: &NatGateway) {
+pub(crate) fn settle(edit: &mut Edit<'_>, id: &str) {
     use crate::state::Resource;
     let now = edit.now();
+    let Some(gateway) = edit.record::<NatGateway>(id) else { return };
+    let mut gateway = Arc::unwrap_or_clone(gateway);
     let interface = gateway.interface.and_then(|id| edit.find::<NetworkInterface>(id));
-    let mut gateway = gateway.clone();
     let gone: Vec<_> = gateway.addresses.iter().copied().filter(|address| address.is_gone(now)).collect();
     gateway.addresses.retain(|address| !address.is_gone(now));
-    if let Some(interface) = interface {
-        if gateway.is_there(now) {
+    if gateway.is_there(now) {
+        if let Some(interface) = interface {
             let mut interface = Arc::unwrap_or_clone(interface);
             for private in gone.iter().filter_map(|address| address.private) {
                 association::end(edit, interface.id, Some(private));
                 interface.private_addresses.retain(|held| *held != private);
             }
             edit.put(interface);
-        } else {
+        }
+    } else {
+        if let Some(interface) = interface {
             network_interface::remove(edit, &interface);
         }
+        gateway.has_released_interface = true;
     }
     if gateway.is_visible(now) {
         edit.put(gateway);
@@ -463,24 +464,5 @@ impl NatGatewayAddress {
     /// Whether it is no longer the gateway's.
     fn is_gone(&self, now: Timestamp) -> bool {
         matches!(self.change, AddressChange::Removed(done_at) if done_at <= now)
-    }
-}
-
-impl Ec2 {
-    /// Carries out what has come due since the last request and shows in records of other resources: the interfaces and
-    /// Elastic IP addresses that NAT gateways have no more. Every request does this first; reconcilers need not.
-    ///
-    /// # Errors
-    /// A failed commit.
-    pub fn settle(&self, scope: &Scope, now: Timestamp) -> Result<(), ServiceError> {
-        if due(&self.store.snapshot(), scope, now).is_empty() {
-            return Ok(());
-        }
-        self.transact(scope, now, |edit| {
-            for gateway in due(edit.reader(), scope, now) {
-                settle(edit, &gateway);
-            }
-            Ok(())
-        })
     }
 }

@@ -151,8 +151,8 @@ resource!(
         not_found: "InvalidPrefixListID.NotFound",
         malformed: "InvalidPrefixListId.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        !self.is_deleted() || now < self.changed_at.plus_millis(TRANSITION_MILLIS + SHOWN_AFTERWARDS_MILLIS)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.is_deleted().then(|| self.changed_at.plus_millis(TRANSITION_MILLIS + SHOWN_AFTERWARDS_MILLIS))
     }
 );
 
@@ -286,20 +286,6 @@ fn changeable(edit: &Edit<'_>, text: &str) -> Result<PrefixList, ServiceError> {
     Ok(PrefixList::clone(&list))
 }
 
-/// Removes the lists that nobody can see any more.
-fn forget_deleted(edit: &mut Edit<'_>) {
-    let now = edit.now();
-    let gone: Vec<PrefixListId> = edit
-        .reader()
-        .scan::<PrefixList>(edit.scope())
-        .filter(|(_, list)| !crate::state::Resource::is_visible(&**list, now))
-        .map(|(_, list)| list.id)
-        .collect();
-    for id in gone {
-        edit.remove::<PrefixList>(id);
-    }
-}
-
 fn create(
     ec2: &Ec2,
     context: &RequestContext,
@@ -331,7 +317,6 @@ fn create(
         {
             return Ok(answer(edit, &list));
         }
-        forget_deleted(edit);
         let count = edit.all::<PrefixList>().filter(|list| !list.is_deleted()).count();
         PREFIX_LISTS_PER_REGION.check(edit, count + 1)?;
         let list = PrefixList {

@@ -11,6 +11,7 @@ use service_api::{IdSource, RequestContext, ServiceError};
 use store::{Read, Record, Scope, Snapshot, Transaction};
 
 use crate::Config;
+use crate::due::{self, Due, Timed};
 
 /// What AWS calls a kind of resource, in tags and in errors.
 #[derive(Clone, Copy, Debug)]
@@ -49,10 +50,19 @@ pub(crate) trait Resource: Record + Clone {
         format!("The {} IDs '{}' do not exist", Self::NAMING.noun, ids.join(", "))
     }
 
+    /// From when on nobody can see the resource any more, once it is known; the record goes then.
+    fn ends_at(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// Whether requests can still see the resource at that time.
     fn is_visible(&self, now: Timestamp) -> bool {
-        let _ = now;
-        true
+        self.ends_at().is_none_or(|ends_at| now < ends_at)
+    }
+
+    /// What is to be done about it, and when.
+    fn due(&self) -> Option<Due> {
+        self.ends_at().map(Due::End)
     }
 }
 
@@ -265,7 +275,13 @@ impl<'a> Edit<'a> {
     /// Writes a resource, new or changed.
     pub(crate) fn put<R: Resource>(&mut self, resource: R) {
         let id = resource.id().to_string();
-        self.transaction.put(&self.scope, &id, resource);
+        self.put_timed(&id, resource);
+    }
+
+    /// Writes a record that knows when something is due about it.
+    pub(crate) fn put_timed<R: Timed>(&mut self, id: &str, record: R) {
+        due::schedule::<R>(self, id, record.due());
+        self.transaction.put(&self.scope, id, record);
     }
 
     /// Writes a record that is not a resource.
@@ -275,7 +291,13 @@ impl<'a> Edit<'a> {
 
     /// Removes a resource.
     pub(crate) fn remove<R: Resource>(&mut self, id: R::Id) {
-        self.transaction.delete::<R>(&self.scope, &id.to_string());
+        self.remove_timed::<R>(&id.to_string());
+    }
+
+    /// Removes a record that knows when something is due about it.
+    pub(crate) fn remove_timed<R: Timed>(&mut self, id: &str) {
+        due::schedule::<R>(self, id, None);
+        self.transaction.delete::<R>(&self.scope, id);
     }
 
     /// Removes a record that is not a resource.

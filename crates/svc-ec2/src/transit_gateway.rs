@@ -93,8 +93,8 @@ resource!(
     fn not_found_message(id: &str) -> String {
         format!("Transit Gateway {id} was deleted or does not exist.")
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.progress.is_visible(now)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.progress.ends_at()
     }
 );
 
@@ -232,7 +232,6 @@ fn create(
     };
     add_blocks(&mut options.blocks, wanted.transit_gateway_cidr_blocks.as_ref())?;
     ec2.edit(context, input.dry_run, |edit| {
-        progress::forget::<TransitGateway>(edit);
         let count = edit.all::<TransitGateway>().filter(|gateway| !gateway.progress.is_ended()).count();
         quota::TRANSIT_GATEWAYS_PER_ACCOUNT.check(edit, count + 1)?;
         let done_at = pace::TRANSIT_GATEWAY_CHANGE.done_at(edit);

@@ -25,6 +25,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::network_interface::{self, NetworkInterface};
 use crate::route_table::{RouteTable, RouteTarget};
 use crate::state::{Edit, Naming, State, not_found, resource};
+use crate::vpc_endpoint_service::connection;
 use crate::vpc_endpoint_service::invalid;
 use crate::vpc_endpoint_service::notification::{self, NotificationSource};
 use crate::{Ec2, error, pace};
@@ -157,7 +158,7 @@ resource!(
     fn not_found_message(id: &str) -> String {
         format!("The Vpc Endpoint Id '{id}' does not exist")
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
+    fn ends_at(&self) -> Option<Timestamp> {
         let shown_millis = match self.kind {
             // A gateway endpoint is nothing but routes.
             VpcEndpointKind::Gateway => 0,
@@ -165,7 +166,7 @@ resource!(
                 pace::SHOWN_AFTER_DELETION_MILLIS
             }
         };
-        !self.is_deleting() || now < self.done_at.plus_millis(shown_millis)
+        self.is_deleting().then(|| self.done_at.plus_millis(shown_millis))
     }
 );
 
@@ -285,6 +286,7 @@ fn delete(
             endpoint.phase = EndpointPhase::Deleting;
             endpoint.done_at = pace::ENDPOINT_DELETION.done_at(edit);
             notification::forget(edit, NotificationSource::Endpoint(endpoint.id));
+            connection::end(edit, &endpoint);
             edit.put(endpoint);
             Ok(())
         });

@@ -99,8 +99,8 @@ resource!(
     fn not_found_message(id: &str) -> String {
         format!("The VpcEndpointService Id '{id}' does not exist")
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        !self.is_deleting || now < self.done_at
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.is_deleting.then_some(self.done_at)
     }
 );
 

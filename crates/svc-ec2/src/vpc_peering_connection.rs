@@ -118,7 +118,7 @@ impl PeeringState {
         }
     }
 
-    /// Whether it is asked for or accepted, so that there is no second one between its VPCs.
+    /// Whether it is the state of one that is asked for or accepted.
     pub fn is_live(self) -> bool {
         match self {
             Self::InitiatingRequest | Self::PendingAcceptance | Self::Provisioning | Self::Active => true,
@@ -158,8 +158,8 @@ resource!(
         not_found: "InvalidVpcPeeringConnectionID.NotFound",
         malformed: "InvalidVpcPeeringConnectionId.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.shown_until().is_none_or(|until| now < until)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.shown_until()
     }
 );
 
@@ -184,6 +184,12 @@ impl VpcPeeringConnection {
     /// Whether it carries packets at that time.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.state(now) == PeeringState::Active
+    }
+
+    /// Whether it is asked for or accepted, so that there is no second one between its VPCs. A request that is going to
+    /// fail is neither, also while it is being made.
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        self.decision != PeeringDecision::Failed && self.state(now).is_live()
     }
 
     /// Until when its holder sees it; `None` while nobody knows.
@@ -262,7 +268,7 @@ pub(crate) fn active_of(state: &impl State, vpc: VpcId) -> Vec<VpcPeeringConnect
 /// A VPC whose block would be in a peered VPC too, among the blocks of the VPCs that a VPC is peered with or asked to be.
 pub(crate) fn overlapping_peer(state: &impl State, vpc: VpcId, block: Ipv4Net) -> Option<VpcId> {
     let now = state.now();
-    state.all::<VpcPeeringConnection>().filter(|held| held.state(now).is_live()).find_map(|held| {
+    state.all::<VpcPeeringConnection>().filter(|held| held.is_live(now)).find_map(|held| {
         let side = held.peer_of(vpc)?;
         let peer = state.reader().get::<Vpc>(&scope_of(state, side), &side.vpc.to_string())?;
         peer.blocks().any(|other| vpc_model::vpc::overlap(other, block)).then_some(peer.id)
@@ -284,11 +290,7 @@ pub(crate) fn delete_those_of(edit: &mut Edit<'_>, vpc: VpcId) {
     let now = edit.now();
     let of_vpc: Vec<_> = edit
         .all::<VpcPeeringConnection>()
-        .filter(|held| {
-            held.peer_of(vpc).is_some()
-                && held.decision != PeeringDecision::Failed
-                && held.state(now).is_live()
-        })
+        .filter(|held| held.peer_of(vpc).is_some() && held.is_live(now))
         .collect();
     let decision =
         PeeringDecision::Deleted { by: edit.account(), done_at: pace::PEERING_CHANGE.done_at(edit) };

@@ -84,8 +84,8 @@ resource!(
         not_found: "InvalidVpnConnectionID.NotFound",
         malformed: "InvalidVpnConnectionId.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        !self.is_deleted(now) || now < self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.is_ending().then(|| self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
     }
 );
 

@@ -73,8 +73,8 @@ resource!(
         not_found: "InvalidVpnGatewayID.NotFound",
         malformed: "InvalidVpnGatewayId.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.deleted_at.is_none_or(|at| now < at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.deleted_at.map(|at| at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
     }
 );
 

@@ -10,6 +10,7 @@ mod block_public_access;
 mod customer_gateway;
 mod default_vpc;
 mod dhcp_options;
+mod due;
 mod egress_only_internet_gateway;
 mod elastic_ip;
 mod filter;

@@ -6,14 +6,14 @@ const DRY: &str = "Request would have succeeded, but DryRun flag is set.";
 /// Longer than any change takes.
 const DONE: i64 = 1000;
 
-fn create(cloud: &Cloud, input: api::CreateTransitGatewayRequest) -> String {
+pub(crate) fn create(cloud: &Cloud, input: api::CreateTransitGatewayRequest) -> String {
     let made = cloud.ok::<op::CreateTransitGateway>(input).transit_gateway.unwrap();
     assert_eq!(made.state.as_deref(), Some("pending"));
     cloud.wait(DONE);
     made.transit_gateway_id.unwrap()
 }
 
-fn gateway(cloud: &Cloud) -> String {
+pub(crate) fn gateway(cloud: &Cloud) -> String {
     create(cloud, input!(CreateTransitGatewayRequest { description: "hub" }))
 }
 
@@ -31,7 +31,7 @@ fn attach_request(gateway: &str, vpc: &str, subnet: &str) -> api::CreateTransitG
 }
 
 /// A VPC with one subnet, attached.
-fn attached(cloud: &Cloud, gateway: &str, cidr: &str, subnet: &str) -> (String, String, String) {
+pub(crate) fn attached(cloud: &Cloud, gateway: &str, cidr: &str, subnet: &str) -> (String, String, String) {
     let vpc = cloud.vpc(cidr);
     let subnet = cloud.subnet(&vpc, subnet);
     let made = cloud.ok::<op::CreateTransitGatewayVpcAttachment>(attach_request(gateway, &vpc, &subnet));
@@ -45,7 +45,7 @@ fn default_table(cloud: &Cloud, gateway: &str) -> String {
     described(cloud, gateway).options.unwrap().association_default_route_table_id.unwrap()
 }
 
-fn new_table(cloud: &Cloud, gateway: &str) -> String {
+pub(crate) fn new_table(cloud: &Cloud, gateway: &str) -> String {
     let input = input!(CreateTransitGatewayRouteTableRequest { transit_gateway_id: gateway });
     let made = cloud.ok::<op::CreateTransitGatewayRouteTable>(input).transit_gateway_route_table.unwrap();
     cloud.wait(DONE);
@@ -65,7 +65,7 @@ fn search(cloud: &Cloud, table: &str, all: &[(&str, &[&str])]) -> Vec<String> {
     found.routes.unwrap().into_iter().map(shown).collect()
 }
 
-fn detach(attachment: &str) -> api::DeleteTransitGatewayVpcAttachmentRequest {
+pub(crate) fn detach(attachment: &str) -> api::DeleteTransitGatewayVpcAttachmentRequest {
     input!(DeleteTransitGatewayVpcAttachmentRequest { transit_gateway_attachment_id: attachment })
 }
 

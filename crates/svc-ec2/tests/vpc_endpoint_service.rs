@@ -10,18 +10,18 @@ const GATEWAY: &str =
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:news";
 const CONSUMER: &str = "210987654321";
 
-fn request() -> api::CreateVpcEndpointServiceConfigurationRequest {
+pub(crate) fn request() -> api::CreateVpcEndpointServiceConfigurationRequest {
     input!(CreateVpcEndpointServiceConfigurationRequest { network_load_balancer_arns: [NETWORK] })
 }
 
-fn create(
+pub(crate) fn create(
     cloud: &Cloud,
     request: api::CreateVpcEndpointServiceConfigurationRequest,
 ) -> api::ServiceConfiguration {
     cloud.ok::<op::CreateVpcEndpointServiceConfiguration>(request).service_configuration.unwrap()
 }
 
-fn service_id(service: &api::ServiceConfiguration) -> String {
+pub(crate) fn service_id(service: &api::ServiceConfiguration) -> String {
     service.service_id.clone().unwrap()
 }
 
@@ -30,12 +30,12 @@ fn found(cloud: &Cloud, all: &[(&str, &[&str])]) -> Vec<api::ServiceConfiguratio
     cloud.ok::<op::DescribeVpcEndpointServiceConfigurations>(input).service_configurations.unwrap()
 }
 
-fn delete(cloud: &Cloud, id: &str) -> Vec<(String, String)> {
+pub(crate) fn delete(cloud: &Cloud, id: &str) -> Vec<(String, String)> {
     let input = input!(DeleteVpcEndpointServiceConfigurationsRequest { service_ids: [id] });
     unsuccessful(cloud.ok::<op::DeleteVpcEndpointServiceConfigurations>(input).unsuccessful)
 }
 
-fn allow(cloud: &Cloud, id: &str, principal: &str) -> Vec<api::AddedPrincipal> {
+pub(crate) fn allow(cloud: &Cloud, id: &str, principal: &str) -> Vec<api::AddedPrincipal> {
     let input = input!(ModifyVpcEndpointServicePermissionsRequest {
         service_id: id,
         add_allowed_principals: [principal]
@@ -43,7 +43,11 @@ fn allow(cloud: &Cloud, id: &str, principal: &str) -> Vec<api::AddedPrincipal> {
     cloud.ok::<op::ModifyVpcEndpointServicePermissions>(input).added_principals.unwrap()
 }
 
-fn endpoint(vpc: &str, service: &api::ServiceConfiguration, kind: &str) -> api::CreateVpcEndpointRequest {
+pub(crate) fn endpoint(
+    vpc: &str,
+    service: &api::ServiceConfiguration,
+    kind: &str,
+) -> api::CreateVpcEndpointRequest {
     input!(CreateVpcEndpointRequest {
         vpc_id: vpc,
         service_name: service.service_name.clone().unwrap(),

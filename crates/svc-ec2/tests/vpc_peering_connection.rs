@@ -271,6 +271,25 @@ fn a_request_that_cannot_be_fails() {
 }
 
 #[test]
+fn a_request_that_is_going_to_fail_stands_in_nobodys_way() {
+    let cloud = Cloud::new();
+    let (vpc, peer) = (cloud.vpc("10.0.0.0/16"), cloud.vpc("10.0.0.0/16"));
+    // More than can be outstanding, and none of them stands in the way of the next.
+    for _ in 0..30 {
+        let connection = made(&cloud, request(&vpc, &peer));
+        assert_eq!(status(&connection).0, "initiating-request");
+    }
+    let other = cloud.vpc("10.9.0.0/16");
+    assert_eq!(status(&made(&cloud, request(&vpc, &other))).0, "initiating-request");
+    // A block that the VPC of a live request has cannot be added, and one of a failing request's can.
+    let add =
+        |vpc: &str, block: &str| input!(AssociateVpcCidrBlockRequest { vpc_id: vpc, cidr_block: block });
+    cloud.refuses::<op::AssociateVpcCidrBlock>(add(&vpc, "10.9.0.0/20"), "InvalidVpc.Conflict", "…");
+    cloud.ok::<op::AssociateVpcCidrBlock>(add(&peer, "10.7.0.0/16"));
+    cloud.ok::<op::AssociateVpcCidrBlock>(add(&vpc, "10.7.0.0/20"));
+}
+
+#[test]
 fn what_is_refused() {
     let cloud = Cloud::new();
     let (vpc, peer) = (cloud.vpc("10.0.0.0/16"), cloud.vpc("10.1.0.0/16"));

@@ -23,7 +23,7 @@ fn create(cloud: &Cloud, input: api::CreateVpnConnectionRequest) -> api::VpnConn
 }
 
 /// A connection with static routes that is available, and the gateways at its ends.
-fn made(cloud: &Cloud) -> (String, String, String) {
+pub(crate) fn made(cloud: &Cloud) -> (String, String, String) {
     let (customer, gateway) = (customer(cloud, "203.0.113.1"), vpn_gateway::create(cloud));
     let id = create(cloud, request(&customer, &gateway, true)).vpn_connection_id.unwrap();
     cloud.wait(100);

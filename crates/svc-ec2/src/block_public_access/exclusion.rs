@@ -103,8 +103,8 @@ resource!(
         not_found: "InvalidVpcBlockPublicAccessExclusionId.NotFound",
         malformed: "InvalidVpcBlockPublicAccessExclusionId.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.deleted_at.is_none() || now < self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.deleted_at.map(|_| self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
     }
 );
 

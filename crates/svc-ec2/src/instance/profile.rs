@@ -55,8 +55,8 @@ resource!(
         not_found: "NoSuchAssociation",
         malformed: "InvalidAssociationID.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        !self.is_ending || now < self.done_at
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.is_ending.then_some(self.done_at)
     }
 );
 

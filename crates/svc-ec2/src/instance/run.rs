@@ -6,11 +6,10 @@
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{InstanceId, ReservationId, Tags};
+use aws_types::{ReservationId, Tags};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use service_api::{Operations, RequestContext, ServiceError};
-use store::Read;
 
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
-use crate::state::{Edit, Resource, State};
+use crate::state::{Edit, State};
 use crate::{Ec2, error, image, instance_type, key_pair, launch_template, network_interface, quota, tag};
 
 /// How long user data can be, decoded.
@@ -218,20 +217,6 @@ fn prototype(
     })
 }
 
-/// Forgets the instances that were terminated long ago.
-fn forget_old(edit: &mut Edit<'_>) {
-    let now = edit.now();
-    let old: Vec<InstanceId> = edit
-        .reader()
-        .scan::<Instance>(edit.scope())
-        .filter(|(_, instance)| !instance.is_visible(now))
-        .map(|(_, instance)| instance.id)
-        .collect();
-    for id in old {
-        edit.remove::<Instance>(id);
-    }
-}
-
 fn run(
     ec2: &Ec2,
     context: &RequestContext,
@@ -246,7 +231,6 @@ fn run(
         {
             return earlier(edit, &made);
         }
-        forget_old(edit);
         let (input, template_tags) = launch_template::data::completed(edit, &input)?;
         refuse_unsupported(&input)?;
         let profile = profile::of_launch(edit, &input)?;

@@ -68,8 +68,8 @@ resource!(
         not_found: "InvalidNetworkInterfacePermissionID.NotFound",
         malformed: "InvalidNetworkInterfacePermissionID.Malformed",
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none_or(|at| now < at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.revoked_at.map(|at| at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
     }
 );
 

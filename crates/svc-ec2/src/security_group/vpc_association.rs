@@ -13,6 +13,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Record, Store, StoreError};
 
 use super::SecurityGroup;
+use crate::due::{Due, Timed};
 use crate::filter::{Filters, text};
 use crate::network_interface::NetworkInterface;
 use crate::page::Page;
@@ -52,8 +53,14 @@ impl SecurityGroupVpcAssociation {
         }
     }
 
-    fn is_shown(&self, now: Timestamp) -> bool {
-        self.disassociated_at.is_none_or(|at| now < at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.disassociated_at.map(|at| at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+    }
+}
+
+impl Timed for SecurityGroupVpcAssociation {
+    fn due(&self) -> Option<Due> {
+        self.ends_at().map(Due::End)
     }
 }
 
@@ -97,7 +104,7 @@ pub(crate) fn forget(edit: &mut Edit<'_>, is_gone: impl Fn(&SecurityGroupVpcAsso
         .map(|(key, _)| key.to_owned())
         .collect();
     for key in gone {
-        edit.remove_record::<SecurityGroupVpcAssociation>(&key);
+        edit.remove_timed::<SecurityGroupVpcAssociation>(&key);
     }
 }
 
@@ -131,7 +138,7 @@ fn associate(
             disassociated_at: None,
         };
         let state = Some(association.state(edit.now()).to_owned());
-        edit.put_record(&key(group.id, vpc.id), association);
+        edit.put_timed(&key(group.id, vpc.id), association);
         Ok(api::AssociateSecurityGroupVpcResult { state })
     })
 }
@@ -160,7 +167,7 @@ fn disassociate(
         }
         association.disassociated_at = Some(pace::SECURITY_GROUP_ASSOCIATION.done_at(edit));
         let state = Some(association.state(edit.now()).to_owned());
-        edit.put_record(&key(group.id, vpc.id), association);
+        edit.put_timed(&key(group.id, vpc.id), association);
         Ok(api::DisassociateSecurityGroupVpcResult { state })
     })
 }
@@ -188,7 +195,7 @@ fn describe(
         .reader()
         .scan::<SecurityGroupVpcAssociation>(view.scope())
         .map(|(_, held)| held)
-        .filter(|held| held.is_shown(view.now()))
+        .filter(|held| held.ends_at().is_none_or(|ends_at| view.now() < ends_at))
         .map(|held| api::SecurityGroupVpcAssociation {
             group_id: Some(held.group.to_string()),
             group_owner_id: owner.clone(),

@@ -140,8 +140,8 @@ resource!(
     fn not_found_message(id: &str) -> String {
         format!("Transit Gateway Attachment {id} was deleted or does not exist.")
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.progress.is_visible(now)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.progress.ends_at()
     }
 );
 
@@ -271,12 +271,11 @@ pub(crate) fn selected_of_kind(
     Ok(attachments)
 }
 
-/// Checks that a gateway can have one more attachment, and forgets those that nobody can see.
+/// Checks that a gateway can have one more attachment.
 ///
 /// # Errors
 /// `TransitGatewayAttachmentLimitExceeded`.
 pub(crate) fn check_quota(edit: &mut Edit<'_>, gateway: TransitGatewayId) -> Result<(), ServiceError> {
-    super::progress::forget::<TransitGatewayAttachment>(edit);
     let count = edit
         .all::<TransitGatewayAttachment>()
         .filter(|attachment| attachment.gateway == gateway && !attachment.progress.is_ended())

@@ -69,8 +69,8 @@ resource!(
     fn not_found_message(id: &str) -> String {
         format!("Transit Gateway Connect Peer {id} was deleted or does not exist.")
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.progress.is_visible(now)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.progress.ends_at()
     }
 );
 
@@ -187,7 +187,6 @@ fn create(
         let held = progress::available::<TransitGatewayAttachment>(edit, text)?;
         let connect = attachment::of_kind(held, connect::KIND)?;
         let gateway = edit.held::<TransitGateway>(connect.gateway)?;
-        progress::forget::<TransitGatewayConnectPeer>(edit);
         let others: Vec<_> = edit
             .all::<TransitGatewayConnectPeer>()
             .filter(|peer| peer.gateway == gateway.id && !peer.progress.is_ended())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 
 use crate::pace::SHOWN_AFTER_DELETION_MILLIS;
-use crate::state::{Edit, Resource, State, not_found};
+use crate::state::{Resource, State, not_found};
 
 /// What was last done to a resource.
 ///
@@ -71,9 +71,9 @@ impl Progress {
         matches!(self.state(now), "available" | "modifying")
     }
 
-    /// Whether describe operations show it.
-    pub(crate) fn is_visible(&self, now: Timestamp) -> bool {
-        !self.is_ended() || now < self.done_at.plus_millis(SHOWN_AFTER_DELETION_MILLIS)
+    /// From when on describe operations show it no more.
+    pub(crate) fn ends_at(&self) -> Option<Timestamp> {
+        self.is_ended().then(|| self.done_at.plus_millis(SHOWN_AFTER_DELETION_MILLIS))
     }
 }
 
@@ -104,19 +104,4 @@ pub(crate) fn live<R: Progressing>(state: &impl State, text: &str) -> Result<R, 
 pub(crate) fn available<R: Progressing>(state: &impl State, text: &str) -> Result<R, ServiceError> {
     let found = live::<R>(state, text)?;
     if found.progress().state(state.now()) == "available" { Ok(found) } else { Err(incorrect_state(text)) }
-}
-
-/// Removes the records of a kind that nobody can see any more.
-pub(crate) fn forget<R: Progressing>(edit: &mut Edit<'_>) {
-    use store::Read;
-    let now = edit.now();
-    let gone: Vec<R::Id> = edit
-        .reader()
-        .scan::<R>(edit.scope())
-        .filter(|(_, resource)| !resource.is_visible(now))
-        .map(|(_, resource)| resource.id())
-        .collect();
-    for id in gone {
-        edit.remove::<R>(id);
-    }
 }

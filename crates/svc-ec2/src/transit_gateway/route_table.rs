@@ -75,8 +75,8 @@ resource!(
     fn not_found_message(id: &str) -> String {
         format!("Transit Gateway Route Table {id} was deleted or does not exist.")
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.progress.is_visible(now)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.progress.ends_at()
     }
 );
 
@@ -144,7 +144,6 @@ fn create(
     let tags = tag::specified(input.tag_specifications.as_ref(), "transit-gateway-route-table")?;
     ec2.edit(context, input.dry_run, |edit| {
         let gateway = progress::available::<TransitGateway>(edit, &input.transit_gateway_id)?.id;
-        progress::forget::<TransitGatewayRouteTable>(edit);
         let count = edit
             .all::<TransitGatewayRouteTable>()
             .filter(|table| table.gateway == gateway && !table.progress.is_ended())

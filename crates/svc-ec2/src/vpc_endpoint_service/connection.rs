@@ -16,7 +16,7 @@ use store::Read as _;
 use super::{VpcEndpointService, invalid, named, part_of};
 use crate::filter::{Filters, text};
 use crate::page::Page;
-use crate::state::{Edit, Naming, State, not_found, parse_id, resource};
+use crate::state::{Edit, Naming, Resource, State, not_found, parse_id, resource};
 use crate::vpc_endpoint::{EndpointPhase, VpcEndpoint, VpcEndpointKind, describe as endpoint, unsuccessful};
 use crate::{Ec2, error, pace, tag};
 
@@ -33,6 +33,9 @@ pub struct VpcEndpointConnection {
     pub endpoint_owner: AccountId,
     /// Since when.
     pub created_at: Timestamp,
+    /// Until when its endpoint is shown, and so it, once that is deleted.
+    #[serde(default)]
+    pub shown_until: Option<Timestamp>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -46,6 +49,9 @@ resource!(
         noun: "VpcEndpointConnection",
         not_found: "InvalidVpcEndpointConnectionId.NotFound",
         malformed: "InvalidVpcEndpointConnectionId.Malformed",
+    },
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.shown_until
     }
 );
 
@@ -60,7 +66,7 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 fn endpoint_of(state: &impl State, held: &VpcEndpointConnection) -> Option<Arc<VpcEndpoint>> {
     let scope = part_of(state, held.endpoint_owner);
     let endpoint = state.reader().get::<VpcEndpoint>(&scope, &held.endpoint.to_string())?;
-    crate::state::Resource::is_visible(&*endpoint, state.now()).then_some(endpoint)
+    endpoint.is_visible(state.now()).then_some(endpoint)
 }
 
 /// The connections of a service of the account.
@@ -78,6 +84,34 @@ pub(super) fn of_service<'a>(
 pub(super) fn forget_service(edit: &mut Edit<'_>, service: VpcEndpointServiceId) {
     let held: Vec<_> = edit.all::<VpcEndpointConnection>().filter(|held| held.service == service).collect();
     held.iter().for_each(|held| edit.remove::<VpcEndpointConnection>(held.id));
+}
+
+/// Ends the connection of an endpoint of the account that is deleted.
+pub(crate) fn end(edit: &mut Edit<'_>, endpoint: &VpcEndpoint) {
+    let Some(owner) = endpoint.customer_service.and_then(|service| super::owner(edit, service)) else {
+        return;
+    };
+    let region = edit.region().clone();
+    let mut there = edit.elsewhere(owner, region);
+    let held = there.all::<VpcEndpointConnection>().find(|held| held.endpoint == endpoint.id);
+    if let Some(held) = held {
+        let mut held = Arc::unwrap_or_clone(held);
+        held.shown_until = endpoint.ends_at();
+        there.put(held);
+    }
+}
+
+/// Puts the connections of the account into the index of what is due, those included whose endpoint was deleted before
+/// they knew until when they are shown.
+pub(crate) fn index(edit: &mut Edit<'_>) {
+    let connections: Vec<_> = edit.all::<VpcEndpointConnection>().collect();
+    for held in connections {
+        let mut held = Arc::unwrap_or_clone(held);
+        let scope = part_of(edit, held.endpoint_owner);
+        let endpoint = edit.reader().get::<VpcEndpoint>(&scope, &held.endpoint.to_string());
+        held.shown_until = endpoint.map_or_else(|| Some(edit.now()), |endpoint| endpoint.ends_at());
+        edit.put(held);
+    }
 }
 
 /// Changes the phase of each endpoint that a request names.
@@ -231,6 +265,7 @@ pub(crate) fn connect(
         endpoint,
         endpoint_owner: edit.account(),
         created_at: edit.now(),
+        shown_until: None,
         tags: Tags::default(),
     };
     let region = edit.region().clone();

@@ -43,8 +43,7 @@ fn check_others(edit: &Edit<'_>, requester: &PeeredVpc, accepter: &PeeredVpc) ->
     let now = edit.now();
     let mut outstanding = 0;
     for held in edit.all::<VpcPeeringConnection>() {
-        let state = held.state(now);
-        if held.decision == PeeringDecision::Failed || !state.is_live() {
+        if !held.is_live(now) {
             continue;
         }
         if held.is_between(requester, accepter) {
@@ -56,7 +55,8 @@ fn check_others(edit: &Edit<'_>, requester: &PeeredVpc, accepter: &PeeredVpc) ->
                 ),
             ));
         }
-        let is_open = matches!(state, PeeringState::InitiatingRequest | PeeringState::PendingAcceptance);
+        let is_open =
+            matches!(held.state(now), PeeringState::InitiatingRequest | PeeringState::PendingAcceptance);
         let is_own = held.requester.account == requester.account && held.requester.region == requester.region;
         outstanding += usize::from(is_open && is_own);
     }
