@@ -164,12 +164,6 @@ fn nothing(code: &'static str, noun: &str, id: &str) -> ServiceError {
     ServiceError::new(code, format!("The {noun} ID '{id}' does not exist"))
 }
 
-fn unsuccessful(id: &str, error: ServiceError) -> api::UnsuccessfulItem {
-    let error =
-        api::UnsuccessfulItemError { code: Some(error.code.to_string()), message: Some(error.message) };
-    api::UnsuccessfulItem { error: Some(error), resource_id: Some(id.to_owned()) }
-}
-
 /// What the logs of one request have in common.
 struct Wanted {
     traffic: TrafficType,
@@ -248,7 +242,7 @@ fn create(
                 Ok(resource) => resource,
                 Err(error) if error.code == "InvalidParameterValue" => return Err(error),
                 Err(error) => {
-                    failed.push(unsuccessful(id, error));
+                    failed.push(error::unsuccessful(id, error));
                     continue;
                 }
             };

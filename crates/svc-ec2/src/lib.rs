@@ -8,6 +8,7 @@
 //! nothing, and `DryRun` is that same operation with its transaction thrown away.
 
 mod account_attribute;
+mod asn;
 mod block_public_access;
 mod cidr;
 mod counter;

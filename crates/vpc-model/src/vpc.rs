@@ -1,7 +1,7 @@
 //! A VPC and the rules for its CIDR blocks. Refuses to know subnets, routes and what is stored about a block.
 
 use aws_types::{DhcpOptionsId, VpcId};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -102,7 +102,8 @@ pub fn check_additional_cidr(existing: &[Ipv4Net], cidr: Ipv4Net) -> Result<(), 
 }
 
 /// Whether two blocks have an address in common: one contains the other.
-pub fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+pub fn overlap(one: impl Into<IpNet>, other: impl Into<IpNet>) -> bool {
+    let (one, other) = (one.into(), other.into());
     one.contains(&other.network()) || other.contains(&one.network())
 }
 

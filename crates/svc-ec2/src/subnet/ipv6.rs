@@ -8,6 +8,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::SubnetCidrAssociationId;
 use ipnet::Ipv6Net;
 use service_api::{Operations, RequestContext, ServiceError};
+use vpc_model::vpc::overlap;
 
 use super::{Subnet, conflict, reservation};
 use crate::cidr::{self, SubnetIpv6CidrAssociation};
@@ -56,7 +57,7 @@ pub(super) fn check(vpc: &Vpc, siblings: &[Arc<Subnet>], block: Ipv6Net) -> Resu
     if !vpc.ipv6_blocks().any(|held| held.contains(&block)) {
         return Err(invalid(block));
     }
-    let overlaps = |held: Ipv6Net| held.contains(&block) || block.contains(&held);
+    let overlaps = |held: Ipv6Net| overlap(held, block);
     if siblings.iter().filter_map(|subnet| subnet.ipv6_block()).any(overlaps) {
         return Err(conflict(block));
     }

@@ -9,10 +9,10 @@ use aws_types::{AccountId, ResourceId as _, Tags, VpcEndpointServiceId};
 use service_api::{Operations, Principal, RequestContext, ServiceError};
 use store::Read as _;
 
-use super::{ServiceOwner, connection, nobody, part_of};
+use super::{ServiceOwner, connection, part_of};
 use crate::filter::{Filters, text};
 use crate::page::Page;
-use crate::state::State;
+use crate::state::{State, nobody};
 use crate::vpc_endpoint::VpcEndpointKind;
 use crate::{Ec2, error, tag};
 
