@@ -54,7 +54,7 @@ pub(crate) fn all(state: &impl State, caller: &Principal) -> Vec<Offer> {
     let of_customers = owners.into_iter().filter_map(|(id, _)| {
         let (owner, service) = super::find(state, id.parse().ok()?)?;
         let private = service.private_dns_name.as_ref();
-        service.admits(owner, caller).then(|| Offer {
+        service.admits(state.scope().partition, owner, caller).then(|| Offer {
             name: service.name(region),
             id: service.id,
             kind: service.kind,
