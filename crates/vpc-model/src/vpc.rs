@@ -35,9 +35,6 @@ pub const PREFIX_MIN: u8 = 16;
 pub const PREFIX_MAX: u8 = 28;
 /// The prefix of an IPv6 block that Amazon provides for a VPC.
 pub const IPV6_PREFIX: u8 = 56;
-/// How many IPv4 blocks a VPC may have, unless the quota is raised (to 50 at most).
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
-pub const IPV4_CIDRS_DEFAULT: usize = 5;
 
 /// Why a block cannot be one of a VPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
