@@ -295,6 +295,34 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdvertiseByoipCidrRequest {
+    pub cidr: String,
+    pub asn: Option<String>,
+    pub dry_run: Option<bool>,
+    pub network_border_group: Option<String>,
+}
+
+crate::structure! {
+    AdvertiseByoipCidrRequest, "AdvertiseByoipCidrRequest" {
+        "Cidr" => cidr,
+        "Asn" => asn,
+        "DryRun" => dry_run,
+        "NetworkBorderGroup" => network_border_group,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdvertiseByoipCidrResult {
+    pub byoip_cidr: Option<ByoipCidr>,
+}
+
+crate::structure! {
+    AdvertiseByoipCidrResult, "AdvertiseByoipCidrResult" {
+        "ByoipCidr" => byoip_cidr,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllocateAddressRequest {
     pub domain: Option<String>,
     pub address: Option<String>,
@@ -375,6 +403,23 @@ crate::structure! {
     ApplicationStatusSummary, "ApplicationStatusSummary" {
         "Status" => status,
         "ImpairedSince" => impaired_since,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AsnAssociation {
+    pub asn: Option<String>,
+    pub cidr: Option<String>,
+    pub status_message: Option<String>,
+    pub state: Option<String>,
+}
+
+crate::structure! {
+    AsnAssociation, "AsnAssociation" {
+        "Asn" => asn,
+        "Cidr" => cidr,
+        "StatusMessage" => status_message,
+        "State" => state,
     }
 }
 
@@ -1125,6 +1170,33 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ByoipCidr {
+    pub cidr: Option<String>,
+    pub description: Option<String>,
+    pub asn_associations: Option<Vec<AsnAssociation>>,
+    pub status_message: Option<String>,
+    pub state: Option<String>,
+    pub network_border_group: Option<String>,
+    pub advertisement_type: Option<String>,
+    pub pool_id: Option<String>,
+    pub ipam_pool_id: Option<String>,
+}
+
+crate::structure! {
+    ByoipCidr, "ByoipCidr" {
+        "Cidr" => cidr,
+        "Description" => description,
+        "AsnAssociations" => asn_associations,
+        "StatusMessage" => status_message,
+        "State" => state,
+        "NetworkBorderGroup" => network_border_group,
+        "AdvertisementType" => advertisement_type,
+        "PoolId" => pool_id,
+        "IpamPoolId" => ipam_pool_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityReservationSpecification {
     pub capacity_reservation_preference: Option<String>,
     pub capacity_reservation_target: Option<CapacityReservationTarget>,
@@ -1173,6 +1245,19 @@ crate::structure! {
     CapacityReservationTargetResponse, "CapacityReservationTargetResponse" {
         "CapacityReservationId" => capacity_reservation_id,
         "CapacityReservationResourceGroupArn" => capacity_reservation_resource_group_arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CidrAuthorizationContext {
+    pub message: String,
+    pub signature: String,
+}
+
+crate::structure! {
+    CidrAuthorizationContext, "CidrAuthorizationContext" {
+        "Message" => message,
+        "Signature" => signature,
     }
 }
 
@@ -3611,6 +3696,30 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeprovisionByoipCidrRequest {
+    pub cidr: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeprovisionByoipCidrRequest, "DeprovisionByoipCidrRequest" {
+        "Cidr" => cidr,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeprovisionByoipCidrResult {
+    pub byoip_cidr: Option<ByoipCidr>,
+}
+
+crate::structure! {
+    DeprovisionByoipCidrResult, "DeprovisionByoipCidrResult" {
+        "ByoipCidr" => byoip_cidr,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAccountAttributesRequest {
     pub dry_run: Option<bool>,
     pub attribute_names: Option<Vec<String>>,
@@ -3721,6 +3830,34 @@ pub struct DescribeAvailabilityZonesResult {
 crate::structure! {
     DescribeAvailabilityZonesResult, "DescribeAvailabilityZonesResult" {
         "AvailabilityZones" => availability_zones,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeByoipCidrsRequest {
+    pub dry_run: Option<bool>,
+    pub max_results: i32,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeByoipCidrsRequest, "DescribeByoipCidrsRequest" {
+        "DryRun" => dry_run,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeByoipCidrsResult {
+    pub byoip_cidrs: Option<Vec<ByoipCidr>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeByoipCidrsResult, "DescribeByoipCidrsResult" {
+        "ByoipCidrs" => byoip_cidrs,
+        "NextToken" => next_token,
     }
 }
 
@@ -4100,6 +4237,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIpv6PoolsRequest {
+    pub pool_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribeIpv6PoolsRequest, "DescribeIpv6PoolsRequest" {
+        "PoolIds" => pool_ids,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeIpv6PoolsResult {
+    pub ipv6_pools: Option<Vec<Ipv6Pool>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeIpv6PoolsResult, "DescribeIpv6PoolsResult" {
+        "Ipv6Pools" => ipv6_pools,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeKeyPairsRequest {
     pub key_names: Option<Vec<String>>,
     pub key_pair_ids: Option<Vec<String>>,
@@ -4434,6 +4603,36 @@ crate::structure! {
     DescribePrefixListsResult, "DescribePrefixListsResult" {
         "NextToken" => next_token,
         "PrefixLists" => prefix_lists,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePublicIpv4PoolsRequest {
+    pub pool_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribePublicIpv4PoolsRequest, "DescribePublicIpv4PoolsRequest" {
+        "PoolIds" => pool_ids,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePublicIpv4PoolsResult {
+    pub public_ipv4_pools: Option<Vec<PublicIpv4Pool>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribePublicIpv4PoolsResult, "DescribePublicIpv4PoolsResult" {
+        "PublicIpv4Pools" => public_ipv4_pools,
+        "NextToken" => next_token,
     }
 }
 
@@ -6242,6 +6441,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAssociatedIpv6PoolCidrsRequest {
+    pub pool_id: String,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetAssociatedIpv6PoolCidrsRequest, "GetAssociatedIpv6PoolCidrsRequest" {
+        "PoolId" => pool_id,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAssociatedIpv6PoolCidrsResult {
+    pub ipv6_cidr_associations: Option<Vec<Ipv6CidrAssociation>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetAssociatedIpv6PoolCidrsResult, "GetAssociatedIpv6PoolCidrsResult" {
+        "Ipv6CidrAssociations" => ipv6_cidr_associations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetConsoleOutputRequest {
     pub instance_id: String,
     pub latest: Option<bool>,
@@ -7992,6 +8221,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv6CidrAssociation {
+    pub ipv6_cidr: Option<String>,
+    pub associated_resource: Option<String>,
+}
+
+crate::structure! {
+    Ipv6CidrAssociation, "Ipv6CidrAssociation" {
+        "Ipv6Cidr" => ipv6_cidr,
+        "AssociatedResource" => associated_resource,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ipv6CidrBlock {
     pub ipv6_cidr_block: Option<String>,
 }
@@ -7999,6 +8241,23 @@ pub struct Ipv6CidrBlock {
 crate::structure! {
     Ipv6CidrBlock, "Ipv6CidrBlock" {
         "Ipv6CidrBlock" => ipv6_cidr_block,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ipv6Pool {
+    pub pool_id: Option<String>,
+    pub description: Option<String>,
+    pub pool_cidr_blocks: Option<Vec<PoolCidrBlock>>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    Ipv6Pool, "Ipv6Pool" {
+        "PoolId" => pool_id,
+        "Description" => description,
+        "PoolCidrBlocks" => pool_cidr_blocks,
+        "Tags" => tags,
     }
 }
 
@@ -10794,6 +11053,17 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PoolCidrBlock {
+    pub cidr: Option<String>,
+}
+
+crate::structure! {
+    PoolCidrBlock, "PoolCidrBlock" {
+        "Cidr" => cidr,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PortRange {
     pub from: Option<i32>,
     pub to: Option<i32>,
@@ -10988,6 +11258,42 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProvisionByoipCidrRequest {
+    pub cidr: String,
+    pub cidr_authorization_context: Option<CidrAuthorizationContext>,
+    pub publicly_advertisable: Option<bool>,
+    pub description: Option<String>,
+    pub dry_run: Option<bool>,
+    pub pool_tag_specifications: Option<Vec<TagSpecification>>,
+    pub multi_region: Option<bool>,
+    pub network_border_group: Option<String>,
+}
+
+crate::structure! {
+    ProvisionByoipCidrRequest, "ProvisionByoipCidrRequest" {
+        "Cidr" => cidr,
+        "CidrAuthorizationContext" => cidr_authorization_context,
+        "PubliclyAdvertisable" => publicly_advertisable,
+        "Description" => description,
+        "DryRun" => dry_run,
+        "PoolTagSpecifications" => pool_tag_specifications,
+        "MultiRegion" => multi_region,
+        "NetworkBorderGroup" => network_border_group,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProvisionByoipCidrResult {
+    pub byoip_cidr: Option<ByoipCidr>,
+}
+
+crate::structure! {
+    ProvisionByoipCidrResult, "ProvisionByoipCidrResult" {
+        "ByoipCidr" => byoip_cidr,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedBandwidth {
     pub provision_time: Option<Timestamp>,
     pub provisioned: Option<String>,
@@ -11035,6 +11341,46 @@ crate::structure! {
         "PublicIpv4DnsName" => public_ipv4_dns_name,
         "PublicIpv6DnsName" => public_ipv6_dns_name,
         "PublicDualStackDnsName" => public_dual_stack_dns_name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublicIpv4Pool {
+    pub pool_id: Option<String>,
+    pub description: Option<String>,
+    pub pool_address_ranges: Option<Vec<PublicIpv4PoolRange>>,
+    pub total_address_count: Option<i32>,
+    pub total_available_address_count: Option<i32>,
+    pub network_border_group: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    PublicIpv4Pool, "PublicIpv4Pool" {
+        "PoolId" => pool_id,
+        "Description" => description,
+        "PoolAddressRanges" => pool_address_ranges,
+        "TotalAddressCount" => total_address_count,
+        "TotalAvailableAddressCount" => total_available_address_count,
+        "NetworkBorderGroup" => network_border_group,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublicIpv4PoolRange {
+    pub first_address: Option<String>,
+    pub last_address: Option<String>,
+    pub address_count: Option<i32>,
+    pub available_address_count: Option<i32>,
+}
+
+crate::structure! {
+    PublicIpv4PoolRange, "PublicIpv4PoolRange" {
+        "FirstAddress" => first_address,
+        "LastAddress" => last_address,
+        "AddressCount" => address_count,
+        "AvailableAddressCount" => available_address_count,
     }
 }
 
@@ -14331,6 +14677,30 @@ crate::structure! {
     }
 }
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WithdrawByoipCidrRequest {
+    pub cidr: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    WithdrawByoipCidrRequest, "WithdrawByoipCidrRequest" {
+        "Cidr" => cidr,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WithdrawByoipCidrResult {
+    pub byoip_cidr: Option<ByoipCidr>,
+}
+
+crate::structure! {
+    WithdrawByoipCidrResult, "WithdrawByoipCidrResult" {
+        "ByoipCidr" => byoip_cidr,
+    }
+}
+
 /// The marker types of the operations.
 pub mod operation {
     pub struct AcceptTransitGatewayPeeringAttachment;
@@ -14367,6 +14737,15 @@ pub mod operation {
         const NAME: &'static str = "AcceptVpcPeeringConnection";
         type Input = super::AcceptVpcPeeringConnectionRequest;
         type Output = super::AcceptVpcPeeringConnectionResult;
+    }
+
+    pub struct AdvertiseByoipCidr;
+
+    impl crate::Operation for AdvertiseByoipCidr {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AdvertiseByoipCidr";
+        type Input = super::AdvertiseByoipCidrRequest;
+        type Output = super::AdvertiseByoipCidrResult;
     }
 
     pub struct AllocateAddress;
@@ -15215,6 +15594,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DeprovisionByoipCidr;
+
+    impl crate::Operation for DeprovisionByoipCidr {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeprovisionByoipCidr";
+        type Input = super::DeprovisionByoipCidrRequest;
+        type Output = super::DeprovisionByoipCidrResult;
+    }
+
     pub struct DescribeAccountAttributes;
 
     impl crate::Operation for DescribeAccountAttributes {
@@ -15249,6 +15637,15 @@ pub mod operation {
         const NAME: &'static str = "DescribeAvailabilityZones";
         type Input = super::DescribeAvailabilityZonesRequest;
         type Output = super::DescribeAvailabilityZonesResult;
+    }
+
+    pub struct DescribeByoipCidrs;
+
+    impl crate::Operation for DescribeByoipCidrs {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeByoipCidrs";
+        type Input = super::DescribeByoipCidrsRequest;
+        type Output = super::DescribeByoipCidrsResult;
     }
 
     pub struct DescribeCustomerGateways;
@@ -15359,6 +15756,15 @@ pub mod operation {
         type Output = super::DescribeInternetGatewaysResult;
     }
 
+    pub struct DescribeIpv6Pools;
+
+    impl crate::Operation for DescribeIpv6Pools {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeIpv6Pools";
+        type Input = super::DescribeIpv6PoolsRequest;
+        type Output = super::DescribeIpv6PoolsResult;
+    }
+
     pub struct DescribeKeyPairs;
 
     impl crate::Operation for DescribeKeyPairs {
@@ -15447,6 +15853,15 @@ pub mod operation {
         const NAME: &'static str = "DescribePrefixLists";
         type Input = super::DescribePrefixListsRequest;
         type Output = super::DescribePrefixListsResult;
+    }
+
+    pub struct DescribePublicIpv4Pools;
+
+    impl crate::Operation for DescribePublicIpv4Pools {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribePublicIpv4Pools";
+        type Input = super::DescribePublicIpv4PoolsRequest;
+        type Output = super::DescribePublicIpv4PoolsResult;
     }
 
     pub struct DescribeRegions;
@@ -15854,6 +16269,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct GetAssociatedIpv6PoolCidrs;
+
+    impl crate::Operation for GetAssociatedIpv6PoolCidrs {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetAssociatedIpv6PoolCidrs";
+        type Input = super::GetAssociatedIpv6PoolCidrsRequest;
+        type Output = super::GetAssociatedIpv6PoolCidrsResult;
+    }
+
     pub struct GetConsoleOutput;
 
     impl crate::Operation for GetConsoleOutput {
@@ -16160,6 +16584,15 @@ pub mod operation {
         type Output = super::ModifyVpnTunnelOptionsResult;
     }
 
+    pub struct ProvisionByoipCidr;
+
+    impl crate::Operation for ProvisionByoipCidr {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ProvisionByoipCidr";
+        type Input = super::ProvisionByoipCidrRequest;
+        type Output = super::ProvisionByoipCidrResult;
+    }
+
     pub struct RebootInstances;
 
     impl crate::Operation for RebootInstances {
@@ -16401,5 +16834,14 @@ pub mod operation {
         const NAME: &'static str = "UpdateSecurityGroupRuleDescriptionsIngress";
         type Input = super::UpdateSecurityGroupRuleDescriptionsIngressRequest;
         type Output = super::UpdateSecurityGroupRuleDescriptionsIngressResult;
+    }
+
+    pub struct WithdrawByoipCidr;
+
+    impl crate::Operation for WithdrawByoipCidr {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "WithdrawByoipCidr";
+        type Input = super::WithdrawByoipCidrRequest;
+        type Output = super::WithdrawByoipCidrResult;
     }
 }

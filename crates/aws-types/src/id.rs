@@ -177,6 +177,10 @@ resource_ids! {
     TransitGatewayRouteTableId = "tgw-rtb";
     /// A launch template.
     LaunchTemplateId = "lt";
+    /// A pool of the IPv6 addresses of a range that an account has brought.
+    Ipv6PoolId = "ipv6pool-ec2";
+    /// A pool of the IPv4 addresses of a range that an account has brought.
+    PublicIpv4PoolId = "ipv4pool-ec2";
     /// The association of an IAM instance profile with an instance.
     IamInstanceProfileAssociationId = "iip-assoc";
 }

@@ -3,7 +3,7 @@
 //! Owns parsing, and the states `associating` to `disassociated` as a function of time. Refuses to know which blocks
 //! a VPC or subnet may have.
 
-use aws_types::{SubnetCidrAssociationId, Timestamp, VpcCidrAssociationId};
+use aws_types::{Ipv6PoolId, SubnetCidrAssociationId, Timestamp, VpcCidrAssociationId};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,27 @@ pub(crate) fn size_v4(block: Ipv4Net) -> u64 {
     1 << (32 - u32::from(block.prefix_len()))
 }
 
+/// Where an IPv6 block is from that the account has brought along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv6Source {
+    /// The pool.
+    pub pool: Ipv6PoolId,
+    /// Whether its range can be advertised to the internet.
+    pub is_advertisable: bool,
+}
+
+impl Ipv6Source {
+    /// The `IpSource` and the `Ipv6AddressAttribute` of a block, which is Amazon's where it has no source.
+    pub(crate) fn shown(source: Option<Self>) -> (Option<String>, Option<String>) {
+        let (from, attribute) = match source {
+            None => ("amazon", "public"),
+            Some(source) if source.is_advertisable => ("byoip", "public"),
+            Some(_) => ("byoip", "private"),
+        };
+        (Some(from.to_owned()), Some(attribute.to_owned()))
+    }
+}
+
 /// The association of a block with a VPC or a subnet.
 ///
 /// ```text
@@ -43,6 +64,9 @@ pub struct CidrAssociation<I, N> {
     pub associated_at: Timestamp,
     /// When it was given up; it counts no more from then on.
     pub ended_at: Option<Timestamp>,
+    /// Where an IPv6 block is from that is not Amazon's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Ipv6Source>,
 }
 
 /// An IPv4 block of a VPC.
@@ -55,12 +79,13 @@ pub type SubnetIpv6CidrAssociation = CidrAssociation<SubnetCidrAssociationId, Ip
 impl<I, N> CidrAssociation<I, N> {
     /// A block that comes with its VPC or subnet, associated from the start.
     pub(crate) fn original(id: I, block: N, now: Timestamp) -> Self {
-        Self { id, block, associated_at: now, ended_at: None }
+        Self { id, block, associated_at: now, ended_at: None, source: None }
     }
 
     /// A block that is added later.
     pub(crate) fn added(id: I, block: N, now: Timestamp) -> Self {
-        Self { id, block, associated_at: now.plus_millis(TRANSITION_MILLIS), ended_at: None }
+        let associated_at = now.plus_millis(TRANSITION_MILLIS);
+        Self { id, block, associated_at, ended_at: None, source: None }
     }
 
     /// Gives the block up.

@@ -14,7 +14,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::filter::{Filters, text};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpn_connection::VpnConnection;
-use crate::{Ec2, error, pace, quota, tag};
+use crate::{Ec2, asn, error, pace, quota, tag};
 
 /// The type of VPN that there is.
 pub(crate) const IPSEC: &str = "ipsec.1";
@@ -100,9 +100,7 @@ fn asn(input: &api::CreateCustomerGatewayRequest) -> Result<u32, ServiceError> {
         (None, Some(asn)) => asn,
         (None, None) => i64::from(DEFAULT_ASN),
     };
-    // The last one of each size is reserved. <https://www.rfc-editor.org/rfc/rfc7300>
-    let valid = u32::try_from(value).ok().filter(|asn| ![0, 65535, u32::MAX].contains(asn));
-    valid.ok_or_else(|| error::invalid_value_for(value, "bgpAsn", "This is not a valid ASN."))
+    asn::customer_side(value, "bgpAsn")
 }
 
 fn address(input: &api::CreateCustomerGatewayRequest) -> Result<Option<Ipv4Addr>, ServiceError> {

@@ -98,7 +98,7 @@ fn make(edit: &mut Edit<'_>) -> Result<Vpc, ServiceError> {
     let block: Ipv4Net = BLOCK.parse().expect("the block is written correctly");
     let vpc = vpc::make(
         edit,
-        NewVpc { block, ipv6: false, tenancy: Tenancy::Default, is_default: true, tags: Tags::default() },
+        NewVpc { block, ipv6: None, tenancy: Tenancy::Default, is_default: true, tags: Tags::default() },
     )?;
     quota::INTERNET_GATEWAYS_PER_REGION.check(edit, edit.count::<InternetGateway>() + 1)?;
     let gateway = InternetGateway { id: edit.new_id(), attachment: Some(vpc.id), tags: Tags::default() };

@@ -3,8 +3,8 @@
 //! Owns one table for each resource that others depend on. Refuses to delete.
 
 use aws_types::{
-    DhcpOptionsId, InternetGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, RouteTableId,
-    SecurityGroupId, SubnetId, VpcId,
+    DhcpOptionsId, InternetGatewayId, Ipv6PoolId, NetworkAclId, NetworkInterfaceId, PrefixListId,
+    PublicIpv4PoolId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
 };
 use service_api::ServiceError;
 
@@ -92,6 +92,17 @@ const PREFIX_LIST: Rows<PrefixListId> = &[
     }),
 ];
 
+const IPV6_POOL: Rows<Ipv6PoolId> = &[("blocks of VPCs", |edit, pool| {
+    edit.all::<Vpc>().any(|vpc| {
+        let mut blocks = vpc.ipv6_associations.iter().filter(|held| held.is_current());
+        blocks.any(|held| held.source.is_some_and(|source| source.pool == pool))
+    })
+})];
+
+const PUBLIC_IPV4_POOL: Rows<PublicIpv4PoolId> = &[("Elastic IP addresses", |edit, pool| {
+    edit.all::<ElasticIp>().any(|elastic_ip| elastic_ip.pool == Some(pool))
+})];
+
 /// What keeps an internet gateway on a VPC.
 const ATTACHED_GATEWAY: Rows<VpcId> = &[("mapped public addresses", |edit, vpc| {
     edit.all::<ElasticIp>()
@@ -159,6 +170,16 @@ pub(crate) fn check_dhcp_options(edit: &Edit<'_>, id: DhcpOptionsId) -> Result<(
 /// `DependencyViolation`.
 pub(crate) fn check_prefix_list(edit: &Edit<'_>, id: PrefixListId) -> Result<(), ServiceError> {
     check(PREFIX_LIST, "prefix list", edit, id)
+}
+
+/// Whether something has addresses of a pool. That is no error: its range then ends as `failed-deprovision`.
+pub(crate) fn holds_ipv6_pool(edit: &Edit<'_>, id: Ipv6PoolId) -> bool {
+    blocked(IPV6_POOL, edit, id)
+}
+
+/// The same for a pool of IPv4 addresses.
+pub(crate) fn holds_public_ipv4_pool(edit: &Edit<'_>, id: PublicIpv4PoolId) -> bool {
+    blocked(PUBLIC_IPV4_POOL, edit, id)
 }
 
 /// # Errors

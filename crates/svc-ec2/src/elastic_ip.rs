@@ -14,15 +14,17 @@ use std::sync::Arc;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{AddressAssociationId, AllocationId, NetworkInterfaceId, Tags, Timestamp, VpcId};
+use aws_types::{
+    AddressAssociationId, AllocationId, NetworkInterfaceId, PublicIpv4PoolId, Tags, Timestamp, VpcId,
+};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::filter::{Filters, text};
 use crate::network_interface::NetworkInterface;
-use crate::state::{Naming, State, resource};
+use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
-use crate::{Ec2, default_vpc, error, quota, tag, zone};
+use crate::{Ec2, byoip, default_vpc, error, quota, tag, zone};
 
 /// What an elastic IP address stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,9 @@ pub struct ElasticIp {
     pub address: Ipv4Addr,
     /// What it stands for, if for anything.
     pub association: Option<AddressAssociation>,
+    /// The pool of the account's own that it is from; `None` for one of Amazon's.
+    #[serde(default)]
+    pub pool: Option<PublicIpv4PoolId>,
     /// Since when the account holds it.
     pub allocated_at: Timestamp,
     /// Its tags.
@@ -64,7 +69,7 @@ resource!(
     }
 );
 
-/// The one pool that addresses come from, as answers call it.
+/// The pool of Amazon's addresses, as answers call it.
 const AMAZON_POOL: &str = "amazon";
 /// The one domain that addresses are for since EC2-Classic is gone.
 const DOMAIN: &str = "vpc";
@@ -161,6 +166,36 @@ fn check_border_group(state: &impl State, group: Option<&String>) -> Result<(), 
     }
 }
 
+/// The pool of an address as answers name it.
+fn pool_name(pool: Option<PublicIpv4PoolId>) -> String {
+    pool.map_or_else(|| AMAZON_POOL.to_owned(), |pool| pool.to_string())
+}
+
+/// Takes an address, out of a pool of the account's or out of Amazon's. Addresses that the account has brought are beside
+/// the quota. <https://aws.amazon.com/vpc/faqs/#Bring_Your_Own_IP>
+fn take(
+    edit: &mut Edit<'_>,
+    own_pool: Option<&str>,
+    wanted: Option<&str>,
+) -> Result<(Ipv4Addr, Option<PublicIpv4PoolId>), ServiceError> {
+    let parsed = wanted.map(parse_address).transpose()?;
+    if let Some((address, pool)) = byoip::pool::take_ipv4(edit, own_pool, parsed)? {
+        return Ok((address, Some(pool)));
+    }
+    let count = edit.all::<ElasticIp>().filter(|held| held.pool.is_none()).count();
+    quota::ELASTIC_IPS_PER_REGION.check(edit, count + 1)?;
+    let address = match (parsed, wanted) {
+        (Some(address), Some(text)) => pool::take(edit, address).ok_or_else(|| unknown_address(text))?,
+        _ => pool::take_any(edit).ok_or_else(|| {
+            ServiceError::new(
+                "InsufficientAddressCapacity",
+                "There are not enough free addresses to satisfy your request.",
+            )
+        })?,
+    };
+    Ok((address, None))
+}
+
 fn allocate(
     ec2: &Ec2,
     context: &RequestContext,
@@ -172,33 +207,19 @@ fn allocate(
     if input.customer_owned_ipv4_pool.is_some() || input.ipam_pool_id.is_some() {
         return Err(error::unsupported("Customer-owned address pools and IPAM pools are not supported."));
     }
-    if let Some(pool) = input.public_ipv4_pool.as_deref().filter(|pool| *pool != AMAZON_POOL) {
-        return Err(ServiceError::new(
-            "InvalidPublicIpv4PoolID.NotFound",
-            format!("The public IPv4 pool ID '{pool}' does not exist"),
-        ));
-    }
+    let own_pool = input.public_ipv4_pool.as_deref().filter(|pool| *pool != AMAZON_POOL);
     let tags = tag::specified(input.tag_specifications.as_ref(), "elastic-ip")?;
     ec2.edit(context, input.dry_run, |edit| {
         check_border_group(edit, input.network_border_group.as_ref())?;
-        quota::ELASTIC_IPS_PER_REGION.check(edit, edit.count::<ElasticIp>() + 1)?;
-        let address = match &input.address {
-            Some(text) => pool::take(edit, parse_address(text)?).ok_or_else(|| unknown_address(text))?,
-            None => pool::take_any(edit).ok_or_else(|| {
-                ServiceError::new(
-                    "InsufficientAddressCapacity",
-                    "There are not enough free addresses to satisfy your request.",
-                )
-            })?,
-        };
+        let (address, pool) = take(edit, own_pool, input.address.as_deref())?;
         let elastic_ip =
-            ElasticIp { id: edit.new_id(), address, association: None, allocated_at: edit.now(), tags };
+            ElasticIp { id: edit.new_id(), address, association: None, pool, allocated_at: edit.now(), tags };
         let answer = api::AllocateAddressResult {
             allocation_id: Some(elastic_ip.id.to_string()),
             domain: Some(DOMAIN.to_owned()),
             network_border_group: Some(edit.region().to_string()),
             public_ip: Some(address.to_string()),
-            public_ipv4_pool: Some(AMAZON_POOL.to_owned()),
+            public_ipv4_pool: Some(pool_name(pool)),
             ..Default::default()
         };
         edit.put(elastic_ip);
@@ -237,7 +258,9 @@ fn release(
             association::check_permitted(edit, held)?;
         }
         edit.remove::<ElasticIp>(elastic_ip.id);
-        pool::give_back(edit, address);
+        if elastic_ip.pool.is_none() {
+            pool::give_back(edit, address);
+        }
         Ok(Unit)
     })
 }
@@ -256,7 +279,7 @@ fn shown(state: &impl State, elastic_ip: &ElasticIp) -> api::Address {
         network_interface_owner_id: held.map(|_| state.account().to_string()),
         private_ip_address: held.map(|held| held.private_address.to_string()),
         public_ip: Some(elastic_ip.address.to_string()),
-        public_ipv4_pool: Some(AMAZON_POOL.to_owned()),
+        public_ipv4_pool: Some(pool_name(elastic_ip.pool)),
         tags: tag::shown(&elastic_ip.tags),
         ..Default::default()
     }

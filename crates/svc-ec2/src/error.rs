@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 
+use aws_api::ec2 as api;
 use service_api::ServiceError;
 
 /// The status of `DryRunOperation`.
@@ -52,6 +53,13 @@ pub(crate) fn dependency(noun: &str, id: impl Display) -> ServiceError {
 /// Something that AWS can do and this implementation refuses.
 pub(crate) fn unsupported(message: impl Into<String>) -> ServiceError {
     ServiceError::new("UnsupportedOperation", message)
+}
+
+/// An error that an answer tells of one of several resources, while the others went well.
+pub(crate) fn unsuccessful(id: &str, error: ServiceError) -> api::UnsuccessfulItem {
+    let error =
+        api::UnsuccessfulItemError { code: Some(error.code.to_string()), message: Some(error.message) };
+    api::UnsuccessfulItem { error: Some(error), resource_id: Some(id.to_owned()) }
 }
 
 /// The operation is not allowed on this resource, or not now.

@@ -7,7 +7,7 @@ mod destination;
 mod format;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{FlowLogId, NetworkInterfaceId, SubnetId, Tags, Timestamp, VpcId};
+use aws_types::{FlowLogId, NetworkInterfaceId, Partition, SubnetId, Tags, Timestamp, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
@@ -164,12 +164,6 @@ fn nothing(code: &'static str, noun: &str, id: &str) -> ServiceError {
     ServiceError::new(code, format!("The {noun} ID '{id}' does not exist"))
 }
 
-fn unsuccessful(id: &str, error: ServiceError) -> api::UnsuccessfulItem {
-    let error =
-        api::UnsuccessfulItemError { code: Some(error.code.to_string()), message: Some(error.message) };
-    api::UnsuccessfulItem { error: Some(error), resource_id: Some(id.to_owned()) }
-}
-
 /// What the logs of one request have in common.
 struct Wanted {
     traffic: TrafficType,
@@ -181,7 +175,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(input: &api::CreateFlowLogsRequest) -> Result<Self, ServiceError> {
+    fn read(partition: Partition, input: &api::CreateFlowLogsRequest) -> Result<Self, ServiceError> {
         let tags = tag::specified(input.tag_specifications.as_ref(), "vpc-flow-log")?;
         if input.tag_field_specifications.as_ref().is_some_and(|fields| !fields.is_empty()) {
             return Err(error::unsupported("Tags as fields of flow logs are not supported."));
@@ -204,7 +198,7 @@ impl Wanted {
             let why = "It has to be 60 or 600.";
             return Err(error::invalid_value_for(interval_secs, "maxAggregationInterval", why));
         }
-        let (destination, cross_account_role) = destination::read(input)?;
+        let (destination, cross_account_role) = destination::read(partition, input)?;
         let format = format::read(input.log_format.as_deref())?;
         Ok(Self { traffic, destination, cross_account_role, format, interval_secs, tags })
     }
@@ -230,7 +224,7 @@ fn create(
     context: &RequestContext,
     mut input: api::CreateFlowLogsRequest,
 ) -> Result<api::CreateFlowLogsResult, ServiceError> {
-    let wanted = Wanted::read(&input)?;
+    let wanted = Wanted::read(context.partition, &input)?;
     let dry_run = input.dry_run.take();
     let attempt = Attempt::new("CreateFlowLogs", input.client_token.as_ref(), &input)?;
     ec2.edit(context, dry_run, |edit| {
@@ -248,7 +242,7 @@ fn create(
                 Ok(resource) => resource,
                 Err(error) if error.code == "InvalidParameterValue" => return Err(error),
                 Err(error) => {
-                    failed.push(unsuccessful(id, error));
+                    failed.push(error::unsuccessful(id, error));
                     continue;
                 }
             };

@@ -8,7 +8,9 @@
 //! nothing, and `DryRun` is that same operation with its transaction thrown away.
 
 mod account_attribute;
+mod asn;
 mod block_public_access;
+mod byoip;
 mod cidr;
 mod counter;
 mod customer_gateway;
@@ -64,8 +66,10 @@ pub use filter::Pattern;
 pub mod record {
     pub use crate::block_public_access::exclusion::{Excluded, ExclusionMode, VpcBlockPublicAccessExclusion};
     pub use crate::block_public_access::{BlockMode, BlockPublicAccessOptions};
+    pub use crate::byoip::pool::{Ipv6Pool, PublicIpv4Pool};
+    pub use crate::byoip::{ByoipPhase, Provisioning};
     pub use crate::cidr::{
-        CidrAssociation, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
+        CidrAssociation, Ipv6Source, SubnetIpv6CidrAssociation, VpcCidrAssociation, VpcIpv6CidrAssociation,
     };
     pub use crate::customer_gateway::CustomerGateway;
     pub use crate::dhcp_options::DhcpOptions;
@@ -159,6 +163,7 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         account_attribute::operations,
         customer_gateway::operations,
         block_public_access::operations,
+        byoip::operations,
         default_vpc::operations,
         dhcp_options::operations,
         egress_only_internet_gateway::operations,
@@ -210,6 +215,7 @@ impl Ec2 {
         tag::check_records(store)?;
         [
             block_public_access::check_records,
+            byoip::check_records,
             counter::check_records,
             default_vpc::check_records,
             due::check_records,

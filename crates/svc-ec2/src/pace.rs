@@ -67,6 +67,10 @@ pub(crate) const VPN_CONNECTION_ROUTE: Pace = Pace::seconds(15);
 pub(crate) const SECURITY_GROUP_ASSOCIATION: Pace = Pace::seconds(5);
 /// The options or exclusions of VPC Block Public Access change.
 pub(crate) const BLOCK_PUBLIC_ACCESS_CHANGE: Pace = Pace::seconds(60);
+/// An address range is brought, or goes: on AWS up to a week, for ranges that are not advertised minutes.
+pub(crate) const BYOIP_PROVISIONING: Pace = Pace::seconds(600);
+/// An address range is advertised, or no longer.
+pub(crate) const BYOIP_ADVERTISEMENT: Pace = Pace::seconds(120);
 /// An instance profile is associated with an instance, or no longer.
 pub(crate) const INSTANCE_PROFILE_ASSOCIATION: Pace = Pace::seconds(5);
 /// A permission on a network interface is granted or revoked.

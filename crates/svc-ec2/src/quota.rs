@@ -23,7 +23,11 @@ macro_rules! quotas {
         $(#[$doc])*
         pub const $name: Quota =
             Quota { most: $most, public: quotas!(@public $($public)?), code: $code, message: $message };
-    )*};
+    )*
+
+        /// All of them, by their names here.
+        pub const ALL: &[(&str, Quota)] = &[$((stringify!($name), $name)),*];
+    };
     (@public) => { None };
     (@public $public:ident) => { Some(&applied_quotas::$public) };
 }
@@ -31,6 +35,14 @@ macro_rules! quotas {
 quotas! {
     /// VPCs in a region.
     VPCS_PER_REGION = 5, "VpcLimitExceeded", "The maximum number of VPCs has been reached.", VPCS_PER_REGION;
+    /// IPv4 blocks of a VPC, the primary one included. The message is made where it is checked: it names the VPC.
+    IPV4_BLOCKS_PER_VPC = 5, "CidrLimitExceeded", "", IPV4_BLOCKS_PER_VPC;
+    /// IPv6 blocks of a VPC.
+    IPV6_BLOCKS_PER_VPC = 5, "CidrLimitExceeded", "", IPV6_BLOCKS_PER_VPC;
+    /// Address ranges that an account has brought to a region, of IPv4 and IPv6 together.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-byoip.html#byoip-requirements>
+    BYOIP_CIDRS_PER_REGION = 5, "ResourceLimitExceeded",
+        "The number of BYOIP CIDRs for this account has reached the maximum allowed limit.";
     /// Subnets in a VPC.
     SUBNETS_PER_VPC = 200, "SubnetLimitExceeded", "The maximum number of subnets has been reached.", SUBNETS_PER_VPC;
     /// Route tables in a VPC, the main one included.
@@ -66,24 +78,24 @@ quotas! {
     /// VPC peering connections of a VPC that are active.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-peering>
     ACTIVE_PEERING_CONNECTIONS_PER_VPC = 50, "ActiveVpcPeeringConnectionPerVpcLimitExceeded",
-        "The maximum number of active VPC peering connections has been reached.";
+        "The maximum number of active VPC peering connections has been reached.", ACTIVE_PEERING_CONNECTIONS_PER_VPC;
     /// Requests for VPC peering connections of an account in a region that are not answered.
     OUTSTANDING_PEERING_REQUESTS = 25, "OutstandingVpcPeeringConnectionLimitExceeded",
-        "The maximum number of outstanding VPC peering connection requests has been reached.";
+        "The maximum number of outstanding VPC peering connection requests has been reached.", OUTSTANDING_PEERING_REQUESTS;
     /// Gateway endpoints in a region.
     /// <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-limits-endpoints.html>
-    GATEWAY_ENDPOINTS_PER_REGION = 20, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
+    GATEWAY_ENDPOINTS_PER_REGION = 20, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.", GATEWAY_ENDPOINTS_PER_REGION;
     /// Interface endpoints and Gateway Load Balancer endpoints in a VPC.
-    INTERFACE_ENDPOINTS_PER_VPC = 50, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.";
+    INTERFACE_ENDPOINTS_PER_VPC = 50, "VpcEndpointLimitExceeded", "The maximum number of VPC endpoints has been reached.", INTERFACE_ENDPOINTS_PER_VPC;
     /// NAT gateways in a zone.
-    NAT_GATEWAYS_PER_ZONE = 5, "NatGatewayLimitExceeded", "The maximum number of NAT Gateways has been reached.";
+    NAT_GATEWAYS_PER_ZONE = 5, "NatGatewayLimitExceeded", "The maximum number of NAT Gateways has been reached.", NAT_GATEWAYS_PER_ZONE;
     /// Elastic IP addresses of a public NAT gateway. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-gateways>
     ELASTIC_IPS_PER_NAT_GATEWAY = 2, "NatGatewayAddressLimitExceeded",
-        "The maximum number of Elastic IP addresses of a NAT gateway has been reached.";
-    /// Private addresses of a NAT gateway; nobody gets more. AWS publishes the number and not the code.
+        "The maximum number of Elastic IP addresses of a NAT gateway has been reached.", ELASTIC_IPS_PER_NAT_GATEWAY;
+    /// Private addresses of a NAT gateway. AWS publishes the number and not the code.
     ADDRESSES_PER_NAT_GATEWAY = 8, "NatGatewayAddressLimitExceeded",
-        "The maximum number of addresses of a NAT gateway has been reached.";
+        "The maximum number of addresses of a NAT gateway has been reached.", ADDRESSES_PER_NAT_GATEWAY;
     /// Exclusions of VPC Block Public Access in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa.html>
     BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION = 50, "VpcBlockPublicAccessExclusionLimitExceeded",
@@ -95,40 +107,49 @@ quotas! {
     FLOW_LOGS_PER_RESOURCE = 2, "FlowLogsLimitExceeded", "The maximum number of flow logs has been reached.";
     /// Customer gateways in a region. <https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html>
     CUSTOMER_GATEWAYS_PER_REGION = 50, "CustomerGatewayLimitExceeded",
-        "The maximum number of customer gateways has been reached.";
+        "The maximum number of customer gateways has been reached.", CUSTOMER_GATEWAYS_PER_REGION;
     /// Virtual private gateways in a region.
     VPN_GATEWAYS_PER_REGION = 5, "VpnGatewayLimitExceeded",
-        "The maximum number of virtual private gateways has been reached.";
+        "The maximum number of virtual private gateways has been reached.", VPN_GATEWAYS_PER_REGION;
     /// Site-to-Site VPN connections in a region.
     VPN_CONNECTIONS_PER_REGION = 50, "VpnConnectionLimitExceeded",
-        "The maximum number of VPN connections has been reached.";
+        "The maximum number of VPN connections has been reached.", VPN_CONNECTIONS_PER_REGION;
     /// Site-to-Site VPN connections of a virtual private gateway.
     VPN_CONNECTIONS_PER_GATEWAY = 10, "VpnConnectionLimitExceeded",
-        "The maximum number of VPN connections of the virtual private gateway has been reached.";
+        "The maximum number of VPN connections of the virtual private gateway has been reached.", VPN_CONNECTIONS_PER_GATEWAY;
     /// Transit gateways of an account. AWS publishes the numbers of these five and not their codes.
     /// <https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html>
     TRANSIT_GATEWAYS_PER_ACCOUNT = 5, "TransitGatewayLimitExceeded",
-        "The maximum number of transit gateways has been reached.";
+        "The maximum number of transit gateways has been reached.", TRANSIT_GATEWAYS_PER_ACCOUNT;
     /// Route tables of a transit gateway.
     ROUTE_TABLES_PER_TRANSIT_GATEWAY = 20, "TransitGatewayRouteTableLimitExceeded",
-        "The maximum number of transit gateway route tables has been reached.";
+        "The maximum number of transit gateway route tables has been reached.", ROUTE_TABLES_PER_TRANSIT_GATEWAY;
     /// Attachments of a transit gateway.
     ATTACHMENTS_PER_TRANSIT_GATEWAY = 5000, "TransitGatewayAttachmentLimitExceeded",
-        "The maximum number of transit gateway attachments has been reached.";
+        "The maximum number of transit gateway attachments has been reached.", ATTACHMENTS_PER_TRANSIT_GATEWAY;
     /// Static routes of a transit gateway, in all its tables.
     STATIC_ROUTES_PER_TRANSIT_GATEWAY = 10000, "TransitGatewayRouteLimitExceeded",
-        "The maximum number of transit gateway routes has been reached.";
+        "The maximum number of transit gateway routes has been reached.", STATIC_ROUTES_PER_TRANSIT_GATEWAY;
     /// Connect peers of a Connect attachment.
     PEERS_PER_CONNECT = 4, "TransitGatewayConnectPeerLimitExceeded",
         "The maximum number of transit gateway Connect peers has been reached.";
     /// Launch templates in a region. AWS publishes the number and not the code.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-launch-templates.html#launch-template-restrictions>
     LAUNCH_TEMPLATES_PER_REGION = 5000, "LaunchTemplateLimitExceeded",
-        "The maximum number of launch templates has been reached.";
+        "The maximum number of launch templates has been reached.", LAUNCH_TEMPLATES_PER_REGION;
     /// Versions of a launch template. AWS publishes the number and not the code.
     VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
-        "The maximum number of launch template versions has been reached.";
+        "The maximum number of launch template versions has been reached.", VERSIONS_PER_LAUNCH_TEMPLATE;
 }
+
+/// The quotas that Service Quotas does not know, each with why: they have no code there, and cannot be raised here.
+pub const WITHOUT_PUBLIC_CODE: &[(&str, &str)] = &[
+    ("BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION", "AWS raises it by a support case"),
+    ("BYOIP_CIDRS_PER_REGION", "AWS raises it by a support case"),
+    ("FLOW_LOGS_PER_RESOURCE", "AWS does not raise it"),
+    ("PEERS_PER_CONNECT", "AWS does not raise it"),
+    ("PREFIX_LISTS_PER_REGION", "AWS raises it by a support case"),
+];
 
 /// To how many security groups on an interface AWS raises the quota on request.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups>
@@ -221,28 +242,64 @@ impl Quota {
 
 #[cfg(test)]
 mod tests {
+    use aws_types::{Partition, Timestamp};
+    use store::{MemoryBackend, Scope, Store};
+
     use super::*;
+    use crate::Config;
 
     #[test]
-    fn defaults_are_the_public_ones() {
-        let quotas = [
-            VPCS_PER_REGION,
-            SUBNETS_PER_VPC,
-            ROUTE_TABLES_PER_VPC,
-            NETWORK_ACLS_PER_VPC,
-            RULES_PER_NETWORK_ACL,
-            INTERNET_GATEWAYS_PER_REGION,
-            EGRESS_ONLY_INTERNET_GATEWAYS_PER_REGION,
-            ROUTES_PER_ROUTE_TABLE,
-            SECURITY_GROUPS_PER_REGION,
-            RULES_PER_SECURITY_GROUP,
-            SECURITY_GROUPS_PER_INTERFACE,
-            NETWORK_INTERFACES_PER_REGION,
-            ELASTIC_IPS_PER_REGION,
-        ];
-        for quota in quotas {
-            assert_eq!(quota.public.map(|public| public.default), Some(quota.most as u64), "{}", quota.code);
+    fn every_quota_is_public_or_has_a_reason_why_not() {
+        for (name, quota) in ALL {
+            let reason = WITHOUT_PUBLIC_CODE.iter().find(|(other, _)| other == name);
+            assert_eq!(quota.public.is_none(), reason.is_some(), "{name}");
+            let Some(public) = quota.public else { continue };
+            assert_eq!(public.default, quota.most as u64, "{name}");
+            assert!(applied_quotas::ALL.iter().any(|listed| listed.id() == public.id()), "{name}");
+            let same =
+                ALL.iter().filter(|(_, other)| other.public.is_some_and(|other| other.id() == public.id()));
+            assert_eq!(same.count(), 1, "{name}");
         }
+        let names = WITHOUT_PUBLIC_CODE.iter().map(|(name, _)| name);
+        assert!(names.clone().all(|name| ALL.iter().any(|(known, _)| known == name)));
+        assert!(names.is_sorted());
+        // The vCPUs are counted apart ([`check_vcpus`]).
+        let public = ALL.iter().filter(|(_, quota)| quota.public.is_some()).count();
+        assert_eq!(applied_quotas::ALL.len(), public + 1);
         assert_eq!(applied_quotas::STANDARD_VCPUS.default, u64::from(STANDARD_VCPUS));
+    }
+
+    #[test]
+    fn every_increase_holds() {
+        struct NoIds;
+        impl service_api::IdSource for NoIds {
+            fn bits(&self) -> u128 {
+                0
+            }
+        }
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let scope = Scope::new(Partition::Aws, "123456789012".parse().unwrap(), "us-east-1".parse().unwrap());
+        let done = store.transact(|transaction| {
+            for (name, quota) in ALL {
+                let config = Config::default();
+                let mut check = |raised: Option<u64>, count: usize| {
+                    if let (Some(public), Some(raised)) = (quota.public, raised) {
+                        public.apply(transaction, &scope, raised);
+                    }
+                    let edit = Edit::new(transaction, &NoIds, &config, scope.clone(), Timestamp::default());
+                    quota.check(&edit, count).map_err(|error| error.code.into_owned())
+                };
+                let exceeded = Err(quota.code.to_owned());
+                assert_eq!(check(None, quota.most), Ok(()), "{name}");
+                assert_eq!(check(None, quota.most + 1), exceeded, "{name}");
+                if quota.public.is_some() {
+                    let raised = quota.most as u64 + 1;
+                    assert_eq!(check(Some(raised), quota.most + 1), Ok(()), "{name}");
+                    assert_eq!(check(None, quota.most + 2), exceeded, "{name}");
+                }
+            }
+            Ok::<_, ServiceError>(())
+        });
+        done.unwrap();
     }
 }

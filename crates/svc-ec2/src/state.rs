@@ -121,6 +121,11 @@ pub(crate) fn not_found<R: Resource>(id: impl ToString) -> ServiceError {
     ServiceError::new(R::NAMING.not_found, R::not_found_message(&id.to_string()))
 }
 
+/// No account: its part of a region, or of the whole cloud, has what all accounts share there.
+pub(crate) fn nobody() -> AccountId {
+    "000000000000".parse().expect("twelve digits")
+}
+
 /// The records of one account in one region, to be read.
 pub(crate) trait State {
     /// Where the records are.
@@ -323,8 +328,7 @@ impl<'a> Edit<'a> {
 
     /// The transaction and the whole cloud's scope, for what is unique over all accounts and regions.
     pub(crate) fn cloud(&mut self) -> (&mut Transaction, Scope) {
-        let nobody = "000000000000".parse().expect("twelve digits");
-        (self.transaction, Scope::global(self.scope.partition, nobody))
+        (self.transaction, Scope::global(self.scope.partition, nobody()))
     }
 }
 

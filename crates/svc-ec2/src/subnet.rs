@@ -159,7 +159,10 @@ pub(crate) fn make(edit: &mut Edit<'_>, vpc: &Vpc, new: NewSubnet) -> Result<Sub
     }
     quota::SUBNETS_PER_VPC.check(edit, siblings.len() + 1)?;
     let now = edit.now();
-    let association = ipv6.map(|block| SubnetIpv6CidrAssociation::original(edit.new_id(), block, now));
+    let association = ipv6.map(|block| SubnetIpv6CidrAssociation {
+        source: vpc.ipv6_source(block),
+        ..SubnetIpv6CidrAssociation::original(edit.new_id(), block, now)
+    });
     let subnet = Subnet {
         id: edit.new_id(),
         vpc: vpc.id,

@@ -21,6 +21,7 @@ use aws_types::{Tags, Timestamp, TransitGatewayId, TransitGatewayRouteTableId};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use vpc_model::vpc::overlap;
 
 use self::attachment::TransitGatewayAttachment;
 use self::connect_peer::TransitGatewayConnectPeer;
@@ -29,10 +30,8 @@ use self::route_table::TransitGatewayRouteTable;
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
-use crate::{Ec2, error, pace, quota, tag};
+use crate::{Ec2, asn, error, pace, quota, tag};
 
-/// The autonomous system number of a gateway that names none.
-const DEFAULT_ASN: i64 = 64_512;
 /// How many blocks of addresses a gateway can have.
 /// <https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html>
 const MOST_BLOCKS: usize = 5;
@@ -159,14 +158,6 @@ pub(crate) fn has_non_deleted(
     Err(ServiceError::new("IncorrectState", message))
 }
 
-fn asn(wanted: i64) -> Result<i64, ServiceError> {
-    if (64_512..=65_534).contains(&wanted) || (4_200_000_000..=4_294_967_294).contains(&wanted) {
-        return Ok(wanted);
-    }
-    let why = "It must be between 64512 and 65534 or between 4200000000 and 4294967294.";
-    Err(error::invalid_value_for(wanted, "amazonSideAsn", why))
-}
-
 fn block(text: &str) -> Result<IpNet, ServiceError> {
     const PARAMETER: &str = "transitGatewayCidrBlocks";
     let invalid = |why: &str| error::invalid_value_for(text, PARAMETER, why);
@@ -175,7 +166,7 @@ fn block(text: &str) -> Result<IpNet, ServiceError> {
     if block.prefix_len() > longest {
         return Err(invalid("A block is of size /24 or larger for IPv4, and /64 or larger for IPv6."));
     }
-    if connect_peer::overlap(block, connect_peer::LINK_LOCAL) {
+    if overlap(block, connect_peer::LINK_LOCAL) {
         return Err(invalid("Addresses of 169.254.0.0/16 cannot be those of a transit gateway."));
     }
     Ok(block.trunc())
@@ -185,7 +176,7 @@ fn block(text: &str) -> Result<IpNet, ServiceError> {
 fn add_blocks(blocks: &mut Vec<IpNet>, added: Option<&Vec<String>>) -> Result<(), ServiceError> {
     for text in added.into_iter().flatten() {
         let block = block(text)?;
-        if blocks.iter().any(|&held| connect_peer::overlap(held, block)) {
+        if blocks.iter().any(|&held| overlap(held, block)) {
             let why = "It overlaps another block of the transit gateway.";
             return Err(error::invalid_value_for(text, "transitGatewayCidrBlocks", why));
         }
@@ -213,7 +204,7 @@ fn create(
     let propagates =
         switch(wanted.default_route_table_propagation.as_ref(), true, "DefaultRouteTablePropagation")?;
     let mut options = TransitGatewayOptions {
-        amazon_side_asn: asn(wanted.amazon_side_asn.unwrap_or(DEFAULT_ASN))?,
+        amazon_side_asn: asn::amazon_side(wanted.amazon_side_asn)?,
         blocks: Vec::new(),
         auto_accept_shared_attachments: switch(
             wanted.auto_accept_shared_attachments.as_ref(),
@@ -291,7 +282,7 @@ fn modified(
         .filter(|peer| peer.gateway == id && !peer.progress.is_ended())
         .collect();
     if let Some(wanted) = wanted.amazon_side_asn {
-        options.amazon_side_asn = asn(wanted)?;
+        options.amazon_side_asn = asn::amazon_side(Some(wanted))?;
         if options.amazon_side_asn != gateway.options.amazon_side_asn {
             let ids: Vec<_> = peers.iter().map(|peer| peer.id.to_string()).collect();
             has_non_deleted(id, "Connect Peers", &ids)?;

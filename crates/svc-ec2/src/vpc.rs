@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::block_public_access::exclusion::{self, Excluded};
-use crate::cidr::{VpcCidrAssociation, VpcIpv6CidrAssociation};
+use crate::cidr::{Ipv6Source, VpcCidrAssociation, VpcIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, text};
 use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
+use crate::vpc::cidr_block::Ipv6Wish;
 use crate::{
-    Ec2, block_public_access, counter, default_vpc, dependency, error, network_acl, quota, route_table,
+    Ec2, block_public_access, default_vpc, dependency, error, network_acl, quota, route_table,
     security_group, tag, vpc_peering_connection,
 };
 
@@ -111,6 +112,12 @@ impl Vpc {
             .map(|association| association.block)
     }
 
+    /// Where a part of its IPv6 blocks is from.
+    pub(crate) fn ipv6_source(&self, part: Ipv6Net) -> Option<Ipv6Source> {
+        let held = self.ipv6_associations.iter().find(|held| held.is_current() && held.block.contains(&part));
+        held.and_then(|held| held.source)
+    }
+
     /// The address of the router's DNS: the base of the primary block plus two.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>
     pub fn resolver_address(&self) -> std::net::Ipv4Addr {
@@ -132,7 +139,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 /// A VPC that is to be made.
 pub(crate) struct NewVpc {
     pub(crate) block: Ipv4Net,
-    pub(crate) ipv6: bool,
+    pub(crate) ipv6: Option<Ipv6Wish>,
     pub(crate) tenancy: Tenancy,
     pub(crate) is_default: bool,
     pub(crate) tags: Tags,
@@ -141,7 +148,7 @@ pub(crate) struct NewVpc {
 /// Makes a VPC and what comes with it.
 ///
 /// # Errors
-/// `VpcLimitExceeded`.
+/// `VpcLimitExceeded`, or those of the pool that its IPv6 block is from.
 pub(crate) fn make(edit: &mut Edit<'_>, new: NewVpc) -> Result<Vpc, ServiceError> {
     quota::VPCS_PER_REGION.check(edit, edit.all::<Vpc>().count() + 1)?;
     let now = edit.now();
@@ -158,9 +165,8 @@ pub(crate) fn make(edit: &mut Edit<'_>, new: NewVpc) -> Result<Vpc, ServiceError
         created_at: now,
         tags: new.tags,
     };
-    if new.ipv6 {
-        let block = counter::ipv6_block(edit).ok_or_else(cidr_block::no_ipv6_left)?;
-        vpc.ipv6_associations.push(VpcIpv6CidrAssociation::added(edit.new_id(), block, now));
+    if let Some(wish) = &new.ipv6 {
+        vpc.ipv6_associations.push(cidr_block::take_ipv6(edit, wish)?);
     }
     edit.put(vpc.clone());
     route_table::make_main(edit, vpc.id);
@@ -177,21 +183,18 @@ fn create(
     if input.ipv4_ipam_pool_id.is_some() || input.ipv4_netmask_length.is_some() {
         return Err(error::unsupported("IPAM pools are not supported."));
     }
-    if input.ipv6_pool.is_some()
-        || input.ipv6_cidr_block.is_some()
-        || input.ipv6_ipam_pool_id.is_some()
-        || input.ipv6_netmask_length.is_some()
-    {
-        return Err(error::unsupported("IPv6 blocks other than Amazon-provided ones are not supported."));
-    }
     if input.vpc_encryption_control.is_some() {
         return Err(error::unsupported("VPC encryption control is not supported."));
     }
-    cidr_block::check_border_group(
-        &context.region,
-        input.ipv6_cidr_block_network_border_group.as_deref(),
-        input.amazon_provided_ipv6_cidr_block,
-    )?;
+    let members = cidr_block::Ipv6Members {
+        is_amazon_provided: input.amazon_provided_ipv6_cidr_block,
+        pool: input.ipv6_pool.as_ref(),
+        block: input.ipv6_cidr_block.as_ref(),
+        ipam_pool: input.ipv6_ipam_pool_id.as_ref(),
+        netmask_length: input.ipv6_netmask_length,
+        border_group: input.ipv6_cidr_block_network_border_group.as_ref(),
+    };
+    let ipv6 = members.wish(&context.region)?;
     let text =
         input.cidr_block.as_deref().ok_or_else(|| error::missing_either("cidrBlock", "ipv4IpamPoolId"))?;
     let block = cidr_block::parse(text)?;
@@ -207,7 +210,6 @@ fn create(
         }
     };
     let tags = tag::specified(input.tag_specifications.as_ref(), "vpc")?;
-    let ipv6 = input.amazon_provided_ipv6_cidr_block == Some(true);
     ec2.edit(context, input.dry_run, |edit| {
         let vpc = make(edit, NewVpc { block, ipv6, tenancy, is_default: false, tags })?;
         Ok(api::CreateVpcResult { vpc: Some(shown(edit, &vpc)) })

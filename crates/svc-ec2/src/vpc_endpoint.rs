@@ -224,13 +224,7 @@ pub(crate) fn unsuccessful(
     let mut items = Vec::new();
     for id in ids {
         if let Err(error) = each(edit, id) {
-            items.push(api::UnsuccessfulItem {
-                error: Some(api::UnsuccessfulItemError {
-                    code: Some(error.code.to_string()),
-                    message: Some(error.message.to_string()),
-                }),
-                resource_id: Some(id.clone()),
-            });
+            items.push(error::unsuccessful(id, error));
         }
     }
     items

@@ -25,7 +25,7 @@ pub use notification::ConnectionNotification;
 pub use permission::ServicePermission;
 
 use crate::idempotency::Attempt;
-use crate::state::{Edit, Naming, Resource as _, State, resource};
+use crate::state::{Edit, Naming, Resource as _, State, nobody, resource};
 use crate::vpc_endpoint::{VpcEndpointKind, unsuccessful};
 use crate::{Ec2, error, pace, tag};
 
@@ -145,11 +145,6 @@ impl Record for ServiceOwner {
 pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
     store.check::<ServiceOwner>()?;
     store.check::<ConnectionNotification>()
-}
-
-/// No account: its part of a region has what all accounts share there.
-fn nobody() -> AccountId {
-    "000000000000".parse().expect("twelve digits")
 }
 
 fn part_of(state: &impl State, account: AccountId) -> Scope {

@@ -15,10 +15,7 @@ use crate::filter::{Filters, each, text};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpc::Vpc;
 use crate::vpn_connection::VpnConnection;
-use crate::{Ec2, error, pace, quota, route_table, tag, zone};
-
-/// The autonomous system of a gateway whose request names none.
-const DEFAULT_ASN: i64 = 64512;
+use crate::{Ec2, asn, error, pace, quota, route_table, tag, zone};
 
 /// The attachment of a gateway to a VPC.
 ///
@@ -119,11 +116,7 @@ fn create(
 ) -> Result<api::CreateVpnGatewayResult, ServiceError> {
     let tags = tag::specified(input.tag_specifications.as_ref(), "vpn-gateway")?;
     check_type(&input.r#type)?;
-    let asn = input.amazon_side_asn.unwrap_or(DEFAULT_ASN);
-    if !matches!(asn, 64_512..=65_534 | 4_200_000_000..=4_294_967_294) {
-        let why = "It has to be a private ASN: 64512 to 65534, or 4200000000 to 4294967294.";
-        return Err(error::invalid_value_for(asn, "amazonSideAsn", why));
-    }
+    let asn = asn::amazon_side(input.amazon_side_asn)?;
     ec2.edit(context, input.dry_run, |edit| {
         let zone = zone::choose(edit, input.availability_zone.as_deref(), None)?.map(|zone| zone.name);
         let count = edit.all::<VpnGateway>().filter(|held| held.deleted_at.is_none()).count();

@@ -200,6 +200,8 @@ fn what_is_refused() {
     refused(with!(bucket(), log_group_name: some("flows")), PARAMETER, "LogGroupName is not applicable…");
     refused(with!(bucket(), log_destination: None), PARAMETER, "LogDestination can't be empty…");
     refused(with!(bucket(), log_destination: some(arn)), PARAMETER, "LogDestination 'arn:aws:logs…");
+    let elsewhere = some("arn:aws-cn:s3:::bucket");
+    refused(with!(bucket(), log_destination: elsewhere), PARAMETER, "LogDestination 'arn:aws-cn:s3…");
     let reserved = some("arn:aws:s3:::bucket/AWSLogs/");
     refused(with!(bucket(), log_destination: reserved), PARAMETER, "LogDestination 'arn:aws:s3…");
     let options = api::DestinationOptionsRequest { file_format: some("csv"), ..Default::default() };

@@ -7,6 +7,7 @@ mod cloud;
 
 mod account_attribute;
 mod block_public_access;
+mod byoip;
 mod customer_gateway;
 mod default_vpc;
 mod dhcp_options;

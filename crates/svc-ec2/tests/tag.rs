@@ -90,7 +90,14 @@ fn every_kind_of_resource_carries_tags() {
         cloud.ok::<op::CreateVpcEndpointServiceConfiguration>(service).service_configuration.unwrap();
     let nat = input!(CreateNatGatewayRequest { subnet_id: &subnet, connectivity_type: "private" });
     let nat = cloud.ok::<op::CreateNatGateway>(nat).nat_gateway.unwrap();
+    crate::byoip::provision(&cloud, "203.0.113.0/24");
+    crate::byoip::provision(&cloud, "2001:db8::/48");
+    cloud.wait(200);
+    let ipv4_pools = cloud.ok::<op::DescribePublicIpv4Pools>(input!(DescribePublicIpv4PoolsRequest {}));
+    let ipv6_pools = cloud.ok::<op::DescribeIpv6Pools>(input!(DescribeIpv6PoolsRequest {}));
     let resources = vec![
+        ("ipv4pool-ec2", ipv4_pools.public_ipv4_pools.unwrap()[0].pool_id.clone().unwrap()),
+        ("ipv6pool-ec2", ipv6_pools.ipv6_pools.unwrap()[0].pool_id.clone().unwrap()),
         ("vpc-peering-connection", peering.vpc_peering_connection_id.unwrap()),
         ("vpn-connection", vpn_connection.vpn_connection.unwrap().vpn_connection_id.unwrap()),
         ("vpn-gateway", vpn_gateway),

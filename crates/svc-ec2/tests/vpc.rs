@@ -235,8 +235,8 @@ fn ipv6_blocks_are_unique_and_open_the_default_acl() {
     let vpc = cloud.vpc("10.1.0.0/16");
     let input =
         || input!(AssociateVpcCidrBlockRequest { vpc_id: &vpc, amazon_provided_ipv6_cidr_block: true });
-    cloud.ok::<op::AssociateVpcCidrBlock>(input());
-    let message = format!("This network {vpc} has met its maximum number of allowed CIDRs: 1");
+    (0..5).for_each(|_| drop(cloud.ok::<op::AssociateVpcCidrBlock>(input())));
+    let message = format!("This network {vpc} has met its maximum number of allowed CIDRs: 5");
     cloud.refuses::<op::AssociateVpcCidrBlock>(input(), "CidrLimitExceeded", &message);
     let acls = input!(DescribeNetworkAclsRequest { filters: filters(&[("vpc-id", &[&vpc])]) });
     let acl = cloud.ok::<op::DescribeNetworkAcls>(acls).network_acls.unwrap().remove(0);
@@ -314,7 +314,8 @@ fn what_is_not_built_is_refused() {
     let cloud = Cloud::new();
     for input in [
         input!(CreateVpcRequest { ipv4_ipam_pool_id: "ipam-pool-1", ipv4_netmask_length: 24 }),
-        input!(CreateVpcRequest { cidr_block: "10.0.0.0/16", ipv6_pool: "mine" }),
+        input!(CreateVpcRequest { cidr_block: "10.0.0.0/16", ipv6_ipam_pool_id: "ipam-pool-1" }),
+        input!(CreateVpcRequest { cidr_block: "10.0.0.0/16", ipv6_netmask_length: 56 }),
     ] {
         cloud.refuses::<op::CreateVpc>(input, "UnsupportedOperation", "…");
     }

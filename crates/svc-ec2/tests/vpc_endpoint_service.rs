@@ -273,6 +273,7 @@ fn principals_are_admitted() {
         "arn:aws:iam::1:root",
         "arn:aws:iam::210987654321:group/x",
         "arn:aws:iam::210987654321:role/",
+        "arn:aws-cn:iam::210987654321:root",
     ] {
         let message = format!("Invalid Principal: '{principal}'");
         cloud.refuses::<op::ModifyVpcEndpointServicePermissions>(

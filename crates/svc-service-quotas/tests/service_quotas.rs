@@ -222,6 +222,17 @@ fn an_increase_holds_at_once_in_its_account_and_region() {
 }
 
 #[test]
+fn every_quota_can_be_raised() {
+    for quota in ALL {
+        let cloud = Cloud::new();
+        let default = f64::from(u32::try_from(quota.default).unwrap());
+        assert_eq!(cloud.get(quota).value, Some(default), "{}", quota.name);
+        cloud.raise(quota, default + 1.0);
+        assert_eq!(cloud.get(quota).value, Some(default + 1.0), "{}", quota.name);
+    }
+}
+
+#[test]
 fn gateways_follow_the_vpcs() {
     let cloud = Cloud::new();
     cloud.raise(&INTERNET_GATEWAYS_PER_REGION, 6.0);

@@ -1,7 +1,7 @@
 //! A VPC and the rules for its CIDR blocks. Refuses to know subnets, routes and what is stored about a block.
 
 use aws_types::{DhcpOptionsId, VpcId};
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
@@ -35,9 +35,6 @@ pub const PREFIX_MIN: u8 = 16;
 pub const PREFIX_MAX: u8 = 28;
 /// The prefix of an IPv6 block that Amazon provides for a VPC.
 pub const IPV6_PREFIX: u8 = 56;
-/// How many IPv4 blocks a VPC may have, unless the quota is raised (to 50 at most).
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>
-pub const IPV4_CIDRS_DEFAULT: usize = 5;
 
 /// Why a block cannot be one of a VPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,7 +99,8 @@ pub fn check_additional_cidr(existing: &[Ipv4Net], cidr: Ipv4Net) -> Result<(), 
 }
 
 /// Whether two blocks have an address in common: one contains the other.
-pub fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+pub fn overlap(one: impl Into<IpNet>, other: impl Into<IpNet>) -> bool {
+    let (one, other) = (one.into(), other.into());
     one.contains(&other.network()) || other.contains(&one.network())
 }
 

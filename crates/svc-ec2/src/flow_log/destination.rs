@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>
 
 use aws_api::ec2 as api;
+use aws_types::Partition;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 
@@ -96,12 +97,11 @@ fn invalid(message: impl Into<String>) -> ServiceError {
     ServiceError::new("InvalidParameter", message.into())
 }
 
-/// The resource that an ARN of this service names.
-fn resource<'a>(arn: &'a str, service: &str) -> Option<&'a str> {
-    let mut parts = arn.splitn(6, ':');
-    let is_of_service = parts.next() == Some("arn")
-        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
-        && parts.next() == Some(service);
+/// The resource that an ARN of this partition and service names.
+fn resource<'a>(partition: Partition, arn: &'a str, service: &str) -> Option<&'a str> {
+    let rest = arn.strip_prefix(&format!("arn:{partition}:"))?;
+    let mut parts = rest.splitn(4, ':');
+    let is_of_service = parts.next() == Some(service);
     let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
     let is_place = match service {
         "s3" => region.is_empty() && account.is_empty(),
@@ -111,8 +111,8 @@ fn resource<'a>(arn: &'a str, service: &str) -> Option<&'a str> {
     Some(resource).filter(|_| is_of_service && is_place)
 }
 
-fn role(arn: &str, parameter: &str) -> Result<String, ServiceError> {
-    let name = resource(arn, "iam").and_then(|resource| resource.strip_prefix("role/"));
+fn role(partition: Partition, arn: &str, parameter: &str) -> Result<String, ServiceError> {
+    let name = resource(partition, arn, "iam").and_then(|resource| resource.strip_prefix("role/"));
     match name {
         Some(name) if !name.is_empty() => Ok(arn.to_owned()),
         _ => Err(invalid(format!("{parameter} '{arn}' is not the ARN of an IAM role."))),
@@ -124,13 +124,14 @@ fn role(arn: &str, parameter: &str) -> Result<String, ServiceError> {
 /// # Errors
 /// `InvalidParameter` for what does not fit together, or names no destination.
 pub(super) fn read(
+    partition: Partition,
     input: &api::CreateFlowLogsRequest,
 ) -> Result<(FlowLogDestination, Option<String>), ServiceError> {
     let kind = input.log_destination_type.as_deref().unwrap_or("cloud-watch-logs");
     let destination = match kind {
-        "cloud-watch-logs" => cloud_watch_logs(input)?,
-        "s3" => s3(input)?,
-        "kinesis-data-firehose" => firehose(input)?,
+        "cloud-watch-logs" => cloud_watch_logs(partition, input)?,
+        "s3" => s3(partition, input)?,
+        "kinesis-data-firehose" => firehose(partition, input)?,
         other => {
             let why = "It has to be cloud-watch-logs, s3 or kinesis-data-firehose.";
             return Err(error::invalid_value_for(other, "logDestinationType", why));
@@ -143,15 +144,18 @@ pub(super) fn read(
     if kind == "s3" {
         return Err(invalid("DeliverCrossAccountRole is not applicable for s3 delivery"));
     }
-    Ok((destination, Some(role(cross, "DeliverCrossAccountRole")?)))
+    Ok((destination, Some(role(partition, cross, "DeliverCrossAccountRole")?)))
 }
 
-fn cloud_watch_logs(input: &api::CreateFlowLogsRequest) -> Result<FlowLogDestination, ServiceError> {
+fn cloud_watch_logs(
+    partition: Partition,
+    input: &api::CreateFlowLogsRequest,
+) -> Result<FlowLogDestination, ServiceError> {
     let permission = input.deliver_logs_permission_arn.as_deref().filter(|arn| !arn.is_empty());
     let permission = permission.ok_or_else(|| {
         invalid("DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.")
     })?;
-    let role = role(permission, "DeliverLogsPermissionArn")?;
+    let role = role(partition, permission, "DeliverLogsPermissionArn")?;
     match (&input.log_group_name, &input.log_destination) {
         (None, None) => Err(invalid("LogDestination can't be empty if LogGroupName is not provided.")),
         (Some(_), Some(_)) => {
@@ -167,7 +171,8 @@ fn cloud_watch_logs(input: &api::CreateFlowLogsRequest) -> Result<FlowLogDestina
             Ok(FlowLogDestination::CloudWatchLogs { group: group.clone(), arn: None, role })
         }
         (None, Some(arn)) => {
-            let group = resource(arn, "logs").and_then(|resource| resource.strip_prefix("log-group:"));
+            let group =
+                resource(partition, arn, "logs").and_then(|resource| resource.strip_prefix("log-group:"));
             let group = group.map(|group| group.strip_suffix(":*").unwrap_or(group));
             let group = group.filter(|group| !group.is_empty() && !group.contains(':'));
             let group = group
@@ -186,12 +191,12 @@ fn arn_only<'a>(input: &'a api::CreateFlowLogsRequest, kind: &str) -> Result<&'a
     arn.ok_or_else(|| invalid(format!("LogDestination can't be empty if LogDestinationType is {kind}.")))
 }
 
-fn s3(input: &api::CreateFlowLogsRequest) -> Result<FlowLogDestination, ServiceError> {
+fn s3(partition: Partition, input: &api::CreateFlowLogsRequest) -> Result<FlowLogDestination, ServiceError> {
     if input.deliver_logs_permission_arn.is_some() {
         return Err(invalid("DeliverLogsPermissionArn is not applicable for s3 delivery"));
     }
     let arn = arn_only(input, "s3")?;
-    let place = resource(arn, "s3").unwrap_or_default();
+    let place = resource(partition, arn, "s3").unwrap_or_default();
     let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
     if !(3..=63).contains(&bucket.len()) {
         return Err(invalid(format!("LogDestination '{arn}' is not the ARN of a bucket.")));
@@ -216,7 +221,10 @@ fn s3(input: &api::CreateFlowLogsRequest) -> Result<FlowLogDestination, ServiceE
     Ok(FlowLogDestination::S3 { arn: arn.to_owned(), options })
 }
 
-fn firehose(input: &api::CreateFlowLogsRequest) -> Result<FlowLogDestination, ServiceError> {
+fn firehose(
+    partition: Partition,
+    input: &api::CreateFlowLogsRequest,
+) -> Result<FlowLogDestination, ServiceError> {
     if input.deliver_logs_permission_arn.is_some() && input.deliver_cross_account_role.is_none() {
         return Err(invalid(
             "DeliverLogsPermissionArn is not applicable for kinesis-data-firehose delivery in the same account",
@@ -226,7 +234,8 @@ fn firehose(input: &api::CreateFlowLogsRequest) -> Result<FlowLogDestination, Se
         return Err(error::unsupported("Flow logs that go to another account are not supported."));
     }
     let arn = arn_only(input, "kinesis-data-firehose")?;
-    let stream = resource(arn, "firehose").and_then(|resource| resource.strip_prefix("deliverystream/"));
+    let stream =
+        resource(partition, arn, "firehose").and_then(|resource| resource.strip_prefix("deliverystream/"));
     if stream.is_none_or(str::is_empty) {
         return Err(invalid(format!("LogDestination '{arn}' is not the ARN of a delivery stream.")));
     }

@@ -8,9 +8,10 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::SubnetCidrAssociationId;
 use ipnet::Ipv6Net;
 use service_api::{Operations, RequestContext, ServiceError};
+use vpc_model::vpc::overlap;
 
 use super::{Subnet, conflict, reservation};
-use crate::cidr::{self, SubnetIpv6CidrAssociation};
+use crate::cidr::{self, Ipv6Source, SubnetIpv6CidrAssociation};
 use crate::network_interface::NetworkInterface;
 use crate::state::State;
 use crate::vpc::Vpc;
@@ -56,7 +57,7 @@ pub(super) fn check(vpc: &Vpc, siblings: &[Arc<Subnet>], block: Ipv6Net) -> Resu
     if !vpc.ipv6_blocks().any(|held| held.contains(&block)) {
         return Err(invalid(block));
     }
-    let overlaps = |held: Ipv6Net| held.contains(&block) || block.contains(&held);
+    let overlaps = |held: Ipv6Net| overlap(held, block);
     if siblings.iter().filter_map(|subnet| subnet.ipv6_block()).any(overlaps) {
         return Err(conflict(block));
     }
@@ -68,10 +69,11 @@ pub(super) fn shown(
     state: &impl State,
     association: &SubnetIpv6CidrAssociation,
 ) -> api::SubnetIpv6CidrBlockAssociation {
+    let (ip_source, ipv6_address_attribute) = Ipv6Source::shown(association.source);
     api::SubnetIpv6CidrBlockAssociation {
         association_id: Some(association.id.to_string()),
-        ip_source: Some("amazon".to_owned()),
-        ipv6_address_attribute: Some("public".to_owned()),
+        ip_source,
+        ipv6_address_attribute,
         ipv6_cidr_block: Some(association.block.to_string()),
         ipv6_cidr_block_state: Some(api::SubnetCidrBlockState {
             state: Some(association.state(state.now()).to_owned()),
@@ -102,7 +104,8 @@ fn associate(
         }
         let siblings: Vec<_> = edit.all::<Subnet>().filter(|sibling| sibling.vpc == vpc.id).collect();
         check(&vpc, &siblings, block)?;
-        let association = SubnetIpv6CidrAssociation::added(edit.new_id(), block, now);
+        let mut association = SubnetIpv6CidrAssociation::added(edit.new_id(), block, now);
+        association.source = vpc.ipv6_source(block);
         let answer = api::AssociateSubnetCidrBlockResult {
             ipv6_cidr_block_association: Some(shown(edit, &association)),
             subnet_id: Some(subnet.id.to_string()),

@@ -9,6 +9,7 @@ use aws_types::{SubnetCidrReservationId, SubnetId, Tags};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use vpc_model::vpc::overlap;
 
 use super::Subnet;
 use crate::filter::{Filters, text};
@@ -103,8 +104,7 @@ fn check(edit: &Edit<'_>, subnet: &Subnet, block: IpNet) -> Result<(), ServiceEr
             subnet.id
         )));
     }
-    // Of two blocks that share an address one holds the other.
-    let overlaps = |held: &SubnetCidrReservation| held.block.contains(&block) || block.contains(&held.block);
+    let overlaps = |held: &SubnetCidrReservation| overlap(held.block, block);
     match of(edit, subnet.id).iter().find(|held| overlaps(held)) {
         Some(held) => Err(ServiceError::new(
             "InvalidCidr.Conflict",

@@ -18,7 +18,7 @@ use super::{TransitGateway, connect};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
-use crate::{Ec2, error, pace, quota, tag};
+use crate::{Ec2, asn, error, pace, quota, tag};
 
 /// Where the IPv4 addresses inside tunnels lie.
 pub(super) const LINK_LOCAL: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16));
@@ -85,11 +85,6 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::CreateTransitGatewayConnectPeer>(create)
         .with::<op::DeleteTransitGatewayConnectPeer>(delete)
         .with::<op::DescribeTransitGatewayConnectPeers>(describe)
-}
-
-/// Whether two blocks have an address in common.
-pub(super) fn overlap(one: IpNet, other: IpNet) -> bool {
-    one.contains(&other) || other.contains(&one)
 }
 
 /// Reads the blocks of the addresses inside a tunnel: one of IPv4, and with it one of IPv6 or none.
@@ -178,9 +173,8 @@ fn create(
     let (inside_ipv4, inside_ipv6) = inside_blocks(&input.inside_cidr_blocks)?;
     let peer_address = address(&input.peer_address, "peerAddress")?;
     let peer_asn = input.bgp_options.and_then(|options| options.peer_asn);
-    if let Some(asn) = peer_asn.filter(|asn| !(1..=i64::from(u32::MAX)).contains(asn)) {
-        let why = "It must be between 1 and 4294967295.";
-        return Err(error::invalid_value_for(asn, "peerAsn", why));
+    if let Some(asn) = peer_asn {
+        asn::customer_side(asn, "peerAsn")?;
     }
     ec2.edit(context, input.dry_run, |edit| {
         let text = &input.transit_gateway_attachment_id;

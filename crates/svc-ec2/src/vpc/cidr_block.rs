@@ -5,24 +5,21 @@
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{Region, VpcCidrAssociationId};
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use service_api::{Operations, RequestContext, ServiceError};
-use vpc_model::vpc::{
-    IPV4_CIDRS_DEFAULT as MAX_BLOCKS, PREFIX_MAX, PREFIX_MIN, VpcCidrError, check_additional_cidr, overlap,
-};
+use vpc_model::vpc::{PREFIX_MAX, PREFIX_MIN, VpcCidrError, check_additional_cidr, overlap};
 
 use super::Vpc;
-use crate::cidr::{self, VpcCidrAssociation, VpcIpv6CidrAssociation};
+use crate::byoip::pool;
+use crate::cidr::{self, Ipv6Source, VpcCidrAssociation, VpcIpv6CidrAssociation};
+use crate::quota::{IPV4_BLOCKS_PER_VPC, IPV6_BLOCKS_PER_VPC, Quota};
 use crate::route_table::route;
-use crate::state::State;
+use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::{Ec2, counter, error, network_acl, vpc_peering_connection};
 
 /// The shortest and longest prefix of a VPC's or subnet's IPv4 block.
 pub(crate) const PREFIX_LENGTHS: std::ops::RangeInclusive<u8> = PREFIX_MIN..=PREFIX_MAX;
-
-/// How many Amazon-provided IPv6 blocks a VPC can have by default.
-const MAX_IPV6_BLOCKS: usize = 1;
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::AssociateVpcCidrBlock>(associate).with::<op::DisassociateVpcCidrBlock>(disassociate)
@@ -75,16 +72,18 @@ pub(super) fn shown_v6(
     state: &impl State,
     association: &VpcIpv6CidrAssociation,
 ) -> api::VpcIpv6CidrBlockAssociation {
+    let (ip_source, ipv6_address_attribute) = Ipv6Source::shown(association.source);
+    let pool = association.source.map_or_else(|| "Amazon".to_owned(), |source| source.pool.to_string());
     api::VpcIpv6CidrBlockAssociation {
         association_id: Some(association.id.to_string()),
-        ip_source: Some("amazon".to_owned()),
-        ipv6_address_attribute: Some("public".to_owned()),
+        ip_source,
+        ipv6_address_attribute,
         ipv6_cidr_block: Some(association.block.to_string()),
         ipv6_cidr_block_state: Some(api::VpcCidrBlockState {
             state: Some(association.state(state.now()).to_owned()),
             ..Default::default()
         }),
-        ipv6_pool: Some("Amazon".to_owned()),
+        ipv6_pool: Some(pool),
         network_border_group: Some(state.region().to_string()),
     }
 }
@@ -111,14 +110,82 @@ pub(super) fn check_border_group(
     Ok(())
 }
 
-fn limit_exceeded(vpc: &Vpc, most: usize) -> ServiceError {
-    ServiceError::new(
-        "CidrLimitExceeded",
-        format!("This network {} has met its maximum number of allowed CIDRs: {most}", vpc.id),
-    )
+/// What IPv6 block a request wants for a VPC.
+#[derive(Clone, Debug)]
+pub(crate) enum Ipv6Wish {
+    /// Amazon's.
+    Amazon,
+    /// One out of a pool of the account's: this one, or any.
+    Pool(String, Option<Ipv6Net>),
 }
 
-fn check_added(ec2: &Ec2, vpc: &Vpc, added: Ipv4Net) -> Result<(), ServiceError> {
+/// What requests for VPCs and for further blocks say of IPv6.
+pub(super) struct Ipv6Members<'a> {
+    pub(super) is_amazon_provided: Option<bool>,
+    pub(super) pool: Option<&'a String>,
+    pub(super) block: Option<&'a String>,
+    pub(super) ipam_pool: Option<&'a String>,
+    pub(super) netmask_length: Option<i32>,
+    pub(super) border_group: Option<&'a String>,
+}
+
+impl Ipv6Members<'_> {
+    /// # Errors
+    /// `UnsupportedOperation` for IPAM pools, `InvalidParameterCombination`, `InvalidParameterValue`, and
+    /// `MissingParameter` for a block without its pool.
+    pub(super) fn wish(&self, region: &Region) -> Result<Option<Ipv6Wish>, ServiceError> {
+        if self.ipam_pool.is_some() || self.netmask_length.is_some() {
+            return Err(error::unsupported("IPAM pools are not supported."));
+        }
+        let group = self.border_group.map(String::as_str);
+        check_border_group(region, group, self.is_amazon_provided)?;
+        let is_amazon_provided = self.is_amazon_provided == Some(true);
+        let Some(pool) = self.pool else {
+            return match self.block {
+                Some(_) => Err(error::missing("ipv6Pool")),
+                None => Ok(is_amazon_provided.then_some(Ipv6Wish::Amazon)),
+            };
+        };
+        if is_amazon_provided {
+            return Err(error::combination(
+                "The parameter amazonProvidedIpv6CidrBlock cannot be used with the parameter ipv6Pool",
+            ));
+        }
+        let parse = |text: &String| {
+            let why = "This is not a valid CIDR block.";
+            cidr::parse_v6(text).ok_or_else(|| error::invalid_value_for(text, "ipv6CidrBlock", why))
+        };
+        Ok(Some(Ipv6Wish::Pool(pool.clone(), self.block.map(parse).transpose()?)))
+    }
+}
+
+/// Takes the IPv6 block that a request wants.
+///
+/// # Errors
+/// `InsufficientCapacity`, or those of the pool.
+pub(super) fn take_ipv6(
+    edit: &mut Edit<'_>,
+    wish: &Ipv6Wish,
+) -> Result<VpcIpv6CidrAssociation, ServiceError> {
+    let (block, source) = match wish {
+        Ipv6Wish::Amazon => (counter::ipv6_block(edit).ok_or_else(no_ipv6_left)?, None),
+        Ipv6Wish::Pool(pool, block) => {
+            let (block, source) = pool::take_ipv6(edit, pool, *block)?;
+            (block, Some(source))
+        }
+    };
+    Ok(VpcIpv6CidrAssociation { source, ..VpcIpv6CidrAssociation::added(edit.new_id(), block, edit.now()) })
+}
+
+fn check_count(edit: &Edit<'_>, vpc: &Vpc, quota: Quota, count: usize) -> Result<(), ServiceError> {
+    quota.check(edit, count).map_err(|error| {
+        let most = quota.most_in(edit);
+        let message = format!("This network {} has met its maximum number of allowed CIDRs: {most}", vpc.id);
+        ServiceError::new(error.code, message)
+    })
+}
+
+fn check_added(edit: &Edit<'_>, vpc: &Vpc, added: Ipv4Net) -> Result<(), ServiceError> {
     let blocks: Vec<Ipv4Net> = vpc.blocks().collect();
     check_additional_cidr(&blocks, added).map_err(|error| match error {
         VpcCidrError::Size(block) => invalid(block),
@@ -135,10 +202,7 @@ fn check_added(ec2: &Ec2, vpc: &Vpc, added: Ipv4Net) -> Result<(), ServiceError>
             ),
         ),
     })?;
-    if ec2.config.enforce_quotas && blocks.len() >= MAX_BLOCKS {
-        return Err(limit_exceeded(vpc, MAX_BLOCKS));
-    }
-    Ok(())
+    check_count(edit, vpc, IPV4_BLOCKS_PER_VPC, blocks.len() + 1)
 }
 
 fn associate(
@@ -149,24 +213,23 @@ fn associate(
     if input.ipv4_ipam_pool_id.is_some() || input.ipv4_netmask_length.is_some() {
         return Err(error::unsupported("IPAM pools are not supported."));
     }
-    if input.ipv6_pool.is_some()
-        || input.ipv6_cidr_block.is_some()
-        || input.ipv6_ipam_pool_id.is_some()
-        || input.ipv6_netmask_length.is_some()
-    {
-        return Err(error::unsupported("IPv6 blocks other than Amazon-provided ones are not supported."));
-    }
-    check_border_group(
-        &context.region,
-        input.ipv6_cidr_block_network_border_group.as_deref(),
-        input.amazon_provided_ipv6_cidr_block,
-    )?;
-    let ipv6 = input.amazon_provided_ipv6_cidr_block == Some(true);
+    let members = Ipv6Members {
+        is_amazon_provided: input.amazon_provided_ipv6_cidr_block,
+        pool: input.ipv6_pool.as_ref(),
+        block: input.ipv6_cidr_block.as_ref(),
+        ipam_pool: input.ipv6_ipam_pool_id.as_ref(),
+        netmask_length: input.ipv6_netmask_length,
+        border_group: input.ipv6_cidr_block_network_border_group.as_ref(),
+    };
+    let wish = members.wish(&context.region)?;
     let added = input.cidr_block.as_deref().map(parse).transpose()?;
-    if added.is_some() && ipv6 {
-        return Err(error::combination(
-            "The parameter cidrBlock cannot be used with the parameter amazonProvidedIpv6CidrBlock",
-        ));
+    if let (Some(_), Some(wish)) = (added, &wish) {
+        let other = match wish {
+            Ipv6Wish::Amazon => "amazonProvidedIpv6CidrBlock",
+            Ipv6Wish::Pool(..) => "ipv6Pool",
+        };
+        let message = format!("The parameter cidrBlock cannot be used with the parameter {other}");
+        return Err(error::combination(message));
     }
     ec2.edit(context, None, |edit| {
         let mut vpc = Vpc::clone(&*edit.named::<Vpc>(&input.vpc_id)?);
@@ -176,7 +239,7 @@ fn associate(
         let mut answer =
             api::AssociateVpcCidrBlockResult { vpc_id: Some(vpc.id.to_string()), ..Default::default() };
         if let Some(added) = added {
-            check_added(ec2, &vpc, added)?;
+            check_added(edit, &vpc, added)?;
             // <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#vpc-resize>
             if route::are_in(edit, vpc.id, added.into()) {
                 return Err(ServiceError::new(
@@ -193,12 +256,9 @@ fn associate(
             let association = VpcCidrAssociation::added(edit.new_id(), added, now);
             answer.cidr_block_association = Some(shown(edit, &association));
             vpc.cidr_associations.push(association);
-        } else if ipv6 {
-            if vpc.ipv6_blocks().count() >= MAX_IPV6_BLOCKS {
-                return Err(limit_exceeded(&vpc, MAX_IPV6_BLOCKS));
-            }
-            let added = counter::ipv6_block(edit).ok_or_else(no_ipv6_left)?;
-            let association = VpcIpv6CidrAssociation::added(edit.new_id(), added, now);
+        } else if let Some(wish) = &wish {
+            check_count(edit, &vpc, IPV6_BLOCKS_PER_VPC, vpc.ipv6_blocks().count() + 1)?;
+            let association = take_ipv6(edit, wish)?;
             answer.ipv6_cidr_block_association = Some(shown_v6(edit, &association));
             vpc.ipv6_associations.push(association);
             network_acl::open_for_ipv6(edit, vpc.id);

@@ -9,10 +9,10 @@ use aws_types::{AccountId, ResourceId as _, Tags, VpcEndpointServiceId};
 use service_api::{Operations, Principal, RequestContext, ServiceError};
 use store::Read as _;
 
-use super::{ServiceOwner, connection, nobody, part_of};
+use super::{ServiceOwner, connection, part_of};
 use crate::filter::{Filters, text};
 use crate::page::Page;
-use crate::state::State;
+use crate::state::{State, nobody};
 use crate::vpc_endpoint::VpcEndpointKind;
 use crate::{Ec2, error, tag};
 
@@ -54,7 +54,7 @@ pub(crate) fn all(state: &impl State, caller: &Principal) -> Vec<Offer> {
     let of_customers = owners.into_iter().filter_map(|(id, _)| {
         let (owner, service) = super::find(state, id.parse().ok()?)?;
         let private = service.private_dns_name.as_ref();
-        service.admits(owner, caller).then(|| Offer {
+        service.admits(state.scope().partition, owner, caller).then(|| Offer {
             name: service.name(region),
             id: service.id,
             kind: service.kind,

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/privatelink/configure-endpoint-service.html#add-remove-permissions>
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{AccountId, VpcEndpointServicePermissionId};
+use aws_types::{AccountId, Arn, Partition, VpcEndpointServicePermissionId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, Principal, RequestContext, ServiceError};
 
@@ -23,12 +23,13 @@ pub struct ServicePermission {
     pub principal: String,
 }
 
-/// What a principal is, as `PrincipalType` has it; `None` for what is no principal.
-fn kind(principal: &str) -> Option<&'static str> {
+/// What a principal of the partition is, as `PrincipalType` has it; `None` for what is no principal.
+fn kind(partition: Partition, principal: &str) -> Option<&'static str> {
     if principal == "*" {
         return Some("All");
     }
-    let (account, resource) = principal.strip_prefix("arn:aws:iam::")?.split_once(':')?;
+    let named = principal.strip_prefix(&format!("arn:{partition}:iam::"))?;
+    let (account, resource) = named.split_once(':')?;
     account.parse::<AccountId>().ok()?;
     let is_named = |prefix: &str| resource.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
     match resource {
@@ -41,22 +42,23 @@ fn kind(principal: &str) -> Option<&'static str> {
 
 impl VpcEndpointService {
     /// Whether a caller may see and use the service of that owner.
-    pub(crate) fn admits(&self, owner: AccountId, caller: &Principal) -> bool {
-        let root = format!("arn:aws:iam::{}:root", caller.account);
-        // A session of a role, `arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION`, is admitted as the role.
+    pub(crate) fn admits(&self, partition: Partition, owner: AccountId, caller: &Principal) -> bool {
+        let arn = |resource: &str| Arn::global(partition, "iam", caller.account, resource);
+        let root = arn("root");
+        // A session of a role, `arn:PARTITION:sts::ACCOUNT:assumed-role/NAME/SESSION`, is admitted as the role.
         let role =
             caller.arn.resource().strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next());
-        let role = role.map(|role| (format!("arn:aws:iam::{}:role/", caller.account), format!("/{role}")));
+        let role = role.map(|role| (arn("role/"), format!("/{role}")));
         let is_role = |principal: &str| {
             role.as_ref().is_some_and(|(start, end)| {
-                principal.strip_prefix(start).is_some_and(|rest| format!("/{rest}").ends_with(end))
+                principal.strip_prefix(start.as_str()).is_some_and(|rest| format!("/{rest}").ends_with(end))
             })
         };
         owner == caller.account
             || self.permissions.iter().any(|permission| {
                 let principal = permission.principal.as_str();
                 principal == "*"
-                    || principal == root
+                    || principal == root.as_str()
                     || principal == caller.arn.as_str()
                     || is_role(principal)
             })
@@ -84,7 +86,9 @@ fn modify(
     if added.is_empty() && removed.is_empty() {
         return Err(error::missing_either("AddAllowedPrincipals", "RemoveAllowedPrincipals"));
     }
-    if let Some(principal) = added.iter().chain(&removed).find(|principal| kind(principal).is_none()) {
+    if let Some(principal) =
+        added.iter().chain(&removed).find(|principal| kind(context.partition, principal).is_none())
+    {
         return Err(invalid_principal(principal));
     }
     ec2.edit(context, input.dry_run, |edit| {
@@ -98,7 +102,7 @@ fn modify(
             let permission = ServicePermission { id: edit.new_id(), principal: principal.clone() };
             new.push(api::AddedPrincipal {
                 principal: Some(principal.clone()),
-                principal_type: kind(principal).map(str::to_owned),
+                principal_type: kind(context.partition, principal).map(str::to_owned),
                 service_id: Some(service.id.to_string()),
                 service_permission_id: Some(permission.id.to_string()),
                 ..Default::default()
@@ -134,7 +138,7 @@ fn describe(
         .iter()
         .map(|permission| api::AllowedPrincipal {
             principal: Some(permission.principal.clone()),
-            principal_type: kind(&permission.principal).map(str::to_owned),
+            principal_type: kind(context.partition, &permission.principal).map(str::to_owned),
             service_id: Some(service.id.to_string()),
             service_permission_id: Some(permission.id.to_string()),
             ..Default::default()
@@ -184,8 +188,8 @@ mod tests {
                 access_key_id: String::new(),
             };
             let owner = "123456789012".parse().unwrap();
-            assert_eq!(service.admits(owner, &caller), admitted, "{principal} {arn}");
-            assert!(service.admits(caller.account, &caller));
+            assert_eq!(service.admits(Partition::Aws, owner, &caller), admitted, "{principal} {arn}");
+            assert!(service.admits(Partition::Aws, caller.account, &caller));
         };
         let user = "arn:aws:iam::210987654321:user/one";
         let session = "arn:aws:sts::210987654321:assumed-role/one/session";

@@ -148,6 +148,12 @@ fn appliances_connect() {
         let input = peer(inside, address);
         cloud.refuses::<op::CreateTransitGatewayConnectPeer>(input, "InvalidParameterValue", "…");
     }
+    for asn in [0, 65535, 4_294_967_295] {
+        let bgp_options = Some(api::TransitGatewayConnectRequestBgpOptions { peer_asn: Some(asn) });
+        let input = api::CreateTransitGatewayConnectPeerRequest { bgp_options, ..peer(&[inside], None) };
+        let message = format!("Value ({asn}) for parameter peerAsn is invalid. This is not a valid ASN.");
+        cloud.refuses::<op::CreateTransitGatewayConnectPeer>(input, "InvalidParameterValue", &message);
+    }
     cloud.refuses::<op::CreateTransitGatewayConnectPeer>(peer(&[], None), "MissingParameter", "…");
     let made = cloud.ok::<op::CreateTransitGatewayConnectPeer>(peer(&[inside, "fd00::/125"], None));
     let made = made.transit_gateway_connect_peer.unwrap();
