@@ -91,6 +91,7 @@ const PREFIX_LIST: Rows<PrefixListId> = &[
     ("references from route tables of transit gateways", |edit, list| {
         edit.all::<TransitGatewayRouteTable>().any(|table| table.has_prefix_list(list))
     }),
+    ("routes", |edit, list| edit.all::<RouteTable>().any(|table| table.has_prefix_list(list))),
 ];
 
 /// What keeps an internet gateway on a VPC.
