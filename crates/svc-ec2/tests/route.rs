@@ -586,7 +586,9 @@ fn routes_to_prefix_lists() {
         input!(AssociateRouteTableRequest { route_table_id: &network.table, gateway_id: &network.gateway })
     };
     cloud.refuses::<op::AssociateRouteTable>(associate(), "InvalidParameterValue", "…");
-    [&offices, &big, &six].map(|list| cloud.ok::<op::DeleteRoute>(delete(list)));
+    for list in [&offices, &big, &six] {
+        cloud.ok::<op::DeleteRoute>(delete(list));
+    }
     assert_eq!(held(), []);
     let message =
         format!("no route with destination-prefix-list-id {offices} in route table {}", network.table);
