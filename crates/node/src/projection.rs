@@ -71,8 +71,8 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
     for (_, _, record) in snapshot.scan_all::<ec2::DhcpOptions>() {
         projection.put(dhcp_options(&record));
     }
-    for (_, _, record) in snapshot.scan_all::<ec2::RouteTable>() {
-        projection.put(route_table(&record));
+    for (scope, _, record) in snapshot.scan_all::<ec2::RouteTable>() {
+        projection.put(route_table(snapshot, scope, &record));
     }
     for (_, _, record) in snapshot.scan_all::<ec2::NetworkAcl>() {
         projection.put_network_acl(&record);
@@ -102,10 +102,16 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
         }
         if let Some(record) = change.after::<ec2::Vpc>() {
             projection.put(vpc(&record));
+            // Of what lists have in them, a table has no routes for the VPC's own blocks.
+            put_tables(&mut projection, snapshot, &change.key.scope, |table| {
+                let is_list =
+                    |route: &ec2::Route| matches!(route.destination, ec2::Destination::PrefixList(_));
+                table.vpc == record.id && table.routes.iter().any(is_list)
+            });
         } else if let Some(record) = change.after::<ec2::DhcpOptions>() {
             projection.put(dhcp_options(&record));
         } else if let Some(record) = change.after::<ec2::RouteTable>() {
-            projection.put(route_table(&record));
+            projection.put(route_table(snapshot, scope, &record));
             let before = change.before::<ec2::RouteTable>();
             let before = before.as_ref().map_or(&[][..], |before| &before.associations);
             for association in symmetric_difference(before, &record.associations) {
@@ -124,6 +130,7 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
         } else if let Some(record) = change.after::<ec2::PrefixList>() {
             if change.before::<ec2::PrefixList>().is_none_or(|before| before.entries != record.entries) {
                 put_groups_of_list(&mut projection, snapshot, scope, record.id);
+                put_tables(&mut projection, snapshot, scope, |table| table.has_prefix_list(record.id));
             }
         } else if let Some(record) = change.after::<ec2::Subnet>() {
             stale_in(&mut stale_subnets, scope).add(record.id);
@@ -275,21 +282,51 @@ fn dhcp_options(record: &ec2::DhcpOptions) -> DhcpOptions {
     }
 }
 
+/// Puts the route tables of one account in one region that are meant.
+fn put_tables(
+    projection: &mut Projection,
+    snapshot: &Snapshot,
+    scope: &Scope,
+    is_meant: impl Fn(&ec2::RouteTable) -> bool,
+) {
+    for (_, record) in snapshot.scan::<ec2::RouteTable>(scope) {
+        if is_meant(&record) {
+            projection.put(route_table(snapshot, scope, &record));
+        }
+    }
+}
+
 /// The local routes that no route replaces are the engine's own. No gateway carries packets yet, so a route to one leads
-/// nowhere.
-fn route_table(record: &ec2::RouteTable) -> RouteTable {
-    let routes = record
-        .routes
+/// nowhere. A route for a prefix list is one for each block that the list has in `snapshot`, but for those that have a
+/// route of their own (fact 3), are the VPC's, or are in a list of an earlier route (fact 4).
+fn route_table(snapshot: &Snapshot, scope: &Scope, record: &ec2::RouteTable) -> RouteTable {
+    let target = |route: &ec2::Route| match route.target {
+        ec2::RouteTarget::NetworkInterface(interface) => RouteTarget::Interface(interface),
+        // Nothing else carries packets yet.
+        _ => RouteTarget::Blackhole,
+    };
+    let mut routes = Vec::with_capacity(record.routes.len());
+    let mut taken = BTreeSet::new();
+    for route in &record.routes {
+        if let ec2::Destination::Block(destination) = route.destination {
+            taken.insert(destination);
+            routes.push(Route { destination, target: target(route) });
+        }
+    }
+    let vpc = snapshot.get::<ec2::Vpc>(scope, &record.vpc.to_string());
+    let local: Vec<IpNet> = vpc
         .iter()
-        .map(|route| Route {
-            destination: route.destination,
-            target: match route.target {
-                ec2::RouteTarget::NetworkInterface(interface) => RouteTarget::Interface(interface),
-                // Nothing else carries packets yet.
-                _ => RouteTarget::Blackhole,
-            },
-        })
+        .flat_map(|vpc| vpc.blocks().map(IpNet::V4).chain(vpc.ipv6_blocks().map(IpNet::V6)))
         .collect();
+    for route in &record.routes {
+        let ec2::Destination::PrefixList(list) = route.destination else { continue };
+        for destination in ec2::prefix_list_blocks(snapshot, scope, list) {
+            let is_local = local.iter().any(|block| block.contains(&destination));
+            if !is_local && taken.insert(destination) {
+                routes.push(Route { destination, target: target(route) });
+            }
+        }
+    }
     RouteTable { id: record.id, vpc: record.vpc, routes }
 }
 
@@ -622,5 +659,50 @@ mod prefix_lists {
         let renamed = ec2::PrefixList { name: "other".to_owned(), ..second };
         write(&store, |transaction| transaction.put(&scope, &renamed.id.to_string(), renamed));
         assert!(next().deltas.is_empty());
+    }
+
+    /// The destinations of the tables' routes among the deltas.
+    fn destinations(projection: &Projection) -> Vec<String> {
+        let mut destinations = Vec::new();
+        for delta in &projection.deltas {
+            let Delta::Put(Object::RouteTable(table)) = delta else { continue };
+            destinations.extend(table.routes.iter().map(|route| route.destination.to_string()));
+        }
+        destinations
+    }
+
+    #[test]
+    fn a_route_to_a_prefix_list_follows_it() {
+        let (scope, first) = (scope(), list(&["10.1.0.0/16", "10.2.0.0/16"]));
+        let interface = "eni-00000000000000001".parse().unwrap();
+        let route =
+            |destination| ec2::Route { destination, target: ec2::RouteTarget::NetworkInterface(interface) };
+        let table = ec2::RouteTable {
+            id: "rtb-00000000000000001".parse().unwrap(),
+            vpc: "vpc-00000000000000001".parse().unwrap(),
+            associations: Vec::new(),
+            routes: vec![
+                route(ec2::Destination::PrefixList(first.id)),
+                route(ec2::Destination::Block("10.2.0.0/16".parse().unwrap())),
+            ],
+            propagating: Vec::new(),
+            tags: aws_types::Tags::default(),
+        };
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let mut tail = store.tail(store.snapshot().revision());
+        let mut next = || {
+            let commit = tail.try_next().unwrap().unwrap();
+            changed(&store.snapshot(), &commit)
+        };
+        write(&store, |transaction| {
+            transaction.put(&scope, &first.id.to_string(), first.clone());
+            transaction.put(&scope, &table.id.to_string(), table);
+        });
+        // The route for a block comes before the list that has it too.
+        assert_eq!(destinations(&everything(&store.snapshot())), ["10.2.0.0/16", "10.1.0.0/16"]);
+        next();
+        let second = ec2::PrefixList { version: 2, ..list(&["10.3.0.0/16"]) };
+        write(&store, |transaction| transaction.put(&scope, &second.id.to_string(), second.clone()));
+        assert_eq!(destinations(&next()), ["10.2.0.0/16", "10.3.0.0/16"]);
     }
 }

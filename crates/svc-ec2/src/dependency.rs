@@ -90,6 +90,7 @@ const PREFIX_LIST: Rows<PrefixListId> = &[
     ("references from route tables of transit gateways", |edit, list| {
         edit.all::<TransitGatewayRouteTable>().any(|table| table.has_prefix_list(list))
     }),
+    ("routes", |edit, list| edit.all::<RouteTable>().any(|table| table.has_prefix_list(list))),
 ];
 
 const IPV6_POOL: Rows<Ipv6PoolId> = &[("blocks of VPCs", |edit, pool| {

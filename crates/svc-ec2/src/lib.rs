@@ -96,7 +96,9 @@ pub mod record {
     pub use crate::prefix_list::{
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
-    pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
+    pub use crate::route_table::{
+        AssociationTarget, Destination, Route, RouteTable, RouteTableAssociation, RouteTarget,
+    };
     pub use crate::security_group::{
         IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
     };

@@ -23,7 +23,7 @@ pub(crate) use version::check_records;
 use crate::idempotency::Attempt;
 use crate::quota::PREFIX_LISTS_PER_REGION;
 use crate::state::{Edit, Naming, State, not_found, resource};
-use crate::{Ec2, dependency, error, security_group, tag};
+use crate::{Ec2, dependency, error, route_table, security_group, tag};
 
 /// How long a change is shown as `…-in-progress`. The entries are those of after the change from the first moment on.
 const TRANSITION_MILLIS: i64 = 1000;
@@ -75,7 +75,7 @@ impl AddressFamily {
     }
 
     /// Whether a block is of this family.
-    fn has(self, block: IpNet) -> bool {
+    pub(crate) fn has(self, block: IpNet) -> bool {
         match self {
             Self::Ipv4 => matches!(block, IpNet::V4(_)),
             Self::Ipv6 => matches!(block, IpNet::V6(_)),
@@ -347,10 +347,11 @@ fn resize(edit: &mut Edit<'_>, list: &mut PrefixList, max_entries: usize) {
     list.begin(PrefixListChange::Modify, edit.now());
     // What a list stands for is counted by its record.
     edit.put(list.clone());
-    let overfull = security_group::overfull(edit, list.id);
-    if max_entries > before && !overfull.is_empty() {
-        let named: Vec<String> =
-            overfull.iter().take(MOST_NAMED_IN_FAILURE).map(ToString::to_string).collect();
+    let tables = route_table::route::overfull(edit, list.id);
+    let groups = security_group::overfull(edit, list.id);
+    let overfull = tables.iter().map(ToString::to_string).chain(groups.iter().map(ToString::to_string));
+    let named: Vec<String> = overfull.take(MOST_NAMED_IN_FAILURE).collect();
+    if max_entries > before && !named.is_empty() {
         list.failure = Some(format!(
             "The following resources cannot support the new maximum number of entries: {}",
             named.join(", ")

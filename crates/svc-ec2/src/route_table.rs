@@ -12,7 +12,7 @@ mod target;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId,
     RouteTableAssociationId, RouteTableId, SubnetId, Tags, TransitGatewayId, VpcEndpointId, VpcId,
     VpcPeeringConnectionId, VpnGatewayId,
 };
@@ -23,6 +23,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::filter::{Filters, each, flag, text};
 use crate::idempotency::Attempt;
 use crate::page::Page;
+use crate::prefix_list::{AddressFamily, Listed, prefix_list_blocks};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, dependency, quota, tag};
@@ -48,11 +49,54 @@ pub enum RouteTarget {
     TransitGateway(TransitGatewayId),
 }
 
+/// What a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Destination {
+    /// The addresses of a block. Older builds knew no other destination, and wrote the block alone.
+    Block(IpNet),
+    /// What is in a prefix list.
+    PrefixList(PrefixListId),
+}
+
+impl Destination {
+    /// Whether it is for addresses of a block, in so many words.
+    fn is_in(self, block: IpNet) -> bool {
+        matches!(self, Self::Block(own) if block.contains(&own))
+    }
+
+    /// Which addresses it is for.
+    fn family(self, state: &impl State) -> AddressFamily {
+        match self {
+            Self::Block(IpNet::V4(_)) => AddressFamily::Ipv4,
+            Self::Block(IpNet::V6(_)) => AddressFamily::Ipv6,
+            Self::PrefixList(id) => Listed::find(state, id).map_or(AddressFamily::Ipv4, |list| list.family()),
+        }
+    }
+
+    /// The blocks that it is for now.
+    fn blocks(self, state: &impl State) -> Vec<IpNet> {
+        match self {
+            Self::Block(block) => vec![block],
+            Self::PrefixList(id) => prefix_list_blocks(state.reader(), state.scope(), id),
+        }
+    }
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Block(block) => block.fmt(f),
+            Self::PrefixList(id) => id.fmt(f),
+        }
+    }
+}
+
 /// A route beside the local ones, or in place of one if its destination is a block of the VPC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// What it is for.
-    pub destination: IpNet,
+    pub destination: Destination,
     /// Where it leads.
     pub target: RouteTarget,
 }
@@ -118,6 +162,11 @@ impl RouteTable {
         self.associations.iter().any(|association| association.target == AssociationTarget::Subnet(subnet))
     }
 
+    /// Whether one of its routes is for a prefix list.
+    pub fn has_prefix_list(&self, list: PrefixListId) -> bool {
+        self.routes.iter().any(|route| route.destination == Destination::PrefixList(list))
+    }
+
     /// Whether it is associated with that internet gateway.
     pub(crate) fn has_internet_gateway(&self, gateway: InternetGatewayId) -> bool {
         let target = AssociationTarget::InternetGateway(gateway);
@@ -159,7 +208,7 @@ pub(crate) fn add_default_route(edit: &mut Edit<'_>, vpc: VpcId, gateway: Intern
     let main = edit.all::<RouteTable>().find(|table| table.vpc == vpc && table.is_main());
     let mut main = RouteTable::clone(&*main.expect("a VPC has a main table for life"));
     main.routes.push(Route {
-        destination: "0.0.0.0/0".parse().expect("the block is written correctly"),
+        destination: Destination::Block("0.0.0.0/0".parse().expect("the block is written correctly")),
         target: RouteTarget::InternetGateway(gateway),
     });
     edit.put(main);
@@ -325,4 +374,57 @@ fn describe(
     let (tables, next_token) =
         page.cut(tables, |table| table.route_table_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeRouteTablesResult { next_token, route_tables: Some(tables) })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{MemoryBackend, Read, Record, Scope, Store, StoreError};
+
+    use super::*;
+
+    /// A route as older builds wrote it.
+    #[derive(Serialize, Deserialize)]
+    struct OldRoute {
+        destination: IpNet,
+        target: RouteTarget,
+    }
+
+    /// A table as older builds wrote it.
+    #[derive(Serialize, Deserialize)]
+    struct OldTable {
+        id: RouteTableId,
+        vpc: VpcId,
+        associations: Vec<RouteTableAssociation>,
+        routes: Vec<OldRoute>,
+        tags: Tags,
+    }
+
+    impl Record for OldTable {
+        const KIND: &'static str = RouteTable::KIND;
+    }
+
+    #[test]
+    fn a_table_of_an_older_build_is_read() {
+        let backend = MemoryBackend::new();
+        let account = "123456789012".parse().unwrap();
+        let scope = Scope::new(aws_types::Partition::Aws, account, "us-east-1".parse().unwrap());
+        let blocks: [IpNet; 2] = ["192.0.2.0/24".parse().unwrap(), "::/0".parse().unwrap()];
+        let target = RouteTarget::NatGateway("nat-00000000000000001".parse().unwrap());
+        let old = OldTable {
+            id: "rtb-00000000000000001".parse().unwrap(),
+            vpc: "vpc-00000000000000001".parse().unwrap(),
+            associations: Vec::new(),
+            routes: blocks.map(|destination| OldRoute { destination, target: target.clone() }).into(),
+            tags: Tags::default(),
+        };
+        let put = |transaction: &mut store::Transaction| {
+            transaction.put(&scope, "rtb-00000000000000001", old);
+            Ok::<_, StoreError>(())
+        };
+        Store::open(backend.clone()).unwrap().transact(put).unwrap();
+        let store = Store::open(backend).unwrap();
+        let table = store.snapshot().get::<RouteTable>(&scope, "rtb-00000000000000001").unwrap();
+        let read: Vec<_> = table.routes.iter().map(|route| route.destination).collect();
+        assert_eq!(read, blocks.map(Destination::Block));
+    }
 }

@@ -244,19 +244,6 @@ pub(crate) fn routes(state: &impl State, table: RouteTableId) -> Vec<(PrefixList
         .collect()
 }
 
-/// Checks that a route which a request is to remove is not an endpoint's.
-///
-/// # Errors
-/// `InvalidParameterValue`.
-pub(crate) fn check_route(edit: &Edit<'_>, table: RouteTableId, list: &str) -> Result<(), ServiceError> {
-    if routes(edit, table).iter().any(|(held, _)| held.to_string() == list) {
-        return Err(error::invalid_value(format!(
-            "cannot remove VPC endpoint route {list} in route table {table}"
-        )));
-    }
-    Ok(())
-}
-
 /// Ids that are malformed or unknown are unsuccessful items, as are endpoints that routes lead to.
 fn delete(
     ec2: &Ec2,

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use store::Read;
 use svc_ec2::Config;
 use svc_ec2::record::{
-    AssociationTarget, ElasticIp, Instance, NetworkAcl, NetworkAclAssociation, NetworkInterface, Peer,
-    RouteTable, SecurityGroup, Subnet, Vpc,
+    AssociationTarget, Destination, ElasticIp, Instance, NetworkAcl, NetworkAclAssociation, NetworkInterface,
+    Peer, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc,
 };
 use vpc_model::subnet::is_reserved;
 
@@ -28,6 +28,11 @@ enum Request {
     Associate(u8, u8),
     ReplaceMain(u8, u8),
     DeleteTable(u8),
+    CreateList,
+    DeleteList(u8),
+    Route(u8, u8),
+    RouteToList(u8, u8),
+    Unroute(u8, u8),
     CreateGroup(u8, u8),
     Reference(u8, u8),
     DeleteGroup(u8),
@@ -70,6 +75,12 @@ fn request() -> impl Strategy<Value = Request> {
         (n(), n()).prop_map(|(a, b)| Request::Associate(a, b)),
         (n(), n()).prop_map(|(a, b)| Request::ReplaceMain(a, b)),
         n().prop_map(Request::DeleteTable),
+        Just(Request::CreateList),
+        n().prop_map(Request::DeleteList),
+        (n(), n()).prop_map(|(a, b)| Request::Route(a, b)),
+        (n(), n()).prop_map(|(a, b)| Request::RouteToList(a, b)),
+        (n(), n()).prop_map(|(a, b)| Request::RouteToList(a, b)),
+        (n(), n()).prop_map(|(a, b)| Request::Unroute(a, b)),
         (n(), n()).prop_map(|(a, b)| Request::CreateGroup(a, b)),
         (n(), n()).prop_map(|(a, b)| Request::Reference(a, b)),
         n().prop_map(Request::DeleteGroup),
@@ -116,6 +127,7 @@ fn ask(cloud: &Cloud, request: &Request) -> Result<(), service_api::ServiceError
     let vpc = |n: u8| pick!(cloud, Vpc, n, "vpc-0123456789abcdef0");
     let subnet = |n: u8| pick!(cloud, Subnet, n, "subnet-0123456789abcdef0");
     let table = |n: u8| pick!(cloud, RouteTable, n, "rtb-0123456789abcdef0");
+    let list = |n: u8| pick!(cloud, PrefixList, n, "pl-0123456789abcdef0");
     let group = |n: u8| pick!(cloud, SecurityGroup, n, "sg-0123456789abcdef0");
     let acl = |n: u8| pick!(cloud, NetworkAcl, n, "acl-0123456789abcdef0");
     let interface = |n: u8| pick!(cloud, NetworkInterface, n, "eni-0123456789abcdef0");
@@ -180,6 +192,39 @@ fn ask(cloud: &Cloud, request: &Request) -> Result<(), service_api::ServiceError
         }
         R::DeleteTable(n) => cloud
             .call::<op::DeleteRouteTable>(input!(DeleteRouteTableRequest { route_table_id: table(n) }))
+            .map(drop),
+        R::CreateList => cloud
+            .call::<op::CreateManagedPrefixList>(input!(CreateManagedPrefixListRequest {
+                prefix_list_name: "l",
+                address_family: "IPv4",
+                max_entries: 5
+            }))
+            .map(drop),
+        R::DeleteList(n) => {
+            // A list that is new cannot be deleted.
+            cloud.wait(1000);
+            let input = input!(DeleteManagedPrefixListRequest { prefix_list_id: list(n) });
+            cloud.call::<op::DeleteManagedPrefixList>(input).map(drop)
+        }
+        R::Route(n, m) => cloud
+            .call::<op::CreateRoute>(input!(CreateRouteRequest {
+                route_table_id: table(n),
+                destination_cidr_block: format!("192.0.2.{m}/32"),
+                network_interface_id: interface(m)
+            }))
+            .map(drop),
+        R::RouteToList(n, m) => cloud
+            .call::<op::CreateRoute>(input!(CreateRouteRequest {
+                route_table_id: table(n),
+                destination_prefix_list_id: list(m),
+                network_interface_id: interface(n)
+            }))
+            .map(drop),
+        R::Unroute(n, m) => cloud
+            .call::<op::DeleteRoute>(input!(DeleteRouteRequest {
+                route_table_id: table(n),
+                destination_prefix_list_id: list(m)
+            }))
             .map(drop),
         R::CreateGroup(n, name) => cloud
             .call::<op::CreateSecurityGroup>(input!(CreateSecurityGroupRequest {
@@ -355,6 +400,13 @@ fn check_vpcs(cloud: &Cloud) {
         for association in &table.associations {
             if let AssociationTarget::Subnet(subnet) = association.target {
                 assert!(known.contains(&subnet));
+            }
+        }
+        for (place, route) in table.routes.iter().enumerate() {
+            assert!(table.routes[..place].iter().all(|other| other.destination != route.destination));
+            if let Destination::PrefixList(list) = route.destination {
+                let list = snapshot.get::<PrefixList>(&scope, &list.to_string()).unwrap();
+                assert!(!list.is_deleted());
             }
         }
     }

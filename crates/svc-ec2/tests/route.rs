@@ -272,7 +272,8 @@ fn requests_that_cannot_be() {
         destination_prefix_list_id: Some("pl-0123456789abcdef0".to_owned()),
         ..none
     };
-    network.refuses(list, "UnsupportedOperation", "Routes to prefix lists are not supported.");
+    let message = "The prefix list ID 'pl-0123456789abcdef0' does not exist";
+    network.refuses(list, "InvalidPrefixListID.NotFound", message);
     for reserved in ["169.254.168.0/22", "169.254.170.2/32"] {
         network.refuses(
             network.to_gateway(reserved),
@@ -479,4 +480,121 @@ fn blocks_of_the_vpc_come_and_go_with_their_routes() {
     let destinations: Vec<_> =
         network.routes().into_iter().filter_map(|route| route.destination_cidr_block).collect();
     assert_eq!(destinations, ["10.0.0.0/16", "10.1.5.0/24", "10.2.0.0/15"]);
+}
+
+#[test]
+fn routes_to_prefix_lists() {
+    let network = network();
+    let cloud = &network.cloud;
+    let list = |family: &str, most: i32, blocks: &[&str]| {
+        let entry = |block: &&str| api::AddPrefixListEntry { cidr: (*block).to_owned(), description: None };
+        let made = cloud.ok::<op::CreateManagedPrefixList>(input!(CreateManagedPrefixListRequest {
+            prefix_list_name: "a list",
+            address_family: family,
+            max_entries: most,
+            entries: blocks.iter().map(entry).collect::<Vec<_>>(),
+        }));
+        cloud.wait(2000);
+        made.prefix_list.unwrap().prefix_list_id.unwrap()
+    };
+    let offices = list("IPv4", 40, &["192.0.2.0/24", "198.51.100.0/24"]);
+    let to_list = |list: &str| api::CreateRouteRequest {
+        destination_cidr_block: None,
+        destination_prefix_list_id: Some(list.to_owned()),
+        ..network.to_gateway("")
+    };
+    cloud.ok::<op::CreateRoute>(to_list(&offices));
+    cloud.ok::<op::CreateRoute>(to_list(&offices));
+    let held = || {
+        let mut routes = network.routes();
+        routes.retain(|route| route.destination_prefix_list_id.as_ref() == Some(&offices));
+        routes
+    };
+    assert_eq!(held().len(), 1, "the same again is no change");
+    assert_eq!(
+        (&held()[0].gateway_id, &held()[0].destination_cidr_block),
+        (&Some(network.gateway.clone()), &None)
+    );
+    assert_eq!(
+        (held()[0].state.as_deref(), held()[0].origin.as_deref()),
+        (Some("active"), Some("CreateRoute"))
+    );
+    let name = "route.destination-prefix-list-id";
+    assert_eq!((network.tables_with(name, &offices), network.tables_with(name, "pl-x")), (1, 0));
+    let associations = input!(GetManagedPrefixListAssociationsRequest { prefix_list_id: &offices });
+    let found =
+        cloud.ok::<op::GetManagedPrefixListAssociations>(associations).prefix_list_associations.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].resource_id.as_ref(), Some(&network.table));
+    let delete_list = || input!(DeleteManagedPrefixListRequest { prefix_list_id: &offices });
+    cloud.refuses::<op::DeleteManagedPrefixList>(delete_list(), "DependencyViolation", "…");
+
+    // The list counts as its 40 entries.
+    let message = "The maximum number of routes has been reached.";
+    let big = list("IPv4", 11, &[]);
+    network.refuses(to_list(&big), "RouteLimitExceeded", message);
+    let resize = |most: i32| {
+        let modified = cloud.ok::<op::ModifyManagedPrefixList>(input!(ModifyManagedPrefixListRequest {
+            prefix_list_id: &offices,
+            max_entries: most
+        }));
+        assert!(modified.prefix_list.is_some());
+        cloud.wait(2000);
+        let found = input!(DescribeManagedPrefixListsRequest { prefix_list_ids: [&offices] });
+        let list = cloud.ok::<op::DescribeManagedPrefixLists>(found).prefix_lists.unwrap().remove(0);
+        (list.state.unwrap(), list.state_message.unwrap_or_default())
+    };
+    let (state, message) = resize(51);
+    assert_eq!(state, "modify-failed");
+    assert!(message.ends_with(&network.table), "{message}");
+    assert_eq!(resize(39).0, "modify-complete");
+    cloud.ok::<op::CreateRoute>(to_list(&big));
+
+    let six = list("IPv6", 5, &["2001:db8::/48"]);
+    cloud.ok::<op::CreateRoute>(to_list(&six));
+    let egress_only =
+        cloud.ok::<op::CreateEgressOnlyInternetGateway>(input!(CreateEgressOnlyInternetGatewayRequest {
+            vpc_id: &network.vpc
+        }));
+    let egress_only = egress_only.egress_only_internet_gateway.unwrap().egress_only_internet_gateway_id;
+    let replace = |list: &str| api::ReplaceRouteRequest {
+        destination_cidr_block: None,
+        destination_prefix_list_id: Some(list.to_owned()),
+        egress_only_internet_gateway_id: egress_only.clone(),
+        ..network.replace("")
+    };
+    cloud.ok::<op::ReplaceRoute>(replace(&six));
+    cloud.refuses::<op::ReplaceRoute>(
+        replace(&offices),
+        "InvalidParameterValue",
+        "The destination CIDR block …",
+    );
+    let unused = list("IPv6", 5, &[]);
+    cloud.refuses::<op::ReplaceRoute>(
+        replace(&unused),
+        "InvalidParameterValue",
+        "There is no route defined …",
+    );
+
+    let delete = |list: &str| api::DeleteRouteRequest {
+        destination_cidr_block: None,
+        destination_prefix_list_id: Some(list.to_owned()),
+        ..network.delete("")
+    };
+    // The table of a gateway has routes for blocks of the VPC only.
+    let associate = || {
+        input!(AssociateRouteTableRequest { route_table_id: &network.table, gateway_id: &network.gateway })
+    };
+    cloud.refuses::<op::AssociateRouteTable>(associate(), "InvalidParameterValue", "…");
+    for list in [&offices, &big, &six] {
+        cloud.ok::<op::DeleteRoute>(delete(list));
+    }
+    assert_eq!(held(), []);
+    let message =
+        format!("no route with destination-prefix-list-id {offices} in route table {}", network.table);
+    cloud.refuses::<op::DeleteRoute>(delete(&offices), "InvalidRoute.NotFound", &message);
+    cloud.ok::<op::AssociateRouteTable>(associate());
+    network.refuses(to_list(&offices), "InvalidParameterValue", "…");
+    cloud.ok::<op::DeleteManagedPrefixList>(delete_list());
+    network.refuses(to_list(&offices), "InvalidPrefixListID.NotFound", "…");
 }

@@ -115,7 +115,31 @@ fn a_gateway_endpoint_puts_routes_into_tables() {
     let delete_route =
         input!(DeleteRouteRequest { route_table_id: &one, destination_prefix_list_id: S3_LIST });
     let message = format!("cannot remove VPC endpoint route {S3_LIST} in route table {one}");
-    cloud.refuses::<op::DeleteRoute>(delete_route, "InvalidParameterValue", &message);
+    cloud.refuses::<op::DeleteRoute>(delete_route.clone(), "InvalidParameterValue", &message);
+    let interface = cloud.interface(&cloud.subnet(&vpc, "10.0.9.0/24"));
+    let create_route = |table: &str| {
+        input!(CreateRouteRequest {
+            route_table_id: table,
+            destination_prefix_list_id: S3_LIST,
+            network_interface_id: &interface
+        })
+    };
+    let taken = format!("The route identified by {S3_LIST} already exists.");
+    cloud.refuses::<op::CreateRoute>(create_route(&one), "RouteAlreadyExists", &taken);
+    let replace_route = input!(ReplaceRouteRequest {
+        route_table_id: &one,
+        destination_prefix_list_id: S3_LIST,
+        network_interface_id: &interface
+    });
+    let replaced = message.replace("remove", "replace");
+    cloud.refuses::<op::ReplaceRoute>(replace_route, "InvalidParameterValue", &replaced);
+    // Another route to the list is in the way of the endpoint's.
+    cloud.ok::<op::CreateRoute>(create_route(&other));
+    let held = format!("route table {other} already has a route with destination-prefix-list-id {S3_LIST}");
+    let add =
+        input!(ModifyVpcEndpointRequest { vpc_endpoint_id: &endpoint_id, add_route_table_ids: [&other] });
+    cloud.refuses::<op::ModifyVpcEndpoint>(add, "RouteAlreadyExists", &held);
+    cloud.ok::<op::DeleteRoute>(api::DeleteRouteRequest { route_table_id: other.clone(), ..delete_route });
     let message = format!("route table {one} already has a route with destination-prefix-list-id {S3_LIST}");
     cloud.refuses::<op::CreateVpcEndpoint>(gateway(&vpc, &[&one]), "RouteAlreadyExists", &message);
     let message = format!("The routeTable '{one}' has dependencies and cannot be deleted.");

@@ -336,6 +336,54 @@ fn tunnels_are_changed() {
 }
 
 #[test]
+fn changed_options_fit_those_that_stay() {
+    let cloud = Cloud::new();
+    let (customer, gateway) = (customer(&cloud, "203.0.113.1"), vpn_gateway::create(&cloud));
+    let tunnel = api::VpnTunnelOptionsSpecification {
+        phase1_lifetime_seconds: Some(1800),
+        phase2_lifetime_seconds: Some(1200),
+        rekey_margin_time_seconds: Some(500),
+        ..Default::default()
+    };
+    let made = create(&cloud, with_tunnel(request(&customer, &gateway, true), tunnel));
+    let id = made.vpn_connection_id.clone().unwrap();
+    let [first, second] = [0, 1].map(|place| tunnels(&made)[place].outside_ip_address.clone().unwrap());
+    let modify = |outside: &str, phase1, phase2, margin| api::ModifyVpnTunnelOptionsRequest {
+        vpn_connection_id: id.clone(),
+        vpn_tunnel_outside_ip_address: outside.to_owned(),
+        tunnel_options: api::ModifyVpnTunnelOptionsSpecification {
+            phase1_lifetime_seconds: phase1,
+            phase2_lifetime_seconds: phase2,
+            rekey_margin_time_seconds: margin,
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let refused = |input, message: &str| {
+        cloud.wait(100);
+        cloud.refuses::<op::ModifyVpnTunnelOptions>(input, "InvalidParameterValue", message);
+    };
+    let too_long = |secs: i32| {
+        format!("Value ({secs}) for parameter phase2LifetimeSeconds is invalid. It has to be less than …")
+    };
+    refused(modify(&first, None, Some(1800), None), &too_long(1800));
+    refused(modify(&first, Some(1200), None, None), &too_long(1200));
+    let margin = |secs: i32, most: i32| {
+        let value = format!("Value ({secs}) for parameter rekeyMarginTimeSeconds is invalid.");
+        format!("{value} It has to be between 60 and {most}.")
+    };
+    refused(modify(&first, None, None, Some(601)), &margin(601, 600));
+    refused(modify(&first, None, Some(900), None), &margin(500, 450));
+    assert_eq!(tunnels(&described(&cloud, &id)), tunnels(&made));
+    // The other tunnel has AWS's defaults.
+    cloud.ok::<op::ModifyVpnTunnelOptions>(modify(&second, None, Some(1800), Some(601)));
+    cloud.wait(100);
+    let changed = cloud.ok::<op::ModifyVpnTunnelOptions>(modify(&first, Some(3600), Some(1800), Some(900)));
+    let changed = tunnels(&changed.vpn_connection.unwrap()).remove(0);
+    assert_eq!((changed.phase1_lifetime_seconds, changed.rekey_margin_time_seconds), (Some(3600), Some(900)));
+}
+
+#[test]
 fn options_of_tunnels_are_checked() {
     let cloud = Cloud::new();
     let (customer, gateway) = (customer(&cloud, "203.0.113.1"), vpn_gateway::create(&cloud));

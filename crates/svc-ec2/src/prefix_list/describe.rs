@@ -15,6 +15,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::{AddressFamily, PrefixList, PrefixListEntry};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::route_table::RouteTable;
 use crate::security_group::SecurityGroup;
 use crate::state::{State, not_found, parse_id};
 use crate::transit_gateway::route_table::TransitGatewayRouteTable;
@@ -239,8 +240,12 @@ fn associations(
     let view = ec2.view(context);
     let list = Listed::named(&view, &input.prefix_list_id)?;
     let groups = view.all::<SecurityGroup>().filter(|group| group.has_prefix_list(list.id()));
-    let tables = view.all::<TransitGatewayRouteTable>().filter(|table| table.has_prefix_list(list.id()));
-    let ids = groups.map(|group| group.id.to_string()).chain(tables.map(|table| table.id.to_string()));
+    let tables = view.all::<RouteTable>().filter(|table| table.has_prefix_list(list.id()));
+    let of_gateways = view.all::<TransitGatewayRouteTable>().filter(|table| table.has_prefix_list(list.id()));
+    let ids = groups
+        .map(|group| group.id.to_string())
+        .chain(tables.map(|table| table.id.to_string()))
+        .chain(of_gateways.map(|table| table.id.to_string()));
     let associations: Vec<_> = ids
         .map(|id| api::PrefixListAssociation {
             resource_id: Some(id),

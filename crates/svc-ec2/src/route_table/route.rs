@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::VpcId;
+use aws_types::{PrefixListId, RouteTableId, VpcId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::target::{self, targets};
-use super::{Route, RouteTable, RouteTarget, propagation};
-use crate::state::{Edit, State};
+use super::{Destination, Route, RouteTable, RouteTarget, propagation};
+use crate::prefix_list::{AddressFamily, Listed, PrefixList};
+use crate::state::{Edit, State, not_found};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
 use crate::{Ec2, cidr, error, quota, vpc_endpoint};
@@ -42,22 +43,47 @@ macro_rules! destination {
     };
 }
 
+/// The destination that a request names.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Block(IpNet),
+    PrefixList(&'a str),
+}
+
+impl Wanted<'_> {
+    /// The destination, if there is such a one.
+    ///
+    /// # Errors
+    /// `InvalidPrefixListID.NotFound`, `InvalidPrefixListId.Malformed`.
+    fn found(self, state: &impl State) -> Result<Destination, ServiceError> {
+        match self {
+            Self::Block(block) => Ok(Destination::Block(block)),
+            Self::PrefixList(text) => match Listed::named(state, text)? {
+                Listed::OfCustomer(list) if list.is_deleted() => Err(not_found::<PrefixList>(text)),
+                list => Ok(Destination::PrefixList(list.id())),
+            },
+        }
+    }
+}
+
 /// Reads the one destination that a request has. Host bits are cleared, as AWS does.
-fn destination(
+fn destination<'a>(
     v4: Option<&String>,
     v6: Option<&String>,
-    prefix_list: Option<&String>,
-) -> Result<IpNet, ServiceError> {
+    prefix_list: Option<&'a String>,
+) -> Result<Wanted<'a>, ServiceError> {
     let invalid =
         |text, parameter| error::invalid_value_for(text, parameter, "This is not a valid CIDR block.");
     match (v4, v6, prefix_list) {
-        (Some(text), None, None) => {
-            cidr::parse_v4(text).map(IpNet::V4).ok_or_else(|| invalid(text, "destinationCidrBlock"))
-        }
-        (None, Some(text), None) => {
-            cidr::parse_v6(text).map(IpNet::V6).ok_or_else(|| invalid(text, "destinationIpv6CidrBlock"))
-        }
-        (None, None, Some(_)) => Err(error::unsupported("Routes to prefix lists are not supported.")),
+        (Some(text), None, None) => match cidr::parse_v4(text) {
+            Some(block) => Ok(Wanted::Block(IpNet::V4(block))),
+            None => Err(invalid(text, "destinationCidrBlock")),
+        },
+        (None, Some(text), None) => match cidr::parse_v6(text) {
+            Some(block) => Ok(Wanted::Block(IpNet::V6(block))),
+            None => Err(invalid(text, "destinationIpv6CidrBlock")),
+        },
+        (None, None, Some(id)) => Ok(Wanted::PrefixList(id)),
         (None, None, None) => Err(error::missing("destinationCidrBlock or destinationIpv6CidrBlock")),
         _ => Err(error::combination(
             "Only one of destinationCidrBlock, destinationIpv6CidrBlock and destinationPrefixListId can be specified.",
@@ -68,12 +94,12 @@ fn destination(
 /// Whether a route of a VPC's tables is for addresses of a block that is to be the VPC's.
 pub(crate) fn are_in(edit: &Edit<'_>, vpc: VpcId, block: IpNet) -> bool {
     let mut tables = edit.all::<RouteTable>().filter(|table| table.vpc == vpc);
-    tables.any(|table| table.routes.iter().any(|route| block.contains(&route.destination)))
+    tables.any(|table| table.routes.iter().any(|route| route.destination.is_in(block)))
 }
 
 /// Removes what stands in place of the local routes for a block that is no longer the VPC's, and what leads to its parts.
 pub(crate) fn forget_block(edit: &mut Edit<'_>, vpc: VpcId, block: IpNet) {
-    let is_inside = |route: &Route| block.contains(&route.destination);
+    let is_inside = |route: &Route| route.destination.is_in(block);
     let tables: Vec<_> = edit
         .all::<RouteTable>()
         .filter(|table| table.vpc == vpc && table.routes.iter().any(is_inside))
@@ -89,21 +115,25 @@ pub(crate) fn forget_block(edit: &mut Edit<'_>, vpc: VpcId, block: IpNet) {
 fn check(
     edit: &Edit<'_>,
     table: &RouteTable,
-    destination: IpNet,
+    vpc: &Vpc,
+    destination: Destination,
     target: &RouteTarget,
 ) -> Result<(), ServiceError> {
-    if RESERVED.iter().any(|reserved| reserved.contains(&destination)) {
+    // What a list has in it changes, so it is not compared with the VPC's blocks: those stay local in any case.
+    let Destination::Block(block) = destination else {
+        return if table.has_gateway() { Err(outside_of_vpc(table, destination)) } else { Ok(()) };
+    };
+    if RESERVED.iter().any(|reserved| reserved.contains(&block)) {
         return Err(error::invalid_value(format!(
             "The destination CIDR block {destination} is reserved for services of AWS."
         )));
     }
-    let vpc = edit.held::<Vpc>(table.vpc)?;
     let is_interface = match target {
         RouteTarget::NetworkInterface(_) | RouteTarget::VpcEndpoint(_) => true,
         RouteTarget::NatGateway(_) => !table.has_gateway(),
         _ => false,
     };
-    if !vpc.all_blocks().any(|block| block.contains(&destination)) {
+    if !vpc.all_blocks().any(|held| held.contains(&block)) {
         return if table.has_gateway() { Err(outside_of_vpc(table, destination)) } else { Ok(()) };
     }
     if !is_interface {
@@ -112,7 +142,7 @@ fn check(
              blocks. This route can target only an interface or an instance."
         )));
     }
-    if !is_local(edit, table, destination)? && !is_of_subnet(edit, table, destination) {
+    if !is_local(vpc, destination) && !is_of_subnet(edit, table, block) {
         return Err(error::invalid_value(format!(
             "The destination CIDR block {destination} is more specific than one of this VPC's CIDR blocks and not \
              the CIDR block of one of its subnets."
@@ -128,7 +158,7 @@ fn is_of_subnet(edit: &Edit<'_>, table: &RouteTable, destination: IpNet) -> bool
     })
 }
 
-fn outside_of_vpc(table: &RouteTable, destination: IpNet) -> ServiceError {
+fn outside_of_vpc(table: &RouteTable, destination: Destination) -> ServiceError {
     error::invalid_value(format!(
         "Route table {} is associated with a gateway, so the destination CIDR block {destination} must be one of the \
          VPC or one of its subnets.",
@@ -141,7 +171,7 @@ fn outside_of_vpc(table: &RouteTable, destination: IpNet) -> ServiceError {
 pub(super) fn check_for_gateway(edit: &Edit<'_>, table: &RouteTable) -> Result<(), ServiceError> {
     let vpc = edit.held::<Vpc>(table.vpc)?;
     let outside =
-        table.routes.iter().find(|route| !vpc.all_blocks().any(|block| block.contains(&route.destination)));
+        table.routes.iter().find(|route| !vpc.all_blocks().any(|block| route.destination.is_in(block)));
     if let Some((list, _)) = vpc_endpoint::routes(edit, table.id).first() {
         return Err(error::invalid_value(format!(
             "Route table {} has a VPC endpoint route to {list}, and cannot be associated with a gateway.",
@@ -160,11 +190,53 @@ pub(super) fn check_for_gateway(edit: &Edit<'_>, table: &RouteTable) -> Result<(
     }
 }
 
-fn is_local(edit: &Edit<'_>, table: &RouteTable, destination: IpNet) -> Result<bool, ServiceError> {
-    Ok(edit.held::<Vpc>(table.vpc)?.all_blocks().any(|block| block == destination))
+fn is_local(vpc: &Vpc, destination: Destination) -> bool {
+    vpc.all_blocks().any(|block| Destination::Block(block) == destination)
 }
 
-fn already_exists(destination: IpNet) -> ServiceError {
+/// Checks how many routes of a family a table has beside the local ones. A prefix list counts as as many as it can have
+/// entries. <https://docs.aws.amazon.com/vpc/latest/userguide/managed-prefix-lists.html>
+fn check_count(
+    edit: &Edit<'_>,
+    table: &RouteTable,
+    vpc: &Vpc,
+    family: AddressFamily,
+) -> Result<(), ServiceError> {
+    let weight = |route: &Route| match route.destination {
+        Destination::Block(block) => usize::from(family.has(block) && !is_local(vpc, route.destination)),
+        Destination::PrefixList(id) => {
+            Listed::find(edit, id).filter(|list| list.family() == family).map_or(0, |list| list.weight())
+        }
+    };
+    quota::ROUTES_PER_ROUTE_TABLE.check(edit, table.routes.iter().map(weight).sum())
+}
+
+/// The tables with routes to a prefix list that cannot have as many routes as it stands for now.
+pub(crate) fn overfull(edit: &Edit<'_>, list: PrefixListId) -> Vec<RouteTableId> {
+    let family = Destination::PrefixList(list).family(edit);
+    let is_overfull = |table: &RouteTable| {
+        let vpc = edit.find::<Vpc>(table.vpc);
+        vpc.is_some_and(|vpc| check_count(edit, table, &vpc, family).is_err())
+    };
+    edit.all::<RouteTable>()
+        .filter(|table| table.has_prefix_list(list) && is_overfull(table))
+        .map(|table| table.id)
+        .collect()
+}
+
+/// Whether a gateway endpoint leads from a table to a prefix list.
+fn is_of_endpoint(edit: &Edit<'_>, table: &RouteTable, destination: Destination) -> bool {
+    let routes = vpc_endpoint::routes(edit, table.id);
+    routes.iter().any(|(list, _)| Destination::PrefixList(*list) == destination)
+}
+
+/// The error for a route that comes and goes with its endpoint.
+fn of_endpoint(verb: &str, table: &RouteTable, destination: Destination) -> ServiceError {
+    let id = table.id;
+    error::invalid_value(format!("cannot {verb} VPC endpoint route {destination} in route table {id}"))
+}
+
+fn already_exists(destination: Destination) -> ServiceError {
     ServiceError::new("RouteAlreadyExists", format!("The route identified by {destination} already exists."))
 }
 
@@ -174,27 +246,25 @@ fn create(
     context: &RequestContext,
     input: api::CreateRouteRequest,
 ) -> Result<api::CreateRouteResult, ServiceError> {
-    let destination = destination!(input)?;
+    let wanted = destination!(input)?;
     let named = target::only(targets!(input))?.ok_or_else(target::no_target)?;
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
+        let destination = wanted.found(edit)?;
+        let vpc = edit.held::<Vpc>(table.vpc)?;
         let target = target::named(edit, &table, destination, named)?;
-        check(edit, &table, destination, &target)?;
+        check(edit, &table, &vpc, destination, &target)?;
         let answer = api::CreateRouteResult { r#return: Some(true) };
         match table.routes.iter().find(|route| route.destination == destination) {
             Some(held) if held.target == target => return Ok(answer),
             Some(_) => return Err(already_exists(destination)),
-            None if is_local(edit, &table, destination)? => return Err(already_exists(destination)),
+            None if is_local(&vpc, destination) || is_of_endpoint(edit, &table, destination) => {
+                return Err(already_exists(destination));
+            }
             None => {}
         }
-        let blocks: Vec<IpNet> = edit.held::<Vpc>(table.vpc)?.all_blocks().collect();
-        let counts = |route: &&Route| {
-            let is_alike = matches!(route.destination, IpNet::V4(_)) == matches!(destination, IpNet::V4(_));
-            is_alike && !blocks.contains(&route.destination)
-        };
-        let count = table.routes.iter().filter(counts).count();
-        quota::ROUTES_PER_ROUTE_TABLE.check(edit, count + 1)?;
         table.routes.push(Route { destination, target });
+        check_count(edit, &table, &vpc, destination.family(edit))?;
         edit.put(table);
         Ok(answer)
     })
@@ -205,7 +275,7 @@ fn replace(
     context: &RequestContext,
     input: api::ReplaceRouteRequest,
 ) -> Result<Unit, ServiceError> {
-    let destination = destination!(input)?;
+    let wanted = destination!(input)?;
     let named = target::only(targets!(input))?;
     let wants_local = input.local_target == Some(true);
     if wants_local && named.is_some() {
@@ -214,8 +284,13 @@ fn replace(
     let wants_local = wants_local || named == Some(("gatewayId", LOCAL));
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
+        let destination = wanted.found(edit)?;
+        if is_of_endpoint(edit, &table, destination) {
+            return Err(of_endpoint("replace", &table, destination));
+        }
+        let vpc = edit.held::<Vpc>(table.vpc)?;
         let held = table.routes.iter().position(|route| route.destination == destination);
-        let is_local = is_local(edit, &table, destination)?;
+        let is_local = is_local(&vpc, destination);
         if held.is_none() && !is_local {
             return Err(error::invalid_value(format!(
                 "There is no route defined for '{destination}' in the route table. Use CreateRoute instead."
@@ -231,7 +306,7 @@ fn replace(
             table.routes.retain(|route| route.destination != destination);
         } else {
             let target = target::named(edit, &table, destination, named.ok_or_else(target::no_target)?)?;
-            check(edit, &table, destination, &target)?;
+            check(edit, &table, &vpc, destination, &target)?;
             match held {
                 Some(at) => table.routes[at].target = target,
                 None => table.routes.push(Route { destination, target }),
@@ -244,13 +319,14 @@ fn replace(
 
 /// The local route itself cannot be removed, also while it leads elsewhere.
 fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteRouteRequest) -> Result<Unit, ServiceError> {
+    let wanted = destination!(input)?;
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
-        if let Some(list) = &input.destination_prefix_list_id {
-            vpc_endpoint::check_route(edit, table.id, list)?;
+        let destination = wanted.found(edit)?;
+        if is_of_endpoint(edit, &table, destination) {
+            return Err(of_endpoint("remove", &table, destination));
         }
-        let destination = destination!(input)?;
-        if is_local(edit, &table, destination)? {
+        if is_local(&edit.held::<Vpc>(table.vpc)?, destination) {
             return Err(error::invalid_value(format!(
                 "cannot remove local route {destination} in route table {}",
                 table.id
@@ -260,8 +336,9 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteRouteRequest) -
         table.routes.retain(|route| route.destination != destination);
         if table.routes.len() == count {
             let parameter = match destination {
-                IpNet::V4(_) => "destination-cidr-block",
-                IpNet::V6(_) => "destination-ipv6-cidr-block",
+                Destination::Block(IpNet::V4(_)) => "destination-cidr-block",
+                Destination::Block(IpNet::V6(_)) => "destination-ipv6-cidr-block",
+                Destination::PrefixList(_) => "destination-prefix-list-id",
             };
             return Err(ServiceError::new(
                 "InvalidRoute.NotFound",
@@ -274,37 +351,41 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteRouteRequest) -
 }
 
 /// A route as answers have it, without its target and its state.
-fn shown_to(destination: IpNet, origin: &str) -> api::Route {
-    let (v4, v6) = match destination {
-        IpNet::V4(block) => (Some(block.to_string()), None),
-        IpNet::V6(block) => (None, Some(block.to_string())),
+fn shown_to(destination: Destination, origin: &str) -> api::Route {
+    let mut shown = api::Route { origin: Some(origin.to_owned()), ..Default::default() };
+    let member = match destination {
+        Destination::Block(IpNet::V4(_)) => &mut shown.destination_cidr_block,
+        Destination::Block(IpNet::V6(_)) => &mut shown.destination_ipv6_cidr_block,
+        Destination::PrefixList(_) => &mut shown.destination_prefix_list_id,
     };
-    api::Route {
-        destination_cidr_block: v4,
-        destination_ipv6_cidr_block: v6,
-        origin: Some(origin.to_owned()),
-        ..Default::default()
-    }
+    *member = Some(destination.to_string());
+    shown
 }
 
 /// All routes of a table as answers have them: the local ones first, those of virtual private gateways last.
 pub(super) fn shown(state: &impl State, table: &RouteTable) -> Vec<api::Route> {
     let vpc = state.find::<Vpc>(table.vpc);
     let blocks: Vec<IpNet> = vpc.iter().flat_map(|vpc| vpc.all_blocks()).collect();
-    let is_replaced = |block: &IpNet| table.routes.iter().any(|route| route.destination == *block);
+    let is_replaced =
+        |block: &IpNet| table.routes.iter().any(|route| route.destination == Destination::Block(*block));
     let local = blocks.iter().filter(|block| !is_replaced(block)).map(|&block| api::Route {
         gateway_id: Some(LOCAL.to_owned()),
         state: Some("active".to_owned()),
-        ..shown_to(block, "CreateRouteTable")
+        ..shown_to(Destination::Block(block), "CreateRouteTable")
     });
     let others = table.routes.iter().map(|route| {
-        let origin = if blocks.contains(&route.destination) { "CreateRouteTable" } else { "CreateRoute" };
+        let is_local = blocks.iter().any(|block| Destination::Block(*block) == route.destination);
+        let origin = if is_local { "CreateRouteTable" } else { "CreateRoute" };
         target::shown(state, table, &route.target, shown_to(route.destination, origin))
     });
     let mut shown: Vec<api::Route> = local.chain(others).collect();
-    let mut taken: Vec<IpNet> =
-        blocks.iter().copied().chain(table.routes.iter().map(|route| route.destination)).collect();
-    for (destination, gateway) in propagation::routes(state, table) {
+    let mut taken: Vec<Destination> = blocks
+        .iter()
+        .map(|block| Destination::Block(*block))
+        .chain(table.routes.iter().map(|route| route.destination))
+        .collect();
+    for (block, gateway) in propagation::routes(state, table) {
+        let destination = Destination::Block(block);
         if !taken.contains(&destination) {
             taken.push(destination);
             let route = shown_to(destination, "EnableVgwRoutePropagation");

@@ -11,7 +11,7 @@ use ipnet::{IpNet, Ipv6Net};
 use service_api::ServiceError;
 
 use super::association::different_networks;
-use super::{RouteTable, RouteTarget};
+use super::{Destination, RouteTable, RouteTarget};
 use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
 use crate::error;
 use crate::instance::Instance;
@@ -19,6 +19,7 @@ use crate::instance::lifecycle::InstanceState;
 use crate::internet_gateway::InternetGateway;
 use crate::nat_gateway::{NatGateway, NatGatewayState};
 use crate::network_interface::{self, NetworkInterface};
+use crate::prefix_list::AddressFamily;
 use crate::state::{Edit, Resource, State, parse_id};
 use crate::transit_gateway::{self, TransitGateway};
 use crate::vpc_endpoint::{self, EndpointPhase, VpcEndpoint, VpcEndpointKind};
@@ -87,7 +88,7 @@ const NAT64: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 
 fn nat_gateway_named(
     edit: &Edit<'_>,
     table: &RouteTable,
-    destination: IpNet,
+    destination: Destination,
     id: &str,
 ) -> Result<RouteTarget, ServiceError> {
     let unknown = || {
@@ -108,7 +109,8 @@ fn nat_gateway_named(
     if gateway.vpc != table.vpc {
         return Err(different_networks(table, &format!("NAT gateway {id}")));
     }
-    if matches!(destination, IpNet::V6(block) if !NAT64.contains(&block)) {
+    let is_beyond = |block: &IpNet| matches!(block, IpNet::V6(block) if !NAT64.contains(block));
+    if destination.blocks(edit).iter().any(is_beyond) {
         return Err(error::invalid_value(format!(
             "The destination CIDR block {destination} cannot be routed to a NAT gateway, which of IPv6 takes only \
              {NAT64}."
@@ -121,7 +123,7 @@ fn nat_gateway_named(
 pub(super) fn named(
     edit: &Edit<'_>,
     table: &RouteTable,
-    destination: IpNet,
+    destination: Destination,
     (parameter, id): (&'static str, &str),
 ) -> Result<RouteTarget, ServiceError> {
     let through = |interface: &NetworkInterface| {
@@ -152,7 +154,7 @@ pub(super) fn named(
             if gateway.vpc != table.vpc {
                 return Err(different_networks(table, &format!("network gateway {}", gateway.id)));
             }
-            if matches!(destination, IpNet::V4(_)) {
+            if destination.family(edit) == AddressFamily::Ipv4 {
                 return Err(error::invalid_value(format!(
                     "The destination CIDR block {destination} cannot be routed to an egress-only internet gateway, \
                      which is for IPv6 only."

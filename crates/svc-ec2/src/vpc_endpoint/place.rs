@@ -148,8 +148,8 @@ pub(super) fn groups(
 /// A route table for a gateway endpoint.
 ///
 /// # Errors
-/// `InvalidParameter` for a table of another VPC or of a gateway, `RouteAlreadyExists` for one with another endpoint of
-/// the service.
+/// `InvalidParameter` for a table of another VPC or of a gateway, `RouteAlreadyExists` for one with a route to
+/// the service's prefix list.
 pub(super) fn route_table(
     edit: &Edit<'_>,
     vpc: VpcId,
@@ -168,8 +168,9 @@ pub(super) fn route_table(
     let is_taken = current(edit).any(|other| {
         Some(other.id) != endpoint && other.service == service && other.route_tables.contains(&table.id)
     });
-    if is_taken {
-        let list = prefix_list(edit, service).map_or_else(String::new, |list| list.to_string());
+    let list = prefix_list(edit, service);
+    if is_taken || list.is_some_and(|list| table.has_prefix_list(list)) {
+        let list = list.map_or_else(String::new, |list| list.to_string());
         return Err(ServiceError::new(
             "RouteAlreadyExists",
             format!("route table {} already has a route with destination-prefix-list-id {list}", table.id),

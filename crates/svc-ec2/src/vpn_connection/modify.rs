@@ -135,7 +135,7 @@ fn modify_tunnel(
             taken.extend(others.map(|(_, tunnel)| tunnel.inside));
             tunnel::check_free(inside, &taken)?;
         }
-        connection.tunnels[place].change(settings);
+        connection.tunnels[place].change(settings)?;
         Ok(api::ModifyVpnTunnelOptionsResult { vpn_connection: Some(begin(edit, connection)) })
     })
 }

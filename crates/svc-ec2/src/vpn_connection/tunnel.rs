@@ -210,20 +210,22 @@ macro_rules! settings {
         if exchanges.flatten().next().is_some() {
             return Err(error::unsupported("Additional key exchanges are not supported."));
         }
-        settings.check()?;
-        Ok(settings)
+        settings
     }};
 }
 
 impl VpnTunnelSettings {
     /// Reads what a new connection is to have.
     pub(super) fn created(given: &api::VpnTunnelOptionsSpecification) -> Result<Self, ServiceError> {
-        settings!(given)
+        let settings: Self = settings!(given);
+        settings.check()?;
+        Ok(settings)
     }
 
-    /// Reads what a tunnel is to have from now on.
+    /// Reads what a tunnel is to have from now on. Whether it can have that is seen with what it has already
+    /// ([`VpnTunnel::change`]).
     pub(super) fn modified(given: &api::ModifyVpnTunnelOptionsSpecification) -> Result<Self, ServiceError> {
-        settings!(given)
+        Ok(settings!(given))
     }
 
     fn check(&self) -> Result<(), ServiceError> {
@@ -258,7 +260,10 @@ impl VpnTunnelSettings {
 
 impl VpnTunnel {
     /// Takes over the options that are given.
-    pub(super) fn change(&mut self, new: VpnTunnelSettings) {
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for a value that an option cannot have, with the tunnel's others.
+    pub(super) fn change(&mut self, new: VpnTunnelSettings) -> Result<(), ServiceError> {
         self.inside = new.inside.unwrap_or(self.inside);
         if let Some(key) = &new.pre_shared_key {
             self.pre_shared_key.clone_from(key);
@@ -285,6 +290,7 @@ impl VpnTunnel {
             ike_versions: list(new.ike_versions, old.ike_versions),
             startup_action: new.startup_action.or(old.startup_action),
         };
+        self.settings.check()
     }
 
     /// The tunnel's options as answers have them: those that were given, and the generated ones.
