@@ -76,6 +76,8 @@ fn attached(
         local_hostname: interface.private_dns_name(scope),
         private_ipv4s: interface.private_addresses.clone(),
         ipv6s: interface.ipv6_addresses.clone(),
+        ipv4_prefixes: interface.ipv4_prefixes.clone(),
+        ipv6_prefixes: interface.ipv6_prefixes.clone(),
         public_ipv4s: Vec::new(),
         public_hostname: None,
         security_groups: interface.groups.iter().filter_map(group).collect(),

@@ -429,6 +429,8 @@ fn interface(record: &ec2::NetworkInterface) -> Option<Interface> {
         ipv4: record.primary_address(),
         secondary_ipv4: record.private_addresses[1..].to_vec(),
         ipv6: record.ipv6_addresses.clone(),
+        ipv4_prefixes: record.ipv4_prefixes.clone(),
+        ipv6_prefixes: record.ipv6_prefixes.clone(),
         security_groups: record.groups.clone(),
         source_dest_check: record.source_dest_check,
         idle_timeouts: idle_timeouts.unwrap_or_default(),
@@ -498,6 +500,43 @@ mod tests {
             deltas.extend(changed(&store.snapshot(), &commit).deltas);
         }
         (O::Output::try_from(answer).unwrap(), deltas)
+    }
+
+    #[test]
+    fn the_prefixes_of_an_interface_reach_the_engine() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+        let vpc_input = api::CreateVpcRequest {
+            cidr_block: Some("10.0.0.0/16".to_owned()),
+            amazon_provided_ipv6_cidr_block: Some(true),
+            ..Default::default()
+        };
+        let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);
+        let subnet_input = api::CreateSubnetRequest {
+            vpc_id: made.vpc.unwrap().vpc_id.unwrap(),
+            cidr_block: Some("10.0.0.0/24".to_owned()),
+            ipv6_cidr_block: Some("3fff::/64".to_owned()),
+            ..Default::default()
+        };
+        let (made, _) = told::<op::CreateSubnet>(&store, &ec2, subnet_input);
+        let interface_input = api::CreateNetworkInterfaceRequest {
+            subnet_id: made.subnet.unwrap().subnet_id.unwrap(),
+            ipv4_prefix_count: Some(1),
+            ipv6_prefix_count: Some(1),
+            ..Default::default()
+        };
+        let (made, deltas) = told::<op::CreateNetworkInterface>(&store, &ec2, interface_input);
+        let [Delta::Put(Object::Interface(interface))] = &deltas[..] else { panic!("{deltas:?}") };
+        assert_eq!(interface.ipv4_prefixes, ["10.0.0.224/28".parse().unwrap()]);
+        assert_eq!(interface.ipv6_prefixes.len(), 1);
+        let unassign = api::UnassignPrivateIpAddressesRequest {
+            network_interface_id: made.network_interface.unwrap().network_interface_id.unwrap(),
+            ipv4_prefixes: Some(vec!["10.0.0.224/28".to_owned()]),
+            private_ip_addresses: None,
+        };
+        let (_, deltas) = told::<op::UnassignPrivateIpAddresses>(&store, &ec2, unassign);
+        let [Delta::Put(Object::Interface(interface))] = &deltas[..] else { panic!("{deltas:?}") };
+        assert_eq!((interface.ipv4_prefixes.len(), interface.ipv6_prefixes.len()), (0, 1));
     }
 
     #[test]

@@ -42,16 +42,33 @@ pub(crate) fn check_interfaces(name: &str, count: usize) -> Result<(), ServiceEr
     Ok(())
 }
 
-/// Checks how many addresses an interface on an instance of a type has.
+/// Checks that an instance of a type can have prefixes.
 ///
 /// # Errors
-/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`.
+/// `UnsupportedOperation`.
+pub(crate) fn check_prefixes(name: &str) -> Result<(), ServiceError> {
+    match named(name)?.hypervisor {
+        Hypervisor::Nitro => Ok(()),
+        Hypervisor::Xen => Err(error::unsupported(format!(
+            "Instances of the type {name} cannot have prefixes: they are not built on the Nitro System."
+        ))),
+    }
+}
+
+/// Checks how many addresses and prefixes an interface on an instance of a type has.
+///
+/// # Errors
+/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`, `UnsupportedOperation`.
 pub(crate) fn check_addresses(name: &str, interface: &NetworkInterface) -> Result<(), ServiceError> {
-    let (v4, v6) = (interface.private_addresses.len(), interface.ipv6_addresses.len());
+    if interface.has_prefixes() {
+        check_prefixes(name)?;
+    }
+    let (v4, v6) = interface.address_counts();
     check_address_counts(name, &interface.id.to_string(), v4, v6)
 }
 
-/// Checks how many addresses an interface on an instance of a type is to have.
+/// Checks how many addresses and prefixes an interface on an instance of a type is to have. A prefix counts as one
+/// address.
 ///
 /// # Errors
 /// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`.

@@ -9,6 +9,7 @@ mod attachment;
 mod attribute;
 mod describe;
 pub(crate) mod permission;
+mod prefix;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -18,6 +19,7 @@ use aws_types::{
     AvailabilityZone, InstanceId, MacAddress, NetworkInterfaceAttachmentId, NetworkInterfaceId,
     SecurityGroupId, SubnetId, Tags, Timestamp, VpcId,
 };
+use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::Scope;
@@ -25,6 +27,7 @@ use store::Scope;
 pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
 pub use permission::{InterfacePermission, NetworkInterfacePermission};
+pub(crate) use prefix::WantedPrefixes;
 
 use crate::elastic_ip::{self, Associated};
 use crate::flow_log::{self, FlowLogResource};
@@ -113,6 +116,12 @@ pub struct NetworkInterface {
     pub private_addresses: Vec<Ipv4Addr>,
     /// Its IPv6 addresses.
     pub ipv6_addresses: Vec<Ipv6Addr>,
+    /// Blocks of 16 addresses of its subnet that it has whole.
+    #[serde(default)]
+    pub ipv4_prefixes: Vec<Ipv4Net>,
+    /// Blocks of its subnet's IPv6 addresses that it has whole.
+    #[serde(default)]
+    pub ipv6_prefixes: Vec<Ipv6Net>,
     /// Whether the first IPv6 address stays for life.
     pub has_primary_ipv6: bool,
     /// Its security groups; at least one.
@@ -154,6 +163,17 @@ impl NetworkInterface {
         *self.private_addresses.first().expect("an interface keeps its primary address for life")
     }
 
+    /// How many addresses and prefixes it has, of IPv4 and of IPv6.
+    pub(crate) fn address_counts(&self) -> (usize, usize) {
+        let v4 = self.private_addresses.len() + self.ipv4_prefixes.len();
+        (v4, self.ipv6_addresses.len() + self.ipv6_prefixes.len())
+    }
+
+    /// Whether it has any prefix.
+    pub(crate) fn has_prefixes(&self) -> bool {
+        !self.ipv4_prefixes.is_empty() || !self.ipv6_prefixes.is_empty()
+    }
+
     /// The private DNS name of the primary address, whatever the interface hangs on.
     pub fn private_dns_name(&self, scope: &Scope) -> String {
         private_dns_name(&scope.region, self.primary_address())
@@ -173,11 +193,11 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     .fold(table, |table, add| add(table))
 }
 
-/// How many addresses of one family any interface can have: what the largest instance types allow.
+/// How many addresses and prefixes of one family any interface can have: what the largest instance types allow.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/AvailableIpPerENI.html>
 const MAX_ADDRESSES: usize = 64;
 
-/// Checks how many addresses of one family an interface is to have, whatever instance it hangs on.
+/// Checks how many addresses and prefixes of one family an interface is to have, whatever instance it hangs on.
 ///
 /// # Errors
 /// `PrivateIpAddressLimitExceeded`.
@@ -205,12 +225,22 @@ pub(crate) struct NewInterface {
     pub(crate) ipv6: Vec<String>,
     /// `None` leaves it to the subnet.
     pub(crate) ipv6_count: Option<usize>,
+    pub(crate) prefixes: WantedPrefixes,
     pub(crate) has_primary_ipv6: bool,
     pub(crate) connection_tracking: ConnectionTracking,
     pub(crate) tags: Tags,
     /// What a service makes it for, and that service's account as answers have it: such an interface is in use for life,
     /// and requests cannot change or delete it.
     pub(crate) managed: Option<(ManagedKind, String)>,
+}
+
+impl NewInterface {
+    /// How many addresses and prefixes it is to have, of IPv4 and of IPv6.
+    pub(crate) fn address_counts(&self) -> (usize, usize) {
+        let (prefixes, prefixes_v6) = self.prefixes.counts();
+        let v4 = 1 + self.secondaries.len() + self.secondary_count + prefixes;
+        (v4, self.ipv6.len() + self.ipv6_count.unwrap_or(0) + prefixes_v6)
+    }
 }
 
 /// Makes an interface and returns it; the caller writes it.
@@ -224,12 +254,16 @@ pub(crate) fn make(
     new: NewInterface,
 ) -> Result<NetworkInterface, ServiceError> {
     debug_assert_eq!(addresses.subnet(), subnet.id);
-    check_address_count(1 + new.secondaries.len() + new.secondary_count)?;
-    check_address_count(new.ipv6.len() + new.ipv6_count.unwrap_or(0))?;
+    let (v4_count, v6_count) = new.address_counts();
+    check_address_count(v4_count)?;
+    check_address_count(v6_count)?;
     let mut private_addresses = Vec::with_capacity(1 + new.secondaries.len() + new.secondary_count);
     // What is named is taken first, so that "any" does not take it.
     let primary = new.primary.as_deref().map(|text| addresses.take(text)).transpose()?;
     let named = new.secondaries.iter().map(|text| addresses.take(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut ipv6_addresses =
+        new.ipv6.iter().map(|text| addresses.take_v6(text)).collect::<Result<Vec<_>, _>>()?;
+    let mut prefixes = new.prefixes.take_named(addresses)?;
     private_addresses.push(match primary {
         Some(address) => address,
         None => addresses.take_any(edit)?,
@@ -238,13 +272,12 @@ pub(crate) fn make(
     for _ in 0..new.secondary_count {
         private_addresses.push(addresses.take_any(edit)?);
     }
-    let mut ipv6_addresses =
-        new.ipv6.iter().map(|text| addresses.take_v6(text)).collect::<Result<Vec<_>, _>>()?;
     let by_subnet =
         subnet.assign_ipv6_address_on_creation && subnet.ipv6_block().is_some() && new.ipv6.is_empty();
     for _ in 0..new.ipv6_count.unwrap_or(usize::from(by_subnet)) {
         ipv6_addresses.push(addresses.take_any_v6(edit.new_bits())?);
     }
+    new.prefixes.take_others(edit, addresses, &mut prefixes)?;
     let groups = if new.groups.is_empty() {
         vec![security_group::default_of(edit, subnet.vpc).id]
     } else {
@@ -262,6 +295,8 @@ pub(crate) fn make(
         mac: place.mac,
         private_addresses,
         ipv6_addresses,
+        ipv4_prefixes: prefixes.v4,
+        ipv6_prefixes: prefixes.v6,
         has_primary_ipv6: new.has_primary_ipv6,
         groups,
         source_dest_check: true,
@@ -452,18 +487,17 @@ fn create(
     if input.operator.is_some() {
         return Err(error::unsupported("Service-managed network interfaces are not supported."));
     }
-    let has_prefixes = input.ipv4_prefixes.as_ref().is_some_and(|list| !list.is_empty())
-        || input.ipv6_prefixes.as_ref().is_some_and(|list| !list.is_empty())
-        || input.ipv4_prefix_count.unwrap_or(0) != 0
-        || input.ipv6_prefix_count.unwrap_or(0) != 0;
-    if has_prefixes {
-        return Err(error::unsupported("Prefix delegation is not supported."));
-    }
     let (ipv6, ipv6_count) = wanted_ipv6(input.ipv6_addresses.as_ref(), input.ipv6_address_count)?;
     let new = NewInterface {
         description: input.description.clone().unwrap_or_default(),
         ipv6,
         ipv6_count,
+        prefixes: WantedPrefixes::of_new(
+            input.ipv4_prefixes.as_ref(),
+            input.ipv4_prefix_count,
+            input.ipv6_prefixes.as_ref(),
+            input.ipv6_prefix_count,
+        )?,
         has_primary_ipv6: input.enable_primary_ipv6 == Some(true),
         connection_tracking: wanted_tracking(input.connection_tracking_specification.as_ref())?,
         tags: tag::specified(input.tag_specifications.as_ref(), "network-interface")?,

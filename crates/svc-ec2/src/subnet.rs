@@ -5,6 +5,7 @@
 
 pub(crate) mod address;
 mod ipv6;
+pub(crate) mod prefix;
 mod reservation;
 
 use std::collections::HashMap;
@@ -248,11 +249,12 @@ fn delete(
     })
 }
 
-/// How many IPv4 addresses the interfaces of each subnet have.
+/// How many IPv4 addresses the interfaces of each subnet have, with those of their prefixes.
 fn used_addresses(state: &impl State) -> HashMap<SubnetId, usize> {
     let mut used = HashMap::new();
     for interface in state.all::<NetworkInterface>() {
-        *used.entry(interface.subnet).or_default() += interface.private_addresses.len();
+        let of_prefixes = prefix::ADDRESSES_PER_PREFIX * interface.ipv4_prefixes.len();
+        *used.entry(interface.subnet).or_default() += interface.private_addresses.len() + of_prefixes;
     }
     used
 }

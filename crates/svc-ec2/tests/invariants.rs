@@ -432,6 +432,14 @@ fn check_interfaces(cloud: &Cloud) {
             assert!(subnet.cidr.contains(address) && !is_reserved(subnet.cidr, *address));
             assert!(addresses.insert((interface.subnet, *address)));
         }
+        for prefix in &interface.ipv4_prefixes {
+            assert!(prefix.prefix_len() == 28 && subnet.cidr.contains(prefix));
+            let (first, last) = (u32::from(prefix.network()), u32::from(prefix.broadcast()));
+            for address in (first..=last).map(std::net::Ipv4Addr::from) {
+                assert!(!is_reserved(subnet.cidr, address));
+                assert!(addresses.insert((interface.subnet, address)));
+            }
+        }
         assert!(!interface.groups.is_empty());
         for group in &interface.groups {
             let group = snapshot.get::<SecurityGroup>(&scope, &group.to_string()).unwrap();

@@ -31,6 +31,7 @@ mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod network_interface_permission;
+mod network_interface_prefix;
 mod prefix_list;
 mod quota;
 mod random_request;

@@ -81,6 +81,8 @@ fn interface(index: usize) -> Interface {
         ),
         secondary_ipv4: Vec::new(),
         ipv6: Vec::new(),
+        ipv4_prefixes: Vec::new(),
+        ipv6_prefixes: Vec::new(),
         security_groups: (0..GROUPS).map(|number| SecurityGroupId::from_bits(number.into())).collect(),
         source_dest_check: true,
         idle_timeouts: IdleTimeouts::DEFAULT,

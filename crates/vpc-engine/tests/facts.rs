@@ -349,3 +349,40 @@ fn security_group_rules() {
         &[Send("a", "10.0.1.30", "tcp 1 22 S", "NoIngressRule")],
     );
 }
+
+#[test]
+fn an_interface_owns_all_of_its_prefixes() {
+    check(
+        "prefixes",
+        |world| {
+            world.modify("b", |interface| {
+                interface.ipv4_prefixes.push("10.0.1.48/28".parse().unwrap());
+                interface.ipv6_prefixes.push("2600:1f00:0:1:7::/80".parse().unwrap());
+            });
+        },
+        &[
+            Send("a", "10.0.1.48", "tcp 1 22 S", "b"),
+            Send("a", "10.0.1.63", "udp 1 2", "b"),
+            Send("a", "10.0.1.64", "udp 1 2", "NoSuchAddress"),
+            Send("a", "2600:1f00:0:1:7:8:9:a", "tcp 1 22 S", "b"),
+            Send("a", "2600:1f00:0:1:8::1", "udp 1 2", "NoSuchAddress"),
+            SendOdd("b", "10.0.0.10", "udp 5 6", |_, packet| packet.source = [10, 0, 1, 50].into(), "a"),
+            SendOdd(
+                "b",
+                "10.0.0.10",
+                "udp 5 6",
+                |_, packet| packet.source = [10, 0, 1, 64].into(),
+                "SourceCheck",
+            ),
+            // A prefix changes hands.
+            Change(|world| world.modify("b", |interface| interface.ipv4_prefixes.clear())),
+            Send("a", "10.0.1.49", "udp 7 8", "NoSuchAddress"),
+            Change(|world| {
+                world.modify("b2", |interface| {
+                    interface.ipv4_prefixes.push("10.0.1.48/28".parse().unwrap());
+                });
+            }),
+            Send("a", "10.0.1.49", "udp 7 8", "b2"),
+        ],
+    );
+}

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_types::{MacAddress, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
+use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::Port;
@@ -26,6 +27,10 @@ pub struct Interface {
     pub secondary_ipv4: Vec<Ipv4Addr>,
     /// Its IPv6 addresses; the first is the one that DHCPv6 leases.
     pub ipv6: Vec<Ipv6Addr>,
+    /// Blocks of 16 addresses that are all its own, each of the length [`Self::IPV4_PREFIX_LENGTH`].
+    pub ipv4_prefixes: Vec<Ipv4Net>,
+    /// Blocks of IPv6 addresses that are all its own, each of the length [`Self::IPV6_PREFIX_LENGTH`].
+    pub ipv6_prefixes: Vec<Ipv6Net>,
     /// The security groups it carries.
     pub security_groups: Vec<SecurityGroupId>,
     /// Whether packets from a foreign source, or to a foreign destination, are dropped.
@@ -39,7 +44,13 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// All its addresses, the primary IPv4 address first.
+    /// The length of every prefix that an interface has.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-prefix-eni.html>
+    pub const IPV4_PREFIX_LENGTH: u8 = 28;
+    /// The length of every IPv6 prefix that an interface has.
+    pub const IPV6_PREFIX_LENGTH: u8 = 80;
+
+    /// Its addresses one by one, the primary IPv4 address first; those of its prefixes are not among them.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         std::iter::once(IpAddr::V4(self.ipv4))
             .chain(self.secondary_ipv4.iter().copied().map(IpAddr::V4))

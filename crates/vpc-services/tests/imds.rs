@@ -60,6 +60,8 @@ fn interface() -> AttachedInterface {
         local_hostname: "ip-10-0-1-5.us-west-2.compute.internal".to_owned(),
         private_ipv4s: vec!["10.0.1.5".parse().unwrap(), "10.0.1.6".parse().unwrap()],
         ipv6s: vec![],
+        ipv4_prefixes: vec![],
+        ipv6_prefixes: vec![],
         public_ipv4s: vec![],
         public_hostname: None,
         security_groups: vec![
@@ -270,6 +272,8 @@ fn what_the_instance_has_is_shown() {
         public_ipv4s: vec![("198.51.100.7".parse().unwrap(), "10.0.1.5".parse().unwrap())],
         public_hostname: Some("ec2-198-51-100-7.us-west-2.compute.amazonaws.com".to_owned()),
         ipv6s: vec!["2001:db8::5".parse().unwrap()],
+        ipv4_prefixes: vec!["10.0.1.16/28".parse().unwrap(), "10.0.1.32/28".parse().unwrap()],
+        ipv6_prefixes: vec!["2001:db8:0:0:7::/80".parse().unwrap()],
         subnet_ipv6_blocks: vec!["2001:db8::/64".parse().unwrap()],
         vpc_ipv6_blocks: vec!["2001:db8::/56".parse().unwrap()],
         ..interface()
@@ -302,6 +306,8 @@ fn what_the_instance_has_is_shown() {
     check(&format!("{mac}/ipv4-associations/"), "198.51.100.7");
     check(&format!("{mac}/ipv4-associations/198.51.100.7"), "10.0.1.5");
     check(&format!("{mac}/public-ipv4s"), "198.51.100.7");
+    check(&format!("{mac}/ipv4-prefix"), "10.0.1.16/28\n10.0.1.32/28");
+    check(&format!("{mac}/ipv6-prefix"), "2001:db8:0:0:7::/80");
     check(&format!("{mac}/subnet-ipv6-cidr-blocks"), "2001:db8::/64");
     check(&format!("{mac}/vpc-ipv6-cidr-blocks"), "2001:db8::/56");
 }

@@ -273,6 +273,8 @@ fn intent() -> Vec<Delta> {
             ipv4: address,
             secondary_ipv4: Vec::new(),
             ipv6: Vec::new(),
+            ipv4_prefixes: Vec::new(),
+            ipv6_prefixes: Vec::new(),
             security_groups: vec![group],
             source_dest_check: true,
             idle_timeouts: IdleTimeouts::DEFAULT,

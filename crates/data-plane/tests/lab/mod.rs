@@ -381,6 +381,8 @@ pub fn interface(number: u32, vpc: u128, in_subnet: u128, ipv4: &str, groups: &[
         ipv4: ipv4.parse().unwrap(),
         secondary_ipv4: Vec::new(),
         ipv6: vec![Ipv6Addr::from_bits(ipv6)],
+        ipv4_prefixes: Vec::new(),
+        ipv6_prefixes: Vec::new(),
         security_groups: groups.iter().copied().map(group_id).collect(),
         source_dest_check: true,
         idle_timeouts: IdleTimeouts::DEFAULT,

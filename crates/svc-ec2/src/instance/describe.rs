@@ -33,6 +33,11 @@ fn shown_association(
     }
 }
 
+/// A list as answers have it, which leave out an empty one.
+fn shown_list<T>(all: &[impl ToString], shown: impl Fn(String) -> T) -> Option<Vec<T>> {
+    (!all.is_empty()).then(|| all.iter().map(|each| shown(each.to_string())).collect())
+}
+
 fn shown_interface(
     state: &impl State,
     associated: &Associated,
@@ -70,7 +75,13 @@ fn shown_interface(
         description: Some(interface.description.clone()),
         groups: Some(security_group::identifiers(state, &interface.groups)),
         interface_type: Some("interface".to_owned()),
+        ipv4_prefixes: shown_list(&interface.ipv4_prefixes, |prefix| api::InstanceIpv4Prefix {
+            ipv4_prefix: Some(prefix),
+        }),
         ipv6_addresses: Some(ipv6.collect()),
+        ipv6_prefixes: shown_list(&interface.ipv6_prefixes, |prefix| api::InstanceIpv6Prefix {
+            ipv6_prefix: Some(prefix),
+        }),
         mac_address: Some(interface.mac.to_string()),
         network_interface_id: Some(interface.id.to_string()),
         owner_id: Some(state.account().to_string()),

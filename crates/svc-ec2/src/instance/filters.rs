@@ -282,6 +282,14 @@ pub(super) static FILTERS: Filters<Found> = Filters {
                 .map(|(_, value)| value.to_owned())
                 .collect()
         }),
+        (
+            "network-interface.ipv4-prefixes.ipv4-prefix",
+            interfaces!(interface => each(&interface.ipv4_prefixes, |held| held.ipv4_prefix.clone())),
+        ),
+        (
+            "network-interface.ipv6-prefixes.ipv6-prefix",
+            interfaces!(interface => each(&interface.ipv6_prefixes, |held| held.ipv6_prefix.clone())),
+        ),
         ("operator.managed", |_| vec!["false".to_owned()]),
         (
             "private-dns-name-options.enable-resource-name-dns-a-record",
@@ -319,8 +327,6 @@ pub(super) static FILTERS: Filters<Found> = Filters {
         "network-interface.addresses.association.customer-owned-ip",
         "network-interface.association.carrier-ip",
         "network-interface.association.customer-owned-ip",
-        "network-interface.ipv4-prefixes.ipv4-prefix",
-        "network-interface.ipv6-prefixes.ipv6-prefix",
         "network-interface.operator.principal",
         "network-interface.outpost-arn",
         "network-interface.public-dns-name",

@@ -9,8 +9,8 @@ use aws_types::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId, Tags}
 use service_api::ServiceError;
 
 use crate::network_interface::{
-    self, Attachment, NetworkInterface, NewInterface, attachment_in_use, wanted_addresses, wanted_groups,
-    wanted_ipv6, wanted_tracking,
+    self, Attachment, NetworkInterface, NewInterface, WantedPrefixes, attachment_in_use, wanted_addresses,
+    wanted_groups, wanted_ipv6, wanted_tracking,
 };
 use crate::security_group;
 use crate::state::{Edit, State};
@@ -18,9 +18,9 @@ use crate::subnet::Subnet;
 use crate::subnet::address::Addresses;
 use crate::{default_vpc, error, instance_type, zone};
 
-/// Whether an error says that a subnet has no more addresses.
+/// Whether an error says that a subnet has no more addresses or prefixes.
 pub(super) fn is_shortage(error: &ServiceError) -> bool {
-    error.code == "InsufficientFreeAddressesInSubnet"
+    error.code == "InsufficientFreeAddressesInSubnet" || error.code == "InsufficientCidrBlocks"
 }
 
 /// One interface of each instance of a launch.
@@ -150,13 +150,15 @@ impl Networks {
     /// Checks the limits that the instance type sets.
     ///
     /// # Errors
-    /// `AttachmentLimitExceeded`.
+    /// `AttachmentLimitExceeded`, `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`, `UnsupportedOperation`.
     pub(super) fn check_type(&self, instance_type: &str) -> Result<(), ServiceError> {
         instance_type::check_interfaces(instance_type, self.networks.len())?;
         for network in &self.networks {
             if let Source::New(wanted) = &network.source {
-                let v4 = 1 + wanted.secondaries.len() + wanted.secondary_count;
-                let v6 = wanted.ipv6.len() + wanted.ipv6_count.unwrap_or(0);
+                if wanted.prefixes.counts() != (0, 0) {
+                    instance_type::check_prefixes(instance_type)?;
+                }
+                let (v4, v6) = wanted.address_counts();
                 instance_type::check_address_counts(instance_type, "the network interface", v4, v6)?;
             }
         }
@@ -292,24 +294,30 @@ fn of_interface(
     if wanted.associate_public_ip_address == Some(true) {
         return Err(error::unsupported("Public IPv4 addresses are not supported."));
     }
-    let prefixes = wanted.ipv4_prefixes.as_ref().is_some_and(|list| !list.is_empty())
-        || wanted.ipv6_prefixes.as_ref().is_some_and(|list| !list.is_empty())
-        || wanted.ipv4_prefix_count.unwrap_or(0) != 0
-        || wanted.ipv6_prefix_count.unwrap_or(0) != 0;
+    let prefixes = WantedPrefixes::of_new(
+        wanted.ipv4_prefixes.as_ref(),
+        wanted.ipv4_prefix_count,
+        wanted.ipv6_prefixes.as_ref(),
+        wanted.ipv6_prefix_count,
+    )?;
     let kind = wanted.interface_type.as_deref().unwrap_or("interface");
-    if prefixes
-        || kind != "interface"
+    if kind != "interface"
         || wanted.network_card_index.unwrap_or(0) != 0
         || wanted.associate_carrier_ip_address == Some(true)
         || wanted.ena_srd_specification.is_some()
         || wanted.ena_queue_count.is_some()
     {
         return Err(error::unsupported(
-            "Prefix delegation, other types of network interfaces, further network cards, carrier addresses, ENA Express \
-             and a number of ENA queues are not supported.",
+            "Other types of network interfaces, further network cards, carrier addresses, ENA Express and a number of ENA \
+             queues are not supported.",
         ));
     }
     if let Some(text) = &wanted.network_interface_id {
+        if prefixes.counts() != (0, 0) {
+            return Err(error::combination(
+                "A network interface ID and a prefix may not be specified together.",
+            ));
+        }
         return existing(edit, wanted, text, device_index, most);
     }
     let subnet = subnet(edit, wanted.subnet_id.as_ref(), placement)?;
@@ -320,12 +328,13 @@ fn of_interface(
     )?;
     let (ipv6, ipv6_count) = wanted_ipv6(wanted.ipv6_addresses.as_ref(), wanted.ipv6_address_count)?;
     let is_named = addresses.primary.is_some() || !addresses.secondaries.is_empty() || !ipv6.is_empty();
-    check_single(most, is_named)?;
+    check_single(most, is_named || prefixes.is_named())?;
     let new = NewInterface {
         description: wanted.description.clone().unwrap_or_default(),
         groups: groups(edit, &subnet, wanted.groups.as_deref().unwrap_or_default())?,
         ipv6,
         ipv6_count,
+        prefixes,
         has_primary_ipv6: wanted.primary_ipv6 == Some(true),
         connection_tracking: wanted_tracking(wanted.connection_tracking_specification.as_ref())?,
         tags: tags.clone(),

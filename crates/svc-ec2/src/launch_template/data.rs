@@ -249,6 +249,18 @@ fn shown_interface(interface: &NetworkInterface) -> api::LaunchTemplateInstanceN
         device_index: held.and_then(|held| i32::try_from(held.device_index).ok()),
         groups: Some(interface.groups.iter().map(ToString::to_string).collect()),
         ipv6_addresses: Some(ipv6.collect()),
+        ipv4_prefixes: (!interface.ipv4_prefixes.is_empty()).then(|| {
+            let shown = |prefix: &ipnet::Ipv4Net| api::Ipv4PrefixSpecificationResponse {
+                ipv4_prefix: Some(prefix.to_string()),
+            };
+            interface.ipv4_prefixes.iter().map(shown).collect()
+        }),
+        ipv6_prefixes: (!interface.ipv6_prefixes.is_empty()).then(|| {
+            let shown = |prefix: &ipnet::Ipv6Net| api::Ipv6PrefixSpecificationResponse {
+                ipv6_prefix: Some(prefix.to_string()),
+            };
+            interface.ipv6_prefixes.iter().map(shown).collect()
+        }),
         private_ip_addresses: Some(private.collect()),
         subnet_id: Some(interface.subnet.to_string()),
         ..Default::default()

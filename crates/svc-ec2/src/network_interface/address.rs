@@ -1,4 +1,4 @@
-//! Further addresses of interfaces: AssignPrivateIpAddresses, UnassignPrivateIpAddresses, AssignIpv6Addresses,
+//! Further addresses and prefixes of interfaces: AssignPrivateIpAddresses, UnassignPrivateIpAddresses, AssignIpv6Addresses,
 //! UnassignIpv6Addresses.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -7,13 +7,14 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{NetworkInterface, check_address_count, check_requester};
+use super::{NetworkInterface, WantedPrefixes, check_address_count, check_requester, prefix};
 use crate::elastic_ip::association;
 use crate::instance::Instance;
 use crate::instance_type;
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::subnet::address::Addresses;
+use crate::subnet::prefix as subnet_prefix;
 use crate::{Ec2, error};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -22,14 +23,6 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::UnassignPrivateIpAddresses>(unassign)
         .with::<op::AssignIpv6Addresses>(assign_v6)
         .with::<op::UnassignIpv6Addresses>(unassign_v6)
-}
-
-fn is_given<T>(list: Option<&Vec<T>>) -> bool {
-    list.is_some_and(|list| !list.is_empty())
-}
-
-fn refuse_prefixes(is_given: bool) -> Result<(), ServiceError> {
-    if is_given { Err(error::unsupported("Prefix delegation is not supported.")) } else { Ok(()) }
 }
 
 fn interface_named(edit: &Edit<'_>, text: &str) -> Result<(NetworkInterface, Subnet), ServiceError> {
@@ -41,8 +34,9 @@ fn interface_named(edit: &Edit<'_>, text: &str) -> Result<(NetworkInterface, Sub
 
 /// Checks the limits of an interface, and of the type of the instance that it hangs on, if it does.
 fn check_limits(edit: &Edit<'_>, interface: &NetworkInterface) -> Result<(), ServiceError> {
-    check_address_count(interface.private_addresses.len())?;
-    check_address_count(interface.ipv6_addresses.len())?;
+    let (v4_count, v6_count) = interface.address_counts();
+    check_address_count(v4_count)?;
+    check_address_count(v6_count)?;
     let Some(attachment) = &interface.attachment else { return Ok(()) };
     let instance = edit.held::<Instance>(attachment.instance)?;
     instance_type::check_addresses(&instance.instance_type, interface)
@@ -81,13 +75,13 @@ fn assign(
     context: &RequestContext,
     input: api::AssignPrivateIpAddressesRequest,
 ) -> Result<api::AssignPrivateIpAddressesResult, ServiceError> {
-    refuse_prefixes(is_given(input.ipv4_prefixes.as_ref()) || input.ipv4_prefix_count.unwrap_or(0) != 0)?;
+    let prefixes = WantedPrefixes::of_ipv4(input.ipv4_prefixes.as_ref(), input.ipv4_prefix_count)?;
     let named = input.private_ip_addresses.unwrap_or_default();
     let count = input.secondary_private_ip_address_count.unwrap_or(0);
     let count = usize::try_from(count)
         .map_err(|_| error::invalid_value_for(count, "secondaryPrivateIpAddressCount", "It is negative."))?;
     match (named.is_empty(), count) {
-        (true, 0) => {
+        (true, 0) if prefixes.counts() == (0, 0) => {
             return Err(error::missing_either("privateIpAddresses", "secondaryPrivateIpAddressCount"));
         }
         (false, 1..) => {
@@ -95,7 +89,7 @@ fn assign(
                 "The parameter privateIpAddresses cannot be used with the parameter secondaryPrivateIpAddressCount",
             ));
         }
-        (true, 1..) | (false, 0) => {}
+        (true, _) | (false, 0) => {}
     }
     check_address_count(named.len().max(count))?;
     ec2.edit(context, None, |edit| {
@@ -111,10 +105,14 @@ fn assign(
         }
         let mut addresses = Addresses::of(edit, &subnet);
         let mut added = new.iter().map(|text| addresses.take(text)).collect::<Result<Vec<_>, _>>()?;
+        let prefixes = prefixes.without(&interface.ipv4_prefixes, &[]);
+        let mut taken = prefixes.take_named(&mut addresses)?;
         for _ in 0..count {
             added.push(addresses.take_any(edit)?);
         }
+        prefixes.take_others(edit, &mut addresses, &mut taken)?;
         interface.private_addresses.extend(&added);
+        interface.ipv4_prefixes.extend(&taken.v4);
         check_limits(edit, &interface)?;
         let answer = api::AssignPrivateIpAddressesResult {
             assigned_private_ip_addresses: Some(
@@ -125,19 +123,35 @@ fn assign(
                     })
                     .collect(),
             ),
+            assigned_ipv4_prefixes: prefix::shown(&taken.v4),
             network_interface_id: Some(interface.id.to_string()),
-            ..Default::default()
         };
         edit.put(interface);
         Ok(answer)
     })
 }
 
-fn not_assigned(interface: &NetworkInterface, addresses: &[String]) -> ServiceError {
+/// Takes named prefixes from those that an interface has.
+fn take_away<N: PartialEq>(
+    interface: &str,
+    held: &mut Vec<N>,
+    named: &[String],
+    parse: fn(&str) -> Result<N, ServiceError>,
+) -> Result<(), ServiceError> {
+    for text in named {
+        let prefix = parse(text)?;
+        let place = held.iter().position(|other| *other == prefix);
+        let place = place.ok_or_else(|| not_assigned(interface, named))?;
+        held.remove(place);
+    }
+    Ok(())
+}
+
+fn not_assigned(interface: &str, addresses: &[String]) -> ServiceError {
     error::invalid_value(format!(
         "Some of [{}] are not assigned to interface {}",
         addresses.join(", "),
-        interface.id
+        interface
     ))
 }
 
@@ -146,16 +160,18 @@ fn unassign(
     context: &RequestContext,
     input: api::UnassignPrivateIpAddressesRequest,
 ) -> Result<Unit, ServiceError> {
-    refuse_prefixes(is_given(input.ipv4_prefixes.as_ref()))?;
-    let named = input.private_ip_addresses.filter(|list| !list.is_empty());
-    let named = named.ok_or_else(|| error::missing("privateIpAddresses"))?;
+    let named = input.private_ip_addresses.unwrap_or_default();
+    let prefixes = input.ipv4_prefixes.unwrap_or_default();
+    if named.is_empty() && prefixes.is_empty() {
+        return Err(error::missing("privateIpAddresses"));
+    }
     ec2.edit(context, None, |edit| {
         let (mut interface, _) = interface_named(edit, &input.network_interface_id)?;
         for text in &named {
             let address = text.parse::<Ipv4Addr>().ok();
             let place = interface.private_addresses.iter().position(|held| Some(*held) == address);
             match place {
-                None => return Err(not_assigned(&interface, &named)),
+                None => return Err(not_assigned(&interface.id.to_string(), &named)),
                 Some(0) => {
                     return Err(error::invalid_value(format!(
                         "The primary private IP address {text} cannot be unassigned"
@@ -167,6 +183,8 @@ fn unassign(
                 }
             }
         }
+        let id = interface.id.to_string();
+        take_away(&id, &mut interface.ipv4_prefixes, &prefixes, subnet_prefix::parse)?;
         edit.put(interface);
         Ok(Unit)
     })
@@ -177,12 +195,13 @@ fn assign_v6(
     context: &RequestContext,
     input: api::AssignIpv6AddressesRequest,
 ) -> Result<api::AssignIpv6AddressesResult, ServiceError> {
-    refuse_prefixes(is_given(input.ipv6_prefixes.as_ref()) || input.ipv6_prefix_count.unwrap_or(0) != 0)?;
+    let prefixes = WantedPrefixes::of_ipv6(input.ipv6_prefixes.as_ref(), input.ipv6_prefix_count)?;
     let named = input.ipv6_addresses.unwrap_or_default();
     let count = input.ipv6_address_count.unwrap_or(0);
     let count = usize::try_from(count)
         .map_err(|_| error::invalid_value_for(count, "ipv6AddressCount", "It is negative."))?;
-    if named.is_empty() == (count == 0) {
+    let is_missing = named.is_empty() && count == 0 && prefixes.counts() == (0, 0);
+    if is_missing || (!named.is_empty() && count > 0) {
         return Err(error::missing_either("ipv6Addresses", "ipv6AddressCount"));
     }
     check_address_count(named.len().max(count))?;
@@ -196,15 +215,19 @@ fn assign_v6(
             }
             added.push(addresses.take_v6(text)?);
         }
+        let prefixes = prefixes.without(&[], &interface.ipv6_prefixes);
+        let mut taken = prefixes.take_named(&mut addresses)?;
         for _ in 0..count {
             added.push(addresses.take_any_v6(edit.new_bits())?);
         }
+        prefixes.take_others(edit, &mut addresses, &mut taken)?;
         interface.ipv6_addresses.extend(&added);
+        interface.ipv6_prefixes.extend(&taken.v6);
         check_limits(edit, &interface)?;
         let answer = api::AssignIpv6AddressesResult {
             assigned_ipv6_addresses: Some(added.iter().map(ToString::to_string).collect()),
+            assigned_ipv6_prefixes: Some(taken.v6.iter().map(ToString::to_string).collect()),
             network_interface_id: Some(interface.id.to_string()),
-            ..Default::default()
         };
         edit.put(interface);
         Ok(answer)
@@ -216,18 +239,18 @@ fn unassign_v6(
     context: &RequestContext,
     input: api::UnassignIpv6AddressesRequest,
 ) -> Result<api::UnassignIpv6AddressesResult, ServiceError> {
-    refuse_prefixes(is_given(input.ipv6_prefixes.as_ref()))?;
-    let named = input
-        .ipv6_addresses
-        .filter(|list| !list.is_empty())
-        .ok_or_else(|| error::missing("ipv6Addresses"))?;
+    let named = input.ipv6_addresses.unwrap_or_default();
+    let prefixes = input.ipv6_prefixes.unwrap_or_default();
+    if named.is_empty() && prefixes.is_empty() {
+        return Err(error::missing("ipv6Addresses"));
+    }
     ec2.edit(context, None, |edit| {
         let (mut interface, _) = interface_named(edit, &input.network_interface_id)?;
         for text in &named {
             let address = text.parse::<Ipv6Addr>().ok();
             let place = interface.ipv6_addresses.iter().position(|held| Some(*held) == address);
             match place {
-                None => return Err(not_assigned(&interface, &named)),
+                None => return Err(not_assigned(&interface.id.to_string(), &named)),
                 Some(0) if interface.has_primary_ipv6 => {
                     return Err(error::invalid_value(format!(
                         "The primary IPv6 address {text} cannot be unassigned"
@@ -236,10 +259,12 @@ fn unassign_v6(
                 Some(place) => _ = interface.ipv6_addresses.remove(place),
             }
         }
+        let id = interface.id.to_string();
+        take_away(&id, &mut interface.ipv6_prefixes, &prefixes, subnet_prefix::parse_v6)?;
         let answer = api::UnassignIpv6AddressesResult {
             network_interface_id: Some(interface.id.to_string()),
             unassigned_ipv6_addresses: Some(named.clone()),
-            ..Default::default()
+            unassigned_ipv6_prefixes: Some(prefixes.clone()),
         };
         edit.put(interface);
         Ok(answer)

@@ -6,7 +6,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::Region;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{MANAGED_ATTACHMENT, ManagedKind, NetworkInterface};
+use super::{MANAGED_ATTACHMENT, ManagedKind, NetworkInterface, prefix};
 use crate::Ec2;
 use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::filter::{Filters, each, flag, number, text};
@@ -105,6 +105,8 @@ pub(super) fn shown(
         interface_type: Some(interface.kind.map_or("interface", ManagedKind::as_str).to_owned()),
         ipv6_address: interface.ipv6_addresses.first().map(ToString::to_string),
         ipv6_addresses: Some(ipv6.collect()),
+        ipv4_prefixes: prefix::shown(&interface.ipv4_prefixes),
+        ipv6_prefixes: prefix::shown_v6(&interface.ipv6_prefixes),
         mac_address: Some(interface.mac.to_string()),
         network_interface_id: Some(interface.id.to_string()),
         operator: Some(api::OperatorResponse { managed: Some(false), ..Default::default() }),

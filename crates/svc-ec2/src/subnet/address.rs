@@ -1,7 +1,8 @@
 //! Which addresses of a subnet are free.
 //!
 //! Owns the choice of private addresses, and the memory of where it stands. Refuses to keep a list: what is taken is
-//! what interfaces have, read once for a request, so that a launch of many instances does not read it many times.
+//! what interfaces have, read once for a request, so that a launch of many instances does not read it many times. The
+//! choice of prefixes is in [`super::prefix`].
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -13,7 +14,9 @@ use service_api::ServiceError;
 use store::{Record, Store, StoreError};
 use vpc_model::subnet::is_reserved;
 
-use super::{Subnet, reservation};
+use super::Subnet;
+use super::prefix::{prefix_of, prefix_of_v6};
+use super::reservation::{self, ReservationType};
 use crate::cidr;
 use crate::error;
 use crate::network_interface::NetworkInterface;
@@ -21,7 +24,7 @@ use crate::state::{Edit, State};
 
 /// How many addresses at the start of a subnet's IPv6 block are not for interfaces; the last one is not, either.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html#subnet-sizing-ipv6>
-const RESERVED_AT_START_V6: u128 = 4;
+pub(super) const RESERVED_AT_START_V6: u128 = 4;
 
 /// The address that a subnet gave last by its own choice; stored under the subnet's id. The next choice begins behind
 /// it, so that an address which was given back is not at once another interface's, whose peers may still hold
@@ -48,12 +51,18 @@ pub(super) fn forget(edit: &mut Edit<'_>, subnet: SubnetId) {
 
 /// The addresses of one subnet, with those that are taken.
 pub(crate) struct Addresses {
-    subnet: Subnet,
-    taken: HashSet<Ipv4Addr>,
-    taken_v6: HashSet<Ipv6Addr>,
+    pub(super) subnet: Subnet,
+    pub(super) taken: HashSet<Ipv4Addr>,
+    pub(super) taken_v6: HashSet<Ipv6Addr>,
+    /// Prefixes that interfaces have: their addresses are taken too.
+    pub(super) prefixes: HashSet<Ipv4Net>,
+    pub(super) prefixes_v6: HashSet<Ipv6Net>,
     /// Blocks that "any" keeps out of.
-    reserved: Vec<Ipv4Net>,
-    reserved_v6: Vec<Ipv6Net>,
+    pub(super) reserved: Vec<Ipv4Net>,
+    pub(super) reserved_v6: Vec<Ipv6Net>,
+    /// Those of them that are for prefixes.
+    pub(super) for_prefixes: Vec<Ipv4Net>,
+    pub(super) for_prefixes_v6: Vec<Ipv6Net>,
     /// Where the search for a free address goes on.
     next: Ipv4Addr,
     /// How many addresses are still to be searched: all before `next` that were searched are taken or reserved.
@@ -64,21 +73,43 @@ impl Addresses {
     /// As of now.
     pub(crate) fn of(state: &impl State, subnet: &Subnet) -> Self {
         let (mut taken, mut taken_v6) = (HashSet::new(), HashSet::new());
+        let (mut prefixes, mut prefixes_v6) = (HashSet::new(), HashSet::new());
         for interface in state.all::<NetworkInterface>().filter(|interface| interface.subnet == subnet.id) {
             taken.extend(&interface.private_addresses);
             taken_v6.extend(&interface.ipv6_addresses);
+            prefixes.extend(&interface.ipv4_prefixes);
+            prefixes_v6.extend(&interface.ipv6_prefixes);
         }
         let last = state.record::<LastGiven>(&subnet.id.to_string());
         let next = last.map_or(subnet.cidr.network(), |last| after(subnet, last.address));
         let (mut reserved, mut reserved_v6) = (Vec::new(), Vec::new());
+        let (mut for_prefixes, mut for_prefixes_v6) = (Vec::new(), Vec::new());
         for held in reservation::of(state, subnet.id) {
+            let is_for_prefixes = held.reservation_type == ReservationType::Prefix;
             match held.block {
-                IpNet::V4(block) => reserved.push(block),
-                IpNet::V6(block) => reserved_v6.push(block),
+                IpNet::V4(block) => {
+                    reserved.push(block);
+                    for_prefixes.extend(is_for_prefixes.then_some(block));
+                }
+                IpNet::V6(block) => {
+                    reserved_v6.push(block);
+                    for_prefixes_v6.extend(is_for_prefixes.then_some(block));
+                }
             }
         }
-        let unsearched = cidr::size_v4(subnet.cidr);
-        Self { subnet: subnet.clone(), taken, taken_v6, reserved, reserved_v6, next, unsearched }
+        Self {
+            subnet: subnet.clone(),
+            taken,
+            taken_v6,
+            prefixes,
+            prefixes_v6,
+            reserved,
+            reserved_v6,
+            for_prefixes,
+            for_prefixes_v6,
+            next,
+            unsearched: cidr::size_v4(subnet.cidr),
+        }
     }
 
     /// The subnet.
@@ -103,7 +134,7 @@ impl Addresses {
                 "Address {address} is in subnet's reserved address range"
             )));
         }
-        if !self.taken.insert(address) {
+        if self.prefixes.contains(&prefix_of(address)) || !self.taken.insert(address) {
             return Err(in_use(address));
         }
         Ok(address)
@@ -119,7 +150,8 @@ impl Addresses {
             self.next = after(&self.subnet, address);
             self.unsearched -= 1;
             let is_kept = is_reserved(self.subnet.cidr, address)
-                || self.reserved.iter().any(|block| block.contains(&address));
+                || self.reserved.iter().any(|block| block.contains(&address))
+                || self.prefixes.contains(&prefix_of(address));
             if !is_kept && self.taken.insert(address) {
                 edit.put_record(&self.subnet.id.to_string(), LastGiven { address });
                 return Ok(address);
@@ -128,7 +160,7 @@ impl Addresses {
         Err(no_more())
     }
 
-    fn block_v6(&self) -> Result<Ipv6Net, ServiceError> {
+    pub(super) fn block_v6(&self) -> Result<Ipv6Net, ServiceError> {
         self.subnet.ipv6_block().ok_or_else(|| {
             error::invalid_value(format!(
                 "The subnet '{}' does not have an IPv6 CIDR block associated with it.",
@@ -158,7 +190,7 @@ impl Addresses {
                 "Address {address} is in subnet's reserved address range"
             )));
         }
-        if !self.taken_v6.insert(address) {
+        if self.prefixes_v6.contains(&prefix_of_v6(address)) || !self.taken_v6.insert(address) {
             return Err(in_use(address));
         }
         Ok(address)
@@ -182,6 +214,10 @@ impl Addresses {
                 }
                 unmet -= 1;
                 bits = u128::from(reserved.broadcast()).wrapping_add(1);
+                continue;
+            }
+            if self.prefixes_v6.contains(&prefix_of_v6(address)) {
+                bits = u128::from(prefix_of_v6(address).broadcast()).wrapping_add(1);
                 continue;
             }
             let is_reserved = host < RESERVED_AT_START_V6 || host == host_mask;
@@ -210,6 +246,6 @@ fn no_more() -> ServiceError {
     )
 }
 
-fn in_use(address: impl std::fmt::Display) -> ServiceError {
+pub(super) fn in_use(address: impl std::fmt::Display) -> ServiceError {
     ServiceError::new("InvalidIPAddress.InUse", format!("Address {address} is in use."))
 }

@@ -137,7 +137,7 @@ fn disassociate(
         let association = subnet.ipv6_associations.iter_mut().find(|held| is_it(held)).ok_or_else(unknown)?;
         let is_used = edit
             .all::<NetworkInterface>()
-            .any(|interface| interface.subnet == id_of_subnet && !interface.ipv6_addresses.is_empty());
+            .any(|interface| interface.subnet == id_of_subnet && interface.address_counts().1 > 0);
         let is_reserved = reservation::of(edit, id_of_subnet).iter().any(|held| held.block.addr().is_ipv6());
         if is_reserved {
             return Err(ServiceError::new(

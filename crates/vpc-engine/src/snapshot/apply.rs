@@ -14,7 +14,8 @@ use vpc_model::{
 
 use super::index::Map;
 use super::{
-    Applied, CompiledSubnet, Network, PluggedInterface, Snapshot, StalePorts, router_mac, router_of,
+    Applied, CompiledSubnet, Network, PluggedInterface, Snapshot, StalePorts, ipv4_prefix, ipv6_prefix,
+    router_mac, router_of,
 };
 use crate::compile::{Acl, Policy, Routes};
 use crate::flows::TRACKED_CONNECTIONS_PER_INTERFACE;
@@ -242,6 +243,16 @@ impl Network {
                 touched.stale.insert(before);
             }
         }
+        let before = interface
+            .ipv4_prefixes
+            .iter()
+            .filter_map(|prefix| self.ipv4_prefixes.insert((vpc, ipv4_prefix(prefix.network())), port));
+        touched.stale.extend(before.filter(|&before| before != port));
+        let before = interface
+            .ipv6_prefixes
+            .iter()
+            .filter_map(|prefix| self.ipv6_prefixes.insert((vpc, ipv6_prefix(prefix.network())), port));
+        touched.stale.extend(before.filter(|&before| before != port));
         self.neighbours.insert((subnet, interface.mac), port);
         let plugged = PluggedInterface {
             vpc,
@@ -272,6 +283,18 @@ impl Network {
                     IpAddr::V4(address) => self.ipv4.remove(&(*vpc, address.to_bits())),
                     IpAddr::V6(address) => self.ipv6.remove(&(*vpc, address.to_bits())),
                 }
+            }
+        }
+        for prefix in &interface.ipv4_prefixes {
+            let key = (*vpc, ipv4_prefix(prefix.network()));
+            if self.ipv4_prefixes.get(&key) == Some(&port) {
+                self.ipv4_prefixes.remove(&key);
+            }
+        }
+        for prefix in &interface.ipv6_prefixes {
+            let key = (*vpc, ipv6_prefix(prefix.network()));
+            if self.ipv6_prefixes.get(&key) == Some(&port) {
+                self.ipv6_prefixes.remove(&key);
             }
         }
         let key = (*subnet, interface.mac);

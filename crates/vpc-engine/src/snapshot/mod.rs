@@ -11,7 +11,7 @@ mod chunked;
 mod index;
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use aws_types::{
@@ -94,6 +94,9 @@ pub(crate) struct Network {
     ports: Slots<PluggedInterface>,
     ipv4: ChunkedMap<(u32, u32), Port>,
     ipv6: ChunkedMap<(u32, u128), Port>,
+    // By what the addresses of a prefix have in common: all prefixes of a family have one length.
+    ipv4_prefixes: Map<(u32, u32), Port>,
+    ipv6_prefixes: Map<(u32, u128), Port>,
     neighbours: Map<(u32, MacAddress), Port>,
     compiled_subnets: Slots<Arc<CompiledSubnet>>,
     policies: Slots<Arc<Policy>>,
@@ -192,17 +195,33 @@ impl fmt::Debug for Snapshot {
     }
 }
 
+/// What the addresses of a prefix have in common.
+pub(crate) fn ipv4_prefix(address: Ipv4Addr) -> u32 {
+    address.to_bits() >> (32 - Interface::IPV4_PREFIX_LENGTH)
+}
+
+/// What the addresses of an IPv6 prefix have in common.
+pub(crate) fn ipv6_prefix(address: Ipv6Addr) -> u128 {
+    address.to_bits() >> (128 - Interface::IPV6_PREFIX_LENGTH)
+}
+
 impl Network {
     /// The interface at a port.
     pub(crate) fn at(&self, port: Port) -> Option<&PluggedInterface> {
         self.ports.get(port.index())
     }
 
-    /// The port of the interface that has an address in a VPC.
+    /// The port of the interface that has an address in a VPC, as one of its own or within a prefix.
     pub(crate) fn port_of(&self, vpc: u32, address: IpAddr) -> Option<Port> {
         match address {
-            IpAddr::V4(address) => self.ipv4.get(&(vpc, address.to_bits())),
-            IpAddr::V6(address) => self.ipv6.get(&(vpc, address.to_bits())),
+            IpAddr::V4(address) => {
+                let single = self.ipv4.get(&(vpc, address.to_bits()));
+                single.or_else(|| self.ipv4_prefixes.get(&(vpc, ipv4_prefix(address))).copied())
+            }
+            IpAddr::V6(address) => {
+                let single = self.ipv6.get(&(vpc, address.to_bits()));
+                single.or_else(|| self.ipv6_prefixes.get(&(vpc, ipv6_prefix(address))).copied())
+            }
         }
     }
 

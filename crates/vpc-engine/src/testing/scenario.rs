@@ -9,7 +9,7 @@ use vpc_model::{Delta, Interface, ObjectId, Port, Protocol};
 
 use super::random::Random;
 use super::reference::Arrival;
-use super::topology::{PORTS, Topology};
+use super::topology::{PORTS, Topology, own_addresses};
 use crate::packet::{Fragment, Inner, InnerTransport, Packet, TcpFlags, Transport};
 use crate::services::{LINK_ROUTER_MAC, SERVICES_MAC};
 
@@ -160,7 +160,7 @@ impl Scenario {
         if random.percent(72) {
             let neighbours: Vec<&Interface> =
                 self.topology.interfaces.iter().filter(|other| other.vpc == sender.vpc).collect();
-            let addresses: Vec<IpAddr> = neighbours.iter().flat_map(|other| other.addresses()).collect();
+            let addresses: Vec<IpAddr> = neighbours.iter().flat_map(|other| own_addresses(other)).collect();
             return random.pick(&addresses);
         }
         let others = [
@@ -195,9 +195,9 @@ impl Scenario {
     }
 
     fn source(&mut self, sender: &Interface, destination: IpAddr) -> IpAddr {
-        let everybody = self.topology.interfaces.iter().flat_map(Interface::addresses);
+        let everybody = self.topology.interfaces.iter().flat_map(own_addresses);
         let of_family = |address: &IpAddr| address.is_ipv4() == destination.is_ipv4();
-        let own: Vec<IpAddr> = sender.addresses().filter(of_family).collect();
+        let own: Vec<IpAddr> = own_addresses(sender).filter(of_family).collect();
         if !own.is_empty() && self.random.percent(88) {
             return self.random.pick(&own);
         }
@@ -209,9 +209,9 @@ impl Scenario {
 
     fn destination_mac(&mut self, sender: &Interface, destination: IpAddr) -> MacAddress {
         let interfaces = &self.topology.interfaces;
-        let neighbour = interfaces
-            .iter()
-            .find(|other| other.subnet == sender.subnet && other.addresses().any(|own| own == destination));
+        let neighbour = interfaces.iter().find(|other| {
+            other.subnet == sender.subnet && own_addresses(other).any(|own| own == destination)
+        });
         match self.random.below(100) {
             0..=5 => self.random.pick(&[
                 MacAddress::BROADCAST,
@@ -304,7 +304,7 @@ impl Scenario {
             .topology
             .interfaces
             .iter()
-            .find(|interface| interface.addresses().any(|own| own == seen.source));
+            .find(|interface| own_addresses(interface).any(|own| own == seen.source));
         let port = match sender {
             _ if matches!(packet.transport, Transport::Continuation) => return self.new_packet(),
             Some(sender) if at != Port::SERVICES => sender.port,

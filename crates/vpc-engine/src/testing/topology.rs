@@ -137,6 +137,13 @@ impl Topology {
             .map(|group| group.id)
             .collect();
         let ipv6 = subnet.ipv6_cidr.filter(|_| random.percent(80));
+        // The first interfaces alone, so that the prefixes of a subnet do not overlap.
+        let has_prefixes = number < 7 && random.percent(30);
+        let ipv4_prefix = Ipv4Net::new(host(128 + 16 * number as u32), Interface::IPV4_PREFIX_LENGTH);
+        let ipv6_prefix = ipv6.and_then(|net| {
+            let first = net.network().to_bits() + ((1 + number as u128) << 48);
+            Ipv6Net::new(Ipv6Addr::from_bits(first), Interface::IPV6_PREFIX_LENGTH).ok()
+        });
         Interface {
             id: NetworkInterfaceId::from_bits(number as u128),
             port: Port::new(number as u32).expect("a small number"),
@@ -149,6 +156,8 @@ impl Topology {
                 .map(|net| Ipv6Addr::from_bits(net.network().to_bits() + u128::from(offset)))
                 .into_iter()
                 .collect(),
+            ipv4_prefixes: ipv4_prefix.into_iter().filter(|_| has_prefixes).collect(),
+            ipv6_prefixes: ipv6_prefix.into_iter().filter(|_| has_prefixes).collect(),
             security_groups: groups,
             source_dest_check: random.percent(75),
             idle_timeouts: if random.percent(20) {
@@ -174,7 +183,7 @@ impl Topology {
             6 | 7 => IpNet::V4(subnet.cidr),
             8 => subnet.ipv6_cidr.map_or(IpNet::V4(subnet.cidr), IpNet::V6),
             _ => {
-                let addresses: Vec<IpAddr> = interface.addresses().collect();
+                let addresses: Vec<IpAddr> = own_addresses(interface).collect();
                 IpNet::from(random.pick(&addresses))
             }
         }
@@ -284,4 +293,11 @@ impl Topology {
 /// An address in a subnet of a VPC.
 fn ipv6(vpc: usize, subnet: usize, host: u16) -> Ipv6Addr {
     Ipv6Addr::new(0x2600, 0x1f00, 0, (vpc as u16) << 8 | subnet as u16, 0, 0, 0, host)
+}
+
+/// The addresses of an interface, with one of each prefix.
+pub(crate) fn own_addresses(interface: &Interface) -> impl Iterator<Item = IpAddr> + '_ {
+    let v4 = interface.ipv4_prefixes.iter().map(|prefix| Ipv4Addr::from_bits(prefix.network().to_bits() + 9));
+    let v6 = interface.ipv6_prefixes.iter().map(|prefix| Ipv6Addr::from_bits(prefix.network().to_bits() + 9));
+    interface.addresses().chain(v4.map(IpAddr::V4)).chain(v6.map(IpAddr::V6))
 }

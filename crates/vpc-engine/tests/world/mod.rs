@@ -247,6 +247,8 @@ impl World {
                     IpAddr::V4(_) => None,
                 })
                 .collect(),
+            ipv4_prefixes: Vec::new(),
+            ipv6_prefixes: Vec::new(),
             security_groups: groups.iter().map(|name| SecurityGroupId::from_bits(number(name))).collect(),
             source_dest_check: true,
             idle_timeouts: IdleTimeouts::DEFAULT,

@@ -93,6 +93,10 @@ pub struct AttachedInterface {
     pub private_ipv4s: Vec<Ipv4Addr>,
     /// IPv6 addresses.
     pub ipv6s: Vec<Ipv6Addr>,
+    /// Blocks of addresses that it has whole.
+    pub ipv4_prefixes: Vec<Ipv4Net>,
+    /// Blocks of IPv6 addresses that it has whole.
+    pub ipv6_prefixes: Vec<Ipv6Net>,
     /// Public addresses, each with the private one that it stands for.
     pub public_ipv4s: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// The public DNS name of the first public address, when the VPC has them.

@@ -202,6 +202,12 @@ fn interface(interface: &AttachedInterface) -> Entry {
     if !interface.ipv6s.is_empty() {
         entries.push(lines("ipv6s", &interface.ipv6s));
     }
+    if !interface.ipv4_prefixes.is_empty() {
+        entries.push(lines("ipv4-prefix", &interface.ipv4_prefixes));
+    }
+    if !interface.ipv6_prefixes.is_empty() {
+        entries.push(lines("ipv6-prefix", &interface.ipv6_prefixes));
+    }
     if !interface.subnet_ipv6_blocks.is_empty() {
         entries.push(lines("subnet-ipv6-cidr-blocks", &interface.subnet_ipv6_blocks));
     }

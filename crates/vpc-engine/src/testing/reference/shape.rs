@@ -102,7 +102,11 @@ pub(super) fn begins_connection(packet: &Packet) -> bool {
 }
 
 pub(super) fn has(interface: &Interface, address: IpAddr) -> bool {
-    interface.addresses().any(|own| own == address)
+    let is_in_prefix = match address {
+        IpAddr::V4(address) => interface.ipv4_prefixes.iter().any(|prefix| prefix.contains(&address)),
+        IpAddr::V6(address) => interface.ipv6_prefixes.iter().any(|prefix| prefix.contains(&address)),
+    };
+    is_in_prefix || interface.addresses().any(|own| own == address)
 }
 
 pub(super) fn in_subnet(subnet: &Subnet, address: IpAddr) -> bool {
