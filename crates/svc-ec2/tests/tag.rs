@@ -90,7 +90,17 @@ fn every_kind_of_resource_carries_tags() {
         cloud.ok::<op::CreateVpcEndpointServiceConfiguration>(service).service_configuration.unwrap();
     let nat = input!(CreateNatGatewayRequest { subnet_id: &subnet, connectivity_type: "private" });
     let nat = cloud.ok::<op::CreateNatGateway>(nat).nat_gateway.unwrap();
+    let volume = input!(CreateVolumeRequest { availability_zone: "us-east-1a", size: 1 });
+    let volume = cloud.ok::<op::CreateVolume>(volume).volume_id.unwrap();
+    cloud.wait(100);
+    let snapshot = cloud.ok::<op::CreateSnapshot>(input!(CreateSnapshotRequest { volume_id: &volume }));
+    let group_of_places = input!(CreatePlacementGroupRequest { group_name: "g", strategy: "spread" });
+    let group_of_places =
+        cloud.ok::<op::CreatePlacementGroup>(group_of_places).placement_group.unwrap().group_id.unwrap();
     let resources = vec![
+        ("volume", volume),
+        ("snapshot", snapshot.snapshot_id.unwrap()),
+        ("placement-group", group_of_places),
         ("vpc-peering-connection", peering.vpc_peering_connection_id.unwrap()),
         ("vpn-connection", vpn_connection.vpn_connection.unwrap().vpn_connection_id.unwrap()),
         ("vpn-gateway", vpn_gateway),
