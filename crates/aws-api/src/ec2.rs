@@ -800,6 +800,17 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociatedKmsKey {
+    pub kms_key_id: Option<String>,
+}
+
+crate::structure! {
+    AssociatedKmsKey, "AssociatedKmsKey" {
+        "KmsKeyId" => kms_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachInternetGatewayRequest {
     pub dry_run: Option<bool>,
     pub internet_gateway_id: String,
@@ -847,6 +858,25 @@ crate::structure! {
     AttachNetworkInterfaceResult, "AttachNetworkInterfaceResult" {
         "AttachmentId" => attachment_id,
         "NetworkCardIndex" => network_card_index,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AttachVolumeRequest {
+    pub device: String,
+    pub instance_id: String,
+    pub volume_id: String,
+    pub ebs_card_index: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AttachVolumeRequest, "AttachVolumeRequest" {
+        "Device" => device,
+        "InstanceId" => instance_id,
+        "VolumeId" => volume_id,
+        "EbsCardIndex" => ebs_card_index,
+        "DryRun" => dry_run,
     }
 }
 
@@ -2015,6 +2045,44 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreatePlacementGroupRequest {
+    pub partition_count: Option<i32>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub spread_level: Option<String>,
+    pub linked_group_id: Option<String>,
+    pub operator: Option<OperatorRequest>,
+    pub parent_group_id: Option<String>,
+    pub dry_run: Option<bool>,
+    pub group_name: Option<String>,
+    pub strategy: Option<String>,
+}
+
+crate::structure! {
+    CreatePlacementGroupRequest, "CreatePlacementGroupRequest" {
+        "PartitionCount" => partition_count,
+        "TagSpecifications" => tag_specifications,
+        "SpreadLevel" => spread_level,
+        "LinkedGroupId" => linked_group_id,
+        "Operator" => operator,
+        "ParentGroupId" => parent_group_id,
+        "DryRun" => dry_run,
+        "GroupName" => group_name,
+        "Strategy" => strategy,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreatePlacementGroupResult {
+    pub placement_group: Option<PlacementGroup>,
+}
+
+crate::structure! {
+    CreatePlacementGroupResult, "CreatePlacementGroupResult" {
+        "PlacementGroup" => placement_group,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateRouteRequest {
     pub destination_prefix_list_id: Option<String>,
     pub vpc_endpoint_id: Option<String>,
@@ -2129,6 +2197,27 @@ crate::structure! {
         "GroupId" => group_id,
         "Tags" => tags,
         "SecurityGroupArn" => security_group_arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSnapshotRequest {
+    pub description: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub volume_id: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub location: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateSnapshotRequest, "CreateSnapshotRequest" {
+        "Description" => description,
+        "OutpostArn" => outpost_arn,
+        "VolumeId" => volume_id,
+        "TagSpecifications" => tag_specifications,
+        "Location" => location,
+        "DryRun" => dry_run,
     }
 }
 
@@ -2507,6 +2596,47 @@ pub struct CreateTransitGatewayVpcAttachmentResult {
 crate::structure! {
     CreateTransitGatewayVpcAttachmentResult, "CreateTransitGatewayVpcAttachmentResult" {
         "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVolumeRequest {
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub encrypted: Option<bool>,
+    pub iops: Option<i32>,
+    pub kms_key_id: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub size: Option<i32>,
+    pub snapshot_id: Option<String>,
+    pub volume_type: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub multi_attach_enabled: Option<bool>,
+    pub throughput: Option<i32>,
+    pub client_token: Option<String>,
+    pub volume_initialization_rate: Option<i32>,
+    pub operator: Option<OperatorRequest>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateVolumeRequest, "CreateVolumeRequest" {
+        "AvailabilityZone" => availability_zone,
+        "AvailabilityZoneId" => availability_zone_id,
+        "Encrypted" => encrypted,
+        "Iops" => iops,
+        "KmsKeyId" => kms_key_id,
+        "OutpostArn" => outpost_arn,
+        "Size" => size,
+        "SnapshotId" => snapshot_id,
+        "VolumeType" => volume_type,
+        "TagSpecifications" => tag_specifications,
+        "MultiAttachEnabled" => multi_attach_enabled,
+        "Throughput" => throughput,
+        "ClientToken" => client_token,
+        "VolumeInitializationRate" => volume_initialization_rate,
+        "Operator" => operator,
+        "DryRun" => dry_run,
     }
 }
 
@@ -3216,6 +3346,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeletePlacementGroupRequest {
+    pub dry_run: Option<bool>,
+    pub group_name: String,
+}
+
+crate::structure! {
+    DeletePlacementGroupRequest, "DeletePlacementGroupRequest" {
+        "DryRun" => dry_run,
+        "GroupName" => group_name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRouteRequest {
     pub destination_prefix_list_id: Option<String>,
     pub dry_run: Option<bool>,
@@ -3272,6 +3415,19 @@ crate::structure! {
     DeleteSecurityGroupResult, "DeleteSecurityGroupResult" {
         "Return" => r#return,
         "GroupId" => group_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSnapshotRequest {
+    pub snapshot_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteSnapshotRequest, "DeleteSnapshotRequest" {
+        "SnapshotId" => snapshot_id,
+        "DryRun" => dry_run,
     }
 }
 
@@ -3520,6 +3676,19 @@ pub struct DeleteTransitGatewayVpcAttachmentResult {
 crate::structure! {
     DeleteTransitGatewayVpcAttachmentResult, "DeleteTransitGatewayVpcAttachmentResult" {
         "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVolumeRequest {
+    pub volume_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteVolumeRequest, "DeleteVolumeRequest" {
+        "VolumeId" => volume_id,
+        "DryRun" => dry_run,
     }
 }
 
@@ -4575,6 +4744,34 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePlacementGroupsRequest {
+    pub group_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub group_names: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribePlacementGroupsRequest, "DescribePlacementGroupsRequest" {
+        "GroupIds" => group_ids,
+        "DryRun" => dry_run,
+        "GroupNames" => group_names,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribePlacementGroupsResult {
+    pub placement_groups: Option<Vec<PlacementGroup>>,
+}
+
+crate::structure! {
+    DescribePlacementGroupsResult, "DescribePlacementGroupsResult" {
+        "PlacementGroups" => placement_groups,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribePrefixListsRequest {
     pub dry_run: Option<bool>,
     pub filters: Option<Vec<Filter>>,
@@ -4813,6 +5010,42 @@ crate::structure! {
     DescribeSecurityGroupsResult, "DescribeSecurityGroupsResult" {
         "NextToken" => next_token,
         "SecurityGroups" => security_groups,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSnapshotsRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub owner_ids: Option<Vec<String>>,
+    pub restorable_by_user_ids: Option<Vec<String>>,
+    pub snapshot_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribeSnapshotsRequest, "DescribeSnapshotsRequest" {
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "OwnerIds" => owner_ids,
+        "RestorableByUserIds" => restorable_by_user_ids,
+        "SnapshotIds" => snapshot_ids,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSnapshotsResult {
+    pub next_token: Option<String>,
+    pub snapshots: Option<Vec<Snapshot>>,
+}
+
+crate::structure! {
+    DescribeSnapshotsResult, "DescribeSnapshotsResult" {
+        "NextToken" => next_token,
+        "Snapshots" => snapshots,
     }
 }
 
@@ -5129,6 +5362,138 @@ crate::structure! {
     DescribeTransitGatewaysResult, "DescribeTransitGatewaysResult" {
         "TransitGateways" => transit_gateways,
         "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeAttributeRequest {
+    pub attribute: String,
+    pub volume_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeVolumeAttributeRequest, "DescribeVolumeAttributeRequest" {
+        "Attribute" => attribute,
+        "VolumeId" => volume_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeAttributeResult {
+    pub auto_enable_io: Option<AttributeBooleanValue>,
+    pub product_codes: Option<Vec<ProductCode>>,
+    pub volume_id: Option<String>,
+}
+
+crate::structure! {
+    DescribeVolumeAttributeResult, "DescribeVolumeAttributeResult" {
+        "AutoEnableIO" => auto_enable_io,
+        "ProductCodes" => product_codes,
+        "VolumeId" => volume_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeStatusRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub volume_ids: Option<Vec<String>>,
+    pub include_managed_resources: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+}
+
+crate::structure! {
+    DescribeVolumeStatusRequest, "DescribeVolumeStatusRequest" {
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "VolumeIds" => volume_ids,
+        "IncludeManagedResources" => include_managed_resources,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumeStatusResult {
+    pub next_token: Option<String>,
+    pub volume_statuses: Option<Vec<VolumeStatusItem>>,
+}
+
+crate::structure! {
+    DescribeVolumeStatusResult, "DescribeVolumeStatusResult" {
+        "NextToken" => next_token,
+        "VolumeStatuses" => volume_statuses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesModificationsRequest {
+    pub dry_run: Option<bool>,
+    pub volume_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub include_managed_resources: Option<bool>,
+}
+
+crate::structure! {
+    DescribeVolumesModificationsRequest, "DescribeVolumesModificationsRequest" {
+        "DryRun" => dry_run,
+        "VolumeIds" => volume_ids,
+        "Filters" => filters,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "IncludeManagedResources" => include_managed_resources,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesModificationsResult {
+    pub next_token: Option<String>,
+    pub volumes_modifications: Option<Vec<VolumeModification>>,
+}
+
+crate::structure! {
+    DescribeVolumesModificationsResult, "DescribeVolumesModificationsResult" {
+        "NextToken" => next_token,
+        "VolumesModifications" => volumes_modifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesRequest {
+    pub volume_ids: Option<Vec<String>>,
+    pub include_managed_resources: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+crate::structure! {
+    DescribeVolumesRequest, "DescribeVolumesRequest" {
+        "VolumeIds" => volume_ids,
+        "IncludeManagedResources" => include_managed_resources,
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeVolumesResult {
+    pub next_token: Option<String>,
+    pub volumes: Option<Vec<Volume>>,
+}
+
+crate::structure! {
+    DescribeVolumesResult, "DescribeVolumesResult" {
+        "NextToken" => next_token,
+        "Volumes" => volumes,
     }
 }
 
@@ -5617,6 +5982,25 @@ crate::structure! {
         "DryRun" => dry_run,
         "AttachmentId" => attachment_id,
         "Force" => force,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DetachVolumeRequest {
+    pub device: Option<String>,
+    pub force: Option<bool>,
+    pub instance_id: Option<String>,
+    pub volume_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DetachVolumeRequest, "DetachVolumeRequest" {
+        "Device" => device,
+        "Force" => force,
+        "InstanceId" => instance_id,
+        "VolumeId" => volume_id,
+        "DryRun" => dry_run,
     }
 }
 
@@ -7124,6 +7508,21 @@ pub struct InferenceDeviceMemoryInfo {
 crate::structure! {
     InferenceDeviceMemoryInfo, "InferenceDeviceMemoryInfo" {
         "SizeInMiB" => size_in_mi_b,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InitializationStatusDetails {
+    pub initialization_type: Option<String>,
+    pub progress: Option<i64>,
+    pub estimated_time_to_complete_in_seconds: Option<i64>,
+}
+
+crate::structure! {
+    InitializationStatusDetails, "InitializationStatusDetails" {
+        "InitializationType" => initialization_type,
+        "Progress" => progress,
+        "EstimatedTimeToCompleteInSeconds" => estimated_time_to_complete_in_seconds,
     }
 }
 
@@ -9434,6 +9833,42 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstancePlacementRequest {
+    pub group_name: Option<String>,
+    pub partition_number: Option<i32>,
+    pub host_resource_group_arn: Option<String>,
+    pub group_id: Option<String>,
+    pub instance_id: String,
+    pub tenancy: Option<String>,
+    pub affinity: Option<String>,
+    pub host_id: Option<String>,
+}
+
+crate::structure! {
+    ModifyInstancePlacementRequest, "ModifyInstancePlacementRequest" {
+        "GroupName" => group_name,
+        "PartitionNumber" => partition_number,
+        "HostResourceGroupArn" => host_resource_group_arn,
+        "GroupId" => group_id,
+        "InstanceId" => instance_id,
+        "Tenancy" => tenancy,
+        "Affinity" => affinity,
+        "HostId" => host_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstancePlacementResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    ModifyInstancePlacementResult, "ModifyInstancePlacementResult" {
+        "Return" => r#return,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyLaunchTemplateRequest {
     pub dry_run: Option<bool>,
     pub client_token: Option<String>,
@@ -9722,6 +10157,55 @@ pub struct ModifyTransitGatewayVpcAttachmentResult {
 crate::structure! {
     ModifyTransitGatewayVpcAttachmentResult, "ModifyTransitGatewayVpcAttachmentResult" {
         "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVolumeAttributeRequest {
+    pub auto_enable_io: Option<AttributeBooleanValue>,
+    pub volume_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVolumeAttributeRequest, "ModifyVolumeAttributeRequest" {
+        "AutoEnableIO" => auto_enable_io,
+        "VolumeId" => volume_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVolumeRequest {
+    pub dry_run: Option<bool>,
+    pub volume_id: String,
+    pub size: Option<i32>,
+    pub volume_type: Option<String>,
+    pub iops: Option<i32>,
+    pub throughput: Option<i32>,
+    pub multi_attach_enabled: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVolumeRequest, "ModifyVolumeRequest" {
+        "DryRun" => dry_run,
+        "VolumeId" => volume_id,
+        "Size" => size,
+        "VolumeType" => volume_type,
+        "Iops" => iops,
+        "Throughput" => throughput,
+        "MultiAttachEnabled" => multi_attach_enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVolumeResult {
+    pub volume_modification: Option<VolumeModification>,
+}
+
+crate::structure! {
+    ModifyVolumeResult, "ModifyVolumeResult" {
+        "VolumeModification" => volume_modification,
     }
 }
 
@@ -11038,6 +11522,37 @@ crate::structure! {
         "HostResourceGroupArn" => host_resource_group_arn,
         "GroupId" => group_id,
         "AvailabilityZone" => availability_zone,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlacementGroup {
+    pub group_name: Option<String>,
+    pub state: Option<String>,
+    pub strategy: Option<String>,
+    pub partition_count: Option<i32>,
+    pub group_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub group_arn: Option<String>,
+    pub spread_level: Option<String>,
+    pub linked_group_id: Option<String>,
+    pub operator: Option<OperatorResponse>,
+    pub parent_group_id: Option<String>,
+}
+
+crate::structure! {
+    PlacementGroup, "PlacementGroup" {
+        "GroupName" => group_name,
+        "State" => state,
+        "Strategy" => strategy,
+        "PartitionCount" => partition_count,
+        "GroupId" => group_id,
+        "Tags" => tags,
+        "GroupArn" => group_arn,
+        "SpreadLevel" => spread_level,
+        "LinkedGroupId" => linked_group_id,
+        "Operator" => operator,
+        "ParentGroupId" => parent_group_id,
     }
 }
 
@@ -12706,6 +13221,63 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    pub owner_alias: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub storage_tier: Option<String>,
+    pub restore_expiry_time: Option<Timestamp>,
+    pub sse_type: Option<String>,
+    pub availability_zone: Option<String>,
+    pub transfer_type: Option<String>,
+    pub completion_duration_minutes: Option<i32>,
+    pub completion_time: Option<Timestamp>,
+    pub full_snapshot_size_in_bytes: Option<i64>,
+    pub associated_kms_keys: Option<Vec<AssociatedKmsKey>>,
+    pub snapshot_id: Option<String>,
+    pub volume_id: Option<String>,
+    pub state: Option<String>,
+    pub state_message: Option<String>,
+    pub start_time: Option<Timestamp>,
+    pub progress: Option<String>,
+    pub owner_id: Option<String>,
+    pub description: Option<String>,
+    pub volume_size: Option<i32>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+    pub data_encryption_key_id: Option<String>,
+}
+
+crate::structure! {
+    Snapshot, "Snapshot" {
+        "OwnerAlias" => owner_alias,
+        "OutpostArn" => outpost_arn,
+        "Tags" => tags,
+        "StorageTier" => storage_tier,
+        "RestoreExpiryTime" => restore_expiry_time,
+        "SseType" => sse_type,
+        "AvailabilityZone" => availability_zone,
+        "TransferType" => transfer_type,
+        "CompletionDurationMinutes" => completion_duration_minutes,
+        "CompletionTime" => completion_time,
+        "FullSnapshotSizeInBytes" => full_snapshot_size_in_bytes,
+        "AssociatedKmsKeys" => associated_kms_keys,
+        "SnapshotId" => snapshot_id,
+        "VolumeId" => volume_id,
+        "State" => state,
+        "StateMessage" => state_message,
+        "StartTime" => start_time,
+        "Progress" => progress,
+        "OwnerId" => owner_id,
+        "Description" => description,
+        "VolumeSize" => volume_size,
+        "Encrypted" => encrypted,
+        "KmsKeyId" => kms_key_id,
+        "DataEncryptionKeyId" => data_encryption_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SpotMarketOptions {
     pub max_price: Option<String>,
     pub spot_instance_type: Option<String>,
@@ -13974,6 +14546,237 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Volume {
+    pub availability_zone_id: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub source_volume_id: Option<String>,
+    pub iops: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+    pub volume_type: Option<String>,
+    pub fast_restored: Option<bool>,
+    pub multi_attach_enabled: Option<bool>,
+    pub throughput: Option<i32>,
+    pub sse_type: Option<String>,
+    pub operator: Option<OperatorResponse>,
+    pub volume_initialization_rate: Option<i32>,
+    pub volume_arn: Option<String>,
+    pub owner_id: Option<String>,
+    pub volume_id: Option<String>,
+    pub size: Option<i32>,
+    pub snapshot_id: Option<String>,
+    pub availability_zone: Option<String>,
+    pub state: Option<String>,
+    pub create_time: Option<Timestamp>,
+    pub attachments: Option<Vec<VolumeAttachment>>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+}
+
+crate::structure! {
+    Volume, "Volume" {
+        "AvailabilityZoneId" => availability_zone_id,
+        "OutpostArn" => outpost_arn,
+        "SourceVolumeId" => source_volume_id,
+        "Iops" => iops,
+        "Tags" => tags,
+        "VolumeType" => volume_type,
+        "FastRestored" => fast_restored,
+        "MultiAttachEnabled" => multi_attach_enabled,
+        "Throughput" => throughput,
+        "SseType" => sse_type,
+        "Operator" => operator,
+        "VolumeInitializationRate" => volume_initialization_rate,
+        "VolumeArn" => volume_arn,
+        "OwnerId" => owner_id,
+        "VolumeId" => volume_id,
+        "Size" => size,
+        "SnapshotId" => snapshot_id,
+        "AvailabilityZone" => availability_zone,
+        "State" => state,
+        "CreateTime" => create_time,
+        "Attachments" => attachments,
+        "Encrypted" => encrypted,
+        "KmsKeyId" => kms_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeAttachment {
+    pub delete_on_termination: Option<bool>,
+    pub associated_resource: Option<String>,
+    pub instance_owning_service: Option<String>,
+    pub ebs_card_index: Option<i32>,
+    pub volume_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub device: Option<String>,
+    pub state: Option<String>,
+    pub attach_time: Option<Timestamp>,
+}
+
+crate::structure! {
+    VolumeAttachment, "VolumeAttachment" {
+        "DeleteOnTermination" => delete_on_termination,
+        "AssociatedResource" => associated_resource,
+        "InstanceOwningService" => instance_owning_service,
+        "EbsCardIndex" => ebs_card_index,
+        "VolumeId" => volume_id,
+        "InstanceId" => instance_id,
+        "Device" => device,
+        "State" => state,
+        "AttachTime" => attach_time,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeModification {
+    pub volume_id: Option<String>,
+    pub modification_state: Option<String>,
+    pub status_message: Option<String>,
+    pub target_size: Option<i32>,
+    pub target_iops: Option<i32>,
+    pub target_volume_type: Option<String>,
+    pub target_throughput: Option<i32>,
+    pub target_multi_attach_enabled: Option<bool>,
+    pub original_size: Option<i32>,
+    pub original_iops: Option<i32>,
+    pub original_volume_type: Option<String>,
+    pub original_throughput: Option<i32>,
+    pub original_multi_attach_enabled: Option<bool>,
+    pub progress: Option<i64>,
+    pub start_time: Option<Timestamp>,
+    pub end_time: Option<Timestamp>,
+    pub operator: Option<OperatorResponse>,
+}
+
+crate::structure! {
+    VolumeModification, "VolumeModification" {
+        "VolumeId" => volume_id,
+        "ModificationState" => modification_state,
+        "StatusMessage" => status_message,
+        "TargetSize" => target_size,
+        "TargetIops" => target_iops,
+        "TargetVolumeType" => target_volume_type,
+        "TargetThroughput" => target_throughput,
+        "TargetMultiAttachEnabled" => target_multi_attach_enabled,
+        "OriginalSize" => original_size,
+        "OriginalIops" => original_iops,
+        "OriginalVolumeType" => original_volume_type,
+        "OriginalThroughput" => original_throughput,
+        "OriginalMultiAttachEnabled" => original_multi_attach_enabled,
+        "Progress" => progress,
+        "StartTime" => start_time,
+        "EndTime" => end_time,
+        "Operator" => operator,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusAction {
+    pub code: Option<String>,
+    pub description: Option<String>,
+    pub event_id: Option<String>,
+    pub event_type: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusAction, "VolumeStatusAction" {
+        "Code" => code,
+        "Description" => description,
+        "EventId" => event_id,
+        "EventType" => event_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusAttachmentStatus {
+    pub io_performance: Option<String>,
+    pub instance_id: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusAttachmentStatus, "VolumeStatusAttachmentStatus" {
+        "IoPerformance" => io_performance,
+        "InstanceId" => instance_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusDetails {
+    pub name: Option<String>,
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusDetails, "VolumeStatusDetails" {
+        "Name" => name,
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusEvent {
+    pub description: Option<String>,
+    pub event_id: Option<String>,
+    pub event_type: Option<String>,
+    pub not_after: Option<Timestamp>,
+    pub not_before: Option<Timestamp>,
+    pub instance_id: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusEvent, "VolumeStatusEvent" {
+        "Description" => description,
+        "EventId" => event_id,
+        "EventType" => event_type,
+        "NotAfter" => not_after,
+        "NotBefore" => not_before,
+        "InstanceId" => instance_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusInfo {
+    pub details: Option<Vec<VolumeStatusDetails>>,
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    VolumeStatusInfo, "VolumeStatusInfo" {
+        "Details" => details,
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VolumeStatusItem {
+    pub actions: Option<Vec<VolumeStatusAction>>,
+    pub availability_zone: Option<String>,
+    pub outpost_arn: Option<String>,
+    pub events: Option<Vec<VolumeStatusEvent>>,
+    pub volume_id: Option<String>,
+    pub volume_status: Option<VolumeStatusInfo>,
+    pub attachment_statuses: Option<Vec<VolumeStatusAttachmentStatus>>,
+    pub initialization_status_details: Option<InitializationStatusDetails>,
+    pub availability_zone_id: Option<String>,
+    pub operator: Option<OperatorResponse>,
+}
+
+crate::structure! {
+    VolumeStatusItem, "VolumeStatusItem" {
+        "Actions" => actions,
+        "AvailabilityZone" => availability_zone,
+        "OutpostArn" => outpost_arn,
+        "Events" => events,
+        "VolumeId" => volume_id,
+        "VolumeStatus" => volume_status,
+        "AttachmentStatuses" => attachment_statuses,
+        "InitializationStatusDetails" => initialization_status_details,
+        "AvailabilityZoneId" => availability_zone_id,
+        "Operator" => operator,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vpc {
     pub owner_id: Option<String>,
     pub instance_tenancy: Option<String>,
@@ -14883,6 +15686,15 @@ pub mod operation {
         type Output = super::AttachNetworkInterfaceResult;
     }
 
+    pub struct AttachVolume;
+
+    impl crate::Operation for AttachVolume {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AttachVolume";
+        type Input = super::AttachVolumeRequest;
+        type Output = super::VolumeAttachment;
+    }
+
     pub struct AttachVpnGateway;
 
     impl crate::Operation for AttachVpnGateway {
@@ -15054,6 +15866,15 @@ pub mod operation {
         type Output = super::CreateNetworkInterfacePermissionResult;
     }
 
+    pub struct CreatePlacementGroup;
+
+    impl crate::Operation for CreatePlacementGroup {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreatePlacementGroup";
+        type Input = super::CreatePlacementGroupRequest;
+        type Output = super::CreatePlacementGroupResult;
+    }
+
     pub struct CreateRoute;
 
     impl crate::Operation for CreateRoute {
@@ -15079,6 +15900,15 @@ pub mod operation {
         const NAME: &'static str = "CreateSecurityGroup";
         type Input = super::CreateSecurityGroupRequest;
         type Output = super::CreateSecurityGroupResult;
+    }
+
+    pub struct CreateSnapshot;
+
+    impl crate::Operation for CreateSnapshot {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateSnapshot";
+        type Input = super::CreateSnapshotRequest;
+        type Output = super::Snapshot;
     }
 
     pub struct CreateSubnet;
@@ -15178,6 +16008,15 @@ pub mod operation {
         const NAME: &'static str = "CreateTransitGatewayVpcAttachment";
         type Input = super::CreateTransitGatewayVpcAttachmentRequest;
         type Output = super::CreateTransitGatewayVpcAttachmentResult;
+    }
+
+    pub struct CreateVolume;
+
+    impl crate::Operation for CreateVolume {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateVolume";
+        type Input = super::CreateVolumeRequest;
+        type Output = super::Volume;
     }
 
     pub struct CreateVpc;
@@ -15387,6 +16226,15 @@ pub mod operation {
         type Output = super::DeleteNetworkInterfacePermissionResult;
     }
 
+    pub struct DeletePlacementGroup;
+
+    impl crate::Operation for DeletePlacementGroup {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeletePlacementGroup";
+        type Input = super::DeletePlacementGroupRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DeleteRoute;
 
     impl crate::Operation for DeleteRoute {
@@ -15412,6 +16260,15 @@ pub mod operation {
         const NAME: &'static str = "DeleteSecurityGroup";
         type Input = super::DeleteSecurityGroupRequest;
         type Output = super::DeleteSecurityGroupResult;
+    }
+
+    pub struct DeleteSnapshot;
+
+    impl crate::Operation for DeleteSnapshot {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteSnapshot";
+        type Input = super::DeleteSnapshotRequest;
+        type Output = crate::Unit;
     }
 
     pub struct DeleteSubnet;
@@ -15511,6 +16368,15 @@ pub mod operation {
         const NAME: &'static str = "DeleteTransitGatewayVpcAttachment";
         type Input = super::DeleteTransitGatewayVpcAttachmentRequest;
         type Output = super::DeleteTransitGatewayVpcAttachmentResult;
+    }
+
+    pub struct DeleteVolume;
+
+    impl crate::Operation for DeleteVolume {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteVolume";
+        type Input = super::DeleteVolumeRequest;
+        type Output = crate::Unit;
     }
 
     pub struct DeleteVpc;
@@ -15846,6 +16712,15 @@ pub mod operation {
         type Output = super::DescribeNetworkInterfacesResult;
     }
 
+    pub struct DescribePlacementGroups;
+
+    impl crate::Operation for DescribePlacementGroups {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribePlacementGroups";
+        type Input = super::DescribePlacementGroupsRequest;
+        type Output = super::DescribePlacementGroupsResult;
+    }
+
     pub struct DescribePrefixLists;
 
     impl crate::Operation for DescribePrefixLists {
@@ -15916,6 +16791,15 @@ pub mod operation {
         const NAME: &'static str = "DescribeSecurityGroups";
         type Input = super::DescribeSecurityGroupsRequest;
         type Output = super::DescribeSecurityGroupsResult;
+    }
+
+    pub struct DescribeSnapshots;
+
+    impl crate::Operation for DescribeSnapshots {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeSnapshots";
+        type Input = super::DescribeSnapshotsRequest;
+        type Output = super::DescribeSnapshotsResult;
     }
 
     pub struct DescribeStaleSecurityGroups;
@@ -16006,6 +16890,42 @@ pub mod operation {
         const NAME: &'static str = "DescribeTransitGateways";
         type Input = super::DescribeTransitGatewaysRequest;
         type Output = super::DescribeTransitGatewaysResult;
+    }
+
+    pub struct DescribeVolumeAttribute;
+
+    impl crate::Operation for DescribeVolumeAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumeAttribute";
+        type Input = super::DescribeVolumeAttributeRequest;
+        type Output = super::DescribeVolumeAttributeResult;
+    }
+
+    pub struct DescribeVolumeStatus;
+
+    impl crate::Operation for DescribeVolumeStatus {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumeStatus";
+        type Input = super::DescribeVolumeStatusRequest;
+        type Output = super::DescribeVolumeStatusResult;
+    }
+
+    pub struct DescribeVolumes;
+
+    impl crate::Operation for DescribeVolumes {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumes";
+        type Input = super::DescribeVolumesRequest;
+        type Output = super::DescribeVolumesResult;
+    }
+
+    pub struct DescribeVolumesModifications;
+
+    impl crate::Operation for DescribeVolumesModifications {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeVolumesModifications";
+        type Input = super::DescribeVolumesModificationsRequest;
+        type Output = super::DescribeVolumesModificationsResult;
     }
 
     pub struct DescribeVpcAttribute;
@@ -16150,6 +17070,15 @@ pub mod operation {
         const NAME: &'static str = "DetachNetworkInterface";
         type Input = super::DetachNetworkInterfaceRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct DetachVolume;
+
+    impl crate::Operation for DetachVolume {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DetachVolume";
+        type Input = super::DetachVolumeRequest;
+        type Output = super::VolumeAttachment;
     }
 
     pub struct DetachVpnGateway;
@@ -16404,6 +17333,15 @@ pub mod operation {
         type Output = super::ModifyInstanceMetadataOptionsResult;
     }
 
+    pub struct ModifyInstancePlacement;
+
+    impl crate::Operation for ModifyInstancePlacement {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyInstancePlacement";
+        type Input = super::ModifyInstancePlacementRequest;
+        type Output = super::ModifyInstancePlacementResult;
+    }
+
     pub struct ModifyLaunchTemplate;
 
     impl crate::Operation for ModifyLaunchTemplate {
@@ -16474,6 +17412,24 @@ pub mod operation {
         const NAME: &'static str = "ModifyTransitGatewayVpcAttachment";
         type Input = super::ModifyTransitGatewayVpcAttachmentRequest;
         type Output = super::ModifyTransitGatewayVpcAttachmentResult;
+    }
+
+    pub struct ModifyVolume;
+
+    impl crate::Operation for ModifyVolume {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVolume";
+        type Input = super::ModifyVolumeRequest;
+        type Output = super::ModifyVolumeResult;
+    }
+
+    pub struct ModifyVolumeAttribute;
+
+    impl crate::Operation for ModifyVolumeAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVolumeAttribute";
+        type Input = super::ModifyVolumeAttributeRequest;
+        type Output = crate::Unit;
     }
 
     pub struct ModifyVpcAttribute;

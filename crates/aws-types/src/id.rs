@@ -147,6 +147,8 @@ resource_ids! {
     VolumeId = "vol";
     /// A snapshot of a volume.
     SnapshotId = "snap";
+    /// A placement group.
+    PlacementGroupId = "pg";
     /// A managed prefix list.
     PrefixListId = "pl";
     /// A flow log.

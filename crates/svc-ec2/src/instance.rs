@@ -14,19 +14,22 @@ pub(crate) mod lifecycle;
 mod network;
 mod observed;
 mod options;
+pub(crate) mod placement;
 pub(crate) mod profile;
 mod run;
 mod status;
 
 use aws_types::{
     AvailabilityZone, ImageId, InstanceId, NetworkInterfaceId, ReservationId, SubnetId, Tags, Timestamp,
-    VpcId,
+    VolumeId, VpcId,
 };
 use serde::{Deserialize, Serialize};
 use service_api::Operations;
 use store::Scope;
 
 pub(crate) use run::user_data;
+
+pub use placement::InstancePlacement;
 
 pub use options::{MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
 
@@ -79,6 +82,16 @@ pub struct Instance {
     pub reboots_done: u64,
     /// Its interfaces in the order of their device indexes.
     pub interfaces: Vec<NetworkInterfaceId>,
+    /// Its volumes, the root volume first; those that were detached may still be in the list. Instances of before there
+    /// were volumes have none.
+    #[serde(default)]
+    pub volumes: Vec<VolumeId>,
+    /// Where it was to be put.
+    #[serde(default)]
+    pub placement: InstancePlacement,
+    /// Whether it was to run in no capacity reservation, which it does in any case.
+    #[serde(default)]
+    pub avoids_capacity_reservations: bool,
     /// The name of its key pair.
     pub key_name: Option<String>,
     /// The key pair's public key, as of the launch: a line for `authorized_keys`.
@@ -201,6 +214,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         console::operations,
         describe::operations,
         options::operations,
+        placement::operations,
         profile::operations,
         run::operations,
         status::operations,

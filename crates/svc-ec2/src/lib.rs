@@ -35,14 +35,17 @@ mod network_acl;
 mod network_interface;
 mod pace;
 mod page;
+mod placement_group;
 mod prefix_list;
 pub mod quota;
 mod route_table;
 mod security_group;
+mod snapshot;
 mod state;
 mod subnet;
 mod tag;
 mod transit_gateway;
+mod volume;
 mod vpc;
 mod vpc_endpoint;
 mod vpc_endpoint_service;
@@ -80,7 +83,9 @@ pub mod record {
     };
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
     pub use crate::instance::profile::IamInstanceProfileAssociation;
-    pub use crate::instance::{Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior};
+    pub use crate::instance::{
+        Instance, InstancePlacement, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior,
+    };
     pub use crate::internet_gateway::InternetGateway;
     pub use crate::key_pair::{KeyPair, KeyType};
     pub use crate::launch_template::{LaunchTemplate, LaunchTemplateData, LaunchTemplateVersion};
@@ -93,6 +98,7 @@ pub mod record {
         Attachment, ConnectionTracking, InterfacePermission, ManagedKind, NetworkInterface,
         NetworkInterfacePermission,
     };
+    pub use crate::placement_group::{PlacementGroup, PlacementStrategy};
     pub use crate::prefix_list::{
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
@@ -102,6 +108,7 @@ pub mod record {
     pub use crate::security_group::{
         IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
     };
+    pub use crate::snapshot::Snapshot;
     pub use crate::subnet::{HostnameType, ReservationType, Subnet, SubnetCidrReservation};
     pub use crate::transit_gateway::attachment::{
         AttachedSubnet, AttachmentTarget, PeeringSide, TransitGatewayAssociation, TransitGatewayAttachment,
@@ -113,6 +120,9 @@ pub mod record {
         PrefixListReference, TransitGatewayRoute, TransitGatewayRouteTable,
     };
     pub use crate::transit_gateway::{TransitGateway, TransitGatewayOptions};
+    pub use crate::volume::{
+        Volume, VolumeAttachment, VolumeModification, VolumeSpecification, VolumeState, VolumeType,
+    };
     pub use crate::vpc::{Tenancy, Vpc};
     pub use crate::vpc_endpoint::{
         EndpointAddressType, EndpointPhase, EndpointSubnet, VpcEndpoint, VpcEndpointKind,
@@ -180,12 +190,15 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         launch_template::operations,
         network_acl::operations,
         network_interface::operations,
+        placement_group::operations,
         prefix_list::operations,
         route_table::operations,
         security_group::operations,
+        snapshot::operations,
         subnet::operations,
         tag::operations,
         transit_gateway::operations,
+        volume::operations,
         vpc::operations,
         vpc_peering_connection::operations,
         vpn_connection::operations,

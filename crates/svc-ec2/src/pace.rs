@@ -25,8 +25,13 @@ impl Pace {
 
     /// When a change is done that begins now.
     pub(crate) fn done_at(self, edit: &Edit<'_>) -> Timestamp {
+        self.done_after(edit, edit.now())
+    }
+
+    /// When a change is done that begins at that time.
+    pub(crate) fn done_after(self, edit: &Edit<'_>, begins_at: Timestamp) -> Timestamp {
         let millis = if edit.config.realistic_timing { self.realistic_millis } else { QUICK_MILLIS };
-        edit.now().plus_millis(millis)
+        begins_at.plus_millis(millis)
     }
 }
 
@@ -75,3 +80,15 @@ pub(crate) const BYOIP_ADVERTISEMENT: Pace = Pace::seconds(120);
 pub(crate) const INSTANCE_PROFILE_ASSOCIATION: Pace = Pace::seconds(5);
 /// A permission on a network interface is granted or revoked.
 pub(crate) const NETWORK_INTERFACE_PERMISSION: Pace = Pace::seconds(2);
+/// A volume is made.
+pub(crate) const VOLUME_CREATION: Pace = Pace::seconds(3);
+/// A volume is deleted.
+pub(crate) const VOLUME_DELETION: Pace = Pace::seconds(5);
+/// A volume is attached or detached.
+pub(crate) const VOLUME_ATTACHMENT: Pace = Pace::seconds(3);
+/// A volume gets its new size.
+pub(crate) const VOLUME_MODIFICATION: Pace = Pace::seconds(5);
+/// A volume gets its new performance, once it has its new size.
+pub(crate) const VOLUME_OPTIMIZATION: Pace = Pace::seconds(60);
+/// A snapshot is completed.
+pub(crate) const SNAPSHOT_COMPLETION: Pace = Pace::seconds(60);

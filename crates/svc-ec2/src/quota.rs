@@ -7,6 +7,7 @@
 use service_api::ServiceError;
 
 use crate::state::{Edit, State};
+use crate::volume::VolumeType;
 
 /// One quota: how many there can be, and the error when there would be more.
 #[derive(Clone, Copy, Debug)]
@@ -137,6 +138,12 @@ quotas! {
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-launch-templates.html#launch-template-restrictions>
     LAUNCH_TEMPLATES_PER_REGION = 5000, "LaunchTemplateLimitExceeded",
         "The maximum number of launch templates has been reached.", LAUNCH_TEMPLATES_PER_REGION;
+    /// Snapshots in a region. <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html>
+    SNAPSHOTS_PER_REGION = 100_000, "SnapshotLimitExceeded", "The maximum number of snapshots has been reached.";
+    /// Placement groups in a region.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/placement-groups.html#placement-groups-limitations>
+    PLACEMENT_GROUPS_PER_REGION = 500, "PlacementGroupLimitExceeded",
+        "The maximum number of placement groups has been reached.";
     /// Versions of a launch template. AWS publishes the number and not the code.
     VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
         "The maximum number of launch template versions has been reached.", VERSIONS_PER_LAUNCH_TEMPLATE;
@@ -148,7 +155,9 @@ pub const WITHOUT_PUBLIC_CODE: &[(&str, &str)] = &[
     ("BYOIP_CIDRS_PER_REGION", "AWS raises it by a support case"),
     ("FLOW_LOGS_PER_RESOURCE", "AWS does not raise it"),
     ("PEERS_PER_CONNECT", "AWS does not raise it"),
+    ("PLACEMENT_GROUPS_PER_REGION", "AWS raises it by a support case"),
     ("PREFIX_LISTS_PER_REGION", "AWS raises it by a support case"),
+    ("SNAPSHOTS_PER_REGION", "its code is of EBS, which is not built"),
 ];
 
 /// To how many security groups on an interface AWS raises the quota on request.
@@ -170,6 +179,50 @@ pub const STANDARD_VCPUS: u32 = 1152;
 /// waiting for long. AWS names no such number and asks to split launches of more than 500.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>
 pub const MOST_INSTANCES_PER_LAUNCH: usize = 1000;
+
+/// How much the volumes of one type can hold together, in TiB.
+/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html>
+const STORAGE_TIB: u64 = 50;
+/// Those of io2.
+const IO2_STORAGE_TIB: u64 = 20;
+
+/// How much the volumes of a type can hold together, in GiB.
+pub(crate) fn most_storage_gib(edit: &Edit<'_>, volume_type: VolumeType) -> u64 {
+    match volume_type {
+        _ if !edit.config.enforce_quotas => u64::MAX,
+        VolumeType::Io2 => IO2_STORAGE_TIB * 1024,
+        VolumeType::Standard
+        | VolumeType::Gp2
+        | VolumeType::Gp3
+        | VolumeType::Io1
+        | VolumeType::St1
+        | VolumeType::Sc1 => STORAGE_TIB * 1024,
+    }
+}
+
+/// Checks that the volumes of a type can hold so much together.
+///
+/// # Errors
+/// `VolumeLimitExceeded`.
+pub(crate) fn check_storage(
+    edit: &Edit<'_>,
+    volume_type: VolumeType,
+    held_gib: u64,
+) -> Result<(), ServiceError> {
+    let most_gib = most_storage_gib(edit, volume_type);
+    if held_gib <= most_gib {
+        return Ok(());
+    }
+    let most_tib = most_gib / 1024;
+    Err(ServiceError::new(
+        "VolumeLimitExceeded",
+        format!(
+            "You have exceeded your maximum {} storage limit of {most_tib} TiB in this region. Please contact AWS \
+             Support to request an Elastic Block Store service limit increase.",
+            volume_type.as_str()
+        ),
+    ))
+}
 
 /// Checks that so many vCPUs of instances can run at once. AWS measures instances by their vCPUs since 2019; its older
 /// `InstanceLimitExceeded` is left for the number of one request ([`launch_exceeded`]).

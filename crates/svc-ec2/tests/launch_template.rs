@@ -300,6 +300,9 @@ fn the_data_of_an_instance_launches_another() {
     assert_eq!(said.tag_specifications.unwrap()[0].tags, Some(tags(&[("Name", "one")])));
     let interface = &said.network_interfaces.unwrap()[0];
     assert_eq!((interface.device_index, interface.subnet_id.as_ref()), (Some(0), Some(&subnet)));
+    let disk = &said.block_device_mappings.unwrap()[0];
+    assert_eq!(disk.device_name.as_deref(), Some("/dev/xvda"));
+    assert_eq!(disk.ebs.as_ref().unwrap().volume_type.as_deref(), Some("gp3"));
     let message = "The instance ID 'i-0123456789abcdef0' does not exist";
     let unknown = input!(GetLaunchTemplateDataRequest { instance_id: "i-0123456789abcdef0" });
     cloud.refuses::<op::GetLaunchTemplateData>(unknown, "InvalidInstanceID.NotFound", message);

@@ -95,9 +95,19 @@ fn every_kind_of_resource_carries_tags() {
     cloud.wait(200);
     let ipv4_pools = cloud.ok::<op::DescribePublicIpv4Pools>(input!(DescribePublicIpv4PoolsRequest {}));
     let ipv6_pools = cloud.ok::<op::DescribeIpv6Pools>(input!(DescribeIpv6PoolsRequest {}));
+    let volume = input!(CreateVolumeRequest { availability_zone: "us-east-1a", size: 1 });
+    let volume = cloud.ok::<op::CreateVolume>(volume).volume_id.unwrap();
+    cloud.wait(100);
+    let snapshot = cloud.ok::<op::CreateSnapshot>(input!(CreateSnapshotRequest { volume_id: &volume }));
+    let group_of_places = input!(CreatePlacementGroupRequest { group_name: "g", strategy: "spread" });
+    let group_of_places =
+        cloud.ok::<op::CreatePlacementGroup>(group_of_places).placement_group.unwrap().group_id.unwrap();
     let resources = vec![
         ("ipv4pool-ec2", ipv4_pools.public_ipv4_pools.unwrap()[0].pool_id.clone().unwrap()),
         ("ipv6pool-ec2", ipv6_pools.ipv6_pools.unwrap()[0].pool_id.clone().unwrap()),
+        ("volume", volume),
+        ("snapshot", snapshot.snapshot_id.unwrap()),
+        ("placement-group", group_of_places),
         ("vpc-peering-connection", peering.vpc_peering_connection_id.unwrap()),
         ("vpn-connection", vpn_connection.vpn_connection.unwrap().vpn_connection_id.unwrap()),
         ("vpn-gateway", vpn_gateway),

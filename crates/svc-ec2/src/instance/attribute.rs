@@ -10,7 +10,7 @@ use super::lifecycle::InstanceState;
 use super::{Instance, ShutdownBehavior, run};
 use crate::network_interface::{NetworkInterface, wanted_groups};
 use crate::state::{Edit, State};
-use crate::{Ec2, error, instance_type, security_group};
+use crate::{Ec2, error, instance_type, security_group, volume};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeInstanceAttribute>(describe).with::<op::ModifyInstanceAttribute>(modify)
@@ -61,7 +61,9 @@ fn describe(
             let image = aws_catalog::image(view.region(), instance.image);
             answer.root_device_name = text(image.as_ref().map(|image| image.root_device_name));
         }
-        "blockDeviceMapping" => answer.block_device_mappings = Some(Vec::new()),
+        "blockDeviceMapping" => {
+            answer.block_device_mappings = Some(volume::mappings(&view, &instance));
+        }
         "productCodes" => answer.product_codes = Some(Vec::new()),
         "sourceDestCheck" => {
             answer.source_dest_check = flag(only_interface(&view, &instance)?.source_dest_check);
@@ -92,6 +94,7 @@ enum Change {
     DisableApiTermination(bool),
     DisableApiStop(bool),
     EbsOptimized(bool),
+    Volumes(Vec<api::InstanceBlockDeviceMappingSpecification>),
 }
 
 fn boolean(text: &str) -> Result<bool, ServiceError> {
@@ -126,10 +129,10 @@ impl Change {
             || input.ramdisk.is_some()
             || input.sriov_net_support.is_some()
             || input.ena_support.is_some()
-            || input.block_device_mappings.as_ref().is_some_and(|list| !list.is_empty());
+            || input.enclave_options.as_ref().is_some_and(|wanted| wanted.enabled == Some(true));
         if unsupported {
             return Err(error::unsupported(
-                "Kernel, RAM disk, network drivers and block device mappings of an instance cannot be modified.",
+                "Kernel, RAM disk, network drivers and enclaves of an instance cannot be modified.",
             ));
         }
         let mut changes = Vec::new();
@@ -153,6 +156,8 @@ impl Change {
         changes.extend(flag(input.disable_api_termination).map(Self::DisableApiTermination));
         changes.extend(flag(input.disable_api_stop).map(Self::DisableApiStop));
         changes.extend(flag(input.ebs_optimized).map(Self::EbsOptimized));
+        let volumes = input.block_device_mappings.filter(|list| !list.is_empty());
+        changes.extend(volumes.map(Self::Volumes));
         match changes.len() {
             0 => Err(ServiceError::new("InvalidParameterCombination", "No attributes specified.")),
             1 => Ok(changes.remove(0)),
@@ -168,7 +173,8 @@ impl Change {
             | Self::SourceDestCheck(_)
             | Self::ShutdownBehavior(_)
             | Self::DisableApiTermination(_)
-            | Self::DisableApiStop(_) => false,
+            | Self::DisableApiStop(_)
+            | Self::Volumes(_) => false,
         }
     }
 }
@@ -186,6 +192,34 @@ fn change_type(edit: &Edit<'_>, instance: &mut Instance, name: &str) -> Result<(
             Some(if name.starts_with("t2.") { "standard" } else { "unlimited" }.to_owned());
     }
     instance.instance_type = kind.name;
+    Ok(())
+}
+
+/// Whether volumes go with the instance, which is all that can be changed of its mappings.
+fn change_volumes(
+    edit: &mut Edit<'_>,
+    instance: &Instance,
+    wanted: &[api::InstanceBlockDeviceMappingSpecification],
+) -> Result<(), ServiceError> {
+    for mapping in wanted {
+        if mapping.no_device.is_some() || mapping.virtual_name.is_some() {
+            return Err(error::unsupported(
+                "Devices of an instance cannot be added or removed by a mapping.",
+            ));
+        }
+        let device = mapping.device_name.as_deref().ok_or_else(|| error::missing("deviceName"))?;
+        let ebs = mapping.ebs.as_ref().ok_or_else(|| error::missing("ebs"))?;
+        let held = volume::at(edit, instance, device)
+            .filter(|volume| ebs.volume_id.as_ref().is_none_or(|wanted| *wanted == volume.id.to_string()));
+        let mut held = held.map(std::sync::Arc::unwrap_or_clone).ok_or_else(|| {
+            let message = format!("No device is currently mapped at {device}");
+            ServiceError::new("InvalidInstanceAttributeValue", message)
+        })?;
+        if let (Some(wanted), Some(attachment)) = (ebs.delete_on_termination, &mut held.attachment) {
+            attachment.delete_on_termination = wanted;
+        }
+        edit.put(held);
+    }
     Ok(())
 }
 
@@ -219,6 +253,7 @@ fn modify(
             Change::DisableApiTermination(value) => instance.disable_api_termination = value,
             Change::DisableApiStop(value) => instance.disable_api_stop = value,
             Change::EbsOptimized(value) => instance.ebs_optimized = value,
+            Change::Volumes(wanted) => change_volumes(edit, &instance, &wanted)?,
         }
         edit.put(instance);
         Ok(Unit)

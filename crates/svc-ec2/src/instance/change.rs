@@ -8,7 +8,7 @@ use aws_types::InstanceId;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::lifecycle::{Event, InstanceState, StateReason, transition_reason};
-use super::{Instance, running_vcpus};
+use super::{Instance, placement, running_vcpus};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, instance_type, quota};
 
@@ -70,6 +70,7 @@ fn start(
             let vcpus = vcpus.get_or_insert_with(|| running_vcpus(edit));
             *vcpus += u64::from(instance_type::named(&instance.instance_type)?.vcpus);
             quota::check_vcpus(edit, *vcpus)?;
+            placement::check_start(edit, instance)?;
             instance.boots += 1;
             instance.skip_os_shutdown = false;
             instance.reboots_done = instance.reboots_requested;

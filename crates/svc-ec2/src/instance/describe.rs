@@ -12,8 +12,7 @@ use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::State;
-use crate::vpc::{Tenancy, Vpc};
-use crate::{Ec2, error, security_group, tag};
+use crate::{Ec2, error, security_group, tag, volume};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeInstances>(describe)
@@ -152,14 +151,13 @@ pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Inst
     let of_image =
         |value: fn(&aws_catalog::Image) -> &str| image.as_ref().map(|image| value(image).to_owned());
     let auto_recovery = if instance.auto_recovery_disabled { "disabled" } else { "default" };
-    // Every instance has its VPC's tenancy: a launch cannot ask for another one.
-    let tenancy = state.find::<Vpc>(instance.vpc).map_or(Tenancy::Default, |vpc| vpc.tenancy);
+    let reservations = if instance.avoids_capacity_reservations { "none" } else { "open" };
     let shown = api::Instance {
         ami_launch_index: i32::try_from(instance.launch_index).ok(),
         architecture: of_image(|image| image.architecture),
-        block_device_mappings: Some(Vec::new()),
+        block_device_mappings: Some(volume::mappings(state, instance)),
         capacity_reservation_specification: Some(api::CapacityReservationSpecificationResponse {
-            capacity_reservation_preference: Some("open".to_owned()),
+            capacity_reservation_preference: Some(reservations.to_owned()),
             ..Default::default()
         }),
         client_token: Some(instance.client_token.clone().unwrap_or_default()),
@@ -188,13 +186,7 @@ pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Inst
             state: Some(if instance.monitoring { "enabled" } else { "disabled" }.to_owned()),
             ..Default::default()
         }),
-        placement: Some(api::Placement {
-            availability_zone: Some(instance.zone.to_string()),
-            availability_zone_id: Some(instance.zone_id.clone()),
-            group_name: Some(String::new()),
-            tenancy: Some(tenancy.as_str().to_owned()),
-            ..Default::default()
-        }),
+        placement: Some(super::placement::shown(state, instance)),
         platform_details: Some("Linux/UNIX".to_owned()),
         private_dns_name_options: Some(instance.private_dns_name_options.shown()),
         product_codes: Some(Vec::new()),

@@ -80,12 +80,32 @@ macro_rules! within {
     };
 }
 
+/// A member of the volumes.
+macro_rules! volumes {
+    ($ebs:ident => $value:expr) => {
+        |found| {
+            let mappings = found.instance.block_device_mappings.iter().flatten();
+            mappings.filter_map(|mapping| mapping.ebs.as_ref()).filter_map(|$ebs| $value).collect()
+        }
+    };
+}
+
 pub(super) static FILTERS: Filters<Found> = Filters {
     tags: Some(|found| found.instance.tags.as_deref().unwrap_or_default()),
     named: &[
         ("architecture", |found| text(&found.instance.architecture)),
         ("availability-zone", within!(placement, held => held.availability_zone.clone())),
         ("availability-zone-id", within!(placement, held => held.availability_zone_id.clone())),
+        ("block-device-mapping.attach-time", volumes!(ebs => ebs.attach_time.map(|time| time.to_string()))),
+        (
+            "block-device-mapping.delete-on-termination",
+            volumes!(ebs => ebs.delete_on_termination.map(|flag| flag.to_string())),
+        ),
+        ("block-device-mapping.device-name", |found| {
+            each(&found.instance.block_device_mappings, |mapping| mapping.device_name.clone())
+        }),
+        ("block-device-mapping.status", volumes!(ebs => ebs.status.clone())),
+        ("block-device-mapping.volume-id", volumes!(ebs => ebs.volume_id.clone())),
         ("client-token", |found| text(&found.instance.client_token)),
         ("dns-name", |found| text(&found.instance.public_dns_name)),
         ("ebs-optimized", |found| flag(found.instance.ebs_optimized)),
@@ -187,6 +207,15 @@ pub(super) static FILTERS: Filters<Found> = Filters {
         ("network-interface.subnet-id", interfaces!(interface => text(&interface.subnet_id))),
         ("network-interface.vpc-id", interfaces!(interface => text(&interface.vpc_id))),
         ("owner-id", |found| vec![found.owner.clone()]),
+        // One that is in no group has an empty name, which is no value.
+        (
+            "placement-group-name",
+            within!(placement, held => held.group_name.clone().filter(|name| !name.is_empty())),
+        ),
+        (
+            "placement-partition-number",
+            within!(placement, held => held.partition_number.map(|number| number.to_string())),
+        ),
         ("platform-details", |found| text(&found.instance.platform_details)),
         ("private-dns-name", |found| text(&found.instance.private_dns_name)),
         ("private-ip-address", |found| text(&found.instance.private_ip_address)),
@@ -309,11 +338,6 @@ pub(super) static FILTERS: Filters<Found> = Filters {
     ],
     absent: &[
         "affinity",
-        "block-device-mapping.attach-time",
-        "block-device-mapping.delete-on-termination",
-        "block-device-mapping.device-name",
-        "block-device-mapping.status",
-        "block-device-mapping.volume-id",
         "boot-mode",
         "capacity-reservation-id",
         "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
@@ -333,8 +357,6 @@ pub(super) static FILTERS: Filters<Found> = Filters {
         "network-performance-options.bandwidth-weighting",
         "operator.principal",
         "outpost-arn",
-        "placement-group-name",
-        "placement-partition-number",
         "platform",
         "product-code",
         "product-code.type",

@@ -147,6 +147,11 @@ impl Networks {
         &self.networks[0].subnet
     }
 
+    /// How many interfaces each instance gets.
+    pub(super) fn interface_count(&self) -> usize {
+        self.networks.len()
+    }
+
     /// Checks the limits that the instance type sets.
     ///
     /// # Errors

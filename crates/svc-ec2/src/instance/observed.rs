@@ -47,6 +47,7 @@ impl Ec2 {
             note(&mut instance);
             if after == InstanceState::Terminated {
                 release_interfaces(edit, &mut instance)?;
+                crate::volume::release(edit, &mut instance);
                 super::profile::forget(edit, instance.id);
             }
             edit.put(instance);

@@ -14,12 +14,15 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
+use super::placement::Places;
 use super::{
-    Instance, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, profile, running_vcpus,
+    Instance, InstancePlacement, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, profile,
+    running_vcpus,
 };
 use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
-use crate::state::{Edit, State};
+use crate::state::{Edit, Resource, State};
+use crate::volume::mapping::LaunchVolumes;
 use crate::{Ec2, error, image, instance_type, key_pair, launch_template, network_interface, quota, tag};
 
 /// How long user data can be, decoded.
@@ -35,19 +38,6 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
     fn some<T>(list: &Option<Vec<T>>) -> bool {
         list.as_ref().is_some_and(|list| !list.is_empty())
     }
-    let placement = input.placement.as_ref();
-    let is_placed = placement.is_some_and(|placement| {
-        let group = placement.group_name.as_deref().is_some_and(|name| !name.is_empty());
-        let tenancy = placement.tenancy.as_deref().is_some_and(|tenancy| tenancy != "default");
-        group
-            || tenancy
-            || placement.group_id.is_some()
-            || placement.host_id.is_some()
-            || placement.host_resource_group_arn.is_some()
-            || placement.partition_number.is_some()
-            || placement.affinity.is_some()
-            || placement.spread_domain.is_some()
-    });
     let reserves = input.capacity_reservation_specification.as_ref().is_some_and(|wanted| {
         wanted.capacity_reservation_target.is_some()
             || wanted.capacity_reservation_preference.as_deref() == Some("capacity-reservations-only")
@@ -56,7 +46,6 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
     let encloses = input.enclave_options.as_ref().is_some_and(|wanted| wanted.enabled == Some(true));
     let refused = [
         (input.instance_market_options.is_some(), "Spot instances and capacity blocks"),
-        (some(&input.block_device_mappings), "Block device mappings"),
         (some(&input.elastic_gpu_specification), "Elastic GPUs"),
         (some(&input.elastic_inference_accelerators), "Elastic inference accelerators"),
         (some(&input.license_specifications), "License configurations"),
@@ -65,7 +54,6 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
         (input.cpu_options.is_some(), "CPU options"),
         (input.network_performance_options.is_some(), "Network performance options"),
         (input.operator.is_some(), "Service-managed instances"),
-        (is_placed, "Placement groups, dedicated tenancy and hosts"),
         (reserves, "Capacity reservations"),
         (hibernates, "Hibernation"),
         (encloses, "Nitro enclaves"),
@@ -137,6 +125,22 @@ fn cpu_credits(
     }
 }
 
+/// Whether an instance is to run in no capacity reservation.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+fn avoids_capacity_reservations(
+    wanted: Option<&api::CapacityReservationSpecification>,
+) -> Result<bool, ServiceError> {
+    match wanted.and_then(|wanted| wanted.capacity_reservation_preference.as_deref()) {
+        None | Some("open") => Ok(false),
+        Some("none") => Ok(true),
+        Some(other) => {
+            Err(error::invalid_value_for(other, "CapacityReservationPreference", "It must be open or none."))
+        }
+    }
+}
+
 /// Whether an instance is not to be recovered.
 ///
 /// # Errors
@@ -197,6 +201,11 @@ fn prototype(
         reboots_requested: 0,
         reboots_done: 0,
         interfaces: Vec::new(),
+        volumes: Vec::new(),
+        placement: InstancePlacement::default(),
+        avoids_capacity_reservations: avoids_capacity_reservations(
+            input.capacity_reservation_specification.as_ref(),
+        )?,
         key_name: key.as_ref().map(|pair| pair.name.clone()),
         public_key: key.map(|pair| pair.public_key.clone()),
         user_data: user_data(input.user_data.as_deref())?,
@@ -236,17 +245,26 @@ fn run(
         let profile = profile::of_launch(edit, &input)?;
         let mut tags =
             tag::specified_among(input.tag_specifications.as_ref(), &launch_template::data::TAGGED)?;
-        let (mut tags, interface_tags) = (tags.take("instance"), tags.take("network-interface"));
+        let (interface_tags, volume_tags) = (tags.take("network-interface"), tags.take("volume"));
+        let mut tags = tags.take("instance");
         template_tags.into_iter().for_each(|tag| tags.set(tag));
         let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
         let prototype = prototype(edit, &input, &networks, tags)?;
         networks.check_type(&prototype.instance_type)?;
+        let mut places = Places::wanted(edit, input.placement.as_ref(), &prototype)?;
+        let image = image::named(edit, input.image_id.as_deref().unwrap_or_default())?;
+        let mappings = input.block_device_mappings.as_ref();
+        let volumes = LaunchVolumes::wanted(edit, &image, mappings, volume_tags)?;
+        let room_for_volumes =
+            volumes.check(edit, &prototype.instance_type, networks.interface_count(), least)?;
+        places.check(least)?;
         let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus);
         let running = running_vcpus(edit);
         quota::check_vcpus(edit, running + vcpus * least as u64)?;
         // Fewer than the most, and at least the least, is what the request allows.
         let room = (quota::most_vcpus(edit) - running) / vcpus;
         let most = most.min(usize::try_from(room).unwrap_or(usize::MAX));
+        let most = most.min(room_for_volumes).min(places.room());
         let mut made = Vec::new();
         for index in 0..most {
             let id = if index == 0 { prototype.id } else { edit.new_id() };
@@ -257,13 +275,15 @@ fn run(
                 Err(error) => return Err(error),
             };
             network_interface::check_quota(edit, interfaces.len())?;
-            let instance = Instance {
+            let mut instance = Instance {
                 id,
                 launch_index: u32::try_from(index).expect("a launch has fewer than 2^32 instances"),
                 interfaces: interfaces.iter().map(|interface| interface.id).collect(),
+                placement: places.next(),
                 ..prototype.clone()
             };
             interfaces.into_iter().for_each(|interface| edit.put(interface));
+            instance.volumes = volumes.make(edit, &instance);
             edit.put(instance.clone());
             if let Some(profile) = &profile {
                 profile::launch(edit, id, profile.clone());

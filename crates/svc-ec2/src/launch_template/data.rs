@@ -16,10 +16,11 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::named;
-use crate::instance::Instance;
+use crate::instance::{Instance, placement};
 use crate::network_interface::NetworkInterface;
 use crate::state::State;
-use crate::{Ec2, error, tag};
+use crate::volume::{Volume, VolumeType};
+use crate::{Ec2, error, tag, volume};
 
 /// The tags that instances of a launch template carry.
 const ID_TAG: &str = "aws:ec2launchtemplate:id";
@@ -267,6 +268,28 @@ fn shown_interface(interface: &NetworkInterface) -> api::LaunchTemplateInstanceN
     }
 }
 
+/// A volume as a template would ask for one like it.
+fn shown_volume(volume: &Volume) -> Option<api::LaunchTemplateBlockDeviceMapping> {
+    let held = volume.attachment.as_ref()?;
+    let is = &volume.specification;
+    let has_own_iops = matches!(is.volume_type, VolumeType::Gp3 | VolumeType::Io1 | VolumeType::Io2);
+    let count = |value: u32| i32::try_from(value).ok();
+    Some(api::LaunchTemplateBlockDeviceMapping {
+        device_name: Some(held.device.clone()),
+        ebs: Some(api::LaunchTemplateEbsBlockDevice {
+            delete_on_termination: Some(held.delete_on_termination),
+            encrypted: Some(is.is_encrypted),
+            iops: is.iops.filter(|_| has_own_iops).and_then(count),
+            snapshot_id: is.snapshot.map(|id| id.to_string()),
+            throughput: is.throughput_mibps.and_then(count),
+            volume_size: count(is.size_gib),
+            volume_type: Some(is.volume_type.as_str().to_owned()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    })
+}
+
 /// What a template would say to launch an instance like this one.
 fn of_instance(
     ec2: &Ec2,
@@ -278,6 +301,8 @@ fn of_instance(
     let interfaces = instance.interfaces.iter().filter_map(|id| view.find::<NetworkInterface>(*id));
     let options = instance.metadata_options.shown();
     let names = instance.private_dns_name_options.shown();
+    let placement = placement::shown(&view, &instance);
+    let volumes = volume::of_instance(&view, &instance);
     let own_tags = tag::shown(&instance.tags).map(|tags| {
         let own = |tag: &api::Tag| !tag.key.as_deref().is_some_and(|key| key.starts_with("aws:"));
         tags.into_iter().filter(own).collect::<Vec<_>>()
@@ -289,6 +314,7 @@ fn of_instance(
         }]
     });
     let data = api::ResponseLaunchTemplateData {
+        block_device_mappings: Some(volumes.iter().filter_map(|volume| shown_volume(volume)).collect()),
         credit_specification: instance
             .cpu_credits
             .clone()
@@ -314,8 +340,10 @@ fn of_instance(
         }),
         network_interfaces: Some(interfaces.map(|interface| shown_interface(&interface)).collect()),
         placement: Some(api::LaunchTemplatePlacement {
-            availability_zone: Some(instance.zone.to_string()),
-            tenancy: Some("default".to_owned()),
+            availability_zone: placement.availability_zone,
+            group_name: placement.group_name.filter(|name| !name.is_empty()),
+            partition_number: placement.partition_number,
+            tenancy: placement.tenancy,
             ..Default::default()
         }),
         private_dns_name_options: Some(api::LaunchTemplatePrivateDnsNameOptions {
