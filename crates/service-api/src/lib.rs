@@ -6,12 +6,16 @@
 
 mod context;
 mod error;
+mod fingerprint;
 mod operation;
 mod page;
+mod page_token;
 mod random;
 
 pub use context::{Principal, PrincipalKind, RequestContext, RequestId};
 pub use error::ServiceError;
+pub use fingerprint::fingerprint;
 pub use operation::{Operations, Service};
 pub use page::{Page, page_size, take_page};
+pub use page_token::{position, token_after};
 pub use random::{IdSource, OsRandom};

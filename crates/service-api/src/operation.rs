@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use aws_api::Operation;
 use aws_model::Value;
 
+use crate::page_token::Seal;
 use crate::{RequestContext, ServiceError};
 
 type Handler<S> = Box<dyn Fn(&S, &RequestContext, Value) -> Result<Value, ServiceError> + Send + Sync>;
@@ -47,13 +48,15 @@ impl<S: 'static> Operations<S> {
         handler: impl Fn(&S, &RequestContext, O::Input) -> Result<O::Output, ServiceError> + Send + Sync + 'static,
     ) -> Self {
         let call: Handler<S> = Box::new(move |service, context, input| {
+            let seal = Seal::of(context, O::SERVICE, O::NAME, &input);
+            let input = seal.open(context.now, input);
             let input = O::Input::try_from(input).map_err(|error| {
                 ServiceError::internal(format!(
                     "the codec and the typed view of {} disagree: {error}",
                     O::NAME
                 ))
             })?;
-            handler(service, context, input).map(Into::into)
+            handler(service, context, input).map(|output| seal.close(context.now, output.into()))
         });
         let previous = self.0.insert(O::NAME, call);
         assert!(previous.is_none(), "{} is in the table twice", O::NAME);

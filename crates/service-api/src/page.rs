@@ -1,13 +1,7 @@
 //! Pages of results. A token names the last item of its page, so that items that come or go in between neither repeat
 //! nor hide others.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-use crate::ServiceError;
-
-/// What every token begins with, so that any other text is told apart.
-const MARK: &str = "page:";
+use crate::{ServiceError, position, token_after};
 
 /// One page of results.
 pub struct Page<T> {
@@ -27,8 +21,8 @@ pub fn take_page<T>(
     size: usize,
     refused: impl FnOnce() -> ServiceError,
 ) -> Result<Page<T>, ServiceError> {
-    let after = token.map(|token| read(token).ok_or_else(refused)).transpose()?;
-    let mut rest = items.into_iter().skip_while(|(key, _)| after.as_ref().is_some_and(|after| key <= after));
+    let after = token.map(|token| position(token).ok_or_else(refused)).transpose()?;
+    let mut rest = items.into_iter().skip_while(|(key, _)| after.is_some_and(|after| key.as_str() <= after));
     let mut page = Page { items: Vec::new(), next_token: None };
     let mut last_key = None;
     for (key, item) in rest.by_ref().take(size) {
@@ -36,14 +30,9 @@ pub fn take_page<T>(
         last_key = Some(key);
     }
     if rest.next().is_some() {
-        page.next_token = last_key.map(|key| URL_SAFE_NO_PAD.encode(format!("{MARK}{key}")));
+        page.next_token = last_key.as_deref().map(token_after);
     }
     Ok(page)
-}
-
-fn read(token: &str) -> Option<String> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    text.strip_prefix(MARK).map(str::to_owned)
 }
 
 /// How many results were asked for; the model checked the range.

@@ -9,7 +9,6 @@ use aws_model::Value;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use sha2::{Digest, Sha256};
 use store::{Record, Store, StoreError};
 
 use crate::due::{Due, Timed};
@@ -63,53 +62,9 @@ pub(crate) struct Attempt {
     fingerprint: String,
 }
 
-/// A hash of what a request says: the members that it has, by their names in the model. It stays the same when a later
-/// build knows more members that the request does not have, and whatever order a client writes them in.
+/// What [`service_api::fingerprint`] tells of a request, as records have it.
 fn fingerprint(request: &Value) -> String {
-    let mut hash = Sha256::new();
-    add(&mut hash, request);
-    hex::encode(hash.finalize())
-}
-
-/// Adds a value so that no two values add the same: a letter for its kind, then its bytes behind their number.
-fn add(hash: &mut Sha256, value: &Value) {
-    let mut bytes = |kind: u8, bytes: &[u8]| {
-        hash.update([kind]);
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    match value {
-        Value::Null => bytes(b'n', b""),
-        Value::Boolean(value) => bytes(b'b', &[u8::from(*value)]),
-        Value::Integer(value) => bytes(b'i', &value.to_be_bytes()),
-        Value::Float(value) => bytes(b'f', &value.to_be_bytes()),
-        Value::String(text) => bytes(b's', text.as_bytes()),
-        Value::Blob(blob) => bytes(b'x', blob),
-        Value::Timestamp(millis) => bytes(b't', &millis.to_be_bytes()),
-        Value::List(items) => {
-            bytes(b'l', &(items.len() as u64).to_be_bytes());
-            items.iter().for_each(|item| add(hash, item));
-        }
-        Value::Map(pairs) => {
-            let mut pairs: Vec<_> = pairs.iter().map(|(key, value)| (key.as_str(), value)).collect();
-            pairs.sort_by_key(|(key, _)| *key);
-            add_pairs(hash, b'm', &pairs);
-        }
-        Value::Structure(fields) => {
-            let mut members: Vec<_> = fields.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            add_pairs(hash, b'o', &members);
-        }
-    }
-}
-
-fn add_pairs(hash: &mut Sha256, kind: u8, pairs: &[(&str, &Value)]) {
-    hash.update([kind]);
-    hash.update((pairs.len() as u64).to_be_bytes());
-    for (name, value) in pairs {
-        add(hash, &Value::String((*name).to_owned()));
-        add(hash, value);
-    }
+    hex::encode(service_api::fingerprint(request))
 }
 
 impl Attempt {

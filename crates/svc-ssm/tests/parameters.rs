@@ -335,9 +335,16 @@ fn paths() {
     let page = harness.call::<op::GetParametersByPath>(first.clone()).unwrap();
     assert_eq!(names(page.parameters), ["/app/a", "/app/b", "/app/x/c"]);
     let rest = GetParametersByPathRequest { next_token: page.next_token, ..first.clone() };
-    assert_eq!(names(harness.call::<op::GetParametersByPath>(rest).unwrap().parameters), ["/app/x/y/d"]);
+    let answer = harness.call::<op::GetParametersByPath>(rest.clone()).unwrap();
+    assert_eq!(names(answer.parameters), ["/app/x/y/d"]);
     let forged = GetParametersByPathRequest { next_token: Some("forged".into()), ..first };
-    assert_eq!(harness.refused::<op::GetParametersByPath>(forged).0, "InvalidNextToken");
+    let other = GetParametersByPathRequest { path: "/app/x".into(), ..rest.clone() };
+    for refused in [forged, other] {
+        assert_eq!(harness.refused::<op::GetParametersByPath>(refused).0, "InvalidNextToken");
+    }
+    let mut later = harness;
+    later.context.now = later.context.now.plus_millis(24 * 60 * 60 * 1000);
+    assert_eq!(later.refused::<op::GetParametersByPath>(rest).0, "InvalidNextToken");
 }
 
 #[test]
