@@ -13,7 +13,7 @@ fn create(cloud: &Cloud, input: api::CreateTransitGatewayRequest) -> String {
     made.transit_gateway_id.unwrap()
 }
 
-fn gateway(cloud: &Cloud) -> String {
+pub(crate) fn gateway(cloud: &Cloud) -> String {
     create(cloud, input!(CreateTransitGatewayRequest { description: "hub" }))
 }
 
@@ -41,18 +41,18 @@ fn attached(cloud: &Cloud, gateway: &str, cidr: &str, subnet: &str) -> (String, 
     (vpc, subnet, made.transit_gateway_attachment_id.unwrap())
 }
 
-fn default_table(cloud: &Cloud, gateway: &str) -> String {
+pub(crate) fn default_table(cloud: &Cloud, gateway: &str) -> String {
     described(cloud, gateway).options.unwrap().association_default_route_table_id.unwrap()
 }
 
-fn new_table(cloud: &Cloud, gateway: &str) -> String {
+pub(crate) fn new_table(cloud: &Cloud, gateway: &str) -> String {
     let input = input!(CreateTransitGatewayRouteTableRequest { transit_gateway_id: gateway });
     let made = cloud.ok::<op::CreateTransitGatewayRouteTable>(input).transit_gateway_route_table.unwrap();
     cloud.wait(DONE);
     made.transit_gateway_route_table_id.unwrap()
 }
 
-fn search(cloud: &Cloud, table: &str, all: &[(&str, &[&str])]) -> Vec<String> {
+pub(crate) fn search(cloud: &Cloud, table: &str, all: &[(&str, &[&str])]) -> Vec<String> {
     let input = input!(SearchTransitGatewayRoutesRequest {
         transit_gateway_route_table_id: table,
         filters: filters(all)
