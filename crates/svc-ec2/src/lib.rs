@@ -133,7 +133,7 @@ pub mod record {
     };
     pub use crate::vpc_peering_connection::{PeeredVpc, PeeringDecision, PeeringState, VpcPeeringConnection};
     pub use crate::vpn_connection::{
-        VpnConnection, VpnConnectionChange, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
+        TargetGateway, VpnConnection, VpnConnectionChange, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
     };
     pub use crate::vpn_gateway::{VpnGateway, VpnGatewayAttachment};
 }

@@ -15,6 +15,7 @@ mod propagation;
 mod route;
 pub(crate) mod route_table;
 mod vpc_attachment;
+pub(crate) mod vpn_attachment;
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{Tags, Timestamp, TransitGatewayId, TransitGatewayRouteTableId};
@@ -369,6 +370,7 @@ fn delete(
             ("Transit Gateway Connect Attachments", "connect"),
             ("Transit Gateway Cross Region Peering Attachments", "peering"),
             ("VPC Attachments", "vpc"),
+            ("VPN Attachments", "vpn"),
         ];
         for (what, kind) in kinds {
             let of_kind = attached.iter().filter(|attachment| attachment.resource_type() == kind);

@@ -11,7 +11,7 @@ mod tunnel;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{CustomerGatewayId, Tags, Timestamp, VpnConnectionId, VpnGatewayId};
+use aws_types::{CustomerGatewayId, Tags, Timestamp, TransitGatewayId, VpnConnectionId, VpnGatewayId};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
@@ -20,6 +20,7 @@ use crate::customer_gateway::{self, CustomerGateway, IPSEC};
 use crate::elastic_ip::pool;
 use crate::filter::{Filters, each, flag, text};
 use crate::state::{Edit, Naming, State, not_found, resource};
+use crate::transit_gateway::{TransitGateway, progress, vpn_attachment};
 use crate::vpn_gateway::{self, VpnGateway};
 use crate::{Ec2, cidr, error, pace, quota, tag};
 
@@ -45,6 +46,16 @@ pub enum VpnConnectionChange {
     Deletion,
 }
 
+/// The end of a connection at AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TargetGateway {
+    /// A virtual private gateway. Older builds knew no other end, and wrote its id alone.
+    VpnGateway(VpnGatewayId),
+    /// A transit gateway, which has an attachment of the connection.
+    TransitGateway(TransitGatewayId),
+}
+
 /// A VPN connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VpnConnection {
@@ -52,8 +63,12 @@ pub struct VpnConnection {
     pub id: VpnConnectionId,
     /// Its end at the customer's.
     pub customer_gateway: CustomerGatewayId,
-    /// Its end at the VPC's.
-    pub vpn_gateway: VpnGatewayId,
+    /// Its end at AWS.
+    #[serde(rename = "vpn_gateway")]
+    pub gateway: TargetGateway,
+    /// Whether its tunnels begin near the customer. It may with a transit gateway.
+    #[serde(default)]
+    pub acceleration: bool,
     /// Whether its routes are told rather than learnt.
     pub static_routes_only: bool,
     /// The customer's addresses that may pass.
@@ -137,7 +152,8 @@ fn available(edit: &Edit<'_>, id: &str) -> Result<VpnConnection, ServiceError> {
 /// Checks that a gateway can have one more connection.
 fn check_room(edit: &Edit<'_>, gateway: VpnGatewayId) -> Result<(), ServiceError> {
     let now = edit.now();
-    let is_there = |held: &VpnConnection| held.vpn_gateway == gateway && !held.is_deleted(now);
+    let is_there =
+        |held: &VpnConnection| held.gateway == TargetGateway::VpnGateway(gateway) && !held.is_deleted(now);
     let count = edit.all::<VpnConnection>().filter(|held| is_there(held)).count();
     quota::VPN_CONNECTIONS_PER_GATEWAY.check(edit, count + 1)
 }
@@ -149,11 +165,14 @@ fn selector(text: Option<&String>, parameter: &str) -> Result<Ipv4Net, ServiceEr
         .ok_or_else(|| error::invalid_value_for(text, parameter, "This is not a valid CIDR block."))
 }
 
-/// Refuses what only connections of transit gateways have.
-fn check_options(options: &api::VpnConnectionOptionsSpecification) -> Result<(), ServiceError> {
+/// Refuses what only connections of transit gateways have; and of that what there is not, for such connections.
+fn check_options(
+    options: &api::VpnConnectionOptionsSpecification,
+    is_transit: bool,
+) -> Result<(), ServiceError> {
     let is_other = |value: &Option<String>, usual: &str| value.as_deref().is_some_and(|value| value != usual);
     let refused = [
-        ("EnableAcceleration", options.enable_acceleration == Some(true)),
+        ("EnableAcceleration", options.enable_acceleration == Some(true) && !is_transit),
         ("TunnelInsideIpVersion", is_other(&options.tunnel_inside_ip_version, "ipv4")),
         ("LocalIpv6NetworkCidr", options.local_ipv6_network_cidr.is_some()),
         ("RemoteIpv6NetworkCidr", options.remote_ipv6_network_cidr.is_some()),
@@ -162,6 +181,9 @@ fn check_options(options: &api::VpnConnectionOptionsSpecification) -> Result<(),
         ("TunnelBandwidth", is_other(&options.tunnel_bandwidth, "standard")),
     ];
     match refused.into_iter().find(|(_, is_refused)| *is_refused) {
+        Some((name, _)) if is_transit => {
+            Err(error::unsupported(format!("This value of {name} is not supported.")))
+        }
         Some((name, _)) => Err(error::combination(format!(
             "{name} cannot be given so for a VPN connection on a virtual private gateway."
         ))),
@@ -169,11 +191,34 @@ fn check_options(options: &api::VpnConnectionOptionsSpecification) -> Result<(),
     }
 }
 
-fn transit_gateway() -> ServiceError {
-    error::unsupported("VPN connections on transit gateways are not supported.")
+/// The gateway that a request names as one of two kinds; one of them is given.
+fn target(
+    edit: &Edit<'_>,
+    virtual_private: Option<&String>,
+    transit: Option<&String>,
+) -> Result<TargetGateway, ServiceError> {
+    match (virtual_private, transit) {
+        (_, Some(id)) => {
+            Ok(TargetGateway::TransitGateway(progress::available::<TransitGateway>(edit, id)?.id))
+        }
+        (Some(id), None) => Ok(TargetGateway::VpnGateway(vpn_gateway::available(edit, id)?.id)),
+        (None, None) => Err(error::missing_either("vpnGatewayId", "transitGatewayId")),
+    }
 }
 
-/// A second request for the same two gateways finds the connection that is there.
+/// Gives a connection its place on a gateway that it was not on. Its record is written after.
+fn join(edit: &mut Edit<'_>, connection: &VpnConnection) -> Result<(), ServiceError> {
+    match connection.gateway {
+        TargetGateway::VpnGateway(gateway) => check_room(edit, gateway),
+        TargetGateway::TransitGateway(gateway) => {
+            let gateway = edit.held::<TransitGateway>(gateway)?;
+            vpn_attachment::attach(edit, &gateway, connection.id, connection.done_at)
+        }
+    }
+}
+
+/// A second request for the same customer gateway and virtual private gateway finds the connection that is there. To a
+/// transit gateway there can be several, which share the load.
 fn create(
     ec2: &Ec2,
     context: &RequestContext,
@@ -181,28 +226,25 @@ fn create(
 ) -> Result<api::CreateVpnConnectionResult, ServiceError> {
     let tags = tag::specified(input.tag_specifications.as_ref(), "vpn-connection")?;
     customer_gateway::check_type(&input.r#type)?;
-    let vpn_gateway = match (&input.vpn_gateway_id, &input.transit_gateway_id) {
+    match (&input.vpn_gateway_id, &input.transit_gateway_id) {
         (Some(_), Some(_)) => {
             return Err(error::combination(
                 "The parameter vpnGatewayId cannot be used with the parameter transitGatewayId",
             ));
         }
-        (_, Some(_)) => return Err(transit_gateway()),
         (None, None) if input.vpn_concentrator_id.is_some() => {
             return Err(error::unsupported("VPN concentrators are not supported."));
         }
         (None, None) => {
-            return Err(error::unsupported(
-                "VPN connections without a virtual private gateway are not supported.",
-            ));
+            return Err(error::unsupported("VPN connections without a gateway are not supported."));
         }
-        (Some(gateway), None) => gateway,
-    };
+        (Some(_), None) | (None, Some(_)) => {}
+    }
     if input.pre_shared_key_storage.as_deref().is_some_and(|storage| storage != "Standard") {
         return Err(error::unsupported("Pre-shared keys are stored with the connection alone."));
     }
     let options = input.options.unwrap_or_default();
-    check_options(&options)?;
+    check_options(&options, input.transit_gateway_id.is_some())?;
     let local_cidr = selector(options.local_ipv4_network_cidr.as_ref(), "localIpv4NetworkCidr")?;
     let remote_cidr = selector(options.remote_ipv4_network_cidr.as_ref(), "remoteIpv4NetworkCidr")?;
     let wanted = options.tunnel_options.unwrap_or_default();
@@ -213,13 +255,15 @@ fn create(
     let static_routes_only = options.static_routes_only.unwrap_or(false);
     ec2.edit(context, input.dry_run, |edit| {
         let customer = customer_gateway::available(edit, &input.customer_gateway_id)?;
-        let gateway = vpn_gateway::available(edit, vpn_gateway)?;
+        let gateway = target(edit, input.vpn_gateway_id.as_ref(), input.transit_gateway_id.as_ref())?;
         let now = edit.now();
         let held: Vec<_> = edit.all::<VpnConnection>().filter(|held| !held.is_deleted(now)).collect();
         let is_same = |held: &VpnConnection| {
-            (held.customer_gateway, held.vpn_gateway) == (customer.id, gateway.id) && !held.is_ending()
+            (held.customer_gateway, held.gateway) == (customer.id, gateway) && !held.is_ending()
         };
-        if let Some(same) = held.iter().find(|held| is_same(held)) {
+        if let TargetGateway::VpnGateway(_) = gateway
+            && let Some(same) = held.iter().find(|held| is_same(held))
+        {
             if same.static_routes_only != static_routes_only {
                 return Err(error::invalid_value(format!(
                     "The VPN connection {} is between these gateways already, with other options.",
@@ -229,17 +273,17 @@ fn create(
             return Ok(api::CreateVpnConnectionResult { vpn_connection: Some(shown(edit, same)) });
         }
         quota::VPN_CONNECTIONS_PER_REGION.check(edit, held.len() + 1)?;
-        check_room(edit, gateway.id)?;
         if customer.address.is_none() && settings.iter().any(|held| held.pre_shared_key.is_some()) {
             return Err(error::combination(
                 "A pre-shared key cannot be used with a customer gateway that has no IP address.",
             ));
         }
-        let tunnels = tunnel::make(edit, gateway.id, settings)?;
+        let tunnels = tunnel::make(edit, gateway, settings)?;
         let connection = VpnConnection {
             id: edit.new_id(),
             customer_gateway: customer.id,
-            vpn_gateway: gateway.id,
+            gateway,
+            acceleration: options.enable_acceleration == Some(true),
             static_routes_only,
             local_cidr,
             remote_cidr,
@@ -250,12 +294,13 @@ fn create(
             created_at: now,
             tags,
         };
+        join(edit, &connection)?;
         edit.put(connection.clone());
         Ok(api::CreateVpnConnectionResult { vpn_connection: Some(shown(edit, &connection)) })
     })
 }
 
-/// Its routes are no longer propagated.
+/// Its routes are no longer propagated, and its attachment to a transit gateway ends.
 fn delete(
     ec2: &Ec2,
     context: &RequestContext,
@@ -272,6 +317,7 @@ fn delete(
         }
         connection.change = VpnConnectionChange::Deletion;
         connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
+        vpn_attachment::detach(edit, connection.id, connection.done_at);
         edit.put(connection);
         Ok(Unit)
     })
@@ -279,7 +325,7 @@ fn delete(
 
 fn shown_options(connection: &VpnConnection) -> api::VpnConnectionOptions {
     api::VpnConnectionOptions {
-        enable_acceleration: Some(false),
+        enable_acceleration: Some(connection.acceleration),
         local_ipv4_network_cidr: Some(connection.local_cidr.to_string()),
         outside_ip_address_type: Some("PublicIpv4".to_owned()),
         remote_ipv4_network_cidr: Some(connection.remote_cidr.to_string()),
@@ -302,14 +348,19 @@ fn shown(state: &impl State, connection: &VpnConnection) -> api::VpnConnection {
         ..Default::default()
     });
     let is_usable = !connection.is_ending();
-    let ends = (
-        state.record::<CustomerGateway>(&connection.customer_gateway.to_string()),
-        state.record::<VpnGateway>(&connection.vpn_gateway.to_string()),
-    );
-    let configuration = match ends {
-        (Some(customer), Some(gateway)) if is_usable => {
-            Some(configuration::document(connection, &customer, &gateway))
+    let customer = state.record::<CustomerGateway>(&connection.customer_gateway.to_string());
+    let (vpn_gateway, transit_gateway, asn) = match connection.gateway {
+        TargetGateway::VpnGateway(id) => {
+            let asn = state.record::<VpnGateway>(&id.to_string()).map(|gateway| gateway.asn);
+            (Some(id), None, asn)
         }
+        TargetGateway::TransitGateway(id) => {
+            let gateway = state.record::<TransitGateway>(&id.to_string());
+            (None, Some(id), gateway.map(|gateway| gateway.options.amazon_side_asn))
+        }
+    };
+    let configuration = match (customer, asn) {
+        (Some(customer), Some(asn)) if is_usable => Some(configuration::document(connection, &customer, asn)),
         _ => None,
     };
     api::VpnConnection {
@@ -323,7 +374,8 @@ fn shown(state: &impl State, connection: &VpnConnection) -> api::VpnConnection {
         r#type: Some(IPSEC.to_owned()),
         vgw_telemetry: Some(telemetry.filter(|_| is_usable).collect()),
         vpn_connection_id: Some(connection.id.to_string()),
-        vpn_gateway_id: Some(connection.vpn_gateway.to_string()),
+        transit_gateway_id: transit_gateway.map(|id| id.to_string()),
+        vpn_gateway_id: vpn_gateway.map(|id| id.to_string()),
         ..Default::default()
     }
 }
@@ -347,11 +399,12 @@ static FILTERS: Filters<Found> = Filters {
             each(&found.shown.routes, |route| route.destination_cidr_block.clone())
         }),
         ("state", |found| text(&found.shown.state)),
+        ("transit-gateway-id", |found| text(&found.shown.transit_gateway_id)),
         ("type", |found| text(&found.shown.r#type)),
         ("vpn-connection-id", |found| text(&found.shown.vpn_connection_id)),
         ("vpn-gateway-id", |found| text(&found.shown.vpn_gateway_id)),
     ],
-    absent: &["transit-gateway-id"],
+    absent: &[],
 };
 
 fn describe(
@@ -369,4 +422,36 @@ fn describe(
     FILTERS.apply(&mut found, input.filters.as_ref())?;
     let connections = found.into_iter().map(|found| found.shown).collect();
     ec2.answer(input.dry_run, api::DescribeVpnConnectionsResult { vpn_connections: Some(connections) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_of_an_older_build_is_read() {
+        let id = "vgw-00000000000000001";
+        let connection = VpnConnection {
+            id: "vpn-00000000000000001".parse().unwrap(),
+            customer_gateway: "cgw-00000000000000001".parse().unwrap(),
+            gateway: TargetGateway::VpnGateway(id.parse().unwrap()),
+            acceleration: false,
+            static_routes_only: true,
+            local_cidr: Ipv4Net::default(),
+            remote_cidr: Ipv4Net::default(),
+            tunnels: Vec::new(),
+            routes: Vec::new(),
+            change: VpnConnectionChange::Creation,
+            done_at: Timestamp::default(),
+            created_at: Timestamp::default(),
+            tags: Tags::default(),
+        };
+        let mut json = serde_json::to_value(&connection).unwrap();
+        assert_eq!(json["vpn_gateway"], id);
+        json.as_object_mut().unwrap().remove("acceleration");
+        assert_eq!(serde_json::from_value::<VpnConnection>(json).unwrap(), connection);
+        let gateway = TargetGateway::TransitGateway("tgw-00000000000000001".parse().unwrap());
+        let json = serde_json::to_value(VpnConnection { gateway, ..connection }).unwrap();
+        assert_eq!(serde_json::from_value::<VpnConnection>(json).unwrap().gateway, gateway);
+    }
 }

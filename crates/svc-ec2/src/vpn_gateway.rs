@@ -14,7 +14,7 @@ use crate::customer_gateway::{IPSEC, check_type};
 use crate::filter::{Filters, each, text};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpc::Vpc;
-use crate::vpn_connection::VpnConnection;
+use crate::vpn_connection::{TargetGateway, VpnConnection};
 use crate::{Ec2, asn, error, pace, quota, route_table, tag, zone};
 
 /// The attachment of a gateway to a VPC.
@@ -202,7 +202,9 @@ fn delete(
     ec2.edit(context, input.dry_run, |edit: &mut Edit<'_>| {
         let mut gateway = available(edit, &input.vpn_gateway_id)?;
         let now = edit.now();
-        let is_used = |held: &VpnConnection| held.vpn_gateway == gateway.id && !held.is_deleted(now);
+        let is_used = |held: &VpnConnection| {
+            held.gateway == TargetGateway::VpnGateway(gateway.id) && !held.is_deleted(now)
+        };
         let has_connections = edit.all::<VpnConnection>().any(|connection| is_used(&connection));
         if gateway.vpc(now).is_some() || has_connections {
             return Err(ServiceError::new("IncorrectState", "The VPN gateway is in use."));

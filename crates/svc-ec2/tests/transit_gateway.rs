@@ -41,7 +41,7 @@ pub(crate) fn attached(cloud: &Cloud, gateway: &str, cidr: &str, subnet: &str) -
     (vpc, subnet, made.transit_gateway_attachment_id.unwrap())
 }
 
-fn default_table(cloud: &Cloud, gateway: &str) -> String {
+pub(crate) fn default_table(cloud: &Cloud, gateway: &str) -> String {
     described(cloud, gateway).options.unwrap().association_default_route_table_id.unwrap()
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn new_table(cloud: &Cloud, gateway: &str) -> String {
     made.transit_gateway_route_table_id.unwrap()
 }
 
-fn search(cloud: &Cloud, table: &str, all: &[(&str, &[&str])]) -> Vec<String> {
+pub(crate) fn search(cloud: &Cloud, table: &str, all: &[(&str, &[&str])]) -> Vec<String> {
     let input = input!(SearchTransitGatewayRoutesRequest {
         transit_gateway_route_table_id: table,
         filters: filters(all)

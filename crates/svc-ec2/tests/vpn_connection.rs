@@ -1,3 +1,5 @@
+mod transit;
+
 use crate::cloud::{Cloud, api, filters, input, op, tagged};
 use crate::vpn_gateway;
 
@@ -262,7 +264,7 @@ fn connections_are_changed() {
     cloud.refuses::<op::ModifyVpnConnection>(both, "InvalidParameterCombination", "…");
     let transit =
         api::ModifyVpnConnectionRequest { transit_gateway_id: Some("tgw-1".to_owned()), ..modify() };
-    cloud.refuses::<op::ModifyVpnConnection>(transit, "UnsupportedOperation", "…");
+    cloud.refuses::<op::ModifyVpnConnection>(transit, "InvalidTransitGatewayID.Malformed", "…");
     let changed = cloud.ok::<op::ModifyVpnConnection>(by_gateway.clone()).vpn_connection.unwrap();
     assert_eq!((changed.state.as_deref(), changed.vpn_gateway_id), (Some("modifying"), Some(other_gateway)));
     cloud.refuses::<op::ModifyVpnConnection>(by_gateway, "IncorrectState", "…");
@@ -463,7 +465,7 @@ fn what_is_refused() {
     refused(both, "InvalidParameterCombination");
     let only =
         api::CreateVpnConnectionRequest { transit_gateway_id: transit, vpn_gateway_id: None, ..base() };
-    refused(only, "UnsupportedOperation");
+    refused(only, "InvalidTransitGatewayID.NotFound");
     refused(api::CreateVpnConnectionRequest { vpn_gateway_id: None, ..base() }, "UnsupportedOperation");
     let storage = Some("SecretsManager".to_owned());
     refused(

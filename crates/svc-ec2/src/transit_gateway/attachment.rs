@@ -7,7 +7,7 @@
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
     AccountId, NetworkInterfaceId, Region, SubnetId, Tags, Timestamp, TransitGatewayAttachmentId,
-    TransitGatewayId, TransitGatewayRouteTableId, VpcId,
+    TransitGatewayId, TransitGatewayRouteTableId, VpcId, VpnConnectionId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,11 @@ pub enum AttachmentTarget {
     Connect {
         /// The attachment over which its tunnels run.
         transport: TransitGatewayAttachmentId,
+    },
+    /// A VPN connection.
+    Vpn {
+        /// The connection.
+        connection: VpnConnectionId,
     },
 }
 
@@ -156,7 +161,9 @@ impl TransitGatewayAttachment {
     pub fn vpc(&self) -> Option<VpcId> {
         match self.target {
             AttachmentTarget::Vpc { vpc, .. } => Some(vpc),
-            AttachmentTarget::Peering { .. } | AttachmentTarget::Connect { .. } => None,
+            AttachmentTarget::Peering { .. }
+            | AttachmentTarget::Connect { .. }
+            | AttachmentTarget::Vpn { .. } => None,
         }
     }
 
@@ -176,6 +183,7 @@ impl TransitGatewayAttachment {
             AttachmentTarget::Vpc { .. } => "vpc",
             AttachmentTarget::Peering { .. } => "peering",
             AttachmentTarget::Connect { .. } => "connect",
+            AttachmentTarget::Vpn { .. } => "vpn",
         }
     }
 
@@ -185,7 +193,9 @@ impl TransitGatewayAttachment {
             AttachmentTarget::Peering { requester, accepter, is_accepter } => {
                 Some(if *is_accepter { requester } else { accepter })
             }
-            AttachmentTarget::Vpc { .. } | AttachmentTarget::Connect { .. } => None,
+            AttachmentTarget::Vpc { .. }
+            | AttachmentTarget::Connect { .. }
+            | AttachmentTarget::Vpn { .. } => None,
         }
     }
 
@@ -197,6 +207,7 @@ impl TransitGatewayAttachment {
                 if *is_accepter { requester } else { accepter }.gateway.to_string()
             }
             AttachmentTarget::Connect { transport } => transport.to_string(),
+            AttachmentTarget::Vpn { connection } => connection.to_string(),
         }
     }
 

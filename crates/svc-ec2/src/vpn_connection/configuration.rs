@@ -7,9 +7,8 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::{VpnConnection, VpnTunnel};
+use super::{TargetGateway, VpnConnection, VpnTunnel};
 use crate::customer_gateway::{CustomerGateway, IPSEC};
-use crate::vpn_gateway::VpnGateway;
 
 /// How long a BGP session stays up unheard.
 const HOLD_TIME_SECS: u32 = 30;
@@ -124,16 +123,15 @@ fn group(given: &[i32]) -> String {
     format!("group{}", given.first().unwrap_or(&2))
 }
 
-/// The document of a connection.
-pub(super) fn document(
-    connection: &VpnConnection,
-    customer: &CustomerGateway,
-    gateway: &VpnGateway,
-) -> String {
+/// The document of a connection. `asn` is that of its gateway, whose id it has if that is a virtual private one.
+pub(super) fn document(connection: &VpnConnection, customer: &CustomerGateway, asn: i64) -> String {
     let mut writer = Writer { text: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(), depth: 1 };
     writer.text += &format!("<vpn_connection id=\"{}\">\n", connection.id);
     writer.value("customer_gateway_id", customer.id);
-    writer.value("vpn_gateway_id", gateway.id);
+    match connection.gateway {
+        TargetGateway::VpnGateway(id) => writer.value("vpn_gateway_id", id),
+        TargetGateway::TransitGateway(_) => writer.value("vpn_gateway_id", ""),
+    }
     writer.value("vpn_connection_type", IPSEC);
     if connection.static_routes_only {
         writer.value("vpn_connection_attributes", "NoBGPVPNConnection");
@@ -144,8 +142,7 @@ pub(super) fn document(
             let inside = |place: u32| Ipv4Addr::from(u32::from(block.network()) + place);
             let customer =
                 End { outside: customer.address, inside: inside(2), asn: customer.asn.to_string() };
-            let gateway =
-                End { outside: Some(tunnel.outside), inside: inside(1), asn: gateway.asn.to_string() };
+            let gateway = End { outside: Some(tunnel.outside), inside: inside(1), asn: asn.to_string() };
             end(writer, "customer_gateway", &customer, block);
             end(writer, "vpn_gateway", &gateway, block);
             ike(writer, tunnel);

@@ -7,9 +7,10 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::tunnel::{self, VpnTunnelSettings};
-use super::{VpnConnection, VpnConnectionChange, available, check_room, selector, shown, transit_gateway};
+use super::{TargetGateway, VpnConnection, VpnConnectionChange, available, join, selector, shown, target};
 use crate::state::{Edit, State};
-use crate::{Ec2, customer_gateway, error, pace, vpn_gateway};
+use crate::transit_gateway::vpn_attachment;
+use crate::{Ec2, customer_gateway, error, pace};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -26,48 +27,78 @@ fn begin(edit: &mut Edit<'_>, mut connection: VpnConnection) -> api::VpnConnecti
     shown(edit, &connection)
 }
 
+/// Moves a connection to another gateway. Its static routes have to go before, because a transit gateway has its own.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpnConnection.html>
+fn move_to(
+    edit: &mut Edit<'_>,
+    connection: &mut VpnConnection,
+    gateway: TargetGateway,
+) -> Result<(), ServiceError> {
+    let (id, now) = (connection.id, edit.now());
+    let others = tunnel::of_gateway(edit, gateway, id);
+    if connection.tunnels.iter().any(|tunnel| others.contains(&tunnel.inside)) {
+        return Err(error::invalid_value(
+            "The gateway has another VPN connection, with a tunnel of the same inside CIDR block.",
+        ));
+    }
+    match gateway {
+        TargetGateway::TransitGateway(_) if connection.routes.iter().any(|route| !route.is_gone(now)) => {
+            return Err(error::invalid_value(format!(
+                "The VPN connection {id} has static routes, which have to be deleted before it is moved to a transit \
+                 gateway."
+            )));
+        }
+        TargetGateway::VpnGateway(_) if connection.acceleration => {
+            return Err(error::invalid_value(format!(
+                "The VPN connection {id} is accelerated and cannot be moved to a virtual private gateway."
+            )));
+        }
+        TargetGateway::TransitGateway(_) | TargetGateway::VpnGateway(_) => {}
+    }
+    connection.gateway = gateway;
+    connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
+    vpn_attachment::detach(edit, id, connection.done_at);
+    join(edit, connection)
+}
+
 fn modify(
     ec2: &Ec2,
     context: &RequestContext,
     input: api::ModifyVpnConnectionRequest,
 ) -> Result<api::ModifyVpnConnectionResult, ServiceError> {
-    if input.transit_gateway_id.is_some() {
-        return Err(transit_gateway());
+    let named = [
+        ("customerGatewayId", &input.customer_gateway_id),
+        ("transitGatewayId", &input.transit_gateway_id),
+        ("vpnGatewayId", &input.vpn_gateway_id),
+    ];
+    let named: Vec<_> = named.into_iter().filter(|(_, id)| id.is_some()).map(|(name, _)| name).collect();
+    match named[..] {
+        [_] => {}
+        [one, other, ..] => {
+            let message = format!("The parameter {one} cannot be used with the parameter {other}");
+            return Err(error::combination(message));
+        }
+        [] => return Err(error::missing("customerGatewayId, transitGatewayId or vpnGatewayId")),
     }
     ec2.edit(context, input.dry_run, |edit| {
         let mut connection = available(edit, &input.vpn_connection_id)?;
-        match (&input.customer_gateway_id, &input.vpn_gateway_id) {
-            (Some(customer), None) => {
-                connection.customer_gateway = customer_gateway::available(edit, customer)?.id;
+        if let Some(customer) = &input.customer_gateway_id {
+            connection.customer_gateway = customer_gateway::available(edit, customer)?.id;
+        } else {
+            let gateway = target(edit, input.vpn_gateway_id.as_ref(), input.transit_gateway_id.as_ref())?;
+            if gateway != connection.gateway {
+                move_to(edit, &mut connection, gateway)?;
             }
-            (None, Some(gateway)) => {
-                let gateway = vpn_gateway::available(edit, gateway)?.id;
-                if gateway != connection.vpn_gateway {
-                    check_room(edit, gateway)?;
-                }
-                let others = tunnel::of_gateway(edit, gateway, connection.id);
-                if connection.tunnels.iter().any(|tunnel| others.contains(&tunnel.inside)) {
-                    return Err(error::invalid_value(format!(
-                        "The virtual private gateway {gateway} has a tunnel with the same inside CIDR block."
-                    )));
-                }
-                connection.vpn_gateway = gateway;
-            }
-            (Some(_), Some(_)) => {
-                return Err(error::combination(
-                    "The parameter customerGatewayId cannot be used with the parameter vpnGatewayId",
-                ));
-            }
-            (None, None) => return Err(error::missing_either("customerGatewayId", "vpnGatewayId")),
         }
         let now = edit.now();
         let is_same = |held: &VpnConnection| {
             held.id != connection.id
                 && !held.is_deleted(now)
-                && (held.customer_gateway, held.vpn_gateway)
-                    == (connection.customer_gateway, connection.vpn_gateway)
+                && (held.customer_gateway, held.gateway) == (connection.customer_gateway, connection.gateway)
         };
-        if let Some(same) = edit.all::<VpnConnection>().find(|held| is_same(held)) {
+        if let TargetGateway::VpnGateway(_) = connection.gateway
+            && let Some(same) = edit.all::<VpnConnection>().find(|held| is_same(held))
+        {
             let message = format!("The VPN connection {} is between these gateways already.", same.id);
             return Err(error::invalid_value(message));
         }
@@ -85,7 +116,7 @@ fn modify_options(
         || input.tunnel_bandwidth.is_some()
     {
         return Err(error::combination(
-            "IPv6 and the bandwidth of tunnels cannot be changed for a VPN connection on a virtual private gateway.",
+            "IPv6 and the bandwidth of tunnels cannot be changed for a VPN connection with IPv4 tunnels.",
         ));
     }
     let (local, remote) = (input.local_ipv4_network_cidr.as_ref(), input.remote_ipv4_network_cidr.as_ref());
@@ -130,7 +161,7 @@ fn modify_tunnel(
             error::invalid_value_for(outside, "vpnTunnelOutsideIpAddress", &why)
         })?;
         if let Some(inside) = settings.inside {
-            let mut taken = tunnel::of_gateway(edit, connection.vpn_gateway, connection.id);
+            let mut taken = tunnel::of_gateway(edit, connection.gateway, connection.id);
             let others = connection.tunnels.iter().enumerate().filter(|(other, _)| *other != place);
             taken.extend(others.map(|(_, tunnel)| tunnel.inside));
             tunnel::check_free(inside, &taken)?;

@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{VpnConnection, available};
+use super::{TargetGateway, VpnConnection, available};
 use crate::state::{Edit, State};
 use crate::{Ec2, cidr, error, pace};
 
@@ -30,7 +30,7 @@ pub struct VpnConnectionRoute {
 }
 
 impl VpnConnectionRoute {
-    fn is_gone(&self, now: Timestamp) -> bool {
+    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
         self.is_ending && now >= self.done_at
     }
 
@@ -59,7 +59,9 @@ pub(crate) fn of_gateway(state: &impl State, gateway: VpnGatewayId) -> Vec<Ipv4N
     let now = state.now();
     let connections = state.all::<VpnConnection>();
     let mut blocks: Vec<Ipv4Net> = connections
-        .filter(|connection| connection.vpn_gateway == gateway && !connection.is_ending())
+        .filter(|connection| {
+            connection.gateway == TargetGateway::VpnGateway(gateway) && !connection.is_ending()
+        })
         .flat_map(|connection| connection.routes.clone())
         .filter(|route| !route.is_ending && now >= route.done_at)
         .map(|route| route.destination)
@@ -90,6 +92,13 @@ fn create(
     let destination = destination(&input.destination_cidr_block)?;
     ec2.edit(context, None, |edit| {
         let mut connection = connection(edit, &input.vpn_connection_id)?;
+        if let TargetGateway::TransitGateway(gateway) = connection.gateway {
+            return Err(error::invalid_value(format!(
+                "The VPN connection {} is on {gateway}: static routes to it are those of the transit gateway's route \
+                 tables.",
+                connection.id
+            )));
+        }
         if !connection.static_routes_only {
             return Err(error::invalid_value(format!(
                 "The VPN connection {} learns its routes by BGP and cannot have static ones.",

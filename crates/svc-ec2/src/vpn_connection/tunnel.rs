@@ -6,12 +6,12 @@
 use std::net::Ipv4Addr;
 
 use aws_api::ec2 as api;
-use aws_types::{VpnConnectionId, VpnGatewayId};
+use aws_types::VpnConnectionId;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 
-use super::{TUNNELS, VpnConnection};
+use super::{TUNNELS, TargetGateway, VpnConnection};
 use crate::elastic_ip::pool;
 use crate::error;
 use crate::state::{Edit, State};
@@ -139,7 +139,7 @@ fn check_key(key: &str) -> Result<(), ServiceError> {
 /// `InvalidParameterValue` for a block that another tunnel of the gateway has.
 pub(super) fn check_free(inside: Ipv4Net, taken: &[Ipv4Net]) -> Result<(), ServiceError> {
     if taken.contains(&inside) {
-        let why = "Another tunnel of the virtual private gateway has this block.";
+        let why = "Another tunnel of the gateway has this block.";
         return Err(error::invalid_value_for(inside, "tunnelInsideCidr", why));
     }
     Ok(())
@@ -195,7 +195,7 @@ macro_rules! settings {
             .for_each(|held| settings.phase2_groups.extend(held.value));
         if $given.tunnel_inside_ipv6_cidr.is_some() {
             return Err(error::combination(
-                "TunnelInsideIpv6Cidr cannot be given for a VPN connection on a virtual private gateway.",
+                "TunnelInsideIpv6Cidr cannot be given for a tunnel with IPv4 inside.",
             ));
         }
         let logs = $given.log_options.as_ref().and_then(|logs| logs.cloud_watch_log_options.as_ref());
@@ -335,10 +335,9 @@ impl VpnTunnel {
 }
 
 /// The blocks inside of a gateway's tunnels, but for those of one connection.
-pub(super) fn of_gateway(edit: &Edit<'_>, gateway: VpnGatewayId, but: VpnConnectionId) -> Vec<Ipv4Net> {
+pub(super) fn of_gateway(edit: &Edit<'_>, gateway: TargetGateway, but: VpnConnectionId) -> Vec<Ipv4Net> {
     let now = edit.now();
-    let is_there =
-        |held: &VpnConnection| held.vpn_gateway == gateway && held.id != but && !held.is_deleted(now);
+    let is_there = |held: &VpnConnection| held.gateway == gateway && held.id != but && !held.is_deleted(now);
     let connections = edit.all::<VpnConnection>().filter(|held| is_there(held));
     connections.flat_map(|held| held.tunnels.iter().map(|tunnel| tunnel.inside).collect::<Vec<_>>()).collect()
 }
@@ -373,7 +372,7 @@ fn any_key(edit: &Edit<'_>) -> String {
 /// `InvalidParameterValue` for a block that another tunnel of the gateway has.
 pub(super) fn make(
     edit: &mut Edit<'_>,
-    gateway: VpnGatewayId,
+    gateway: TargetGateway,
     mut settings: Vec<VpnTunnelSettings>,
 ) -> Result<Vec<VpnTunnel>, ServiceError> {
     settings.resize(TUNNELS, VpnTunnelSettings::default());
