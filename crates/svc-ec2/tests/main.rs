@@ -29,6 +29,7 @@ mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod network_interface_permission;
+mod old_state;
 mod page;
 mod prefix_list;
 mod quota;
