@@ -262,10 +262,9 @@ fn describe(
     input: api::DescribeDhcpOptionsRequest,
 ) -> Result<api::DescribeDhcpOptionsResult, ServiceError> {
     let view = ec2.view(context);
-    let sets = view.selected::<DhcpOptions>(input.dhcp_options_ids.as_ref())?;
-    let mut sets: Vec<_> = sets.iter().map(|set| shown(&view, set)).collect();
-    FILTERS.apply(&mut sets, input.filters.as_ref())?;
     let page = Page::new("DescribeDhcpOptions", input.max_results, input.next_token.as_ref());
-    let (sets, next_token) = page.cut(sets, |set| set.dhcp_options_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (sets, next_token) =
+        page.of(&view, input.dhcp_options_ids.as_ref(), wanted, |set: &DhcpOptions| shown(&view, set))?;
     ec2.answer(input.dry_run, api::DescribeDhcpOptionsResult { dhcp_options: Some(sets), next_token })
 }

@@ -116,14 +116,12 @@ fn describe(
 ) -> Result<api::DescribeEgressOnlyInternetGatewaysResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.egress_only_internet_gateway_ids.as_ref();
-    let mut gateways: Vec<_> =
-        view.selected::<EgressOnlyInternetGateway>(ids)?.iter().map(|gateway| shown(gateway)).collect();
-    FILTERS.apply(&mut gateways, input.filters.as_ref())?;
     let mut page =
         Page::new("DescribeEgressOnlyInternetGateways", input.max_results, input.next_token.as_ref());
     page.limits = (5, 255);
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (gateways, next_token) =
-        page.cut(gateways, |gateway| gateway.egress_only_internet_gateway_id.as_deref().unwrap_or_default())?;
+        page.of(&view, ids, wanted, |gateway: &EgressOnlyInternetGateway| shown(gateway))?;
     ec2.answer(
         input.dry_run,
         api::DescribeEgressOnlyInternetGatewaysResult {

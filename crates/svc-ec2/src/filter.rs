@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
 
 use aws_api::ec2 as api;
+use aws_types::Tags;
 use service_api::ServiceError;
 
 use crate::error;
@@ -32,6 +33,32 @@ enum Subject<T: 'static> {
     Named(fn(&T) -> Vec<String>),
 }
 
+/// The filters of one request: every one that an item has to match.
+pub(crate) struct Wanted<'a, T: 'static> {
+    kind: &'a Filters<T>,
+    filters: Vec<(&'a str, Subject<T>, Vec<Pattern>)>,
+}
+
+impl<T> Wanted<'_, T> {
+    /// Whether an item matches.
+    pub(crate) fn matches(&self, item: &T) -> bool {
+        self.filters.iter().all(|(_, subject, patterns)| self.kind.matches(item, subject, patterns))
+    }
+
+    /// Whether an item can match, by what is known of it before it is there: its tags, and the values of some filters.
+    pub(crate) fn may_match(&self, tags: &Tags, attribute: impl Fn(&str) -> Option<String>) -> bool {
+        self.filters.iter().all(|(name, subject, patterns)| {
+            let any = |text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+            match subject {
+                Subject::TagKeys => tags.iter().any(|(key, _)| any(key)),
+                Subject::TagValues => tags.iter().any(|(_, value)| any(value)),
+                Subject::TagValue(key) => tags.get(key).is_some_and(any),
+                Subject::Named(_) => attribute(name).is_none_or(|value| any(&value)),
+            }
+        })
+    }
+}
+
 impl<T> Filters<T> {
     /// Keeps the items that match every filter of the request.
     ///
@@ -42,6 +69,19 @@ impl<T> Filters<T> {
         items: &mut Vec<T>,
         filters: Option<&Vec<api::Filter>>,
     ) -> Result<(), ServiceError> {
+        let wanted = self.wanted(filters)?;
+        items.retain(|item| wanted.matches(item));
+        Ok(())
+    }
+
+    /// Reads the filters of a request.
+    ///
+    /// # Errors
+    /// A filter without a name or values, or with a name that this kind does not have.
+    pub(crate) fn wanted<'a>(
+        &'a self,
+        filters: Option<&'a Vec<api::Filter>>,
+    ) -> Result<Wanted<'a, T>, ServiceError> {
         let filters = filters.map_or(&[][..], Vec::as_slice);
         if filters.iter().map(|filter| filter.values.as_ref().map_or(0, Vec::len)).sum::<usize>() > MAX_VALUES
         {
@@ -50,16 +90,16 @@ impl<T> Filters<T> {
                 format!("The maximum number of filter values specified on a single call is {MAX_VALUES}"),
             ));
         }
-        for filter in filters {
+        let read = filters.iter().map(|filter| {
             let name = filter.name.as_deref().unwrap_or("null");
             let subject = self.subject(name)?;
             let Some(values) = filter.values.as_ref().filter(|values| !values.is_empty()) else {
                 return Err(error::missing("Filter.Value"));
             };
             let patterns: Vec<Pattern> = values.iter().map(|value| Pattern::new(value)).collect();
-            items.retain(|item| self.matches(item, &subject, &patterns));
-        }
-        Ok(())
+            Ok((name, subject, patterns))
+        });
+        Ok(Wanted { kind: self, filters: read.collect::<Result<Vec<_>, ServiceError>>()? })
     }
 
     fn subject(&self, name: &str) -> Result<Subject<T>, ServiceError> {

@@ -321,10 +321,9 @@ fn describe(
     input: api::DescribeFlowLogsRequest,
 ) -> Result<api::DescribeFlowLogsResult, ServiceError> {
     let view = ec2.view(context);
-    let logs = view.selected::<FlowLog>(input.flow_log_ids.as_ref())?;
-    let mut logs: Vec<_> = logs.iter().map(|log| shown(log)).collect();
-    FILTERS.apply(&mut logs, input.filter.as_ref())?;
     let page = Page::new("DescribeFlowLogs", input.max_results, input.next_token.as_ref());
-    let (logs, next_token) = page.cut(logs, |log| log.flow_log_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filter.as_ref());
+    let (logs, next_token) =
+        page.of(&view, input.flow_log_ids.as_ref(), wanted, |log: &FlowLog| shown(log))?;
     ec2.answer(input.dry_run, api::DescribeFlowLogsResult { flow_logs: Some(logs), next_token })
 }

@@ -138,6 +138,14 @@ resource!(
         not_found: "InvalidInstanceID.NotFound",
         malformed: "InvalidInstanceID.Malformed",
     },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "instance-id" => Some(self.id.to_string()),
+            "subnet-id" => Some(self.subnet.to_string()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            _ => None,
+        }
+    },
     fn ends_at(&self) -> Option<Timestamp> {
         (self.state == InstanceState::Terminated)
             .then(|| self.state_since.plus_millis(SHOWN_AFTER_TERMINATION_MILLIS))

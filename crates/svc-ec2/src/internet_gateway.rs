@@ -159,12 +159,12 @@ fn describe(
     input: api::DescribeInternetGatewaysRequest,
 ) -> Result<api::DescribeInternetGatewaysResult, ServiceError> {
     let view = ec2.view(context);
-    let gateways = view.selected::<InternetGateway>(input.internet_gateway_ids.as_ref())?;
-    let mut gateways: Vec<_> = gateways.iter().map(|gateway| shown(&view, gateway)).collect();
-    FILTERS.apply(&mut gateways, input.filters.as_ref())?;
     let page = Page::new("DescribeInternetGateways", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (gateways, next_token) =
-        page.cut(gateways, |gateway| gateway.internet_gateway_id.as_deref().unwrap_or_default())?;
+        page.of(&view, input.internet_gateway_ids.as_ref(), wanted, |gateway: &InternetGateway| {
+            shown(&view, gateway)
+        })?;
     ec2.answer(
         input.dry_run,
         api::DescribeInternetGatewaysResult { internet_gateways: Some(gateways), next_token },

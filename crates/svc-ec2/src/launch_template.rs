@@ -335,12 +335,10 @@ fn describe(
     };
     found.sort_by_key(|template| template.id);
     found.dedup_by_key(|template| template.id);
-    let mut templates: Vec<_> = found.iter().map(|template| shown(template)).collect();
-    FILTERS.apply(&mut templates, input.filters.as_ref())?;
     let mut page = Page::new("DescribeLaunchTemplates", input.max_results, input.next_token.as_ref());
     page.limits = PAGE_LIMITS;
-    let (templates, next_token) =
-        page.cut(templates, |template| template.launch_template_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (templates, next_token) = page.of_these(found, wanted, |template| shown(template))?;
     ec2.answer(
         input.dry_run,
         api::DescribeLaunchTemplatesResult { launch_templates: Some(templates), next_token },

@@ -160,6 +160,14 @@ resource!(
         not_found: "NatGatewayNotFound",
         malformed: "NatGatewayMalformed",
     },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "nat-gateway-id" => Some(self.id.to_string()),
+            "subnet-id" => Some(self.subnet.to_string()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            _ => None,
+        }
+    },
     fn not_found_message(id: &str) -> String {
         format!("NatGateway {id} was not found")
     },

@@ -53,6 +53,13 @@ resource!(
         noun: "networkAcl",
         not_found: "InvalidNetworkAclID.NotFound",
         malformed: "InvalidNetworkAclId.Malformed",
+    },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "network-acl-id" => Some(self.id.to_string()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            _ => None,
+        }
     }
 );
 
@@ -211,14 +218,11 @@ fn describe(
     input: api::DescribeNetworkAclsRequest,
 ) -> Result<api::DescribeNetworkAclsResult, ServiceError> {
     let view = ec2.view(context);
-    let acls = view.selected::<NetworkAcl>(input.network_acl_ids.as_ref())?;
     let associations = association::by_acl(&view);
-    let mut acls: Vec<_> = acls
-        .iter()
-        .map(|acl| shown(&view, acl, associations.get(&acl.id).map_or(&[][..], Vec::as_slice)))
-        .collect();
-    FILTERS.apply(&mut acls, input.filters.as_ref())?;
+    let show = |acl: &NetworkAcl| shown(&view, acl, associations.get(&acl.id).map_or(&[][..], Vec::as_slice));
     let page = Page::new("DescribeNetworkAcls", input.max_results, input.next_token.as_ref());
-    let (acls, next_token) = page.cut(acls, |acl| acl.network_acl_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (acls, next_token) =
+        page.of(&view, input.network_acl_ids.as_ref(), wanted, show)?;
     ec2.answer(input.dry_run, api::DescribeNetworkAclsResult { network_acls: Some(acls), next_token })
 }

@@ -154,6 +154,14 @@ resource!(
         noun: "networkInterface",
         not_found: "InvalidNetworkInterfaceID.NotFound",
         malformed: "InvalidNetworkInterfaceId.Malformed",
+    },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "network-interface-id" => Some(self.id.to_string()),
+            "subnet-id" => Some(self.subnet.to_string()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            _ => None,
+        }
     }
 );
 

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use aws_api::ec2 as api;
 use service_api::{ServiceError, position, token_after};
 
 use crate::error;
-use crate::state::Resource;
+use crate::filter::Wanted;
+use crate::state::{Resource, State};
 
 /// The smallest and largest `MaxResults`.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination>
@@ -42,26 +42,114 @@ impl<'a> Page<'a> {
         Self { operation, max_results, next_token, limits: LIMITS }
     }
 
-    /// Leaves out resources that are sure to be beside the page, so that they need not be shown to be left out by
-    /// [`Page::cut`]: where nothing is filtered, those before it and those after the first that follows it.
-    pub(crate) fn before_filters<R: Resource>(
-        &self,
-        mut resources: Vec<Arc<R>>,
-        filters: Option<&Vec<api::Filter>>,
-    ) -> Vec<Arc<R>> {
-        if filters.is_some_and(|filters| !filters.is_empty()) {
-            return resources;
-        }
-        // What is wrong with the token or the size is told by `cut`.
+    /// The key that the page follows, where it is not the first.
+    ///
+    /// # Errors
+    /// `InvalidNextToken`.
+    fn after(&self) -> Result<Option<&'a str>, ServiceError> {
         let token = self.next_token.filter(|token| !token.is_empty());
-        if let Some(last) = token.and_then(|token| position(token)) {
-            resources
-                .drain(..resources.partition_point(|resource| resource.id().to_string().as_str() <= last));
+        token.map(|token| position(token).ok_or_else(invalid_token)).transpose()
+    }
+
+    /// The page of the resources of a kind (those with these ids, or all) that match the filters. Shows none before the
+    /// page, one after it, and few that do not match: see [`Resource::attribute`].
+    ///
+    /// # Errors
+    /// Of the ids, of the filters, of the page.
+    pub(crate) fn of<R: Resource, T>(
+        &self,
+        state: &impl State,
+        ids: Option<&Vec<String>>,
+        wanted: Result<Wanted<'_, T>, ServiceError>,
+        show: impl Fn(&R) -> T,
+    ) -> Result<(Vec<T>, Option<String>), ServiceError> {
+        if ids.is_some_and(|ids| !ids.is_empty()) {
+            return self.of_these(state.selected::<R>(ids)?, wanted, show);
         }
-        if let Some(size) = self.max_results.and_then(|size| usize::try_from(size).ok()) {
-            resources.truncate(size.saturating_add(1));
+        let wanted = wanted?;
+        self.size()?;
+        let key = |resource: &Arc<R>| resource.id().to_string();
+        self.cut_while_shown(
+            state.after::<R>(self.after()?),
+            key,
+            may_match::<R, T>(&wanted),
+            &wanted,
+            |it| show(it),
+        )
+    }
+
+    /// The page of these resources, which are ordered by their ids.
+    ///
+    /// # Errors
+    /// Of the filters, of the page.
+    pub(crate) fn of_these<R: Resource, T>(
+        &self,
+        resources: impl IntoIterator<Item = Arc<R>>,
+        wanted: Result<Wanted<'_, T>, ServiceError>,
+        show: impl Fn(&R) -> T,
+    ) -> Result<(Vec<T>, Option<String>), ServiceError> {
+        let key = |resource: &Arc<R>| resource.id().to_string();
+        let wanted = wanted?;
+        self.cut_while_shown(resources, key, may_match::<R, T>(&wanted), &wanted, |resource| show(resource))
+    }
+
+    /// The page of items that are ordered by their key: shows those that may match, from the one after the last page to
+    /// the first after this one.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for a page size out of range, `InvalidNextToken`.
+    pub(crate) fn cut_while_shown<I, T>(
+        &self,
+        items: impl IntoIterator<Item = I>,
+        key: impl Fn(&I) -> String,
+        may_match: impl Fn(&I) -> bool,
+        wanted: &Wanted<'_, T>,
+        show: impl Fn(&I) -> T,
+    ) -> Result<(Vec<T>, Option<String>), ServiceError> {
+        let size = self.size()?;
+        let after = self.after()?;
+        let (mut page, mut last) = (Vec::new(), None);
+        let mut rest = items.into_iter().peekable();
+        while rest.next_if(|item| after.is_some_and(|after| key(item).as_str() <= after)).is_some() {}
+        for item in rest {
+            if !may_match(&item) {
+                debug_assert!(
+                    !wanted.matches(&show(&item)),
+                    "{}: an item that matches is left out",
+                    self.operation
+                );
+                continue;
+            }
+            let shown = show(&item);
+            if !wanted.matches(&shown) {
+                continue;
+            }
+            if page.len() == size {
+                return Ok((page, last.as_ref().map(|last| token_after(&key(last)))));
+            }
+            page.push(shown);
+            last = Some(item);
         }
-        resources
+        Ok((page, None))
+    }
+
+    /// How many items the page has at most.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for a size out of range.
+    fn size(&self) -> Result<usize, ServiceError> {
+        let (least, most) = self.limits;
+        let bound = match self.max_results {
+            Some(size) if size < least => {
+                Some(format!("Expecting a value greater than or equal to {least}."))
+            }
+            Some(size) if size > most => Some(format!("Expecting a value less than or equal to {most}.")),
+            _ => None,
+        };
+        if let (Some(size), Some(bound)) = (self.max_results, bound) {
+            return Err(error::invalid_value_for(size, "maxResults", &bound));
+        }
+        Ok(self.max_results.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX))
     }
 
     /// Cuts the page out of all items, which are ordered by their key, and returns it with the next page's token.
@@ -74,22 +162,10 @@ impl<'a> Page<'a> {
         key: impl Fn(&T) -> &str,
     ) -> Result<(Vec<T>, Option<String>), ServiceError> {
         debug_assert!(items.is_sorted_by(|a, b| key(a) <= key(b)), "{} cuts ordered items", self.operation);
-        let (least, most) = self.limits;
-        let bound = match self.max_results {
-            Some(size) if size < least => {
-                Some(format!("Expecting a value greater than or equal to {least}."))
-            }
-            Some(size) if size > most => Some(format!("Expecting a value less than or equal to {most}.")),
-            _ => None,
-        };
-        if let (Some(size), Some(bound)) = (self.max_results, bound) {
-            return Err(error::invalid_value_for(size, "maxResults", &bound));
-        }
-        if let Some(token) = self.next_token.filter(|token| !token.is_empty()) {
-            let last = position(token).ok_or_else(invalid_token)?;
+        let size = self.size()?;
+        if let Some(last) = self.after()? {
             items.drain(..items.partition_point(|item| key(item) <= last));
         }
-        let size = self.max_results.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
         if items.len() <= size {
             return Ok((items, None));
         }
@@ -99,11 +175,18 @@ impl<'a> Page<'a> {
     }
 }
 
+fn may_match<R: Resource, T>(wanted: &Wanted<'_, T>) -> impl Fn(&Arc<R>) -> bool {
+    move |resource: &Arc<R>| wanted.may_match(resource.tags(), |name| resource.attribute(name))
+}
+
 #[cfg(test)]
 mod tests {
+    use aws_api::ec2 as api;
+    use aws_types::Tags;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::filter::Filters;
 
     proptest! {
         #[test]
@@ -141,5 +224,48 @@ mod tests {
             let error = Page::new("D", None, Some(&text)).cut(vec!["a"], |item| item).unwrap_err();
             prop_assert_eq!(error.code, "InvalidNextToken");
         }
+    }
+
+    static NAMES: Filters<String> =
+        Filters { tags: None, named: &[("name", |name| vec![name.clone()])], absent: &[] };
+
+    #[test]
+    fn only_the_page_and_the_item_after_it_are_shown() {
+        let shown = std::cell::RefCell::new(Vec::new());
+        let page = |next: Option<&String>| {
+            shown.borrow_mut().clear();
+            let key = |item: &i32| format!("{item:03}");
+            let show = |item: &i32| {
+                shown.borrow_mut().push(*item);
+                key(item)
+            };
+            let wanted = NAMES.wanted(None).unwrap();
+            Page::new("D", Some(5), next).cut_while_shown(0..100, key, |_| true, &wanted, show).unwrap()
+        };
+        let (first, next) = page(None);
+        assert_eq!(first, ["000", "001", "002", "003", "004"]);
+        assert_eq!(*shown.borrow(), [0, 1, 2, 3, 4, 5]);
+        page(next.as_ref());
+        assert_eq!(*shown.borrow(), [5, 6, 7, 8, 9, 10]);
+    }
+
+    #[test]
+    fn pages_of_what_matches_join_to_the_whole() {
+        let filters =
+            vec![api::Filter { name: Some("name".to_owned()), values: Some(vec!["*7".to_owned()]) }];
+        let (mut joined, mut next) = (Vec::new(), None);
+        loop {
+            let wanted = NAMES.wanted(Some(&filters)).unwrap();
+            let key = |item: &i32| format!("{item:03}");
+            let may_match = |item: &i32| wanted.may_match(&Tags::default(), |_| Some(key(item)));
+            let page = Page::new("D", Some(5), next.as_ref());
+            let (items, token) = page.cut_while_shown(0..100, key, may_match, &wanted, key).unwrap();
+            joined.extend(items);
+            match token {
+                Some(token) => next = Some(token),
+                None => break,
+            }
+        }
+        assert_eq!(joined, (0..10).map(|ten| format!("0{ten}7")).collect::<Vec<_>>());
     }
 }

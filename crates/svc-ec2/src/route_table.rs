@@ -148,6 +148,13 @@ resource!(
         noun: "routeTable",
         not_found: "InvalidRouteTableID.NotFound",
         malformed: "InvalidRouteTableId.Malformed",
+    },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "route-table-id" => Some(self.id.to_string()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            _ => None,
+        }
     }
 );
 
@@ -367,12 +374,10 @@ fn describe(
     input: api::DescribeRouteTablesRequest,
 ) -> Result<api::DescribeRouteTablesResult, ServiceError> {
     let view = ec2.view(context);
-    let tables = view.selected::<RouteTable>(input.route_table_ids.as_ref())?;
-    let mut tables: Vec<_> = tables.iter().map(|table| shown(&view, table)).collect();
-    FILTERS.apply(&mut tables, input.filters.as_ref())?;
     let page = Page::new("DescribeRouteTables", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (tables, next_token) =
-        page.cut(tables, |table| table.route_table_id.as_deref().unwrap_or_default())?;
+        page.of(&view, input.route_table_ids.as_ref(), wanted, |table: &RouteTable| shown(&view, table))?;
     ec2.answer(input.dry_run, api::DescribeRouteTablesResult { next_token, route_tables: Some(tables) })
 }
 

@@ -63,6 +63,14 @@ resource!(
         not_found: "InvalidGroup.NotFound",
         malformed: "InvalidGroupId.Malformed",
     },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "group-id" => Some(self.id.to_string()),
+            "group-name" => Some(self.name.clone()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            _ => None,
+        }
+    },
     fn not_found_message(id: &str) -> String {
         format!("The security group '{id}' does not exist")
     },
@@ -400,11 +408,9 @@ fn describe(
     }
     groups.sort_by_key(|group| group.id);
     groups.dedup_by_key(|group| group.id);
-    let mut groups: Vec<_> = groups.iter().map(|group| Found::new(&view, group)).collect();
-    FILTERS.apply(&mut groups, input.filters.as_ref())?;
     let page = Page::new("DescribeSecurityGroups", input.max_results, input.next_token.as_ref());
-    let (groups, next_token) =
-        page.cut(groups, |group| group.shown.group_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (groups, next_token) = page.of_these(groups, wanted, |group| Found::new(&view, group))?;
     let groups = groups.into_iter().map(|group| group.shown).collect();
     ec2.answer(input.dry_run, api::DescribeSecurityGroupsResult { next_token, security_groups: Some(groups) })
 }

@@ -4,6 +4,7 @@
 //! all resources have in common ([`Resource`]): an id, tags, and the errors for an id that is malformed or unknown.
 //! Refuses to know any particular resource.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use aws_types::{AccountId, Arn, Region, ResourceId, Tags, Timestamp};
@@ -53,6 +54,12 @@ pub(crate) trait Resource: Record + Clone {
     /// From when on nobody can see the resource any more, once it is known; the record goes then.
     fn ends_at(&self) -> Option<Timestamp> {
         None
+    }
+
+    /// The value that a filter of its describe operation finds, where the record tells it without being shown. `None`
+    /// where it does not. The filter `KIND-id` finds the id.
+    fn attribute(&self, filter: &str) -> Option<String> {
+        (filter.strip_suffix("-id") == Some(Self::NAMING.resource_type)).then(|| self.id().to_string())
     }
 
     /// Whether requests can still see the resource at that time.
@@ -183,6 +190,15 @@ pub(crate) trait State {
         let now = self.now();
         self.reader()
             .scan::<R>(self.scope())
+            .map(|(_, resource)| resource)
+            .filter(move |resource| resource.is_visible(now))
+    }
+
+    /// The visible resources of a kind whose ids follow that one, in order of their ids.
+    fn after<'a, R: Resource>(&'a self, id: Option<&str>) -> impl Iterator<Item = Arc<R>> + use<'a, Self, R> {
+        let now = self.now();
+        self.reader()
+            .scan_from::<R>(self.scope(), id.map_or(Bound::Unbounded, Bound::Excluded))
             .map(|(_, resource)| resource)
             .filter(move |resource| resource.is_visible(now))
     }

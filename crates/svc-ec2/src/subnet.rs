@@ -8,6 +8,7 @@ mod ipv6;
 pub(crate) mod prefix;
 mod reservation;
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 use aws_api::Unit;
@@ -111,6 +112,14 @@ resource!(
         noun: "subnet",
         not_found: "InvalidSubnetID.NotFound",
         malformed: "InvalidSubnetID.Malformed",
+    },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "subnet-id" => Some(self.id.to_string()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            "availability-zone" | "availabilityZone" => Some(self.zone.to_string()),
+            _ => None,
+        }
     }
 );
 
@@ -359,16 +368,12 @@ fn describe(
     input: api::DescribeSubnetsRequest,
 ) -> Result<api::DescribeSubnetsResult, ServiceError> {
     let view = ec2.view(context);
-    let used = used_addresses(&view);
+    let used = LazyCell::new(|| used_addresses(&view));
     let page = Page::new("DescribeSubnets", input.max_results, input.next_token.as_ref());
-    let subnets = view.selected::<Subnet>(input.subnet_ids.as_ref())?;
-    let subnets = page.before_filters(subnets, input.filters.as_ref());
-    let subnets =
-        subnets.iter().map(|subnet| shown(&view, subnet, used.get(&subnet.id).copied().unwrap_or(0)));
-    let mut subnets: Vec<_> = subnets.collect();
-    FILTERS.apply(&mut subnets, input.filters.as_ref())?;
-    let (subnets, next_token) =
-        page.cut(subnets, |subnet| subnet.subnet_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (subnets, next_token) = page.of(&view, input.subnet_ids.as_ref(), wanted, |subnet: &Subnet| {
+        shown(&view, subnet, used.get(&subnet.id).copied().unwrap_or(0))
+    })?;
     ec2.answer(input.dry_run, api::DescribeSubnetsResult { next_token, subnets: Some(subnets) })
 }
 

@@ -465,12 +465,12 @@ fn describe(
     input: api::DescribeTransitGatewaysRequest,
 ) -> Result<api::DescribeTransitGatewaysResult, ServiceError> {
     let view = ec2.view(context);
-    let gateways = view.selected::<TransitGateway>(input.transit_gateway_ids.as_ref())?;
-    let mut gateways: Vec<_> = gateways.iter().map(|gateway| shown(&view, gateway)).collect();
-    FILTERS.apply(&mut gateways, input.filters.as_ref())?;
     let page = Page::new("DescribeTransitGateways", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (gateways, next_token) =
-        page.cut(gateways, |gateway| gateway.transit_gateway_id.as_deref().unwrap_or_default())?;
+        page.of(&view, input.transit_gateway_ids.as_ref(), wanted, |gateway: &TransitGateway| {
+            shown(&view, gateway)
+        })?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewaysResult { transit_gateways: Some(gateways), next_token },

@@ -306,11 +306,9 @@ fn describe(
     input: api::DescribeVpcsRequest,
 ) -> Result<api::DescribeVpcsResult, ServiceError> {
     let view = ec2.view(context);
-    let mut vpcs: Vec<_> =
-        view.selected::<Vpc>(input.vpc_ids.as_ref())?.iter().map(|vpc| shown(&view, vpc)).collect();
-    FILTERS.apply(&mut vpcs, input.filters.as_ref())?;
     let page = Page::new("DescribeVpcs", input.max_results, input.next_token.as_ref());
-    let (vpcs, next_token) = page.cut(vpcs, |vpc| vpc.vpc_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (vpcs, next_token) = page.of(&view, input.vpc_ids.as_ref(), wanted, |vpc: &Vpc| shown(&view, vpc))?;
     ec2.answer(input.dry_run, api::DescribeVpcsResult { next_token, vpcs: Some(vpcs) })
 }
 

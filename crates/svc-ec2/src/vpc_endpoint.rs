@@ -155,6 +155,13 @@ resource!(
         not_found: "InvalidVpcEndpointId.NotFound",
         malformed: "InvalidVpcEndpointId.Malformed",
     },
+    fn attribute(&self, filter: &str) -> Option<String> {
+        match filter {
+            "vpc-endpoint-id" => Some(self.id.to_string()),
+            "vpc-id" => Some(self.vpc.to_string()),
+            _ => None,
+        }
+    },
     fn not_found_message(id: &str) -> String {
         format!("The Vpc Endpoint Id '{id}' does not exist")
     },

@@ -32,6 +32,7 @@ mod network_acl;
 mod network_interface;
 mod network_interface_permission;
 mod network_interface_prefix;
+mod old_state;
 mod page;
 mod placement_group;
 mod prefix_list;

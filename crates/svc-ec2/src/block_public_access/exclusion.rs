@@ -275,13 +275,13 @@ fn describe(
     input: api::DescribeVpcBlockPublicAccessExclusionsRequest,
 ) -> Result<api::DescribeVpcBlockPublicAccessExclusionsResult, ServiceError> {
     let view = ec2.view(context);
-    let exclusions = view.selected::<VpcBlockPublicAccessExclusion>(input.exclusion_ids.as_ref())?;
-    let mut exclusions: Vec<_> = exclusions.iter().map(|held| shown(&view, held)).collect();
-    FILTERS.apply(&mut exclusions, input.filters.as_ref())?;
     let page =
         Page::new("DescribeVpcBlockPublicAccessExclusions", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (exclusions, next_token) =
-        page.cut(exclusions, |held| held.exclusion_id.as_deref().unwrap_or_default())?;
+        page.of(&view, input.exclusion_ids.as_ref(), wanted, |held: &VpcBlockPublicAccessExclusion| {
+            shown(&view, held)
+        })?;
     ec2.answer(
         input.dry_run,
         api::DescribeVpcBlockPublicAccessExclusionsResult {

@@ -1,5 +1,6 @@
 //! DescribeInstances, and how instances are shown.
 
+use std::cell::LazyCell;
 use std::net::Ipv4Addr;
 
 use aws_api::ec2::{self as api, operation as op};
@@ -11,7 +12,7 @@ use super::lifecycle::InstanceState;
 use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
-use crate::state::State;
+use crate::state::{Resource, State};
 use crate::{Ec2, error, security_group, tag, volume};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -217,23 +218,24 @@ fn describe(
         ));
     }
     let view = ec2.view(context);
-    let associated = Associated::of(&view);
-    let mut found: Vec<_> = view
-        .selected::<Instance>(input.instance_ids.as_ref())?
-        .iter()
-        .map(|instance| Found {
-            key: format!("{}/{:010}", instance.reservation, instance.launch_index),
+    let associated = LazyCell::new(|| Associated::of(&view));
+    let mut instances = view.selected::<Instance>(input.instance_ids.as_ref())?;
+    instances.sort_by_key(|instance| (instance.reservation, instance.launch_index));
+    let wanted = FILTERS.wanted(input.filters.as_ref())?;
+    let page = Page::new("DescribeInstances", input.max_results, input.next_token.as_ref());
+    let (found, next_token) = page.cut_while_shown(
+        instances,
+        |instance| format!("{}/{:010}", instance.reservation, instance.launch_index),
+        |instance| wanted.may_match(&instance.tags, |name| instance.attribute(name)),
+        &wanted,
+        |instance| Found {
             reservation: instance.reservation.to_string(),
             owner: view.account().to_string(),
             interfaces: instance.interfaces.iter().filter_map(|id| view.find(*id)).collect(),
             elastic_ips: instance.interfaces.iter().flat_map(|id| associated.with(*id)).cloned().collect(),
             instance: shown(&view, &associated, instance),
-        })
-        .collect();
-    FILTERS.apply(&mut found, input.filters.as_ref())?;
-    found.sort_by(|one, other| one.key.cmp(&other.key));
-    let page = Page::new("DescribeInstances", input.max_results, input.next_token.as_ref());
-    let (found, next_token) = page.cut(found, |found| &found.key)?;
+        },
+    )?;
     let mut reservations: Vec<api::Reservation> = Vec::new();
     for Found { reservation, owner, instance, .. } in found {
         match reservations.last_mut().filter(|last| last.reservation_id.as_ref() == Some(&reservation)) {

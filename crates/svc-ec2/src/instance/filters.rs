@@ -13,7 +13,6 @@ use crate::network_interface::NetworkInterface;
 
 /// An instance with what the filters know of its reservation.
 pub(super) struct Found {
-    pub(super) key: String,
     pub(super) reservation: String,
     pub(super) owner: String,
     pub(super) interfaces: Vec<Arc<NetworkInterface>>,

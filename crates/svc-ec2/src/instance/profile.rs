@@ -279,13 +279,15 @@ fn describe(
     input: api::DescribeIamInstanceProfileAssociationsRequest,
 ) -> Result<api::DescribeIamInstanceProfileAssociationsResult, ServiceError> {
     let view = ec2.view(context);
-    let found = view.selected::<IamInstanceProfileAssociation>(input.association_ids.as_ref())?;
-    let mut associations: Vec<_> = found.iter().map(|association| shown(&view, association)).collect();
-    FILTERS.apply(&mut associations, input.filters.as_ref())?;
     let page =
         Page::new("DescribeIamInstanceProfileAssociations", input.max_results, input.next_token.as_ref());
-    let (associations, next_token) =
-        page.cut(associations, |association| association.association_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (associations, next_token) = page.of(
+        &view,
+        input.association_ids.as_ref(),
+        wanted,
+        |association: &IamInstanceProfileAssociation| shown(&view, association),
+    )?;
     Ok(api::DescribeIamInstanceProfileAssociationsResult {
         iam_instance_profile_associations: Some(associations),
         next_token,

@@ -108,12 +108,10 @@ fn describe(
     let view = ec2.view(context);
     let all = input.include_all_instances == Some(true);
     let instances = view.selected::<Instance>(input.instance_ids.as_ref())?;
-    let instances = instances.iter().filter(|instance| all || instance.state == InstanceState::Running);
-    let mut statuses: Vec<_> = instances.map(|instance| shown(instance)).collect();
-    FILTERS.apply(&mut statuses, input.filters.as_ref())?;
+    let instances = instances.into_iter().filter(|instance| all || instance.state == InstanceState::Running);
     let page = Page::new("DescribeInstanceStatus", input.max_results, input.next_token.as_ref());
-    let (statuses, next_token) =
-        page.cut(statuses, |status| status.instance_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (statuses, next_token) = page.of_these(instances, wanted, |instance| shown(instance))?;
     ec2.answer(
         input.dry_run,
         api::DescribeInstanceStatusResult { instance_statuses: Some(statuses), next_token },

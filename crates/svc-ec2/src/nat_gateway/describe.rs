@@ -92,11 +92,9 @@ fn describe(
     input: api::DescribeNatGatewaysRequest,
 ) -> Result<api::DescribeNatGatewaysResult, ServiceError> {
     let view = ec2.view(context);
-    let gateways = view.selected::<NatGateway>(input.nat_gateway_ids.as_ref())?;
-    let mut gateways: Vec<_> = gateways.iter().map(|gateway| shown(&view, gateway)).collect();
-    FILTERS.apply(&mut gateways, input.filter.as_ref())?;
     let page = Page::new("DescribeNatGateways", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filter.as_ref());
     let (gateways, next_token) =
-        page.cut(gateways, |gateway| gateway.nat_gateway_id.as_deref().unwrap_or_default())?;
+        page.of(&view, input.nat_gateway_ids.as_ref(), wanted, |gateway: &NatGateway| shown(&view, gateway))?;
     ec2.answer(input.dry_run, api::DescribeNatGatewaysResult { nat_gateways: Some(gateways), next_token })
 }

@@ -1,5 +1,6 @@
 //! DescribeNetworkInterfaces, and how interfaces and their names are shown.
 
+use std::cell::LazyCell;
 use std::net::Ipv4Addr;
 
 use aws_api::ec2::{self as api, operation as op};
@@ -233,14 +234,12 @@ fn describe(
     input: api::DescribeNetworkInterfacesRequest,
 ) -> Result<api::DescribeNetworkInterfacesResult, ServiceError> {
     let view = ec2.view(context);
-    let interfaces = view.selected::<NetworkInterface>(input.network_interface_ids.as_ref())?;
-    let associated = Associated::of(&view);
-    let mut interfaces: Vec<_> =
-        interfaces.iter().map(|interface| shown(&view, &associated, interface)).collect();
-    FILTERS.apply(&mut interfaces, input.filters.as_ref())?;
+    let ids = input.network_interface_ids.as_ref();
+    let associated = LazyCell::new(|| Associated::of(&view));
     let page = Page::new("DescribeNetworkInterfaces", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (interfaces, next_token) =
-        page.cut(interfaces, |interface| interface.network_interface_id.as_deref().unwrap_or_default())?;
+        page.of(&view, ids, wanted, |interface: &NetworkInterface| shown(&view, &associated, interface))?;
     ec2.answer(
         input.dry_run,
         api::DescribeNetworkInterfacesResult { network_interfaces: Some(interfaces), next_token },

@@ -222,14 +222,12 @@ fn describe(
 ) -> Result<api::DescribeNetworkInterfacePermissionsResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.network_interface_permission_ids.as_ref();
-    let mut permissions: Vec<_> =
-        view.selected::<NetworkInterfacePermission>(ids)?.iter().map(|held| shown(&view, held)).collect();
-    FILTERS.apply(&mut permissions, input.filters.as_ref())?;
     let mut page =
         Page::new("DescribeNetworkInterfacePermissions", input.max_results, input.next_token.as_ref());
     page.limits = (5, 255);
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (permissions, next_token) =
-        page.cut(permissions, |held| held.network_interface_permission_id.as_deref().unwrap_or_default())?;
+        page.of(&view, ids, wanted, |held: &NetworkInterfacePermission| shown(&view, held))?;
     Ok(api::DescribeNetworkInterfacePermissionsResult {
         network_interface_permissions: Some(permissions),
         next_token,

@@ -195,24 +195,31 @@ fn describe(
         ids.map(|ids| ids.iter().map(|id| parse_rule_id(id)).collect::<Result<_, _>>()).transpose()?;
     let mut rules = Vec::new();
     for group in view.all::<SecurityGroup>() {
-        for held in &group.rules {
+        for (place, held) in group.rules.iter().enumerate() {
             if wanted.as_ref().is_none_or(|ids| ids.contains(&held.id)) {
-                rules.push((held.id, rule::shown(&view, &group, held)));
+                rules.push((held.id, group.clone(), place));
             }
         }
     }
     if let Some(mut unknown) = wanted {
-        rules.iter().for_each(|(held, _)| _ = unknown.remove(held));
+        rules.iter().for_each(|(held, ..)| _ = unknown.remove(held));
         if let Some(one) = unknown.iter().min() {
             return Err(unknown_rule(&one.to_string()));
         }
     }
-    rules.sort_by_key(|(id, _)| *id);
-    let mut rules: Vec<_> = rules.into_iter().map(|(_, rule)| rule).collect();
-    FILTERS.apply(&mut rules, input.filters.as_ref())?;
+    rules.sort_by_key(|(id, ..)| *id);
+    let rules = rules.iter().map(|(_, group, place)| (group, &group.rules[*place]));
+    let wanted = FILTERS.wanted(input.filters.as_ref())?;
     let page = Page::new("DescribeSecurityGroupRules", input.max_results, input.next_token.as_ref());
-    let (rules, next_token) =
-        page.cut(rules, |rule| rule.security_group_rule_id.as_deref().unwrap_or_default())?;
+    let (rules, next_token) = page.cut_while_shown(
+        rules,
+        |(_, held)| held.id.to_string(),
+        |(group, held)| {
+            wanted.may_match(&held.tags, |name| (name == "group-id").then(|| group.id.to_string()))
+        },
+        &wanted,
+        |(group, held)| rule::shown(&view, group, held),
+    )?;
     ec2.answer(
         input.dry_run,
         api::DescribeSecurityGroupRulesResult { next_token, security_group_rules: Some(rules) },

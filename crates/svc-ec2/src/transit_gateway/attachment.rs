@@ -347,13 +347,14 @@ fn describe(
     input: api::DescribeTransitGatewayAttachmentsRequest,
 ) -> Result<api::DescribeTransitGatewayAttachmentsResult, ServiceError> {
     let view = ec2.view(context);
-    let attachments =
-        view.selected::<TransitGatewayAttachment>(input.transit_gateway_attachment_ids.as_ref())?;
-    let mut attachments: Vec<_> = attachments.iter().map(|attachment| shown(&view, attachment)).collect();
-    FILTERS.apply(&mut attachments, input.filters.as_ref())?;
     let page = Page::new("DescribeTransitGatewayAttachments", input.max_results, input.next_token.as_ref());
-    let (attachments, next_token) =
-        page.cut(attachments, |held| held.transit_gateway_attachment_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (attachments, next_token) = page.of(
+        &view,
+        input.transit_gateway_attachment_ids.as_ref(),
+        wanted,
+        |attachment: &TransitGatewayAttachment| shown(&view, attachment),
+    )?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayAttachmentsResult {

@@ -119,11 +119,9 @@ fn describe(
     let view = ec2.view(context);
     let ids = input.transit_gateway_attachment_ids.as_ref();
     let connects = attachment::selected_of_kind(&view, ids, KIND)?;
-    let mut connects: Vec<_> = connects.iter().map(|connect| shown(&view, connect)).collect();
-    FILTERS.apply(&mut connects, input.filters.as_ref())?;
     let page = Page::new("DescribeTransitGatewayConnects", input.max_results, input.next_token.as_ref());
-    let (connects, next_token) =
-        page.cut(connects, |held| held.transit_gateway_attachment_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (connects, next_token) = page.of_these(connects, wanted, |connect| shown(&view, connect))?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayConnectsResult { transit_gateway_connects: Some(connects), next_token },

@@ -293,13 +293,14 @@ fn describe(
     input: api::DescribeTransitGatewayConnectPeersRequest,
 ) -> Result<api::DescribeTransitGatewayConnectPeersResult, ServiceError> {
     let view = ec2.view(context);
-    let peers =
-        view.selected::<TransitGatewayConnectPeer>(input.transit_gateway_connect_peer_ids.as_ref())?;
-    let mut peers: Vec<_> = peers.iter().map(|peer| shown(&view, peer)).collect();
-    FILTERS.apply(&mut peers, input.filters.as_ref())?;
     let page = Page::new("DescribeTransitGatewayConnectPeers", input.max_results, input.next_token.as_ref());
-    let (peers, next_token) =
-        page.cut(peers, |peer| peer.transit_gateway_connect_peer_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (peers, next_token) = page.of(
+        &view,
+        input.transit_gateway_connect_peer_ids.as_ref(),
+        wanted,
+        |peer: &TransitGatewayConnectPeer| shown(&view, peer),
+    )?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayConnectPeersResult {

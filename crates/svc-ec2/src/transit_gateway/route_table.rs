@@ -237,12 +237,14 @@ fn describe(
     input: api::DescribeTransitGatewayRouteTablesRequest,
 ) -> Result<api::DescribeTransitGatewayRouteTablesResult, ServiceError> {
     let view = ec2.view(context);
-    let tables = view.selected::<TransitGatewayRouteTable>(input.transit_gateway_route_table_ids.as_ref())?;
-    let mut tables: Vec<_> = tables.iter().map(|table| shown(&view, table)).collect();
-    FILTERS.apply(&mut tables, input.filters.as_ref())?;
     let page = Page::new("DescribeTransitGatewayRouteTables", input.max_results, input.next_token.as_ref());
-    let (tables, next_token) =
-        page.cut(tables, |table| table.transit_gateway_route_table_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (tables, next_token) = page.of(
+        &view,
+        input.transit_gateway_route_table_ids.as_ref(),
+        wanted,
+        |table: &TransitGatewayRouteTable| shown(&view, table),
+    )?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayRouteTablesResult {

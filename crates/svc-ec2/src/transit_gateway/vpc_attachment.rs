@@ -297,12 +297,10 @@ fn describe(
     let view = ec2.view(context);
     let ids = input.transit_gateway_attachment_ids.as_ref();
     let attachments = attachment::selected_of_kind(&view, ids, KIND)?;
-    let mut attachments: Vec<_> = attachments.iter().map(|held| shown(&view, held)).collect();
-    FILTERS.apply(&mut attachments, input.filters.as_ref())?;
     let page =
         Page::new("DescribeTransitGatewayVpcAttachments", input.max_results, input.next_token.as_ref());
-    let (attachments, next_token) =
-        page.cut(attachments, |held| held.transit_gateway_attachment_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (attachments, next_token) = page.of_these(attachments, wanted, |held| shown(&view, held))?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayVpcAttachmentsResult {

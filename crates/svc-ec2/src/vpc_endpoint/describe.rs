@@ -113,12 +113,12 @@ fn describe(
     input: api::DescribeVpcEndpointsRequest,
 ) -> Result<api::DescribeVpcEndpointsResult, ServiceError> {
     let view = ec2.view(context);
-    let endpoints = view.selected::<VpcEndpoint>(input.vpc_endpoint_ids.as_ref())?;
-    let mut endpoints: Vec<_> = endpoints.iter().map(|endpoint| shown(&view, endpoint)).collect();
-    FILTERS.apply(&mut endpoints, input.filters.as_ref())?;
     let page = Page::new("DescribeVpcEndpoints", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (endpoints, next_token) =
-        page.cut(endpoints, |endpoint| endpoint.vpc_endpoint_id.as_deref().unwrap_or_default())?;
+        page.of(&view, input.vpc_endpoint_ids.as_ref(), wanted, |endpoint: &VpcEndpoint| {
+            shown(&view, endpoint)
+        })?;
     ec2.answer(input.dry_run, api::DescribeVpcEndpointsResult { next_token, vpc_endpoints: Some(endpoints) })
 }
 

@@ -71,13 +71,13 @@ fn describe(
     input: api::DescribeVpcEndpointServiceConfigurationsRequest,
 ) -> Result<api::DescribeVpcEndpointServiceConfigurationsResult, ServiceError> {
     let view = ec2.view(context);
-    let services = view.selected::<VpcEndpointService>(input.service_ids.as_ref())?;
-    let mut services: Vec<_> = services.iter().map(|service| shown(&view, service)).collect();
-    FILTERS.apply(&mut services, input.filters.as_ref())?;
     let page =
         Page::new("DescribeVpcEndpointServiceConfigurations", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (services, next_token) =
-        page.cut(services, |service| service.service_id.as_deref().unwrap_or_default())?;
+        page.of(&view, input.service_ids.as_ref(), wanted, |service: &VpcEndpointService| {
+            shown(&view, service)
+        })?;
     let answer = api::DescribeVpcEndpointServiceConfigurationsResult {
         next_token,
         service_configurations: Some(services),

@@ -219,13 +219,11 @@ fn describe(
 ) -> Result<api::DescribeVpcEndpointConnectionNotificationsResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.connection_notification_id.map(|id| vec![id]);
-    let all = view.selected::<ConnectionNotification>(ids.as_ref())?;
-    let mut all: Vec<_> = all.iter().map(|held| shown(&view, held)).collect();
-    FILTERS.apply(&mut all, input.filters.as_ref())?;
     let page =
         Page::new("DescribeVpcEndpointConnectionNotifications", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (all, next_token) =
-        page.cut(all, |held| held.connection_notification_id.as_deref().unwrap_or_default())?;
+        page.of(&view, ids.as_ref(), wanted, |held: &ConnectionNotification| shown(&view, held))?;
     let answer = api::DescribeVpcEndpointConnectionNotificationsResult {
         connection_notification_set: Some(all),
         next_token,

@@ -52,12 +52,10 @@ fn describe(
 ) -> Result<api::DescribeVpcPeeringConnectionsResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.vpc_peering_connection_ids.as_ref();
-    let mut connections: Vec<_> =
-        view.selected::<VpcPeeringConnection>(ids)?.iter().map(|held| shown(&view, held)).collect();
-    FILTERS.apply(&mut connections, input.filters.as_ref())?;
     let page = Page::new("DescribeVpcPeeringConnections", input.max_results, input.next_token.as_ref());
+    let wanted = FILTERS.wanted(input.filters.as_ref());
     let (connections, next_token) =
-        page.cut(connections, |held| held.vpc_peering_connection_id.as_deref().unwrap_or_default())?;
+        page.of(&view, ids, wanted, |held: &VpcPeeringConnection| shown(&view, held))?;
     ec2.answer(
         input.dry_run,
         api::DescribeVpcPeeringConnectionsResult { vpc_peering_connections: Some(connections), next_token },
