@@ -1,4 +1,5 @@
-//! EC2 with the stock Python SDK and the stock command line: every networking resource, and the calls of recipes.
+//! EC2 with the stock Python SDK and the stock command line: every networking resource, the calls of recipes, and what tools
+//! for infrastructure read.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod cloud;
@@ -45,4 +46,9 @@ fn boto3_has_its_way_with_every_resource() {
 #[test]
 fn the_calls_of_recipes_run_to_their_end() {
     run("recipe_calls", "awscli");
+}
+
+#[test]
+fn infrastructure_tools_find_what_they_read() {
+    run("infrastructure_tools.py", "boto3");
 }
