@@ -367,6 +367,169 @@ def subnet_cidr_reservation(network):
     ec2.delete_subnet_cidr_reservation(SubnetCidrReservationId=made)
 
 
+def network_interface_permission(network):
+    interface = ec2.create_network_interface(SubnetId=network.subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    made = ec2.create_network_interface_permission(
+        NetworkInterfaceId=interface, AwsAccountId="210987654321", Permission="INSTANCE-ATTACH"
+    )["InterfacePermission"]
+    id = made["NetworkInterfacePermissionId"]
+    described = lambda: only(
+        ec2.describe_network_interface_permissions(NetworkInterfacePermissionIds=[id])["NetworkInterfacePermissions"]
+    )
+    until("granted", lambda: described()["PermissionState"]["State"])
+    assert described()["AwsAccountId"] == "210987654321" and described()["Permission"] == "INSTANCE-ATTACH"
+    assert ec2.delete_network_interface_permission(NetworkInterfacePermissionId=id)["Return"] is True
+    until("revoked", lambda: described()["PermissionState"]["State"])
+    ec2.delete_network_interface(NetworkInterfaceId=interface)
+
+
+def block_public_access(network):
+    options = lambda: ec2.describe_vpc_block_public_access_options()["VpcBlockPublicAccessOptions"]
+    mode = lambda: only(ec2.describe_subnets(SubnetIds=[network.subnet])["Subnets"])["BlockPublicAccessStates"]
+    ec2.modify_vpc_block_public_access_options(InternetGatewayBlockMode="block-bidirectional")
+    until("update-complete", lambda: options()["State"])
+    assert options()["InternetGatewayBlockMode"] == "block-bidirectional"
+    assert mode() == {"InternetGatewayBlockMode": "block-bidirectional"}
+    made = ec2.create_vpc_block_public_access_exclusion(
+        SubnetId=network.subnet,
+        InternetGatewayExclusionMode="allow-egress",
+        TagSpecifications=tagged("vpc-block-public-access-exclusion"),
+    )["VpcBlockPublicAccessExclusion"]
+    id = made["ExclusionId"]
+    described = lambda: only(
+        ec2.describe_vpc_block_public_access_exclusions(ExclusionIds=[id])["VpcBlockPublicAccessExclusions"]
+    )
+    until("create-complete", lambda: described()["State"])
+    assert described()["ResourceArn"].endswith(network.subnet), described()
+    assert mode() == {"InternetGatewayBlockMode": "block-ingress"}
+    ec2.modify_vpc_block_public_access_exclusion(ExclusionId=id, InternetGatewayExclusionMode="allow-bidirectional")
+    until("update-complete", lambda: described()["State"])
+    assert mode() == {"InternetGatewayBlockMode": "off"}
+    ec2.delete_vpc_block_public_access_exclusion(ExclusionId=id)
+    until("delete-complete", lambda: described()["State"])
+    ec2.modify_vpc_block_public_access_options(InternetGatewayBlockMode="off")
+    until("off", lambda: options()["InternetGatewayBlockMode"])
+    until("update-complete", lambda: options()["State"])
+
+
+def vpc_endpoint_service(network):
+    """The load balancer is an ARN of the right form, and the consumer the account itself."""
+    account = boto3.client("sts", config=CONFIG).get_caller_identity()["Account"]
+    load_balancers = [
+        f"arn:aws:elasticloadbalancing:{ec2.meta.region_name}:{account}:loadbalancer/net/{name}/0123456789abcdef"
+        for name in ("one", "two")
+    ]
+    made = ec2.create_vpc_endpoint_service_configuration(
+        NetworkLoadBalancerArns=load_balancers[:1],
+        AcceptanceRequired=True,
+        TagSpecifications=tagged("vpc-endpoint-service"),
+    )["ServiceConfiguration"]
+    id, name = made["ServiceId"], made["ServiceName"]
+    service = lambda: only(
+        ec2.describe_vpc_endpoint_service_configurations(ServiceIds=[id])["ServiceConfigurations"]
+    )
+    until("Available", lambda: service()["ServiceState"])
+    ec2.modify_vpc_endpoint_service_configuration(ServiceId=id, AddNetworkLoadBalancerArns=load_balancers[1:])
+    assert sorted(service()["NetworkLoadBalancerArns"]) == load_balancers
+    assert only(ec2.describe_vpc_endpoint_services(ServiceNames=[name])["ServiceDetails"])["ServiceId"] == id
+
+    principal = "arn:aws:iam::210987654321:root"
+    added = ec2.modify_vpc_endpoint_service_permissions(ServiceId=id, AddAllowedPrincipals=[principal])
+    assert only(added["AddedPrincipals"])["Principal"] == principal
+    allowed = lambda: ec2.describe_vpc_endpoint_service_permissions(ServiceId=id)["AllowedPrincipals"]
+    assert only(allowed())["PrincipalType"] == "Account", allowed()
+    every_filter("DescribeVpcEndpointServicePermissions", ServiceId=id)
+    ec2.modify_vpc_endpoint_service_permissions(ServiceId=id, RemoveAllowedPrincipals=[principal])
+    assert allowed() == []
+
+    topic = f"arn:aws:sns:{ec2.meta.region_name}:{account}:endpoints"
+    notification = ec2.create_vpc_endpoint_connection_notification(
+        ServiceId=id, ConnectionNotificationArn=topic, ConnectionEvents=["Connect"]
+    )["ConnectionNotification"]["ConnectionNotificationId"]
+    ec2.modify_vpc_endpoint_connection_notification(
+        ConnectionNotificationId=notification, ConnectionEvents=["Connect", "Reject"]
+    )
+    found = ec2.describe_vpc_endpoint_connection_notifications(ConnectionNotificationId=notification)
+    assert sorted(only(found["ConnectionNotificationSet"])["ConnectionEvents"]) == ["Connect", "Reject"]
+    every_filter("DescribeVpcEndpointConnectionNotifications")
+    deleted = ec2.delete_vpc_endpoint_connection_notifications(ConnectionNotificationIds=[notification])
+    assert deleted["Unsuccessful"] == []
+
+    def connect():
+        endpoint = ec2.create_vpc_endpoint(
+            VpcEndpointType="Interface", VpcId=network.vpc, ServiceName=name, SubnetIds=[network.subnet]
+        )["VpcEndpoint"]["VpcEndpointId"]
+        until("pendingAcceptance", lambda: state(endpoint))
+        by_service = [{"Name": "service-id", "Values": [id]}]
+        connections = ec2.describe_vpc_endpoint_connections(Filters=by_service)["VpcEndpointConnections"]
+        assert endpoint in [connection["VpcEndpointId"] for connection in connections], connections
+        return endpoint
+
+    state = lambda endpoint: only(ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"])["State"]
+    accepted, rejected = connect(), connect()
+    answer = ec2.accept_vpc_endpoint_connections(ServiceId=id, VpcEndpointIds=[accepted])
+    assert answer["Unsuccessful"] == []
+    until("available", lambda: state(accepted))
+    answer = ec2.reject_vpc_endpoint_connections(ServiceId=id, VpcEndpointIds=[rejected])
+    assert answer["Unsuccessful"] == []
+    until("rejected", lambda: state(rejected))
+    in_use = only(ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[id])["Unsuccessful"])
+    assert in_use["Error"]["Code"] == "ExistingVpcEndpointConnections", in_use
+    assert ec2.delete_vpc_endpoints(VpcEndpointIds=[accepted, rejected])["Unsuccessful"] == []
+    gone = lambda: [e["State"] for e in ec2.describe_vpc_endpoints()["VpcEndpoints"] if e["State"] != "deleted"]
+    until([], gone)
+    assert ec2.delete_vpc_endpoint_service_configurations(ServiceIds=[id])["Unsuccessful"] == []
+
+
+def security_group_vpc_association(network):
+    group = ec2.create_security_group(GroupName="shared", Description="shared", VpcId=network.vpc)["GroupId"]
+    other = new_vpc("10.60.0.0/16")
+    assert ec2.associate_security_group_vpc(GroupId=group, VpcId=other)["State"] == "associating"
+    described = lambda: [
+        (found["GroupId"], found["VpcId"], found["State"])
+        for found in ec2.describe_security_group_vpc_associations(
+            Filters=[{"Name": "group-id", "Values": [group]}]
+        )["SecurityGroupVpcAssociations"]
+    ]
+    until([(group, other, "associated")], described)
+    for_vpc = ec2.get_security_groups_for_vpc(VpcId=other)["SecurityGroupForVpcs"]
+    assert group in [found["GroupId"] for found in for_vpc], for_vpc
+    every_filter("GetSecurityGroupsForVpc", VpcId=other)
+    assert ec2.disassociate_security_group_vpc(GroupId=group, VpcId=other)["State"] == "disassociating"
+    until(True, lambda: all(state == "disassociated" for _, _, state in described()))
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_vpc(VpcId=other)
+
+
+def iam_instance_profile_association(network):
+    name = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2"
+    image = boto3.client("ssm", config=CONFIG).get_parameter(Name=name)["Parameter"]["Value"]
+    instance = only(
+        ec2.run_instances(
+            ImageId=image, InstanceType="t3.nano", MinCount=1, MaxCount=1, SubnetId=network.subnet
+        )["Instances"]
+    )["InstanceId"]
+    wait("instance_running", InstanceIds=[instance])
+    made = ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": "app"}, InstanceId=instance)
+    assert made["IamInstanceProfileAssociation"]["State"] == "associating"
+    of_instance = [{"Name": "instance-id", "Values": [instance]}]
+    described = lambda: ec2.describe_iam_instance_profile_associations(Filters=of_instance)[
+        "IamInstanceProfileAssociations"
+    ]
+    until("associated", lambda: only(described())["State"])
+    found = only(only(ec2.describe_instances(InstanceIds=[instance])["Reservations"])["Instances"])
+    assert found["IamInstanceProfile"]["Arn"].endswith(":instance-profile/app"), found
+    replaced = ec2.replace_iam_instance_profile_association(
+        IamInstanceProfile={"Name": "web"}, AssociationId=only(described())["AssociationId"]
+    )["IamInstanceProfileAssociation"]
+    until(["associated"], lambda: [held["State"] for held in described()])
+    assert only(described())["IamInstanceProfile"]["Arn"].endswith(":instance-profile/web")
+    ec2.disassociate_iam_instance_profile(AssociationId=replaced["AssociationId"])
+    until(True, lambda: all(held["State"] == "disassociated" for held in described()))
+    ec2.terminate_instances(InstanceIds=[instance])
+    wait("instance_terminated", InstanceIds=[instance])
+
+
 RESOURCES = [
     (vpc, ["DescribeVpcs"]),
     (subnet, ["DescribeSubnets"]),
@@ -395,6 +558,14 @@ RESOURCES = [
     (vpn_gateway, ["DescribeVpnGateways", "DescribeCustomerGateways", "DescribeVpnConnections"]),
     (launch_template, ["DescribeLaunchTemplates"]),
     (subnet_cidr_reservation, []),
+    (network_interface_permission, ["DescribeNetworkInterfacePermissions"]),
+    (block_public_access, ["DescribeVpcBlockPublicAccessExclusions"]),
+    (
+        vpc_endpoint_service,
+        ["DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpointServices", "DescribeVpcEndpointAssociations"],
+    ),
+    (security_group_vpc_association, ["DescribeSecurityGroupVpcAssociations"]),
+    (iam_instance_profile_association, ["DescribeIamInstanceProfileAssociations"]),
 ]
 
 

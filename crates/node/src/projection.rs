@@ -651,6 +651,7 @@ mod prefix_lists {
             entries: entries.collect(),
             change: ec2::PrefixListChange::Create,
             changed_at: aws_types::Timestamp::default(),
+            version_before: None,
             failure: None,
             tags: aws_types::Tags::default(),
         }

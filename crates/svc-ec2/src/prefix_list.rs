@@ -135,6 +135,9 @@ pub struct PrefixList {
     pub change: PrefixListChange,
     /// When.
     pub changed_at: Timestamp,
+    /// The number of the version before, if that made another.
+    #[serde(default)]
+    pub version_before: Option<i64>,
     /// Why that failed, if it did.
     pub failure: Option<String>,
     /// Its tags.
@@ -180,8 +183,14 @@ impl PrefixList {
         self.failure.as_deref().filter(|_| !self.is_in_progress(now))
     }
 
+    /// The version that describe operations show: the new one once the change that made it is complete.
+    fn shown_version(&self, now: Timestamp) -> i64 {
+        self.version_before.filter(|_| self.is_in_progress(now)).unwrap_or(self.version)
+    }
+
     fn begin(&mut self, change: PrefixListChange, now: Timestamp) {
         self.change = change;
+        self.version_before = None;
         self.failure = None;
         self.changed_at = now;
     }
@@ -328,6 +337,7 @@ fn create(
             entries,
             change: PrefixListChange::Create,
             changed_at: edit.now(),
+            version_before: None,
             failure: None,
             tags,
         };
@@ -399,8 +409,8 @@ fn modify(
             if entries.len() > list.max_entries {
                 return Err(exceeded());
             }
-            version::advance(edit, &mut list, entries);
             list.begin(PrefixListChange::Modify, now);
+            version::advance(edit, &mut list, entries);
         }
         if let Some(max_entries) = max_entries {
             if max_entries < list.entries.len() {

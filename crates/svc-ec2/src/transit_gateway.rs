@@ -385,8 +385,6 @@ fn delete(
         for table in tables {
             edit.remove::<TransitGatewayRouteTable>(table);
         }
-        gateway.options.association_table = None;
-        gateway.options.propagation_table = None;
         gateway.progress = Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_DELETION.done_at(edit));
         edit.put(gateway.clone());
         Ok(api::DeleteTransitGatewayResult { transit_gateway: Some(shown(edit, &gateway)) })

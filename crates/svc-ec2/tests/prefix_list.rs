@@ -221,12 +221,15 @@ fn every_change_of_entries_makes_a_version() {
         ..modification(&id, 1)
     };
     let changed = cloud.ok::<op::ModifyManagedPrefixList>(input).prefix_list.unwrap();
-    assert_eq!((changed.version, changed.state.as_deref()), (Some(2), Some("modify-in-progress")));
+    // The new version is shown once the change is complete.
+    assert_eq!((changed.version, changed.state.as_deref()), (Some(1), Some("modify-in-progress")));
+    assert_eq!(describe(&cloud, &id).version, Some(1));
     assert_eq!(entries(&cloud, &id, None), ["10.2.0.0/16", "10.3.0.0/16"]);
     assert_eq!(entries(&cloud, &id, Some(1)), ["10.1.0.0/16"]);
     cloud.wait(SETTLED_MILLIS);
     assert_eq!(state(&cloud, &id), "modify-complete");
-    assert_eq!(add(&cloud, &id, 2, &["10.1.0.0/16"]).version, Some(3));
+    assert_eq!(describe(&cloud, &id).version, Some(2));
+    assert_eq!(add(&cloud, &id, 2, &["10.1.0.0/16"]).version, Some(2));
     assert_eq!(entries(&cloud, &id, Some(2)), ["10.2.0.0/16", "10.3.0.0/16"]);
 
     // A name and a size are of all versions.
@@ -242,7 +245,7 @@ fn every_change_of_entries_makes_a_version() {
     assert_eq!(resized.state.as_deref(), Some("modify-in-progress"));
     cloud.wait(SETTLED_MILLIS);
     assert_eq!(describe(&cloud, &id).max_entries, Some(4));
-    assert_eq!(add(&cloud, &id, 3, &["10.4.0.0/16"]).version, Some(4));
+    assert_eq!(add(&cloud, &id, 3, &["10.4.0.0/16"]).version, Some(3));
     cloud.refuses::<op::ModifyManagedPrefixList>(
         api::ModifyManagedPrefixListRequest { current_version: Some(4), ..resize(3) },
         "InvalidPrefixListModification",
@@ -387,11 +390,12 @@ fn an_earlier_version_comes_back_as_a_new_one() {
 
     let restored =
         cloud.ok::<op::RestoreManagedPrefixListVersion>(restoration(&id, 1, 2)).prefix_list.unwrap();
-    assert_eq!((restored.version, restored.state.as_deref()), (Some(3), Some("restore-in-progress")));
+    assert_eq!((restored.version, restored.state.as_deref()), (Some(2), Some("restore-in-progress")));
     assert_eq!(entries(&cloud, &id, None), ["10.1.0.0/16", "10.2.0.0/16"]);
     assert_eq!(entries(&cloud, &id, Some(2)), [""; 0]);
     cloud.wait(SETTLED_MILLIS);
     assert_eq!(state(&cloud, &id), "restore-complete");
+    assert_eq!(describe(&cloud, &id).version, Some(3));
 
     // What a smaller list could not hold does not come back.
     cloud.ok::<op::RestoreManagedPrefixListVersion>(restoration(&id, 2, 3));

@@ -142,8 +142,9 @@ fn a_gateway_lives() {
     assert_eq!(options.transit_gateway_cidr_blocks, Some(vec!["10.98.0.0/24".to_owned()]));
 
     let delete = input!(DeleteTransitGatewayRequest { transit_gateway_id: &id });
+    let options = described(&cloud, &id).options;
     let deleted = cloud.ok::<op::DeleteTransitGateway>(delete.clone()).transit_gateway.unwrap();
-    assert_eq!(deleted.state.as_deref(), Some("deleting"));
+    assert_eq!((deleted.state.as_deref(), deleted.options), (Some("deleting"), options));
     cloud.wait(DONE);
     assert_eq!(described(&cloud, &id).state.as_deref(), Some("deleted"));
     let message = format!("Transit Gateway {id} was deleted or does not exist.");

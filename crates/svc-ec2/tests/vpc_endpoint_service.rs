@@ -261,6 +261,8 @@ fn principals_are_admitted() {
         (held(&[]), held(&[("principal", &["*:root"])]), held(&[("principal-type", &["All", "Role"])])),
         (3, 1, 2)
     );
+    let of_kind = |kind: &str| held(&[("permission-type", &[kind])]);
+    assert_eq!((of_kind("vpc-endpoint"), of_kind("transit-gateway-attachment")), (3, 0));
     let bad = |principal: &str| {
         input!(ModifyVpcEndpointServicePermissionsRequest {
             service_id: &id,

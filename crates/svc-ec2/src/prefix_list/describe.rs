@@ -139,7 +139,7 @@ pub(super) fn shown_of_customer(state: &impl State, list: &PrefixList) -> api::M
         state: Some(list.state(state.now()).to_owned()),
         state_message: list.failure_at(state.now()).map(str::to_owned),
         tags: Some(tag::shown_always(&list.tags)),
-        version: Some(list.version),
+        version: Some(list.shown_version(state.now())),
         ..Default::default()
     }
 }

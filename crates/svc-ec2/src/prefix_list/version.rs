@@ -58,6 +58,7 @@ pub(super) fn forget(edit: &mut Edit<'_>, list: &PrefixList) {
 pub(super) fn advance(edit: &mut Edit<'_>, list: &mut PrefixList, entries: Vec<PrefixListEntry>) {
     let earlier = EarlierVersion { entries: std::mem::replace(&mut list.entries, entries) };
     edit.put_record(&version_key(list.id, list.version), earlier);
+    list.version_before = Some(list.version);
     list.version += 1;
     edit.remove_record::<EarlierVersion>(&version_key(list.id, list.version - MOST_VERSIONS));
 }
@@ -99,8 +100,8 @@ fn restore(
         if entries.len() > list.max_entries {
             return Err(exceeded());
         }
-        advance(edit, &mut list, entries);
         list.begin(PrefixListChange::Restore, edit.now());
+        advance(edit, &mut list, entries);
         edit.put(list.clone());
         Ok(api::RestoreManagedPrefixListVersionResult { prefix_list: Some(shown_of_customer(edit, &list)) })
     })

@@ -120,6 +120,7 @@ fn modify(
 static FILTERS: Filters<api::AllowedPrincipal> = Filters {
     tags: None,
     named: &[
+        ("permission-type", |_| vec!["vpc-endpoint".to_owned()]),
         ("principal", |allowed| text(&allowed.principal)),
         ("principal-type", |allowed| text(&allowed.principal_type)),
     ],
