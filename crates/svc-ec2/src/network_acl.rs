@@ -222,7 +222,6 @@ fn describe(
     let show = |acl: &NetworkAcl| shown(&view, acl, associations.get(&acl.id).map_or(&[][..], Vec::as_slice));
     let page = Page::new("DescribeNetworkAcls", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (acls, next_token) =
-        page.of(&view, input.network_acl_ids.as_ref(), wanted, show)?;
+    let (acls, next_token) = page.of(&view, input.network_acl_ids.as_ref(), wanted, show)?;
     ec2.answer(input.dry_run, api::DescribeNetworkAclsResult { network_acls: Some(acls), next_token })
 }

@@ -285,6 +285,7 @@ fn the_state_of_every_release_opens() {
         }
         let store = open(&directory);
         Ec2::check_records(&store).unwrap();
+        Ec2::upgrade_records(&store).unwrap();
         let cloud = Cloud::on(store, Config::default());
         // Longer than what was under way takes.
         cloud.wait(60_000);
@@ -293,7 +294,12 @@ fn the_state_of_every_release_opens() {
             cloud.ok::<op::DescribeVpcs>(input!(DescribeVpcsRequest { filters: kept() })).vpcs.unwrap();
         assert_eq!((vpcs.len(), vpcs[0].cidr_block.as_deref()), (1, Some("172.31.0.0/16")), "{release}");
         let subnets = input!(DescribeSubnetsRequest { filters: kept() });
-        assert_eq!(cloud.ok::<op::DescribeSubnets>(subnets).subnets.unwrap()[0].vpc_id, vpcs[0].vpc_id);
+        let subnets = cloud.ok::<op::DescribeSubnets>(subnets).subnets.unwrap();
+        assert_eq!(subnets[0].vpc_id, vpcs[0].vpc_id);
+        let subnet = subnets[0].subnet_id.clone().unwrap();
+        let acls = filters(&[("association.subnet-id", &[&subnet]), ("default", &["true"])]);
+        let acls = cloud.ok::<op::DescribeNetworkAcls>(input!(DescribeNetworkAclsRequest { filters: acls }));
+        assert_eq!(acls.network_acls.unwrap()[0].vpc_id, vpcs[0].vpc_id);
         let instances = input!(DescribeInstancesRequest { filters: kept() });
         let instances = cloud.ok::<op::DescribeInstances>(instances).reservations.unwrap().remove(0);
         let instance = instances.instances.unwrap().remove(0);
@@ -335,7 +341,8 @@ fn open_changed(kind: &str, change: impl Fn(&str) -> String) -> Result<Store, St
     }
     assert!(changed > 0, "{kind}");
     let store = Store::open(Held(contents)).unwrap();
-    Ec2::check_records(&store).map(|()| store)
+    Ec2::check_records(&store)?;
+    Ec2::upgrade_records(&store).map(|()| store)
 }
 
 #[test]

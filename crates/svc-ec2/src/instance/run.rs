@@ -21,7 +21,7 @@ use super::{
 };
 use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
-use crate::state::{Edit, Resource, State};
+use crate::state::{Edit, State};
 use crate::volume::mapping::LaunchVolumes;
 use crate::{Ec2, error, image, instance_type, key_pair, launch_template, network_interface, quota, tag};
 

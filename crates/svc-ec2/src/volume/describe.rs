@@ -72,11 +72,8 @@ fn describe(
 ) -> Result<api::DescribeVolumesResult, ServiceError> {
     let view = ec2.view(context);
     let page = Page::new("DescribeVolumes", input.max_results, input.next_token.as_ref());
-    let volumes = view.selected::<Volume>(input.volume_ids.as_ref())?;
-    let volumes = page.before_filters(volumes, input.filters.as_ref());
-    let mut volumes: Vec<_> = volumes.iter().map(|volume| shown(&view, volume)).collect();
-    FILTERS.apply(&mut volumes, input.filters.as_ref())?;
-    let (volumes, next_token) =
-        page.cut(volumes, |volume| volume.volume_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let show = |volume: &Volume| shown(&view, volume);
+    let (volumes, next_token) = page.of(&view, input.volume_ids.as_ref(), wanted, show)?;
     ec2.answer(input.dry_run, api::DescribeVolumesResult { next_token, volumes: Some(volumes) })
 }

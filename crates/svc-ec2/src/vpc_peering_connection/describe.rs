@@ -9,7 +9,6 @@ use super::{VpcPeeringConnection, shown};
 use crate::Ec2;
 use crate::filter::{Filters, text};
 use crate::page::Page;
-use crate::state::State;
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeVpcPeeringConnections>(describe)
