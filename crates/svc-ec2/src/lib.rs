@@ -34,6 +34,7 @@ mod network_interface;
 mod pace;
 mod page;
 mod prefix_list;
+mod progress;
 pub mod quota;
 mod route_table;
 mod security_group;
@@ -92,6 +93,7 @@ pub mod record {
     pub use crate::prefix_list::{
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
+    pub use crate::progress::{Change, Progress};
     pub use crate::route_table::{AssociationTarget, Route, RouteTable, RouteTableAssociation, RouteTarget};
     pub use crate::security_group::{
         IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
@@ -102,7 +104,6 @@ pub mod record {
         VpcAttachmentOptions,
     };
     pub use crate::transit_gateway::connect_peer::TransitGatewayConnectPeer;
-    pub use crate::transit_gateway::progress::{Change, Progress};
     pub use crate::transit_gateway::route_table::{
         PrefixListReference, TransitGatewayRoute, TransitGatewayRouteTable,
     };
@@ -117,7 +118,7 @@ pub mod record {
     };
     pub use crate::vpc_peering_connection::{PeeredVpc, PeeringDecision, PeeringState, VpcPeeringConnection};
     pub use crate::vpn_connection::{
-        VpnConnection, VpnConnectionChange, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
+        VpnConnection, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
     };
     pub use crate::vpn_gateway::{VpnGateway, VpnGatewayAttachment};
 }

@@ -19,6 +19,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::customer_gateway::{self, CustomerGateway, IPSEC};
 use crate::elastic_ip::pool;
 use crate::filter::{Filters, each, flag, text};
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpn_gateway::{self, VpnGateway};
 use crate::{Ec2, cidr, error, pace, quota, tag};
@@ -28,22 +29,6 @@ pub use tunnel::{VpnTunnel, VpnTunnelSettings};
 
 /// How many tunnels a connection has.
 const TUNNELS: usize = 2;
-
-/// What is happening to a connection, until its `done_at`.
-///
-/// ```text
-/// pending ──> available <──> modifying
-///                 └──delete──> deleting ──> deleted
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum VpnConnectionChange {
-    /// It is made.
-    Creation,
-    /// It gets other options or ends.
-    Modification,
-    /// It is deleted.
-    Deletion,
-}
 
 /// A VPN connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,9 +50,8 @@ pub struct VpnConnection {
     /// Its static routes.
     pub routes: Vec<VpnConnectionRoute>,
     /// What happens to it, or happened last.
-    pub change: VpnConnectionChange,
-    /// When that is done.
-    pub done_at: Timestamp,
+    #[serde(flatten)]
+    pub progress: Progress,
     /// When it was made.
     pub created_at: Timestamp,
     /// Its tags.
@@ -85,29 +69,22 @@ resource!(
         malformed: "InvalidVpnConnectionId.Malformed",
     },
     fn ends_at(&self) -> Option<Timestamp> {
-        self.is_ending().then(|| self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+        self.progress.ends_at()
     }
 );
 
 impl VpnConnection {
     fn state(&self, now: Timestamp) -> &'static str {
-        let is_under_way = now < self.done_at;
-        match self.change {
-            VpnConnectionChange::Creation if is_under_way => "pending",
-            VpnConnectionChange::Modification if is_under_way => "modifying",
-            VpnConnectionChange::Creation | VpnConnectionChange::Modification => "available",
-            VpnConnectionChange::Deletion if is_under_way => "deleting",
-            VpnConnectionChange::Deletion => "deleted",
-        }
+        self.progress.state(now)
     }
 
     /// Whether it is gone, and only shown.
     pub(crate) fn is_deleted(&self, now: Timestamp) -> bool {
-        self.change == VpnConnectionChange::Deletion && now >= self.done_at
+        self.progress.is_gone(now)
     }
 
     fn is_ending(&self) -> bool {
-        self.change == VpnConnectionChange::Deletion
+        self.progress.is_ended()
     }
 }
 
@@ -245,8 +222,7 @@ fn create(
             remote_cidr,
             tunnels,
             routes: Vec::new(),
-            change: VpnConnectionChange::Creation,
-            done_at: pace::VPN_CONNECTION_CREATION.done_at(edit),
+            progress: Progress::new(Change::Create, pace::VPN_CONNECTION_CREATION.done_at(edit)),
             created_at: now,
             tags,
         };
@@ -270,8 +246,7 @@ fn delete(
         for tunnel in &connection.tunnels {
             pool::give_back(edit, tunnel.outside);
         }
-        connection.change = VpnConnectionChange::Deletion;
-        connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
+        connection.progress = Progress::new(Change::Delete, pace::VPN_CONNECTION_CHANGE.done_at(edit));
         edit.put(connection);
         Ok(Unit)
     })

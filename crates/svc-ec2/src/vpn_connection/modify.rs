@@ -7,7 +7,8 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::tunnel::{self, VpnTunnelSettings};
-use super::{VpnConnection, VpnConnectionChange, available, check_room, selector, shown, transit_gateway};
+use super::{VpnConnection, available, check_room, selector, shown, transit_gateway};
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, State};
 use crate::{Ec2, customer_gateway, error, pace, vpn_gateway};
 
@@ -20,8 +21,7 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 /// Writes a changed connection, and shows it.
 fn begin(edit: &mut Edit<'_>, mut connection: VpnConnection) -> api::VpnConnection {
-    connection.change = VpnConnectionChange::Modification;
-    connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
+    connection.progress = Progress::new(Change::Modify, pace::VPN_CONNECTION_CHANGE.done_at(edit));
     edit.put(connection.clone());
     shown(edit, &connection)
 }
