@@ -120,8 +120,7 @@ fn describe(
         Page::new("DescribeEgressOnlyInternetGateways", input.max_results, input.next_token.as_ref());
     page.limits = (5, 255);
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (gateways, next_token) =
-        page.of(&view, ids, wanted, |gateway: &EgressOnlyInternetGateway| shown(gateway))?;
+    let (gateways, next_token) = page.of(&view, ids, wanted, shown)?;
     ec2.answer(
         input.dry_run,
         api::DescribeEgressOnlyInternetGatewaysResult {

@@ -323,7 +323,6 @@ fn describe(
     let view = ec2.view(context);
     let page = Page::new("DescribeFlowLogs", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filter.as_ref());
-    let (logs, next_token) =
-        page.of(&view, input.flow_log_ids.as_ref(), wanted, |log: &FlowLog| shown(log))?;
+    let (logs, next_token) = page.of(&view, input.flow_log_ids.as_ref(), wanted, shown)?;
     ec2.answer(input.dry_run, api::DescribeFlowLogsResult { flow_logs: Some(logs), next_token })
 }

@@ -338,7 +338,7 @@ fn describe(
     let mut page = Page::new("DescribeLaunchTemplates", input.max_results, input.next_token.as_ref());
     page.limits = PAGE_LIMITS;
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (templates, next_token) = page.of_these(found, wanted, |template| shown(template))?;
+    let (templates, next_token) = page.of_these(found, wanted, shown)?;
     ec2.answer(
         input.dry_run,
         api::DescribeLaunchTemplatesResult { launch_templates: Some(templates), next_token },

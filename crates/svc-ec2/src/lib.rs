@@ -37,6 +37,7 @@ mod pace;
 mod page;
 mod placement_group;
 mod prefix_list;
+mod progress;
 pub mod quota;
 mod route_table;
 mod security_group;
@@ -102,6 +103,7 @@ pub mod record {
     pub use crate::prefix_list::{
         AddressFamily, PrefixList, PrefixListChange, PrefixListEntry, prefix_list_blocks,
     };
+    pub use crate::progress::{Change, Progress};
     pub use crate::route_table::{
         AssociationTarget, Destination, Route, RouteTable, RouteTableAssociation, RouteTarget,
     };
@@ -115,7 +117,6 @@ pub mod record {
         VpcAttachmentOptions,
     };
     pub use crate::transit_gateway::connect_peer::TransitGatewayConnectPeer;
-    pub use crate::transit_gateway::progress::{Change, Progress};
     pub use crate::transit_gateway::route_table::{
         PrefixListReference, TransitGatewayRoute, TransitGatewayRouteTable,
     };
@@ -133,7 +134,7 @@ pub mod record {
     };
     pub use crate::vpc_peering_connection::{PeeredVpc, PeeringDecision, PeeringState, VpcPeeringConnection};
     pub use crate::vpn_connection::{
-        TargetGateway, VpnConnection, VpnConnectionChange, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
+        TargetGateway, VpnConnection, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
     };
     pub use crate::vpn_gateway::{VpnGateway, VpnGatewayAttachment};
 }

@@ -10,7 +10,6 @@ mod connect;
 pub(crate) mod connect_peer;
 mod peering_attachment;
 mod prefix_list_reference;
-pub(crate) mod progress;
 mod propagation;
 mod route;
 pub(crate) mod route_table;
@@ -26,8 +25,8 @@ use vpc_model::vpc::overlap;
 
 use self::attachment::TransitGatewayAttachment;
 use self::connect_peer::TransitGatewayConnectPeer;
-use self::progress::{Change, Progress, Progressing};
 use self::route_table::TransitGatewayRouteTable;
+use crate::progress::{self, Change, Progress, Progressing};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};

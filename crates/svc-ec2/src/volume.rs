@@ -114,8 +114,8 @@ resource!(
     fn none_found_message(ids: &[String]) -> String {
         format!("The volumes '{}' do not exist.", ids.join(", "))
     },
-    fn is_visible(&self, now: Timestamp) -> bool {
-        self.gone_at.is_none_or(|gone_at| now < gone_at)
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.gone_at
     }
 );
 

@@ -25,6 +25,7 @@ pub use notification::ConnectionNotification;
 pub use permission::ServicePermission;
 
 use crate::idempotency::Attempt;
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, Naming, Resource as _, State, nobody, resource};
 use crate::vpc_endpoint::{VpcEndpointKind, unsuccessful};
 use crate::{Ec2, error, pace, tag};
@@ -78,10 +79,9 @@ pub struct VpcEndpointService {
     pub private_dns_name: Option<PrivateDnsName>,
     /// Who may use it beside its owner.
     pub permissions: Vec<ServicePermission>,
-    /// Whether it is being deleted.
-    pub is_deleting: bool,
-    /// When it is available, or gone.
-    pub done_at: Timestamp,
+    /// Whether it is being made or deleted, and until when.
+    #[serde(flatten)]
+    pub progress: Progress,
     /// Its tags.
     pub tags: Tags,
 }
@@ -100,19 +100,14 @@ resource!(
         format!("The VpcEndpointService Id '{id}' does not exist")
     },
     fn ends_at(&self) -> Option<Timestamp> {
-        self.is_deleting.then_some(self.done_at)
+        self.progress.is_ended().then_some(self.progress.done_at)
     }
 );
 
 impl VpcEndpointService {
     /// The state that describe operations show.
     fn state(&self, now: Timestamp) -> &'static str {
-        match (self.is_deleting, now < self.done_at) {
-            (false, true) => "Pending",
-            (false, false) => "Available",
-            (true, true) => "Deleting",
-            (true, false) => "Deleted",
-        }
+        self.progress.in_words(now, ["Pending", "Available", "Deleting", "Deleted"])
     }
 
     /// The name by which endpoints name it.
@@ -302,8 +297,7 @@ fn create(
             has_ipv6,
             private_dns_name: input.private_dns_name.as_ref().map(|name| PrivateDnsName::new(edit, name)),
             permissions: Vec::new(),
-            is_deleting: false,
-            done_at: pace::ENDPOINT_SERVICE_CHANGE.done_at(edit),
+            progress: Progress::new(Change::Create, pace::ENDPOINT_SERVICE_CHANGE.done_at(edit)),
             tags,
         };
         edit.put(service.clone());
@@ -319,7 +313,7 @@ fn create(
 /// The service of a request that is not being deleted.
 pub(super) fn named(edit: &Edit<'_>, text: &str) -> Result<VpcEndpointService, ServiceError> {
     let service = edit.named::<VpcEndpointService>(text)?;
-    if service.is_deleting {
+    if service.progress.is_ended() {
         return Err(crate::state::not_found::<VpcEndpointService>(text));
     }
     Ok(Arc::unwrap_or_clone(service))
@@ -342,8 +336,7 @@ fn delete(
                     format!("Service {text} has existing active VPC Endpoint connections!"),
                 ));
             }
-            service.is_deleting = true;
-            service.done_at = pace::ENDPOINT_SERVICE_CHANGE.done_at(edit);
+            service.progress = Progress::new(Change::Delete, pace::ENDPOINT_SERVICE_CHANGE.done_at(edit));
             let (id, region) = (service.id, edit.region().clone());
             edit.put(service);
             edit.elsewhere(nobody(), region).remove_record::<ServiceOwner>(&id.to_string());

@@ -19,6 +19,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::customer_gateway::{self, CustomerGateway, IPSEC};
 use crate::elastic_ip::pool;
 use crate::filter::{Filters, each, flag, text};
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::transit_gateway::{TransitGateway, progress, vpn_attachment};
 use crate::vpn_gateway::{self, VpnGateway};
@@ -29,22 +30,6 @@ pub use tunnel::{VpnTunnel, VpnTunnelSettings};
 
 /// How many tunnels a connection has.
 const TUNNELS: usize = 2;
-
-/// What is happening to a connection, until its `done_at`.
-///
-/// ```text
-/// pending ──> available <──> modifying
-///                 └──delete──> deleting ──> deleted
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum VpnConnectionChange {
-    /// It is made.
-    Creation,
-    /// It gets other options or ends.
-    Modification,
-    /// It is deleted.
-    Deletion,
-}
 
 /// The end of a connection at AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +65,8 @@ pub struct VpnConnection {
     /// Its static routes.
     pub routes: Vec<VpnConnectionRoute>,
     /// What happens to it, or happened last.
-    pub change: VpnConnectionChange,
-    /// When that is done.
-    pub done_at: Timestamp,
+    #[serde(flatten)]
+    pub progress: Progress,
     /// When it was made.
     pub created_at: Timestamp,
     /// Its tags.
@@ -100,29 +84,22 @@ resource!(
         malformed: "InvalidVpnConnectionId.Malformed",
     },
     fn ends_at(&self) -> Option<Timestamp> {
-        self.is_ending().then(|| self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+        self.progress.ends_at()
     }
 );
 
 impl VpnConnection {
     fn state(&self, now: Timestamp) -> &'static str {
-        let is_under_way = now < self.done_at;
-        match self.change {
-            VpnConnectionChange::Creation if is_under_way => "pending",
-            VpnConnectionChange::Modification if is_under_way => "modifying",
-            VpnConnectionChange::Creation | VpnConnectionChange::Modification => "available",
-            VpnConnectionChange::Deletion if is_under_way => "deleting",
-            VpnConnectionChange::Deletion => "deleted",
-        }
+        self.progress.state(now)
     }
 
     /// Whether it is gone, and only shown.
     pub(crate) fn is_deleted(&self, now: Timestamp) -> bool {
-        self.change == VpnConnectionChange::Deletion && now >= self.done_at
+        self.progress.is_gone(now)
     }
 
     fn is_ending(&self) -> bool {
-        self.change == VpnConnectionChange::Deletion
+        self.progress.is_ended()
     }
 }
 
@@ -212,7 +189,7 @@ fn join(edit: &mut Edit<'_>, connection: &VpnConnection) -> Result<(), ServiceEr
         TargetGateway::VpnGateway(gateway) => check_room(edit, gateway),
         TargetGateway::TransitGateway(gateway) => {
             let gateway = edit.held::<TransitGateway>(gateway)?;
-            vpn_attachment::attach(edit, &gateway, connection.id, connection.done_at)
+            vpn_attachment::attach(edit, &gateway, connection.id, connection.progress.done_at)
         }
     }
 }
@@ -289,8 +266,7 @@ fn create(
             remote_cidr,
             tunnels,
             routes: Vec::new(),
-            change: VpnConnectionChange::Creation,
-            done_at: pace::VPN_CONNECTION_CREATION.done_at(edit),
+            progress: Progress::new(Change::Create, pace::VPN_CONNECTION_CREATION.done_at(edit)),
             created_at: now,
             tags,
         };
@@ -315,9 +291,8 @@ fn delete(
         for tunnel in &connection.tunnels {
             pool::give_back(edit, tunnel.outside);
         }
-        connection.change = VpnConnectionChange::Deletion;
-        connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
-        vpn_attachment::detach(edit, connection.id, connection.done_at);
+        connection.progress = Progress::new(Change::Delete, pace::VPN_CONNECTION_CHANGE.done_at(edit));
+        vpn_attachment::detach(edit, connection.id, connection.progress.done_at);
         edit.put(connection);
         Ok(Unit)
     })

@@ -12,6 +12,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::customer_gateway::{IPSEC, check_type};
 use crate::filter::{Filters, each, text};
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpc::Vpc;
 use crate::vpn_connection::{TargetGateway, VpnConnection};
@@ -26,20 +27,14 @@ use crate::{Ec2, asn, error, pace, quota, route_table, tag, zone};
 pub struct VpnGatewayAttachment {
     /// The VPC.
     pub vpc: VpcId,
-    /// Whether it is being given up, or has been.
-    pub is_ending: bool,
-    /// When the change that is under way is done.
-    pub done_at: Timestamp,
+    /// Whether it is being made or given up, and until when.
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 impl VpnGatewayAttachment {
     fn state(&self, now: Timestamp) -> &'static str {
-        match (self.is_ending, now < self.done_at) {
-            (false, true) => "attaching",
-            (false, false) => "attached",
-            (true, true) => "detaching",
-            (true, false) => "detached",
-        }
+        self.progress.in_words(now, ["attaching", "attached", "detaching", "detached"])
     }
 }
 
@@ -145,7 +140,7 @@ fn attach(
         let vpc = edit.named::<Vpc>(&input.vpc_id)?.id;
         let now = edit.now();
         if let Some(held) = gateway.attachment.as_ref().filter(|held| held.state(now) != "detached") {
-            if held.is_ending {
+            if held.progress.is_ended() {
                 let message = format!("The VPN gateway {} is being detached.", gateway.id);
                 return Err(ServiceError::new("IncorrectState", message));
             }
@@ -161,8 +156,8 @@ fn attach(
                 "Network {vpc} already has a virtual private gateway attached"
             )));
         }
-        let done_at = pace::VPN_GATEWAY_ATTACHMENT.done_at(edit);
-        let attachment = VpnGatewayAttachment { vpc, is_ending: false, done_at };
+        let progress = Progress::new(Change::Create, pace::VPN_GATEWAY_ATTACHMENT.done_at(edit));
+        let attachment = VpnGatewayAttachment { vpc, progress };
         let answer = api::AttachVpnGatewayResult { vpc_attachment: Some(attachment_shown(&attachment, now)) };
         gateway.attachment = Some(attachment);
         edit.put(gateway);
@@ -179,7 +174,7 @@ fn detach(
     ec2.edit(context, input.dry_run, |edit: &mut Edit<'_>| {
         let mut gateway = available(edit, &input.vpn_gateway_id)?;
         let vpc = edit.named::<Vpc>(&input.vpc_id)?.id;
-        if !gateway.attachment.as_ref().is_some_and(|held| held.vpc == vpc && !held.is_ending) {
+        if !gateway.attachment.as_ref().is_some_and(|held| held.vpc == vpc && !held.progress.is_ended()) {
             let message = format!(
                 "The attachment with vpn gateway ID '{}' and vpc ID '{vpc}' does not exist",
                 gateway.id
@@ -187,8 +182,8 @@ fn detach(
             return Err(ServiceError::new("InvalidVpnGatewayAttachment.NotFound", message));
         }
         route_table::propagation::end(edit, gateway.id);
-        let done_at = pace::VPN_GATEWAY_ATTACHMENT.done_at(edit);
-        gateway.attachment = Some(VpnGatewayAttachment { vpc, is_ending: true, done_at });
+        let progress = Progress::new(Change::Delete, pace::VPN_GATEWAY_ATTACHMENT.done_at(edit));
+        gateway.attachment = Some(VpnGatewayAttachment { vpc, progress });
         edit.put(gateway);
         Ok(Unit)
     })

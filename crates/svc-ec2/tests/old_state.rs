@@ -17,7 +17,7 @@ use crate::cloud::{Cloud, api, filters, input, op, tags};
 const RELEASES: [(&str, &[&str]); 1] = [("0.1", &KINDS)];
 
 /// The kinds of 0.1. One that comes later is in the file of a later release.
-const KINDS: [&str; 41] = [
+const KINDS: [&str; 42] = [
     "ec2.client-token",
     "ec2.counters",
     "ec2.customer-gateway",
@@ -36,6 +36,7 @@ const KINDS: [&str; 41] = [
     "ec2.network-interface",
     "ec2.network-interface-permission",
     "ec2.prefix-list",
+    "ec2.prefix-list-version",
     "ec2.public-address",
     "ec2.region",
     "ec2.route-table",
@@ -167,11 +168,17 @@ fn make_everything(cloud: &Cloud) {
         vpc_id: cloud.vpc("10.7.0.0/16")
     }));
     let entry = |cidr: &str| vec![api::AddPrefixListEntry { cidr: cidr.to_owned(), description: None }];
-    cloud.ok::<op::CreateManagedPrefixList>(input!(CreateManagedPrefixListRequest {
+    let list = cloud.ok::<op::CreateManagedPrefixList>(input!(CreateManagedPrefixListRequest {
         prefix_list_name: "offices",
         address_family: "IPv4",
         max_entries: 3,
         entries: entry("192.0.2.0/24"),
+    }));
+    cloud.wait(1000);
+    cloud.ok::<op::ModifyManagedPrefixList>(input!(ModifyManagedPrefixListRequest {
+        prefix_list_id: list.prefix_list.unwrap().prefix_list_id.unwrap(),
+        current_version: 1_i64,
+        add_entries: entry("198.51.100.0/24"),
     }));
     cloud.ok::<op::ModifyVpcBlockPublicAccessOptions>(input!(ModifyVpcBlockPublicAccessOptionsRequest {
         internet_gateway_block_mode: "block-ingress"

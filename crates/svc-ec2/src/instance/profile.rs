@@ -18,6 +18,7 @@ use super::Instance;
 use super::lifecycle::InstanceState;
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, Naming, State, resource};
 use crate::{Ec2, error, pace};
 
@@ -36,10 +37,9 @@ pub struct IamInstanceProfileAssociation {
     pub profile_arn: String,
     /// When it was asked for, or asked to end.
     pub changed_at: Timestamp,
-    /// When that is done.
-    pub done_at: Timestamp,
-    /// Whether it was asked to end.
-    pub is_ending: bool,
+    /// Which of the two, and when that is done.
+    #[serde(flatten)]
+    pub progress: Progress,
     /// Always empty: associations carry no tags.
     #[serde(default)]
     pub tags: Tags,
@@ -56,7 +56,7 @@ resource!(
         malformed: "InvalidAssociationID.Malformed",
     },
     fn ends_at(&self) -> Option<Timestamp> {
-        self.is_ending.then_some(self.done_at)
+        self.progress.is_ended().then_some(self.progress.done_at)
     }
 );
 
@@ -115,7 +115,7 @@ fn wanted(
 /// The association of an instance that is not ending.
 fn held(state: &impl State, instance: InstanceId) -> Option<Arc<IamInstanceProfileAssociation>> {
     let mut all = state.all::<IamInstanceProfileAssociation>();
-    all.find(|association| association.instance == instance && !association.is_ending)
+    all.find(|association| association.instance == instance && !association.progress.is_ended())
 }
 
 fn make(edit: &mut Edit<'_>, instance: InstanceId, profile_arn: String) -> IamInstanceProfileAssociation {
@@ -124,8 +124,7 @@ fn make(edit: &mut Edit<'_>, instance: InstanceId, profile_arn: String) -> IamIn
         instance,
         profile_arn,
         changed_at: edit.now(),
-        done_at: pace::INSTANCE_PROFILE_ASSOCIATION.done_at(edit),
-        is_ending: false,
+        progress: Progress::new(Change::Create, pace::INSTANCE_PROFILE_ASSOCIATION.done_at(edit)),
         tags: Tags::default(),
     };
     edit.put(association.clone());
@@ -172,11 +171,8 @@ fn shown(
     state: &impl State,
     association: &IamInstanceProfileAssociation,
 ) -> api::IamInstanceProfileAssociation {
-    let name = match (association.is_ending, state.now() < association.done_at) {
-        (true, _) => "disassociating",
-        (false, true) => "associating",
-        (false, false) => "associated",
-    };
+    let words = ["associating", "associated", "disassociating", "disassociated"];
+    let name = association.progress.in_words(state.now(), words);
     api::IamInstanceProfileAssociation {
         association_id: Some(association.id.to_string()),
         iam_instance_profile: Some(shown_profile(&association.profile_arn)),
@@ -221,7 +217,7 @@ fn associate(
 /// An association that a request names and that is not ending.
 fn named(edit: &mut Edit<'_>, id: &str) -> Result<IamInstanceProfileAssociation, ServiceError> {
     let association = edit.named::<IamInstanceProfileAssociation>(id)?;
-    if association.is_ending {
+    if association.progress.is_ended() {
         return Err(crate::state::not_found::<IamInstanceProfileAssociation>(id));
     }
     Ok(Arc::unwrap_or_clone(association))
@@ -236,8 +232,7 @@ fn disassociate(
         let association = named(edit, &input.association_id)?;
         let association = IamInstanceProfileAssociation {
             changed_at: edit.now(),
-            done_at: pace::INSTANCE_PROFILE_ASSOCIATION.done_at(edit),
-            is_ending: true,
+            progress: Progress::new(Change::Delete, pace::INSTANCE_PROFILE_ASSOCIATION.done_at(edit)),
             ..association
         };
         edit.put(association.clone());

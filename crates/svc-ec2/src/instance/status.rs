@@ -111,7 +111,7 @@ fn describe(
     let instances = instances.into_iter().filter(|instance| all || instance.state == InstanceState::Running);
     let page = Page::new("DescribeInstanceStatus", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (statuses, next_token) = page.of_these(instances, wanted, |instance| shown(instance))?;
+    let (statuses, next_token) = page.of_these(instances, wanted, shown)?;
     ec2.answer(
         input.dry_run,
         api::DescribeInstanceStatusResult { instance_statuses: Some(statuses), next_token },

@@ -7,8 +7,8 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{TransitGatewayAssociation, TransitGatewayAttachment};
-use super::progress::{self, incorrect_state};
 use super::route_table::{self, TransitGatewayRouteTable};
+use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::State;
@@ -53,8 +53,8 @@ fn associate(
             );
             return Err(ServiceError::new("Resource.AlreadyAssociated", message));
         }
-        let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
-        let held = TransitGatewayAssociation { table: table.id, done_at, is_ending: false };
+        let progress = Progress::new(Change::Create, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
+        let held = TransitGatewayAssociation { table: table.id, progress };
         attachment.association = Some(held);
         edit.put(attachment.clone());
         Ok(api::AssociateTransitGatewayRouteTableResult { association: Some(shown(edit, &attachment, held)) })
@@ -79,8 +79,8 @@ fn disassociate(
         if held.state(edit.now()) != "associated" {
             return Err(incorrect_state(attachment.id));
         }
-        let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
-        let held = TransitGatewayAssociation { done_at, is_ending: true, ..held };
+        let progress = Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
+        let held = TransitGatewayAssociation { progress, ..held };
         attachment.association = Some(held);
         edit.put(attachment.clone());
         Ok(api::DisassociateTransitGatewayRouteTableResult {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::TransitGateway;
-use super::progress::{Progress, Progressing};
+use crate::progress::{Change, Progress, Progressing};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, not_found, resource};
@@ -93,21 +93,15 @@ pub enum AttachmentTarget {
 pub struct TransitGatewayAssociation {
     /// The table.
     pub table: TransitGatewayRouteTableId,
-    /// From when on it is associated, or no longer.
-    pub done_at: Timestamp,
-    /// Whether it is being given up.
-    pub is_ending: bool,
+    /// Whether it is being made or given up, and until when.
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 impl TransitGatewayAssociation {
     /// The state that answers show.
     pub(crate) fn state(&self, now: Timestamp) -> &'static str {
-        match (self.is_ending, now < self.done_at) {
-            (false, true) => "associating",
-            (false, false) => "associated",
-            (true, true) => "disassociating",
-            (true, false) => "disassociated",
-        }
+        self.progress.in_words(now, ["associating", "associated", "disassociating", "disassociated"])
     }
 }
 
@@ -169,12 +163,12 @@ impl TransitGatewayAttachment {
 
     /// Whether it keeps its gateway: until its deletion is done.
     pub(crate) fn is_there(&self, now: Timestamp) -> bool {
-        !self.progress.is_ended() || now < self.progress.done_at
+        !self.progress.is_gone(now)
     }
 
     /// The association, unless it has ended.
     pub fn association_at(&self, now: Timestamp) -> Option<TransitGatewayAssociation> {
-        self.association.filter(|held| !held.is_ending || now < held.done_at)
+        self.association.filter(|held| !held.progress.is_gone(now))
     }
 
     /// The `resourceType`.
@@ -222,8 +216,7 @@ impl TransitGatewayAttachment {
     pub(crate) fn use_defaults(&mut self, gateway: &TransitGateway, done_at: Timestamp) {
         self.association = gateway.options.association_table.map(|table| TransitGatewayAssociation {
             table,
-            done_at,
-            is_ending: false,
+            progress: Progress::new(Change::Create, done_at),
         });
         // Routes are not propagated over a peering.
         if self.other_side().is_none() {

@@ -8,8 +8,8 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
 use super::connect_peer::TransitGatewayConnectPeer;
-use super::progress::{self, Change, Progress};
 use super::{TransitGateway, has_non_deleted};
+use crate::progress::{self, Change, Progress};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::State;

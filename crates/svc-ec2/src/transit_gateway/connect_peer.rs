@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{self, TransitGatewayAttachment};
-use super::progress::{self, Change, Progress, Progressing};
 use super::{TransitGateway, connect};
+use crate::progress::{self, Change, Progress, Progressing};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};

@@ -12,7 +12,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, PeeringSide, TransitGatewayAttachment};
-use super::progress::{self, Change, Progress, incorrect_state};
+use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::{Edit, State};

@@ -10,7 +10,8 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
 use super::route_table::{PrefixListReference, TransitGatewayRouteTable};
-use super::{progress, route};
+use super::route;
+use crate::progress::{self, Change, Progress};
 use crate::filter::{Filters, flag, text};
 use crate::page::Page;
 use crate::prefix_list::{Listed, PrefixList};
@@ -37,8 +38,6 @@ fn shown(
         Some(Listed::OfAws(_)) => AWS_OWNER.to_owned(),
         Some(Listed::OfCustomer(_)) | None => state.account().to_string(),
     };
-    let under_way = if reference.is_modified { "modifying" } else { "pending" };
-    let phase = if state.now() < reference.done_at { under_way } else { "available" };
     let attachment = reference.target.map(|id| {
         let held = state.find::<TransitGatewayAttachment>(id);
         api::TransitGatewayPrefixListAttachment {
@@ -51,7 +50,7 @@ fn shown(
         transit_gateway_route_table_id: Some(table.id.to_string()),
         prefix_list_id: Some(reference.list.to_string()),
         prefix_list_owner_id: Some(owner),
-        state: Some(phase.to_owned()),
+        state: Some(reference.progress.state(state.now()).to_owned()),
         blackhole: Some(reference.target.is_none()),
         transit_gateway_attachment: attachment,
     }
@@ -89,8 +88,8 @@ fn create(
             let message = format!("{} already has a reference to the prefix list {list}.", table.id);
             return Err(ServiceError::new("RouteAlreadyExists", message));
         }
-        let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
-        let reference = PrefixListReference { list, target, done_at, is_modified: false };
+        let progress = Progress::new(Change::Create, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
+        let reference = PrefixListReference { list, target, progress };
         table.references.push(reference);
         table.references.sort_by_key(|reference| reference.list);
         edit.put(table.clone());
@@ -111,9 +110,9 @@ fn modify(
         let place = place(edit, &table, &input.prefix_list_id)?;
         let attachment = input.transit_gateway_attachment_id.as_ref();
         let target = route::target(edit, &table, attachment, input.blackhole)?;
-        let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+        let progress = Progress::new(Change::Modify, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
         let list = table.references[place].list;
-        let reference = PrefixListReference { list, target, done_at, is_modified: true };
+        let reference = PrefixListReference { list, target, progress };
         table.references[place] = reference;
         edit.put(table.clone());
         Ok(api::ModifyTransitGatewayPrefixListReferenceResult {

@@ -9,8 +9,8 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
-use super::progress;
 use super::route_table::{self, TransitGatewayRouteTable};
+use crate::progress;
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::{Edit, State};

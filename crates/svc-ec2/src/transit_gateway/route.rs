@@ -15,8 +15,8 @@ use ipnet::IpNet;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
-use super::progress;
 use super::route_table::{self, TransitGatewayRoute, TransitGatewayRouteTable};
+use crate::progress;
 use crate::filter::{Filters, each, text};
 use crate::page::Page;
 use crate::prefix_list::prefix_list_blocks;

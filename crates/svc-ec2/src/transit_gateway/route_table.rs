@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
-use super::progress::{self, Change, Progress, Progressing};
 use super::{TransitGateway, has_non_deleted};
+use crate::progress::{self, Change, Progress, Progressing};
 use crate::filter::{Filters, flag, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
@@ -37,10 +37,9 @@ pub struct PrefixListReference {
     pub list: PrefixListId,
     /// The attachment that its routes lead to; `None` drops packets.
     pub target: Option<TransitGatewayAttachmentId>,
-    /// From when on it is shown as `available`; it counts at once.
-    pub done_at: Timestamp,
-    /// Whether it was changed since it was made.
-    pub is_modified: bool,
+    /// Until when it is shown as being made or changed; it counts at once.
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 /// A route table of a transit gateway.

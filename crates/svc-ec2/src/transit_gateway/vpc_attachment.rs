@@ -11,8 +11,8 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::attachment::{
     self, AttachedSubnet, AttachmentTarget, TransitGatewayAttachment, VpcAttachmentOptions,
 };
-use super::progress::{self, Change, Progress, incorrect_state};
 use super::{TransitGateway, has_non_deleted, switch, switched};
+use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::filter::{Filters, text};
 use crate::network_interface::{self, ManagedKind, NetworkInterface, NewInterface};
 use crate::page::Page;

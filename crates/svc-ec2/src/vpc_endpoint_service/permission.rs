@@ -162,6 +162,7 @@ mod tests {
     use service_api::PrincipalKind;
 
     use super::*;
+    use crate::progress::{Change, Progress};
     use crate::vpc_endpoint::VpcEndpointKind;
 
     #[test]
@@ -177,8 +178,7 @@ mod tests {
                 has_ipv6: false,
                 private_dns_name: None,
                 permissions: vec![ServicePermission { id, principal: principal.to_owned() }],
-                is_deleting: false,
-                done_at: Timestamp::default(),
+                progress: Progress::new(Change::Create, Timestamp::default()),
                 tags: Tags::default(),
             };
             let caller = Principal {

@@ -7,7 +7,8 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::tunnel::{self, VpnTunnelSettings};
-use super::{TargetGateway, VpnConnection, VpnConnectionChange, available, join, selector, shown, target};
+use super::{TargetGateway, VpnConnection, available, join, selector, shown, target};
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, State};
 use crate::transit_gateway::vpn_attachment;
 use crate::{Ec2, customer_gateway, error, pace};
@@ -21,8 +22,7 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 /// Writes a changed connection, and shows it.
 fn begin(edit: &mut Edit<'_>, mut connection: VpnConnection) -> api::VpnConnection {
-    connection.change = VpnConnectionChange::Modification;
-    connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
+    connection.progress = Progress::new(Change::Modify, pace::VPN_CONNECTION_CHANGE.done_at(edit));
     edit.put(connection.clone());
     shown(edit, &connection)
 }
@@ -42,7 +42,7 @@ fn move_to(
         ));
     }
     match gateway {
-        TargetGateway::TransitGateway(_) if connection.routes.iter().any(|route| !route.is_gone(now)) => {
+        TargetGateway::TransitGateway(_) if connection.routes.iter().any(|route| !route.progress.is_gone(now)) => {
             return Err(error::invalid_value(format!(
                 "The VPN connection {id} has static routes, which have to be deleted before it is moved to a transit \
                  gateway."
@@ -56,8 +56,9 @@ fn move_to(
         TargetGateway::TransitGateway(_) | TargetGateway::VpnGateway(_) => {}
     }
     connection.gateway = gateway;
-    connection.done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
-    vpn_attachment::detach(edit, id, connection.done_at);
+    let done_at = pace::VPN_CONNECTION_CHANGE.done_at(edit);
+    connection.progress = Progress::new(Change::Modify, done_at);
+    vpn_attachment::detach(edit, id, done_at);
     join(edit, connection)
 }
 

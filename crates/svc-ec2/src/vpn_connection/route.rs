@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{TargetGateway, VpnConnection, available};
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, State};
 use crate::{Ec2, cidr, error, pace};
 
@@ -23,29 +24,18 @@ use crate::{Ec2, cidr, error, pace};
 pub struct VpnConnectionRoute {
     /// What is at the customer's end.
     pub destination: Ipv4Net,
-    /// Whether it is being deleted, or has been.
-    pub is_ending: bool,
-    /// When the change that is under way is done.
-    pub done_at: Timestamp,
+    /// Whether it is being made or deleted, and until when.
+    #[serde(flatten)]
+    pub progress: Progress,
 }
 
 impl VpnConnectionRoute {
-    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
-        self.is_ending && now >= self.done_at
-    }
-
     /// The route as answers have it, while there is one.
     pub(super) fn shown(&self, now: Timestamp) -> Option<api::VpnStaticRoute> {
-        let state = match (self.is_ending, now < self.done_at) {
-            (true, false) => return None,
-            (true, true) => "deleting",
-            (false, true) => "pending",
-            (false, false) => "available",
-        };
-        Some(api::VpnStaticRoute {
+        (!self.progress.is_gone(now)).then(|| api::VpnStaticRoute {
             destination_cidr_block: Some(self.destination.to_string()),
             source: Some("Static".to_owned()),
-            state: Some(state.to_owned()),
+            state: Some(self.progress.state(now).to_owned()),
         })
     }
 }
@@ -63,7 +53,7 @@ pub(crate) fn of_gateway(state: &impl State, gateway: VpnGatewayId) -> Vec<Ipv4N
             connection.gateway == TargetGateway::VpnGateway(gateway) && !connection.is_ending()
         })
         .flat_map(|connection| connection.routes.clone())
-        .filter(|route| !route.is_ending && now >= route.done_at)
+        .filter(|route| !route.progress.is_ended() && route.progress.is_done(now))
         .map(|route| route.destination)
         .collect();
     blocks.sort_unstable();
@@ -79,7 +69,7 @@ fn destination(text: &str) -> Result<Ipv4Net, ServiceError> {
 /// The connection that a request is about, without the routes that are gone.
 fn connection(edit: &Edit<'_>, id: &str) -> Result<VpnConnection, ServiceError> {
     let mut connection = available(edit, id)?;
-    connection.routes.retain(|route| !route.is_gone(edit.now()));
+    connection.routes.retain(|route| !route.progress.is_gone(edit.now()));
     Ok(connection)
 }
 
@@ -105,12 +95,12 @@ fn create(
                 connection.id
             )));
         }
-        if connection.routes.iter().any(|route| route.destination == destination && !route.is_ending) {
+        if connection.routes.iter().any(|route| route.destination == destination && !route.progress.is_ended()) {
             return Ok(Unit);
         }
         connection.routes.retain(|route| route.destination != destination);
-        let done_at = pace::VPN_CONNECTION_ROUTE.done_at(edit);
-        connection.routes.push(VpnConnectionRoute { destination, is_ending: false, done_at });
+        let progress = Progress::new(Change::Create, pace::VPN_CONNECTION_ROUTE.done_at(edit));
+        connection.routes.push(VpnConnectionRoute { destination, progress });
         edit.put(connection);
         Ok(Unit)
     })
@@ -124,14 +114,14 @@ fn delete(
     let destination = destination(&input.destination_cidr_block)?;
     ec2.edit(context, None, |edit| {
         let mut connection = connection(edit, &input.vpn_connection_id)?;
-        let done_at = pace::VPN_CONNECTION_ROUTE.done_at(edit);
+        let progress = Progress::new(Change::Delete, pace::VPN_CONNECTION_ROUTE.done_at(edit));
         let held =
-            connection.routes.iter_mut().find(|route| route.destination == destination && !route.is_ending);
+            connection.routes.iter_mut().find(|route| route.destination == destination && !route.progress.is_ended());
         let Some(route) = held else {
             let message = format!("no route to {destination} in VPN connection {}", connection.id);
             return Err(ServiceError::new("InvalidRoute.NotFound", message));
         };
-        (route.is_ending, route.done_at) = (true, done_at);
+        route.progress = progress;
         edit.put(connection);
         Ok(Unit)
     })

@@ -1,4 +1,4 @@
-//! Changes that AWS carries out after it has answered, as gateways, attachments, tables and Connect peers have them.
+//! Changes that AWS carries out after it has answered: what was done last, and when that is done.
 //!
 //! Owns their states as a function of time, and the errors for one that is in another state than a request needs. Refuses
 //! to know what a change does.
@@ -21,10 +21,13 @@ use crate::state::{Resource, State, not_found};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// It was made.
+    #[serde(alias = "Creation")]
     Create,
     /// It was changed.
+    #[serde(alias = "Modification")]
     Modify,
     /// It was deleted, and is only shown for a while.
+    #[serde(alias = "Deletion")]
     Delete,
     /// It was asked for, and another account or region is to accept it.
     Request,
@@ -36,11 +39,37 @@ pub enum Change {
 
 /// A change and when it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Progress {
     /// What was done.
     pub change: Change,
     /// From when on it is done.
     pub done_at: Timestamp,
+}
+
+/// Progress as it is found in a record: older builds wrote a flag in place of the change where there are but two.
+#[derive(Deserialize)]
+struct Written {
+    change: Option<Change>,
+    #[serde(default)]
+    is_ending: bool,
+    #[serde(default)]
+    is_deleting: bool,
+    #[serde(default)]
+    is_modified: bool,
+    done_at: Timestamp,
+}
+
+impl From<Written> for Progress {
+    fn from(written: Written) -> Self {
+        let Written { change, is_ending, is_deleting, is_modified, done_at } = written;
+        let flagged = match (is_ending || is_deleting, is_modified) {
+            (true, _) => Change::Delete,
+            (false, true) => Change::Modify,
+            (false, false) => Change::Create,
+        };
+        Self { change: change.unwrap_or(flagged), done_at }
+    }
 }
 
 impl Progress {
@@ -58,7 +87,31 @@ impl Progress {
             Change::Request => ["initiatingRequest", "pendingAcceptance"],
             Change::Reject => ["rejecting", "rejected"],
         };
-        if now < self.done_at { under_way } else { done }
+        if self.is_done(now) { done } else { under_way }
+    }
+
+    /// The state of what is made and ended, and nothing else, in words of its own for these four.
+    pub(crate) fn in_words(
+        &self,
+        now: Timestamp,
+        [making, made, ending, ended]: [&'static str; 4],
+    ) -> &'static str {
+        match (self.is_ended(), self.is_done(now)) {
+            (false, false) => making,
+            (false, true) => made,
+            (true, false) => ending,
+            (true, true) => ended,
+        }
+    }
+
+    /// Whether nothing is under way any more.
+    pub fn is_done(&self, now: Timestamp) -> bool {
+        now >= self.done_at
+    }
+
+    /// Whether it is ended and nothing is under way any more.
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        self.is_ended() && self.is_done(now)
     }
 
     /// Whether it is only shown for a while yet.
@@ -104,4 +157,46 @@ pub(crate) fn live<R: Progressing>(state: &impl State, text: &str) -> Result<R, 
 pub(crate) fn available<R: Progressing>(state: &impl State, text: &str) -> Result<R, ServiceError> {
     let found = live::<R>(state, text)?;
     if found.progress().state(state.now()) == "available" { Ok(found) } else { Err(incorrect_state(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record with a field beside its progress.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Door {
+        id: String,
+        #[serde(flatten)]
+        progress: Progress,
+    }
+
+    #[test]
+    fn what_older_builds_wrote_is_read() {
+        let at = |millis| serde_json::to_string(&Timestamp::from_unix_millis(millis)).unwrap();
+        let done_at = at(7);
+        for (written, change) in [
+            (r#""change":"Create""#, Change::Create),
+            (r#""change":"Reject""#, Change::Reject),
+            (r#""change":"Creation""#, Change::Create),
+            (r#""change":"Modification""#, Change::Modify),
+            (r#""change":"Deletion""#, Change::Delete),
+            (r#""is_ending":false"#, Change::Create),
+            (r#""is_ending":true"#, Change::Delete),
+            (r#""is_deleting":false"#, Change::Create),
+            (r#""is_deleting":true"#, Change::Delete),
+            (r#""is_modified":false"#, Change::Create),
+            (r#""is_modified":true"#, Change::Modify),
+        ] {
+            let expected = Progress::new(change, Timestamp::from_unix_millis(7));
+            let alone = format!("{{{written},\"done_at\":{done_at}}}");
+            assert_eq!(serde_json::from_str::<Progress>(&alone).unwrap(), expected, "{alone}");
+            let door = Door { id: "door".to_owned(), progress: expected };
+            let beside = format!("{{\"id\":\"door\",{written},\"done_at\":{done_at}}}");
+            assert_eq!(serde_json::from_str::<Door>(&beside).unwrap(), door, "{beside}");
+            let again = serde_json::to_string(&door).unwrap();
+            assert_eq!(serde_json::from_str::<Door>(&again).unwrap(), door, "{again}");
+        }
+        assert!(serde_json::from_str::<Progress>(r#"{"change":"Create"}"#).is_err());
+    }
 }
