@@ -212,6 +212,7 @@ impl Ec2 {
             counter::check_records,
             default_vpc::check_records,
             elastic_ip::pool::check_records,
+            elastic_ip::transfer::check_records,
             idempotency::check_records,
             instance::profile::check_records,
             network_interface::permission::check_records,
