@@ -1,12 +1,14 @@
 //! Elastic IP addresses: AllocateAddress, ReleaseAddress, DescribeAddresses.
 //!
 //! Owns the record, and what answers about other resources show of it. Which addresses are free is in [`pool`], what
-//! they stand for in [`association`]. Refuses to know how a packet gets a public address.
+//! they stand for in [`association`], how they change hands in [`transfer`]. Refuses to know how a packet gets a public
+//! address.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html>
 
 pub(crate) mod association;
 mod attribute;
 pub(crate) mod pool;
+pub(crate) mod transfer;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -79,7 +81,9 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::AllocateAddress>(allocate)
         .with::<op::ReleaseAddress>(release)
         .with::<op::DescribeAddresses>(describe);
-    [association::operations, attribute::operations].into_iter().fold(table, |table, add| add(table))
+    [association::operations, attribute::operations, transfer::operations]
+        .into_iter()
+        .fold(table, |table, add| add(table))
 }
 
 /// The public name of an address in a VPC, such as `ec2-198-18-0-1.compute-1.amazonaws.com`; empty in a VPC that gives
@@ -257,6 +261,7 @@ fn release(
             }
             association::check_permitted(edit, held)?;
         }
+        transfer::forget(edit, elastic_ip.id);
         edit.remove::<ElasticIp>(elastic_ip.id);
         if elastic_ip.pool.is_none() {
             pool::give_back(edit, address);

@@ -236,6 +236,7 @@ impl Ec2 {
             default_vpc::check_records,
             due::check_records,
             elastic_ip::pool::check_records,
+            elastic_ip::transfer::check_records,
             idempotency::check_records,
             instance::profile::check_records,
             network_acl::association::check_records,

@@ -24,7 +24,6 @@ use crate::idempotency::Attempt;
 use crate::network_interface::{self, ManagedKind, NetworkInterface, NewInterface};
 use crate::state::{Edit, Naming, State, resource};
 use crate::subnet::Subnet;
-use crate::subnet::address::Addresses;
 use crate::{Ec2, error, internet_gateway, pace, quota, tag};
 
 /// What a gateway translates to.
@@ -219,9 +218,6 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     [address::operations, describe::operations].into_iter().fold(table, |table, add| add(table))
 }
 
-/// The account that makes the interfaces, as answers have it.
-const REQUESTER: &str = "amazon-aws";
-
 /// What a request wants made.
 struct Wanted {
     connectivity: Connectivity,
@@ -294,7 +290,6 @@ fn read(input: &api::CreateNatGatewayRequest) -> Result<Wanted, ServiceError> {
         secondaries,
         secondary_count,
         ipv6_count: Some(0),
-        managed: Some((ManagedKind::NatGateway, REQUESTER.to_owned())),
         ..Default::default()
     };
     Ok(Wanted { connectivity, subnet, allocations, interface })
@@ -308,14 +303,8 @@ fn make_interface(
     new: NewInterface,
 ) -> Result<Option<NetworkInterface>, ServiceError> {
     let new = NewInterface { description: format!("Interface for NAT Gateway {id}"), ..new };
-    let mut addresses = Addresses::of(edit, subnet);
-    match network_interface::make(edit, subnet, &mut addresses, new) {
-        Ok(interface) => {
-            // A gateway has no security groups, and takes what is for others.
-            let interface = NetworkInterface { groups: Vec::new(), source_dest_check: false, ..interface };
-            edit.put(interface.clone());
-            Ok(Some(interface))
-        }
+    match network_interface::make_managed(edit, subnet, ManagedKind::NatGateway, new) {
+        Ok(interface) => Ok(Some(interface)),
         Err(error) if error.code == "InsufficientFreeAddressesInSubnet" => Ok(None),
         Err(error) => Err(error),
     }
@@ -382,7 +371,6 @@ fn make(edit: &mut Edit<'_>, wanted: Wanted, tags: Tags) -> Result<NatGateway, S
     let count = edit.all::<NatGateway>().filter(counts).count();
     quota::NAT_GATEWAYS_PER_ZONE.check(edit, count + 1)?;
     address::check_count(edit, connectivity, 1 + new.secondaries.len() + new.secondary_count)?;
-    network_interface::check_quota(edit, 1)?;
     let id = edit.new_id();
     let address_count = 1 + new.secondaries.len() + new.secondary_count;
     let interface = make_interface(edit, id, &subnet, new)?;
@@ -456,8 +444,8 @@ pub(crate) fn settle(edit: &mut Edit<'_>, id: &str) {
             edit.put(interface);
         }
     } else {
-        if let Some(interface) = interface {
-            network_interface::remove(edit, &interface);
+        if let Some(interface) = gateway.interface {
+            network_interface::remove_managed(edit, interface);
         }
         gateway.has_released_interface = true;
     }

@@ -8,6 +8,7 @@ mod address;
 mod attachment;
 mod attribute;
 mod describe;
+mod managed;
 pub(crate) mod permission;
 mod prefix;
 
@@ -26,6 +27,8 @@ use store::Scope;
 
 pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
+pub use managed::ManagedKind;
+pub(crate) use managed::{make_managed, remove_managed};
 pub use permission::{InterfacePermission, NetworkInterfacePermission};
 pub(crate) use prefix::WantedPrefixes;
 
@@ -66,34 +69,6 @@ pub struct ConnectionTracking {
     pub udp_secs: Option<u32>,
 }
 
-/// How the ids begin of attachments that a service holds its interfaces by.
-const MANAGED_ATTACHMENT: &str = "ela-attach-";
-
-/// What an interface is for that a service made, as `interfaceType` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ManagedKind {
-    /// A NAT gateway's.
-    NatGateway,
-    /// A transit gateway attachment's.
-    TransitGateway,
-    /// An interface endpoint's.
-    VpcEndpoint,
-    /// A Gateway Load Balancer endpoint's.
-    GatewayLoadBalancerEndpoint,
-}
-
-impl ManagedKind {
-    /// The text of `interfaceType`.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::NatGateway => "nat_gateway",
-            Self::TransitGateway => "transit_gateway",
-            Self::VpcEndpoint => "vpc_endpoint",
-            Self::GatewayLoadBalancerEndpoint => "gateway_load_balancer_endpoint",
-        }
-    }
-}
-
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkInterface {
@@ -124,7 +99,7 @@ pub struct NetworkInterface {
     pub ipv6_prefixes: Vec<Ipv6Net>,
     /// Whether the first IPv6 address stays for life.
     pub has_primary_ipv6: bool,
-    /// Its security groups; at least one.
+    /// Its security groups; at least one, unless a service made it.
     pub groups: Vec<SecurityGroupId>,
     /// Whether it takes and sends only what is for and from its own addresses.
     pub source_dest_check: bool,
@@ -132,9 +107,7 @@ pub struct NetworkInterface {
     pub attachment: Option<Attachment>,
     /// What its maker says it is for.
     pub description: String,
-    /// Which service made and manages it, if one did.
-    pub requester: Option<String>,
-    /// What a service made it for; `None` for interfaces that hang on instances.
+    /// What a service made it for, which manages it; `None` for interfaces that hang on instances.
     #[serde(default)]
     pub kind: Option<ManagedKind>,
     /// Idle times of connections.
@@ -237,9 +210,6 @@ pub(crate) struct NewInterface {
     pub(crate) has_primary_ipv6: bool,
     pub(crate) connection_tracking: ConnectionTracking,
     pub(crate) tags: Tags,
-    /// What a service makes it for, and that service's account as answers have it: such an interface is in use for life,
-    /// and requests cannot change or delete it.
-    pub(crate) managed: Option<(ManagedKind, String)>,
 }
 
 impl NewInterface {
@@ -291,7 +261,6 @@ pub(crate) fn make(
     } else {
         new.groups
     };
-    let (kind, requester) = new.managed.unzip();
     let place = counter::place(edit).ok_or_else(|| quota::NETWORK_INTERFACES_PER_REGION.exceeded())?;
     Ok(NetworkInterface {
         id: edit.new_id(),
@@ -310,8 +279,7 @@ pub(crate) fn make(
         source_dest_check: true,
         attachment: None,
         description: new.description,
-        requester,
-        kind,
+        kind: None,
         connection_tracking: new.connection_tracking,
         created_at: edit.now(),
         tags: new.tags,
@@ -477,7 +445,7 @@ pub(crate) fn only_one_of(edit: &Edit<'_>, instance: &Instance) -> Result<Networ
 /// # Errors
 /// `AuthFailure`.
 pub(crate) fn check_requester(interface: &NetworkInterface) -> Result<(), ServiceError> {
-    if interface.requester.is_some() {
+    if interface.kind.is_some() {
         let message = "You do not have permission to access the specified resource.";
         return Err(ServiceError::new("AuthFailure", message));
     }

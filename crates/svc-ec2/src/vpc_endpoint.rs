@@ -22,7 +22,7 @@ use aws_types::{
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use crate::network_interface::{self, NetworkInterface};
+use crate::network_interface;
 use crate::route_table::{RouteTable, RouteTarget};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpc_endpoint_service::connection;
@@ -268,7 +268,7 @@ fn delete(
                 return Err(invalid("Endpoint must be removed from route table before deletion"));
             }
             for held in endpoint.subnets.drain(..) {
-                remove_interface(edit, held.interface)?;
+                network_interface::remove_managed(edit, held.interface);
             }
             endpoint.route_tables.clear();
             endpoint.phase = EndpointPhase::Deleting;
@@ -280,10 +280,4 @@ fn delete(
         });
         Ok(api::DeleteVpcEndpointsResult { unsuccessful: Some(items) })
     })
-}
-
-fn remove_interface(edit: &mut Edit<'_>, id: NetworkInterfaceId) -> Result<(), ServiceError> {
-    let interface = edit.held::<NetworkInterface>(id)?;
-    network_interface::remove(edit, &interface);
-    Ok(())
 }

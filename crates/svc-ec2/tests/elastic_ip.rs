@@ -1,4 +1,5 @@
 mod found;
+mod transfer;
 
 use std::net::Ipv4Addr;
 
@@ -6,7 +7,7 @@ use aws_api::Unit;
 use service_api::{RequestContext, Service, ServiceError};
 use store::{Read, Transaction};
 use svc_ec2::Config;
-use svc_ec2::record::{ElasticIp, NetworkInterface};
+use svc_ec2::record::{ElasticIp, ManagedKind, NetworkInterface};
 
 use crate::cloud::{Cloud, Member, Operation, api, filters, input, op, tagged, tags};
 
@@ -505,7 +506,7 @@ fn what_a_service_manages_is_its_own() {
     let scope = cloud.scope();
     let manage = |transaction: &mut Transaction| {
         let mut record = NetworkInterface::clone(&transaction.get(&scope, &managed).unwrap());
-        record.requester = Some("a service".to_owned());
+        record.kind = Some(ManagedKind::NatGateway);
         transaction.put(&scope, &managed, record);
         Ok::<_, ServiceError>(())
     };

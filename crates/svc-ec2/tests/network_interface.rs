@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use crate::cloud::{Cloud, api, filters, input, op, tagged};
 use store::Read;
-use svc_ec2::record::NetworkInterface;
+use svc_ec2::record::{ManagedKind, NetworkInterface};
 
 fn address(address: &str, primary: bool) -> api::PrivateIpAddressSpecification {
     api::PrivateIpAddressSpecification {
@@ -423,4 +423,21 @@ fn what_only_aws_has_is_refused() {
     };
     cloud.refuses::<op::AttachNetworkInterface>(attach(Some(4)), "UnsupportedOperation", "…");
     cloud.ok::<op::AttachNetworkInterface>(attach(None));
+}
+
+/// Interfaces of older builds say beside their kind which account made them, and nothing of prefixes.
+#[test]
+fn an_interface_of_an_older_build_is_read() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let id = cloud.interface(&subnet);
+    let held = cloud.store.snapshot().get::<NetworkInterface>(&cloud.scope(), &id).unwrap();
+    let mut old = serde_json::to_value(&*held).unwrap();
+    let members = old.as_object_mut().unwrap();
+    assert!(members.remove("ipv4_prefixes").is_some() && members.remove("ipv6_prefixes").is_some());
+    members.insert("requester".to_owned(), "amazon-aws".into());
+    members.insert("kind".to_owned(), "NatGateway".into());
+    let read: NetworkInterface = serde_json::from_value(old).unwrap();
+    let expected = NetworkInterface { kind: Some(ManagedKind::NatGateway), ..NetworkInterface::clone(&held) };
+    assert_eq!(read, expected);
 }

@@ -394,7 +394,7 @@ fn instances_are_launched_with_prefixes_and_found_by_them() {
     // A template says the same for whole numbers of instances, each of which gets its own.
     let template = api::LaunchTemplateInstanceNetworkInterfaceSpecificationRequest {
         device_index: Some(0),
-        subnet_id: Some(subnet.clone()),
+        subnet_id: Some(subnet),
         ipv4_prefix_count: Some(1),
         ..Default::default()
     };

@@ -201,6 +201,8 @@ fn a_vpc_is_attached_by_interfaces() {
     let interface = interfaces(&subnet).remove(0);
     assert_eq!(interface.interface_type.as_deref(), Some("transit_gateway"));
     assert_eq!(interface.requester_managed, Some(true));
+    assert_eq!(interface.requester_id.as_deref(), Some("amazon-aws"));
+    assert_eq!(interface.groups, Some(vec![]));
     let delete_vpc = input!(DeleteVpcRequest { vpc_id: &vpc });
     cloud.refuses::<op::DeleteVpc>(delete_vpc, "DependencyViolation", "…");
 

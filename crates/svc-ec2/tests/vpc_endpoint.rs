@@ -1,3 +1,7 @@
+use service_api::ServiceError;
+use store::Transaction;
+use svc_ec2::record::NetworkInterface;
+
 use crate::cloud::{Cloud, api, filters, input, op, tagged, tags};
 
 pub(crate) const S3: &str = "com.amazonaws.us-east-1.s3";
@@ -185,6 +189,28 @@ fn a_table_is_for_a_gateway_or_has_endpoints() {
 }
 
 #[test]
+fn an_endpoint_is_deleted_whole_though_an_interface_of_it_is_gone() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let one = zoned(&cloud, &vpc, "10.0.0.0/24", "us-east-1a");
+    let other = zoned(&cloud, &vpc, "10.0.1.0/24", "us-east-1b");
+    let endpoint = create(&cloud, interface(&vpc, &[&one, &other]));
+    let endpoint_id = id(&endpoint);
+    let interfaces = endpoint.network_interface_ids.unwrap();
+    assert_eq!(interfaces.len(), 2);
+    let scope = cloud.scope();
+    let lose = |transaction: &mut Transaction| {
+        transaction.delete::<NetworkInterface>(&scope, &interfaces[1]);
+        Ok::<_, ServiceError>(())
+    };
+    cloud.store.transact(lose).unwrap();
+    assert_eq!(delete(&cloud, &[&endpoint_id]), []);
+    assert_eq!(state(&cloud, &endpoint_id), "deleting");
+    let left = input!(DescribeNetworkInterfacesRequest { filters: filters(&[("vpc-id", &[&vpc])]) });
+    assert_eq!(cloud.ok::<op::DescribeNetworkInterfaces>(left).network_interfaces, Some(vec![]));
+}
+
+#[test]
 fn an_interface_endpoint_has_interfaces_of_its_own() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16");
@@ -209,6 +235,7 @@ fn an_interface_endpoint_has_interfaces_of_its_own() {
     assert_eq!(held.interface_type.as_deref(), Some("vpc_endpoint"));
     assert_eq!(held.description, Some(format!("VPC Endpoint Interface {endpoint_id}")));
     assert_eq!(held.requester_managed, Some(true));
+    assert_eq!(held.requester_id.as_deref(), Some("727180483921"));
     assert_eq!(held.private_ip_address.as_deref(), Some("10.0.0.77"));
     assert_eq!(held.groups.unwrap()[0].group_id.as_ref(), Some(&group));
     assert_eq!(endpoint.groups.unwrap()[0].group_name.as_deref(), Some("endpoints"));

@@ -9,6 +9,7 @@ use crate::{DhcpOptions, Interface, NetworkAcl, RouteTable, SecurityGroup, Subne
 
 /// One change. The later of two about the same object counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant, reason = "a list of deltas is short and lives as long as one change")]
 pub enum Delta {
     /// The object is there, and is this.
     Put(Object),

@@ -289,10 +289,11 @@ pub(super) static FILTERS: Filters<Found> = Filters {
         ("network-interface.ipv6-native", interfaces!(_interface => vec!["false".to_owned()])),
         ("network-interface.operator.managed", interfaces!(_interface => vec!["false".to_owned()])),
         ("network-interface.requester-id", |found| {
-            found.interfaces.iter().filter_map(|interface| interface.requester.clone()).collect()
+            let kinds = found.interfaces.iter().filter_map(|interface| interface.kind);
+            kinds.map(|kind| kind.requester().to_owned()).collect()
         }),
         ("network-interface.requester-managed", |found| {
-            found.interfaces.iter().map(|interface| interface.requester.is_some().to_string()).collect()
+            found.interfaces.iter().map(|interface| interface.kind.is_some().to_string()).collect()
         }),
         ("network-interface.tag-key", |found| {
             found

@@ -8,7 +8,8 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::NetworkInterfaceAttachmentId;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{Attachment, MANAGED_ATTACHMENT, NetworkInterface, check_requester};
+use super::managed::MANAGED_ATTACHMENT;
+use super::{Attachment, NetworkInterface, check_requester};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::instance_type;

@@ -7,7 +7,8 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::Region;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{MANAGED_ATTACHMENT, ManagedKind, NetworkInterface, prefix};
+use super::managed::{MANAGED_ATTACHMENT, ManagedKind};
+use super::{NetworkInterface, prefix};
 use crate::Ec2;
 use crate::elastic_ip::{self, Associated, ElasticIp};
 use crate::filter::{Filters, each, flag, number, text};
@@ -115,8 +116,8 @@ pub(super) fn shown(
         private_dns_name: name(interface.primary_address()),
         private_ip_address: Some(interface.primary_address().to_string()),
         private_ip_addresses: Some(addresses.collect()),
-        requester_id: interface.requester.clone(),
-        requester_managed: Some(interface.requester.is_some()),
+        requester_id: interface.kind.map(|kind| kind.requester().to_owned()),
+        requester_managed: Some(interface.kind.is_some()),
         source_dest_check: Some(interface.source_dest_check),
         status: Some(if attachment.is_some() { "in-use" } else { "available" }.to_owned()),
         subnet_id: Some(interface.subnet.to_string()),

@@ -14,17 +14,14 @@ use super::attachment::{
 use super::{TransitGateway, has_non_deleted, switch, switched};
 use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::filter::{Filters, text};
-use crate::network_interface::{self, ManagedKind, NetworkInterface, NewInterface};
+use crate::network_interface::{self, ManagedKind, NewInterface};
 use crate::page::Page;
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
-use crate::subnet::address::Addresses;
 use crate::vpc::Vpc;
 use crate::{Ec2, error, pace, tag};
 
 const KIND: &str = "vpc";
-/// As which account AWS makes the interfaces.
-const REQUESTER: &str = "amazon-aws";
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -48,7 +45,6 @@ fn add_subnets(
     for held in &*subnets {
         zones.push(edit.held::<Subnet>(held.subnet)?.zone);
     }
-    network_interface::check_quota(edit, named.len())?;
     for text in named {
         let subnet = edit.named::<Subnet>(text)?;
         if subnet.vpc != vpc {
@@ -59,23 +55,14 @@ fn add_subnets(
             return Err(ServiceError::new("DuplicateSubnetsInSameZone", "Duplicate Subnets for same AZ"));
         }
         zones.push(subnet.zone.clone());
-        let mut addresses = Addresses::of(edit, &subnet);
         let new = NewInterface {
             description: format!("Network Interface for Transit Gateway Attachment {id}"),
-            managed: Some((ManagedKind::TransitGateway, REQUESTER.to_owned())),
             ..NewInterface::default()
         };
-        let interface = network_interface::make(edit, &subnet, &mut addresses, new)?;
-        subnets.push(AttachedSubnet { subnet: subnet.id, interface: interface.id });
-        edit.put(interface);
+        let interface = network_interface::make_managed(edit, &subnet, ManagedKind::TransitGateway, new)?.id;
+        subnets.push(AttachedSubnet { subnet: subnet.id, interface });
     }
     Ok(())
-}
-
-fn remove_interface(edit: &mut Edit<'_>, held: &AttachedSubnet) {
-    if let Some(interface) = edit.find::<NetworkInterface>(held.interface) {
-        network_interface::remove(edit, &interface);
-    }
 }
 
 /// Checks that the subnets have IPv6 where the attachment is to carry it.
@@ -183,7 +170,7 @@ fn modify(
                     let message = format!("Subnet {text} is not a subnet of {id}.");
                     return Err(error::invalid_value(message));
                 };
-                remove_interface(edit, &subnets.remove(place));
+                network_interface::remove_managed(edit, subnets.remove(place).interface);
             }
             let added = input.add_subnet_ids.as_deref().unwrap_or_default();
             add_subnets(edit, id, *vpc, subnets, added)?;
@@ -221,7 +208,7 @@ fn delete(
         has_non_deleted(attachment.id, "Transit Gateway Connect Attachments", &over)?;
         if let AttachmentTarget::Vpc { subnets, .. } = &attachment.target {
             for held in subnets {
-                remove_interface(edit, held);
+                network_interface::remove_managed(edit, held.interface);
             }
         }
         attachment.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));

@@ -6,10 +6,8 @@
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{
-    EndpointPhase, VpcEndpoint, VpcEndpointKind, create, named, place, policy, private_dns, remove_interface,
-};
-use crate::network_interface::NetworkInterface;
+use super::{EndpointPhase, VpcEndpoint, VpcEndpointKind, create, named, place, policy, private_dns};
+use crate::network_interface::{self, NetworkInterface};
 use crate::route_table::RouteTable;
 use crate::security_group::SecurityGroup;
 use crate::state::{Edit, State};
@@ -136,7 +134,7 @@ fn change_subnets(
                 endpoint.id
             )));
         };
-        remove_interface(edit, endpoint.subnets.remove(at).interface)?;
+        network_interface::remove_managed(edit, endpoint.subnets.remove(at).interface);
     }
     let configurations = input.subnet_configurations.as_ref();
     for subnet in place::wanted_subnets(input.add_subnet_ids.as_ref(), configurations)? {

@@ -16,9 +16,6 @@ use crate::subnet::Subnet;
 use crate::subnet::address::Addresses;
 use crate::vpc_endpoint_service::invalid;
 
-/// The account that AWS makes the interfaces of endpoints with.
-const REQUESTER: &str = "727180483921";
-
 /// A subnet that an endpoint is to be in, with the addresses that a request wants there.
 #[derive(Clone, Default)]
 pub(super) struct WantedSubnet {
@@ -82,7 +79,6 @@ pub(super) fn add_subnet(
     if wanted.ipv6.is_some() && !has_ipv6 {
         return Err(invalid("An IPv6 address can be specified for dualstack VPC Endpoints only"));
     }
-    network_interface::check_quota(edit, 1)?;
     let kind = if is_gateway { ManagedKind::GatewayLoadBalancerEndpoint } else { ManagedKind::VpcEndpoint };
     let new = NewInterface {
         description: format!("VPC Endpoint Interface {}", endpoint.id),
@@ -90,13 +86,10 @@ pub(super) fn add_subnet(
         primary: wanted.ipv4.clone(),
         ipv6_count: Some(usize::from(has_ipv6 && wanted.ipv6.is_none())),
         ipv6: wanted.ipv6.iter().cloned().collect(),
-        managed: Some((kind, REQUESTER.to_owned())),
         ..Default::default()
     };
-    let mut addresses = Addresses::of(edit, &subnet);
-    let interface = network_interface::make(edit, &subnet, &mut addresses, new)?;
-    endpoint.subnets.push(EndpointSubnet { subnet: subnet.id, interface: interface.id });
-    edit.put(interface);
+    let interface = network_interface::make_managed(edit, &subnet, kind, new)?.id;
+    endpoint.subnets.push(EndpointSubnet { subnet: subnet.id, interface });
     Ok(())
 }
 
