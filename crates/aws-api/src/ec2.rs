@@ -59,6 +59,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptAddressTransferRequest {
+    pub address: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    AcceptAddressTransferRequest, "AcceptAddressTransferRequest" {
+        "Address" => address,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptAddressTransferResult {
+    pub address_transfer: Option<AddressTransfer>,
+}
+
+crate::structure! {
+    AcceptAddressTransferResult, "AcceptAddressTransferResult" {
+        "AddressTransfer" => address_transfer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcceptTransitGatewayPeeringAttachmentRequest {
     pub transit_gateway_attachment_id: String,
     pub dry_run: Option<bool>,
@@ -291,6 +317,27 @@ crate::structure! {
         "AllocationId" => allocation_id,
         "PtrRecord" => ptr_record,
         "PtrRecordUpdate" => ptr_record_update,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddressTransfer {
+    pub public_ip: Option<String>,
+    pub allocation_id: Option<String>,
+    pub transfer_account_id: Option<String>,
+    pub transfer_offer_expiration_timestamp: Option<Timestamp>,
+    pub transfer_offer_accepted_timestamp: Option<Timestamp>,
+    pub address_transfer_status: Option<String>,
+}
+
+crate::structure! {
+    AddressTransfer, "AddressTransfer" {
+        "PublicIp" => public_ip,
+        "AllocationId" => allocation_id,
+        "TransferAccountId" => transfer_account_id,
+        "TransferOfferExpirationTimestamp" => transfer_offer_expiration_timestamp,
+        "TransferOfferAcceptedTimestamp" => transfer_offer_accepted_timestamp,
+        "AddressTransferStatus" => address_transfer_status,
     }
 }
 
@@ -3913,6 +3960,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressTransfersRequest {
+    pub allocation_ids: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeAddressTransfersRequest, "DescribeAddressTransfersRequest" {
+        "AllocationIds" => allocation_ids,
+        "NextToken" => next_token,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAddressTransfersResult {
+    pub address_transfers: Option<Vec<AddressTransfer>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeAddressTransfersResult, "DescribeAddressTransfersResult" {
+        "AddressTransfers" => address_transfers,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeAddressesAttributeRequest {
     pub allocation_ids: Option<Vec<String>>,
     pub attribute: Option<String>,
@@ -6050,6 +6127,30 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableAddressTransferRequest {
+    pub allocation_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DisableAddressTransferRequest, "DisableAddressTransferRequest" {
+        "AllocationId" => allocation_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableAddressTransferResult {
+    pub address_transfer: Option<AddressTransfer>,
+}
+
+crate::structure! {
+    DisableAddressTransferResult, "DisableAddressTransferResult" {
+        "AddressTransfer" => address_transfer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisableTransitGatewayRouteTablePropagationRequest {
     pub transit_gateway_route_table_id: String,
     pub transit_gateway_attachment_id: Option<String>,
@@ -6646,6 +6747,32 @@ pub struct EnaSrdUdpSpecificationRequest {
 crate::structure! {
     EnaSrdUdpSpecificationRequest, "EnaSrdUdpSpecificationRequest" {
         "EnaSrdUdpEnabled" => ena_srd_udp_enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableAddressTransferRequest {
+    pub allocation_id: String,
+    pub transfer_account_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    EnableAddressTransferRequest, "EnableAddressTransferRequest" {
+        "AllocationId" => allocation_id,
+        "TransferAccountId" => transfer_account_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableAddressTransferResult {
+    pub address_transfer: Option<AddressTransfer>,
+}
+
+crate::structure! {
+    EnableAddressTransferResult, "EnableAddressTransferResult" {
+        "AddressTransfer" => address_transfer,
     }
 }
 
@@ -15506,6 +15633,15 @@ crate::structure! {
 
 /// The marker types of the operations.
 pub mod operation {
+    pub struct AcceptAddressTransfer;
+
+    impl crate::Operation for AcceptAddressTransfer {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "AcceptAddressTransfer";
+        type Input = super::AcceptAddressTransferRequest;
+        type Output = super::AcceptAddressTransferResult;
+    }
+
     pub struct AcceptTransitGatewayPeeringAttachment;
 
     impl crate::Operation for AcceptTransitGatewayPeeringAttachment {
@@ -16478,6 +16614,15 @@ pub mod operation {
         type Output = super::DescribeAccountAttributesResult;
     }
 
+    pub struct DescribeAddressTransfers;
+
+    impl crate::Operation for DescribeAddressTransfers {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeAddressTransfers";
+        type Input = super::DescribeAddressTransfersRequest;
+        type Output = super::DescribeAddressTransfersResult;
+    }
+
     pub struct DescribeAddresses;
 
     impl crate::Operation for DescribeAddresses {
@@ -17090,6 +17235,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DisableAddressTransfer;
+
+    impl crate::Operation for DisableAddressTransfer {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DisableAddressTransfer";
+        type Input = super::DisableAddressTransferRequest;
+        type Output = super::DisableAddressTransferResult;
+    }
+
     pub struct DisableTransitGatewayRouteTablePropagation;
 
     impl crate::Operation for DisableTransitGatewayRouteTablePropagation {
@@ -17178,6 +17332,15 @@ pub mod operation {
         const NAME: &'static str = "DisassociateVpcCidrBlock";
         type Input = super::DisassociateVpcCidrBlockRequest;
         type Output = super::DisassociateVpcCidrBlockResult;
+    }
+
+    pub struct EnableAddressTransfer;
+
+    impl crate::Operation for EnableAddressTransfer {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "EnableAddressTransfer";
+        type Input = super::EnableAddressTransferRequest;
+        type Output = super::EnableAddressTransferResult;
     }
 
     pub struct EnableTransitGatewayRouteTablePropagation;

@@ -26,9 +26,9 @@ use vpc_model::vpc::overlap;
 use self::attachment::TransitGatewayAttachment;
 use self::connect_peer::TransitGatewayConnectPeer;
 use self::route_table::TransitGatewayRouteTable;
-use crate::progress::{self, Change, Progress, Progressing};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress::{self, Change, Progress, Progressing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::{Ec2, asn, error, pace, quota, tag};
 

@@ -169,6 +169,13 @@ fn launches_that_are_refused() {
     let message = "Either 'LaunchTemplateId' or 'LaunchTemplateName' should be provided.";
     check(template, "MissingParameter", message);
 
+    let watched = api::RunInstancesMonitoringEnabled {
+        metric_category_ids: Some(vec!["one".to_owned()]),
+        enabled: true,
+    };
+    let watched = api::RunInstancesRequest { monitoring: Some(watched), ..good() };
+    check(watched, "UnsupportedOperation", "Categories of metrics are not supported.");
+
     // Without a default VPC there is nowhere to go.
     let others: Vec<String> = cloud
         .ok::<op::DescribeSubnets>(input!(DescribeSubnetsRequest {
@@ -269,6 +276,28 @@ fn interfaces_by_specification() {
     let message =
         "Network interfaces and an instance-level subnet ID may not be specified on the same request";
     cloud.refuses::<op::RunInstances>(both, "InvalidParameterCombination", message);
+
+    let both = api::RunInstancesRequest { enable_primary_ipv6: Some(true), ..launch(vec![plain(0)]) };
+    let message = "Network interfaces and an instance-level primary IPv6 address may not be specified on the same request";
+    cloud.refuses::<op::RunInstances>(both, "InvalidParameterCombination", message);
+    let free = cloud.interface(&subnet);
+    let own = wanted(0, input!(InstanceNetworkInterfaceSpecification { network_interface_id: &free }));
+    let counted = api::InstanceNetworkInterfaceSpecification {
+        secondary_private_ip_address_count: Some(1),
+        ..own.clone()
+    };
+    let message =
+        "A network interface ID and a secondary private IP address count may not be specified together.";
+    check(vec![counted], "InvalidParameterCombination", message);
+    let described =
+        api::InstanceNetworkInterfaceSpecification { description: Some("one".to_owned()), ..own.clone() };
+    check(vec![described], "InvalidParameterCombination", "…");
+    // A zone that the interface is not in.
+    let away = api::RunInstancesRequest {
+        placement: Some(input!(Placement { availability_zone: "us-east-1b" })),
+        ..launch(vec![own])
+    };
+    cloud.refuses::<op::RunInstances>(away, "InvalidParameterCombination", "…");
 
     // The one that goes with the instance goes, the others stay.
     let id = instance.instance_id.unwrap();

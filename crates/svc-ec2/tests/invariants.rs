@@ -7,7 +7,7 @@ use store::Read;
 use svc_ec2::Config;
 use svc_ec2::record::{
     AssociationTarget, Destination, ElasticIp, Instance, NetworkAcl, NetworkAclAssociation, NetworkInterface,
-    Peer, PrefixList, RouteTable, SecurityGroup, Subnet, Vpc,
+    Peer, PrefixList, RouteTable, SecurityGroup, Subnet, Volume, Vpc,
 };
 use vpc_model::subnet::is_reserved;
 
@@ -457,6 +457,12 @@ fn check_interfaces(cloud: &Cloud) {
             let interface = snapshot.get::<NetworkInterface>(&scope, &id.to_string()).unwrap();
             assert_eq!(interface.attachment.as_ref().unwrap().instance, instance.id);
         }
+        assert_eq!(instance.volumes.is_empty(), is_terminated);
+    }
+    for (_, volume) in snapshot.scan::<Volume>(&scope) {
+        let held = volume.attachment.as_ref().unwrap();
+        let instance = snapshot.get::<Instance>(&scope, &held.instance.to_string()).unwrap();
+        assert!(instance.volumes.contains(&volume.id));
     }
 }
 

@@ -232,8 +232,16 @@ fn a_launch_template_says_what_its_volumes_are() {
         launch_template: Some(input!(LaunchTemplateSpecification { launch_template_name: "disks" })),
         ..input!(RunInstancesRequest { min_count: 1, max_count: 1 })
     };
-    cloud.run(launch);
+    cloud.run(launch.clone());
     assert_eq!(described(&cloud, &[("size", &["25"])]).len(), 1);
+    // Another device of the request stands beside the template's, and the same one replaces it.
+    let data = ebs("/dev/sdf", api::EbsBlockDevice { volume_size: Some(26), ..Default::default() });
+    cloud.run(api::RunInstancesRequest { block_device_mappings: Some(vec![data]), ..launch.clone() });
+    let count = |size: &str| described(&cloud, &[("size", &[size])]).len();
+    assert_eq!((count("25"), count("26")), (2, 1));
+    let root = ebs("/dev/xvda", api::EbsBlockDevice { volume_size: Some(27), ..Default::default() });
+    cloud.run(api::RunInstancesRequest { block_device_mappings: Some(vec![root]), ..launch });
+    assert_eq!((count("25"), count("27")), (2, 1));
 }
 
 #[test]

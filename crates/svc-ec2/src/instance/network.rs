@@ -277,6 +277,7 @@ fn refuse_instance_level(input: &api::RunInstancesRequest) -> Result<(), Service
         (some(&input.security_group_ids) || some(&input.security_groups), "security groups"),
         (input.private_ip_address.is_some(), "private IP address"),
         (input.ipv6_address_count.is_some() || input.ipv6_addresses.is_some(), "IPv6 address"),
+        (input.enable_primary_ipv6.is_some(), "primary IPv6 address"),
     ];
     match refused.iter().find(|(is_given, _)| *is_given) {
         Some((_, what)) => Err(error::combination(format!(
@@ -323,7 +324,7 @@ fn of_interface(
                 "A network interface ID and a prefix may not be specified together.",
             ));
         }
-        return existing(edit, wanted, text, device_index, most);
+        return existing(edit, wanted, text, placement, device_index, most);
     }
     let subnet = subnet(edit, wanted.subnet_id.as_ref(), placement)?;
     let addresses = wanted_addresses(
@@ -354,6 +355,7 @@ fn existing(
     edit: &Edit<'_>,
     wanted: &api::InstanceNetworkInterfaceSpecification,
     text: &str,
+    placement: Option<&api::Placement>,
     device_index: u32,
     most: usize,
 ) -> Result<Network, ServiceError> {
@@ -362,6 +364,10 @@ fn existing(
         (wanted.groups.as_ref().is_some_and(|groups| !groups.is_empty()), "security groups"),
         (wanted.private_ip_address.is_some() || wanted.private_ip_addresses.is_some(), "private IP address"),
         (wanted.ipv6_addresses.is_some() || wanted.ipv6_address_count.is_some(), "IPv6 address"),
+        (wanted.secondary_private_ip_address_count.is_some(), "secondary private IP address count"),
+        (wanted.primary_ipv6.is_some(), "primary IPv6 address"),
+        (wanted.connection_tracking_specification.is_some(), "connection tracking specification"),
+        (wanted.description.is_some(), "description"),
     ];
     if let Some((_, what)) = refused.iter().find(|(is_given, _)| *is_given) {
         return Err(error::combination(format!(
@@ -377,7 +383,7 @@ fn existing(
     Ok(Network {
         device_index,
         delete_on_termination: wanted.delete_on_termination.unwrap_or(false),
-        subnet: edit.held::<Subnet>(interface.subnet)?,
+        subnet: subnet(edit, Some(&interface.subnet.to_string()), placement)?,
         source: Source::Existing(interface.id),
     })
 }

@@ -44,6 +44,7 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
     });
     let hibernates = input.hibernation_options.as_ref().is_some_and(|wanted| wanted.configured == Some(true));
     let encloses = input.enclave_options.as_ref().is_some_and(|wanted| wanted.enabled == Some(true));
+    let watches = input.monitoring.as_ref().is_some_and(|wanted| some(&wanted.metric_category_ids));
     let refused = [
         (input.instance_market_options.is_some(), "Spot instances and capacity blocks"),
         (some(&input.elastic_gpu_specification), "Elastic GPUs"),
@@ -55,6 +56,7 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
         (input.network_performance_options.is_some(), "Network performance options"),
         (input.operator.is_some(), "Service-managed instances"),
         (reserves, "Capacity reservations"),
+        (watches, "Categories of metrics"),
         (hibernates, "Hibernation"),
         (encloses, "Nitro enclaves"),
     ];

@@ -198,6 +198,22 @@ fn merged(
     Some(all).filter(|all| !all.is_empty())
 }
 
+/// The block device mappings of a launch: those of the request, and what the template has for other devices.
+/// <https://github.com/cdklabs/cdk-nag/issues/1346> tells that AWS attaches both.
+fn merged_devices(
+    request: Option<Vec<api::BlockDeviceMapping>>,
+    template: Option<Vec<api::BlockDeviceMapping>>,
+) -> Option<Vec<api::BlockDeviceMapping>> {
+    let mut all = request.unwrap_or_default();
+    let own = all.len();
+    for mapping in template.unwrap_or_default() {
+        if !all[..own].iter().any(|held| held.device_name == mapping.device_name) {
+            all.push(mapping);
+        }
+    }
+    Some(all).filter(|all| !all.is_empty())
+}
+
 /// A launch together with what its launch template says, and the tags that AWS gives to its instances.
 ///
 /// # Errors
@@ -215,6 +231,7 @@ pub(crate) fn completed(
     }
     let base = version.data.launch(input.min_count, input.max_count)?;
     let tags = merged(input.tag_specifications.clone(), base.tag_specifications.clone());
+    let devices = merged_devices(input.block_device_mappings.clone(), base.block_device_mappings.clone());
     let (Value::Structure(mut fields), Value::Structure(request)) = (base.into(), input.clone().into())
     else {
         return Err(invalid("it is not a structure"));
@@ -226,7 +243,12 @@ pub(crate) fn completed(
     let launch: api::RunInstancesRequest = Value::Structure(fields).try_into().map_err(invalid)?;
     let tag = |key: &str, value: String| Tag { key: key.to_owned(), value };
     Ok((
-        api::RunInstancesRequest { tag_specifications: tags, launch_template: None, ..launch },
+        api::RunInstancesRequest {
+            block_device_mappings: devices,
+            tag_specifications: tags,
+            launch_template: None,
+            ..launch
+        },
         vec![tag(ID_TAG, template.id.to_string()), tag(VERSION_TAG, version.number.to_string())],
     ))
 }

@@ -8,9 +8,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{TransitGatewayAssociation, TransitGatewayAttachment};
 use super::route_table::{self, TransitGatewayRouteTable};
-use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::state::State;
 use crate::{Ec2, pace};
 

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::TransitGateway;
-use crate::progress::{Change, Progress, Progressing};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress::{Change, Progress, Progressing};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, quota, tag};

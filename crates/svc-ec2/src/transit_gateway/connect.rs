@@ -9,9 +9,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
 use super::connect_peer::TransitGatewayConnectPeer;
 use super::{TransitGateway, has_non_deleted};
-use crate::progress::{self, Change, Progress};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress::{self, Change, Progress};
 use crate::state::State;
 use crate::{Ec2, error, pace, tag};
 

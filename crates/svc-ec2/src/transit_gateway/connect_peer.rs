@@ -14,9 +14,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{self, TransitGatewayAttachment};
 use super::{TransitGateway, connect};
-use crate::progress::{self, Change, Progress, Progressing};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress::{self, Change, Progress, Progressing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::{Ec2, asn, error, pace, quota, tag};
 

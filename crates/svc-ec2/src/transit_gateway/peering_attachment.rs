@@ -12,9 +12,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, PeeringSide, TransitGatewayAttachment};
-use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, pace, tag};
 

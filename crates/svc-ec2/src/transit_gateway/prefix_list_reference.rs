@@ -9,12 +9,12 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
-use super::route_table::{PrefixListReference, TransitGatewayRouteTable};
 use super::route;
-use crate::progress::{self, Change, Progress};
+use super::route_table::{PrefixListReference, TransitGatewayRouteTable};
 use crate::filter::{Filters, flag, text};
 use crate::page::Page;
 use crate::prefix_list::{Listed, PrefixList};
+use crate::progress::{self, Change, Progress};
 use crate::state::{Edit, State, not_found};
 use crate::{Ec2, pace};
 

@@ -10,9 +10,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
 use super::route_table::{self, TransitGatewayRouteTable};
-use crate::progress;
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::progress;
 use crate::state::{Edit, State};
 use crate::{Ec2, error};
 

@@ -16,10 +16,10 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
 use super::route_table::{self, TransitGatewayRoute, TransitGatewayRouteTable};
-use crate::progress;
 use crate::filter::{Filters, each, text};
 use crate::page::Page;
 use crate::prefix_list::prefix_list_blocks;
+use crate::progress;
 use crate::state::{Edit, State};
 use crate::{Ec2, error, quota};
 

@@ -15,9 +15,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::TransitGatewayAttachment;
 use super::{TransitGateway, has_non_deleted};
-use crate::progress::{self, Change, Progress, Progressing};
 use crate::filter::{Filters, flag, text};
 use crate::page::Page;
+use crate::progress::{self, Change, Progress, Progressing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::{Ec2, error, pace, quota, tag};
 

@@ -12,10 +12,10 @@ use super::attachment::{
     self, AttachedSubnet, AttachmentTarget, TransitGatewayAttachment, VpcAttachmentOptions,
 };
 use super::{TransitGateway, has_non_deleted, switch, switched};
-use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::filter::{Filters, text};
 use crate::network_interface::{self, ManagedKind, NewInterface};
 use crate::page::Page;
+use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;

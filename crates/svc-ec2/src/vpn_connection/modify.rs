@@ -42,7 +42,9 @@ fn move_to(
         ));
     }
     match gateway {
-        TargetGateway::TransitGateway(_) if connection.routes.iter().any(|route| !route.progress.is_gone(now)) => {
+        TargetGateway::TransitGateway(_)
+            if connection.routes.iter().any(|route| !route.progress.is_gone(now)) =>
+        {
             return Err(error::invalid_value(format!(
                 "The VPN connection {id} has static routes, which have to be deleted before it is moved to a transit \
                  gateway."

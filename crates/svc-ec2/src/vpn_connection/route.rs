@@ -115,8 +115,10 @@ fn delete(
     ec2.edit(context, None, |edit| {
         let mut connection = connection(edit, &input.vpn_connection_id)?;
         let progress = Progress::new(Change::Delete, pace::VPN_CONNECTION_ROUTE.done_at(edit));
-        let held =
-            connection.routes.iter_mut().find(|route| route.destination == destination && !route.progress.is_ended());
+        let held = connection
+            .routes
+            .iter_mut()
+            .find(|route| route.destination == destination && !route.progress.is_ended());
         let Some(route) = held else {
             let message = format!("no route to {destination} in VPN connection {}", connection.id);
             return Err(ServiceError::new("InvalidRoute.NotFound", message));
