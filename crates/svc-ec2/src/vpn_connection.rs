@@ -19,9 +19,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::customer_gateway::{self, CustomerGateway, IPSEC};
 use crate::elastic_ip::pool;
 use crate::filter::{Filters, each, flag, text};
-use crate::progress::{Change, Progress};
+use crate::progress::{self, Change, Progress};
 use crate::state::{Edit, Naming, State, not_found, resource};
-use crate::transit_gateway::{TransitGateway, progress, vpn_attachment};
+use crate::transit_gateway::{TransitGateway, vpn_attachment};
 use crate::vpn_gateway::{self, VpnGateway};
 use crate::{Ec2, cidr, error, pace, quota, tag};
 
@@ -416,8 +416,7 @@ mod tests {
             remote_cidr: Ipv4Net::default(),
             tunnels: Vec::new(),
             routes: Vec::new(),
-            change: VpnConnectionChange::Creation,
-            done_at: Timestamp::default(),
+            progress: Progress::new(Change::Create, Timestamp::default()),
             created_at: Timestamp::default(),
             tags: Tags::default(),
         };

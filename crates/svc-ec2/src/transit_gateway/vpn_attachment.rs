@@ -8,7 +8,7 @@ use service_api::ServiceError;
 
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
-use super::progress::{Change, Progress};
+use crate::progress::{Change, Progress};
 use crate::state::{Edit, State};
 
 /// Attaches a connection to a gateway. It is associated and propagates as the gateway's defaults are; nothing is learnt
