@@ -17,7 +17,7 @@ use crate::cloud::{Cloud, api, filters, input, op, tags};
 const RELEASES: [(&str, &[&str]); 1] = [("0.1", &KINDS)];
 
 /// The kinds of 0.1. One that comes later is in the file of a later release.
-const KINDS: [&str; 42] = [
+const KINDS: [&str; 41] = [
     "ec2.client-token",
     "ec2.counters",
     "ec2.customer-gateway",
@@ -36,7 +36,6 @@ const KINDS: [&str; 42] = [
     "ec2.network-interface",
     "ec2.network-interface-permission",
     "ec2.prefix-list",
-    "ec2.prefix-list-version",
     "ec2.public-address",
     "ec2.region",
     "ec2.route-table",
