@@ -255,7 +255,7 @@ fn make_endpoints(cloud: &Cloud, vpc: &str) {
     }));
     cloud.ok::<op::CreateVpcEndpointConnectionNotification>(input!(
         CreateVpcEndpointConnectionNotificationRequest {
-            service_id: service.service_id.clone().unwrap(),
+            service_id: service.service_id.unwrap(),
             connection_notification_arn: "arn:aws:sns:us-east-1:123456789012:news",
             connection_events: ["Accept"],
         }

@@ -246,7 +246,10 @@ fn associations(
         .map(|group| group.id.to_string())
         .chain(tables.map(|table| table.id.to_string()))
         .chain(of_gateways.map(|table| table.id.to_string()));
+    let mut ids: Vec<String> = ids.collect();
+    ids.sort_unstable();
     let associations: Vec<_> = ids
+        .into_iter()
         .map(|id| api::PrefixListAssociation {
             resource_id: Some(id),
             resource_owner: Some(view.account().to_string()),
