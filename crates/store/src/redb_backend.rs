@@ -28,7 +28,7 @@ const FORMAT: &str = "format";
 const REVISION: &str = "revision";
 
 /// Everything is served from the store's own maps, so redb needs little more than the pages of one commit.
-const CACHE_BYTES: usize = 8 << 20;
+const CACHE_BYTES: usize = 2 << 20;
 
 /// State in the file `store.redb` of a data directory, which is made with mode 0700 and locked.
 pub struct RedbBackend(RedbFile<DirMedium>);
