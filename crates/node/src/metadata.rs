@@ -67,6 +67,7 @@ fn attached(
     let group = |id: &aws_types::SecurityGroupId| {
         snapshot.get::<ec2::SecurityGroup>(scope, &id.to_string()).map(|group| (*id, group.name.clone()))
     };
+    let public_ipv4s = ec2::public_addresses(snapshot, scope, interface);
     Some(AttachedInterface {
         mac: interface.mac,
         id: interface.id,
@@ -78,8 +79,10 @@ fn attached(
         ipv6s: interface.ipv6_addresses.clone(),
         ipv4_prefixes: interface.ipv4_prefixes.clone(),
         ipv6_prefixes: interface.ipv6_prefixes.clone(),
-        public_ipv4s: Vec::new(),
-        public_hostname: None,
+        public_hostname: public_ipv4s
+            .first()
+            .and_then(|(public, _)| vpc.public_dns_name(&scope.region, *public)),
+        public_ipv4s,
         security_groups: interface.groups.iter().filter_map(group).collect(),
         subnet: subnet.id,
         subnet_ipv4_block: subnet.cidr,

@@ -105,10 +105,16 @@ const PUBLIC_IPV4_POOL: Rows<PublicIpv4PoolId> = &[("Elastic IP addresses", |edi
 })];
 
 /// What keeps an internet gateway on a VPC.
-const ATTACHED_GATEWAY: Rows<VpcId> = &[("mapped public addresses", |edit, vpc| {
-    edit.all::<ElasticIp>()
-        .any(|elastic_ip| elastic_ip.association.as_ref().is_some_and(|held| held.vpc == vpc))
-})];
+const ATTACHED_GATEWAY: Rows<VpcId> = &[
+    ("mapped Elastic IP addresses", |edit, vpc| {
+        edit.all::<ElasticIp>()
+            .any(|elastic_ip| elastic_ip.association.as_ref().is_some_and(|held| held.vpc == vpc))
+    }),
+    ("public addresses of Amazon's pool", |edit, vpc| {
+        edit.all::<NetworkInterface>()
+            .any(|interface| interface.vpc == vpc && interface.assigned_address.held().is_some())
+    }),
+];
 
 fn referenced(group: &SecurityGroup) -> impl Iterator<Item = SecurityGroupId> + '_ {
     group.rules.iter().filter_map(|rule| match rule.peer {

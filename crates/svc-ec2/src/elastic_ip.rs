@@ -17,10 +17,11 @@ use std::sync::Arc;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    AddressAssociationId, AllocationId, NetworkInterfaceId, PublicIpv4PoolId, Tags, Timestamp, VpcId,
+    AddressAssociationId, AllocationId, NetworkInterfaceId, PublicIpv4PoolId, Region, Tags, Timestamp, VpcId,
 };
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use crate::filter::{Filters, text};
 use crate::network_interface::NetworkInterface;
@@ -71,7 +72,7 @@ resource!(
     }
 );
 
-/// The pool of Amazon's addresses, as answers call it.
+/// The pool of Amazon's addresses and their owner, as answers call both.
 const AMAZON_POOL: &str = "amazon";
 /// The one domain that addresses are for since EC2-Classic is gone.
 const DOMAIN: &str = "vpc";
@@ -90,13 +91,43 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 /// no public names.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html#vpc-dns-support>
 pub(crate) fn public_dns_name(state: &impl State, vpc: VpcId, address: Ipv4Addr) -> String {
-    let has_names =
-        state.find::<Vpc>(vpc).is_some_and(|vpc| vpc.enable_dns_support && vpc.enable_dns_hostnames);
-    if !has_names {
-        return String::new();
+    let vpc = state.find::<Vpc>(vpc);
+    vpc.and_then(|vpc| vpc.public_dns_name(state.region(), address)).unwrap_or_default()
+}
+
+impl Vpc {
+    /// The public name of an address in it; `None` when it gives no public names.
+    pub fn public_dns_name(&self, region: &Region, address: Ipv4Addr) -> Option<String> {
+        let has_names = self.enable_dns_support && self.enable_dns_hostnames;
+        let [a, b, c, d] = address.octets();
+        has_names.then(|| format!("ec2-{a}-{b}-{c}-{d}.{}", zone::public_domain(region)))
     }
-    let [a, b, c, d] = address.octets();
-    format!("ec2-{a}-{b}-{c}-{d}.{}", zone::public_domain(state.region()))
+}
+
+/// The public address that a private one has: an elastic IP address, or one of Amazon's pool that the interface has
+/// been given.
+pub(crate) struct PublicAssociation<'a> {
+    pub(crate) address: Ipv4Addr,
+    /// The allocation, if it is one.
+    pub(crate) elastic_ip: Option<&'a ElasticIp>,
+}
+
+impl PublicAssociation<'_> {
+    /// Whose the address is, as answers say it.
+    pub(crate) fn owner(&self, state: &impl State) -> String {
+        self.elastic_ip.map_or_else(|| AMAZON_POOL.to_owned(), |_| state.account().to_string())
+    }
+}
+
+/// The public addresses that an interface's private ones have, with those.
+pub fn public_addresses(
+    read: &impl Read,
+    scope: &Scope,
+    interface: &NetworkInterface,
+) -> Vec<(Ipv4Addr, Ipv4Addr)> {
+    let associated = Associated::read(read, scope);
+    let pair = |private: &Ipv4Addr| Some((associated.public_address(interface, *private)?.address, *private));
+    interface.private_addresses.iter().filter_map(pair).collect()
 }
 
 /// The elastic IP addresses of an account that stand for something, read once for a whole answer.
@@ -105,8 +136,12 @@ pub(crate) struct Associated(HashMap<NetworkInterfaceId, Vec<Arc<ElasticIp>>>);
 impl Associated {
     /// As of now.
     pub(crate) fn of(state: &impl State) -> Self {
+        Self::read(state.reader(), state.scope())
+    }
+
+    fn read(read: &impl Read, scope: &Scope) -> Self {
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for elastic_ip in state.all::<ElasticIp>() {
+        for (_, elastic_ip) in read.scan::<ElasticIp>(scope) {
             if let Some(held) = &elastic_ip.association {
                 found.entry(held.interface).or_default().push(elastic_ip.clone());
             }
@@ -119,13 +154,18 @@ impl Associated {
         self.0.get(&interface).map_or(&[], Vec::as_slice)
     }
 
-    /// The one that stands for a private address of an interface.
-    pub(crate) fn with_private(
+    /// The public address, of either kind, that a private address of an interface has.
+    pub(crate) fn public_address(
         &self,
-        interface: NetworkInterfaceId,
+        interface: &NetworkInterface,
         private: Ipv4Addr,
-    ) -> Option<&Arc<ElasticIp>> {
-        self.with(interface).iter().find(|elastic_ip| elastic_ip.stands_for(interface, private))
+    ) -> Option<PublicAssociation<'_>> {
+        let mut elastic = self.with(interface.id).iter();
+        if let Some(elastic_ip) = elastic.find(|elastic_ip| elastic_ip.stands_for(interface.id, private)) {
+            return Some(PublicAssociation { address: elastic_ip.address, elastic_ip: Some(elastic_ip) });
+        }
+        let assigned = interface.assigned_address.held().filter(|_| private == interface.primary_address());
+        assigned.map(|address| PublicAssociation { address, elastic_ip: None })
     }
 }
 
@@ -263,6 +303,9 @@ fn release(
         }
         transfer::forget(edit, elastic_ip.id);
         edit.remove::<ElasticIp>(elastic_ip.id);
+        if let Some(held) = &elastic_ip.association {
+            association::ended(edit, held);
+        }
         if elastic_ip.pool.is_none() {
             pool::give_back(edit, address);
         }

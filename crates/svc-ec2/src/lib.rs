@@ -78,7 +78,7 @@ pub mod record {
     pub use crate::customer_gateway::CustomerGateway;
     pub use crate::dhcp_options::DhcpOptions;
     pub use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
-    pub use crate::elastic_ip::{AddressAssociation, ElasticIp};
+    pub use crate::elastic_ip::{AddressAssociation, ElasticIp, public_addresses};
     pub use crate::flow_log::{
         FlowLog, FlowLogDestination, FlowLogDestinationOptions, FlowLogResource, TrafficType,
     };
@@ -96,7 +96,7 @@ pub mod record {
     };
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
     pub use crate::network_interface::{
-        Attachment, ConnectionTracking, InterfacePermission, ManagedKind, NetworkInterface,
+        AssignedAddress, Attachment, ConnectionTracking, InterfacePermission, ManagedKind, NetworkInterface,
         NetworkInterfacePermission,
     };
     pub use crate::placement_group::{PlacementGroup, PlacementStrategy};

@@ -11,6 +11,7 @@ mod describe;
 mod managed;
 pub(crate) mod permission;
 mod prefix;
+pub(crate) mod public_address;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -31,6 +32,7 @@ pub use managed::ManagedKind;
 pub(crate) use managed::{make_managed, remove_managed};
 pub use permission::{InterfacePermission, NetworkInterfacePermission};
 pub(crate) use prefix::WantedPrefixes;
+pub use public_address::AssignedAddress;
 
 use crate::elastic_ip::{self, Associated};
 use crate::flow_log::{self, FlowLogResource};
@@ -89,6 +91,9 @@ pub struct NetworkInterface {
     pub mac: MacAddress,
     /// Its private IPv4 addresses; the first is the primary one.
     pub private_addresses: Vec<Ipv4Addr>,
+    /// The public address of Amazon's pool that stands for the primary one.
+    #[serde(default)]
+    pub assigned_address: AssignedAddress,
     /// Its IPv6 addresses.
     pub ipv6_addresses: Vec<Ipv6Addr>,
     /// Blocks of 16 addresses of its subnet that it has whole.
@@ -208,6 +213,8 @@ pub(crate) struct NewInterface {
     pub(crate) ipv6_count: Option<usize>,
     pub(crate) prefixes: WantedPrefixes,
     pub(crate) has_primary_ipv6: bool,
+    /// Whether it gets a public address of Amazon's pool while an instance runs of which it is the primary interface.
+    pub(crate) wants_public_address: bool,
     pub(crate) connection_tracking: ConnectionTracking,
     pub(crate) tags: Tags,
 }
@@ -271,6 +278,7 @@ pub(crate) fn make(
         port: place.port,
         mac: place.mac,
         private_addresses,
+        assigned_address: AssignedAddress::wanted(new.wants_public_address),
         ipv6_addresses,
         ipv4_prefixes: prefixes.v4,
         ipv6_prefixes: prefixes.v6,
@@ -289,16 +297,19 @@ pub(crate) fn make(
 /// Removes an interface from the records, and gives back what it had of the cloud's. Its public addresses stand for
 /// nothing then.
 pub(crate) fn remove(edit: &mut Edit<'_>, interface: &NetworkInterface) {
-    elastic_ip::association::end(edit, interface.id, None);
     flow_log::forget(edit, FlowLogResource::NetworkInterface(interface.id));
     permission::forget(edit, interface.id);
     edit.remove::<NetworkInterface>(interface.id);
+    elastic_ip::association::end(edit, interface.id, None);
     give_back(edit, interface);
 }
 
 /// Gives back what an interface that was made, and is not written or not any more, has of the cloud's.
 pub(crate) fn give_back(edit: &mut Edit<'_>, interface: &NetworkInterface) {
     counter::free_port(edit, interface.port);
+    if let Some(address) = interface.assigned_address.held() {
+        elastic_ip::pool::give_back_assigned(edit, address);
+    }
 }
 
 /// Reads the addresses of an interface from the three members that requests have for them.

@@ -31,6 +31,11 @@ fn public_subnet(cloud: &Cloud) -> String {
     cloud.ok::<op::DescribeSubnets>(input).subnets.unwrap().remove(0).subnet_id.unwrap()
 }
 
+/// Another one, whose instances get no public addresses unasked.
+fn plain_subnet(cloud: &Cloud) -> String {
+    cloud.subnet(&cloud.default_vpc(), "172.31.240.0/24")
+}
+
 fn with_interface(id: &str, interface: &str) -> api::AssociateAddressRequest {
     input!(AssociateAddressRequest { allocation_id: id, network_interface_id: interface })
 }
@@ -315,8 +320,7 @@ fn a_public_name_is_the_regions_and_needs_both_dns_attributes() {
 #[test]
 fn an_instance_shows_the_public_address_of_its_primary_one() {
     let cloud = Cloud::new();
-    let subnet = public_subnet(&cloud);
-    let instance = cloud.started(&subnet);
+    let instance = cloud.started(&plain_subnet(&cloud));
     let before = cloud.instance(&instance);
     assert_eq!((before.public_ip_address, before.public_dns_name.as_deref()), (None, Some("")));
     let (id, address) = allocate(&cloud);
@@ -403,7 +407,7 @@ fn an_address_moves_only_when_that_is_allowed_and_replaces_another() {
 #[test]
 fn associations_that_cannot_be() {
     let cloud = Cloud::with(Config { hot_plug: true, ..Config::default() });
-    let (subnet, (id, address)) = (public_subnet(&cloud), allocate(&cloud));
+    let (subnet, (id, address)) = (plain_subnet(&cloud), allocate(&cloud));
     let interface = cloud.interface(&subnet);
     let check = |input: api::AssociateAddressRequest, code: &str, message: &str| {
         cloud.refuses::<op::AssociateAddress>(input, code, message);

@@ -47,7 +47,6 @@ fn a_launch_says_all_there_is_to_say() {
     assert_eq!(instance.key_name.as_deref(), Some("mine"));
     assert_eq!(instance.placement.unwrap().availability_zone.as_deref(), Some("us-east-1a"));
     assert_eq!(instance.security_groups.unwrap()[0].group_id.as_ref(), Some(&group));
-    // No public address that would not work.
     assert_eq!((instance.public_ip_address, instance.block_device_mappings.unwrap().len()), (None, 1));
     let attachment = instance.network_interfaces.unwrap().remove(0).attachment.unwrap();
     assert_eq!(
@@ -267,9 +266,6 @@ fn interfaces_by_specification() {
     let plain = |index| wanted(index, input!(InstanceNetworkInterfaceSpecification { subnet_id: &subnet }));
     check(vec![plain(1)], "InvalidParameterValue", "A network interface with device index 0 is required.");
     check(vec![plain(0), plain(0)], "InvalidParameterValue", "The device index '0' is used more than once.");
-    let public =
-        api::InstanceNetworkInterfaceSpecification { associate_public_ip_address: Some(true), ..plain(0) };
-    check(vec![public], "UnsupportedOperation", "Public IPv4 addresses are not supported.");
     let message = "Interface count 3 exceeds the limit for t3.micro";
     check(vec![plain(0), plain(1), plain(2)], "AttachmentLimitExceeded", message);
     let both = api::RunInstancesRequest { subnet_id: Some(subnet.clone()), ..launch(vec![plain(0)]) };

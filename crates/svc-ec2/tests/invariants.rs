@@ -478,6 +478,15 @@ fn check_elastic_ips(cloud: &Cloud) {
             assert!(mapped.insert((held.interface, held.private_address)));
         }
     }
+    for (_, interface) in snapshot.scan::<NetworkInterface>(&scope) {
+        let Some(address) = interface.assigned_address.held() else { continue };
+        assert!(addresses.insert(address));
+        assert!(mapped.insert((interface.id, interface.primary_address())));
+        let attachment = interface.attachment.as_ref().unwrap();
+        assert_eq!(attachment.device_index, 0);
+        let instance = snapshot.get::<Instance>(&scope, &attachment.instance.to_string()).unwrap();
+        assert_ne!(instance.state, svc_ec2::record::InstanceState::Stopped);
+    }
 }
 
 proptest! {
@@ -497,6 +506,10 @@ proptest! {
         }
         // An internet gateway is on the default VPC alone.
         let public = cloud.subnet(&cloud.default_vpc(), "172.31.0.16/28");
+        cloud.ok::<op::ModifySubnetAttribute>(input!(ModifySubnetAttributeRequest {
+            subnet_id: &public,
+            map_public_ip_on_launch: api::AttributeBooleanValue { value: Some(true) },
+        }));
         for _ in 0..2 {
             cloud.interface(&public);
             cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));

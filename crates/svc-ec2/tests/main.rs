@@ -36,6 +36,7 @@ mod old_state;
 mod page;
 mod placement_group;
 mod prefix_list;
+mod public_address;
 mod quota;
 mod random_request;
 mod route;

@@ -14,7 +14,6 @@ What stands in for something else, because the service is not built or not a cal
 - Elastic Load Balancing (B3): an ARN of the right form stands for the load balancer behind an endpoint service.
 - Direct Connect and Resource Access Manager (B3), Directory Service (B9, B14) and Route 53 (B14): left out.
 - AWS Organizations (B3, B9): accounts are made by `brume account create`, so that nothing can be shared within one.
-- Public addresses that a subnet assigns (B1): Elastic IPs stand for them.
 - curl and ping: left out.
 """
 

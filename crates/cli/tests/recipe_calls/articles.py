@@ -30,15 +30,13 @@ def article_b1():
             f"ec2 create-route {here} --route-table-id {table} --destination-cidr-block 0.0.0.0/0"
             f" --gateway-id {gateway}"
         )
+    for subnet in subnets:
+        aws(f"ec2 modify-subnet-attribute {here} --subnet-id {subnet} --map-public-ip-on-launch")
     group = new_group(vpc_id, "web", region=region)
     instances = [
         new_instance(subnet, group, name, region) for subnet, name in zip(subnets, ("appliance", "application"))
     ]
     wait_for_instances("running", instances, region)
-    allocations = []
-    for instance in instances:
-        allocations.append(aws(f"ec2 allocate-address {here} --domain vpc --output text --query AllocationId"))
-        aws(f"ec2 associate-address {here} --instance-id {instance} --allocation-id {allocations[-1]}")
 
     def of_instance(name, what):
         return aws(
@@ -96,13 +94,11 @@ def article_b1():
     aws(f"ec2 modify-instance-attribute {here} --source-dest-check --instance-id {appliance}")
     equal(aws(f"{checked} --query 'Reservations[0].Instances[0].SourceDestCheck'"), "True")
 
-    for allocation in allocations:
-        association = aws(
-            f"ec2 describe-addresses {here} --allocation-ids {allocation} --output text"
-            " --query Addresses[0].AssociationId"
-        )
-        aws(f"ec2 disassociate-address {here} --association-id {association}")
-        aws(f"ec2 release-address {here} --allocation-id {allocation}")
+    # Their public addresses keep the gateway.
+    aws.refused(
+        "DependencyViolation",
+        f"ec2 detach-internet-gateway {here} --internet-gateway-id {gateway} --vpc-id {vpc_id}",
+    )
     terminate(*instances, region=region)
     delete_internet_gateway(gateway, vpc_id, region=region)
     delete_vpc(vpc_id, [edge, *tables], subnets, [group], region=region)

@@ -1,7 +1,8 @@
 //! What elastic IP addresses stand for: AssociateAddress, DisassociateAddress.
 //!
 //! Owns that an address stands for one private address at most, and that a private address has one at most; and what
-//! becomes of an association when its private address goes.
+//! becomes of an association when its private address goes. An address of Amazon's pool that the private one had goes
+//! back to the pool, and another comes when the association ends.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::{AddressAssociation, ElasticIp, by_address};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
-use crate::network_interface::{self, NetworkInterface};
+use crate::network_interface::{self, NetworkInterface, public_address};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, internet_gateway};
 
@@ -141,7 +142,7 @@ fn associate(
             check_permitted(edit, held)?;
         }
         // An address that the private one has already makes room.
-        end(edit, interface.id, Some(private_address));
+        vacate(edit, interface.id, Some(private_address));
         Ok(answer(begin(edit, &elastic_ip, &interface, private_address)))
     })
 }
@@ -170,7 +171,24 @@ pub(crate) fn begin(
     let id = edit.new_id();
     let association = AddressAssociation { id, interface: interface.id, vpc: interface.vpc, private_address };
     edit.put(ElasticIp { association: Some(association), ..elastic_ip.clone() });
+    if let Some(before) = &elastic_ip.association {
+        ended(edit, before);
+    }
+    settle(edit, interface.id);
     id
+}
+
+/// Gives or takes back an address of Amazon's pool. When the pool is empty, the interface goes without.
+fn settle(edit: &mut Edit<'_>, interface: NetworkInterfaceId) {
+    _ = public_address::settle(edit, interface);
+}
+
+/// An interface whose primary address has lost its elastic IP address gets one of Amazon's pool again, if it had one.
+pub(super) fn ended(edit: &mut Edit<'_>, held: &AddressAssociation) {
+    let interface = edit.find::<NetworkInterface>(held.interface);
+    if interface.is_some_and(|interface| interface.primary_address() == held.private_address) {
+        settle(edit, held.interface);
+    }
 }
 
 /// Checks that an association is not one that a service made.
@@ -215,6 +233,7 @@ fn disassociate(
         };
         check_permitted(edit, held)?;
         edit.put(ElasticIp { association: None, ..ElasticIp::clone(&elastic_ip) });
+        ended(edit, held);
         Ok(Unit)
     })
 }
@@ -234,9 +253,24 @@ fn standing_for(
 /// Ends the association of a private address that an interface has no more, or all associations of an interface that
 /// is gone. The public addresses stay allocated.
 pub(crate) fn end(edit: &mut Edit<'_>, interface: NetworkInterfaceId, private: Option<Ipv4Addr>) {
-    for elastic_ip in standing_for(edit, interface, private) {
-        edit.put(ElasticIp { association: None, ..Arc::unwrap_or_clone(elastic_ip) });
+    for held in vacate(edit, interface, private) {
+        ended(edit, &held);
     }
+}
+
+/// Ends associations, and returns what they were, for one to follow.
+fn vacate(
+    edit: &mut Edit<'_>,
+    interface: NetworkInterfaceId,
+    private: Option<Ipv4Addr>,
+) -> Vec<AddressAssociation> {
+    let mut before = Vec::new();
+    for elastic_ip in standing_for(edit, interface, private) {
+        let mut elastic_ip = Arc::unwrap_or_clone(elastic_ip);
+        before.extend(elastic_ip.association.take());
+        edit.put(elastic_ip);
+    }
+    before
 }
 
 /// Lets the public address of a private one go with it to another interface of the subnet.

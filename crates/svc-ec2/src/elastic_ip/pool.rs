@@ -102,9 +102,19 @@ pub(super) fn take(edit: &mut Edit<'_>, address: Ipv4Addr) -> Option<Ipv4Addr> {
     Some(address)
 }
 
-/// Takes back an address that was given.
+/// Takes back an address that was given, and that the account can have again by its name.
 pub(crate) fn give_back(edit: &mut Edit<'_>, address: Ipv4Addr) {
-    let (free_since, released_by) = (Some(edit.now()), Some(edit.account()));
+    let released_by = edit.account();
+    rest(edit, address, Some(released_by));
+}
+
+/// Takes back an address that was never the account's own.
+pub(crate) fn give_back_assigned(edit: &mut Edit<'_>, address: Ipv4Addr) {
+    rest(edit, address, None);
+}
+
+fn rest(edit: &mut Edit<'_>, address: Ipv4Addr, released_by: Option<AccountId>) {
+    let free_since = Some(edit.now());
     let (transaction, scope) = edit.cloud();
     transaction.put(&scope, &id(address), PublicAddress { address, free_since, released_by });
 }

@@ -9,6 +9,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::lifecycle::{Event, InstanceState, StateReason, transition_reason};
 use super::{Instance, placement, running_vcpus};
+use crate::network_interface::public_address;
 use crate::state::{Edit, State};
 use crate::{Ec2, error, instance_type, quota};
 
@@ -46,7 +47,11 @@ fn each(
             let before = instance.state;
             ask(edit, &mut instance)?;
             changes.push(change_of(instance.id, before, instance.state));
+            let primary = instance.interfaces.first().copied();
             edit.put(instance);
+            if let Some(primary) = primary {
+                public_address::settle(edit, primary)?;
+            }
         }
         Ok(changes)
     })

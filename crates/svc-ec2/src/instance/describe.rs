@@ -9,7 +9,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::Instance;
 use super::filters::{FILTERS, Found};
 use super::lifecycle::InstanceState;
-use crate::elastic_ip::{self, Associated, ElasticIp};
+use crate::elastic_ip::{self, Associated, PublicAssociation};
 use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::{Resource, State};
@@ -23,12 +23,12 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 fn shown_association(
     state: &impl State,
     interface: &NetworkInterface,
-    elastic_ip: &ElasticIp,
+    public: &PublicAssociation<'_>,
 ) -> api::InstanceNetworkInterfaceAssociation {
     api::InstanceNetworkInterfaceAssociation {
-        ip_owner_id: Some(state.account().to_string()),
-        public_dns_name: Some(elastic_ip::public_dns_name(state, interface.vpc, elastic_ip.address)),
-        public_ip: Some(elastic_ip.address.to_string()),
+        ip_owner_id: Some(public.owner(state)),
+        public_dns_name: Some(elastic_ip::public_dns_name(state, interface.vpc, public.address)),
+        public_ip: Some(public.address.to_string()),
         ..Default::default()
     }
 }
@@ -55,8 +55,8 @@ fn shown_interface(
         ..Default::default()
     });
     let association = |address: Ipv4Addr| {
-        let elastic_ip = associated.with_private(interface.id, address)?;
-        Some(shown_association(state, interface, elastic_ip))
+        let public = associated.public_address(interface, address)?;
+        Some(shown_association(state, interface, &public))
     };
     let addresses = interface.private_addresses.iter().enumerate();
     let addresses = addresses.map(|(place, address)| api::InstancePrivateIpAddress {

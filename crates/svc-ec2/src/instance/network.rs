@@ -9,8 +9,8 @@ use aws_types::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId, Tags}
 use service_api::ServiceError;
 
 use crate::network_interface::{
-    self, Attachment, NetworkInterface, NewInterface, WantedPrefixes, attachment_in_use, wanted_addresses,
-    wanted_groups, wanted_ipv6, wanted_tracking,
+    self, Attachment, NetworkInterface, NewInterface, WantedPrefixes, attachment_in_use, public_address,
+    wanted_addresses, wanted_groups, wanted_ipv6, wanted_tracking,
 };
 use crate::security_group;
 use crate::state::{Edit, State};
@@ -18,9 +18,10 @@ use crate::subnet::Subnet;
 use crate::subnet::address::Addresses;
 use crate::{default_vpc, error, instance_type, zone};
 
-/// Whether an error says that a subnet has no more addresses or prefixes.
+/// Whether an error says that a subnet has no more addresses or prefixes, or the region no more public addresses.
 pub(super) fn is_shortage(error: &ServiceError) -> bool {
-    error.code == "InsufficientFreeAddressesInSubnet" || error.code == "InsufficientCidrBlocks"
+    let shortages = ["InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks", public_address::SHORTAGE];
+    shortages.contains(&&*error.code)
 }
 
 /// One interface of each instance of a launch.
@@ -115,11 +116,20 @@ impl Networks {
             vec![of_instance(edit, input, most, tags)?]
         } else {
             refuse_instance_level(input)?;
+            check_public_addresses(listed)?;
             listed
                 .iter()
                 .map(|wanted| of_interface(edit, wanted, input.placement.as_ref(), most, tags))
                 .collect::<Result<Vec<_>, _>>()?
         };
+        // By its subnet, too, an instance gets a public address where the primary interface is its only one.
+        if networks.len() > 1 {
+            for network in &mut networks {
+                if let Source::New(wanted) = &mut network.source {
+                    wanted.wants_public_address = false;
+                }
+            }
+        }
         networks.sort_by_key(|network| network.device_index);
         if networks[0].device_index != 0 {
             return Err(error::invalid_value("A network interface with device index 0 is required."));
@@ -173,7 +183,7 @@ impl Networks {
     /// Makes or takes the interfaces of one instance; the caller writes them.
     ///
     /// # Errors
-    /// Addresses that the subnets do not give, an interface that is in use.
+    /// Addresses that the subnets or the region do not give, an interface that is in use.
     pub(super) fn make(
         &mut self,
         edit: &mut Edit<'_>,
@@ -186,12 +196,10 @@ impl Networks {
                 Source::New(wanted) => {
                     let addresses =
                         self.addresses.get_mut(&network.subnet.id).expect("every subnet is in the map");
-                    match network_interface::make(
-                        edit,
-                        &network.subnet,
-                        addresses,
-                        NewInterface::clone(wanted),
-                    ) {
+                    let new = NewInterface::clone(wanted);
+                    let interface = network_interface::make(edit, &network.subnet, addresses, new)
+                        .and_then(|interface| with_public_address(edit, interface));
+                    match interface {
                         Ok(interface) => interface,
                         Err(error) => {
                             // A launch may go on without this instance.
@@ -220,6 +228,20 @@ impl Networks {
                 Source::New(_) => network_interface::give_back(edit, interface),
                 Source::Existing(_) => {}
             }
+        }
+    }
+}
+
+/// Gives a new interface the public address that it is to have, or gives back the interface.
+fn with_public_address(
+    edit: &mut Edit<'_>,
+    mut interface: NetworkInterface,
+) -> Result<NetworkInterface, ServiceError> {
+    match public_address::take(edit, &mut interface) {
+        Ok(()) => Ok(interface),
+        Err(error) => {
+            network_interface::give_back(edit, &interface);
+            Err(error)
         }
     }
 }
@@ -258,6 +280,7 @@ fn of_instance(
         ipv6,
         ipv6_count,
         has_primary_ipv6: input.enable_primary_ipv6 == Some(true),
+        wants_public_address: subnet.map_public_ip_on_launch,
         tags: tags.clone(),
         ..NewInterface::default()
     };
@@ -267,6 +290,22 @@ fn of_instance(
         subnet,
         source: Source::New(Box::new(wanted)),
     })
+}
+
+/// A public address can be asked for where the primary interface is the only one.
+fn check_public_addresses(listed: &[api::InstanceNetworkInterfaceSpecification]) -> Result<(), ServiceError> {
+    let asks = |wanted: &&api::InstanceNetworkInterfaceSpecification| {
+        wanted.associate_public_ip_address == Some(true)
+    };
+    match listed.iter().find(asks) {
+        Some(_) if listed.len() > 1 => Err(error::combination(
+            "The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces",
+        )),
+        Some(wanted) if wanted.device_index != Some(0) => Err(error::combination(
+            "The associatePublicIPAddress parameter can only be specified for the network interface with DeviceIndex 0.",
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// With a list of interfaces, nothing of them can be said at the level of the instance.
@@ -297,9 +336,6 @@ fn of_interface(
     let device_index = wanted.device_index.and_then(|index| u32::try_from(index).ok());
     let device_index = device_index
         .ok_or_else(|| error::invalid_value("Each network interface requires a device index."))?;
-    if wanted.associate_public_ip_address == Some(true) {
-        return Err(error::unsupported("Public IPv4 addresses are not supported."));
-    }
     let prefixes = WantedPrefixes::of_new(
         wanted.ipv4_prefixes.as_ref(),
         wanted.ipv4_prefix_count,
@@ -342,6 +378,7 @@ fn of_interface(
         ipv6_count,
         prefixes,
         has_primary_ipv6: wanted.primary_ipv6 == Some(true),
+        wants_public_address: wanted.associate_public_ip_address.unwrap_or(subnet.map_public_ip_on_launch),
         connection_tracking: wanted_tracking(wanted.connection_tracking_specification.as_ref())?,
         tags: tags.clone(),
         ..addresses
@@ -368,6 +405,7 @@ fn existing(
         (wanted.primary_ipv6.is_some(), "primary IPv6 address"),
         (wanted.connection_tracking_specification.is_some(), "connection tracking specification"),
         (wanted.description.is_some(), "description"),
+        (wanted.associate_public_ip_address == Some(true), "public IP address"),
     ];
     if let Some((_, what)) = refused.iter().find(|(is_given, _)| *is_given) {
         return Err(error::combination(format!(

@@ -11,7 +11,7 @@ use store::Scope;
 use super::lifecycle::{Event, InstanceState, StateReason};
 use super::{Instance, ShutdownBehavior};
 use crate::Ec2;
-use crate::network_interface::{self, NetworkInterface};
+use crate::network_interface::{self, NetworkInterface, public_address};
 use crate::state::{Edit, State};
 
 /// Deletes the interfaces that go with a terminated instance, and frees the others.
@@ -23,6 +23,7 @@ fn release_interfaces(edit: &mut Edit<'_>, instance: &mut Instance) -> Result<()
         if goes {
             network_interface::remove(edit, &interface);
         } else {
+            public_address::give_back(edit, &mut interface);
             edit.put(interface);
         }
     }
@@ -50,7 +51,11 @@ impl Ec2 {
                 crate::volume::release(edit, &mut instance);
                 super::profile::forget(edit, instance.id);
             }
+            let primary = instance.interfaces.first().copied().filter(|_| after == InstanceState::Stopped);
             edit.put(instance);
+            if let Some(primary) = primary {
+                public_address::settle(edit, primary)?;
+            }
             Ok(true)
         })
     }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
+use crate::network_interface::public_address;
 use crate::state::{Edit, State};
 use crate::volume::mapping::LaunchVolumes;
 use crate::{Ec2, error, image, instance_type, key_pair, launch_template, network_interface, quota, tag};
@@ -287,6 +288,8 @@ fn run(
             interfaces.into_iter().for_each(|interface| edit.put(interface));
             instance.volumes = volumes.make(edit, &instance);
             edit.put(instance.clone());
+            // An interface that there was already may be waiting for a public address.
+            public_address::settle(edit, instance.interfaces[0])?;
             if let Some(profile) = &profile {
                 profile::launch(edit, id, profile.clone());
             }
@@ -300,7 +303,6 @@ fn run(
 }
 
 fn reservation(edit: &Edit<'_>, id: ReservationId, instances: &[Arc<Instance>]) -> api::Reservation {
-    // An interface that there was already can have a public address.
     let associated = Associated::of(edit);
     api::Reservation {
         groups: Some(Vec::new()),

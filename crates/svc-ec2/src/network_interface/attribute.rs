@@ -4,7 +4,10 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::{NetworkInterface, check_requester, describe, wanted_groups, wanted_tracking};
+use super::{
+    AssignedAddress, NetworkInterface, check_requester, describe, public_address, wanted_groups,
+    wanted_tracking,
+};
 use crate::elastic_ip::Associated;
 use crate::state::State;
 use crate::{Ec2, error};
@@ -35,7 +38,9 @@ fn describe_attribute(
             answer.source_dest_check = Some(api::AttributeBooleanValue { value: shown.source_dest_check });
         }
         "attachment" => answer.attachment = shown.attachment,
-        "associatePublicIpAddress" => answer.associate_public_ip_address = Some(false),
+        "associatePublicIpAddress" => {
+            answer.associate_public_ip_address = Some(interface.assigned_address != AssignedAddress::Off);
+        }
         other => {
             return Err(error::invalid_value_for(other, "attribute", "Unknown network interface attribute"));
         }
@@ -50,9 +55,6 @@ fn modify_attribute(
 ) -> Result<Unit, ServiceError> {
     if input.ena_srd_specification.is_some() || input.associated_subnet_ids.is_some() {
         return Err(error::unsupported("ENA Express and associated subnets are not supported."));
-    }
-    if input.associate_public_ip_address == Some(true) {
-        return Err(error::unsupported("Public IPv4 addresses are not supported."));
     }
     let given = [
         input.description.is_some(),
@@ -104,7 +106,21 @@ fn modify_attribute(
             }
             interface.has_primary_ipv6 = primary;
         }
+        match input.associate_public_ip_address {
+            Some(true) if interface.assigned_address == AssignedAddress::Off => {
+                interface.assigned_address = AssignedAddress::Wanted;
+            }
+            Some(false) => {
+                public_address::give_back(edit, &mut interface);
+                interface.assigned_address = AssignedAddress::Off;
+            }
+            Some(true) | None => {}
+        }
+        let id = interface.id;
         edit.put(interface);
+        if input.associate_public_ip_address == Some(true) {
+            public_address::settle(edit, id)?;
+        }
         Ok(Unit)
     })
 }

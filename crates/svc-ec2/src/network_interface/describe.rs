@@ -10,7 +10,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::managed::{MANAGED_ATTACHMENT, ManagedKind};
 use super::{NetworkInterface, prefix};
 use crate::Ec2;
-use crate::elastic_ip::{self, Associated, ElasticIp};
+use crate::elastic_ip::{self, Associated, PublicAssociation};
 use crate::filter::{Filters, each, flag, number, text};
 use crate::instance::Instance;
 use crate::page::Page;
@@ -46,8 +46,8 @@ pub(super) fn shown(
     interface: &NetworkInterface,
 ) -> api::NetworkInterface {
     let association = |address: Ipv4Addr| {
-        let elastic_ip = associated.with_private(interface.id, address)?;
-        shown_association(state, interface, elastic_ip)
+        let public = associated.public_address(interface, address)?;
+        Some(shown_association(state, interface, &public))
     };
     // Interfaces have names where the VPC has DNS hostnames; instances have theirs anyhow.
     let has_names = state.find::<Vpc>(interface.vpc).is_some_and(|vpc| vpc.enable_dns_hostnames);
@@ -132,17 +132,17 @@ pub(super) fn shown(
 fn shown_association(
     state: &impl State,
     interface: &NetworkInterface,
-    elastic_ip: &ElasticIp,
-) -> Option<api::NetworkInterfaceAssociation> {
-    let held = elastic_ip.association.as_ref()?;
-    Some(api::NetworkInterfaceAssociation {
-        allocation_id: Some(elastic_ip.id.to_string()),
-        association_id: Some(held.id.to_string()),
-        ip_owner_id: Some(state.account().to_string()),
-        public_dns_name: Some(elastic_ip::public_dns_name(state, interface.vpc, elastic_ip.address)),
-        public_ip: Some(elastic_ip.address.to_string()),
+    public: &PublicAssociation<'_>,
+) -> api::NetworkInterfaceAssociation {
+    let association = public.elastic_ip.and_then(|elastic_ip| elastic_ip.association.as_ref());
+    api::NetworkInterfaceAssociation {
+        allocation_id: public.elastic_ip.map(|elastic_ip| elastic_ip.id.to_string()),
+        association_id: association.map(|held| held.id.to_string()),
+        ip_owner_id: Some(public.owner(state)),
+        public_dns_name: Some(elastic_ip::public_dns_name(state, interface.vpc, public.address)),
+        public_ip: Some(public.address.to_string()),
         ..Default::default()
-    })
+    }
 }
 
 /// A member of the association of the primary address.
