@@ -103,11 +103,19 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
         if let Some(record) = change.after::<ec2::Vpc>() {
             projection.put(vpc(&record));
             // Of what lists have in them, a table has no routes for the VPC's own blocks.
-            put_tables(&mut projection, snapshot, &change.key.scope, |table| {
-                let is_list =
-                    |route: &ec2::Route| matches!(route.destination, ec2::Destination::PrefixList(_));
-                table.vpc == record.id && table.routes.iter().any(is_list)
-            });
+            let blocks = |vpc: &ec2::Vpc| {
+                vpc.blocks().map(IpNet::V4).chain(vpc.ipv6_blocks().map(IpNet::V6)).collect()
+            };
+            if change.before::<ec2::Vpc>().is_some_and(|before| {
+                let (before, after): (Vec<IpNet>, Vec<IpNet>) = (blocks(&before), blocks(&record));
+                before != after
+            }) {
+                put_tables(&mut projection, snapshot, scope, |table| {
+                    let is_list =
+                        |route: &ec2::Route| matches!(route.destination, ec2::Destination::PrefixList(_));
+                    table.vpc == record.id && table.routes.iter().any(is_list)
+                });
+            }
         } else if let Some(record) = change.after::<ec2::DhcpOptions>() {
             projection.put(dhcp_options(&record));
         } else if let Some(record) = change.after::<ec2::RouteTable>() {

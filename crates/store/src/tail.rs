@@ -85,7 +85,7 @@ impl Feed {
     }
 }
 
-/// How many bytes of records a commit keeps alive.
+/// How many bytes the records of a commit have, before and after it.
 fn bytes(commit: &Commit) -> usize {
     let records = commit.changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
     records.map(|record| record.as_bytes().len()).sum()

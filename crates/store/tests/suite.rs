@@ -227,6 +227,14 @@ fn a_follower_too_far_behind_is_told(open: Open<'_>) {
     assert_eq!(tail.try_next().unwrap().unwrap().revision, Revision(2));
     let mut tail = store.tail(store.snapshot().revision());
     assert!(tail.try_next().unwrap().is_none());
+    let before = store.snapshot().revision();
+    let long = "x".repeat(store::RING_BYTES / 2);
+    for id in ["vpc-1", "vpc-2", "vpc-3"] {
+        put(&store, "eu-west-1", id, &long);
+    }
+    assert_eq!(store.tail(before).try_next().unwrap_err(), TailError::Behind);
+    let newest = store.snapshot().revision();
+    assert_eq!(store.tail(Revision(newest.0 - 1)).try_next().unwrap().unwrap().revision, newest);
 }
 
 fn an_async_follower_is_woken(open: Open<'_>) {

@@ -189,12 +189,16 @@ impl Pattern {
 
     /// Whether the whole text matches. Takes (length of the text) × (length of the pattern) steps at most.
     pub fn matches(&self, text: &str) -> bool {
+        if self.0.iter().all(|token| matches!(token, Token::Just(_))) {
+            return self.0.iter().copied().eq(text.chars().map(Token::Just));
+        }
         // `reached[n]`: the text so far matches the first n tokens.
         let mut reached = vec![false; self.0.len() + 1];
+        let mut next = reached.clone();
         reached[0] = true;
         self.skip(&mut reached);
         for character in text.chars() {
-            let mut next = vec![false; reached.len()];
+            next.fill(false);
             for (place, token) in self.0.iter().enumerate().filter(|(place, _)| reached[*place]) {
                 match token {
                     Token::Any => next[place] = true,
@@ -203,7 +207,7 @@ impl Pattern {
                 }
             }
             self.skip(&mut next);
-            reached = next;
+            std::mem::swap(&mut reached, &mut next);
         }
         reached[self.0.len()]
     }

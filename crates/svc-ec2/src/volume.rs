@@ -18,14 +18,13 @@ use aws_catalog::Zone;
 use aws_types::{AvailabilityZone, InstanceId, Tags, Timestamp, VolumeId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::Read;
 
 pub(crate) use attachment::{at, mappings, of_instance, release};
 pub use modification::VolumeModification;
 pub use specification::{VolumeSpecification, VolumeType};
 
 use crate::idempotency::Attempt;
-use crate::state::{Edit, Naming, Resource, State, resource};
+use crate::state::{Naming, State, resource};
 use crate::volume::specification::Wanted;
 use crate::{Ec2, error, pace, quota, snapshot, tag, zone};
 
@@ -196,18 +195,6 @@ fn chosen_zone(state: &impl State, name: Option<&str>, id: Option<&str>) -> Resu
     })
 }
 
-/// Forgets the volumes that were deleted.
-fn forget_gone(edit: &mut Edit<'_>) {
-    let now = edit.now();
-    let gone: Vec<VolumeId> = edit
-        .reader()
-        .scan::<Volume>(edit.scope())
-        .filter(|(_, volume)| !volume.is_visible(now))
-        .map(|(_, volume)| volume.id)
-        .collect();
-    gone.into_iter().for_each(|id| edit.remove::<Volume>(id));
-}
-
 /// How much volumes of a type hold together, in GiB.
 fn held_gib(state: &impl State, volume_type: VolumeType) -> u64 {
     let volumes = state.all::<Volume>().filter(|volume| volume.specification.volume_type == volume_type);
@@ -254,7 +241,6 @@ fn create(
         if let Some(source) = &source {
             source.check_size(specification.size_gib).map_err(error::invalid_value)?;
         }
-        forget_gone(edit);
         let held = held_gib(edit, specification.volume_type);
         quota::check_storage(edit, specification.volume_type, held + u64::from(specification.size_gib))?;
         let volume = Volume {

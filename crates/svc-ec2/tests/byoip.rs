@@ -24,7 +24,7 @@ pub(crate) fn provision(cloud: &Cloud, cidr: &str) {
 }
 
 /// Brings a range and lets it become a pool.
-fn pool(cloud: &Cloud, cidr: &str) -> String {
+pub(crate) fn pool(cloud: &Cloud, cidr: &str) -> String {
     provision(cloud, cidr);
     cloud.wait(100);
     found(cloud).into_iter().find(|range| range.cidr.as_deref() == Some(cidr)).unwrap().pool_id.unwrap()

@@ -278,6 +278,8 @@ fn interfaces_by_specification() {
     cloud.refuses::<op::RunInstances>(both, "InvalidParameterCombination", message);
     let free = cloud.interface(&subnet);
     let own = wanted(0, input!(InstanceNetworkInterfaceSpecification { network_interface_id: &free }));
+    let message = format!("The network interface '{free}' is named more than once.");
+    check(vec![own.clone(), wanted(1, own.clone())], "InvalidParameterValue", &message);
     let counted = api::InstanceNetworkInterfaceSpecification {
         secondary_private_ip_address_count: Some(1),
         ..own.clone()

@@ -266,7 +266,7 @@ fn requests_that_cannot_be() {
         api::CreateRouteRequest { destination_cidr_block: Some("0.0.0.0/0".to_owned()), ..six.clone() };
     network.refuses(both, "InvalidParameterCombination", "Only one of destinationCidrBlock…");
     let none = api::CreateRouteRequest { destination_ipv6_cidr_block: None, ..six.clone() };
-    let message = "The request must contain the parameter destinationCidrBlock or destinationIpv6CidrBlock";
+    let message = "The request must contain the parameter destinationCidrBlock, destinationIpv6CidrBlock or destinationPrefixListId";
     network.refuses(none.clone(), "MissingParameter", message);
     let list = api::CreateRouteRequest {
         destination_prefix_list_id: Some("pl-0123456789abcdef0".to_owned()),

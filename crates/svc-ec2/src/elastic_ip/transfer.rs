@@ -113,6 +113,9 @@ fn enable(
         if to == edit.account() {
             return Err(invalid("The address is this account's already."));
         }
+        if elastic_ip.pool.is_some() {
+            return Err(error::unsupported("Addresses of a range of one's own cannot be transferred."));
+        }
         if let Some(held) = pending(edit, elastic_ip.id) {
             return Err(ServiceError::new(
                 "IncorrectState",

@@ -2,7 +2,7 @@
 //!
 //! Owns the choice between parameters of the instance and of its interfaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_api::ec2 as api;
 use aws_types::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId, Tags};
@@ -143,6 +143,15 @@ impl Networks {
                 return Err(error::combination(
                     "All network interfaces must be in the same availability zone.",
                 ));
+            }
+        }
+        let mut named = BTreeSet::new();
+        for network in &networks {
+            if let Source::Existing(id) = network.source
+                && !named.insert(id)
+            {
+                let message = format!("The network interface '{id}' is named more than once.");
+                return Err(error::invalid_value(message));
             }
         }
         let addresses = networks

@@ -17,7 +17,8 @@ use crate::state::{Edit, State};
 /// Deletes the interfaces that go with a terminated instance, and frees the others.
 fn release_interfaces(edit: &mut Edit<'_>, instance: &mut Instance) -> Result<(), ServiceError> {
     for id in instance.interfaces.clone() {
-        let mut interface = edit.held::<NetworkInterface>(id)?;
+        let Some(interface) = edit.find::<NetworkInterface>(id) else { continue };
+        let mut interface = std::sync::Arc::unwrap_or_clone(interface);
         let goes = interface.attachment.as_ref().is_some_and(|held| held.delete_on_termination);
         network_interface::detach(&mut interface, instance);
         if goes {

@@ -84,7 +84,9 @@ fn destination<'a>(
             None => Err(invalid(text, "destinationIpv6CidrBlock")),
         },
         (None, None, Some(id)) => Ok(Wanted::PrefixList(id)),
-        (None, None, None) => Err(error::missing("destinationCidrBlock or destinationIpv6CidrBlock")),
+        (None, None, None) => {
+            Err(error::missing("destinationCidrBlock, destinationIpv6CidrBlock or destinationPrefixListId"))
+        }
         _ => Err(error::combination(
             "Only one of destinationCidrBlock, destinationIpv6CidrBlock and destinationPrefixListId can be specified.",
         )),

@@ -62,7 +62,10 @@ pub(super) fn only<'a, const N: usize>(
 }
 
 pub(super) fn no_target() -> ServiceError {
-    error::missing("gatewayId, egressOnlyInternetGatewayId, instanceId, natGatewayId or networkInterfaceId")
+    error::missing(
+        "gatewayId, egressOnlyInternetGatewayId, instanceId, natGatewayId, networkInterfaceId, transitGatewayId, \
+         vpcEndpointId or vpcPeeringConnectionId",
+    )
 }
 
 /// The internet gateway that a request names as one of several kinds of gateways, whose code for unknown ids it has.

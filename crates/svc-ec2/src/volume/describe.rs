@@ -7,7 +7,7 @@ use super::{Volume, attachment};
 use crate::filter::{Filters, each, flag, number, text};
 use crate::page::Page;
 use crate::state::State;
-use crate::{Ec2, tag};
+use crate::{Ec2, error, tag};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeVolumes>(describe)
@@ -65,11 +65,25 @@ static FILTERS: Filters<api::Volume> = Filters {
     absent: &["operator.principal", "source-volume-id"],
 };
 
+/// Refuses a page of volumes that are named.
+///
+/// # Errors
+/// `InvalidParameterCombination`.
+pub(super) fn check_page(ids: Option<&Vec<String>>, max_results: Option<i32>) -> Result<(), ServiceError> {
+    if ids.is_some_and(|ids| !ids.is_empty()) && max_results.is_some() {
+        return Err(error::combination(
+            "The parameter volumeIds cannot be used with the parameter maxResults",
+        ));
+    }
+    Ok(())
+}
+
 fn describe(
     ec2: &Ec2,
     context: &RequestContext,
     input: api::DescribeVolumesRequest,
 ) -> Result<api::DescribeVolumesResult, ServiceError> {
+    check_page(input.volume_ids.as_ref(), input.max_results)?;
     let view = ec2.view(context);
     let page = Page::new("DescribeVolumes", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());

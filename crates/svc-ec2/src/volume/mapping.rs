@@ -12,7 +12,7 @@ use service_api::ServiceError;
 
 use super::attachment::{check_limit, is_device_name};
 use super::specification::Wanted;
-use super::{Volume, VolumeAttachment, VolumeSpecification, VolumeType, forget_gone, held_gib};
+use super::{Volume, VolumeAttachment, VolumeSpecification, VolumeType, held_gib};
 use crate::instance::Instance;
 use crate::snapshot::{self, Source};
 use crate::state::{Edit, State};
@@ -166,7 +166,6 @@ impl LaunchVolumes {
         least: usize,
     ) -> Result<usize, ServiceError> {
         check_limit(instance_type, interfaces, self.mappings.len())?;
-        forget_gone(edit);
         let mut checked = Vec::new();
         let mut room = u64::MAX;
         for volume_type in self.mappings.iter().map(|mapping| mapping.specification.volume_type) {

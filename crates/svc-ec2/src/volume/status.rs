@@ -8,10 +8,10 @@ use aws_types::Timestamp;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{Volume, VolumeType};
+use crate::Ec2;
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::state::State;
-use crate::{Ec2, error};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeVolumeStatus>(describe)
@@ -96,12 +96,7 @@ fn describe(
     context: &RequestContext,
     input: api::DescribeVolumeStatusRequest,
 ) -> Result<api::DescribeVolumeStatusResult, ServiceError> {
-    let has_ids = input.volume_ids.as_ref().is_some_and(|ids| !ids.is_empty());
-    if has_ids && input.max_results.is_some() {
-        return Err(error::combination(
-            "The parameter volumeIds cannot be used with the parameter maxResults",
-        ));
-    }
+    super::describe::check_page(input.volume_ids.as_ref(), input.max_results)?;
     let view = ec2.view(context);
     let volumes = view.selected::<Volume>(input.volume_ids.as_ref())?;
     let mut items: Vec<_> = volumes.iter().map(|volume| shown(volume, view.now())).collect();

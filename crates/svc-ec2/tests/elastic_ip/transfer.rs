@@ -136,6 +136,12 @@ fn transfers_that_cannot_be() {
     );
     let dry = api::EnableAddressTransferRequest { dry_run: Some(true), ..enable(&id) };
     cloud.refuses::<op::EnableAddressTransfer>(dry, "DryRunOperation", "…");
+    // An address of one's own range stays with the range.
+    let pool = crate::byoip::pool(&cloud, "203.0.113.0/24");
+    let own = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest { public_ipv4_pool: &pool }));
+    let message = "Addresses of a range of one's own cannot be transferred.";
+    let offer = enable(&own.allocation_id.unwrap());
+    cloud.refuses::<op::EnableAddressTransfer>(offer, "UnsupportedOperation", message);
 
     // What stands for something can be offered, and not be accepted.
     let interface = cloud.interface(&public_subnet(&cloud));
