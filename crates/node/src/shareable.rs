@@ -1,6 +1,9 @@
-//! Which resources there are to be shared: what RAM asks, answered from EC2's records.
+//! Which resources there are to be shared: what RAM asks, answered from EC2's records; and how those are found by whoever
+//! else refers to them.
 
-use store::{Read as _, Scope, Snapshot};
+use std::sync::Arc;
+
+use store::{Read as _, Record, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use svc_ram::{ResourceType, Resources};
 
@@ -15,4 +18,30 @@ impl Resources for Shareable {
             ResourceType::TransitGateway => snapshot.contains::<ec2::TransitGateway>(scope, id),
         }
     }
+
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>
+    fn can_be_shared(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        resource_type: ResourceType,
+        id: &str,
+    ) -> bool {
+        match resource_type {
+            ResourceType::PrefixList | ResourceType::TransitGateway => true,
+            ResourceType::Subnet => {
+                snapshot.get::<ec2::Subnet>(scope, id).is_some_and(|subnet| !subnet.is_default)
+            }
+        }
+    }
+}
+
+/// A record of an account, or of another one in its region that has shared it, and whose it is.
+pub(crate) fn anyones<R: Record>(snapshot: &Snapshot, scope: &Scope, id: &str) -> Option<(Scope, Arc<R>)> {
+    if let Some(own) = snapshot.get::<R>(scope, id) {
+        return Some((scope.clone(), own));
+    }
+    let mut all = snapshot.get_all::<R>(id);
+    let found = all.find(|(place, _)| place.partition == scope.partition && place.region == scope.region);
+    found.map(|(place, record)| (place.clone(), record))
 }

@@ -20,6 +20,10 @@ const SHOWN_AFTER_DELETION_MILLIS: i64 = 2 * 60 * 60 * 1000;
 /// <https://docs.aws.amazon.com/ram/latest/userguide/working-with-shared-invitations.html>
 const INVITED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// For how long AWS shows an invitation that was answered, since it was sent, or one that has expired, since it did.
+/// <https://github.com/hashicorp/terraform-provider-aws/pull/11562>
+const INVITATION_SHOWN_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
+
 /// A resource share. Stored under its owner's scope in its region, by its id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceShare {
@@ -43,12 +47,32 @@ pub struct ResourceShare {
     pub tags: Tags,
     /// The token of the request that made it.
     pub client_token: Option<String>,
+    /// What that request asked for, to be compared with another one that has the token.
+    #[serde(default)]
+    pub asked: Option<Asked>,
     /// When it was made.
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
     /// When it was deleted.
     pub deleted: Option<Timestamp>,
+}
+
+/// What a request for a new share asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The name.
+    pub name: String,
+    /// The resources, by their ARNs, in order.
+    pub resources: Vec<String>,
+    /// The principals, in order.
+    pub principals: Vec<String>,
+    /// The permissions, in order.
+    pub permissions: Vec<String>,
+    /// Whether accounts outside the owner's organization can be principals.
+    pub allow_external_principals: bool,
+    /// The tags.
+    pub tags: Tags,
 }
 
 /// A resource of a share.
@@ -130,6 +154,15 @@ impl ResourceShare {
 }
 
 impl Invitation {
+    /// Whether requests can still see it.
+    pub fn is_visible(&self, now: Timestamp) -> bool {
+        let shown = match self.acceptance {
+            Acceptance::Pending => INVITED_FOR_MILLIS + INVITATION_SHOWN_MILLIS,
+            Acceptance::Accepted | Acceptance::Rejected => INVITATION_SHOWN_MILLIS,
+        };
+        now <= self.sent.plus_millis(shown)
+    }
+
     /// Whether it is too late to accept it.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.acceptance == Acceptance::Pending && now > self.sent.plus_millis(INVITED_FOR_MILLIS)

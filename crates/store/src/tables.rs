@@ -107,6 +107,16 @@ pub trait Read {
             .flatten()
     }
 
+    /// The records of a kind with that id in all scopes.
+    fn get_all<'a, 'i, R: Record>(
+        &'a self,
+        id: &'i str,
+    ) -> impl Iterator<Item = (&'a Scope, Arc<R>)> + use<'a, 'i, Self, R> {
+        self.tables().kinds.get(R::KIND).into_iter().flat_map(move |scopes| {
+            scopes.iter().filter_map(move |(scope, ids)| Some((scope, decoded(ids.get(id)?, scope, id))))
+        })
+    }
+
     /// All records of a kind in all scopes, in order of scope and id.
     fn scan_all<'a, R: Record>(
         &'a self,

@@ -38,6 +38,14 @@ pub enum ResourceType {
 pub trait Resources: Send + Sync + 'static {
     /// Whether an account and region has a resource.
     fn has(&self, snapshot: &Snapshot, scope: &Scope, resource_type: ResourceType, id: &str) -> bool;
+    /// Whether a resource that is there can be shared.
+    fn can_be_shared(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        resource_type: ResourceType,
+        id: &str,
+    ) -> bool;
 }
 
 /// The service.
