@@ -125,7 +125,7 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
             projection.put(security_group(snapshot, &change.key.scope, &record));
         } else if let Some(record) = change.after::<ec2::PrefixList>() {
             if change.before::<ec2::PrefixList>().is_none_or(|before| before.entries != record.entries) {
-                put_groups_of_list(&mut projection, snapshot, &change.key.scope, record.id);
+                put_groups_of_list(&mut projection, snapshot, record.id);
             }
         } else if let Some(record) = change.after::<ec2::Subnet>() {
             stale(record.vpc);
@@ -277,9 +277,9 @@ fn network_acl(record: &ec2::NetworkAcl) -> Option<NetworkAcl> {
     Some(NetworkAcl { id: record.id, vpc: record.vpc, entries })
 }
 
-/// Puts the groups of one account in one region that name a prefix list.
-fn put_groups_of_list(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, list: PrefixListId) {
-    for (_, record) in snapshot.scan::<ec2::SecurityGroup>(scope) {
+/// Puts the groups that name a prefix list: its owner's, and those of others who share it.
+fn put_groups_of_list(projection: &mut Projection, snapshot: &Snapshot, list: PrefixListId) {
+    for (scope, _, record) in snapshot.scan_all::<ec2::SecurityGroup>() {
         if record.has_prefix_list(list) {
             projection.put(security_group(snapshot, scope, &record));
         }
@@ -373,6 +373,8 @@ mod tests {
 
     use super::*;
 
+    mod shared;
+
     struct Ids(AtomicU64);
 
     impl IdSource for Ids {
@@ -414,8 +416,22 @@ mod tests {
         O::Input: Into<aws_model::Value>,
         O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
     {
+        told_by::<O>(&context(), store, ec2, input)
+    }
+
+    fn told_by<O: Operation>(
+        context: &RequestContext,
+        store: &Store,
+        ec2: &Ec2,
+        input: O::Input,
+    ) -> (O::Output, Vec<Delta>)
+    where
+        O::Input: Into<aws_model::Value>,
+        O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
+    {
+        ec2.ensure_region(&context.scope(), context.now).unwrap();
         let mut tail = store.tail(store.snapshot().revision());
-        let answer = ec2.call(&context(), O::NAME, input.into()).unwrap();
+        let answer = ec2.call(context, O::NAME, input.into()).unwrap();
         let mut deltas = Vec::new();
         while let Some(commit) = tail.try_next().unwrap() {
             deltas.extend(changed(&store.snapshot(), &commit).deltas);

@@ -10,15 +10,17 @@ use std::sync::Arc;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{NetworkAclAssociationId, NetworkAclId, SubnetId, Tags, VpcId};
+use aws_types::{AccountId, NetworkAclAssociationId, NetworkAclId, SubnetId, Tags, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 pub use entry::{Action, NetworkAclEntry};
 
 use crate::filter::{Filters, each, flag, number, text};
 use crate::idempotency::Attempt;
 use crate::page::Page;
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
@@ -59,7 +61,12 @@ resource!(
         noun: "networkAcl",
         not_found: "InvalidNetworkAclID.NotFound",
         malformed: "InvalidNetworkAclId.Malformed",
-    }
+    },
+    /// With the subnets that it is for.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        self.associations.iter().any(|held| sharing::has_subnet(reader, owner, account, held.subnet))
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -268,8 +275,9 @@ fn describe(
     input: api::DescribeNetworkAclsRequest,
 ) -> Result<api::DescribeNetworkAclsResult, ServiceError> {
     let view = ec2.view(context);
-    let acls = view.selected::<NetworkAcl>(input.network_acl_ids.as_ref())?;
-    let mut acls: Vec<_> = acls.iter().map(|acl| shown(&view, acl)).collect();
+    let acls = view.all_seen::<NetworkAcl>(input.network_acl_ids.as_ref())?;
+    let mut acls: Vec<_> =
+        acls.iter().map(|held| shown(&view.of_owner(held.owner), &held.resource)).collect();
     FILTERS.apply(&mut acls, input.filters.as_ref())?;
     let page = Page::new("DescribeNetworkAcls", input.max_results, input.next_token.as_ref());
     let (acls, next_token) = page.cut(acls, |acl| acl.network_acl_id.as_deref().unwrap_or_default())?;

@@ -3,8 +3,6 @@
 //! Owns `MaxResults` and `NextToken`. A token names the last item of the page that it follows, so it stays valid
 //! whatever is created or deleted in between. Refuses to know what the items are.
 
-use std::sync::Arc;
-
 use aws_api::ec2 as api;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +10,7 @@ use service_api::ServiceError;
 use sha2::{Digest, Sha256};
 
 use crate::error;
+use crate::sharing::Owned;
 use crate::state::Resource;
 
 /// The smallest and largest `MaxResults`.
@@ -69,16 +68,16 @@ impl<'a> Page<'a> {
     /// [`Page::cut`]: where nothing is filtered, those before it and those after the first that follows it.
     pub(crate) fn before_filters<R: Resource>(
         &self,
-        mut resources: Vec<Arc<R>>,
+        mut resources: Vec<Owned<R>>,
         filters: Option<&Vec<api::Filter>>,
-    ) -> Vec<Arc<R>> {
+    ) -> Vec<Owned<R>> {
         if filters.is_some_and(|filters| !filters.is_empty()) {
             return resources;
         }
         // What is wrong with the token or the size is told by `cut`.
         let token = self.next_token.filter(|token| !token.is_empty());
         if let Some(last) = token.and_then(|token| last_of(self.operation, token).ok()) {
-            resources.drain(..resources.partition_point(|resource| resource.id().to_string() <= last));
+            resources.drain(..resources.partition_point(|held| held.resource.id().to_string() <= last));
         }
         if let Some(size) = self.max_results.and_then(|size| usize::try_from(size).ok()) {
             resources.truncate(size.saturating_add(1));

@@ -12,17 +12,19 @@ mod target;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
+    AccountId, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
     RouteTableAssociationId, RouteTableId, SubnetId, Tags, TransitGatewayId, VpcEndpointId, VpcId,
     VpcPeeringConnectionId, VpnGatewayId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use crate::filter::{Filters, each, flag, text};
 use crate::idempotency::Attempt;
 use crate::page::Page;
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, dependency, quota, tag};
@@ -104,7 +106,14 @@ resource!(
         noun: "routeTable",
         not_found: "InvalidRouteTableID.NotFound",
         malformed: "InvalidRouteTableId.Malformed",
-    }
+    },
+    /// With the subnets that are routed by it.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        let mut subnets = sharing::subnets(reader, owner, account, self.vpc);
+        let has_own = |subnet| reader.scan::<Self>(owner).any(|(_, table)| table.has_subnet(subnet));
+        subnets.any(|subnet| self.has_subnet(subnet.id) || (self.is_main() && !has_own(subnet.id)))
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl RouteTable {
@@ -318,8 +327,9 @@ fn describe(
     input: api::DescribeRouteTablesRequest,
 ) -> Result<api::DescribeRouteTablesResult, ServiceError> {
     let view = ec2.view(context);
-    let tables = view.selected::<RouteTable>(input.route_table_ids.as_ref())?;
-    let mut tables: Vec<_> = tables.iter().map(|table| shown(&view, table)).collect();
+    let tables = view.all_seen::<RouteTable>(input.route_table_ids.as_ref())?;
+    let mut tables: Vec<_> =
+        tables.iter().map(|held| shown(&view.of_owner(held.owner), &held.resource)).collect();
     FILTERS.apply(&mut tables, input.filters.as_ref())?;
     let page = Page::new("DescribeRouteTables", input.max_results, input.next_token.as_ref());
     let (tables, next_token) =

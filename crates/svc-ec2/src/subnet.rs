@@ -12,10 +12,11 @@ use std::collections::HashMap;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::Zone;
-use aws_types::{AvailabilityZone, SubnetId, Tags, Timestamp, VpcId};
+use aws_types::{AccountId, AvailabilityZone, SubnetId, Tags, Timestamp, VpcId};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 use vpc_model::subnet::assignable_count;
 use vpc_model::vpc::overlap;
 
@@ -27,6 +28,7 @@ use crate::filter::{Filters, each, flag, number, text};
 use crate::flow_log::{self, FlowLogResource};
 use crate::network_interface::NetworkInterface;
 use crate::page::Page;
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
 use crate::vpc::cidr_block::PREFIX_LENGTHS;
@@ -110,7 +112,11 @@ resource!(
         noun: "subnet",
         not_found: "InvalidSubnetID.NotFound",
         malformed: "InvalidSubnetID.Malformed",
-    }
+    },
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        sharing::has_subnet(reader, owner, account, self.id)
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl Subnet {
@@ -245,10 +251,10 @@ fn delete(
     })
 }
 
-/// How many IPv4 addresses the interfaces of each subnet have.
+/// How many IPv4 addresses the interfaces of each subnet have, whosever they are.
 fn used_addresses(state: &impl State) -> HashMap<SubnetId, usize> {
     let mut used = HashMap::new();
-    for interface in state.all::<NetworkInterface>() {
+    for (_, interface) in sharing::of_all::<NetworkInterface>(state) {
         *used.entry(interface.subnet).or_default() += interface.private_addresses.len();
     }
     used
@@ -356,10 +362,12 @@ fn describe(
     let view = ec2.view(context);
     let used = used_addresses(&view);
     let page = Page::new("DescribeSubnets", input.max_results, input.next_token.as_ref());
-    let subnets = view.selected::<Subnet>(input.subnet_ids.as_ref())?;
+    let subnets = view.all_seen::<Subnet>(input.subnet_ids.as_ref())?;
     let subnets = page.before_filters(subnets, input.filters.as_ref());
-    let subnets =
-        subnets.iter().map(|subnet| shown(&view, subnet, used.get(&subnet.id).copied().unwrap_or(0)));
+    let subnets = subnets.iter().map(|held| {
+        let used = used.get(&held.resource.id).copied().unwrap_or(0);
+        shown(&view.of_owner(held.owner), &held.resource, used)
+    });
     let mut subnets: Vec<_> = subnets.collect();
     FILTERS.apply(&mut subnets, input.filters.as_ref())?;
     let (subnets, next_token) =

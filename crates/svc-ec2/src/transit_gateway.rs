@@ -17,10 +17,11 @@ pub(crate) mod route_table;
 mod vpc_attachment;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{Tags, Timestamp, TransitGatewayId, TransitGatewayRouteTableId};
+use aws_types::{AccountId, Tags, Timestamp, TransitGatewayId, TransitGatewayRouteTableId};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use self::attachment::TransitGatewayAttachment;
 use self::connect_peer::TransitGatewayConnectPeer;
@@ -28,6 +29,7 @@ use self::progress::{Change, Progress, Progressing};
 use self::route_table::TransitGatewayRouteTable;
 use crate::filter::{Filters, text};
 use crate::page::Page;
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::{Ec2, error, pace, quota, tag};
 
@@ -95,7 +97,11 @@ resource!(
     },
     fn is_visible(&self, now: Timestamp) -> bool {
         self.progress.is_visible(now)
-    }
+    },
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        sharing::is_shared(reader, owner, account, &format!("transit-gateway/{}", self.id))
+    },
+    const SHARING: Sharing = Sharing::Itself;
 );
 
 impl Progressing for TransitGateway {
@@ -473,8 +479,9 @@ fn describe(
     input: api::DescribeTransitGatewaysRequest,
 ) -> Result<api::DescribeTransitGatewaysResult, ServiceError> {
     let view = ec2.view(context);
-    let gateways = view.selected::<TransitGateway>(input.transit_gateway_ids.as_ref())?;
-    let mut gateways: Vec<_> = gateways.iter().map(|gateway| shown(&view, gateway)).collect();
+    let gateways = view.all_seen::<TransitGateway>(input.transit_gateway_ids.as_ref())?;
+    let mut gateways: Vec<_> =
+        gateways.iter().map(|held| shown(&view.of_owner(held.owner), &held.resource)).collect();
     FILTERS.apply(&mut gateways, input.filters.as_ref())?;
     let page = Page::new("DescribeTransitGateways", input.max_results, input.next_token.as_ref());
     let (gateways, next_token) =

@@ -9,16 +9,18 @@ pub(crate) mod cidr_block;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{DhcpOptionsId, Tags, Timestamp, VpcId};
+use aws_types::{AccountId, DhcpOptionsId, Tags, Timestamp, VpcId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use crate::block_public_access::exclusion::{self, Excluded};
 use crate::cidr::{VpcCidrAssociation, VpcIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, text};
 use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::{
     Ec2, block_public_access, counter, default_vpc, dependency, error, network_acl, quota, route_table,
@@ -81,7 +83,11 @@ resource!(
         noun: "vpc",
         not_found: "InvalidVpcID.NotFound",
         malformed: "InvalidVpcID.Malformed",
-    }
+    },
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        sharing::subnets(reader, owner, account, self.id).next().is_some()
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl Vpc {
@@ -304,8 +310,9 @@ fn describe(
     input: api::DescribeVpcsRequest,
 ) -> Result<api::DescribeVpcsResult, ServiceError> {
     let view = ec2.view(context);
+    let vpcs = view.all_seen::<Vpc>(input.vpc_ids.as_ref())?;
     let mut vpcs: Vec<_> =
-        view.selected::<Vpc>(input.vpc_ids.as_ref())?.iter().map(|vpc| shown(&view, vpc)).collect();
+        vpcs.iter().map(|held| shown(&view.of_owner(held.owner), &held.resource)).collect();
     FILTERS.apply(&mut vpcs, input.filters.as_ref())?;
     let page = Page::new("DescribeVpcs", input.max_results, input.next_token.as_ref());
     let (vpcs, next_token) = page.cut(vpcs, |vpc| vpc.vpc_id.as_deref().unwrap_or_default())?;
@@ -317,7 +324,7 @@ fn describe_attribute(
     context: &RequestContext,
     input: api::DescribeVpcAttributeRequest,
 ) -> Result<api::DescribeVpcAttributeResult, ServiceError> {
-    let vpc = ec2.view(context).named::<Vpc>(&input.vpc_id)?;
+    let vpc = ec2.view(context).usable::<Vpc>(&input.vpc_id)?.resource;
     let mut answer =
         api::DescribeVpcAttributeResult { vpc_id: Some(vpc.id.to_string()), ..Default::default() };
     let value = |value| Some(api::AttributeBooleanValue { value: Some(value) });

@@ -36,6 +36,7 @@ mod route;
 mod route_table;
 mod security_group;
 mod security_group_vpc_association;
+mod sharing;
 mod state;
 mod subnet;
 mod subnet_cidr_reservation;

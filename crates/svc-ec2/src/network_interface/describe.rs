@@ -1,5 +1,6 @@
 //! DescribeNetworkInterfaces, and how interfaces and their names are shown.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use aws_api::ec2::{self as api, operation as op};
@@ -13,6 +14,7 @@ use crate::filter::{Filters, each, flag, number, text};
 use crate::instance::Instance;
 use crate::page::Page;
 use crate::security_group;
+use crate::sharing::Owned;
 use crate::state::State;
 use crate::tag;
 use crate::vpc::Vpc;
@@ -231,10 +233,17 @@ fn describe(
     input: api::DescribeNetworkInterfacesRequest,
 ) -> Result<api::DescribeNetworkInterfacesResult, ServiceError> {
     let view = ec2.view(context);
-    let interfaces = view.selected::<NetworkInterface>(input.network_interface_ids.as_ref())?;
-    let associated = Associated::of(&view);
-    let mut interfaces: Vec<_> =
-        interfaces.iter().map(|interface| shown(&view, &associated, interface)).collect();
+    let interfaces = view.all_seen::<NetworkInterface>(input.network_interface_ids.as_ref())?;
+    let mut owners = BTreeMap::new();
+    let mut shown_by_owner = |held: &Owned<NetworkInterface>| {
+        let (view, associated) = owners.entry(held.owner).or_insert_with(|| {
+            let view = view.of_owner(held.owner);
+            let associated = Associated::of(&view);
+            (view, associated)
+        });
+        shown(view, associated, &held.resource)
+    };
+    let mut interfaces: Vec<_> = interfaces.iter().map(&mut shown_by_owner).collect();
     FILTERS.apply(&mut interfaces, input.filters.as_ref())?;
     let page = Page::new("DescribeNetworkInterfaces", input.max_results, input.next_token.as_ref());
     let (interfaces, next_token) =

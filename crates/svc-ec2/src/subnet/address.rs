@@ -6,17 +6,18 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use aws_types::SubnetId;
+use aws_types::{AccountId, SubnetId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use store::{Record, Store, StoreError};
+use store::{Read as _, Record, Scope, Store, StoreError};
 use vpc_model::subnet::is_reserved;
 
-use super::{Subnet, reservation};
+use super::{Subnet, SubnetCidrReservation};
 use crate::cidr;
 use crate::error;
 use crate::network_interface::NetworkInterface;
+use crate::sharing;
 use crate::state::{Edit, State};
 
 /// How many addresses at the start of a subnet's IPv6 block are not for interfaces; the last one is not, either.
@@ -49,6 +50,8 @@ pub(super) fn forget(edit: &mut Edit<'_>, subnet: SubnetId) {
 /// The addresses of one subnet, with those that are taken.
 pub(crate) struct Addresses {
     subnet: Subnet,
+    /// Whose the subnet is; who takes addresses may be another account.
+    owner: AccountId,
     taken: HashSet<Ipv4Addr>,
     taken_v6: HashSet<Ipv6Addr>,
     /// Blocks that "any" keeps out of.
@@ -64,21 +67,25 @@ impl Addresses {
     /// As of now.
     pub(crate) fn of(state: &impl State, subnet: &Subnet) -> Self {
         let (mut taken, mut taken_v6) = (HashSet::new(), HashSet::new());
-        for interface in state.all::<NetworkInterface>().filter(|interface| interface.subnet == subnet.id) {
+        let owner = state.anyones::<Subnet>(subnet.id).map_or(state.account(), |(owner, _)| owner);
+        let scope = Scope::new(state.scope().partition, owner, state.region().clone());
+        let all = sharing::of_all::<NetworkInterface>(state).map(|(_, interface)| interface);
+        for interface in all.filter(|interface| interface.subnet == subnet.id) {
             taken.extend(&interface.private_addresses);
             taken_v6.extend(&interface.ipv6_addresses);
         }
-        let last = state.record::<LastGiven>(&subnet.id.to_string());
+        let last = state.reader().get::<LastGiven>(&scope, &subnet.id.to_string());
         let next = last.map_or(subnet.cidr.network(), |last| after(subnet, last.address));
         let (mut reserved, mut reserved_v6) = (Vec::new(), Vec::new());
-        for held in reservation::of(state, subnet.id) {
+        let held = state.reader().scan::<SubnetCidrReservation>(&scope).map(|(_, held)| held);
+        for held in held.filter(|held| held.subnet == subnet.id) {
             match held.block {
                 IpNet::V4(block) => reserved.push(block),
                 IpNet::V6(block) => reserved_v6.push(block),
             }
         }
         let unsearched = cidr::size_v4(subnet.cidr);
-        Self { subnet: subnet.clone(), taken, taken_v6, reserved, reserved_v6, next, unsearched }
+        Self { subnet: subnet.clone(), owner, taken, taken_v6, reserved, reserved_v6, next, unsearched }
     }
 
     /// The subnet.
@@ -121,6 +128,7 @@ impl Addresses {
             let is_kept = is_reserved(self.subnet.cidr, address)
                 || self.reserved.iter().any(|block| block.contains(&address));
             if !is_kept && self.taken.insert(address) {
+                let mut edit = edit.of_owner(self.owner);
                 edit.put_record(&self.subnet.id.to_string(), LastGiven { address });
                 return Ok(address);
             }

@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-connect.html>
 
 use aws_api::ec2::{self as api, operation as op};
+use aws_types::Tags;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
@@ -55,6 +56,7 @@ fn create(
             progress: Progress::new(Change::Create, done_at),
             created_at: edit.now(),
             tags,
+            vpc_owner_tags: Tags::default(),
         };
         connect.use_defaults(&gateway, done_at);
         edit.put(connect.clone());
@@ -119,7 +121,7 @@ fn describe(
     let view = ec2.view(context);
     let ids = input.transit_gateway_attachment_ids.as_ref();
     let connects = attachment::selected_of_kind(&view, ids, KIND)?;
-    let mut connects: Vec<_> = connects.iter().map(|connect| shown(&view, connect)).collect();
+    let mut connects: Vec<_> = connects.iter().map(|held| shown(&view, &held.resource)).collect();
     FILTERS.apply(&mut connects, input.filters.as_ref())?;
     let page = Page::new("DescribeTransitGatewayConnects", input.max_results, input.next_token.as_ref());
     let (connects, next_token) =
