@@ -16,6 +16,8 @@ use vpc_model::{
     Resolver, Route, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
+use crate::shareable;
+
 /// The deltas of one step, and the scopes that the interfaces among them belong to.
 #[derive(Debug, Default)]
 pub(crate) struct Projection {
@@ -129,8 +131,10 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
             projection.put(security_group(snapshot, scope, &record));
         } else if let Some(record) = change.after::<ec2::PrefixList>() {
             if change.before::<ec2::PrefixList>().is_none_or(|before| before.entries != record.entries) {
-                put_groups_of_list(&mut projection, snapshot, scope, record.id);
-                put_tables(&mut projection, snapshot, scope, |table| table.has_prefix_list(record.id));
+                for scope in shareable::scopes(snapshot, scope) {
+                    put_groups_of_list(&mut projection, snapshot, &scope, record.id);
+                    put_tables(&mut projection, snapshot, &scope, |table| table.has_prefix_list(record.id));
+                }
             }
         } else if let Some(record) = change.after::<ec2::Subnet>() {
             stale_in(&mut stale_subnets, scope).add(record.id);
@@ -452,6 +456,8 @@ mod tests {
 
     use super::*;
 
+    mod shared;
+
     struct Ids(AtomicU64);
 
     impl IdSource for Ids {
@@ -493,8 +499,22 @@ mod tests {
         O::Input: Into<aws_model::Value>,
         O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
     {
+        told_by::<O>(&context(), store, ec2, input)
+    }
+
+    fn told_by<O: Operation>(
+        context: &RequestContext,
+        store: &Store,
+        ec2: &Ec2,
+        input: O::Input,
+    ) -> (O::Output, Vec<Delta>)
+    where
+        O::Input: Into<aws_model::Value>,
+        O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
+    {
+        ec2.ensure_region(&context.scope(), context.now).unwrap();
         let mut tail = store.tail(store.snapshot().revision());
-        let answer = ec2.call(&context(), O::NAME, input.into()).unwrap();
+        let answer = ec2.call(context, O::NAME, input.into()).unwrap();
         let mut deltas = Vec::new();
         while let Some(commit) = tail.try_next().unwrap() {
             deltas.extend(changed(&store.snapshot(), &commit).deltas);

@@ -59,7 +59,7 @@ impl Wanted<'_> {
         match self {
             Self::Block(block) => Ok(Destination::Block(block)),
             Self::PrefixList(text) => match Listed::named(state, text)? {
-                Listed::OfCustomer(list) if list.is_deleted() => Err(not_found::<PrefixList>(text)),
+                Listed::OfCustomer(list) if list.resource.is_deleted() => Err(not_found::<PrefixList>(text)),
                 list => Ok(Destination::PrefixList(list.id())),
             },
         }

@@ -36,7 +36,8 @@ fn shown(
 ) -> api::TransitGatewayPrefixListReference {
     let owner = match Listed::find(state, reference.list) {
         Some(Listed::OfAws(_)) => AWS_OWNER.to_owned(),
-        Some(Listed::OfCustomer(_)) | None => state.account().to_string(),
+        Some(Listed::OfCustomer(list)) => list.owner.to_string(),
+        None => state.account().to_string(),
     };
     let attachment = reference.target.map(|id| {
         let held = state.find::<TransitGatewayAttachment>(id);
@@ -59,7 +60,7 @@ fn shown(
 /// The list that a request names, which is not deleted.
 fn listed(edit: &Edit<'_>, text: &str) -> Result<Listed, ServiceError> {
     match Listed::named(edit, text)? {
-        Listed::OfCustomer(list) if list.is_deleted() => Err(not_found::<PrefixList>(text)),
+        Listed::OfCustomer(list) if list.resource.is_deleted() => Err(not_found::<PrefixList>(text)),
         list => Ok(list),
     }
 }
