@@ -136,7 +136,7 @@ mod tests {
         #[test]
         fn a_token_opens_to_its_position(position in ".{0,40}") {
             let token = seal().sealed(NOW, &position);
-            prop_assert_eq!(seal().opened(NOW, &token), Some(position.clone()));
+            prop_assert_eq!(seal().opened(NOW, &token), Some(position));
             prop_assert_eq!(Seal([8; 32]).opened(NOW, &token), None);
         }
 

@@ -17,7 +17,7 @@ use crate::idempotency::UsedToken;
 use crate::record::{
     CustomerGateway, IamInstanceProfileAssociation, Instance, NatGateway, NetworkInterfacePermission,
     PrefixList, SecurityGroupVpcAssociation, TransitGateway, TransitGatewayAttachment,
-    TransitGatewayConnectPeer, TransitGatewayRouteTable, VpcBlockPublicAccessExclusion, VpcEndpoint,
+    TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume, VpcBlockPublicAccessExclusion, VpcEndpoint,
     VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
@@ -75,6 +75,7 @@ const KINDS: &[Kind] = &[
     Kind::ending::<TransitGatewayConnectPeer>(),
     Kind::ending::<TransitGatewayRouteTable>(),
     Kind::ending::<UsedToken>(),
+    Kind::ending::<Volume>(),
     Kind::ending::<VpcBlockPublicAccessExclusion>(),
     Kind::ending::<VpcEndpoint>(),
     Kind { index: connection::index, ..Kind::ending::<VpcEndpointConnection>() },

@@ -17,7 +17,7 @@ use crate::cloud::{Cloud, api, filters, input, op, tags};
 const RELEASES: [(&str, &[&str]); 1] = [("0.1", &KINDS)];
 
 /// The kinds of 0.1. One that comes later is in the file of a later release.
-const KINDS: [&str; 42] = [
+const KINDS: [&str; 41] = [
     "ec2.client-token",
     "ec2.counters",
     "ec2.customer-gateway",
@@ -36,7 +36,6 @@ const KINDS: [&str; 42] = [
     "ec2.network-interface",
     "ec2.network-interface-permission",
     "ec2.prefix-list",
-    "ec2.prefix-list-version",
     "ec2.public-address",
     "ec2.region",
     "ec2.route-table",
@@ -256,7 +255,7 @@ fn make_endpoints(cloud: &Cloud, vpc: &str) {
     }));
     cloud.ok::<op::CreateVpcEndpointConnectionNotification>(input!(
         CreateVpcEndpointConnectionNotificationRequest {
-            service_id: service.service_id.clone().unwrap(),
+            service_id: service.service_id.unwrap(),
             connection_notification_arn: "arn:aws:sns:us-east-1:123456789012:news",
             connection_events: ["Accept"],
         }

@@ -89,7 +89,7 @@ fn a_token_belongs_to_its_request() {
         refused(&cloud, api::DescribeSecurityGroupsRequest { filters: changed, ..next.clone() });
     }
     let token = first.next_token.unwrap();
-    let other = input!(DescribeVpcsRequest { next_token: token.clone(), max_results: 5 });
+    let other = input!(DescribeVpcsRequest { next_token: token, max_results: 5 });
     cloud.refuses::<op::DescribeVpcs>(other, "InvalidNextToken", "…");
     // Nor does another account or region have any use for it.
     for (account, region) in [("210987654321", "us-east-1"), ("123456789012", "us-west-2")] {

@@ -2,7 +2,6 @@
 
 from command_line import (
     REGION,
-    CommandFailed,
     aws,
     equal,
     has,
@@ -229,16 +228,11 @@ def recipe_1_8():
     # The discussion: a route through an instance, and `describe-prefix-lists`, which knows AWS's lists alone.
     wait_for_instances("running", [instance])
     to_list = f"--route-table-id {table} --destination-prefix-list-id {prefix_list}"
-    try:
-        aws(f"ec2 create-route {to_list} --instance-id {instance}")
-    except CommandFailed as failure:
-        # Until routes can name prefix lists.
-        assert "Routes to prefix lists are not supported." in str(failure), failure
-    else:
-        equal(routes(table), [(prefix_list, instance, "active")])
-        used = aws(f"ec2 get-managed-prefix-list-associations --prefix-list-id {prefix_list}")
-        assert table in [found["ResourceId"] for found in used["PrefixListAssociations"]], used
-        aws(f"ec2 delete-route {to_list}")
+    aws(f"ec2 create-route {to_list} --instance-id {instance}")
+    equal(routes(table), [(prefix_list, instance, "active")])
+    used = aws(f"ec2 get-managed-prefix-list-associations --prefix-list-id {prefix_list}")
+    assert table in [found["ResourceId"] for found in used["PrefixListAssociations"]], used
+    aws(f"ec2 delete-route {to_list}")
     aws.refused(
         "InvalidPrefixListID.NotFound", f"ec2 describe-prefix-lists --prefix-list-ids {prefix_list}"
     )
