@@ -216,8 +216,11 @@ pub(crate) trait State {
 
     /// Whether this account sees a resource that is its own or another's.
     fn is_seen<R: Resource>(&self, owner: AccountId, resource: &R) -> bool {
+        if owner == self.account() {
+            return true;
+        }
         let scope = Scope::new(self.scope().partition, owner, self.region().clone());
-        owner == self.account() || resource.is_seen_by(self.reader(), &scope, self.account())
+        resource.is_seen_by(self.reader(), &scope, self.account())
     }
 
     /// A resource as this account sees it.

@@ -289,7 +289,13 @@ pub(super) fn group_peer(
     Ok(Peer::Group(group.id))
 }
 
-/// The prefix list that a request names.
+/// The prefix list of rules that a request names. Those that a group has stay when the list is shared no more.
+fn held_list_peer(state: &impl State, holder: &SecurityGroup, text: &str) -> Result<Peer, ServiceError> {
+    let id = parse_id::<PrefixList>(text)?;
+    if holder.has_prefix_list(id) { Ok(Peer::PrefixList(id)) } else { list_peer(state, text) }
+}
+
+/// The prefix list that a request names for a new rule.
 ///
 /// # Errors
 /// `InvalidPrefixListID.NotFound`, `InvalidPrefixListId.Malformed`.
@@ -331,7 +337,7 @@ pub(super) fn wanted(
         }
         for list in permission.prefix_list_ids.iter().flatten() {
             let text = list.prefix_list_id.as_deref().ok_or_else(|| error::missing("PrefixListId"))?;
-            add(list_peer(state, text)?, &list.description)?;
+            add(held_list_peer(state, holder, text)?, &list.description)?;
         }
         for pair in permission.user_id_group_pairs.iter().flatten() {
             add(group_peer(state, holder, pair)?, &pair.description)?;

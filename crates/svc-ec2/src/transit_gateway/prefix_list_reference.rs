@@ -15,7 +15,7 @@ use crate::filter::{Filters, flag, text};
 use crate::page::Page;
 use crate::prefix_list::{Listed, PrefixList};
 use crate::progress::{self, Change, Progress};
-use crate::state::{Edit, State, not_found};
+use crate::state::{Edit, State, not_found, parse_id};
 use crate::{Ec2, pace};
 
 /// Who owns the lists that AWS manages.
@@ -67,11 +67,14 @@ fn listed(edit: &Edit<'_>, text: &str) -> Result<Listed, ServiceError> {
 
 /// Where a table has its reference to the list that a request names.
 fn place(edit: &Edit<'_>, table: &TransitGatewayRouteTable, list: &str) -> Result<usize, ServiceError> {
-    let list = listed(edit, list)?.id();
-    table.references.iter().position(|reference| reference.list == list).ok_or_else(|| {
-        let message = format!("{} has no reference to the prefix list {list}.", table.id);
-        ServiceError::new("InvalidPrefixListID.NotFound", message)
-    })
+    // A reference stays when the list is shared no more.
+    let id = parse_id::<PrefixList>(list)?;
+    if let Some(place) = table.references.iter().position(|reference| reference.list == id) {
+        return Ok(place);
+    }
+    listed(edit, list)?;
+    let message = format!("{} has no reference to the prefix list {list}.", table.id);
+    Err(ServiceError::new("InvalidPrefixListID.NotFound", message))
 }
 
 fn create(
