@@ -36,6 +36,8 @@ const SHOWN_AFTERWARDS_MILLIS: i64 = 60_000;
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
 const MOST_ENTRIES: i32 = 1000;
 
+/// Why a resize failed; the resources follow.
+const RESIZE_FAILED: &str = "The following resources cannot support the new maximum number of entries";
 /// How many of the resources that stand against a resize its failure names.
 const MOST_NAMED_IN_FAILURE: usize = 10;
 
@@ -160,6 +162,13 @@ resource!(
     },
     fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
         sharing::is_shared(reader, owner, account, &format!("prefix-list/{}", self.id))
+    },
+    /// What stood against a resize can be another account's.
+    fn hide(&mut self) {
+        self.tags = Tags::default();
+        if let Some(failure) = &mut self.failure {
+            failure.truncate(RESIZE_FAILED.len());
+        }
     },
     const SHARING: Sharing = Sharing::Itself;
 );
@@ -378,10 +387,7 @@ fn resize(edit: &mut Edit<'_>, list: &mut PrefixList, max_entries: usize) {
     let overfull = tables.iter().map(ToString::to_string).chain(groups.iter().map(ToString::to_string));
     let named: Vec<String> = overfull.take(MOST_NAMED_IN_FAILURE).collect();
     if max_entries > before && !named.is_empty() {
-        list.failure = Some(format!(
-            "The following resources cannot support the new maximum number of entries: {}",
-            named.join(", ")
-        ));
+        list.failure = Some(format!("{RESIZE_FAILED}: {}", named.join(", ")));
         list.max_entries = before;
     }
 }

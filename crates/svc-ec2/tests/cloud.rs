@@ -180,14 +180,15 @@ impl Cloud {
     }
 
     /// Shares resources of this account, such as `subnet/subnet-…`, with another one, which has accepted; in place of all
-    /// that was shared before.
+    /// that was shared with it before.
     pub(crate) fn share(&self, with: &Self, resources: &[&str]) {
+        let id = format!("share-{}", with.account);
         let (scope, now) = (self.scope(), self.now());
         let arn = |one: &&str| format!("arn:aws:ec2:{}:{}:{one}", self.region, self.account);
         let principal = SharePrincipal { acceptance: Acceptance::Accepted, created: now, updated: now };
         let share = ResourceShare {
-            id: "share".to_owned(),
-            arn: format!("arn:aws:ram:{}:{}:resource-share/share", self.region, self.account),
+            id: id.clone(),
+            arn: format!("arn:aws:ram:{}:{}:resource-share/{id}", self.region, self.account),
             name: "net".to_owned(),
             owner: scope.account,
             allow_external_principals: true,
@@ -203,7 +204,7 @@ impl Cloud {
         };
         let done = self.store.transact(|transaction| {
             resource_shares::put_partners(transaction, &scope, with.scope().account);
-            transaction.put(&scope, "share", share);
+            transaction.put(&scope, &id, share);
             Ok::<_, store::StoreError>(())
         });
         done.unwrap();

@@ -8,11 +8,11 @@ use aws_api::Operation;
 use aws_api::ram::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{Partition, Timestamp};
-use resource_shares::{Invitation, ResourceShare, is_shared_with};
+use resource_shares::{Invitation, ResourceShare, SharingPartner, is_shared_with};
 use service_api::{
     IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError,
 };
-use store::{MemoryBackend, Read as _, Scope, Snapshot, Store};
+use store::{MemoryBackend, Read as _, Scope, Snapshot, Store, StoreError, Transaction};
 use svc_ram::{Ram, ResourceType, Resources};
 
 const OWNER: &str = "123456789012";
@@ -136,6 +136,15 @@ impl Cloud {
         found.unwrap().into_iter().map(|one| (one.associated_entity.unwrap(), one.status.unwrap())).collect()
     }
 
+    /// The other accounts whose networks the records of these two can be in.
+    fn related(&self) -> [Vec<String>; 2] {
+        [OWNER, OTHER].map(|account| {
+            let scope = Scope::new(Partition::Aws, account.parse().unwrap(), "us-east-1".parse().unwrap());
+            let related = resource_shares::related(&self.store.snapshot(), &scope);
+            related.into_iter().map(|account| account.to_string()).collect()
+        })
+    }
+
     fn is_shared(&self, arn: &str) -> bool {
         is_shared_with(&self.store.snapshot(), Partition::Aws, arn, OTHER.parse().unwrap())
     }
@@ -186,6 +195,7 @@ fn what_is_shared_is_seen_once_the_invitation_is_accepted() {
     assert_eq!(resources.len(), 2);
     let not_found = "ResourceShareInvitationArnNotFoundException";
     cloud.refuses::<op::AcceptResourceShareInvitation>(OWNER, accept(&arn), not_found);
+    assert_eq!(cloud.related(), [Vec::<String>::new(), Vec::new()]);
     cloud.ok::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn));
     let accepted = "ResourceShareInvitationAlreadyAcceptedException";
     cloud.refuses::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn), accepted);
@@ -208,6 +218,40 @@ fn what_is_shared_is_seen_once_the_invitation_is_accepted() {
         api::GetResourcePoliciesRequest { resource_arns: vec![SUBNET.to_owned()], ..Default::default() };
     let policies = cloud.ok::<op::GetResourcePolicies>(OWNER, policies).policies.unwrap();
     assert!(policies.len() == 1 && policies[0].contains(OTHER) && policies[0].contains("ec2:RunInstances"));
+}
+
+#[test]
+fn accounts_stay_related_once_a_share_was_accepted() {
+    let cloud = Cloud::new();
+    let share = cloud.create(wanted("net", &[SUBNET], &[OTHER]));
+    let arn = cloud.invitations(OTHER)[0].resource_share_invitation_arn.clone().unwrap();
+    cloud.ok::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn));
+    let both = [vec![OTHER.to_owned()], vec![OWNER.to_owned()]];
+    assert_eq!(cloud.related(), both);
+
+    // A state of before that was recorded.
+    let forget = |transaction: &mut Transaction| {
+        let all = transaction.scan_all::<SharingPartner>();
+        let all: Vec<_> = all.map(|(scope, id, _)| (scope.clone(), id.to_owned())).collect();
+        for (scope, id) in all {
+            transaction.delete::<SharingPartner>(&scope, &id);
+        }
+        Ok::<_, StoreError>(())
+    };
+    cloud.store.transact(forget).unwrap();
+    assert_eq!(cloud.related(), [Vec::<String>::new(), Vec::new()]);
+    Ram::upgrade_records(&cloud.store).unwrap();
+    assert_eq!(cloud.related(), both);
+    let revision = cloud.store.snapshot().revision();
+    Ram::upgrade_records(&cloud.store).unwrap();
+    assert_eq!(cloud.store.snapshot().revision(), revision);
+
+    let delete = api::DeleteResourceShareRequest {
+        resource_share_arn: share.resource_share_arn.unwrap(),
+        client_token: None,
+    };
+    cloud.ok::<op::DeleteResourceShare>(OWNER, delete);
+    assert_eq!(cloud.related(), both);
 }
 
 #[test]

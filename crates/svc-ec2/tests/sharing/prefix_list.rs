@@ -117,6 +117,11 @@ fn a_list_counts_as_its_entries_in_groups_of_others() {
     let shown = owner.ok::<op::DescribeManagedPrefixLists>(named(&id)).prefix_lists.unwrap().remove(0);
     assert_eq!((shown.state.as_deref(), shown.max_entries), (Some("modify-failed"), Some(60)));
     assert!(shown.state_message.unwrap().contains(&group));
+    // Others do not learn what stood against it.
+    let shown = other.ok::<op::DescribeManagedPrefixLists>(named(&id)).prefix_lists.unwrap().remove(0);
+    assert_eq!(shown.state.as_deref(), Some("modify-failed"));
+    let message = shown.state_message.unwrap();
+    assert!(message.starts_with("The following resources") && !message.contains(&group), "{message}");
 }
 
 #[test]
@@ -142,6 +147,76 @@ fn a_table_of_a_transit_gateway_refers_to_a_shared_list() {
     });
     let found = other.ok::<op::SearchTransitGatewayRoutes>(search).routes.unwrap();
     assert_eq!(found[0].destination_cidr_block.as_deref(), Some("10.1.0.0/16"));
-    let delete = input!(DeleteManagedPrefixListRequest { prefix_list_id: &id });
-    owner.refuses::<op::DeleteManagedPrefixList>(delete, "DependencyViolation", "…");
+    let delete = || input!(DeleteManagedPrefixListRequest { prefix_list_id: &id });
+    owner.refuses::<op::DeleteManagedPrefixList>(delete(), "DependencyViolation", "…");
+
+    // When it is shared no more, the reference stays until it is deleted.
+    owner.share(&other, &[]);
+    let remove = || {
+        input!(DeleteTransitGatewayPrefixListReferenceRequest {
+            transit_gateway_route_table_id: &table,
+            prefix_list_id: &id
+        })
+    };
+    other.wait(SETTLED_MILLIS);
+    other.ok::<op::DeleteTransitGatewayPrefixListReference>(remove());
+    other.wait(SETTLED_MILLIS);
+    let unknown = "InvalidPrefixListID.NotFound";
+    other.refuses::<op::DeleteTransitGatewayPrefixListReference>(remove(), unknown, "…");
+    owner.ok::<op::DeleteManagedPrefixList>(delete());
+}
+
+#[test]
+fn what_names_a_list_is_taken_back_after_it_is_shared_no_more() {
+    let (owner, other) = accounts();
+    let id = list(&owner, 5);
+    owner.share(&other, &[&format!("prefix-list/{id}")]);
+    let vpc = other.vpc("10.5.0.0/16");
+    let subnet = other.subnet(&vpc, "10.5.1.0/24");
+    let (first, second) = (other.interface(&subnet), other.interface(&subnet));
+    let table = other.ok::<op::CreateRouteTable>(input!(CreateRouteTableRequest { vpc_id: &vpc }));
+    let table = table.route_table.unwrap().route_table_id.unwrap();
+    let route = input!(CreateRouteRequest {
+        route_table_id: &table,
+        destination_prefix_list_id: &id,
+        network_interface_id: &first
+    });
+    other.ok::<op::CreateRoute>(route.clone());
+    let group = other.group(&vpc, "web");
+    other.ok::<op::AuthorizeSecurityGroupIngress>(ingress(&group, &id));
+    assert_eq!(users(&owner, &id).len(), 2);
+    owner.share(&other, &[]);
+
+    let delete = || input!(DeleteManagedPrefixListRequest { prefix_list_id: &id });
+    owner.refuses::<op::DeleteManagedPrefixList>(delete(), "DependencyViolation", "…");
+    other.ok::<op::ReplaceRoute>(input!(ReplaceRouteRequest {
+        route_table_id: &table,
+        destination_prefix_list_id: &id,
+        network_interface_id: &second
+    }));
+    // The owner cannot make it larger than the tables of others can bear.
+    let resize = input!(ModifyManagedPrefixListRequest { prefix_list_id: &id, max_entries: 1000 });
+    owner.ok::<op::ModifyManagedPrefixList>(resize);
+    owner.wait(SETTLED_MILLIS);
+    let shown = owner.ok::<op::DescribeManagedPrefixLists>(named(&id)).prefix_lists.unwrap().remove(0);
+    assert!(shown.state_message.unwrap().contains(&table));
+    let gone = input!(DeleteRouteRequest { route_table_id: &table, destination_prefix_list_id: &id });
+    other.ok::<op::DeleteRoute>(gone.clone());
+    let unknown = "InvalidPrefixListID.NotFound";
+    other.refuses::<op::DeleteRoute>(gone, unknown, "…");
+    other.refuses::<op::CreateRoute>(route, unknown, "…");
+
+    owner.refuses::<op::DeleteManagedPrefixList>(delete(), "DependencyViolation", "…");
+    let more = {
+        let mut more = ingress(&group, &id);
+        more.ip_permissions.as_mut().unwrap()[0].to_port = Some(444);
+        more
+    };
+    other.refuses::<op::AuthorizeSecurityGroupIngress>(more, unknown, "…");
+    let revoke = input!(RevokeSecurityGroupIngressRequest {
+        group_id: &group,
+        ip_permissions: ingress(&group, &id).ip_permissions.unwrap()
+    });
+    other.ok::<op::RevokeSecurityGroupIngress>(revoke);
+    owner.ok::<op::DeleteManagedPrefixList>(delete());
 }

@@ -352,3 +352,81 @@ fn public_addresses_of_participants_use_the_owners_gateway() {
     let detach = input!(DetachInternetGatewayRequest { internet_gateway_id: &gateway, vpc_id: &net.vpc });
     owner.refuses::<op::DetachInternetGateway>(detach, "DependencyViolation", "…");
 }
+
+#[test]
+fn participants_of_one_subnet_have_nothing_but_its_addresses_in_common() {
+    let (owner, other) = accounts();
+    let net = network(&owner, &other);
+    let third = owner.seen_by("111122223333", "us-east-1");
+    owner.share(&third, &[&format!("subnet/{}", net.subnet)]);
+    let (web, db) = (other.group(&net.vpc, "web"), third.group(&net.vpc, "db"));
+    let first = interface(&other, &net.subnet, &web);
+    let address = first.private_ip_address.unwrap();
+    let same = api::CreateNetworkInterfaceRequest {
+        private_ip_address: Some(address.clone()),
+        ..interface_in(&net.subnet, &db)
+    };
+    third.refuses::<op::CreateNetworkInterface>(same, "InvalidIPAddress.InUse", "…");
+    let second = interface(&third, &net.subnet, &db);
+    assert_ne!(second.private_ip_address, Some(address));
+    for cloud in [&owner, &other, &third] {
+        assert_eq!(subnet(cloud, &net.subnet).available_ip_address_count, Some(249));
+    }
+
+    let (first, second) = (first.network_interface_id.unwrap(), second.network_interface_id.unwrap());
+    for (cloud, theirs, group) in [(&other, &second, &db), (&third, &first, &web)] {
+        let interfaces = input!(DescribeNetworkInterfacesRequest { network_interface_ids: [theirs] });
+        let unknown = "InvalidNetworkInterfaceID.NotFound";
+        cloud.refuses::<op::DescribeNetworkInterfaces>(interfaces, unknown, "…");
+        let delete = input!(DeleteNetworkInterfaceRequest { network_interface_id: theirs });
+        cloud.refuses::<op::DeleteNetworkInterface>(delete, unknown, "…");
+        let groups = input!(DescribeSecurityGroupsRequest { filters: filters(&[("vpc-id", &[&net.vpc])]) });
+        assert_eq!(cloud.ok::<op::DescribeSecurityGroups>(groups).security_groups.unwrap().len(), 1);
+        let delete = input!(DeleteSecurityGroupRequest { group_id: group });
+        cloud.refuses::<op::DeleteSecurityGroup>(delete, "InvalidGroup.NotFound", "…");
+        let tag = input!(CreateTagsRequest { resources: [theirs], tags: tags(&[("a", "b")]) });
+        cloud.refuses::<op::CreateTags>(tag, unknown, "…");
+    }
+
+    // Their groups name each other's, and then stay for as long.
+    let pair = input!(UserIdGroupPair { user_id: "111122223333", group_id: &db });
+    let permission = input!(IpPermission { ip_protocol: "-1", user_id_group_pairs: vec![pair] });
+    other.ok::<op::AuthorizeSecurityGroupIngress>(input!(AuthorizeSecurityGroupIngressRequest {
+        group_id: &web,
+        ip_permissions: vec![permission.clone()]
+    }));
+    third.ok::<op::DeleteNetworkInterface>(input!(DeleteNetworkInterfaceRequest {
+        network_interface_id: &second
+    }));
+    let delete = || input!(DeleteSecurityGroupRequest { group_id: &db });
+    third.refuses::<op::DeleteSecurityGroup>(delete(), "DependencyViolation", "…");
+    owner.share(&third, &[]);
+    other.ok::<op::RevokeSecurityGroupIngress>(input!(RevokeSecurityGroupIngressRequest {
+        group_id: &web,
+        ip_permissions: vec![permission]
+    }));
+    third.ok::<op::DeleteSecurityGroup>(delete());
+}
+
+#[test]
+fn pages_hold_own_and_shared_subnets_in_one_order() {
+    let (owner, other) = accounts();
+    let net = network(&owner, &other);
+    let describe = |size: Option<i32>, token: Option<String>| {
+        let request =
+            api::DescribeSubnetsRequest { max_results: size, next_token: token, ..Default::default() };
+        other.ok::<op::DescribeSubnets>(request)
+    };
+    let all = describe(None, None).subnets.unwrap();
+    assert!(all.iter().any(|one| one.subnet_id.as_ref() == Some(&net.subnet)));
+    let (mut joined, mut token) = (Vec::new(), None);
+    loop {
+        let page = describe(Some(5), token);
+        joined.extend(page.subnets.unwrap());
+        token = page.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(joined, all);
+}
