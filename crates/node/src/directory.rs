@@ -17,6 +17,7 @@ use vpc_services::{DnsDirectory, DnsNetwork, InstanceMetadata, MetadataDirectory
 
 use crate::metadata;
 use crate::projection::Projection;
+use crate::shareable::anyones;
 
 /// An index over the objects that the data plane knows.
 pub(crate) struct Directory {
@@ -114,7 +115,7 @@ impl Directory {
 impl DnsDirectory for Directory {
     fn network(&self, peer: IpAddr) -> Option<DnsNetwork> {
         let (scope, interface) = self.behind(peer)?;
-        let vpc = self.store.snapshot().get::<ec2::Vpc>(&scope, &interface.vpc.to_string())?;
+        let (_, vpc) = anyones::<ec2::Vpc>(&self.store.snapshot(), &scope, &interface.vpc.to_string())?;
         Some(DnsNetwork {
             is_supported: vpc.enable_dns_support,
             private_domain: aws_catalog::region(&scope.region)?.private_domain().into(),
@@ -130,7 +131,9 @@ impl DnsDirectory for Directory {
     fn resource_name(&self, peer: IpAddr, instance: InstanceId) -> Vec<IpAddr> {
         let Some((scope, asking)) = self.behind(peer) else { return Vec::new() };
         let snapshot = self.store.snapshot();
-        let Some(record) = snapshot.get::<ec2::Instance>(&scope, &instance.to_string()) else {
+        // In a shared VPC instances of several accounts know each other's names.
+        let found = anyones::<ec2::Instance>(&snapshot, &scope, &instance.to_string());
+        let Some((scope, record)) = found else {
             return Vec::new();
         };
         let Some(primary) = record.interfaces.first() else { return Vec::new() };

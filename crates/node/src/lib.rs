@@ -282,6 +282,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let store = Store::open(backend)?;
     check_records(&store)?;
     Ec2::upgrade_records(&store)?;
+    Ram::upgrade_records(&store)?;
     let sandboxes = Arc::new(sandboxes(data_dir, config.toolbox_binary.clone())?);
     let ec2_config = svc_ec2::Config {
         enforce_quotas: !config.no_quotas,

@@ -9,6 +9,7 @@ use svc_ec2::record as ec2;
 use vpc_services::{AttachedInterface, InstanceMetadata, MetadataOptions, PublicKey, TokenPolicy};
 
 use crate::instances::{hostname, interfaces_of};
+use crate::shareable::anyones;
 
 /// The metadata of the instance that an interface is attached to, if it is and everything is on record.
 pub(crate) fn of_interface(
@@ -62,8 +63,8 @@ fn attached(
     scope: &Scope,
     interface: &ec2::NetworkInterface,
 ) -> Option<AttachedInterface> {
-    let subnet = snapshot.get::<ec2::Subnet>(scope, &interface.subnet.to_string())?;
-    let vpc = snapshot.get::<ec2::Vpc>(scope, &interface.vpc.to_string())?;
+    let (_, subnet) = anyones::<ec2::Subnet>(snapshot, scope, &interface.subnet.to_string())?;
+    let (_, vpc) = anyones::<ec2::Vpc>(snapshot, scope, &interface.vpc.to_string())?;
     let group = |id: &aws_types::SecurityGroupId| {
         snapshot.get::<ec2::SecurityGroup>(scope, &id.to_string()).map(|group| (*id, group.name.clone()))
     };

@@ -1,16 +1,16 @@
 //! Which resources accounts share with which others.
 //!
-//! Owns the records of resource shares and invitations, and the question that the service of a resource asks:
-//! [`is_shared_with`]. Refuses to know how shares come to be (that is `svc-ram`'s), and what sharing a resource allows
+//! Owns the records of resource shares and invitations, and the questions that the service of a resource asks:
+//! [`is_shared_with`], and [`related`], which tells at once that an account has nothing to do with others. Refuses to know how shares come to be (that is `svc-ram`'s), and what sharing a resource allows
 //! (that is the resource's service's).
 //!
 //! <https://docs.aws.amazon.com/ram/latest/userguide/what-is.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_types::{AccountId, Partition, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Read, Record, Scope};
+use store::{Read, Record, Scope, Store, StoreError, Transaction};
 
 /// For how long AWS shows a share that was deleted.
 /// <https://docs.aws.amazon.com/ram/latest/userguide/working-with-sharing-delete.html>
@@ -19,6 +19,10 @@ const SHOWN_AFTER_DELETION_MILLIS: i64 = 2 * 60 * 60 * 1000;
 /// How long an invitation can be accepted.
 /// <https://docs.aws.amazon.com/ram/latest/userguide/working-with-shared-invitations.html>
 const INVITED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// For how long AWS shows an invitation that was answered, since it was sent, or one that has expired, since it did.
+/// <https://github.com/hashicorp/terraform-provider-aws/pull/11562>
+const INVITATION_SHOWN_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// A resource share. Stored under its owner's scope in its region, by its id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,12 +47,32 @@ pub struct ResourceShare {
     pub tags: Tags,
     /// The token of the request that made it.
     pub client_token: Option<String>,
+    /// What that request asked for, to be compared with another one that has the token.
+    #[serde(default)]
+    pub asked: Option<Asked>,
     /// When it was made.
     pub created: Timestamp,
     /// When it was last changed.
     pub updated: Timestamp,
     /// When it was deleted.
     pub deleted: Option<Timestamp>,
+}
+
+/// What a request for a new share asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The name.
+    pub name: String,
+    /// The resources, by their ARNs, in order.
+    pub resources: Vec<String>,
+    /// The principals, in order.
+    pub principals: Vec<String>,
+    /// The permissions, in order.
+    pub permissions: Vec<String>,
+    /// Whether accounts outside the owner's organization can be principals.
+    pub allow_external_principals: bool,
+    /// The tags.
+    pub tags: Tags,
 }
 
 /// A resource of a share.
@@ -108,6 +132,16 @@ pub struct Invitation {
     pub acceptance: Acceptance,
 }
 
+/// That an account has accepted a share of another one, or the other one of it. Stored under the scope of each in the
+/// share's region, by the other's number. It stays when nothing is shared any more: what they have made in each other's
+/// networks stays too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharingPartner {}
+
+impl Record for SharingPartner {
+    const KIND: &'static str = "ram.sharing-partner";
+}
+
 impl Record for ResourceShare {
     const KIND: &'static str = "ram.resource-share";
 }
@@ -130,6 +164,15 @@ impl ResourceShare {
 }
 
 impl Invitation {
+    /// Whether requests can still see it.
+    pub fn is_visible(&self, now: Timestamp) -> bool {
+        let shown = match self.acceptance {
+            Acceptance::Pending => INVITED_FOR_MILLIS + INVITATION_SHOWN_MILLIS,
+            Acceptance::Accepted | Acceptance::Rejected => INVITATION_SHOWN_MILLIS,
+        };
+        now <= self.sent.plus_millis(shown)
+    }
+
     /// Whether it is too late to accept it.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.acceptance == Acceptance::Pending && now > self.sent.plus_millis(INVITED_FOR_MILLIS)
@@ -146,4 +189,48 @@ pub fn is_shared_with(reader: &impl Read, partition: Partition, arn: &str, accou
     reader
         .scan::<ResourceShare>(&scope)
         .any(|(_, share)| share.resources.contains_key(arn) && share.is_accepted_by(account))
+}
+
+/// Records that an account has accepted a share of the owner of that scope.
+pub fn put_partners(transaction: &mut Transaction, owner: &Scope, account: AccountId) {
+    let other = Scope::new(owner.partition, account, owner.region.clone());
+    transaction.put(owner, &account.to_string(), SharingPartner {});
+    transaction.put(&other, &owner.account.to_string(), SharingPartner {});
+}
+
+/// Records the partners of shares that were accepted before they were recorded.
+///
+/// # Errors
+/// A failed commit.
+pub fn upgrade_records(store: &Store) -> Result<(), StoreError> {
+    store.transact(|transaction| {
+        let mut missing = Vec::new();
+        for (owner, _, share) in transaction.scan_all::<ResourceShare>() {
+            let accounts = share.principals.keys().filter_map(|account| account.parse().ok());
+            for account in accounts.filter(|account| share.is_accepted_by(*account)) {
+                if !transaction.contains::<SharingPartner>(owner, &account.to_string()) {
+                    missing.push((owner.clone(), account));
+                }
+            }
+        }
+        for (owner, account) in missing {
+            put_partners(transaction, &owner, account);
+        }
+        Ok(())
+    })
+}
+
+fn partners(reader: &impl Read, scope: &Scope) -> impl Iterator<Item = AccountId> {
+    reader.scan::<SharingPartner>(scope).filter_map(|(account, _)| account.parse().ok())
+}
+
+/// The other accounts that can have something in a network that this one sees, or it in theirs: those that have shared with
+/// it or it with them, and the same of those, as two participants of one subnet have nothing but its owner in common.
+pub fn related(reader: &impl Read, scope: &Scope) -> BTreeSet<AccountId> {
+    let mut related: BTreeSet<AccountId> = partners(reader, scope).collect();
+    for partner in related.clone() {
+        related.extend(partners(reader, &Scope::new(scope.partition, partner, scope.region.clone())));
+    }
+    related.remove(&scope.account);
+    related
 }

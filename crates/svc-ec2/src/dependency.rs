@@ -12,20 +12,22 @@ use crate::record::{
     EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
     SecurityGroup, Subnet, TransitGatewayAttachment, TransitGatewayRouteTable, Vpc, VpnGateway,
 };
-use crate::state::{Edit, State};
-use crate::{error, network_acl, vpc_endpoint, vpc_peering_connection};
+use crate::state::{Edit, Resource, State};
+use crate::{error, network_acl, sharing, vpc_endpoint, vpc_peering_connection};
 
 /// Each row: what stands in the way, and whether it is there.
 type Rows<I> = &'static [(&'static str, fn(&Edit<'_>, I) -> bool)];
 
 const VPC: Rows<VpcId> = &[
     ("subnets", |edit, vpc| edit.all::<Subnet>().any(|subnet| subnet.vpc == vpc)),
-    ("network interfaces", |edit, vpc| edit.all::<NetworkInterface>().any(|interface| interface.vpc == vpc)),
+    ("network interfaces", |edit, vpc| {
+        everyones::<NetworkInterface>(edit).any(|interface| interface.vpc == vpc)
+    }),
     ("route tables beside the main one", |edit, vpc| {
         edit.all::<RouteTable>().any(|table| table.vpc == vpc && !table.is_main())
     }),
     ("security groups beside the default one", |edit, vpc| {
-        edit.all::<SecurityGroup>().any(|group| group.vpc == vpc && !group.is_default())
+        everyones::<SecurityGroup>(edit).any(|group| group.vpc == vpc && !group.is_default())
     }),
     ("network ACLs beside the default one", |edit, vpc| {
         edit.all::<NetworkAcl>().any(|acl| acl.vpc == vpc && !acl.is_default)
@@ -37,7 +39,7 @@ const VPC: Rows<VpcId> = &[
         edit.all::<EgressOnlyInternetGateway>().any(|gateway| gateway.vpc == vpc)
     }),
     ("attachments to transit gateways", |edit, vpc| {
-        edit.all::<TransitGatewayAttachment>()
+        everyones::<TransitGatewayAttachment>(edit)
             .any(|attachment| attachment.vpc() == Some(vpc) && !attachment.progress.is_ended())
     }),
     ("an open peering request of another account", vpc_peering_connection::has_foreign_request),
@@ -52,7 +54,7 @@ const INTERNET_GATEWAY: Rows<InternetGatewayId> = &[("an attachment", |edit, gat
 })];
 
 const SUBNET: Rows<SubnetId> = &[("network interfaces", |edit, subnet| {
-    edit.all::<NetworkInterface>().any(|interface| interface.subnet == subnet)
+    everyones::<NetworkInterface>(edit).any(|interface| interface.subnet == subnet)
 })];
 
 const ROUTE_TABLE: Rows<RouteTableId> = &[
@@ -75,22 +77,22 @@ const SECURITY_GROUP: Rows<SecurityGroupId> = &[
         vpc_endpoint::current(edit).any(|endpoint| endpoint.groups.contains(&group))
     }),
     ("network interfaces", |edit, group| {
-        edit.all::<NetworkInterface>().any(|interface| interface.groups.contains(&group))
+        everyones::<NetworkInterface>(edit).any(|interface| interface.groups.contains(&group))
     }),
     ("rules of other groups", |edit, group| {
-        edit.all::<SecurityGroup>()
+        everyones::<SecurityGroup>(edit)
             .any(|other| other.id != group && referenced(&other).any(|peer| peer == group))
     }),
 ];
 
 const PREFIX_LIST: Rows<PrefixListId> = &[
     ("rules of security groups", |edit, list| {
-        edit.all::<SecurityGroup>().any(|group| group.has_prefix_list(list))
+        everyones::<SecurityGroup>(edit).any(|group| group.has_prefix_list(list))
     }),
     ("references from route tables of transit gateways", |edit, list| {
-        edit.all::<TransitGatewayRouteTable>().any(|table| table.has_prefix_list(list))
+        everyones::<TransitGatewayRouteTable>(edit).any(|table| table.has_prefix_list(list))
     }),
-    ("routes", |edit, list| edit.all::<RouteTable>().any(|table| table.has_prefix_list(list))),
+    ("routes", |edit, list| everyones::<RouteTable>(edit).any(|table| table.has_prefix_list(list))),
 ];
 
 const IPV6_POOL: Rows<Ipv6PoolId> = &[("blocks of VPCs", |edit, pool| {
@@ -107,11 +109,11 @@ const PUBLIC_IPV4_POOL: Rows<PublicIpv4PoolId> = &[("Elastic IP addresses", |edi
 /// What keeps an internet gateway on a VPC.
 const ATTACHED_GATEWAY: Rows<VpcId> = &[
     ("mapped Elastic IP addresses", |edit, vpc| {
-        edit.all::<ElasticIp>()
+        everyones::<ElasticIp>(edit)
             .any(|elastic_ip| elastic_ip.association.as_ref().is_some_and(|held| held.vpc == vpc))
     }),
     ("public addresses of Amazon's pool", |edit, vpc| {
-        edit.all::<NetworkInterface>()
+        everyones::<NetworkInterface>(edit)
             .any(|interface| interface.vpc == vpc && interface.assigned_address.held().is_some())
     }),
 ];
@@ -122,6 +124,11 @@ fn referenced(group: &SecurityGroup) -> impl Iterator<Item = SecurityGroupId> + 
         // What a peered VPC refers to becomes stale.
         Peer::PeeredGroup(_) | Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
     })
+}
+
+/// All resources of a kind in the region: in a shared VPC other accounts than its owner have theirs.
+fn everyones<'a, R: Resource>(edit: &'a Edit<'_>) -> impl Iterator<Item = std::sync::Arc<R>> + 'a {
+    sharing::of_all::<R>(edit).map(|(_, resource)| resource)
 }
 
 fn blocked<I: Copy>(rows: Rows<I>, edit: &Edit<'_>, id: I) -> bool {

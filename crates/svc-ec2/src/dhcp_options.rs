@@ -9,12 +9,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{DhcpOptionsId, Tags};
+use aws_types::{AccountId, DhcpOptionsId, Tags};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use crate::filter::{Filters, each, text};
 use crate::page::Page;
+use crate::sharing::Sharing;
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, dependency, error, tag};
@@ -56,7 +58,15 @@ resource!(
         noun: "dhcpOption",
         not_found: "InvalidDhcpOptionID.NotFound",
         malformed: "InvalidDhcpOptionsId.Malformed",
-    }
+    },
+    /// With the VPCs that use it.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        reader.scan::<Vpc>(owner).any(|(_, vpc)| {
+            vpc.dhcp_options == Some(self.id)
+                && crate::state::Resource::is_seen_by(&*vpc, reader, owner, account)
+        })
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl DhcpOptions {
@@ -265,6 +275,8 @@ fn describe(
     let page = Page::new("DescribeDhcpOptions", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (sets, next_token) =
-        page.of(&view, input.dhcp_options_ids.as_ref(), wanted, |set: &DhcpOptions| shown(&view, set))?;
+        page.of_seen(&view, input.dhcp_options_ids.as_ref(), wanted, |view, set: &DhcpOptions| {
+            shown(view, set)
+        })?;
     ec2.answer(input.dry_run, api::DescribeDhcpOptionsResult { dhcp_options: Some(sets), next_token })
 }

@@ -14,7 +14,7 @@ use crate::filter::{Filters, each, text};
 use crate::page::Page;
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
-use crate::{Ec2, dependency, error, quota, route_table, tag};
+use crate::{Ec2, dependency, error, quota, route_table, sharing, tag};
 
 /// An internet gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +50,8 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 /// The gateway that is attached to a VPC.
 pub(crate) fn of_vpc(state: &impl State, vpc: VpcId) -> Option<std::sync::Arc<InternetGateway>> {
-    state.all::<InternetGateway>().find(|gateway| gateway.attachment == Some(vpc))
+    let mut all = sharing::of_all::<InternetGateway>(state).map(|(_, gateway)| gateway);
+    all.find(|gateway| gateway.attachment == Some(vpc))
 }
 
 fn create(

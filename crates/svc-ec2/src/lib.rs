@@ -41,6 +41,7 @@ mod progress;
 pub mod quota;
 mod route_table;
 mod security_group;
+mod sharing;
 mod snapshot;
 mod state;
 mod subnet;
@@ -308,6 +309,6 @@ impl Service for Ec2 {
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
         self.ensure_region(&context.scope(), context.now)?;
         self.settle(&context.scope(), context.now)?;
-        OPERATIONS.call(self, context, operation, input)
+        OPERATIONS.call(self, context, operation, input).map_err(|error| sharing::named_in(error, operation))
     }
 }

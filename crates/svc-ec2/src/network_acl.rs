@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{NetworkAclId, Tags, VpcId};
+use aws_types::{AccountId, NetworkAclId, Tags, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 pub use association::NetworkAclAssociation;
 pub use entry::{Action, NetworkAclEntry};
@@ -22,7 +23,8 @@ pub use entry::{Action, NetworkAclEntry};
 use crate::filter::{Filters, each, flag, number, text};
 use crate::idempotency::Attempt;
 use crate::page::Page;
-use crate::state::{Edit, Naming, State, resource};
+use crate::sharing::{self, Sharing};
+use crate::state::{Edit, Naming, State, View, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, dependency, error, quota, tag};
 
@@ -60,7 +62,14 @@ resource!(
             "vpc-id" => Some(self.vpc.to_string()),
             _ => None,
         }
-    }
+    },
+    /// With the subnets that it is for.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        let mut associations = reader.scan::<NetworkAclAssociation>(owner).map(|(_, held)| held);
+        associations
+            .any(|held| held.acl == self.id && sharing::has_subnet(reader, owner, account, held.subnet))
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -219,9 +228,15 @@ fn describe(
 ) -> Result<api::DescribeNetworkAclsResult, ServiceError> {
     let view = ec2.view(context);
     let associations = association::by_acl(&view);
-    let show = |acl: &NetworkAcl| shown(&view, acl, associations.get(&acl.id).map_or(&[][..], Vec::as_slice));
+    let show = |of_owner: &View, acl: &NetworkAcl| {
+        if of_owner.account() == view.account() {
+            shown(of_owner, acl, associations.get(&acl.id).map_or(&[][..], Vec::as_slice))
+        } else {
+            shown(of_owner, acl, &association::of(of_owner, acl.id))
+        }
+    };
     let page = Page::new("DescribeNetworkAcls", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (acls, next_token) = page.of(&view, input.network_acl_ids.as_ref(), wanted, show)?;
+    let (acls, next_token) = page.of_seen(&view, input.network_acl_ids.as_ref(), wanted, show)?;
     ec2.answer(input.dry_run, api::DescribeNetworkAclsResult { network_acls: Some(acls), next_token })
 }

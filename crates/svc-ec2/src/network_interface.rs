@@ -18,13 +18,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    AvailabilityZone, InstanceId, MacAddress, NetworkInterfaceAttachmentId, NetworkInterfaceId,
+    AccountId, AvailabilityZone, InstanceId, MacAddress, NetworkInterfaceAttachmentId, NetworkInterfaceId,
     SecurityGroupId, SubnetId, Tags, Timestamp, VpcId,
 };
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::Scope;
+use store::{Read, Scope};
 
 pub(crate) use attachment::{detach, in_use as attachment_in_use};
 pub(crate) use describe::private_dns_name;
@@ -39,6 +39,7 @@ use crate::flow_log::{self, FlowLogResource};
 use crate::idempotency::Attempt;
 use crate::instance::Instance;
 use crate::security_group::{self, SecurityGroup};
+use crate::sharing::Sharing;
 use crate::state::{Edit, Naming, State, resource};
 use crate::subnet::Subnet;
 use crate::subnet::address::Addresses;
@@ -140,7 +141,16 @@ resource!(
             "vpc-id" => Some(self.vpc.to_string()),
             _ => None,
         }
-    }
+    },
+    /// By the owner of its subnet.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        account != owner.account
+            && reader.contains::<Subnet>(
+                &Scope::new(owner.partition, account, owner.region.clone()),
+                &self.subnet.to_string(),
+            )
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl NetworkInterface {
@@ -264,7 +274,7 @@ pub(crate) fn make(
     }
     new.prefixes.take_others(edit, addresses, &mut prefixes)?;
     let groups = if new.groups.is_empty() {
-        vec![security_group::default_of(edit, subnet.vpc).id]
+        vec![security_group::default_of(edit, subnet.vpc)?.id]
     } else {
         new.groups
     };
@@ -510,7 +520,7 @@ fn create(
         {
             return Ok(answer(edit, &interface));
         }
-        let subnet = edit.named::<Subnet>(&input.subnet_id)?;
+        let subnet = edit.usable::<Subnet>(&input.subnet_id)?.resource;
         let groups = input.groups.as_deref().unwrap_or_default();
         let groups = wanted_groups(edit, subnet.vpc, groups, |_| error::different_networks())?;
         check_quota(edit, 1)?;

@@ -10,7 +10,8 @@ use service_api::{ServiceError, position, token_after};
 
 use crate::error;
 use crate::filter::Wanted;
-use crate::state::{Resource, State};
+use crate::sharing::Owned;
+use crate::state::{Resource, State, View};
 
 /// The smallest and largest `MaxResults`.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination>
@@ -91,6 +92,58 @@ impl<'a> Page<'a> {
         let key = |resource: &Arc<R>| resource.id().to_string();
         let wanted = wanted?;
         self.cut_while_shown(resources, key, may_match::<R, T>(&wanted), &wanted, |resource| show(resource))
+    }
+
+    /// The page of the resources of a kind, as [`Page::of`], where those of other accounts can be among them: each is shown
+    /// as its owner's view has it.
+    ///
+    /// # Errors
+    /// Of the ids, of the filters, of the page.
+    pub(crate) fn of_seen<R: Resource, T>(
+        &self,
+        view: &View,
+        ids: Option<&Vec<String>>,
+        wanted: Result<Wanted<'_, T>, ServiceError>,
+        show: impl Fn(&View, &R) -> T,
+    ) -> Result<(Vec<T>, Option<String>), ServiceError> {
+        if ids.is_some_and(|ids| !ids.is_empty()) {
+            return self.of_owned(view, view.all_seen::<R>(ids)?, wanted, show);
+        }
+        let others = view.others_seen::<R>();
+        if others.is_empty() {
+            return self.of(view, None, wanted, |resource| show(view, resource));
+        }
+        let mut all: Vec<Owned<R>> = view.all_own::<R>().chain(others).collect();
+        all.sort_by_key(|held| held.resource.id());
+        self.of_owned(view, all, wanted, show)
+    }
+
+    /// The page of these resources, which are ordered by their ids and some of which are other accounts'.
+    ///
+    /// # Errors
+    /// Of the filters, of the page.
+    pub(crate) fn of_owned<R: Resource, T>(
+        &self,
+        view: &View,
+        resources: Vec<Owned<R>>,
+        wanted: Result<Wanted<'_, T>, ServiceError>,
+        show: impl Fn(&View, &R) -> T,
+    ) -> Result<(Vec<T>, Option<String>), ServiceError> {
+        let wanted = wanted?;
+        let may_match = may_match::<R, T>(&wanted);
+        self.cut_while_shown(
+            resources,
+            |held| held.resource.id().to_string(),
+            |held| may_match(&held.resource),
+            &wanted,
+            |held| {
+                if held.owner == view.account() {
+                    show(view, &held.resource)
+                } else {
+                    show(&view.of_owner(held.owner), &held.resource)
+                }
+            },
+        )
     }
 
     /// The page of items that are ordered by their key: shows those that may match, from the one after the last page to

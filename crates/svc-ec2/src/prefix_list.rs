@@ -10,7 +10,7 @@ mod entry;
 mod version;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{PrefixListId, Tags, Timestamp};
+use aws_types::{AccountId, PrefixListId, Tags, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
@@ -22,6 +22,7 @@ pub(crate) use version::check_records;
 
 use crate::idempotency::Attempt;
 use crate::quota::PREFIX_LISTS_PER_REGION;
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::{Ec2, dependency, error, route_table, security_group, tag};
 
@@ -35,6 +36,8 @@ const SHOWN_AFTERWARDS_MILLIS: i64 = 60_000;
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-quotas-managed-prefix-lists>
 const MOST_ENTRIES: i32 = 1000;
 
+/// Why a resize failed; the resources follow.
+const RESIZE_FAILED: &str = "The following resources cannot support the new maximum number of entries";
 /// How many of the resources that stand against a resize its failure names.
 const MOST_NAMED_IN_FAILURE: usize = 10;
 
@@ -156,7 +159,18 @@ resource!(
     },
     fn ends_at(&self) -> Option<Timestamp> {
         self.is_deleted().then(|| self.changed_at.plus_millis(TRANSITION_MILLIS + SHOWN_AFTERWARDS_MILLIS))
-    }
+    },
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        sharing::is_shared(reader, owner, account, &format!("prefix-list/{}", self.id))
+    },
+    /// What stood against a resize can be another account's.
+    fn hide(&mut self) {
+        self.tags = Tags::default();
+        if let Some(failure) = &mut self.failure {
+            failure.truncate(RESIZE_FAILED.len());
+        }
+    },
+    const SHARING: Sharing = Sharing::Itself;
 );
 
 impl PrefixList {
@@ -196,12 +210,20 @@ impl PrefixList {
     }
 }
 
-/// What the prefix list of an account in a region, or AWS's own there, has in it; nothing when there is none.
+/// What the prefix list of an account in a region, or AWS's own there, has in it; nothing when there is none. A list that
+/// another account has shared stays in use when it is shared no more.
 pub fn prefix_list_blocks(read: &impl Read, scope: &Scope, id: PrefixListId) -> Vec<IpNet> {
     if let Some(list) = aws_catalog::prefix_lists(&scope.region).into_iter().find(|list| list.id == id) {
         return list.blocks.into_iter().map(IpNet::V4).collect();
     }
-    let list = read.get::<PrefixList>(scope, &id.to_string());
+    let id = id.to_string();
+    let of_others = || {
+        let mut others = resource_shares::related(read, scope).into_iter();
+        others.find_map(|account| {
+            read.get::<PrefixList>(&Scope::new(scope.partition, account, scope.region.clone()), &id)
+        })
+    };
+    let list = read.get::<PrefixList>(scope, &id).or_else(of_others);
     list.map_or_else(Vec::new, |list| list.entries.iter().map(|entry| entry.block).collect())
 }
 
@@ -270,14 +292,17 @@ fn check_version(list: &PrefixList, stated: Option<i64>) -> Result<(), ServiceEr
 ///
 /// # Errors
 /// `InvalidPrefixListID.NotFound`, `InvalidPrefixListId.Malformed`, `IncorrectState`; `OperationNotPermitted` for a list
-/// that AWS manages.
+/// that AWS manages, `UnauthorizedOperation` for one that another account shares.
 fn changeable(edit: &Edit<'_>, text: &str) -> Result<PrefixList, ServiceError> {
     let list = match Listed::named(edit, text)? {
         Listed::OfAws(list) => {
             let message = format!("The prefix list '{}' is managed by AWS and cannot be changed.", list.id);
             return Err(error::not_permitted(message));
         }
-        Listed::OfCustomer(list) => list,
+        Listed::OfCustomer(list) if list.owner != edit.account() => {
+            return Err(sharing::not_owned::<PrefixList>());
+        }
+        Listed::OfCustomer(list) => list.resource,
     };
     if list.is_in_progress(edit.now()) {
         return Err(ServiceError::new(
@@ -362,10 +387,7 @@ fn resize(edit: &mut Edit<'_>, list: &mut PrefixList, max_entries: usize) {
     let overfull = tables.iter().map(ToString::to_string).chain(groups.iter().map(ToString::to_string));
     let named: Vec<String> = overfull.take(MOST_NAMED_IN_FAILURE).collect();
     if max_entries > before && !named.is_empty() {
-        list.failure = Some(format!(
-            "The following resources cannot support the new maximum number of entries: {}",
-            named.join(", ")
-        ));
+        list.failure = Some(format!("{RESIZE_FAILED}: {}", named.join(", ")));
         list.max_entries = before;
     }
 }

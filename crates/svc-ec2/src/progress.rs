@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
 
 use crate::pace::SHOWN_AFTER_DELETION_MILLIS;
+use crate::sharing::Owned;
 use crate::state::{Resource, State, not_found};
 
 /// What was last done to a resource.
@@ -157,6 +158,19 @@ pub(crate) fn live<R: Progressing>(state: &impl State, text: &str) -> Result<R, 
 pub(crate) fn available<R: Progressing>(state: &impl State, text: &str) -> Result<R, ServiceError> {
     let found = live::<R>(state, text)?;
     if found.progress().state(state.now()) == "available" { Ok(found) } else { Err(incorrect_state(text)) }
+}
+
+/// One resource that a request names and this account sees, which is available and is not being changed.
+///
+/// # Errors
+/// The resource's codes for malformed and unknown ids, `IncorrectState`.
+pub(crate) fn usable<R: Progressing>(state: &impl State, text: &str) -> Result<Owned<R>, ServiceError> {
+    let found = state.usable::<R>(text)?;
+    let progress = found.resource.progress();
+    if progress.is_ended() {
+        return Err(not_found::<R>(text));
+    }
+    if progress.state(state.now()) == "available" { Ok(found) } else { Err(incorrect_state(text)) }
 }
 
 #[cfg(test)]

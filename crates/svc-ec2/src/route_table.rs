@@ -12,18 +12,20 @@ mod target;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId,
-    RouteTableAssociationId, RouteTableId, SubnetId, Tags, TransitGatewayId, VpcEndpointId, VpcId,
-    VpcPeeringConnectionId, VpnGatewayId,
+    AccountId, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
+    PrefixListId, RouteTableAssociationId, RouteTableId, SubnetId, Tags, TransitGatewayId, VpcEndpointId,
+    VpcId, VpcPeeringConnectionId, VpnGatewayId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use crate::filter::{Filters, each, flag, text};
 use crate::idempotency::Attempt;
 use crate::page::Page;
 use crate::prefix_list::{AddressFamily, Listed, prefix_list_blocks};
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, dependency, quota, tag};
@@ -155,7 +157,14 @@ resource!(
             "vpc-id" => Some(self.vpc.to_string()),
             _ => None,
         }
-    }
+    },
+    /// With the subnets that are routed by it.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        let mut subnets = sharing::subnets(reader, owner, account, self.vpc);
+        let has_own = |subnet| reader.scan::<Self>(owner).any(|(_, table)| table.has_subnet(subnet));
+        subnets.any(|subnet| self.has_subnet(subnet.id) || (self.is_main() && !has_own(subnet.id)))
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl RouteTable {
@@ -377,7 +386,9 @@ fn describe(
     let page = Page::new("DescribeRouteTables", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (tables, next_token) =
-        page.of(&view, input.route_table_ids.as_ref(), wanted, |table: &RouteTable| shown(&view, table))?;
+        page.of_seen(&view, input.route_table_ids.as_ref(), wanted, |view, table: &RouteTable| {
+            shown(view, table)
+        })?;
     ec2.answer(input.dry_run, api::DescribeRouteTablesResult { next_token, route_tables: Some(tables) })
 }
 

@@ -14,9 +14,10 @@ pub(crate) mod vpc_association;
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{PrefixListId, SecurityGroupId, Tags, VpcId};
+use aws_types::{AccountId, PrefixListId, SecurityGroupId, Tags, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 pub use peered::PeeredGroup;
 pub use rule::{IpProtocol, Peer, SecurityGroupRule};
@@ -25,6 +26,7 @@ pub use vpc_association::SecurityGroupVpcAssociation;
 
 use crate::filter::{Filters, each, number, text};
 use crate::page::Page;
+use crate::sharing::{self, Owned, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, default_vpc, dependency, error, quota, tag};
@@ -76,7 +78,16 @@ resource!(
     },
     fn none_found_message(ids: &[String]) -> String {
         format!("The security groups '{}' do not exist", ids.join(", "))
-    }
+    },
+    /// By the owner of its VPC.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        account != owner.account
+            && reader.contains::<Vpc>(
+                &Scope::new(owner.partition, account, owner.region.clone()),
+                &self.vpc.to_string(),
+            )
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl SecurityGroup {
@@ -103,7 +114,8 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 /// The groups that name a prefix list and cannot have as many rules as it stands for now.
 pub(crate) fn overfull(edit: &Edit<'_>, list: PrefixListId) -> Vec<SecurityGroupId> {
-    edit.all::<SecurityGroup>()
+    sharing::of_all::<SecurityGroup>(edit)
+        .map(|(_, group)| group)
         .filter(|group| group.has_prefix_list(list))
         .filter(|group| [false, true].iter().any(|egress| rules::check_count(edit, group, *egress).is_err()))
         .map(|group| group.id)
@@ -133,11 +145,14 @@ fn open_egress(edit: &Edit<'_>, vpc: &Vpc) -> Vec<SecurityGroupRule> {
 }
 
 /// The default group of a VPC.
-pub(crate) fn default_of(state: &impl State, vpc: VpcId) -> Arc<SecurityGroup> {
+///
+/// # Errors
+/// `UnauthorizedOperation` for another account's VPC, whose default group is that account's.
+pub(crate) fn default_of(state: &impl State, vpc: VpcId) -> Result<Arc<SecurityGroup>, ServiceError> {
     state
         .all::<SecurityGroup>()
         .find(|group| group.vpc == vpc && group.is_default())
-        .expect("a VPC has its default group for life")
+        .ok_or_else(sharing::no_default_group)
 }
 
 /// The group that a request names by id, or by its name in the default VPC.
@@ -230,7 +245,7 @@ fn create(
     let tags = tag::specified(input.tag_specifications.as_ref(), "security-group")?;
     ec2.edit(context, input.dry_run, |edit| {
         let vpc = match input.vpc_id.as_deref() {
-            Some(id) => edit.named::<Vpc>(id)?,
+            Some(id) => edit.usable::<Vpc>(id)?.resource,
             None => default_vpc::required(edit)?,
         };
         let mut count = 0;
@@ -309,7 +324,7 @@ struct Found {
 impl Found {
     fn new(state: &impl State, group: &SecurityGroup) -> Self {
         let peers = group.rules.iter().filter_map(|rule| match rule.peer {
-            Peer::Group(id) => Some((rule.egress, state.find::<SecurityGroup>(id)?.name.clone())),
+            Peer::Group(id) => Some((rule.egress, state.own::<SecurityGroup>(id)?.name.clone())),
             // The names of other accounts' groups are theirs.
             Peer::PeeredGroup(_) | Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
         });
@@ -402,15 +417,15 @@ fn describe(
     let view = ec2.view(context);
     let ids = input.group_ids.filter(|ids| !ids.is_empty());
     let names = input.group_names.filter(|names| !names.is_empty());
-    let mut groups = if ids.is_some() || names.is_none() { view.selected(ids.as_ref())? } else { Vec::new() };
+    let mut groups = if ids.is_some() || names.is_none() { view.all_seen(ids.as_ref())? } else { Vec::new() };
     for name in names.iter().flatten() {
-        groups.push(by_name(&view, name)?);
+        groups.push(Owned { owner: view.account(), resource: by_name(&view, name)? });
     }
-    groups.sort_by_key(|group| group.id);
-    groups.dedup_by_key(|group| group.id);
+    groups.sort_by_key(|held| held.resource.id);
+    groups.dedup_by_key(|held| held.resource.id);
     let page = Page::new("DescribeSecurityGroups", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (groups, next_token) = page.of_these(groups, wanted, |group| Found::new(&view, group))?;
+    let (groups, next_token) = page.of_owned(&view, groups, wanted, |view, group| Found::new(view, group))?;
     let groups = groups.into_iter().map(|group| group.shown).collect();
     ec2.answer(input.dry_run, api::DescribeSecurityGroupsResult { next_token, security_groups: Some(groups) })
 }

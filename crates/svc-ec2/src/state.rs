@@ -13,6 +13,7 @@ use store::{Read, Record, Scope, Snapshot, Transaction};
 
 use crate::Config;
 use crate::due::{self, Due, Timed};
+use crate::sharing::{self, Owned, Sharing};
 
 /// What AWS calls a kind of resource, in tags and in errors.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,20 @@ pub(crate) trait Resource: Record + Clone {
     /// where it does not. The filter `KIND-id` finds the id.
     fn attribute(&self, filter: &str) -> Option<String> {
         (filter.strip_suffix("-id") == Some(Self::NAMING.resource_type)).then(|| self.id().to_string())
+    }
+
+    /// How other accounts come to see resources of the kind.
+    const SHARING: Sharing = Sharing::Never;
+
+    /// Whether an account sees the resource of another one.
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        let _ = (reader, owner, account);
+        false
+    }
+
+    /// Takes away what its owner alone sees.
+    fn hide(&mut self) {
+        *self.tags_mut() = Tags::default();
     }
 
     /// Whether requests can still see the resource at that time.
@@ -166,9 +181,54 @@ pub(crate) trait State {
         self.reader().get(self.scope(), id)
     }
 
-    /// One resource, by an id that was read before.
-    fn find<R: Resource>(&self, id: R::Id) -> Option<Arc<R>> {
+    /// One resource of this account's.
+    fn own<R: Resource>(&self, id: R::Id) -> Option<Arc<R>> {
         self.record::<R>(&id.to_string()).filter(|resource| resource.is_visible(self.now()))
+    }
+
+    /// One resource, whosever it is, and its owner.
+    fn anyones<R: Resource>(&self, id: R::Id) -> Option<(AccountId, Arc<R>)> {
+        if let Some(own) = self.own::<R>(id) {
+            return Some((self.account(), own));
+        }
+        if R::SHARING == Sharing::Never {
+            return None;
+        }
+        let (here, id) = (self.scope(), id.to_string());
+        let mut others = resource_shares::related(self.reader(), here).into_iter();
+        others.find_map(|account| {
+            let scope = Scope::new(here.partition, account, here.region.clone());
+            let found = self.reader().get::<R>(&scope, &id)?;
+            found.is_visible(self.now()).then_some((account, found))
+        })
+    }
+
+    /// One resource, by an id that was read before: what is in a shared VPC stays there when that is shared no more.
+    fn find<R: Resource>(&self, id: R::Id) -> Option<Arc<R>> {
+        self.anyones::<R>(id).map(|(_, resource)| resource)
+    }
+
+    /// One resource that this account sees, with its owner.
+    fn seen<R: Resource>(&self, id: R::Id) -> Option<Owned<R>> {
+        let (owner, resource) = self.anyones::<R>(id)?;
+        self.is_seen(owner, &*resource).then(|| self.owned(owner, resource))
+    }
+
+    /// Whether this account sees a resource that is its own or another's.
+    fn is_seen<R: Resource>(&self, owner: AccountId, resource: &R) -> bool {
+        if owner == self.account() {
+            return true;
+        }
+        let scope = Scope::new(self.scope().partition, owner, self.region().clone());
+        resource.is_seen_by(self.reader(), &scope, self.account())
+    }
+
+    /// A resource as this account sees it.
+    fn owned<R: Resource>(&self, owner: AccountId, mut resource: Arc<R>) -> Owned<R> {
+        if owner != self.account() {
+            Arc::make_mut(&mut resource).hide();
+        }
+        Owned { owner, resource }
     }
 
     /// One resource, to be changed, by an id that another record holds.
@@ -176,13 +236,21 @@ pub(crate) trait State {
         self.find::<R>(id).map(Arc::unwrap_or_clone).ok_or_else(|| not_found::<R>(id))
     }
 
-    /// One resource, by an id as a request has it.
+    /// One resource of this account's, by an id as a request has it.
+    ///
+    /// # Errors
+    /// The resource's codes for malformed and unknown ids; `UnauthorizedOperation` for what another account shares.
+    fn named<R: Resource>(&self, text: &str) -> Result<Arc<R>, ServiceError> {
+        let held = self.usable::<R>(text)?;
+        if held.owner == self.account() { Ok(held.resource) } else { Err(sharing::not_owned::<R>()) }
+    }
+
+    /// One resource that this account sees, by an id as a request has it, for what is allowed to others than its owner.
     ///
     /// # Errors
     /// The resource's codes for malformed and unknown ids.
-    fn named<R: Resource>(&self, text: &str) -> Result<Arc<R>, ServiceError> {
-        let id = parse_id::<R>(text)?;
-        self.find::<R>(id).ok_or_else(|| not_found::<R>(text))
+    fn usable<R: Resource>(&self, text: &str) -> Result<Owned<R>, ServiceError> {
+        self.seen::<R>(parse_id::<R>(text)?).ok_or_else(|| not_found::<R>(text))
     }
 
     /// All visible resources of a kind, in order of their ids.
@@ -192,6 +260,22 @@ pub(crate) trait State {
             .scan::<R>(self.scope())
             .map(|(_, resource)| resource)
             .filter(move |resource| resource.is_visible(now))
+    }
+
+    /// All visible resources of a kind that this account owns.
+    fn all_own<'a, R: Resource>(&'a self) -> impl Iterator<Item = Owned<R>> + 'a {
+        let owner = self.account();
+        self.all::<R>().map(move |resource| Owned { owner, resource })
+    }
+
+    /// The resources of a kind that this account sees of others. That it has nothing to do with others is one look-up.
+    fn others_seen<R: Resource>(&self) -> Vec<Owned<R>> {
+        if R::SHARING == Sharing::Never {
+            return Vec::new();
+        }
+        let others = sharing::of_all::<R>(self).filter(|(owner, _)| *owner != self.account());
+        let seen = others.filter(|(owner, resource)| self.is_seen(*owner, &**resource));
+        seen.map(|(owner, resource)| self.owned(owner, resource)).collect()
     }
 
     /// The visible resources of a kind whose ids follow that one, in order of their ids.
@@ -208,12 +292,31 @@ pub(crate) trait State {
         self.reader().count::<R>(self.scope())
     }
 
-    /// The resources that a describe operation is about: those named, or all when none is.
+    /// The resources that a describe operation is about: those named, or all when none is; of kinds that other accounts
+    /// never see.
     ///
     /// # Errors
     /// The first malformed id, or all unknown ones.
     fn selected<R: Resource>(&self, ids: Option<&Vec<String>>) -> Result<Vec<Arc<R>>, ServiceError> {
-        let Some(ids) = ids.filter(|ids| !ids.is_empty()) else { return Ok(self.all().collect()) };
+        debug_assert_eq!(R::SHARING, Sharing::Never);
+        Ok(self.all_seen::<R>(ids)?.into_iter().map(|held| held.resource).collect())
+    }
+
+    /// The resources that a describe operation is about, with their owners: those named, or all that this account sees
+    /// when none is. In order of their ids.
+    ///
+    /// # Errors
+    /// The first malformed id, or all unknown ones.
+    fn all_seen<R: Resource>(&self, ids: Option<&Vec<String>>) -> Result<Vec<Owned<R>>, ServiceError> {
+        let Some(ids) = ids.filter(|ids| !ids.is_empty()) else {
+            let mut all: Vec<_> = self.all_own::<R>().collect();
+            let others = self.others_seen::<R>();
+            if !others.is_empty() {
+                all.extend(others);
+                all.sort_by_key(|held| held.resource.id());
+            }
+            return Ok(all);
+        };
         let mut found = std::collections::BTreeMap::new();
         let mut unknown = Vec::new();
         for text in ids {
@@ -225,8 +328,8 @@ pub(crate) trait State {
                 }
                 Err(error) => return Err(error),
             };
-            match self.find::<R>(id) {
-                Some(resource) => _ = found.insert(id, resource),
+            match self.seen::<R>(id) {
+                Some(held) => _ = found.insert(id, held),
                 None => unknown.push(text.clone()),
             }
         }
@@ -254,6 +357,11 @@ impl View {
     pub(crate) fn elsewhere(&self, account: AccountId, region: Region) -> Self {
         let scope = Scope::new(self.scope.partition, account, region);
         Self { snapshot: self.snapshot.clone(), scope, now: self.now }
+    }
+
+    /// The same moment in the same region as the owner of a resource sees it.
+    pub(crate) fn of_owner(&self, owner: AccountId) -> Self {
+        self.elsewhere(owner, self.scope.region.clone())
     }
 }
 
@@ -340,6 +448,12 @@ impl<'a> Edit<'a> {
     pub(crate) fn elsewhere(&mut self, account: AccountId, region: Region) -> Edit<'_> {
         let scope = Scope::new(self.scope.partition, account, region);
         Edit { transaction: self.transaction, ids: self.ids, config: self.config, scope, now: self.now }
+    }
+
+    /// The same transaction in the part of the owner of a resource of the region.
+    pub(crate) fn of_owner(&mut self, owner: AccountId) -> Edit<'_> {
+        let region = self.scope.region.clone();
+        self.elsewhere(owner, region)
     }
 
     /// The transaction and the whole cloud's scope, for what is unique over all accounts and regions.

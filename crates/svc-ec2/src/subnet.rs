@@ -14,10 +14,11 @@ use std::collections::HashMap;
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::Zone;
-use aws_types::{AvailabilityZone, SubnetId, Tags, Timestamp, VpcId};
+use aws_types::{AccountId, AvailabilityZone, SubnetId, Tags, Timestamp, VpcId};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 use vpc_model::subnet::assignable_count;
 use vpc_model::vpc::overlap;
 
@@ -29,7 +30,8 @@ use crate::filter::{Filters, each, flag, number, text};
 use crate::flow_log::{self, FlowLogResource};
 use crate::network_interface::NetworkInterface;
 use crate::page::Page;
-use crate::state::{Edit, Naming, State, resource};
+use crate::sharing::{self, Sharing};
+use crate::state::{Edit, Naming, State, View, resource};
 use crate::vpc::Vpc;
 use crate::vpc::cidr_block::PREFIX_LENGTHS;
 use crate::{Ec2, block_public_access, dependency, error, network_acl, quota, route_table, tag, zone};
@@ -120,7 +122,11 @@ resource!(
             "availability-zone" | "availabilityZone" => Some(self.zone.to_string()),
             _ => None,
         }
-    }
+    },
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        sharing::has_subnet(reader, owner, account, self.id)
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl Subnet {
@@ -258,10 +264,10 @@ fn delete(
     })
 }
 
-/// How many IPv4 addresses the interfaces of each subnet have, with those of their prefixes.
+/// How many IPv4 addresses the interfaces of each subnet have, with those of their prefixes and whosever they are.
 fn used_addresses(state: &impl State) -> HashMap<SubnetId, usize> {
     let mut used = HashMap::new();
-    for interface in state.all::<NetworkInterface>() {
+    for (_, interface) in sharing::of_all::<NetworkInterface>(state) {
         let of_prefixes = prefix::ADDRESSES_PER_PREFIX * interface.ipv4_prefixes.len();
         *used.entry(interface.subnet).or_default() += interface.private_addresses.len() + of_prefixes;
     }
@@ -369,11 +375,10 @@ fn describe(
 ) -> Result<api::DescribeSubnetsResult, ServiceError> {
     let view = ec2.view(context);
     let used = LazyCell::new(|| used_addresses(&view));
+    let show = |view: &View, subnet: &Subnet| shown(view, subnet, used.get(&subnet.id).copied().unwrap_or(0));
     let page = Page::new("DescribeSubnets", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (subnets, next_token) = page.of(&view, input.subnet_ids.as_ref(), wanted, |subnet: &Subnet| {
-        shown(&view, subnet, used.get(&subnet.id).copied().unwrap_or(0))
-    })?;
+    let (subnets, next_token) = page.of_seen(&view, input.subnet_ids.as_ref(), wanted, show)?;
     ec2.answer(input.dry_run, api::DescribeSubnetsResult { next_token, subnets: Some(subnets) })
 }
 

@@ -17,10 +17,11 @@ mod vpc_attachment;
 pub(crate) mod vpn_attachment;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{Tags, Timestamp, TransitGatewayId, TransitGatewayRouteTableId};
+use aws_types::{AccountId, Tags, Timestamp, TransitGatewayId, TransitGatewayRouteTableId};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 use vpc_model::vpc::overlap;
 
 use self::attachment::TransitGatewayAttachment;
@@ -29,6 +30,7 @@ use self::route_table::TransitGatewayRouteTable;
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, Progressing};
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::{Ec2, asn, error, pace, quota, tag};
 
@@ -94,7 +96,11 @@ resource!(
     },
     fn ends_at(&self) -> Option<Timestamp> {
         self.progress.ends_at()
-    }
+    },
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        sharing::is_shared(reader, owner, account, &format!("transit-gateway/{}", self.id))
+    },
+    const SHARING: Sharing = Sharing::Itself;
 );
 
 impl Progressing for TransitGateway {
@@ -465,8 +471,8 @@ fn describe(
     let page = Page::new("DescribeTransitGateways", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (gateways, next_token) =
-        page.of(&view, input.transit_gateway_ids.as_ref(), wanted, |gateway: &TransitGateway| {
-            shown(&view, gateway)
+        page.of_seen(&view, input.transit_gateway_ids.as_ref(), wanted, |view, gateway: &TransitGateway| {
+            shown(view, gateway)
         })?;
     ec2.answer(
         input.dry_run,

@@ -9,16 +9,18 @@ pub(crate) mod cidr_block;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{DhcpOptionsId, Tags, Timestamp, VpcId};
+use aws_types::{AccountId, DhcpOptionsId, Tags, Timestamp, VpcId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use crate::block_public_access::exclusion::{self, Excluded};
 use crate::cidr::{Ipv6Source, VpcCidrAssociation, VpcIpv6CidrAssociation};
 use crate::filter::{Filters, each, flag, text};
 use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
+use crate::sharing::{self, Sharing};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc::cidr_block::Ipv6Wish;
 use crate::{
@@ -82,7 +84,11 @@ resource!(
         noun: "vpc",
         not_found: "InvalidVpcID.NotFound",
         malformed: "InvalidVpcID.Malformed",
-    }
+    },
+    fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        sharing::subnets(reader, owner, account, self.id).next().is_some()
+    },
+    const SHARING: Sharing = Sharing::Vpc;
 );
 
 impl Vpc {
@@ -308,7 +314,8 @@ fn describe(
     let view = ec2.view(context);
     let page = Page::new("DescribeVpcs", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (vpcs, next_token) = page.of(&view, input.vpc_ids.as_ref(), wanted, |vpc: &Vpc| shown(&view, vpc))?;
+    let (vpcs, next_token) =
+        page.of_seen(&view, input.vpc_ids.as_ref(), wanted, |view, vpc: &Vpc| shown(view, vpc))?;
     ec2.answer(input.dry_run, api::DescribeVpcsResult { next_token, vpcs: Some(vpcs) })
 }
 
@@ -317,7 +324,7 @@ fn describe_attribute(
     context: &RequestContext,
     input: api::DescribeVpcAttributeRequest,
 ) -> Result<api::DescribeVpcAttributeResult, ServiceError> {
-    let vpc = ec2.view(context).named::<Vpc>(&input.vpc_id)?;
+    let vpc = ec2.view(context).usable::<Vpc>(&input.vpc_id)?.resource;
     let mut answer =
         api::DescribeVpcAttributeResult { vpc_id: Some(vpc.id.to_string()), ..Default::default() };
     let value = |value| Some(api::AttributeBooleanValue { value: Some(value) });

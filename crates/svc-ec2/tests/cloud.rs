@@ -9,6 +9,7 @@ pub(crate) use aws_api::Operation;
 pub(crate) use aws_api::ec2::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{InstanceId, Partition, Timestamp};
+use resource_shares::{Acceptance, ResourceShare, SharePrincipal, SharedResource};
 use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service, ServiceError};
 use store::{MemoryBackend, Scope, Store};
 use svc_ec2::{Config, Ec2, HostView};
@@ -176,6 +177,37 @@ impl Cloud {
         }
         assert!(!error.is_fault, "{}: {error}", O::NAME);
         assert_eq!(self.store.snapshot().revision(), before, "{} changed something", O::NAME);
+    }
+
+    /// Shares resources of this account, such as `subnet/subnet-…`, with another one, which has accepted; in place of all
+    /// that was shared with it before.
+    pub(crate) fn share(&self, with: &Self, resources: &[&str]) {
+        let id = format!("share-{}", with.account);
+        let (scope, now) = (self.scope(), self.now());
+        let arn = |one: &&str| format!("arn:aws:ec2:{}:{}:{one}", self.region, self.account);
+        let principal = SharePrincipal { acceptance: Acceptance::Accepted, created: now, updated: now };
+        let share = ResourceShare {
+            id: id.clone(),
+            arn: format!("arn:aws:ram:{}:{}:resource-share/{id}", self.region, self.account),
+            name: "net".to_owned(),
+            owner: scope.account,
+            allow_external_principals: true,
+            resources: resources.iter().map(|one| (arn(one), SharedResource { created: now })).collect(),
+            principals: [(with.account.to_owned(), principal)].into(),
+            permissions: Vec::new(),
+            tags: aws_types::Tags::default(),
+            client_token: None,
+            asked: None,
+            created: now,
+            updated: now,
+            deleted: None,
+        };
+        let done = self.store.transact(|transaction| {
+            resource_shares::put_partners(transaction, &scope, with.scope().account);
+            transaction.put(&scope, &id, share);
+            Ok::<_, store::StoreError>(())
+        });
+        done.unwrap();
     }
 
     // Shortcuts for what many tests need.

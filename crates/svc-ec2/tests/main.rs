@@ -43,6 +43,7 @@ mod route;
 mod route_table;
 mod security_group;
 mod security_group_vpc_association;
+mod sharing;
 mod snapshot;
 mod state;
 mod subnet;

@@ -14,7 +14,7 @@ use resource_shares::{Acceptance, Invitation, ResourceShare, SharePrincipal, Sha
 use service_api::{RequestContext, RequestId, ServiceError};
 use store::{Read as _, Scope, Transaction};
 
-use crate::share::{Owner, arn, of, own};
+use crate::share::{Owner, arn, of, own, sweep};
 use crate::{ResourceType, State, error, page};
 
 pub(crate) const ONLY_WITHIN_ORGANIZATION: &str =
@@ -53,6 +53,9 @@ impl Entities {
             }
             if !state.resources.has(&snapshot, &context.scope(), resource_type, id) {
                 return Err(error::unknown("Resource", text));
+            }
+            if !state.resources.can_be_shared(&snapshot, &context.scope(), resource_type, id) {
+                return Err(error::invalid_parameter(format!("The resource {text} cannot be shared.")));
             }
         }
         let principals = principals.into_iter().flatten().map(|text| principal(text));
@@ -220,6 +223,7 @@ pub(crate) fn associate(
         request.sources.as_ref(),
     )?;
     let share = state.store.transact(|transaction| {
+        sweep(context, transaction);
         let mut share = own(transaction, context, &request.resource_share_arn)?;
         add(state, context, transaction, &mut share, &wanted)?;
         transaction.put(&context.scope(), &share.id.clone(), share.clone());
@@ -244,6 +248,7 @@ pub(crate) fn disassociate(
     request: DisassociateResourceShareRequest,
 ) -> Result<DisassociateResourceShareResponse, ServiceError> {
     let gone = state.store.transact(|transaction| {
+        sweep(context, transaction);
         let mut share = own(transaction, context, &request.resource_share_arn)?;
         let mut gone = Vec::new();
         for one in request.resource_arns.iter().flatten() {

@@ -13,7 +13,7 @@ use service_api::{RequestContext, ServiceError};
 use store::{Read, Scope};
 
 use crate::permission::list_is_regional;
-use crate::{State, error, list, page};
+use crate::{State, error, list, page, share};
 
 fn shown(context: &RequestContext, invitation: &Invitation) -> ResourceShareInvitation {
     let status = match invitation.acceptance {
@@ -40,7 +40,9 @@ fn named(reader: &impl Read, context: &RequestContext, arn: &str) -> Result<Invi
         return Err(error::malformed_arn(arn));
     }
     let id = arn.rsplit('/').next().unwrap_or_default();
-    let found = reader.get::<Invitation>(&context.scope(), id).filter(|invitation| invitation.arn == arn);
+    let found = reader
+        .get::<Invitation>(&context.scope(), id)
+        .filter(|invitation| invitation.arn == arn && invitation.is_visible(context.now));
     found.map(|invitation| (*invitation).clone()).ok_or_else(|| {
         let message = format!("ResourceShareInvitation {arn} could not be found.");
         ServiceError::new("ResourceShareInvitationArnNotFoundException", message)
@@ -81,6 +83,7 @@ fn answer(
     acceptance: Acceptance,
 ) -> Result<ResourceShareInvitation, ServiceError> {
     let answered = state.store.transact(|transaction| {
+        share::sweep(context, transaction);
         let mut invitation = named(transaction, context, arn)?;
         check_pending(context, &invitation)?;
         invitation.acceptance = acceptance;
@@ -90,6 +93,9 @@ fn answer(
         if let Some(principal) = share.principals.get_mut(&invitation.receiver.to_string()) {
             principal.acceptance = acceptance;
             principal.updated = context.now;
+        }
+        if share.is_accepted_by(invitation.receiver) {
+            resource_shares::put_partners(transaction, &place, invitation.receiver);
         }
         transaction.put(&place, &share.id.clone(), share);
         Ok::<_, ServiceError>(invitation)
@@ -137,6 +143,7 @@ pub(crate) fn get(
     let shares = request.resource_share_arns.filter(|arns| !arns.is_empty());
     let found = snapshot
         .scan::<Invitation>(&context.scope())
+        .filter(|(_, one)| one.is_visible(context.now))
         .filter(|(_, one)| wanted.as_ref().is_none_or(|wanted| wanted.contains(&one.arn)))
         .filter(|(_, one)| shares.as_ref().is_none_or(|shares| shares.contains(&one.share_arn)))
         .map(|(id, one)| (id.to_owned(), shown(context, &one)));

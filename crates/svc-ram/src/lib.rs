@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use aws_api::ram::operation as op;
 use aws_model::Value;
-use resource_shares::{Invitation, ResourceShare};
+use resource_shares::{Invitation, ResourceShare, SharingPartner};
 use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
 use store::{Scope, Snapshot, Store, StoreError};
 
@@ -38,6 +38,14 @@ pub enum ResourceType {
 pub trait Resources: Send + Sync + 'static {
     /// Whether an account and region has a resource.
     fn has(&self, snapshot: &Snapshot, scope: &Scope, resource_type: ResourceType, id: &str) -> bool;
+    /// Whether a resource that is there can be shared.
+    fn can_be_shared(
+        &self,
+        snapshot: &Snapshot,
+        scope: &Scope,
+        resource_type: ResourceType,
+        id: &str,
+    ) -> bool;
 }
 
 /// The service.
@@ -87,7 +95,16 @@ impl Ram {
     /// The first that does not decode.
     pub fn check_records(store: &Store) -> Result<(), StoreError> {
         store.check::<ResourceShare>()?;
-        store.check::<Invitation>()
+        store.check::<Invitation>()?;
+        store.check::<SharingPartner>()
+    }
+
+    /// Brings the records that older builds wrote into today's form.
+    ///
+    /// # Errors
+    /// A failed commit.
+    pub fn upgrade_records(store: &Store) -> Result<(), StoreError> {
+        resource_shares::upgrade_records(store)
     }
 }
 

@@ -11,9 +11,9 @@ use aws_api::ram::{
     ResourceShare as Shown, UpdateResourceShareRequest, UpdateResourceShareResponse,
 };
 use aws_types::Tags;
-use resource_shares::ResourceShare;
+use resource_shares::{Asked, Invitation, ResourceShare};
 use service_api::{RequestContext, RequestId, ServiceError};
-use store::{Read, Snapshot};
+use store::{Read, Snapshot, Transaction};
 
 use crate::association::{self, Entities};
 use crate::{State, error, page, permission, tag};
@@ -111,6 +111,26 @@ fn check_name(name: &str) -> Result<(), ServiceError> {
     }
 }
 
+/// Removes the shares and invitations that nobody can see any more, in all accounts and regions.
+pub(crate) fn sweep(context: &RequestContext, transaction: &mut Transaction) {
+    let shares = transaction
+        .scan_all::<ResourceShare>()
+        .filter(|(_, _, share)| !share.is_visible(context.now))
+        .map(|(scope, id, _)| (scope.clone(), id.to_owned()));
+    let shares: Vec<_> = shares.collect();
+    let invitations = transaction
+        .scan_all::<Invitation>()
+        .filter(|(_, _, invitation)| !invitation.is_visible(context.now))
+        .map(|(scope, id, _)| (scope.clone(), id.to_owned()));
+    let invitations: Vec<_> = invitations.collect();
+    for (scope, id) in shares {
+        transaction.delete::<ResourceShare>(&scope, &id);
+    }
+    for (scope, id) in invitations {
+        transaction.delete::<Invitation>(&scope, &id);
+    }
+}
+
 /// <https://docs.aws.amazon.com/ram/latest/APIReference/API_CreateResourceShare.html>
 pub(crate) fn create(
     state: &State,
@@ -136,6 +156,19 @@ pub(crate) fn create(
         request.principals.as_ref(),
         request.sources.as_ref(),
     )?;
+    let sorted = |texts: Option<&Vec<String>>| {
+        let mut texts = texts.cloned().unwrap_or_default();
+        texts.sort_unstable();
+        texts
+    };
+    let asked = Asked {
+        name: request.name.clone(),
+        resources: sorted(request.resource_arns.as_ref()),
+        principals: sorted(request.principals.as_ref()),
+        permissions: sorted(Some(&permissions)),
+        allow_external_principals: request.allow_external_principals.unwrap_or(true),
+        tags: tags.clone(),
+    };
     let scope = context.scope();
     let id = RequestId::from_bits(state.ids.bits()).to_string();
     let share = ResourceShare {
@@ -149,6 +182,7 @@ pub(crate) fn create(
         permissions,
         tags,
         client_token: request.client_token.clone(),
+        asked: Some(asked),
         created: context.now,
         updated: context.now,
         deleted: None,
@@ -160,7 +194,12 @@ pub(crate) fn create(
                 .map(|(_, earlier)| earlier)
                 .find(|earlier| earlier.client_token.as_ref() == Some(token) && earlier.deleted.is_none());
             if let Some(earlier) = earlier {
-                if earlier.name == share.name {
+                // Records of earlier releases have the name alone.
+                let is_same = match &earlier.asked {
+                    Some(asked) => Some(asked) == share.asked.as_ref(),
+                    None => earlier.name == share.name,
+                };
+                if is_same {
                     return Ok((*earlier).clone());
                 }
                 return Err(ServiceError::new(
@@ -169,6 +208,7 @@ pub(crate) fn create(
                 ));
             }
         }
+        sweep(context, transaction);
         let mut share = share.clone();
         association::add(state, context, transaction, &mut share, &wanted)?;
         transaction.put(&scope, &share.id.clone(), share.clone());
@@ -187,6 +227,7 @@ pub(crate) fn update(
         check_name(name)?;
     }
     let updated = state.store.transact(|transaction| {
+        sweep(context, transaction);
         let mut share = own(transaction, context, &request.resource_share_arn)?;
         if let Some(name) = &request.name {
             share.name.clone_from(name);
@@ -223,14 +264,7 @@ pub(crate) fn delete(
         share.deleted = Some(context.now);
         share.updated = context.now;
         transaction.put(&scope, &share.id.clone(), share);
-        let old: Vec<String> = transaction
-            .scan::<ResourceShare>(&scope)
-            .filter(|(_, share)| !share.is_visible(context.now))
-            .map(|(id, _)| id.to_owned())
-            .collect();
-        for id in old {
-            transaction.delete::<ResourceShare>(&scope, &id);
-        }
+        sweep(context, transaction);
         Ok::<_, ServiceError>(())
     })?;
     Ok(DeleteResourceShareResponse { return_value: Some(true), client_token: request.client_token })

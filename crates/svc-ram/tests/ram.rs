@@ -8,16 +8,17 @@ use aws_api::Operation;
 use aws_api::ram::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{Partition, Timestamp};
-use resource_shares::is_shared_with;
+use resource_shares::{Invitation, ResourceShare, SharingPartner, is_shared_with};
 use service_api::{
     IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError,
 };
-use store::{MemoryBackend, Scope, Snapshot, Store};
+use store::{MemoryBackend, Read as _, Scope, Snapshot, Store, StoreError, Transaction};
 use svc_ram::{Ram, ResourceType, Resources};
 
 const OWNER: &str = "123456789012";
 const OTHER: &str = "210987654321";
 const SUBNET: &str = "arn:aws:ec2:us-east-1:123456789012:subnet/subnet-1";
+const DEFAULT_SUBNET: &str = "subnet-default";
 const LIST: &str = "arn:aws:ec2:us-east-1:123456789012:prefix-list/pl-1";
 const HOUR_MILLIS: i64 = 60 * 60 * 1000;
 
@@ -29,7 +30,7 @@ impl IdSource for Counting {
     }
 }
 
-/// The owner has one subnet and one prefix list.
+/// The owner has one subnet and one prefix list, and a subnet that cannot be shared.
 struct Two;
 
 impl Resources for Two {
@@ -38,7 +39,11 @@ impl Resources for Two {
             (resource_type, id),
             (ResourceType::Subnet, "subnet-1") | (ResourceType::PrefixList, "pl-1")
         );
-        is_one && scope.account.to_string() == OWNER
+        (is_one || id == DEFAULT_SUBNET) && scope.account.to_string() == OWNER
+    }
+
+    fn can_be_shared(&self, _: &Snapshot, _: &Scope, _: ResourceType, id: &str) -> bool {
+        id != DEFAULT_SUBNET
     }
 }
 
@@ -131,6 +136,15 @@ impl Cloud {
         found.unwrap().into_iter().map(|one| (one.associated_entity.unwrap(), one.status.unwrap())).collect()
     }
 
+    /// The other accounts whose networks the records of these two can be in.
+    fn related(&self) -> [Vec<String>; 2] {
+        [OWNER, OTHER].map(|account| {
+            let scope = Scope::new(Partition::Aws, account.parse().unwrap(), "us-east-1".parse().unwrap());
+            let related = resource_shares::related(&self.store.snapshot(), &scope);
+            related.into_iter().map(|account| account.to_string()).collect()
+        })
+    }
+
     fn is_shared(&self, arn: &str) -> bool {
         is_shared_with(&self.store.snapshot(), Partition::Aws, arn, OTHER.parse().unwrap())
     }
@@ -181,6 +195,7 @@ fn what_is_shared_is_seen_once_the_invitation_is_accepted() {
     assert_eq!(resources.len(), 2);
     let not_found = "ResourceShareInvitationArnNotFoundException";
     cloud.refuses::<op::AcceptResourceShareInvitation>(OWNER, accept(&arn), not_found);
+    assert_eq!(cloud.related(), [Vec::<String>::new(), Vec::new()]);
     cloud.ok::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn));
     let accepted = "ResourceShareInvitationAlreadyAcceptedException";
     cloud.refuses::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn), accepted);
@@ -203,6 +218,40 @@ fn what_is_shared_is_seen_once_the_invitation_is_accepted() {
         api::GetResourcePoliciesRequest { resource_arns: vec![SUBNET.to_owned()], ..Default::default() };
     let policies = cloud.ok::<op::GetResourcePolicies>(OWNER, policies).policies.unwrap();
     assert!(policies.len() == 1 && policies[0].contains(OTHER) && policies[0].contains("ec2:RunInstances"));
+}
+
+#[test]
+fn accounts_stay_related_once_a_share_was_accepted() {
+    let cloud = Cloud::new();
+    let share = cloud.create(wanted("net", &[SUBNET], &[OTHER]));
+    let arn = cloud.invitations(OTHER)[0].resource_share_invitation_arn.clone().unwrap();
+    cloud.ok::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn));
+    let both = [vec![OTHER.to_owned()], vec![OWNER.to_owned()]];
+    assert_eq!(cloud.related(), both);
+
+    // A state of before that was recorded.
+    let forget = |transaction: &mut Transaction| {
+        let all = transaction.scan_all::<SharingPartner>();
+        let all: Vec<_> = all.map(|(scope, id, _)| (scope.clone(), id.to_owned())).collect();
+        for (scope, id) in all {
+            transaction.delete::<SharingPartner>(&scope, &id);
+        }
+        Ok::<_, StoreError>(())
+    };
+    cloud.store.transact(forget).unwrap();
+    assert_eq!(cloud.related(), [Vec::<String>::new(), Vec::new()]);
+    Ram::upgrade_records(&cloud.store).unwrap();
+    assert_eq!(cloud.related(), both);
+    let revision = cloud.store.snapshot().revision();
+    Ram::upgrade_records(&cloud.store).unwrap();
+    assert_eq!(cloud.store.snapshot().revision(), revision);
+
+    let delete = api::DeleteResourceShareRequest {
+        resource_share_arn: share.resource_share_arn.unwrap(),
+        client_token: None,
+    };
+    cloud.ok::<op::DeleteResourceShare>(OWNER, delete);
+    assert_eq!(cloud.related(), both);
 }
 
 #[test]
@@ -271,6 +320,53 @@ fn invitations_are_rejected_expire_and_are_sent_again() {
 }
 
 #[test]
+fn what_nobody_sees_any_more_is_removed_by_a_later_write() {
+    let mut cloud = Cloud::new();
+    let records = |cloud: &Cloud| {
+        let snapshot = cloud.store.snapshot();
+        (snapshot.scan_all::<ResourceShare>().count(), snapshot.scan_all::<Invitation>().count())
+    };
+    let mut shares = Vec::new();
+    for name in ["accepted", "rejected", "expired"] {
+        shares.push(cloud.create(wanted(name, &[SUBNET], &[OTHER])).resource_share_arn.unwrap());
+    }
+    for invitation in cloud.invitations(OTHER) {
+        let arn = invitation.resource_share_invitation_arn.unwrap();
+        match invitation.resource_share_name.unwrap().as_str() {
+            "accepted" => _ = cloud.ok::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn)),
+            "rejected" => _ = cloud.ok::<op::RejectResourceShareInvitation>(OTHER, reject(&arn)),
+            _ => {}
+        }
+    }
+    cloud.ok::<op::DeleteResourceShare>(
+        OWNER,
+        api::DeleteResourceShareRequest { resource_share_arn: shares[1].clone(), client_token: None },
+    );
+    // The invitation to a deleted share is taken back.
+    assert_eq!((records(&cloud), cloud.invitations(OTHER).len()), ((3, 2), 2));
+    cloud.now = cloud.now.plus_millis(2 * HOUR_MILLIS + 1);
+    let rename = |share: &str| api::UpdateResourceShareRequest {
+        resource_share_arn: share.to_owned(),
+        name: Some("renamed".to_owned()),
+        ..Default::default()
+    };
+    assert_eq!(records(&cloud), (3, 2));
+    cloud.ok::<op::UpdateResourceShare>(OWNER, rename(&shares[0]));
+    assert_eq!(records(&cloud), (2, 2));
+    cloud.now = cloud.now.plus_millis(7 * 24 * HOUR_MILLIS);
+    let left = cloud.invitations(OTHER);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].status.as_deref(), Some("EXPIRED"));
+    cloud.ok::<op::UpdateResourceShare>(OWNER, rename(&shares[0]));
+    assert_eq!(records(&cloud), (2, 1));
+    cloud.now = cloud.now.plus_millis(7 * 24 * HOUR_MILLIS);
+    assert!(cloud.invitations(OTHER).is_empty());
+    cloud.ok::<op::UpdateResourceShare>(OWNER, rename(&shares[0]));
+    assert_eq!(records(&cloud), (2, 0));
+    assert!(cloud.is_shared(SUBNET));
+}
+
+#[test]
 fn what_cannot_be_shared_is_refused() {
     let cloud = Cloud::new();
     let refuses = |resources: &[&str], principals: &[&str], code: &str| {
@@ -280,6 +376,7 @@ fn what_cannot_be_shared_is_refused() {
     refuses(&["arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1"], &[], "InvalidParameterException");
     refuses(&["arn:aws:ec2:us-east-1:123456789012:subnet/subnet-2"], &[], "UnknownResourceException");
     refuses(&["arn:aws:ec2:us-east-1:210987654321:subnet/subnet-1"], &[], "OperationNotPermittedException");
+    refuses(&["arn:aws:ec2:us-east-1:123456789012:subnet/subnet-default"], &[], "InvalidParameterException");
     refuses(&[], &[OWNER], "InvalidParameterException");
     refuses(&[], &["arn:aws:iam::210987654321:user/somebody"], "InvalidParameterException");
     let organization = "arn:aws:organizations::123456789012:organization/o-abcdefghij";
@@ -309,6 +406,24 @@ fn shares_are_renamed_tagged_and_made_once() {
     assert_eq!(cloud.create(token("net")), share);
     let mismatch = "IdempotentParameterMismatchException";
     cloud.refuses::<op::CreateResourceShare>(OWNER, token("other"), mismatch);
+    let with = |resources: &[&str], principals: &[&str]| api::CreateResourceShareRequest {
+        client_token: Some("token 2".to_owned()),
+        ..wanted("net", resources, principals)
+    };
+    let full = cloud.create(with(&[SUBNET, LIST], &[OTHER]));
+    // The order is no difference.
+    assert_eq!(cloud.create(with(&[LIST, SUBNET], &[OTHER])), full);
+    assert_eq!(cloud.invitations(OTHER).len(), 1);
+    cloud.refuses::<op::CreateResourceShare>(OWNER, with(&[SUBNET], &[OTHER]), mismatch);
+    cloud.refuses::<op::CreateResourceShare>(OWNER, with(&[SUBNET, LIST], &[]), mismatch);
+    let closed = api::CreateResourceShareRequest { allow_external_principals: Some(false), ..token("net") };
+    cloud.refuses::<op::CreateResourceShare>(OWNER, closed, mismatch);
+    let named = "arn:aws:ram::aws:permission/AWSRAMDefaultPermissionSubnet".to_owned();
+    let permitted = api::CreateResourceShareRequest { permission_arns: Some(vec![named]), ..token("net") };
+    cloud.refuses::<op::CreateResourceShare>(OWNER, permitted, mismatch);
+    let tag = api::Tag { key: Some("k".to_owned()), value: Some("v".to_owned()) };
+    let tagged = api::CreateResourceShareRequest { tags: Some(vec![tag]), ..token("net") };
+    cloud.refuses::<op::CreateResourceShare>(OWNER, tagged, mismatch);
 
     let arn = share.resource_share_arn.unwrap();
     let rename = api::UpdateResourceShareRequest {

@@ -57,7 +57,7 @@ fn different_networks(group: SecurityGroupId, subnet: SubnetId) -> ServiceError 
 fn groups(edit: &Edit<'_>, subnet: &Subnet, ids: &[String]) -> Result<Vec<SecurityGroupId>, ServiceError> {
     let mut groups = wanted_groups(edit, subnet.vpc, ids, |group| different_networks(group, subnet.id))?;
     if groups.is_empty() {
-        groups.push(security_group::default_of(edit, subnet.vpc).id);
+        groups.push(security_group::default_of(edit, subnet.vpc)?.id);
     }
     Ok(groups)
 }
@@ -76,7 +76,7 @@ fn subnet(
         error::invalid_value(format!("Invalid availability zone: [{}]", name.or(id).unwrap_or_default()))
     })?;
     if let Some(named) = named {
-        let subnet = edit.named::<Subnet>(named)?;
+        let subnet = edit.usable::<Subnet>(named)?.resource;
         if let Some(zone) = zone.filter(|zone| zone.name != subnet.zone) {
             return Err(error::combination(format!(
                 "The availability zone {} is not that of the subnet '{}'.",

@@ -82,9 +82,12 @@ pub(super) fn of(state: &impl State, acl: NetworkAclId) -> Vec<Arc<NetworkAclAss
     all(state).filter(|held| held.acl == acl).collect()
 }
 
+/// Associations by their ACLs.
+pub(super) type ByAcl = HashMap<NetworkAclId, Vec<Arc<NetworkAclAssociation>>>;
+
 /// Those of every ACL.
-pub(super) fn by_acl(state: &impl State) -> HashMap<NetworkAclId, Vec<Arc<NetworkAclAssociation>>> {
-    let mut by_acl: HashMap<_, Vec<_>> = HashMap::new();
+pub(super) fn by_acl(state: &impl State) -> ByAcl {
+    let mut by_acl = ByAcl::new();
     for association in all(state) {
         by_acl.entry(association.acl).or_default().push(association);
     }

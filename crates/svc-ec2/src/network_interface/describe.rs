@@ -1,10 +1,11 @@
 //! DescribeNetworkInterfaces, and how interfaces and their names are shown.
 
-use std::cell::LazyCell;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::Region;
+use aws_types::{AccountId, Region};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::managed::{MANAGED_ATTACHMENT, ManagedKind};
@@ -15,7 +16,7 @@ use crate::filter::{Filters, each, flag, number, text};
 use crate::instance::Instance;
 use crate::page::Page;
 use crate::security_group;
-use crate::state::State;
+use crate::state::{State, View};
 use crate::tag;
 use crate::vpc::Vpc;
 use crate::zone;
@@ -236,11 +237,15 @@ fn describe(
 ) -> Result<api::DescribeNetworkInterfacesResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.network_interface_ids.as_ref();
-    let associated = LazyCell::new(|| Associated::of(&view));
+    let owners: RefCell<BTreeMap<AccountId, Associated>> = RefCell::default();
+    let show = |of_owner: &View, interface: &NetworkInterface| {
+        let mut owners = owners.borrow_mut();
+        let associated = owners.entry(of_owner.account()).or_insert_with(|| Associated::of(of_owner));
+        shown(of_owner, associated, interface)
+    };
     let page = Page::new("DescribeNetworkInterfaces", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (interfaces, next_token) =
-        page.of(&view, ids, wanted, |interface: &NetworkInterface| shown(&view, &associated, interface))?;
+    let (interfaces, next_token) = page.of_seen(&view, ids, wanted, show)?;
     ec2.answer(
         input.dry_run,
         api::DescribeNetworkInterfacesResult { network_interfaces: Some(interfaces), next_token },

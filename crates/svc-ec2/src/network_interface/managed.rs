@@ -81,7 +81,7 @@ pub(crate) fn make_managed(
 /// Removes an interface that a service made. One that is gone already is no error: what it belonged to can be deleted all
 /// the same.
 pub(crate) fn remove_managed(edit: &mut Edit<'_>, id: NetworkInterfaceId) {
-    if let Some(interface) = edit.find::<NetworkInterface>(id) {
+    if let Some(interface) = edit.own::<NetworkInterface>(id) {
         remove(edit, &interface);
     }
 }

@@ -4,7 +4,6 @@
 //! either.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::AwsPrefixList;
@@ -17,7 +16,8 @@ use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::route_table::RouteTable;
 use crate::security_group::SecurityGroup;
-use crate::state::{State, not_found, parse_id};
+use crate::sharing::{self, Owned};
+use crate::state::{State, View, not_found, parse_id};
 use crate::transit_gateway::route_table::TransitGatewayRouteTable;
 use crate::{Ec2, tag};
 
@@ -35,26 +35,33 @@ const AWS_OWNER: &str = "AWS";
 /// A prefix list of either kind.
 #[derive(Clone, Debug)]
 pub(crate) enum Listed {
-    /// A customer's.
-    OfCustomer(Arc<PrefixList>),
+    /// A customer's: this account's, or another's.
+    OfCustomer(Owned<PrefixList>),
     /// One that AWS manages.
     OfAws(AwsPrefixList),
 }
 
 impl Listed {
-    /// The list that a request names.
+    /// The list that a request names, among those that this account sees.
     ///
     /// # Errors
     /// `InvalidPrefixListID.NotFound`, `InvalidPrefixListId.Malformed`.
     pub(crate) fn named(state: &impl State, text: &str) -> Result<Self, ServiceError> {
-        let id = parse_id::<PrefixList>(text)?;
-        Self::find(state, id).ok_or_else(|| not_found::<PrefixList>(text))
+        let found = Self::find(state, parse_id::<PrefixList>(text)?).filter(|list| match list {
+            Self::OfAws(_) => true,
+            Self::OfCustomer(held) => state.is_seen(held.owner, &*held.resource),
+        });
+        found.ok_or_else(|| not_found::<PrefixList>(text))
     }
 
-    /// The list with that id.
+    /// The list with that id, which something refers to.
     pub(crate) fn find(state: &impl State, id: PrefixListId) -> Option<Self> {
         let of_aws = aws_catalog::prefix_lists(state.region()).into_iter().find(|list| list.id == id);
-        of_aws.map(Self::OfAws).or_else(|| state.find::<PrefixList>(id).map(Self::OfCustomer))
+        let of_customer = || {
+            let (owner, list) = state.anyones::<PrefixList>(id)?;
+            Some(Self::OfCustomer(state.owned(owner, list)))
+        };
+        of_aws.map(Self::OfAws).or_else(of_customer)
     }
 
     /// The lists that a describe operation is about, in order of their ids: those named, or all when none is.
@@ -71,7 +78,7 @@ impl Listed {
                 return Ok(of_aws.into_values().map(Self::OfAws).collect());
             }
         }
-        let others = state.selected::<PrefixList>(Some(&others))?.into_iter().map(Self::OfCustomer);
+        let others = state.all_seen::<PrefixList>(Some(&others))?.into_iter().map(Self::OfCustomer);
         let mut all: Vec<Self> = others.chain(of_aws.into_values().map(Self::OfAws)).collect();
         all.sort_by_key(Self::id);
         Ok(all)
@@ -80,7 +87,7 @@ impl Listed {
     /// Its id.
     pub(crate) fn id(&self) -> PrefixListId {
         match self {
-            Self::OfCustomer(list) => list.id,
+            Self::OfCustomer(held) => held.resource.id,
             Self::OfAws(list) => list.id,
         }
     }
@@ -88,7 +95,7 @@ impl Listed {
     /// Which addresses it is of.
     pub(crate) fn family(&self) -> AddressFamily {
         match self {
-            Self::OfCustomer(list) => list.family,
+            Self::OfCustomer(held) => held.resource.family,
             Self::OfAws(_) => AddressFamily::Ipv4,
         }
     }
@@ -96,7 +103,7 @@ impl Listed {
     /// As how many rules it counts where it is named.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::OfCustomer(list) => list.max_entries,
+            Self::OfCustomer(held) => held.resource.max_entries,
             Self::OfAws(_) => AwsPrefixList::WEIGHT,
         }
     }
@@ -104,7 +111,7 @@ impl Listed {
     /// What is in it, in order of the blocks.
     pub(crate) fn entries(&self) -> Vec<PrefixListEntry> {
         match self {
-            Self::OfCustomer(list) => list.entries.clone(),
+            Self::OfCustomer(held) => held.resource.entries.clone(),
             Self::OfAws(list) => {
                 let blocks = list.blocks.iter().map(|block| IpNet::V4(*block));
                 blocks.map(|block| PrefixListEntry { block, description: None }).collect()
@@ -112,10 +119,10 @@ impl Listed {
         }
     }
 
-    fn shown(&self, state: &impl State) -> api::ManagedPrefixList {
+    fn shown(&self, view: &View) -> api::ManagedPrefixList {
         match self {
-            Self::OfCustomer(list) => shown_of_customer(state, list),
-            Self::OfAws(list) => shown_of_aws(state, list),
+            Self::OfCustomer(held) => shown_of_customer(&view.of_owner(held.owner), &held.resource),
+            Self::OfAws(list) => shown_of_aws(view, list),
         }
     }
 }
@@ -239,22 +246,28 @@ fn associations(
 ) -> Result<api::GetManagedPrefixListAssociationsResult, ServiceError> {
     let view = ec2.view(context);
     let list = Listed::named(&view, &input.prefix_list_id)?;
-    let groups = view.all::<SecurityGroup>().filter(|group| group.has_prefix_list(list.id()));
-    let tables = view.all::<RouteTable>().filter(|table| table.has_prefix_list(list.id()));
-    let of_gateways = view.all::<TransitGatewayRouteTable>().filter(|table| table.has_prefix_list(list.id()));
-    let ids = groups
-        .map(|group| group.id.to_string())
-        .chain(tables.map(|table| table.id.to_string()))
-        .chain(of_gateways.map(|table| table.id.to_string()));
-    let mut ids: Vec<String> = ids.collect();
-    ids.sort_unstable();
-    let associations: Vec<_> = ids
-        .into_iter()
-        .map(|id| api::PrefixListAssociation {
+    let account = view.account();
+    let is_own = matches!(&list, Listed::OfCustomer(held) if held.owner == account);
+    let groups = sharing::of_all::<SecurityGroup>(&view)
+        .filter(|(_, group)| group.has_prefix_list(list.id()))
+        .map(|(owner, group)| (owner, group.id.to_string()));
+    let tables = sharing::of_all::<RouteTable>(&view)
+        .filter(|(_, table)| table.has_prefix_list(list.id()))
+        .map(|(owner, table)| (owner, table.id.to_string()));
+    let of_gateways = sharing::of_all::<TransitGatewayRouteTable>(&view)
+        .filter(|(_, table)| table.has_prefix_list(list.id()))
+        .map(|(owner, table)| (owner, table.id.to_string()));
+    // The owner of a list sees who uses it; all others see their own use.
+    let mut associations: Vec<_> = groups
+        .chain(tables)
+        .chain(of_gateways)
+        .filter(|(owner, _)| is_own || *owner == account)
+        .map(|(owner, id)| api::PrefixListAssociation {
             resource_id: Some(id),
-            resource_owner: Some(view.account().to_string()),
+            resource_owner: Some(owner.to_string()),
         })
         .collect();
+    associations.sort_by(|one, other| one.resource_id.cmp(&other.resource_id));
     let page = Page {
         operation: "GetManagedPrefixListAssociations",
         max_results: input.max_results,

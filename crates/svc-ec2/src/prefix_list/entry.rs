@@ -135,11 +135,13 @@ fn get(
     let view = ec2.view(context);
     let list = Listed::named(&view, &input.prefix_list_id)?;
     let entries = match &list {
-        Listed::OfCustomer(list) if list.is_deleted() => return Err(not_found::<PrefixList>(list.id)),
+        Listed::OfCustomer(held) if held.resource.is_deleted() => {
+            return Err(not_found::<PrefixList>(list.id()));
+        }
         Listed::OfCustomer(held) => {
-            let wanted = input.target_version.unwrap_or(held.version);
-            version::entries_of(&view, held, wanted)
-                .ok_or_else(|| version::unknown_version(held.id, wanted))?
+            let wanted = input.target_version.unwrap_or(held.resource.version);
+            version::entries_of(&view.of_owner(held.owner), &held.resource, wanted)
+                .ok_or_else(|| version::unknown_version(list.id(), wanted))?
         }
         Listed::OfAws(held) => match input.target_version {
             None => list.entries(),

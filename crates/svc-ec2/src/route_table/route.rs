@@ -14,7 +14,8 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::target::{self, targets};
 use super::{Destination, Route, RouteTable, RouteTarget, propagation};
 use crate::prefix_list::{AddressFamily, Listed, PrefixList};
-use crate::state::{Edit, State, not_found};
+use crate::sharing;
+use crate::state::{Edit, State, not_found, parse_id};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
 use crate::{Ec2, cidr, error, quota, vpc_endpoint};
@@ -59,9 +60,23 @@ impl Wanted<'_> {
         match self {
             Self::Block(block) => Ok(Destination::Block(block)),
             Self::PrefixList(text) => match Listed::named(state, text)? {
-                Listed::OfCustomer(list) if list.is_deleted() => Err(not_found::<PrefixList>(text)),
+                Listed::OfCustomer(list) if list.resource.is_deleted() => Err(not_found::<PrefixList>(text)),
                 list => Ok(Destination::PrefixList(list.id())),
             },
+        }
+    }
+
+    /// The destination, for which the table may have a route: that stays when a prefix list is shared no more.
+    ///
+    /// # Errors
+    /// `InvalidPrefixListID.NotFound`, `InvalidPrefixListId.Malformed`.
+    fn found_in(self, state: &impl State, table: &RouteTable) -> Result<Destination, ServiceError> {
+        match self {
+            Self::PrefixList(text) => {
+                let id = parse_id::<PrefixList>(text)?;
+                if table.has_prefix_list(id) { Ok(Destination::PrefixList(id)) } else { self.found(state) }
+            }
+            Self::Block(_) => self.found(state),
         }
     }
 }
@@ -220,7 +235,8 @@ pub(crate) fn overfull(edit: &Edit<'_>, list: PrefixListId) -> Vec<RouteTableId>
         let vpc = edit.find::<Vpc>(table.vpc);
         vpc.is_some_and(|vpc| check_count(edit, table, &vpc, family).is_err())
     };
-    edit.all::<RouteTable>()
+    sharing::of_all::<RouteTable>(edit)
+        .map(|(_, table)| table)
         .filter(|table| table.has_prefix_list(list) && is_overfull(table))
         .map(|table| table.id)
         .collect()
@@ -286,7 +302,7 @@ fn replace(
     let wants_local = wants_local || named == Some(("gatewayId", LOCAL));
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
-        let destination = wanted.found(edit)?;
+        let destination = wanted.found_in(edit, &table)?;
         if is_of_endpoint(edit, &table, destination) {
             return Err(of_endpoint("replace", &table, destination));
         }
@@ -324,7 +340,7 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteRouteRequest) -
     let wanted = destination!(input)?;
     ec2.edit(context, input.dry_run, |edit| {
         let mut table = RouteTable::clone(&*edit.named::<RouteTable>(&input.route_table_id)?);
-        let destination = wanted.found(edit)?;
+        let destination = wanted.found_in(edit, &table)?;
         if is_of_endpoint(edit, &table, destination) {
             return Err(of_endpoint("remove", &table, destination));
         }

@@ -116,7 +116,8 @@ fn describe_references(
     input: api::DescribeSecurityGroupReferencesRequest,
 ) -> Result<api::DescribeSecurityGroupReferencesResult, ServiceError> {
     let view = ec2.view(context);
-    let groups = view.selected::<SecurityGroup>(Some(&input.group_id))?;
+    let groups = view.all_seen::<SecurityGroup>(Some(&input.group_id))?;
+    let groups = groups.into_iter().map(|held| held.resource);
     let mut references = Vec::new();
     for group in groups {
         for connection in vpc_peering_connection::active_of(&view, group.vpc) {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use aws_api::ec2 as api;
-use aws_types::{PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags};
+use aws_types::{AccountId, PrefixListId, SecurityGroupId, SecurityGroupRuleId, Tags};
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
@@ -15,7 +15,7 @@ use service_api::ServiceError;
 use super::SecurityGroup;
 use super::peered::{self, PeeredGroup};
 use crate::prefix_list::{Listed, PrefixList};
-use crate::state::{State, not_found};
+use crate::state::{State, not_found, parse_id};
 use crate::{cidr, error};
 
 /// The characters of descriptions, as AWS's messages list them.
@@ -277,7 +277,10 @@ pub(super) fn group_peer(
     if let (Some(user), Some(text)) = (pair.user_id.as_deref(), text)
         && user != state.account().to_string()
     {
-        return Err(crate::state::not_found::<SecurityGroup>(text));
+        // Whoever has groups in a shared VPC can refer to those of all the others there.
+        let other = state.anyones::<SecurityGroup>(parse_id::<SecurityGroup>(text)?);
+        let other = other.filter(|(owner, group)| owner.to_string() == user && group.vpc == holder.vpc);
+        return other.map(|(_, group)| Peer::Group(group.id)).ok_or_else(|| not_found::<SecurityGroup>(text));
     }
     let group = super::by_id_or_name(state, text, pair.group_name.as_deref())?;
     if group.vpc != holder.vpc {
@@ -286,13 +289,19 @@ pub(super) fn group_peer(
     Ok(Peer::Group(group.id))
 }
 
-/// The prefix list that a request names.
+/// The prefix list of rules that a request names. Those that a group has stay when the list is shared no more.
+fn held_list_peer(state: &impl State, holder: &SecurityGroup, text: &str) -> Result<Peer, ServiceError> {
+    let id = parse_id::<PrefixList>(text)?;
+    if holder.has_prefix_list(id) { Ok(Peer::PrefixList(id)) } else { list_peer(state, text) }
+}
+
+/// The prefix list that a request names for a new rule.
 ///
 /// # Errors
 /// `InvalidPrefixListID.NotFound`, `InvalidPrefixListId.Malformed`.
 pub(super) fn list_peer(state: &impl State, text: &str) -> Result<Peer, ServiceError> {
     match Listed::named(state, text)? {
-        Listed::OfCustomer(list) if list.is_deleted() => Err(not_found::<PrefixList>(text)),
+        Listed::OfCustomer(list) if list.resource.is_deleted() => Err(not_found::<PrefixList>(text)),
         list => Ok(Peer::PrefixList(list.id())),
     }
 }
@@ -328,7 +337,7 @@ pub(super) fn wanted(
         }
         for list in permission.prefix_list_ids.iter().flatten() {
             let text = list.prefix_list_id.as_deref().ok_or_else(|| error::missing("PrefixListId"))?;
-            add(list_peer(state, text)?, &list.description)?;
+            add(held_list_peer(state, holder, text)?, &list.description)?;
         }
         for pair in permission.user_id_group_pairs.iter().flatten() {
             add(group_peer(state, holder, pair)?, &pair.description)?;
@@ -383,7 +392,7 @@ pub(super) fn permissions<'a>(
                 permission.user_id_group_pairs.get_or_insert_default().push(api::UserIdGroupPair {
                     description,
                     group_id: Some(group.to_string()),
-                    user_id: Some(state.account().to_string()),
+                    user_id: Some(owner(state, group).to_string()),
                     ..Default::default()
                 });
             }
@@ -407,6 +416,11 @@ pub(super) fn permissions<'a>(
     all.into_iter().map(|(_, permission)| permission).collect()
 }
 
+/// Whose a group is that a rule names.
+fn owner(state: &impl State, group: SecurityGroupId) -> AccountId {
+    state.anyones::<SecurityGroup>(group).map_or(state.account(), |(owner, _)| owner)
+}
+
 /// A rule as answers have it.
 pub(super) fn shown(
     state: &impl State,
@@ -421,7 +435,7 @@ pub(super) fn shown(
         Peer::Group(group) => {
             referenced = Some(api::ReferencedSecurityGroup {
                 group_id: Some(group.to_string()),
-                user_id: Some(state.account().to_string()),
+                user_id: Some(owner(state, group).to_string()),
                 ..Default::default()
             });
         }

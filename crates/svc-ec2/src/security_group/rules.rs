@@ -231,6 +231,9 @@ fn authorize(
         let mut added = Vec::with_capacity(wanted.len());
         for Wanted { traffic: Traffic { protocol, ports, peer }, description } in wanted {
             peered::check(edit, peer)?;
+            if let Peer::PrefixList(list) = peer {
+                rule::list_peer(edit, &list.to_string())?;
+            }
             let rule = SecurityGroupRule {
                 id: edit.new_id(),
                 egress: request.egress,

@@ -7,19 +7,20 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use aws_types::SubnetId;
+use aws_types::{AccountId, SubnetId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use store::{Record, Store, StoreError};
+use store::{Read as _, Record, Scope, Store, StoreError};
 use vpc_model::subnet::is_reserved;
 
 use super::Subnet;
 use super::prefix::{prefix_of, prefix_of_v6};
-use super::reservation::{self, ReservationType};
+use super::reservation::{ReservationType, SubnetCidrReservation};
 use crate::cidr;
 use crate::error;
 use crate::network_interface::NetworkInterface;
+use crate::sharing;
 use crate::state::{Edit, State};
 
 /// How many addresses at the start of a subnet's IPv6 block are not for interfaces; the last one is not, either.
@@ -57,6 +58,8 @@ pub(crate) struct Addresses {
     /// Prefixes that interfaces have: their addresses are taken too.
     pub(super) prefixes: HashSet<Ipv4Net>,
     pub(super) prefixes_v6: HashSet<Ipv6Net>,
+    /// Whose the subnet is; who takes addresses may be another account.
+    owner: AccountId,
     /// Blocks that "any" keeps out of.
     pub(super) reserved: Vec<Ipv4Net>,
     pub(super) reserved_v6: Vec<Ipv6Net>,
@@ -74,17 +77,21 @@ impl Addresses {
     pub(crate) fn of(state: &impl State, subnet: &Subnet) -> Self {
         let (mut taken, mut taken_v6) = (HashSet::new(), HashSet::new());
         let (mut prefixes, mut prefixes_v6) = (HashSet::new(), HashSet::new());
-        for interface in state.all::<NetworkInterface>().filter(|interface| interface.subnet == subnet.id) {
+        let owner = state.anyones::<Subnet>(subnet.id).map_or(state.account(), |(owner, _)| owner);
+        let scope = Scope::new(state.scope().partition, owner, state.region().clone());
+        let all = sharing::of_all::<NetworkInterface>(state).map(|(_, interface)| interface);
+        for interface in all.filter(|interface| interface.subnet == subnet.id) {
             taken.extend(&interface.private_addresses);
             taken_v6.extend(&interface.ipv6_addresses);
             prefixes.extend(&interface.ipv4_prefixes);
             prefixes_v6.extend(&interface.ipv6_prefixes);
         }
-        let last = state.record::<LastGiven>(&subnet.id.to_string());
+        let last = state.reader().get::<LastGiven>(&scope, &subnet.id.to_string());
         let next = last.map_or(subnet.cidr.network(), |last| after(subnet, last.address));
         let (mut reserved, mut reserved_v6) = (Vec::new(), Vec::new());
         let (mut for_prefixes, mut for_prefixes_v6) = (Vec::new(), Vec::new());
-        for held in reservation::of(state, subnet.id) {
+        let held = state.reader().scan::<SubnetCidrReservation>(&scope).map(|(_, held)| held);
+        for held in held.filter(|held| held.subnet == subnet.id) {
             let is_for_prefixes = held.reservation_type == ReservationType::Prefix;
             match held.block {
                 IpNet::V4(block) => {
@@ -99,6 +106,7 @@ impl Addresses {
         }
         Self {
             subnet: subnet.clone(),
+            owner,
             taken,
             taken_v6,
             prefixes,
@@ -153,6 +161,7 @@ impl Addresses {
                 || self.reserved.iter().any(|block| block.contains(&address))
                 || self.prefixes.contains(&prefix_of(address));
             if !is_kept && self.taken.insert(address) {
+                let mut edit = edit.of_owner(self.owner);
                 edit.put_record(&self.subnet.id.to_string(), LastGiven { address });
                 return Ok(address);
             }

@@ -13,6 +13,7 @@ use vpc_model::vpc::overlap;
 use super::{Subnet, conflict, reservation};
 use crate::cidr::{self, Ipv6Source, SubnetIpv6CidrAssociation};
 use crate::network_interface::NetworkInterface;
+use crate::sharing;
 use crate::state::State;
 use crate::vpc::Vpc;
 use crate::{Ec2, error};
@@ -135,9 +136,8 @@ fn disassociate(
         let mut subnet = Subnet::clone(&*holder.ok_or_else(unknown)?);
         let id_of_subnet = subnet.id;
         let association = subnet.ipv6_associations.iter_mut().find(|held| is_it(held)).ok_or_else(unknown)?;
-        let is_used = edit
-            .all::<NetworkInterface>()
-            .any(|interface| interface.subnet == id_of_subnet && interface.address_counts().1 > 0);
+        let is_used = sharing::of_all::<NetworkInterface>(edit)
+            .any(|(_, interface)| interface.subnet == id_of_subnet && interface.address_counts().1 > 0);
         let is_reserved = reservation::of(edit, id_of_subnet).iter().any(|held| held.block.addr().is_ipv6());
         if is_reserved {
             return Err(ServiceError::new(

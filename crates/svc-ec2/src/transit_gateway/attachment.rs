@@ -12,11 +12,13 @@ use aws_types::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use super::TransitGateway;
 use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::progress::{Change, Progress, Progressing};
+use crate::sharing::{self, Owned, Sharing};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpc::Vpc;
 use crate::{Ec2, quota, tag};
@@ -62,6 +64,9 @@ pub enum AttachmentTarget {
     Vpc {
         /// The VPC.
         vpc: VpcId,
+        /// Whose it is, if the gateway is shared with that account.
+        #[serde(default)]
+        owner: Option<AccountId>,
         /// Its subnets by which packets pass, one in each zone.
         subnets: Vec<AttachedSubnet>,
         /// Its options.
@@ -124,6 +129,9 @@ pub struct TransitGatewayAttachment {
     pub created_at: Timestamp,
     /// Its tags.
     pub tags: Tags,
+    /// The tags that the owner of the VPC gave it, if that is another account.
+    #[serde(default)]
+    pub vpc_owner_tags: Tags,
 }
 
 resource!(
@@ -141,7 +149,15 @@ resource!(
     },
     fn ends_at(&self) -> Option<Timestamp> {
         self.progress.ends_at()
-    }
+    },
+    /// By the owner of its VPC.
+    fn is_seen_by(&self, _: &impl Read, owner: &Scope, account: AccountId) -> bool {
+        account != owner.account && self.vpc_owner() == Some(account)
+    },
+    fn hide(&mut self) {
+        self.tags = std::mem::take(&mut self.vpc_owner_tags);
+    },
+    const SHARING: Sharing = Sharing::Itself;
 );
 
 impl Progressing for TransitGatewayAttachment {
@@ -155,6 +171,16 @@ impl TransitGatewayAttachment {
     pub fn vpc(&self) -> Option<VpcId> {
         match self.target {
             AttachmentTarget::Vpc { vpc, .. } => Some(vpc),
+            AttachmentTarget::Peering { .. }
+            | AttachmentTarget::Connect { .. }
+            | AttachmentTarget::Vpn { .. } => None,
+        }
+    }
+
+    /// Whose the VPC is, if it is not of the gateway's account.
+    pub fn vpc_owner(&self) -> Option<AccountId> {
+        match self.target {
+            AttachmentTarget::Vpc { owner, .. } => owner,
             AttachmentTarget::Peering { .. }
             | AttachmentTarget::Connect { .. }
             | AttachmentTarget::Vpn { .. } => None,
@@ -234,7 +260,7 @@ impl TransitGatewayAttachment {
 
 /// Whether a VPC has an attachment to that gateway which is in service.
 pub(crate) fn carries(state: &impl State, gateway: TransitGatewayId, vpc: VpcId) -> bool {
-    state.all::<TransitGatewayAttachment>().any(|attachment| {
+    sharing::of_all::<TransitGatewayAttachment>(state).any(|(_, attachment)| {
         attachment.gateway == gateway
             && attachment.vpc() == Some(vpc)
             && attachment.progress.is_in_service(state.now())
@@ -264,14 +290,14 @@ pub(crate) fn selected_of_kind(
     state: &impl State,
     ids: Option<&Vec<String>>,
     kind: &str,
-) -> Result<Vec<std::sync::Arc<TransitGatewayAttachment>>, ServiceError> {
-    let mut attachments = state.selected::<TransitGatewayAttachment>(ids)?;
+) -> Result<Vec<Owned<TransitGatewayAttachment>>, ServiceError> {
+    let mut attachments = state.all_seen::<TransitGatewayAttachment>(ids)?;
     let is_named = ids.is_some_and(|ids| !ids.is_empty());
-    if let Some(other) = attachments.iter().find(|attachment| is_named && attachment.resource_type() != kind)
-    {
-        return Err(not_found::<TransitGatewayAttachment>(other.id));
+    let is_other = |held: &Owned<TransitGatewayAttachment>| held.resource.resource_type() != kind;
+    if let Some(other) = attachments.iter().find(|held| is_named && is_other(held)) {
+        return Err(not_found::<TransitGatewayAttachment>(other.resource.id));
     }
-    attachments.retain(|attachment| attachment.resource_type() == kind);
+    attachments.retain(|held| !is_other(held));
     Ok(attachments)
 }
 
@@ -293,7 +319,8 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 fn shown(state: &impl State, attachment: &TransitGatewayAttachment) -> api::TransitGatewayAttachment {
     let now = state.now();
-    let owner = attachment.other_side().map_or(state.account(), |side| side.account);
+    let other = attachment.other_side().map(|side| side.account).or(attachment.vpc_owner());
+    let owner = other.unwrap_or(state.account());
     api::TransitGatewayAttachment {
         transit_gateway_attachment_id: Some(attachment.id.to_string()),
         transit_gateway_id: Some(attachment.gateway.to_string()),
@@ -342,11 +369,11 @@ fn describe(
     let view = ec2.view(context);
     let page = Page::new("DescribeTransitGatewayAttachments", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (attachments, next_token) = page.of(
+    let (attachments, next_token) = page.of_seen(
         &view,
         input.transit_gateway_attachment_ids.as_ref(),
         wanted,
-        |attachment: &TransitGatewayAttachment| shown(&view, attachment),
+        |view, attachment: &TransitGatewayAttachment| shown(view, attachment),
     )?;
     ec2.answer(
         input.dry_run,

@@ -4,6 +4,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-connect.html>
 
 use aws_api::ec2::{self as api, operation as op};
+use aws_types::Tags;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
@@ -55,6 +56,7 @@ fn create(
             progress: Progress::new(Change::Create, done_at),
             created_at: edit.now(),
             tags,
+            vpc_owner_tags: Tags::default(),
         };
         connect.use_defaults(&gateway, done_at);
         edit.put(connect.clone());
@@ -121,7 +123,8 @@ fn describe(
     let connects = attachment::selected_of_kind(&view, ids, KIND)?;
     let page = Page::new("DescribeTransitGatewayConnects", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (connects, next_token) = page.of_these(connects, wanted, |connect| shown(&view, connect))?;
+    let (connects, next_token) =
+        page.of_owned(&view, connects, wanted, |view, connect| shown(view, connect))?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayConnectsResult { transit_gateway_connects: Some(connects), next_token },

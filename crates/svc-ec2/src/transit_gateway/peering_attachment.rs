@@ -78,6 +78,7 @@ fn create(
             progress: Progress::new(Change::Request, done_at),
             created_at: edit.now(),
             tags,
+            vpc_owner_tags: Tags::default(),
         };
         let accepter = {
             let mut other = edit.elsewhere(account, region.clone());
@@ -262,9 +263,10 @@ fn describe(
     let view = ec2.view(context);
     let ids = input.transit_gateway_attachment_ids.as_ref();
     let mut found: Vec<_> = attachment::selected_of_kind(&view, ids, KIND)?
-        .iter()
+        .into_iter()
+        .map(|held| held.resource)
         .map(|peering| Found {
-            shown: shown(&view, peering),
+            shown: shown(&view, &peering),
             local_owner: view.account().to_string(),
             remote_owner: peering.other_side().map_or_else(String::new, |side| side.account.to_string()),
             gateway: peering.gateway.to_string(),

@@ -15,7 +15,7 @@ use crate::filter::{Filters, flag, text};
 use crate::page::Page;
 use crate::prefix_list::{Listed, PrefixList};
 use crate::progress::{self, Change, Progress};
-use crate::state::{Edit, State, not_found};
+use crate::state::{Edit, State, not_found, parse_id};
 use crate::{Ec2, pace};
 
 /// Who owns the lists that AWS manages.
@@ -36,7 +36,8 @@ fn shown(
 ) -> api::TransitGatewayPrefixListReference {
     let owner = match Listed::find(state, reference.list) {
         Some(Listed::OfAws(_)) => AWS_OWNER.to_owned(),
-        Some(Listed::OfCustomer(_)) | None => state.account().to_string(),
+        Some(Listed::OfCustomer(list)) => list.owner.to_string(),
+        None => state.account().to_string(),
     };
     let attachment = reference.target.map(|id| {
         let held = state.find::<TransitGatewayAttachment>(id);
@@ -59,18 +60,21 @@ fn shown(
 /// The list that a request names, which is not deleted.
 fn listed(edit: &Edit<'_>, text: &str) -> Result<Listed, ServiceError> {
     match Listed::named(edit, text)? {
-        Listed::OfCustomer(list) if list.is_deleted() => Err(not_found::<PrefixList>(text)),
+        Listed::OfCustomer(list) if list.resource.is_deleted() => Err(not_found::<PrefixList>(text)),
         list => Ok(list),
     }
 }
 
 /// Where a table has its reference to the list that a request names.
 fn place(edit: &Edit<'_>, table: &TransitGatewayRouteTable, list: &str) -> Result<usize, ServiceError> {
-    let list = listed(edit, list)?.id();
-    table.references.iter().position(|reference| reference.list == list).ok_or_else(|| {
-        let message = format!("{} has no reference to the prefix list {list}.", table.id);
-        ServiceError::new("InvalidPrefixListID.NotFound", message)
-    })
+    // A reference stays when the list is shared no more.
+    let id = parse_id::<PrefixList>(list)?;
+    if let Some(place) = table.references.iter().position(|reference| reference.list == id) {
+        return Ok(place);
+    }
+    listed(edit, list)?;
+    let message = format!("{} has no reference to the prefix list {list}.", table.id);
+    Err(ServiceError::new("InvalidPrefixListID.NotFound", message))
 }
 
 fn create(

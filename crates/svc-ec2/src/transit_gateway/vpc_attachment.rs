@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-vpc-attachments.html>
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{TransitGatewayAttachmentId, VpcId};
+use aws_types::{AccountId, Tags, TransitGatewayAttachmentId, VpcId};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::attachment::{
@@ -16,12 +16,15 @@ use crate::filter::{Filters, text};
 use crate::network_interface::{self, ManagedKind, NewInterface};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, incorrect_state};
-use crate::state::{Edit, State};
+use crate::sharing::{self, Owned};
+use crate::state::{Edit, State, not_found};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
 use crate::{Ec2, error, pace, tag};
 
 const KIND: &str = "vpc";
+/// The state of an attachment that waits for the owner of the gateway.
+const PENDING: &str = "pendingAcceptance";
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -65,6 +68,16 @@ fn add_subnets(
     Ok(())
 }
 
+/// Removes all of the gateway's interfaces.
+fn remove_interfaces(edit: &mut Edit<'_>, attachment: &TransitGatewayAttachment) {
+    let owner = attachment.vpc_owner().unwrap_or(edit.account());
+    if let AttachmentTarget::Vpc { subnets, .. } = &attachment.target {
+        for held in subnets {
+            network_interface::remove_managed(&mut edit.of_owner(owner), held.interface);
+        }
+    }
+}
+
 /// Checks that the subnets have IPv6 where the attachment is to carry it.
 fn check_ipv6(
     edit: &Edit<'_>,
@@ -105,9 +118,11 @@ fn create(
         return Err(error::missing("SubnetIds"));
     }
     ec2.edit(context, input.dry_run, |edit| {
-        let gateway = progress::available::<TransitGateway>(edit, &input.transit_gateway_id)?;
+        let found = progress::usable::<TransitGateway>(edit, &input.transit_gateway_id)?;
+        let (owner, gateway) = (found.owner, found.resource);
+        let is_foreign = owner != edit.account();
         let vpc = edit.named::<Vpc>(&input.vpc_id)?.id;
-        let is_attached = edit.all::<TransitGatewayAttachment>().any(|other| {
+        let is_attached = sharing::of_all::<TransitGatewayAttachment>(edit).any(|(_, other)| {
             other.gateway == gateway.id && other.vpc() == Some(vpc) && other.is_there(edit.now())
         });
         if is_attached {
@@ -115,26 +130,34 @@ fn create(
                 format!("{} has non-deleted Transit Gateway Attachments with same VPC ID.", gateway.id);
             return Err(ServiceError::new("DuplicateTransitGatewayAttachment", message));
         }
-        attachment::check_quota(edit, gateway.id)?;
+        attachment::check_quota(&mut edit.of_owner(owner), gateway.id)?;
         let id = edit.new_id();
         let mut subnets = Vec::new();
         add_subnets(edit, id, vpc, &mut subnets, &input.subnet_ids)?;
         check_ipv6(edit, options, &subnets)?;
         let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+        let (tags, vpc_owner_tags) =
+            if is_foreign { (Tags::default(), tags) } else { (tags, Tags::default()) };
+        let vpc_owner = is_foreign.then(|| edit.account());
         let mut attachment = TransitGatewayAttachment {
             id,
             gateway: gateway.id,
-            target: AttachmentTarget::Vpc { vpc, subnets, options },
+            target: AttachmentTarget::Vpc { vpc, owner: vpc_owner, subnets, options },
             association: None,
             propagations: Vec::new(),
             progress: Progress::new(Change::Create, done_at),
             created_at: edit.now(),
             tags,
+            vpc_owner_tags,
         };
-        attachment.use_defaults(&gateway, done_at);
-        edit.put(attachment.clone());
+        if is_foreign && !gateway.options.auto_accept_shared_attachments {
+            attachment.progress.change = Change::Request;
+        } else {
+            attachment.use_defaults(&gateway, done_at);
+        }
+        edit.of_owner(owner).put(attachment.clone());
         Ok(api::CreateTransitGatewayVpcAttachmentResult {
-            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+            transit_gateway_vpc_attachment: Some(answered(edit, owner, attachment)),
         })
     })
 }
@@ -146,11 +169,15 @@ fn modify(
 ) -> Result<api::ModifyTransitGatewayVpcAttachmentResult, ServiceError> {
     let wanted = input.options.unwrap_or_default();
     ec2.edit(context, input.dry_run, |edit| {
-        let held =
-            progress::available::<TransitGatewayAttachment>(edit, &input.transit_gateway_attachment_id)?;
-        let mut attachment = attachment::of_kind(held, KIND)?;
+        let found = progress::usable::<TransitGatewayAttachment>(edit, &input.transit_gateway_attachment_id)?;
+        let owner = found.owner;
+        let mut attachment = attachment::of_kind(of_owner(edit, &found)?, KIND)?;
         let id = attachment.id;
-        if let AttachmentTarget::Vpc { vpc, subnets, options } = &mut attachment.target {
+        // The subnets are the VPC owner's.
+        if attachment.vpc_owner().unwrap_or(owner) != edit.account() {
+            return Err(sharing::not_owned::<TransitGatewayAttachment>());
+        }
+        if let AttachmentTarget::Vpc { vpc, subnets, options, .. } = &mut attachment.target {
             options.dns_support = switch(wanted.dns_support.as_ref(), options.dns_support, "DnsSupport")?;
             options.security_group_referencing_support = switch(
                 wanted.security_group_referencing_support.as_ref(),
@@ -180,50 +207,72 @@ fn modify(
             check_ipv6(edit, *options, subnets)?;
         }
         attachment.progress = Progress::new(Change::Modify, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
-        edit.put(attachment.clone());
+        edit.of_owner(owner).put(attachment.clone());
         Ok(api::ModifyTransitGatewayVpcAttachmentResult {
-            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+            transit_gateway_vpc_attachment: Some(answered(edit, owner, attachment)),
         })
     })
 }
 
-/// The gateway's interfaces go at once.
+/// The owner of the VPC deletes it, or that of the gateway; accepted or not. The gateway's interfaces go at once.
 fn delete(
     ec2: &Ec2,
     context: &RequestContext,
     input: api::DeleteTransitGatewayVpcAttachmentRequest,
 ) -> Result<api::DeleteTransitGatewayVpcAttachmentResult, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
-        let held =
-            progress::available::<TransitGatewayAttachment>(edit, &input.transit_gateway_attachment_id)?;
-        let mut attachment = attachment::of_kind(held, KIND)?;
-        let over: Vec<_> = edit
-            .all::<TransitGatewayAttachment>()
-            .filter(|other| {
-                other.target == AttachmentTarget::Connect { transport: attachment.id }
-                    && !other.progress.is_ended()
-            })
-            .map(|other| other.id.to_string())
-            .collect();
-        has_non_deleted(attachment.id, "Transit Gateway Connect Attachments", &over)?;
-        if let AttachmentTarget::Vpc { subnets, .. } = &attachment.target {
-            for held in subnets {
-                network_interface::remove_managed(edit, held.interface);
-            }
+        let text = &input.transit_gateway_attachment_id;
+        let found = edit.usable::<TransitGatewayAttachment>(text)?;
+        if found.resource.progress.is_ended() {
+            return Err(not_found::<TransitGatewayAttachment>(text));
         }
-        attachment.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
-        edit.put(attachment.clone());
+        if !matches!(found.resource.progress.state(edit.now()), "available" | PENDING) {
+            return Err(incorrect_state(text));
+        }
+        let mut attachment = attachment::of_kind(of_owner(edit, &found)?, KIND)?;
+        {
+            let mut edit = edit.of_owner(found.owner);
+            let over: Vec<_> = edit
+                .all::<TransitGatewayAttachment>()
+                .filter(|other| {
+                    other.target == AttachmentTarget::Connect { transport: attachment.id }
+                        && !other.progress.is_ended()
+                })
+                .map(|other| other.id.to_string())
+                .collect();
+            has_non_deleted(attachment.id, "Transit Gateway Connect Attachments", &over)?;
+            remove_interfaces(&mut edit, &attachment);
+            attachment.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(&edit)));
+            edit.put(attachment.clone());
+        }
         Ok(api::DeleteTransitGatewayVpcAttachmentResult {
-            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+            transit_gateway_vpc_attachment: Some(answered(edit, found.owner, attachment)),
         })
     })
 }
 
-/// The error for accepting or rejecting an attachment. None waits for that: the gateway is the account's own.
-fn not_pending(edit: &Edit<'_>, text: &str) -> ServiceError {
-    let held = progress::live::<TransitGatewayAttachment>(edit, text);
-    held.and_then(|held| attachment::of_kind(held, KIND))
-        .map_or_else(|error| error, |held| incorrect_state(held.id))
+/// The record of an attachment that the owner of its VPC may have named, with all that its owner sees.
+fn of_owner(
+    edit: &mut Edit<'_>,
+    found: &Owned<TransitGatewayAttachment>,
+) -> Result<TransitGatewayAttachment, ServiceError> {
+    edit.of_owner(found.owner).held::<TransitGatewayAttachment>(found.resource.id)
+}
+
+/// An attachment as the answer to this account has it.
+fn answered(
+    edit: &mut Edit<'_>,
+    owner: AccountId,
+    attachment: TransitGatewayAttachment,
+) -> api::TransitGatewayVpcAttachment {
+    let seen = edit.owned(owner, std::sync::Arc::new(attachment));
+    shown(&edit.of_owner(owner), &seen.resource)
+}
+
+/// An attachment of another account's VPC that waits for the gateway's owner, who asks.
+fn pending(edit: &Edit<'_>, text: &str) -> Result<TransitGatewayAttachment, ServiceError> {
+    let attachment = attachment::of_kind(progress::live::<TransitGatewayAttachment>(edit, text)?, KIND)?;
+    if attachment.progress.state(edit.now()) == PENDING { Ok(attachment) } else { Err(incorrect_state(text)) }
 }
 
 fn accept(
@@ -231,7 +280,17 @@ fn accept(
     context: &RequestContext,
     input: api::AcceptTransitGatewayVpcAttachmentRequest,
 ) -> Result<api::AcceptTransitGatewayVpcAttachmentResult, ServiceError> {
-    ec2.edit(context, input.dry_run, |edit| Err(not_pending(edit, &input.transit_gateway_attachment_id)))
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut attachment = pending(edit, &input.transit_gateway_attachment_id)?;
+        let gateway = edit.held::<TransitGateway>(attachment.gateway)?;
+        let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+        attachment.use_defaults(&gateway, done_at);
+        attachment.progress = Progress::new(Change::Accept, done_at);
+        edit.put(attachment.clone());
+        Ok(api::AcceptTransitGatewayVpcAttachmentResult {
+            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+        })
+    })
 }
 
 fn reject(
@@ -239,7 +298,15 @@ fn reject(
     context: &RequestContext,
     input: api::RejectTransitGatewayVpcAttachmentRequest,
 ) -> Result<api::RejectTransitGatewayVpcAttachmentResult, ServiceError> {
-    ec2.edit(context, input.dry_run, |edit| Err(not_pending(edit, &input.transit_gateway_attachment_id)))
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut attachment = pending(edit, &input.transit_gateway_attachment_id)?;
+        remove_interfaces(edit, &attachment);
+        attachment.end(Progress::new(Change::Reject, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
+        edit.put(attachment.clone());
+        Ok(api::RejectTransitGatewayVpcAttachmentResult {
+            transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
+        })
+    })
 }
 
 fn shown(state: &impl State, attachment: &TransitGatewayAttachment) -> api::TransitGatewayVpcAttachment {
@@ -251,9 +318,9 @@ fn shown(state: &impl State, attachment: &TransitGatewayAttachment) -> api::Tran
         tags: tag::shown(&attachment.tags),
         ..Default::default()
     };
-    if let AttachmentTarget::Vpc { vpc, subnets, options } = &attachment.target {
+    if let AttachmentTarget::Vpc { vpc, owner, subnets, options } = &attachment.target {
         shown.vpc_id = Some(vpc.to_string());
-        shown.vpc_owner_id = Some(state.account().to_string());
+        shown.vpc_owner_id = Some(owner.unwrap_or(state.account()).to_string());
         shown.subnet_ids = Some(subnets.iter().map(|held| held.subnet.to_string()).collect());
         shown.options = Some(api::TransitGatewayVpcAttachmentOptions {
             dns_support: switched(options.dns_support),
@@ -287,7 +354,8 @@ fn describe(
     let page =
         Page::new("DescribeTransitGatewayVpcAttachments", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (attachments, next_token) = page.of_these(attachments, wanted, |held| shown(&view, held))?;
+    let (attachments, next_token) =
+        page.of_owned(&view, attachments, wanted, |view, held| shown(view, held))?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayVpcAttachmentsResult {

@@ -32,6 +32,7 @@ pub(crate) fn attach(
         progress: Progress::new(Change::Create, done_at),
         created_at: edit.now(),
         tags: Tags::default(),
+        vpc_owner_tags: Tags::default(),
     };
     attachment.use_defaults(gateway, done_at);
     edit.put(attachment);

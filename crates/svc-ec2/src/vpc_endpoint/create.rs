@@ -224,7 +224,7 @@ fn begun(
     };
     let record = options.and_then(|options| options.dns_record_ip_type.as_deref()).unwrap_or(usual_record);
     let groups = match input.security_group_ids.as_deref().unwrap_or_default() {
-        [] if kind == VpcEndpointKind::Interface => vec![security_group::default_of(edit, vpc.id).id],
+        [] if kind == VpcEndpointKind::Interface => vec![security_group::default_of(edit, vpc.id)?.id],
         ids => place::groups(edit, vpc.id, ids)?,
     };
     let bits = format!("{:032x}", edit.new_bits());

@@ -1,0 +1,103 @@
+//! What accounts see of each other's resources: what one shares with another, and what they have in each other's VPCs.
+//!
+//! Owns which records that concerns ([`Sharing`]), and the conditions under which one is seen. Refuses to know how shares
+//! come to be (that is `svc-ram`'s), and what one who sees a resource can do with it: [`State::named`] finds the account's
+//! own alone, and operations that others may use say so by [`State::usable`].
+//! <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing.html>
+
+use std::sync::Arc;
+
+use aws_types::{AccountId, Arn, SubnetId, VpcId};
+use resource_shares::{is_shared_with, related};
+use service_api::ServiceError;
+use store::{Read, Scope};
+
+use crate::state::{Resource, State};
+use crate::subnet::Subnet;
+
+/// How accounts other than the owner come to see resources of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// They do not.
+    Never,
+    /// By a share of the resource itself, or by what they attached to one.
+    Itself,
+    /// With a shared subnet, of which it is a part or on which it depends.
+    Vpc,
+}
+
+/// A resource and whose it is. What is another account's has no tags: those are seen by their owner alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Owned<R> {
+    /// The owner.
+    pub(crate) owner: AccountId,
+    /// The resource.
+    pub(crate) resource: Arc<R>,
+}
+
+/// Stands in messages for the operation that was asked for.
+const OPERATION: &str = "{operation}";
+
+/// The error for changing what is another account's.
+pub(crate) fn not_owned<R: Resource>() -> ServiceError {
+    let mut message = format!("You are not authorized to perform {OPERATION} operation.");
+    if R::SHARING == Sharing::Vpc {
+        message += " A subnet in this vpc is shared but the provided object is not owned by you";
+    }
+    ServiceError::new("UnauthorizedOperation", message)
+}
+
+/// The error for what was asked for by leaving out groups: the default group of a shared VPC is its owner's.
+pub(crate) fn no_default_group() -> ServiceError {
+    not_owned::<crate::security_group::SecurityGroup>()
+}
+
+/// Puts the operation's name into an error's message.
+pub(crate) fn named_in(mut error: ServiceError, operation: &str) -> ServiceError {
+    if error.code == "UnauthorizedOperation" {
+        error.message = error.message.replace(OPERATION, operation);
+    }
+    error
+}
+
+/// Whether the owner of a resource, such as `subnet/subnet-…`, shares it with an account.
+pub(crate) fn is_shared(reader: &impl Read, owner: &Scope, account: AccountId, resource: &str) -> bool {
+    let arn = Arn::new(owner.partition, "ec2", &owner.region, owner.account, resource);
+    is_shared_with(reader, owner.partition, arn.as_str(), account)
+}
+
+/// Whether a subnet is shared with an account.
+pub(crate) fn has_subnet(reader: &impl Read, owner: &Scope, account: AccountId, subnet: SubnetId) -> bool {
+    is_shared(reader, owner, account, &format!("subnet/{subnet}"))
+}
+
+/// The subnets of a VPC that are shared with an account.
+pub(crate) fn subnets(
+    reader: &impl Read,
+    owner: &Scope,
+    account: AccountId,
+    vpc: VpcId,
+) -> impl Iterator<Item = Arc<Subnet>> {
+    reader
+        .scan::<Subnet>(owner)
+        .map(|(_, subnet)| subnet)
+        .filter(move |subnet| subnet.vpc == vpc && has_subnet(reader, owner, account, subnet.id))
+}
+
+/// All visible resources of a kind in the region that this account and those related to it have, in order of their owners:
+/// whatever can be in a network that one of them owns.
+pub(crate) fn of_all<'a, R: Resource>(
+    state: &'a (impl State + ?Sized),
+) -> impl Iterator<Item = (AccountId, Arc<R>)> + 'a {
+    let (here, now) = (state.scope(), state.now());
+    let mut accounts = related(state.reader(), here);
+    accounts.insert(here.account);
+    accounts.into_iter().flat_map(move |account| {
+        let scope = Scope::new(here.partition, account, here.region.clone());
+        state
+            .reader()
+            .scan::<R>(&scope)
+            .filter(move |(_, resource)| resource.is_visible(now))
+            .map(move |(_, resource)| (account, resource))
+    })
+}
