@@ -1,322 +1,173 @@
 //! What records tell the engine, by the operations that write them.
 
-    use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-    use aws_api::Operation;
-    use aws_api::ec2::{self as api, operation as op};
-    use aws_types::{InstanceId, Partition, Timestamp};
-    use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _};
-    use store::{MemoryBackend, Store};
-    use svc_ec2::{Config, Ec2, HostView};
+use aws_api::Operation;
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{InstanceId, Partition, Timestamp};
+use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _};
+use store::{MemoryBackend, Store};
+use svc_ec2::{Config, Ec2, HostView};
 
-    use super::*;
+use super::*;
 
-    mod shared;
+mod prefix_lists;
+mod shared;
 
-    struct Ids(AtomicU64);
+struct Ids(AtomicU64);
 
-    impl IdSource for Ids {
-        fn bits(&self) -> u128 {
-            u128::from(self.0.fetch_add(1, Ordering::Relaxed) + 1) << 64
-        }
-    }
-
-    struct NoHost;
-
-    impl HostView for NoHost {
-        fn console_output(&self, _: InstanceId) -> Option<Vec<u8>> {
-            None
-        }
-    }
-
-    fn context() -> RequestContext {
-        RequestContext {
-            partition: Partition::Aws,
-            region: "us-east-1".parse().unwrap(),
-            principal: Principal {
-                account: "123456789012".parse().unwrap(),
-                kind: PrincipalKind::Root,
-                arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
-                user_id: "123456789012".to_owned(),
-                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            },
-            request_id: RequestId::from_bits(1),
-            now: Timestamp::from_unix_millis(1_795_357_680_000),
-            source_ip: "127.0.0.1".parse().unwrap(),
-            user_agent: String::new(),
-            secure_transport: false,
-        }
-    }
-
-    /// Carries out an operation, and gives its answer with what it tells the engine.
-    fn told<O: Operation>(store: &Store, ec2: &Ec2, input: O::Input) -> (O::Output, Vec<Delta>)
-    where
-        O::Input: Into<aws_model::Value>,
-        O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
-    {
-        told_by::<O>(&context(), store, ec2, input)
-    }
-
-    fn told_by<O: Operation>(
-        context: &RequestContext,
-        store: &Store,
-        ec2: &Ec2,
-        input: O::Input,
-    ) -> (O::Output, Vec<Delta>)
-    where
-        O::Input: Into<aws_model::Value>,
-        O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
-    {
-        ec2.ensure_region(&context.scope(), context.now).unwrap();
-        let mut tail = store.tail(store.snapshot().revision());
-        let answer = ec2.call(context, O::NAME, input.into()).unwrap();
-        let mut deltas = Vec::new();
-        while let Some(commit) = tail.try_next().unwrap() {
-            deltas.extend(changed(&store.snapshot(), &commit).deltas);
-        }
-        (O::Output::try_from(answer).unwrap(), deltas)
-    }
-
-    #[test]
-    fn the_prefixes_of_an_interface_reach_the_engine() {
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
-        let vpc_input = api::CreateVpcRequest {
-            cidr_block: Some("10.0.0.0/16".to_owned()),
-            amazon_provided_ipv6_cidr_block: Some(true),
-            ..Default::default()
-        };
-        let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);
-        let subnet_input = api::CreateSubnetRequest {
-            vpc_id: made.vpc.unwrap().vpc_id.unwrap(),
-            cidr_block: Some("10.0.0.0/24".to_owned()),
-            ipv6_cidr_block: Some("3fff::/64".to_owned()),
-            ..Default::default()
-        };
-        let (made, _) = told::<op::CreateSubnet>(&store, &ec2, subnet_input);
-        let interface_input = api::CreateNetworkInterfaceRequest {
-            subnet_id: made.subnet.unwrap().subnet_id.unwrap(),
-            ipv4_prefix_count: Some(1),
-            ipv6_prefix_count: Some(1),
-            ..Default::default()
-        };
-        let (made, deltas) = told::<op::CreateNetworkInterface>(&store, &ec2, interface_input);
-        let [Delta::Put(Object::Interface(interface))] = &deltas[..] else { panic!("{deltas:?}") };
-        assert_eq!(interface.ipv4_prefixes, ["10.0.0.224/28".parse().unwrap()]);
-        assert_eq!(interface.ipv6_prefixes.len(), 1);
-        let unassign = api::UnassignPrivateIpAddressesRequest {
-            network_interface_id: made.network_interface.unwrap().network_interface_id.unwrap(),
-            ipv4_prefixes: Some(vec!["10.0.0.224/28".to_owned()]),
-            private_ip_addresses: None,
-        };
-        let (_, deltas) = told::<op::UnassignPrivateIpAddresses>(&store, &ec2, unassign);
-        let [Delta::Put(Object::Interface(interface))] = &deltas[..] else { panic!("{deltas:?}") };
-        assert_eq!((interface.ipv4_prefixes.len(), interface.ipv6_prefixes.len()), (0, 1));
-    }
-
-    #[test]
-    fn a_dhcp_option_set_reaches_the_engine_whole() {
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
-        let vpc_input =
-            api::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".to_owned()), ..Default::default() };
-        let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);
-        let vpc_id = made.vpc.unwrap().vpc_id.unwrap();
-
-        let options: [(&str, &[&str]); 5] = [
-            ("domain-name", &["example.com"]),
-            ("domain-name-servers", &["10.0.0.53", "AmazonProvidedDNS", "2001:db8::53"]),
-            ("ntp-servers", &["10.0.0.123", "fd00:ec2::123"]),
-            ("netbios-name-servers", &["10.0.0.137"]),
-            ("netbios-node-type", &["2"]),
-        ];
-        let configurations = options.iter().map(|(key, values)| api::NewDhcpConfiguration {
-            key: Some((*key).to_owned()),
-            values: Some(values.iter().map(|value| (*value).to_owned()).collect()),
-        });
-        let set_input = api::CreateDhcpOptionsRequest {
-            dhcp_configurations: configurations.collect(),
-            ..Default::default()
-        };
-        let (made, deltas) = told::<op::CreateDhcpOptions>(&store, &ec2, set_input);
-        let set_id = made.dhcp_options.unwrap().dhcp_options_id.unwrap();
-        let expected = DhcpOptions {
-            id: set_id.parse().unwrap(),
-            domain_name: Some("example.com".to_owned()),
-            resolvers: vec![
-                Resolver::Address("10.0.0.53".parse().unwrap()),
-                Resolver::AmazonProvided,
-                Resolver::Address("2001:db8::53".parse().unwrap()),
-            ],
-            ntp_servers: vec!["10.0.0.123".parse().unwrap(), "fd00:ec2::123".parse().unwrap()],
-            netbios_name_servers: vec!["10.0.0.137".parse().unwrap()],
-            netbios_node_type: Some(NetbiosNodeType::PointToPoint),
-            mtu_bytes: 9001,
-        };
-        assert_eq!(deltas, [Delta::Put(expected.clone().into())]);
-
-        let associate = |id: &str| api::AssociateDhcpOptionsRequest {
-            dhcp_options_id: id.to_owned(),
-            vpc_id: vpc_id.clone(),
-            dry_run: None,
-        };
-        for (id, reference) in [(set_id.as_str(), Some(expected.id)), ("default", None)] {
-            let (_, deltas) = told::<op::AssociateDhcpOptions>(&store, &ec2, associate(id));
-            let [Delta::Put(Object::Vpc(vpc))] = &deltas[..] else { panic!("{deltas:?}") };
-            assert_eq!((vpc.id.to_string(), vpc.dhcp_options), (vpc_id.clone(), reference));
-        }
-        let everything = everything(&store.snapshot()).deltas;
-        assert!(everything.contains(&Delta::Put(expected.clone().into())), "{everything:?}");
-
-        let delete = api::DeleteDhcpOptionsRequest { dhcp_options_id: set_id, dry_run: None };
-        let (_, deltas) = told::<op::DeleteDhcpOptions>(&store, &ec2, delete);
-        assert_eq!(deltas, [Delta::Remove(ObjectId::DhcpOptions(expected.id))]);
+impl IdSource for Ids {
+    fn bits(&self) -> u128 {
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed) + 1) << 64
     }
 }
 
-#[cfg(test)]
-mod prefix_lists {
-    use store::{MemoryBackend, Store, StoreError, Transaction};
+struct NoHost;
 
-    use super::*;
-
-    fn scope() -> Scope {
-        let account = "123456789012".parse().unwrap();
-        Scope::new(aws_types::Partition::Aws, account, "us-east-1".parse().unwrap())
+impl HostView for NoHost {
+    fn console_output(&self, _: InstanceId) -> Option<Vec<u8>> {
+        None
     }
+}
 
-    fn write(store: &Store, change: impl FnOnce(&mut Transaction)) {
-        let done = store.transact(|transaction| {
-            change(transaction);
-            Ok::<_, StoreError>(())
-        });
-        done.unwrap();
+fn context() -> RequestContext {
+    RequestContext {
+        partition: Partition::Aws,
+        region: "us-east-1".parse().unwrap(),
+        principal: Principal {
+            account: "123456789012".parse().unwrap(),
+            kind: PrincipalKind::Root,
+            arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
+            user_id: "123456789012".to_owned(),
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        },
+        request_id: RequestId::from_bits(1),
+        now: Timestamp::from_unix_millis(1_795_357_680_000),
+        source_ip: "127.0.0.1".parse().unwrap(),
+        user_agent: String::new(),
+        secure_transport: false,
     }
+}
 
-    fn group(peers: &[ec2::Peer]) -> ec2::SecurityGroup {
-        let rules = peers.iter().map(|peer| ec2::SecurityGroupRule {
-            id: "sgr-00000000000000001".parse().unwrap(),
-            egress: false,
-            protocol: ec2::IpProtocol::ALL,
-            ports: None,
-            peer: *peer,
-            description: None,
-            tags: aws_types::Tags::default(),
-        });
-        ec2::SecurityGroup {
-            id: "sg-00000000000000001".parse().unwrap(),
-            vpc: "vpc-00000000000000001".parse().unwrap(),
-            name: "g".to_owned(),
-            description: "d".to_owned(),
-            rules: rules.collect(),
-            tags: aws_types::Tags::default(),
-        }
-    }
+/// Carries out an operation, and gives its answer with what it tells the engine.
+fn told<O: Operation>(store: &Store, ec2: &Ec2, input: O::Input) -> (O::Output, Vec<Delta>)
+where
+    O::Input: Into<aws_model::Value>,
+    O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
+{
+    told_by::<O>(&context(), store, ec2, input)
+}
 
-    fn list(blocks: &[&str]) -> ec2::PrefixList {
-        let entries = blocks
-            .iter()
-            .map(|block| ec2::PrefixListEntry { block: block.parse().unwrap(), description: None });
-        ec2::PrefixList {
-            id: "pl-00000000000000001".parse().unwrap(),
-            name: "l".to_owned(),
-            family: ec2::AddressFamily::Ipv4,
-            max_entries: 10,
-            version: 1,
-            entries: entries.collect(),
-            change: ec2::PrefixListChange::Create,
-            changed_at: aws_types::Timestamp::default(),
-            version_before: None,
-            failure: None,
-            tags: aws_types::Tags::default(),
-        }
+fn told_by<O: Operation>(
+    context: &RequestContext,
+    store: &Store,
+    ec2: &Ec2,
+    input: O::Input,
+) -> (O::Output, Vec<Delta>)
+where
+    O::Input: Into<aws_model::Value>,
+    O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
+{
+    ec2.ensure_region(&context.scope(), context.now).unwrap();
+    let mut tail = store.tail(store.snapshot().revision());
+    let answer = ec2.call(context, O::NAME, input.into()).unwrap();
+    let mut deltas = Vec::new();
+    while let Some(commit) = tail.try_next().unwrap() {
+        deltas.extend(changed(&store.snapshot(), &commit).deltas);
     }
+    (O::Output::try_from(answer).unwrap(), deltas)
+}
 
-    /// The blocks of the groups' rules among the deltas.
-    fn blocks(projection: &Projection) -> Vec<String> {
-        let mut blocks = Vec::new();
-        for delta in &projection.deltas {
-            let Delta::Put(Object::SecurityGroup(group)) = delta else { continue };
-            for rule in &group.rules {
-                let Peer::Cidr(block) = rule.peer else { panic!("{rule:?}") };
-                blocks.push(block.to_string());
-            }
-        }
-        blocks
-    }
+#[test]
+fn the_prefixes_of_an_interface_reach_the_engine() {
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+    let vpc_input = api::CreateVpcRequest {
+        cidr_block: Some("10.0.0.0/16".to_owned()),
+        amazon_provided_ipv6_cidr_block: Some(true),
+        ..Default::default()
+    };
+    let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);
+    let subnet_input = api::CreateSubnetRequest {
+        vpc_id: made.vpc.unwrap().vpc_id.unwrap(),
+        cidr_block: Some("10.0.0.0/24".to_owned()),
+        ipv6_cidr_block: Some("3fff::/64".to_owned()),
+        ..Default::default()
+    };
+    let (made, _) = told::<op::CreateSubnet>(&store, &ec2, subnet_input);
+    let interface_input = api::CreateNetworkInterfaceRequest {
+        subnet_id: made.subnet.unwrap().subnet_id.unwrap(),
+        ipv4_prefix_count: Some(1),
+        ipv6_prefix_count: Some(1),
+        ..Default::default()
+    };
+    let (made, deltas) = told::<op::CreateNetworkInterface>(&store, &ec2, interface_input);
+    let [Delta::Put(Object::Interface(interface))] = &deltas[..] else { panic!("{deltas:?}") };
+    assert_eq!(interface.ipv4_prefixes, ["10.0.0.224/28".parse().unwrap()]);
+    assert_eq!(interface.ipv6_prefixes.len(), 1);
+    let unassign = api::UnassignPrivateIpAddressesRequest {
+        network_interface_id: made.network_interface.unwrap().network_interface_id.unwrap(),
+        ipv4_prefixes: Some(vec!["10.0.0.224/28".to_owned()]),
+        private_ip_addresses: None,
+    };
+    let (_, deltas) = told::<op::UnassignPrivateIpAddresses>(&store, &ec2, unassign);
+    let [Delta::Put(Object::Interface(interface))] = &deltas[..] else { panic!("{deltas:?}") };
+    assert_eq!((interface.ipv4_prefixes.len(), interface.ipv6_prefixes.len()), (0, 1));
+}
 
-    #[test]
-    fn a_rule_that_names_a_prefix_list_follows_it() {
-        let (scope, first) = (scope(), list(&["10.1.0.0/16", "10.2.0.0/16"]));
-        let of_aws = aws_catalog::prefix_lists(&scope.region).remove(0);
-        let peers = [ec2::Peer::PrefixList(first.id), ec2::Peer::PrefixList(of_aws.id)];
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let mut tail = store.tail(store.snapshot().revision());
-        let mut next = || {
-            let commit = tail.try_next().unwrap().unwrap();
-            changed(&store.snapshot(), &commit)
-        };
-        write(&store, |transaction| {
-            transaction.put(&scope, &first.id.to_string(), first.clone());
-            let group = group(&peers);
-            transaction.put(&scope, &group.id.to_string(), group);
-        });
-        let held: Vec<String> = of_aws.blocks.iter().map(ToString::to_string).collect();
-        let with_held = |blocks: &[&str]| -> Vec<String> {
-            blocks.iter().map(|block| (*block).to_owned()).chain(held.clone()).collect()
-        };
-        assert_eq!(blocks(&everything(&store.snapshot())), with_held(&["10.1.0.0/16", "10.2.0.0/16"]));
-        next();
-        let second = ec2::PrefixList { version: 2, ..list(&["10.3.0.0/16"]) };
-        write(&store, |transaction| transaction.put(&scope, &second.id.to_string(), second.clone()));
-        assert_eq!(blocks(&next()), with_held(&["10.3.0.0/16"]));
-        // A list that only looks different is nothing to the engine.
-        let renamed = ec2::PrefixList { name: "other".to_owned(), ..second };
-        write(&store, |transaction| transaction.put(&scope, &renamed.id.to_string(), renamed));
-        assert!(next().deltas.is_empty());
-    }
+#[test]
+fn a_dhcp_option_set_reaches_the_engine_whole() {
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+    let vpc_input =
+        api::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".to_owned()), ..Default::default() };
+    let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);
+    let vpc_id = made.vpc.unwrap().vpc_id.unwrap();
 
-    /// The destinations of the tables' routes among the deltas.
-    fn destinations(projection: &Projection) -> Vec<String> {
-        let mut destinations = Vec::new();
-        for delta in &projection.deltas {
-            let Delta::Put(Object::RouteTable(table)) = delta else { continue };
-            destinations.extend(table.routes.iter().map(|route| route.destination.to_string()));
-        }
-        destinations
-    }
+    let options: [(&str, &[&str]); 5] = [
+        ("domain-name", &["example.com"]),
+        ("domain-name-servers", &["10.0.0.53", "AmazonProvidedDNS", "2001:db8::53"]),
+        ("ntp-servers", &["10.0.0.123", "fd00:ec2::123"]),
+        ("netbios-name-servers", &["10.0.0.137"]),
+        ("netbios-node-type", &["2"]),
+    ];
+    let configurations = options.iter().map(|(key, values)| api::NewDhcpConfiguration {
+        key: Some((*key).to_owned()),
+        values: Some(values.iter().map(|value| (*value).to_owned()).collect()),
+    });
+    let set_input =
+        api::CreateDhcpOptionsRequest { dhcp_configurations: configurations.collect(), ..Default::default() };
+    let (made, deltas) = told::<op::CreateDhcpOptions>(&store, &ec2, set_input);
+    let set_id = made.dhcp_options.unwrap().dhcp_options_id.unwrap();
+    let expected = DhcpOptions {
+        id: set_id.parse().unwrap(),
+        domain_name: Some("example.com".to_owned()),
+        resolvers: vec![
+            Resolver::Address("10.0.0.53".parse().unwrap()),
+            Resolver::AmazonProvided,
+            Resolver::Address("2001:db8::53".parse().unwrap()),
+        ],
+        ntp_servers: vec!["10.0.0.123".parse().unwrap(), "fd00:ec2::123".parse().unwrap()],
+        netbios_name_servers: vec!["10.0.0.137".parse().unwrap()],
+        netbios_node_type: Some(NetbiosNodeType::PointToPoint),
+        mtu_bytes: 9001,
+    };
+    assert_eq!(deltas, [Delta::Put(expected.clone().into())]);
 
-    #[test]
-    fn a_route_to_a_prefix_list_follows_it() {
-        let (scope, first) = (scope(), list(&["10.1.0.0/16", "10.2.0.0/16"]));
-        let interface = "eni-00000000000000001".parse().unwrap();
-        let route =
-            |destination| ec2::Route { destination, target: ec2::RouteTarget::NetworkInterface(interface) };
-        let table = ec2::RouteTable {
-            id: "rtb-00000000000000001".parse().unwrap(),
-            vpc: "vpc-00000000000000001".parse().unwrap(),
-            associations: Vec::new(),
-            routes: vec![
-                route(ec2::Destination::PrefixList(first.id)),
-                route(ec2::Destination::Block("10.2.0.0/16".parse().unwrap())),
-            ],
-            propagating: Vec::new(),
-            tags: aws_types::Tags::default(),
-        };
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let mut tail = store.tail(store.snapshot().revision());
-        let mut next = || {
-            let commit = tail.try_next().unwrap().unwrap();
-            changed(&store.snapshot(), &commit)
-        };
-        write(&store, |transaction| {
-            transaction.put(&scope, &first.id.to_string(), first.clone());
-            transaction.put(&scope, &table.id.to_string(), table);
-        });
-        // The route for a block comes before the list that has it too.
-        assert_eq!(destinations(&everything(&store.snapshot())), ["10.2.0.0/16", "10.1.0.0/16"]);
-        next();
-        let second = ec2::PrefixList { version: 2, ..list(&["10.3.0.0/16"]) };
-        write(&store, |transaction| transaction.put(&scope, &second.id.to_string(), second.clone()));
-        assert_eq!(destinations(&next()), ["10.2.0.0/16", "10.3.0.0/16"]);
+    let associate = |id: &str| api::AssociateDhcpOptionsRequest {
+        dhcp_options_id: id.to_owned(),
+        vpc_id: vpc_id.clone(),
+        dry_run: None,
+    };
+    for (id, reference) in [(set_id.as_str(), Some(expected.id)), ("default", None)] {
+        let (_, deltas) = told::<op::AssociateDhcpOptions>(&store, &ec2, associate(id));
+        let [Delta::Put(Object::Vpc(vpc))] = &deltas[..] else { panic!("{deltas:?}") };
+        assert_eq!((vpc.id.to_string(), vpc.dhcp_options), (vpc_id.clone(), reference));
     }
+    let everything = everything(&store.snapshot()).deltas;
+    assert!(everything.contains(&Delta::Put(expected.clone().into())), "{everything:?}");
+
+    let delete = api::DeleteDhcpOptionsRequest { dhcp_options_id: set_id, dry_run: None };
+    let (_, deltas) = told::<op::DeleteDhcpOptions>(&store, &ec2, delete);
+    assert_eq!(deltas, [Delta::Remove(ObjectId::DhcpOptions(expected.id))]);
+}
