@@ -4315,6 +4315,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub instance_ids: Option<Vec<String>>,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeInstanceCreditSpecificationsRequest, "DescribeInstanceCreditSpecificationsRequest" {
+        "DryRun" => dry_run,
+        "Filters" => filters,
+        "InstanceIds" => instance_ids,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsResult {
+    pub instance_credit_specifications: Option<Vec<InstanceCreditSpecification>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeInstanceCreditSpecificationsResult, "DescribeInstanceCreditSpecificationsResult" {
+        "InstanceCreditSpecifications" => instance_credit_specifications,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeInstanceStatusRequest {
     pub instance_ids: Option<Vec<String>>,
     pub max_results: Option<i32>,
@@ -7098,6 +7130,34 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetPasswordDataRequest {
+    pub instance_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetPasswordDataRequest, "GetPasswordDataRequest" {
+        "InstanceId" => instance_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetPasswordDataResult {
+    pub instance_id: Option<String>,
+    pub timestamp: Option<Timestamp>,
+    pub password_data: Option<String>,
+}
+
+crate::structure! {
+    GetPasswordDataResult, "GetPasswordDataResult" {
+        "InstanceId" => instance_id,
+        "Timestamp" => timestamp,
+        "PasswordData" => password_data,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetSecurityGroupsForVpcRequest {
     pub vpc_id: String,
     pub next_token: Option<String>,
@@ -7882,6 +7942,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceCreditSpecification {
+    pub instance_id: Option<String>,
+    pub cpu_credits: Option<String>,
+}
+
+crate::structure! {
+    InstanceCreditSpecification, "InstanceCreditSpecification" {
+        "InstanceId" => instance_id,
+        "CpuCredits" => cpu_credits,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceCreditSpecificationRequest {
+    pub instance_id: String,
+    pub cpu_credits: Option<String>,
+}
+
+crate::structure! {
+    InstanceCreditSpecificationRequest, "InstanceCreditSpecificationRequest" {
+        "InstanceId" => instance_id,
+        "CpuCredits" => cpu_credits,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceIpv4Prefix {
     pub ipv4_prefix: Option<String>,
 }
@@ -8001,6 +8087,19 @@ crate::structure! {
         "HttpEndpoint" => http_endpoint,
         "HttpProtocolIpv6" => http_protocol_ipv6,
         "InstanceMetadataTags" => instance_metadata_tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InstanceMonitoring {
+    pub instance_id: Option<String>,
+    pub monitoring: Option<Monitoring>,
+}
+
+crate::structure! {
+    InstanceMonitoring, "InstanceMonitoring" {
+        "InstanceId" => instance_id,
+        "Monitoring" => monitoring,
     }
 }
 
@@ -9924,6 +10023,34 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceCreditSpecificationRequest {
+    pub dry_run: Option<bool>,
+    pub client_token: Option<String>,
+    pub instance_credit_specifications: Vec<InstanceCreditSpecificationRequest>,
+}
+
+crate::structure! {
+    ModifyInstanceCreditSpecificationRequest, "ModifyInstanceCreditSpecificationRequest" {
+        "DryRun" => dry_run,
+        "ClientToken" => client_token,
+        "InstanceCreditSpecifications" => instance_credit_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceCreditSpecificationResult {
+    pub successful_instance_credit_specifications: Option<Vec<SuccessfulInstanceCreditSpecificationItem>>,
+    pub unsuccessful_instance_credit_specifications: Option<Vec<UnsuccessfulInstanceCreditSpecificationItem>>,
+}
+
+crate::structure! {
+    ModifyInstanceCreditSpecificationResult, "ModifyInstanceCreditSpecificationResult" {
+        "SuccessfulInstanceCreditSpecifications" => successful_instance_credit_specifications,
+        "UnsuccessfulInstanceCreditSpecifications" => unsuccessful_instance_credit_specifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyInstanceMetadataOptionsRequest {
     pub instance_id: String,
     pub http_tokens: Option<String>,
@@ -10759,6 +10886,32 @@ crate::structure! {
         "EnableTunnelLifecycleControl" => enable_tunnel_lifecycle_control,
         "Phase1AdditionalKeyExchanges" => phase1_additional_key_exchanges,
         "Phase2AdditionalKeyExchanges" => phase2_additional_key_exchanges,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MonitorInstancesRequest {
+    pub instance_ids: Vec<String>,
+    pub metric_category_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    MonitorInstancesRequest, "MonitorInstancesRequest" {
+        "InstanceIds" => instance_ids,
+        "MetricCategoryIds" => metric_category_ids,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MonitorInstancesResult {
+    pub instance_monitorings: Option<Vec<InstanceMonitoring>>,
+}
+
+crate::structure! {
+    MonitorInstancesResult, "MonitorInstancesResult" {
+        "InstanceMonitorings" => instance_monitorings,
     }
 }
 
@@ -13697,6 +13850,17 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SuccessfulInstanceCreditSpecificationItem {
+    pub instance_id: Option<String>,
+}
+
+crate::structure! {
+    SuccessfulInstanceCreditSpecificationItem, "SuccessfulInstanceCreditSpecificationItem" {
+        "InstanceId" => instance_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SupportedRegionDetail {
     pub region: Option<String>,
     pub service_state: Option<String>,
@@ -14470,6 +14634,58 @@ crate::structure! {
     UnassignPrivateNatGatewayAddressResult, "UnassignPrivateNatGatewayAddressResult" {
         "NatGatewayId" => nat_gateway_id,
         "NatGatewayAddresses" => nat_gateway_addresses,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnmonitorInstancesRequest {
+    pub instance_ids: Vec<String>,
+    pub metric_category_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    UnmonitorInstancesRequest, "UnmonitorInstancesRequest" {
+        "InstanceIds" => instance_ids,
+        "MetricCategoryIds" => metric_category_ids,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnmonitorInstancesResult {
+    pub instance_monitorings: Option<Vec<InstanceMonitoring>>,
+}
+
+crate::structure! {
+    UnmonitorInstancesResult, "UnmonitorInstancesResult" {
+        "InstanceMonitorings" => instance_monitorings,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulInstanceCreditSpecificationItem {
+    pub instance_id: Option<String>,
+    pub error: Option<UnsuccessfulInstanceCreditSpecificationItemError>,
+}
+
+crate::structure! {
+    UnsuccessfulInstanceCreditSpecificationItem, "UnsuccessfulInstanceCreditSpecificationItem" {
+        "InstanceId" => instance_id,
+        "Error" => error,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnsuccessfulInstanceCreditSpecificationItemError {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+crate::structure! {
+    UnsuccessfulInstanceCreditSpecificationItemError, "UnsuccessfulInstanceCreditSpecificationItemError" {
+        "Code" => code,
+        "Message" => message,
     }
 }
 
@@ -16722,6 +16938,15 @@ pub mod operation {
         type Output = super::InstanceAttribute;
     }
 
+    pub struct DescribeInstanceCreditSpecifications;
+
+    impl crate::Operation for DescribeInstanceCreditSpecifications {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeInstanceCreditSpecifications";
+        type Input = super::DescribeInstanceCreditSpecificationsRequest;
+        type Output = super::DescribeInstanceCreditSpecificationsResult;
+    }
+
     pub struct DescribeInstanceStatus;
 
     impl crate::Operation for DescribeInstanceStatus {
@@ -17406,6 +17631,15 @@ pub mod operation {
         type Output = super::GetManagedPrefixListEntriesResult;
     }
 
+    pub struct GetPasswordData;
+
+    impl crate::Operation for GetPasswordData {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetPasswordData";
+        type Input = super::GetPasswordDataRequest;
+        type Output = super::GetPasswordDataResult;
+    }
+
     pub struct GetSecurityGroupsForVpc;
 
     impl crate::Operation for GetSecurityGroupsForVpc {
@@ -17485,6 +17719,15 @@ pub mod operation {
         const NAME: &'static str = "ModifyInstanceAttribute";
         type Input = super::ModifyInstanceAttributeRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct ModifyInstanceCreditSpecification;
+
+    impl crate::Operation for ModifyInstanceCreditSpecification {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyInstanceCreditSpecification";
+        type Input = super::ModifyInstanceCreditSpecificationRequest;
+        type Output = super::ModifyInstanceCreditSpecificationResult;
     }
 
     pub struct ModifyInstanceMetadataOptions;
@@ -17701,6 +17944,15 @@ pub mod operation {
         const NAME: &'static str = "ModifyVpnTunnelOptions";
         type Input = super::ModifyVpnTunnelOptionsRequest;
         type Output = super::ModifyVpnTunnelOptionsResult;
+    }
+
+    pub struct MonitorInstances;
+
+    impl crate::Operation for MonitorInstances {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "MonitorInstances";
+        type Input = super::MonitorInstancesRequest;
+        type Output = super::MonitorInstancesResult;
     }
 
     pub struct ProvisionByoipCidr;
@@ -17935,6 +18187,15 @@ pub mod operation {
         const NAME: &'static str = "UnassignPrivateNatGatewayAddress";
         type Input = super::UnassignPrivateNatGatewayAddressRequest;
         type Output = super::UnassignPrivateNatGatewayAddressResult;
+    }
+
+    pub struct UnmonitorInstances;
+
+    impl crate::Operation for UnmonitorInstances {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "UnmonitorInstances";
+        type Input = super::UnmonitorInstancesRequest;
+        type Output = super::UnmonitorInstancesResult;
     }
 
     pub struct UpdateSecurityGroupRuleDescriptionsEgress;

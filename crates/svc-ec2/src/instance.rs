@@ -8,9 +8,11 @@
 mod attribute;
 mod change;
 mod console;
+mod credit_specification;
 mod describe;
 mod filters;
 pub(crate) mod lifecycle;
+mod monitoring;
 mod network;
 mod observed;
 mod options;
@@ -220,7 +222,9 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         attribute::operations,
         change::operations,
         console::operations,
+        credit_specification::operations,
         describe::operations,
+        monitoring::operations,
         options::operations,
         placement::operations,
         profile::operations,

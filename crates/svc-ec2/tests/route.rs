@@ -293,7 +293,7 @@ fn requests_that_cannot_be() {
     network.refuses(
         network.route("0.0.0.0/0"),
         "MissingParameter",
-        "The request must contain the parameter gatewayId, egressOnlyInternetGatewayId, instanceId, natGatewayId or networkInterfaceId",
+        "The request must contain the parameter gatewayId, egressOnlyInternetGatewayId, instanceId, natGatewayId, networkInterfaceId, transitGatewayId, vpcEndpointId or vpcPeeringConnectionId",
     );
     let two = api::CreateRouteRequest {
         instance_id: Some("i-0123456789abcdef0".to_owned()),

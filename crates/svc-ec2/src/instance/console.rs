@@ -1,4 +1,4 @@
-//! GetConsoleOutput.
+//! GetConsoleOutput, GetPasswordData.
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::Hypervisor;
@@ -15,7 +15,7 @@ use crate::{Ec2, error};
 const MAX_BYTES: usize = 64 * 1024;
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
-    table.with::<op::GetConsoleOutput>(get)
+    table.with::<op::GetConsoleOutput>(get).with::<op::GetPasswordData>(password)
 }
 
 fn get(
@@ -40,6 +40,24 @@ fn get(
             instance_id: Some(instance.id.to_string()),
             output: newest.map(|bytes| STANDARD.encode(bytes)),
             timestamp: Some(context.now),
+        },
+    )
+}
+
+/// Only Windows writes a password to its console, and there are no images of it: the data is empty, as on AWS for other
+/// systems. <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetPasswordData.html>
+fn password(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::GetPasswordDataRequest,
+) -> Result<api::GetPasswordDataResult, ServiceError> {
+    let instance = ec2.view(context).named::<Instance>(&input.instance_id)?;
+    ec2.answer(
+        input.dry_run,
+        api::GetPasswordDataResult {
+            instance_id: Some(instance.id.to_string()),
+            timestamp: Some(context.now),
+            password_data: Some(String::new()),
         },
     )
 }
