@@ -425,7 +425,7 @@ fn describe(
     groups.dedup_by_key(|held| held.resource.id);
     let page = Page::new("DescribeSecurityGroups", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (groups, next_token) = page.of_owned(&view, groups, wanted, |view, group| Found::new(view, group))?;
+    let (groups, next_token) = page.of_owned(&view, groups, wanted, Found::new)?;
     let groups = groups.into_iter().map(|group| group.shown).collect();
     ec2.answer(input.dry_run, api::DescribeSecurityGroupsResult { next_token, security_groups: Some(groups) })
 }

@@ -123,8 +123,7 @@ fn describe(
     let connects = attachment::selected_of_kind(&view, ids, KIND)?;
     let page = Page::new("DescribeTransitGatewayConnects", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (connects, next_token) =
-        page.of_owned(&view, connects, wanted, |view, connect| shown(view, connect))?;
+    let (connects, next_token) = page.of_owned(&view, connects, wanted, shown)?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayConnectsResult { transit_gateway_connects: Some(connects), next_token },

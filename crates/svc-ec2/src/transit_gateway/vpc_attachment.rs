@@ -354,8 +354,7 @@ fn describe(
     let page =
         Page::new("DescribeTransitGatewayVpcAttachments", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (attachments, next_token) =
-        page.of_owned(&view, attachments, wanted, |view, held| shown(view, held))?;
+    let (attachments, next_token) = page.of_owned(&view, attachments, wanted, shown)?;
     ec2.answer(
         input.dry_run,
         api::DescribeTransitGatewayVpcAttachmentsResult {

@@ -132,7 +132,7 @@ fn participants_have_groups_interfaces_and_instances_in_a_shared_subnet() {
     assert_eq!(made.owner_id.as_deref(), Some(OTHER));
     assert_eq!((&made.vpc_id, &made.subnet_id), (&Some(net.vpc.clone()), &Some(net.subnet.clone())));
     let id = made.network_interface_id.clone().unwrap();
-    let address = made.private_ip_address.clone().unwrap();
+    let address = made.private_ip_address.unwrap();
 
     // The subnet's addresses are one set, whoever takes them.
     let of_owner = owner.interface(&net.subnet);
