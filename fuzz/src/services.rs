@@ -119,6 +119,8 @@ fn interface() -> AttachedInterface {
         local_hostname: "ip-10-0-1-5.us-west-2.compute.internal".to_owned(),
         private_ipv4s: vec![Ipv4Addr::new(10, 0, 1, 5)],
         ipv6s: vec![],
+        ipv4_prefixes: vec![],
+        ipv6_prefixes: vec![],
         public_ipv4s: vec![],
         public_hostname: None,
         security_groups: vec![("sg-00000000000000001".parse().expect("a group"), "web".to_owned())],
