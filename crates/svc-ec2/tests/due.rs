@@ -188,7 +188,7 @@ fn associations_of_security_groups_go() {
     cloud.wait(100);
     let disassociate = input!(DisassociateSecurityGroupVpcRequest { group_id: &group, vpc_id: &further });
     cloud.ok::<op::DisassociateSecurityGroupVpc>(disassociate);
-    stays::<record::SecurityGroupVpcAssociation>(&cloud, SHOWN);
+    stays::<record::SecurityGroupVpcAssociation>(&cloud, 100);
 }
 
 #[test]

@@ -70,10 +70,8 @@ fn interfaces_of_a_further_vpc_have_the_group() {
     assert_eq!(answer.state.as_deref(), Some("disassociating"));
     refused();
     cloud.wait(100);
-    assert_eq!(states(&cloud, &[]), ["disassociated"]);
-    assert_eq!(groups(&cloud, &further, &[]).len(), 1);
-    cloud.wait(3_600_000);
     assert_eq!(states(&cloud, &[]).len(), 0);
+    assert_eq!(groups(&cloud, &further, &[]).len(), 1);
     // It can be associated again, and a group that is deleted takes its associations with it.
     cloud.ok::<op::AssociateSecurityGroupVpc>(associate(&group, &further));
     cloud.ok::<op::DeleteSecurityGroup>(input!(DeleteSecurityGroupRequest { group_id: &group }));

@@ -24,7 +24,7 @@ use crate::{Ec2, error, pace, tag};
 /// A group's association with a further VPC; stored under both ids.
 ///
 /// ```text
-/// associating ──> associated ──disassociate──> disassociating ──> disassociated ──1 h──> not shown
+/// associating ──> associated ──disassociate──> disassociating ──> not shown
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecurityGroupVpcAssociation {
@@ -46,15 +46,14 @@ impl SecurityGroupVpcAssociation {
     /// The state at that time.
     pub fn state(&self, now: Timestamp) -> &'static str {
         match self.disassociated_at {
-            Some(at) if now < at => "disassociating",
-            Some(_) => "disassociated",
+            Some(_) => "disassociating",
             None if now < self.associated_at => "associating",
             None => "associated",
         }
     }
 
     fn ends_at(&self) -> Option<Timestamp> {
-        self.disassociated_at.map(|at| at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+        self.disassociated_at
     }
 }
 
