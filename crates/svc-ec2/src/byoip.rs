@@ -19,7 +19,7 @@ use vpc_model::vpc::overlap;
 use self::pool::{AddressPool, Ipv6Pool, PublicIpv4Pool};
 use crate::page::Page;
 use crate::state::{Edit, State};
-use crate::{Ec2, error, pace, quota, tag};
+use crate::{Ec2, error, pace, quota, tag, zone};
 
 /// The last that was asked for with a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,12 +188,7 @@ fn provision(
         return Err(error::combination("Only an IPv6 address range can be one that is not advertised."));
     }
     check_range(&input.cidr, range, is_advertisable)?;
-    if let Some(group) =
-        input.network_border_group.as_deref().filter(|group| *group != context.region.as_str())
-    {
-        let why = "The region is the only network border group.";
-        return Err(error::invalid_value_for(group, "networkBorderGroup", why));
-    }
+    zone::check_border_group(&context.region, input.network_border_group.as_deref())?;
     authorization::check(context, input.cidr_authorization_context.as_ref(), range)?;
     let resource_type = match range {
         IpNet::V4(_) => PublicIpv4PoolId::PREFIX,
@@ -321,12 +316,7 @@ fn advertise(
     if input.asn.is_some() {
         return Err(error::unsupported("ASNs of one's own are not supported."));
     }
-    if let Some(group) =
-        input.network_border_group.as_deref().filter(|group| *group != context.region.as_str())
-    {
-        let why = "The region is the only network border group.";
-        return Err(error::invalid_value_for(group, "networkBorderGroup", why));
-    }
+    zone::check_border_group(&context.region, input.network_border_group.as_deref())?;
     let range = parse(&input.cidr)?;
     ec2.edit(context, input.dry_run, |edit| {
         let byoip_cidr = match range {

@@ -199,17 +199,6 @@ fn by_address(state: &impl State, text: &str) -> Result<Arc<ElasticIp>, ServiceE
     })
 }
 
-fn check_border_group(state: &impl State, group: Option<&String>) -> Result<(), ServiceError> {
-    match group.filter(|group| group.as_str() != state.region().as_str()) {
-        Some(group) => Err(error::invalid_value_for(
-            group,
-            "networkBorderGroup",
-            "The region is the only network border group.",
-        )),
-        None => Ok(()),
-    }
-}
-
 /// The pool of an address as answers name it.
 fn pool_name(pool: Option<PublicIpv4PoolId>) -> String {
     pool.map_or_else(|| AMAZON_POOL.to_owned(), |pool| pool.to_string())
@@ -254,7 +243,7 @@ fn allocate(
     let own_pool = input.public_ipv4_pool.as_deref().filter(|pool| *pool != AMAZON_POOL);
     let tags = tag::specified(input.tag_specifications.as_ref(), "elastic-ip")?;
     ec2.edit(context, input.dry_run, |edit| {
-        check_border_group(edit, input.network_border_group.as_ref())?;
+        zone::check_border_group(edit.region(), input.network_border_group.as_deref())?;
         let (address, pool) = take(edit, own_pool, input.address.as_deref())?;
         let elastic_ip =
             ElasticIp { id: edit.new_id(), address, association: None, pool, allocated_at: edit.now(), tags };
@@ -291,7 +280,7 @@ fn release(
         let address = elastic_ip.address;
         // AWS answers as if there were no such address elsewhere.
         // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html>
-        check_border_group(edit, input.network_border_group.as_ref())
+        zone::check_border_group(edit.region(), input.network_border_group.as_deref())
             .map_err(|_| unknown_address(&address.to_string()))?;
         // In the default VPC an address is disassociated as it is released; elsewhere that has to come first.
         if let Some(held) = &elastic_ip.association {

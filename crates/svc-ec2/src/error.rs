@@ -55,6 +55,17 @@ pub(crate) fn unsupported(message: impl Into<String>) -> ServiceError {
     ServiceError::new("UnsupportedOperation", message)
 }
 
+/// Refuses the first of these things that is asked for, each with how it is named.
+///
+/// # Errors
+/// `UnsupportedOperation`.
+pub(crate) fn refuse_unsupported(things: &[(bool, &str)]) -> Result<(), ServiceError> {
+    match things.iter().find(|(is_asked, _)| *is_asked) {
+        Some((_, what)) => Err(unsupported(format!("{what} are not supported."))),
+        None => Ok(()),
+    }
+}
+
 /// An error that an answer tells of one of several resources, while the others went well.
 pub(crate) fn unsuccessful(id: &str, error: ServiceError) -> api::UnsuccessfulItem {
     let error =

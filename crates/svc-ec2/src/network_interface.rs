@@ -439,14 +439,14 @@ pub(crate) fn check_quota(edit: &Edit<'_>, added: usize) -> Result<(), ServiceEr
     quota::NETWORK_INTERFACES_PER_REGION.check(edit, edit.count::<NetworkInterface>() + added)
 }
 
-/// The interface of an instance that has only that one.
+/// The interface of an instance that has only that one: what is said of an instance with several does not say of which.
 ///
 /// # Errors
 /// `InvalidInstanceID` when there are several, `IncorrectInstanceState` when there is none any more.
-pub(crate) fn only_one_of(edit: &Edit<'_>, instance: &Instance) -> Result<NetworkInterface, ServiceError> {
+pub(crate) fn only_one_of(state: &impl State, instance: &Instance) -> Result<NetworkInterface, ServiceError> {
     let id = instance.id;
     match instance.interfaces[..] {
-        [only] => edit.held(only),
+        [only] => state.held(only),
         [] => Err(ServiceError::new(
             "IncorrectInstanceState",
             format!("The instance '{id}' has no network interface."),

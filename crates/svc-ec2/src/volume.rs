@@ -169,14 +169,6 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     .fold(table, |table, add| add(table))
 }
 
-/// Refuses what no volume here can be, named as requests for volumes and for launches name it.
-fn refuse_unsupported(refused: &[(bool, &str)]) -> Result<(), ServiceError> {
-    match refused.iter().find(|(is_asked, _)| *is_asked) {
-        Some((_, what)) => Err(error::unsupported(format!("{what} are not supported."))),
-        None => Ok(()),
-    }
-}
-
 /// The zone that a request names, which it has to.
 fn chosen_zone(state: &impl State, name: Option<&str>, id: Option<&str>) -> Result<Zone, ServiceError> {
     let zones = zone::zones(state);
@@ -206,7 +198,7 @@ fn create(
     context: &RequestContext,
     mut input: api::CreateVolumeRequest,
 ) -> Result<api::Volume, ServiceError> {
-    refuse_unsupported(&[
+    error::refuse_unsupported(&[
         (input.kms_key_id.is_some(), "Keys of one's own for volumes"),
         (input.outpost_arn.is_some(), "Outposts"),
         (input.multi_attach_enabled == Some(true), "Volumes for several instances"),

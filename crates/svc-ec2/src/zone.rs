@@ -20,6 +20,21 @@ pub(crate) fn zones(state: &impl State) -> Vec<Zone> {
     aws_catalog::zones(state.region(), state.account())
 }
 
+/// Checks from where a public address is to be advertised: a region is one border group here.
+///
+/// # Errors
+/// `InvalidParameterValue` for another group.
+pub(crate) fn check_border_group(region: &Region, group: Option<&str>) -> Result<(), ServiceError> {
+    match group.filter(|group| *group != region.as_str()) {
+        Some(group) => Err(error::invalid_value_for(
+            group,
+            "networkBorderGroup",
+            "The region is the only network border group.",
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The domain of a region's private names.
 pub(crate) fn private_domain(region: &Region) -> String {
     aws_catalog::region(region).map(|facts| facts.private_domain()).unwrap_or_default()

@@ -8,31 +8,12 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::lifecycle::InstanceState;
 use super::{Instance, ShutdownBehavior, run};
-use crate::network_interface::{NetworkInterface, wanted_groups};
+use crate::network_interface::{self, NetworkInterface, wanted_groups};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, instance_type, security_group, volume};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeInstanceAttribute>(describe).with::<op::ModifyInstanceAttribute>(modify)
-}
-
-/// The one interface of an instance: what is said of an instance with several does not say of which.
-fn only_interface(state: &impl State, instance: &Instance) -> Result<NetworkInterface, ServiceError> {
-    match &instance.interfaces[..] {
-        [id] => state.held::<NetworkInterface>(*id),
-        [] => Err(ServiceError::new(
-            "IncorrectInstanceState",
-            format!("The instance '{}' has no network interface.", instance.id),
-        )),
-        [_, _, ..] => Err(ServiceError::new(
-            "InvalidInstanceID",
-            format!(
-                "There are multiple interfaces attached to instance '{}'. Please specify an interface ID for the \
-                 operation instead.",
-                instance.id
-            ),
-        )),
-    }
 }
 
 fn describe(
@@ -66,7 +47,8 @@ fn describe(
         }
         "productCodes" => answer.product_codes = Some(Vec::new()),
         "sourceDestCheck" => {
-            answer.source_dest_check = flag(only_interface(&view, &instance)?.source_dest_check);
+            answer.source_dest_check =
+                flag(network_interface::only_one_of(&view, &instance)?.source_dest_check);
         }
         "groupSet" => {
             let primary = instance.interfaces.first().and_then(|id| view.find::<NetworkInterface>(*id));
@@ -238,12 +220,12 @@ fn modify(
         }
         match change {
             Change::Groups(ids) => {
-                let mut interface = only_interface(edit, &instance)?;
+                let mut interface = network_interface::only_one_of(edit, &instance)?;
                 interface.groups = wanted_groups(edit, interface.vpc, &ids, |_| error::different_networks())?;
                 edit.put(interface);
             }
             Change::SourceDestCheck(value) => {
-                let mut interface = only_interface(edit, &instance)?;
+                let mut interface = network_interface::only_one_of(edit, &instance)?;
                 interface.source_dest_check = value;
                 edit.put(interface);
             }

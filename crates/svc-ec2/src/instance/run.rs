@@ -46,7 +46,7 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
     let hibernates = input.hibernation_options.as_ref().is_some_and(|wanted| wanted.configured == Some(true));
     let encloses = input.enclave_options.as_ref().is_some_and(|wanted| wanted.enabled == Some(true));
     let watches = input.monitoring.as_ref().is_some_and(|wanted| some(&wanted.metric_category_ids));
-    let refused = [
+    error::refuse_unsupported(&[
         (input.instance_market_options.is_some(), "Spot instances and capacity blocks"),
         (some(&input.elastic_gpu_specification), "Elastic GPUs"),
         (some(&input.elastic_inference_accelerators), "Elastic inference accelerators"),
@@ -60,11 +60,7 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
         (watches, "Categories of metrics"),
         (hibernates, "Hibernation"),
         (encloses, "Nitro enclaves"),
-    ];
-    if let Some((_, what)) = refused.iter().find(|(is_asked, _)| *is_asked) {
-        return Err(error::unsupported(format!("{what} are not supported.")));
-    }
-    Ok(())
+    ])
 }
 
 /// How many instances at least and at most.

@@ -37,7 +37,7 @@ fn invalid(message: impl Into<String>) -> ServiceError {
 
 /// Refuses what AWS's volumes can be and ours cannot.
 fn refuse_unsupported(ebs: &api::EbsBlockDevice) -> Result<(), ServiceError> {
-    super::refuse_unsupported(&[
+    error::refuse_unsupported(&[
         (ebs.kms_key_id.is_some(), "Keys of one's own for volumes"),
         (ebs.outpost_arn.is_some(), "Outposts"),
         (ebs.volume_initialization_rate.is_some(), "Volume initialization rates"),
