@@ -122,6 +122,9 @@ pub fn plug_guest(plane: &DataPlane, interface: &Interface, prefix_len: u8) -> G
     let router = Ipv4Net::new(interface.ipv4, prefix_len).unwrap().network().to_bits() + 1;
     let router = IpAddr::V4(Ipv4Addr::from_bits(router));
     netlink.add_route(Ipv4Addr::UNSPECIFIED.into(), 0, eth0, Some(router)).unwrap();
+    for address in &interface.ipv6 {
+        wait_until("the guest takes packets to its IPv6 address", || guest.takes_packets_to(*address));
+    }
     guest
 }
 
@@ -191,6 +194,16 @@ impl Guest {
         let socket = self.namespace.run(|| UdpSocket::bind((self.address, port)).unwrap()).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket
+    }
+
+    /// Whether the guest's kernel knows an IPv6 address as its own. It has the address at once, and the local route to it
+    /// only when a worker of the kernel's has come to it, for which that needs the lock of all network configuration on the
+    /// machine; what arrives before is dropped.
+    fn takes_packets_to(&self, address: Ipv6Addr) -> bool {
+        let routes =
+            self.namespace.run(|| std::fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap());
+        let local = format!("{:032x} 80 ", address.to_bits());
+        routes.unwrap().lines().any(|route| route.starts_with(&local) && route.contains(" 80200001 "))
     }
 
     /// Whether an echo request is answered within the time.
