@@ -97,6 +97,13 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
 pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
     let mut projection = Projection::default();
     let mut stale_subnets: BTreeMap<Scope, StaleSubnets> = BTreeMap::new();
+    // These have no subnets but those that are among the changes themselves.
+    let new_vpcs: BTreeSet<VpcId> = commit
+        .changes
+        .iter()
+        .filter(|change| change.before::<ec2::Vpc>().is_none())
+        .filter_map(|change| Some(change.after::<ec2::Vpc>()?.id))
+        .collect();
     for change in commit.changes.iter() {
         let scope = &change.key.scope;
         if change.is_removal() {
@@ -126,6 +133,7 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
             let before = before.as_ref().map_or(&[][..], |before| &before.associations);
             for association in symmetric_difference(before, &record.associations) {
                 match association.target {
+                    ec2::AssociationTarget::Main if new_vpcs.contains(&record.vpc) => {}
                     ec2::AssociationTarget::Main => stale_in(&mut stale_subnets, scope).add_vpc(record.vpc),
                     ec2::AssociationTarget::Subnet(subnet) => stale_in(&mut stale_subnets, scope).add(subnet),
                     ec2::AssociationTarget::InternetGateway(_) => {}
@@ -225,6 +233,10 @@ fn object_id(kind: &str, id: &str) -> Option<ObjectId> {
 
 /// Puts subnets of one account in one region.
 fn put_subnets(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, stale: &StaleSubnets) {
+    let records = stale.records(snapshot, scope);
+    if records.is_empty() {
+        return;
+    }
     let mut tables: BTreeMap<SubnetId, RouteTableId> = BTreeMap::new();
     let mut main_tables: BTreeMap<VpcId, RouteTableId> = BTreeMap::new();
     for (_, table) in snapshot.scan::<ec2::RouteTable>(scope) {
@@ -237,7 +249,7 @@ fn put_subnets(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, 
             }
         }
     }
-    for record in stale.records(snapshot, scope) {
+    for record in records {
         let association = snapshot.get::<ec2::NetworkAclAssociation>(scope, &record.id.to_string());
         let route_table = tables.get(&record.id).or_else(|| main_tables.get(&record.vpc));
         let (Some(&route_table), Some(association)) = (route_table, association) else {
