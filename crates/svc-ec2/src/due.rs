@@ -32,6 +32,16 @@ pub(crate) enum Due {
     End(Timestamp),
 }
 
+impl Due {
+    /// The list that it stands in, and the time.
+    fn place(self) -> (&'static str, Timestamp) {
+        match self {
+            Self::Change(at) => (CHANGES, at),
+            Self::End(at) => (ENDS, at),
+        }
+    }
+}
+
 /// A record that knows when something is to be done about it.
 pub(crate) trait Timed: Record {
     /// What, and when; `None` while nobody knows.
@@ -50,14 +60,16 @@ struct Kind {
     name: &'static str,
     /// Puts the records that are there into the index.
     index: fn(&mut Edit<'_>),
-    /// Does what is due about one record, which may be there no more.
+    /// What is due about one record, if it is there and something is.
+    due: fn(&Edit<'_>, &str) -> Option<Due>,
+    /// Does what is due about one record.
     carry_out: fn(&mut Edit<'_>, &str),
 }
 
 impl Kind {
     /// A kind of records that are removed when they end.
     const fn ending<R: Timed + Clone>() -> Self {
-        Self { name: R::KIND, index: index::<R>, carry_out: remove::<R> }
+        Self { name: R::KIND, index: index::<R>, due: due_of::<R>, carry_out: |edit, id| edit.remove_timed::<R>(id) }
     }
 }
 
@@ -114,10 +126,7 @@ fn time(list: &str, at: Timestamp) -> String {
 
 /// The key of what is due about a record, such as `end/00000001795357680000/ec2.vpc-endpoint/vpce-…`.
 fn key(due: Due, kind: &str, id: &str) -> String {
-    let (list, at) = match due {
-        Due::Change(at) => (CHANGES, at),
-        Due::End(at) => (ENDS, at),
-    };
+    let (list, at) = due.place();
     format!("{}{kind}/{id}", time(list, at))
 }
 
@@ -142,7 +151,7 @@ pub(crate) fn schedule<R: Timed>(edit: &mut Edit<'_>, id: &str, due: Option<Due>
         "{} is not in KINDS",
         R::KIND
     );
-    let before = edit.record::<R>(id).and_then(|record| record.due());
+    let before = due_of::<R>(edit, id);
     if before != due {
         if let Some(before) = before {
             edit.remove_record::<DueRecord>(&key(before, R::KIND, id));
@@ -169,15 +178,12 @@ pub(crate) fn index_all(edit: &mut Edit<'_>) {
     }
 }
 
-fn remove<R: Timed + Clone>(edit: &mut Edit<'_>, id: &str) {
-    let now = edit.now();
-    let due = edit.record::<R>(id).and_then(|record| record.due());
-    if matches!(due, Some(Due::End(at)) if at <= now) {
-        edit.remove_timed::<R>(id);
-    }
+fn due_of<R: Timed>(edit: &Edit<'_>, id: &str) -> Option<Due> {
+    edit.record::<R>(id)?.due()
 }
 
-/// Does what has come due in a list.
+/// Does what has come due in a list. What a record says by now holds: one whose time has become later, as that of another
+/// build can be, is entered anew.
 fn carry_out(edit: &mut Edit<'_>, list: &str, most: usize) {
     let keys: Vec<String> =
         come(edit.reader(), edit.scope(), list, edit.now()).take(most).map(str::to_owned).collect();
@@ -187,7 +193,13 @@ fn carry_out(edit: &mut Edit<'_>, list: &str, most: usize) {
         if let (Some(name), Some(id)) = (parts.next(), parts.next())
             && let Some(kind) = KINDS.iter().find(|kind| kind.name == name)
         {
-            (kind.carry_out)(edit, id);
+            match (kind.due)(edit, id) {
+                Some(due) if due.place().0 == list && due.place().1 <= edit.now() => {
+                    (kind.carry_out)(edit, id);
+                }
+                Some(later) => edit.put_record(&self::key(later, name, id), DueRecord {}),
+                None => {}
+            }
         }
     }
 }

@@ -25,6 +25,7 @@ macro_rules! raw {
 raw!(DueRecord, "ec2.due");
 raw!(UsedToken, "ec2.client-token");
 raw!(Connection, "ec2.vpc-endpoint-connection");
+raw!(RawCustomerGateway, "ec2.customer-gateway");
 
 fn count<R: Record>(cloud: &Cloud) -> usize {
     cloud.store.snapshot().count::<R>(&cloud.scope())
@@ -64,6 +65,35 @@ fn an_ended_record_leaves_nothing_behind() {
     assert_eq!(count::<DueRecord>(&cloud), before + 1);
     stays::<record::CustomerGateway>(&cloud, SHOWN - 100);
     assert_eq!(count::<DueRecord>(&cloud), before);
+}
+
+#[test]
+fn a_record_that_ends_later_than_it_was_entered_goes_then() {
+    let backend = MemoryBackend::new();
+    let open = || Cloud::on(Store::open(backend.clone()).unwrap(), Config::default());
+    let cloud = open();
+    let made = input!(CreateCustomerGatewayRequest { r#type: "ipsec.1", ip_address: "203.0.113.1" });
+    let made = cloud.ok::<op::CreateCustomerGateway>(made).customer_gateway.unwrap();
+    let customer_gateway_id = made.customer_gateway_id.unwrap();
+    cloud.ok::<op::DeleteCustomerGateway>(input!(DeleteCustomerGatewayRequest { customer_gateway_id }));
+    let (entries, scope) = (count::<DueRecord>(&cloud), cloud.scope());
+    drop(cloud);
+    // The entry stays where it is, as with a build that shows deleted gateways for longer.
+    let delay = |transaction: &mut Transaction| {
+        let (key, held) = transaction.scan::<RawCustomerGateway>(&scope).next().unwrap();
+        let (key, mut json) = (key.to_owned(), held.0.clone());
+        let deleted_at = json["deleted_at"].as_i64().unwrap();
+        json["deleted_at"] = (deleted_at + 1000).into();
+        transaction.put(&scope, &key, RawCustomerGateway(json));
+        Ok::<_, StoreError>(())
+    };
+    Store::open(backend.clone()).unwrap().transact(delay).unwrap();
+    let cloud = open();
+    cloud.wait(SHOWN - 100);
+    change(&cloud);
+    assert_eq!(count::<DueRecord>(&cloud), entries);
+    stays::<record::CustomerGateway>(&cloud, 1000);
+    assert_eq!(count::<DueRecord>(&cloud), entries - 1);
 }
 
 #[test]
