@@ -17,6 +17,7 @@ use store::{Read, Record, Store, StoreError};
 use vpc_model::vpc::overlap;
 
 use self::pool::{AddressPool, Ipv6Pool, PublicIpv4Pool};
+use crate::due::{Due, Timed};
 use crate::page::Page;
 use crate::state::{Edit, State};
 use crate::{Ec2, error, pace, quota, tag, zone};
@@ -87,12 +88,18 @@ impl Provisioning {
     fn is_gone(&self, now: Timestamp) -> bool {
         self.state(now) == "deprovisioned"
     }
+
+    /// From when on it is not shown.
+    fn ends_at(&self) -> Option<Timestamp> {
+        let is_going = self.phase == ByoipPhase::Deprovisioned;
+        is_going.then(|| self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+    }
 }
 
 /// A range that some account has brought. Stored under the id of its pool in the part of the whole cloud, because a range
 /// is in one place only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct BroughtRange {
+pub(crate) struct BroughtRange {
     block: IpNet,
     /// From when on another account or region can bring it.
     free_from: Option<Timestamp>,
@@ -100,6 +107,12 @@ struct BroughtRange {
 
 impl Record for BroughtRange {
     const KIND: &'static str = "ec2.brought-range";
+}
+
+impl Timed for BroughtRange {
+    fn due(&self) -> Option<Due> {
+        self.free_from.map(Due::End)
+    }
 }
 
 /// # Errors
@@ -234,18 +247,15 @@ fn bring<P: AddressPool>(edit: &mut Edit<'_>, pool: P) -> Result<api::ByoipCidr,
         .map(|(_, held)| held.id())
         .collect();
     old.into_iter().for_each(|id| edit.remove::<P>(id));
-    let (transaction, scope) = edit.cloud();
-    let brought: Vec<_> =
-        transaction.scan::<BroughtRange>(&scope).map(|(id, held)| (id.to_owned(), held)).collect();
-    for (id, held) in brought {
-        if held.free_from.is_some_and(|from| from <= now) {
-            transaction.delete::<BroughtRange>(&scope, &id);
-        } else if overlap(held.block, range) {
-            let why = "It overlaps an address range that has been brought already.";
-            return Err(invalid(&range.to_string(), why));
-        }
+    let mut cloud = edit.whole_cloud();
+    let is_taken = |held: &BroughtRange| {
+        held.free_from.is_none_or(|free_from| now < free_from) && overlap(held.block, range)
+    };
+    if cloud.reader().scan::<BroughtRange>(cloud.scope()).any(|(_, held)| is_taken(&held)) {
+        let why = "It overlaps an address range that has been brought already.";
+        return Err(invalid(&range.to_string(), why));
     }
-    transaction.put(&scope, &pool.id().to_string(), BroughtRange { block: range, free_from: None });
+    cloud.put_timed(&pool.id().to_string(), BroughtRange { block: range, free_from: None });
     let shown = shown(edit, &pool);
     edit.put(pool);
     Ok(shown)
@@ -363,9 +373,8 @@ fn to_deprovisioned<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result
     held.phase = if is_used { ByoipPhase::DeprovisionFailed } else { ByoipPhase::Deprovisioned };
     held.done_at = done_at;
     if !is_used {
-        let (transaction, scope) = edit.cloud();
         let freed = BroughtRange { block: pool.block(), free_from: Some(done_at) };
-        transaction.put(&scope, &pool.id().to_string(), freed);
+        edit.whole_cloud().put_timed(&pool.id().to_string(), freed);
     }
     Ok(())
 }
@@ -387,9 +396,7 @@ fn deprovision(
 
 fn all_shown<P: AddressPool>(state: &impl State) -> Vec<api::ByoipCidr> {
     let now = state.now();
-    let is_shown = |held: &Provisioning| {
-        !held.is_gone(now) || now < held.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS)
-    };
+    let is_shown = |held: &Provisioning| held.ends_at().is_none_or(|ends_at| now < ends_at);
     let pools = state.reader().scan::<P>(state.scope()).map(|(_, pool)| pool);
     pools.filter(|pool| is_shown(pool.provisioning())).map(|pool| shown(state, &*pool)).collect()
 }

@@ -6,6 +6,7 @@
 //! that can be in it. Refuses to know the times: each record tells its own ([`Timed`]).
 
 use std::ops::Bound;
+use std::sync::LazyLock;
 
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,10 +14,12 @@ use service_api::ServiceError;
 use store::{Read, Record, Scope, Store, StoreError};
 
 use crate::Ec2;
+use crate::byoip::BroughtRange;
+use crate::elastic_ip::transfer::AddressTransfer;
 use crate::idempotency::UsedToken;
 use crate::record::{
-    CustomerGateway, IamInstanceProfileAssociation, Instance, NatGateway, NetworkInterfacePermission,
-    PrefixList, SecurityGroupVpcAssociation, TransitGateway, TransitGatewayAttachment,
+    CustomerGateway, IamInstanceProfileAssociation, Instance, Ipv6Pool, NatGateway,
+    NetworkInterfacePermission, PrefixList, PublicIpv4Pool, SecurityGroupVpcAssociation, TransitGateway, TransitGatewayAttachment,
     TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume, VpcBlockPublicAccessExclusion, VpcEndpoint,
     VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
 };
@@ -75,12 +78,16 @@ impl Kind {
 
 /// Every kind of records that know when something is due; [`Edit::put_timed`] checks that it is one of these.
 const KINDS: &[Kind] = &[
+    Kind::ending::<AddressTransfer>(),
+    Kind::ending::<BroughtRange>(),
     Kind::ending::<CustomerGateway>(),
     Kind::ending::<IamInstanceProfileAssociation>(),
     Kind::ending::<Instance>(),
+    Kind::ending::<Ipv6Pool>(),
     Kind { carry_out: crate::nat_gateway::settle, ..Kind::ending::<NatGateway>() },
     Kind::ending::<NetworkInterfacePermission>(),
     Kind::ending::<PrefixList>(),
+    Kind::ending::<PublicIpv4Pool>(),
     Kind::ending::<SecurityGroupVpcAssociation>(),
     Kind::ending::<TransitGateway>(),
     Kind::ending::<TransitGatewayAttachment>(),
@@ -114,8 +121,10 @@ pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
     store.check::<DueRecord>()
 }
 
-/// The key that tells that the records of before there was an index are in it.
-const INDEXED: &str = "indexed";
+/// The key that tells that the records of before there was an index are in it: those of all kinds of today. A build that
+/// knows more kinds has another key, and enters their records.
+static INDEXED: LazyLock<String> = LazyLock::new(|| format!("{INDEXED_PREFIX}/{}", KINDS.len()));
+const INDEXED_PREFIX: &str = "indexed";
 const CHANGES: &str = "change";
 const ENDS: &str = "end";
 
@@ -170,12 +179,25 @@ fn index<R: Timed + Clone>(edit: &mut Edit<'_>) {
     }
 }
 
-/// Puts everything that a part of the cloud has into its index, unless that was done.
+/// Puts everything that a part of the cloud has into its index, and what the whole cloud has, unless that was done.
 pub(crate) fn index_all(edit: &mut Edit<'_>) {
-    if edit.record::<DueRecord>(INDEXED).is_none() {
-        KINDS.iter().for_each(|kind| (kind.index)(edit));
-        edit.put_record(INDEXED, DueRecord {});
+    index_part(edit);
+    index_part(&mut edit.whole_cloud());
+}
+
+fn index_part(edit: &mut Edit<'_>) {
+    if edit.record::<DueRecord>(&INDEXED).is_some() {
+        return;
     }
+    let of_older_builds: Vec<String> = edit
+        .reader()
+        .scan_from::<DueRecord>(edit.scope(), Bound::Included(INDEXED_PREFIX))
+        .map(|(key, _)| key.to_owned())
+        .take_while(|key| key.starts_with(INDEXED_PREFIX))
+        .collect();
+    of_older_builds.iter().for_each(|key| edit.remove_record::<DueRecord>(key));
+    KINDS.iter().for_each(|kind| (kind.index)(edit));
+    edit.put_record(&INDEXED, DueRecord {});
 }
 
 fn due_of<R: Timed>(edit: &Edit<'_>, id: &str) -> Option<Due> {
@@ -204,9 +226,11 @@ fn carry_out(edit: &mut Edit<'_>, list: &str, most: usize) {
     }
 }
 
-/// Removes records that nobody can see any more. Every change ends with this.
+/// Removes records that nobody can see any more, of the account in the region and of the whole cloud. Every change ends
+/// with this.
 pub(crate) fn remove_ended(edit: &mut Edit<'_>) {
     carry_out(edit, ENDS, MOST_REMOVED);
+    carry_out(&mut edit.whole_cloud(), ENDS, MOST_REMOVED);
 }
 
 impl Ec2 {
@@ -217,7 +241,7 @@ impl Ec2 {
     /// A failed commit.
     pub fn settle(&self, scope: &Scope, now: Timestamp) -> Result<(), ServiceError> {
         let snapshot = self.store.snapshot();
-        if snapshot.contains::<DueRecord>(scope, INDEXED)
+        if snapshot.contains::<DueRecord>(scope, &INDEXED)
             && come(&snapshot, scope, CHANGES, now).next().is_none()
         {
             return Ok(());

@@ -456,6 +456,12 @@ impl<'a> Edit<'a> {
         self.elsewhere(owner, region)
     }
 
+    /// The same transaction in the part of the whole cloud.
+    pub(crate) fn whole_cloud(&mut self) -> Edit<'_> {
+        let scope = Scope::global(self.scope.partition, nobody());
+        Edit { transaction: self.transaction, ids: self.ids, config: self.config, scope, now: self.now }
+    }
+
     /// The transaction and the whole cloud's scope, for what is unique over all accounts and regions.
     pub(crate) fn cloud(&mut self) -> (&mut Transaction, Scope) {
         (self.transaction, Scope::global(self.scope.partition, nobody()))

@@ -46,6 +46,9 @@ resource!(
         not_found: "InvalidIpv6PoolID.NotFound",
         malformed: "InvalidIpv6PoolID.Malformed",
     },
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.provisioning.ends_at()
+    },
     fn is_visible(&self, now: Timestamp) -> bool {
         self.provisioning.has_pool(now)
     }
@@ -73,6 +76,9 @@ resource!(
         noun: "public IPv4 pool",
         not_found: "InvalidPublicIpv4PoolID.NotFound",
         malformed: "InvalidPublicIpv4PoolID.Malformed",
+    },
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.provisioning.ends_at()
     },
     fn is_visible(&self, now: Timestamp) -> bool {
         self.provisioning.has_pool(now)
