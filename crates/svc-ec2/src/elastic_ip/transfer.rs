@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Record, Store, StoreError};
 
-use super::{ElasticIp, parse_address, unknown_address};
+use super::{ElasticIp, check_room, parse_address, unknown_address};
 use crate::due::{Due, Timed};
 use crate::page::Page;
 use crate::state::{Edit, State, not_found, parse_id};
-use crate::{Ec2, error, quota, tag};
+use crate::{Ec2, error, tag};
 
 /// How long an offer can be accepted.
 const OFFERED_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -178,7 +178,7 @@ fn accept(
             })
             .map(|(scope, _, held)| (scope.account, held));
         let (from, offer) = offer.ok_or_else(|| unknown_address(&input.address))?;
-        quota::ELASTIC_IPS_PER_REGION.check(edit, edit.count::<ElasticIp>() + 1)?;
+        check_room(edit)?;
         let mut source = edit.elsewhere(from, region);
         let elastic_ip = source.held::<ElasticIp>(offer.allocation)?;
         if elastic_ip.association.is_some() {
