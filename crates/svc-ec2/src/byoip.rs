@@ -58,35 +58,67 @@ pub struct Provisioning {
     pub done_at: Timestamp,
 }
 
+/// The state of a range at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ByoipState {
+    PendingProvision,
+    Provisioned,
+    ProvisionedNotPubliclyAdvertisable,
+    PendingAdvertising,
+    Advertised,
+    PendingWithdrawal,
+    PendingDeprovision,
+    FailedDeprovision,
+    Deprovisioned,
+}
+
+impl ByoipState {
+    /// As answers print it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingProvision => "pending-provision",
+            Self::Provisioned => "provisioned",
+            Self::ProvisionedNotPubliclyAdvertisable => "provisioned-not-publicly-advertisable",
+            Self::PendingAdvertising => "pending-advertising",
+            Self::Advertised => "advertised",
+            Self::PendingWithdrawal => "pending-withdrawal",
+            Self::PendingDeprovision => "pending-deprovision",
+            Self::FailedDeprovision => "failed-deprovision",
+            Self::Deprovisioned => "deprovisioned",
+        }
+    }
+}
+
 impl Provisioning {
-    fn state(&self, now: Timestamp) -> &'static str {
+    fn state(&self, now: Timestamp) -> ByoipState {
+        use ByoipState as S;
         match (self.phase, now < self.done_at) {
-            (ByoipPhase::Provisioned, true) => "pending-provision",
+            (ByoipPhase::Provisioned, true) => S::PendingProvision,
             (ByoipPhase::Provisioned, false) if !self.is_advertisable => {
-                "provisioned-not-publicly-advertisable"
+                S::ProvisionedNotPubliclyAdvertisable
             }
-            (ByoipPhase::Provisioned | ByoipPhase::Withdrawn, false) => "provisioned",
-            (ByoipPhase::Advertised, true) => "pending-advertising",
-            (ByoipPhase::Advertised, false) => "advertised",
-            (ByoipPhase::Withdrawn, true) => "pending-withdrawal",
-            (ByoipPhase::DeprovisionFailed | ByoipPhase::Deprovisioned, true) => "pending-deprovision",
-            (ByoipPhase::DeprovisionFailed, false) => "failed-deprovision",
-            (ByoipPhase::Deprovisioned, false) => "deprovisioned",
+            (ByoipPhase::Provisioned | ByoipPhase::Withdrawn, false) => S::Provisioned,
+            (ByoipPhase::Advertised, true) => S::PendingAdvertising,
+            (ByoipPhase::Advertised, false) => S::Advertised,
+            (ByoipPhase::Withdrawn, true) => S::PendingWithdrawal,
+            (ByoipPhase::DeprovisionFailed | ByoipPhase::Deprovisioned, true) => S::PendingDeprovision,
+            (ByoipPhase::DeprovisionFailed, false) => S::FailedDeprovision,
+            (ByoipPhase::Deprovisioned, false) => S::Deprovisioned,
         }
     }
 
     /// Whether there is a pool of its addresses.
     fn has_pool(&self, now: Timestamp) -> bool {
-        !matches!(self.state(now), "pending-provision" | "deprovisioned")
+        !matches!(self.state(now), ByoipState::PendingProvision | ByoipState::Deprovisioned)
     }
 
     /// Whether addresses of it can be given.
     fn is_usable(&self, now: Timestamp) -> bool {
-        self.has_pool(now) && self.state(now) != "pending-deprovision"
+        self.has_pool(now) && self.state(now) != ByoipState::PendingDeprovision
     }
 
     fn is_gone(&self, now: Timestamp) -> bool {
-        self.state(now) == "deprovisioned"
+        self.state(now) == ByoipState::Deprovisioned
     }
 
     /// From when on it is not shown.
@@ -265,25 +297,28 @@ fn bring<P: AddressPool>(edit: &mut Edit<'_>, pool: P) -> Result<api::ByoipCidr,
 fn shown<P: AddressPool>(state: &impl State, pool: &P) -> api::ByoipCidr {
     let provisioning = pool.provisioning();
     let pool_id = Some(pool.id().to_string()).filter(|_| provisioning.has_pool(state.now()));
-    let status_message = match provisioning.state(state.now()) {
-        "failed-deprovision" => Some("Addresses of the range are in use.".to_owned()),
-        _ => pool_id.clone(),
+    let now_in = provisioning.state(state.now());
+    let status_message = if now_in == ByoipState::FailedDeprovision {
+        Some("Addresses of the range are in use.".to_owned())
+    } else {
+        pool_id.clone()
     };
     api::ByoipCidr {
         cidr: Some(pool.block().to_string()),
         description: provisioning.description.clone(),
         network_border_group: Some(state.region().to_string()),
         pool_id,
-        state: Some(provisioning.state(state.now()).to_owned()),
+        state: Some(now_in.as_str().to_owned()),
         status_message,
         ..Default::default()
     }
 }
 
 fn wrong_state(pool: &impl AddressPool, now: Timestamp) -> ServiceError {
+    let state = pool.provisioning().state(now).as_str();
     ServiceError::new(
         "IncorrectState",
-        format!("The address range {} is in the state {}.", pool.block(), pool.provisioning().state(now)),
+        format!("The address range {} is in the state {state}.", pool.block()),
     )
 }
 
@@ -308,9 +343,8 @@ fn change<P: AddressPool>(
 }
 
 fn to_advertised<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result<(), ServiceError> {
-    if !matches!(pool.provisioning().state(edit.now()), "provisioned" | "failed-deprovision")
-        || !pool.provisioning().is_advertisable
-    {
+    let settled = [ByoipState::Provisioned, ByoipState::FailedDeprovision];
+    if !settled.contains(&pool.provisioning().state(edit.now())) || !pool.provisioning().is_advertisable {
         return Err(wrong_state(pool, edit.now()));
     }
     let held = pool.provisioning_mut();
@@ -338,7 +372,7 @@ fn advertise(
 }
 
 fn to_withdrawn<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result<(), ServiceError> {
-    if pool.provisioning().state(edit.now()) != "advertised" {
+    if pool.provisioning().state(edit.now()) != ByoipState::Advertised {
         return Err(wrong_state(pool, edit.now()));
     }
     let held = pool.provisioning_mut();
@@ -363,7 +397,11 @@ fn withdraw(
 
 /// A range of which something has addresses is not refused: it ends as `failed-deprovision`, as on AWS.
 fn to_deprovisioned<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result<(), ServiceError> {
-    let settled = ["provisioned", "provisioned-not-publicly-advertisable", "failed-deprovision"];
+    let settled = [
+        ByoipState::Provisioned,
+        ByoipState::ProvisionedNotPubliclyAdvertisable,
+        ByoipState::FailedDeprovision,
+    ];
     if !settled.contains(&pool.provisioning().state(edit.now())) {
         return Err(wrong_state(pool, edit.now()));
     }

@@ -4,7 +4,7 @@
 //! what interfaces have, read once for a request, so that a launch of many instances does not read it many times. The
 //! choice of prefixes is in [`super::prefix`].
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use aws_types::{AccountId, SubnetId};
@@ -54,10 +54,12 @@ pub(super) fn forget(edit: &mut Edit<'_>, subnet: SubnetId) {
 pub(crate) struct Addresses {
     pub(super) subnet: Subnet,
     pub(super) taken: HashSet<Ipv4Addr>,
-    pub(super) taken_v6: HashSet<Ipv6Addr>,
+    pub(super) taken_v6: BTreeSet<Ipv6Addr>,
     /// Prefixes that interfaces have: their addresses are taken too.
     pub(super) prefixes: HashSet<Ipv4Net>,
     pub(super) prefixes_v6: HashSet<Ipv6Net>,
+    /// The first address of the lowest prefix that the search for a free one has seen: no higher one is free.
+    pub(super) lowest_seen: Option<u32>,
     /// Whose the subnet is; who takes addresses may be another account.
     owner: AccountId,
     /// Blocks that "any" keeps out of.
@@ -75,7 +77,7 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// As of now.
     pub(crate) fn of(state: &impl State, subnet: &Subnet) -> Self {
-        let (mut taken, mut taken_v6) = (HashSet::new(), HashSet::new());
+        let (mut taken, mut taken_v6) = (HashSet::new(), BTreeSet::new());
         let (mut prefixes, mut prefixes_v6) = (HashSet::new(), HashSet::new());
         let owner = state.anyones::<Subnet>(subnet.id).map_or(state.account(), |(owner, _)| owner);
         let scope = Scope::new(state.scope().partition, owner, state.region().clone());
@@ -111,6 +113,7 @@ impl Addresses {
             taken_v6,
             prefixes,
             prefixes_v6,
+            lowest_seen: None,
             reserved,
             reserved_v6,
             for_prefixes,
