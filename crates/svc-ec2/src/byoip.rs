@@ -13,7 +13,7 @@ use aws_types::{Ipv6PoolId, PublicIpv4PoolId, ResourceId, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, Store, StoreError};
+use store::{Read, Record, RecordKind};
 use vpc_model::vpc::overlap;
 
 use self::pool::{AddressPool, Ipv6Pool, PublicIpv4Pool};
@@ -147,11 +147,8 @@ impl Timed for BroughtRange {
     }
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<BroughtRange>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<BroughtRange>()];
 
 /// The most specific ranges that can be brought.
 const LONGEST_IPV4_PREFIX: u8 = 24;

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use store::{Read, Record, Scope, Store, StoreError};
+use store::{Read, Record, RecordKind, Scope};
 
 use crate::Ec2;
 use crate::byoip::BroughtRange;
@@ -115,11 +115,8 @@ impl Record for DueRecord {
     const KIND: &'static str = "ec2.due";
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<DueRecord>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<DueRecord>()];
 
 /// The key that tells that the records of before there was an index are in it: those of all kinds of today. A build that
 /// knows more kinds has another key, and enters their records.

@@ -14,7 +14,7 @@ fn request(cidr: &str) -> api::ProvisionByoipCidrRequest {
     request_of(ACCOUNT, cidr)
 }
 
-fn request_of(account: &str, cidr: &str) -> api::ProvisionByoipCidrRequest {
+pub(crate) fn request_of(account: &str, cidr: &str) -> api::ProvisionByoipCidrRequest {
     input!(ProvisionByoipCidrRequest {
         cidr: cidr,
         cidr_authorization_context: signed(message(account, cidr)).unwrap()

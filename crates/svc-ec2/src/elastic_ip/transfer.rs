@@ -11,7 +11,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, AllocationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, Store, StoreError};
+use store::{Read, Record, RecordKind};
 
 use super::{ElasticIp, check_room, parse_address, unknown_address};
 use crate::due::{Due, Timed};
@@ -78,11 +78,8 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::EnableAddressTransfer>(enable)
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<AddressTransfer>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<AddressTransfer>()];
 
 /// The offer of an address that can still be accepted.
 fn pending(state: &impl State, allocation: AllocationId) -> Option<Arc<AddressTransfer>> {

@@ -11,7 +11,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{NetworkAclAssociationId, NetworkAclId, SubnetId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read as _, Record, Store, StoreError};
+use store::{Read as _, Record, RecordKind, Store, StoreError};
 
 use super::{NetworkAcl, default_of};
 use crate::state::{Edit, State};
@@ -40,11 +40,8 @@ pub(crate) struct OldAssociation {
     subnet: SubnetId,
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<NetworkAclAssociation>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<NetworkAclAssociation>()];
 
 /// Gives the associations that older builds wrote inside of ACLs their own records, and writes all such ACLs as today's.
 ///

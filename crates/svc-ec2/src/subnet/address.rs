@@ -11,7 +11,7 @@ use aws_types::{AccountId, SubnetId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use store::{Read as _, Record, Scope, Store, StoreError};
+use store::{Read as _, Record, RecordKind, Scope};
 use vpc_model::subnet::is_reserved;
 
 use super::Subnet;
@@ -39,11 +39,8 @@ impl Record for LastGiven {
     const KIND: &'static str = "ec2.subnet-last-address";
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<LastGiven>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<LastGiven>()];
 
 /// Forgets where the choice stands in a subnet that is deleted.
 pub(super) fn forget(edit: &mut Edit<'_>, subnet: SubnetId) {
