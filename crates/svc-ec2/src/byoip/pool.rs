@@ -98,41 +98,29 @@ pub(super) trait AddressPool: Resource {
     fn is_used(&self, edit: &Edit<'_>) -> bool;
 }
 
-impl AddressPool for Ipv6Pool {
-    fn block(&self) -> IpNet {
-        self.block.into()
-    }
+macro_rules! address_pool {
+    ($pool:ty, $is_held:path) => {
+        impl AddressPool for $pool {
+            fn block(&self) -> IpNet {
+                self.block.into()
+            }
 
-    fn provisioning(&self) -> &Provisioning {
-        &self.provisioning
-    }
+            fn provisioning(&self) -> &Provisioning {
+                &self.provisioning
+            }
 
-    fn provisioning_mut(&mut self) -> &mut Provisioning {
-        &mut self.provisioning
-    }
+            fn provisioning_mut(&mut self) -> &mut Provisioning {
+                &mut self.provisioning
+            }
 
-    fn is_used(&self, edit: &Edit<'_>) -> bool {
-        dependency::holds_ipv6_pool(edit, self.id)
-    }
+            fn is_used(&self, edit: &Edit<'_>) -> bool {
+                $is_held(edit, self.id)
+            }
+        }
+    };
 }
-
-impl AddressPool for PublicIpv4Pool {
-    fn block(&self) -> IpNet {
-        self.block.into()
-    }
-
-    fn provisioning(&self) -> &Provisioning {
-        &self.provisioning
-    }
-
-    fn provisioning_mut(&mut self) -> &mut Provisioning {
-        &mut self.provisioning
-    }
-
-    fn is_used(&self, edit: &Edit<'_>) -> bool {
-        dependency::holds_public_ipv4_pool(edit, self.id)
-    }
-}
+address_pool!(Ipv6Pool, dependency::holds_ipv6_pool);
+address_pool!(PublicIpv4Pool, dependency::holds_public_ipv4_pool);
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
