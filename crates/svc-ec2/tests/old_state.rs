@@ -364,7 +364,8 @@ fn what_came_with_0_2_means_what_it_meant() {
     cloud.wait(60_000);
     let groups = cloud.ok::<op::DescribePlacementGroups>(input!(DescribePlacementGroupsRequest {}));
     assert_eq!(groups.placement_groups.unwrap()[0].partition_count, Some(3));
-    let snapshots = cloud.ok::<op::DescribeSnapshots>(input!(DescribeSnapshotsRequest {})).snapshots.unwrap();
+    let snapshots = input!(DescribeSnapshotsRequest { owner_ids: ["self"] });
+    let snapshots = cloud.ok::<op::DescribeSnapshots>(snapshots).snapshots.unwrap();
     assert_eq!(snapshots[0].description.as_deref(), Some("kept"));
     let volumes = filters(&[("volume-id", &[snapshots[0].volume_id.as_deref().unwrap()])]);
     let volumes = cloud.ok::<op::DescribeVolumes>(input!(DescribeVolumesRequest { filters: volumes }));

@@ -50,6 +50,8 @@ fn the_state_of_every_release_opens() {
         let open = cloud.invitations(OTHER).into_iter().find(is_open).unwrap();
         let arn = open.resource_share_invitation_arn.unwrap();
         cloud.ok::<op::AcceptResourceShareInvitation>(OTHER, accept(&arn));
-        assert_eq!(cloud.resources(OTHER, "OTHER-ACCOUNTS"), [LIST, SUBNET], "{release}");
+        let mut shared = cloud.resources(OTHER, "OTHER-ACCOUNTS");
+        shared.sort();
+        assert_eq!(shared, [LIST, SUBNET], "{release}");
     }
 }
