@@ -19,9 +19,10 @@ use crate::elastic_ip::transfer::AddressTransfer;
 use crate::idempotency::UsedToken;
 use crate::record::{
     CustomerGateway, IamInstanceProfileAssociation, Instance, Ipv6Pool, NatGateway,
-    NetworkInterfacePermission, PrefixList, PublicIpv4Pool, SecurityGroupVpcAssociation, TransitGateway, TransitGatewayAttachment,
-    TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume, VpcBlockPublicAccessExclusion, VpcEndpoint,
-    VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
+    NetworkInterfacePermission, PrefixList, PublicIpv4Pool, SecurityGroupVpcAssociation, TransitGateway,
+    TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume,
+    VpcBlockPublicAccessExclusion, VpcEndpoint, VpcEndpointConnection, VpcEndpointService,
+    VpcPeeringConnection, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::vpc_endpoint_service::connection;
@@ -72,7 +73,12 @@ struct Kind {
 impl Kind {
     /// A kind of records that are removed when they end.
     const fn ending<R: Timed + Clone>() -> Self {
-        Self { name: R::KIND, index: index::<R>, due: due_of::<R>, carry_out: |edit, id| edit.remove_timed::<R>(id) }
+        Self {
+            name: R::KIND,
+            index: index::<R>,
+            due: due_of::<R>,
+            carry_out: |edit, id| edit.remove_timed::<R>(id),
+        }
     }
 }
 

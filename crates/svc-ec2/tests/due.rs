@@ -353,7 +353,8 @@ fn records_of_kinds_that_an_older_build_did_not_enter_go_too() {
     let scope = cloud.scope();
     drop(cloud);
     let age = |transaction: &mut Transaction| {
-        let keys: Vec<String> = transaction.scan::<DueRecord>(&scope).map(|(key, _)| key.to_owned()).collect();
+        let keys: Vec<String> =
+            transaction.scan::<DueRecord>(&scope).map(|(key, _)| key.to_owned()).collect();
         let is_new = |key: &&String| key.contains("ec2.address-transfer") || key.starts_with("indexed");
         assert_eq!(keys.iter().filter(is_new).count(), 2);
         keys.iter().filter(is_new).for_each(|key| assert!(transaction.delete::<DueRecord>(&scope, key)));
