@@ -9,12 +9,12 @@ use aws_types::{
 };
 use service_api::ServiceError;
 
+use crate::instance::placement;
 use crate::record::{
     EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer,
     PlacementGroup, RouteTable, SecurityGroup, Subnet, TargetGateway, TransitGatewayAttachment,
     TransitGatewayRouteTable, Volume, Vpc, VpnConnection, VpnGateway,
 };
-use crate::instance::placement;
 use crate::state::{Edit, Resource, State};
 use crate::{error, network_acl, sharing, vpc_endpoint, vpc_peering_connection};
 
