@@ -229,8 +229,10 @@ mod tests {
             let store = crate::state_file::open(&directory);
             crate::check_records(&store).unwrap();
             let listed = Accounts(store.clone()).list();
-            let shown: Vec<_> =
-                listed.iter().map(|one| (one.account.to_string(), one.name.as_deref(), one.is_first)).collect();
+            let shown: Vec<_> = listed
+                .iter()
+                .map(|one| (one.account.to_string(), one.name.as_deref(), one.is_first))
+                .collect();
             assert_eq!(shown.len(), 2, "{release}");
             assert_eq!(shown[0], ("999999999999".to_owned(), None, true), "{release}");
             assert_eq!((shown[1].1, shown[1].2), (Some("prod"), false), "{release}");

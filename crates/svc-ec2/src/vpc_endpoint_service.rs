@@ -136,7 +136,8 @@ impl Record for ServiceOwner {
 }
 
 /// The kinds of records that are written here alone.
-pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<ServiceOwner>(), RecordKind::of::<ConnectionNotification>()];
+pub(crate) const RECORDS: &[RecordKind] =
+    &[RecordKind::of::<ServiceOwner>(), RecordKind::of::<ConnectionNotification>()];
 
 fn part_of(state: &impl State, account: AccountId) -> Scope {
     Scope::new(state.scope().partition, account, state.region().clone())

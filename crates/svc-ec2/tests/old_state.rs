@@ -9,9 +9,9 @@ use service_api::Service;
 use store::{Backend, Commit, Contents, Key, Snapshot, Store, StoreError, Stored};
 use svc_ec2::{Config, Ec2};
 
+use crate::byoip;
 use crate::cloud::{Cloud, api, filters, input, op, tags};
 use crate::state_file::{self, contents, kinds, open};
-use crate::byoip;
 
 /// The releases whose state is kept, and the kinds of records that they had.
 const RELEASES: [(&str, &[&[&str]]); 2] = [("0.1", &[&KINDS]), (NEWEST, &[&KINDS, &KINDS_OF_0_2])];
@@ -399,11 +399,7 @@ fn what_came_with_0_2_means_what_it_meant() {
 }
 
 /// Opens a release's state with one of its records changed, as a build of another time would have written it.
-fn open_changed(
-    release: &str,
-    kind: &str,
-    change: impl Fn(&str) -> String,
-) -> Result<Store, StoreError> {
+fn open_changed(release: &str, kind: &str, change: impl Fn(&str) -> String) -> Result<Store, StoreError> {
     let mut contents = contents(&state_file::directory(&file(release)));
     let mut changed = 0;
     for (key, stored) in &mut contents.records {
@@ -428,7 +424,8 @@ fn records_from_before_a_member_was_added_open() {
             assert!(json.as_object_mut().unwrap().remove(member).is_some(), "{kind} has no {member}");
             format!("{version}\n{json}")
         };
-        let store = open_changed("0.1", kind, without).unwrap_or_else(|error| panic!("{kind}, {member}: {error}"));
+        let store =
+            open_changed("0.1", kind, without).unwrap_or_else(|error| panic!("{kind}, {member}: {error}"));
         let cloud = Cloud::on(store, Config::default());
         let reservations =
             cloud.ok::<op::DescribeInstances>(input!(DescribeInstancesRequest {})).reservations;

@@ -35,7 +35,11 @@ fn the_state_of_every_release_opens() {
         ServiceQuotas::check_records(&store).unwrap();
         let cloud = Cloud::on(store);
         assert_eq!(cloud.get(&VPCS_PER_REGION).value, Some(9.0), "{release}");
-        assert_eq!(cloud.get(&INTERNET_GATEWAYS_PER_REGION).value, Some(9.0), "{release}: they rise together");
+        assert_eq!(
+            cloud.get(&INTERNET_GATEWAYS_PER_REGION).value,
+            Some(9.0),
+            "{release}: they rise together"
+        );
         assert_eq!(cloud.history_of(&VPCS_PER_REGION).len(), 1, "{release}");
     }
 }
