@@ -191,4 +191,55 @@ mod tests {
             .collect();
         assert_eq!(made.len(), 20);
     }
+
+    const NEWEST_RELEASE: &str = "0.2";
+    /// The releases whose state is kept.
+    const RELEASES: [&str; 1] = [NEWEST_RELEASE];
+    const GIVEN: &str = "TEST:one";
+
+    fn file(release: &str) -> std::path::PathBuf {
+        let states = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/states");
+        states.join(format!("{release}.redb.gz"))
+    }
+
+    fn start(store: &Store, given: Option<&str>) -> AccountId {
+        let wanted = Some("999999999999".parse().unwrap());
+        let given = given.map(|text| text.parse().unwrap());
+        let ids = Twice(AtomicU64::new(0));
+        Identity::load_or_create(store, &ids, wanted, given.as_ref(), Timestamp::default()).unwrap().account
+    }
+
+    /// How a release's file is made, with its code: `cargo nextest run -p node --run-ignored only write_state`.
+    #[test]
+    #[ignore = "writes the state file of a release"]
+    fn write_state() {
+        let made = crate::state_file::write(&file(NEWEST_RELEASE), |store| {
+            start(&store, Some(GIVEN));
+            let created = Timestamp::from_unix_secs(1);
+            let ids = Twice(AtomicU64::new(0));
+            Accounts(store).create_with(&ids, Some("prod".to_owned()), created).unwrap();
+        });
+        assert_eq!(made, ["account.account", "account.root-key"].into());
+    }
+
+    #[test]
+    fn the_state_of_every_release_opens() {
+        for release in RELEASES {
+            let directory = crate::state_file::directory(&file(release));
+            let store = crate::state_file::open(&directory);
+            crate::check_records(&store).unwrap();
+            let listed = Accounts(store.clone()).list();
+            let shown: Vec<_> = listed
+                .iter()
+                .map(|one| (one.account.to_string(), one.name.as_deref(), one.is_first))
+                .collect();
+            assert_eq!(shown.len(), 2, "{release}");
+            assert_eq!(shown[0], ("999999999999".to_owned(), None, true), "{release}");
+            assert_eq!((shown[1].1, shown[1].2), (Some("prod"), false), "{release}");
+            let credentials = StoredCredentials(store.clone());
+            assert_eq!(credentials.lookup("TEST").unwrap().secret, "one", "{release}");
+            // The first account stays the first, with the key that was made for it.
+            assert_eq!(start(&store, None), listed[0].account, "{release}");
+        }
+    }
 }

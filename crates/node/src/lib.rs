@@ -23,6 +23,9 @@ mod metadata;
 mod paths;
 mod projection;
 mod shareable;
+#[cfg(test)]
+#[path = "../../store/tests/state_file/mod.rs"]
+mod state_file;
 mod topology;
 
 use std::io;

@@ -1,11 +1,12 @@
 //! Tables of operations.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use aws_api::Operation;
 use aws_model::Value;
 
-use crate::page_token::Seal;
+use crate::page_token::{self, Sealer};
 use crate::{RequestContext, ServiceError};
 
 type Handler<S> = Box<dyn Fn(&S, &RequestContext, Value) -> Result<Value, ServiceError> + Send + Sync>;
@@ -47,16 +48,25 @@ impl<S: 'static> Operations<S> {
         mut self,
         handler: impl Fn(&S, &RequestContext, O::Input) -> Result<O::Output, ServiceError> + Send + Sync + 'static,
     ) -> Self {
+        let is_paged = OnceLock::new();
         let call: Handler<S> = Box::new(move |service, context, input| {
-            let seal = Seal::of(context, O::SERVICE, O::NAME, &input);
-            let input = seal.open(context.now, input);
+            let is_paged = *is_paged.get_or_init(|| page_token::is_paged(O::SERVICE, O::NAME));
+            let sealer = is_paged.then(|| Sealer::new(context, O::SERVICE, O::NAME, &input));
+            let input = match &sealer {
+                Some(sealer) => sealer.open(input),
+                None => input,
+            };
             let input = O::Input::try_from(input).map_err(|error| {
                 ServiceError::internal(format!(
                     "the codec and the typed view of {} disagree: {error}",
                     O::NAME
                 ))
             })?;
-            handler(service, context, input).map(|output| seal.close(context.now, output.into()))
+            let output = handler(service, context, input)?.into();
+            Ok(match &sealer {
+                Some(sealer) => sealer.close(output),
+                None => output,
+            })
         });
         let previous = self.0.insert(O::NAME, call);
         assert!(previous.is_none(), "{} is in the table twice", O::NAME);

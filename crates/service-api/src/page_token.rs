@@ -8,7 +8,9 @@
 //!
 //! The seal is a check sum and not a secret: what a client could forge is a position among its own results.
 
-use aws_model::Value;
+use std::cell::OnceCell;
+
+use aws_model::{ShapeKind, Value};
 use aws_types::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,33 +42,67 @@ pub fn position(token: &str) -> Option<&str> {
     token.strip_prefix(MARK)
 }
 
+/// Whether an operation's requests can have a token, and its answers.
+pub(crate) fn is_paged(service: &str, operation: &str) -> bool {
+    let Some(model) = aws_model::service(service).map(|service| service.model()) else { return true };
+    let input = model.operation(operation).and_then(|operation| operation.input.as_ref());
+    input.is_some_and(|input| match &model.shape(input.shape).kind {
+        ShapeKind::Structure(structure) => structure.members.iter().any(|held| TOKENS.contains(&held.name)),
+        _ => false,
+    })
+}
+
+/// A request whose token, or whose answer's, may be needed: the seal is made when it is.
+pub(crate) struct Sealer<'a> {
+    context: &'a RequestContext,
+    service: &'static str,
+    operation: &'static str,
+    input: Value,
+    seal: OnceCell<Seal>,
+}
+
+impl<'a> Sealer<'a> {
+    pub(crate) fn new(
+        context: &'a RequestContext,
+        service: &'static str,
+        operation: &'static str,
+        input: &Value,
+    ) -> Self {
+        Self { context, service, operation, input: input.clone(), seal: OnceCell::new() }
+    }
+
+    fn seal(&self) -> &Seal {
+        self.seal.get_or_init(|| Seal::of(self.context, self.service, self.operation, &self.input))
+    }
+
+    /// Puts the position that the request's token holds in its place.
+    pub(crate) fn open(&self, input: Value) -> Value {
+        replace(input, |token| {
+            // What an empty one means differs between services.
+            if token.is_empty() {
+                return token;
+            }
+            self.seal().opened(self.context.now, &token).unwrap_or_else(|| REFUSED.to_owned())
+        })
+    }
+
+    /// Seals the answer's token.
+    pub(crate) fn close(&self, output: Value) -> Value {
+        replace(output, |position| self.seal().sealed(self.context.now, &position))
+    }
+}
+
 /// What a token belongs to: an operation of a service, whose results they are, and all that the request says of them.
-pub(crate) struct Seal([u8; 32]);
+struct Seal([u8; 32]);
 
 impl Seal {
-    pub(crate) fn of(context: &RequestContext, service: &str, operation: &str, input: &Value) -> Self {
+    fn of(context: &RequestContext, service: &str, operation: &str, input: &Value) -> Self {
         let mut hash = Sha256::new();
         for part in [service, operation, &context.scope().to_string()] {
             add(&mut hash, &Value::String(part.to_owned()));
         }
         add_request(&mut hash, input);
         Self(hash.finalize().into())
-    }
-
-    /// Puts the position that the request's token holds in its place.
-    pub(crate) fn open(&self, now: Timestamp, input: Value) -> Value {
-        replace(input, |token| {
-            // What an empty one means differs between services.
-            if token.is_empty() {
-                return token;
-            }
-            self.opened(now, &token).unwrap_or_else(|| REFUSED.to_owned())
-        })
-    }
-
-    /// Seals the answer's token.
-    pub(crate) fn close(&self, now: Timestamp, output: Value) -> Value {
-        replace(output, |position| self.sealed(now, &position))
     }
 
     fn check(&self, made_at: [u8; 8], position: &str) -> [u8; CHECK_BYTES] {
@@ -154,6 +190,13 @@ mod tests {
         fn any_other_text_does_not_open(text in ".{0,60}") {
             prop_assert_eq!(seal().opened(NOW, &text), None);
         }
+    }
+
+    #[test]
+    fn operations_that_have_tokens_are_paged() {
+        assert!(is_paged("ec2", "DescribeVpcs") && is_paged("ssm", "GetParametersByPath"));
+        assert!(!is_paged("ec2", "RunInstances") && !is_paged("ssm", "PutParameter"));
+        assert!(is_paged("another", "Anything"), "what is not known may be");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use change::{Change, Commit};
 pub use error::{DecodeError, OpenError, StoreError, WriteError};
 pub use key::{Key, Scope};
 pub use memory::MemoryBackend;
-pub use record::{Record, Stored};
+pub use record::{Record, RecordKind, Stored};
 pub use redb_backend::RedbBackend;
 pub use snapshot::{Revision, Snapshot};
 pub use store::Store;

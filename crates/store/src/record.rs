@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::DecodeError;
+use crate::{DecodeError, Store, StoreError};
 
 /// Separates the format version from the JSON in a stored record.
 const VERSION_END: u8 = b'\n';
@@ -29,6 +29,33 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn upgrade(from: u32, json: serde_json::Value) -> Result<serde_json::Value, DecodeError> {
         let _ = from;
         Ok(json)
+    }
+}
+
+/// A kind of record, for lists of all that there are.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordKind {
+    name: &'static str,
+    check: fn(&Store) -> Result<(), StoreError>,
+}
+
+impl RecordKind {
+    /// The kind of that type.
+    pub const fn of<R: Record>() -> Self {
+        Self { name: R::KIND, check: Store::check::<R> }
+    }
+
+    /// [`Record::KIND`].
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// [`Store::check`].
+    ///
+    /// # Errors
+    /// The first record of the kind that does not decode.
+    pub fn check(&self, store: &Store) -> Result<(), StoreError> {
+        (self.check)(store)
     }
 }
 

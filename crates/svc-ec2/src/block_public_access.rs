@@ -10,7 +10,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{SubnetId, Timestamp, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Record, Store, StoreError};
+use store::{Record, RecordKind};
 
 use crate::state::State;
 use crate::{Ec2, error, pace};
@@ -57,11 +57,8 @@ impl Record for BlockPublicAccessOptions {
 /// The id of the one record.
 const OPTIONS: &str = "options";
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<BlockPublicAccessOptions>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<BlockPublicAccessOptions>()];
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     let table = table

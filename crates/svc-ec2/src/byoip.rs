@@ -13,10 +13,11 @@ use aws_types::{Ipv6PoolId, PublicIpv4PoolId, ResourceId, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, Store, StoreError};
+use store::{Read, Record, RecordKind};
 use vpc_model::vpc::overlap;
 
 use self::pool::{AddressPool, Ipv6Pool, PublicIpv4Pool};
+use crate::due::{Due, Timed};
 use crate::page::Page;
 use crate::state::{Edit, State};
 use crate::{Ec2, error, pace, quota, tag, zone};
@@ -57,42 +58,80 @@ pub struct Provisioning {
     pub done_at: Timestamp,
 }
 
+/// The state of a range at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ByoipState {
+    PendingProvision,
+    Provisioned,
+    ProvisionedNotPubliclyAdvertisable,
+    PendingAdvertising,
+    Advertised,
+    PendingWithdrawal,
+    PendingDeprovision,
+    FailedDeprovision,
+    Deprovisioned,
+}
+
+impl ByoipState {
+    /// As answers print it.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingProvision => "pending-provision",
+            Self::Provisioned => "provisioned",
+            Self::ProvisionedNotPubliclyAdvertisable => "provisioned-not-publicly-advertisable",
+            Self::PendingAdvertising => "pending-advertising",
+            Self::Advertised => "advertised",
+            Self::PendingWithdrawal => "pending-withdrawal",
+            Self::PendingDeprovision => "pending-deprovision",
+            Self::FailedDeprovision => "failed-deprovision",
+            Self::Deprovisioned => "deprovisioned",
+        }
+    }
+}
+
 impl Provisioning {
-    fn state(&self, now: Timestamp) -> &'static str {
+    fn state(&self, now: Timestamp) -> ByoipState {
+        use ByoipState as S;
         match (self.phase, now < self.done_at) {
-            (ByoipPhase::Provisioned, true) => "pending-provision",
+            (ByoipPhase::Provisioned, true) => S::PendingProvision,
             (ByoipPhase::Provisioned, false) if !self.is_advertisable => {
-                "provisioned-not-publicly-advertisable"
+                S::ProvisionedNotPubliclyAdvertisable
             }
-            (ByoipPhase::Provisioned | ByoipPhase::Withdrawn, false) => "provisioned",
-            (ByoipPhase::Advertised, true) => "pending-advertising",
-            (ByoipPhase::Advertised, false) => "advertised",
-            (ByoipPhase::Withdrawn, true) => "pending-withdrawal",
-            (ByoipPhase::DeprovisionFailed | ByoipPhase::Deprovisioned, true) => "pending-deprovision",
-            (ByoipPhase::DeprovisionFailed, false) => "failed-deprovision",
-            (ByoipPhase::Deprovisioned, false) => "deprovisioned",
+            (ByoipPhase::Provisioned | ByoipPhase::Withdrawn, false) => S::Provisioned,
+            (ByoipPhase::Advertised, true) => S::PendingAdvertising,
+            (ByoipPhase::Advertised, false) => S::Advertised,
+            (ByoipPhase::Withdrawn, true) => S::PendingWithdrawal,
+            (ByoipPhase::DeprovisionFailed | ByoipPhase::Deprovisioned, true) => S::PendingDeprovision,
+            (ByoipPhase::DeprovisionFailed, false) => S::FailedDeprovision,
+            (ByoipPhase::Deprovisioned, false) => S::Deprovisioned,
         }
     }
 
     /// Whether there is a pool of its addresses.
     fn has_pool(&self, now: Timestamp) -> bool {
-        !matches!(self.state(now), "pending-provision" | "deprovisioned")
+        !matches!(self.state(now), ByoipState::PendingProvision | ByoipState::Deprovisioned)
     }
 
     /// Whether addresses of it can be given.
     fn is_usable(&self, now: Timestamp) -> bool {
-        self.has_pool(now) && self.state(now) != "pending-deprovision"
+        self.has_pool(now) && self.state(now) != ByoipState::PendingDeprovision
     }
 
     fn is_gone(&self, now: Timestamp) -> bool {
-        self.state(now) == "deprovisioned"
+        self.state(now) == ByoipState::Deprovisioned
+    }
+
+    /// From when on it is not shown.
+    fn ends_at(&self) -> Option<Timestamp> {
+        let is_going = self.phase == ByoipPhase::Deprovisioned;
+        is_going.then(|| self.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
     }
 }
 
 /// A range that some account has brought. Stored under the id of its pool in the part of the whole cloud, because a range
 /// is in one place only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct BroughtRange {
+pub(crate) struct BroughtRange {
     block: IpNet,
     /// From when on another account or region can bring it.
     free_from: Option<Timestamp>,
@@ -102,11 +141,14 @@ impl Record for BroughtRange {
     const KIND: &'static str = "ec2.brought-range";
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<BroughtRange>()
+impl Timed for BroughtRange {
+    fn due(&self) -> Option<Due> {
+        self.free_from.map(Due::End)
+    }
 }
+
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<BroughtRange>()];
 
 /// The most specific ranges that can be brought.
 const LONGEST_IPV4_PREFIX: u8 = 24;
@@ -234,18 +276,15 @@ fn bring<P: AddressPool>(edit: &mut Edit<'_>, pool: P) -> Result<api::ByoipCidr,
         .map(|(_, held)| held.id())
         .collect();
     old.into_iter().for_each(|id| edit.remove::<P>(id));
-    let (transaction, scope) = edit.cloud();
-    let brought: Vec<_> =
-        transaction.scan::<BroughtRange>(&scope).map(|(id, held)| (id.to_owned(), held)).collect();
-    for (id, held) in brought {
-        if held.free_from.is_some_and(|from| from <= now) {
-            transaction.delete::<BroughtRange>(&scope, &id);
-        } else if overlap(held.block, range) {
-            let why = "It overlaps an address range that has been brought already.";
-            return Err(invalid(&range.to_string(), why));
-        }
+    let mut cloud = edit.whole_cloud();
+    let is_taken = |held: &BroughtRange| {
+        held.free_from.is_none_or(|free_from| now < free_from) && overlap(held.block, range)
+    };
+    if cloud.reader().scan::<BroughtRange>(cloud.scope()).any(|(_, held)| is_taken(&held)) {
+        let why = "It overlaps an address range that has been brought already.";
+        return Err(invalid(&range.to_string(), why));
     }
-    transaction.put(&scope, &pool.id().to_string(), BroughtRange { block: range, free_from: None });
+    cloud.put_timed(&pool.id().to_string(), BroughtRange { block: range, free_from: None });
     let shown = shown(edit, &pool);
     edit.put(pool);
     Ok(shown)
@@ -255,25 +294,28 @@ fn bring<P: AddressPool>(edit: &mut Edit<'_>, pool: P) -> Result<api::ByoipCidr,
 fn shown<P: AddressPool>(state: &impl State, pool: &P) -> api::ByoipCidr {
     let provisioning = pool.provisioning();
     let pool_id = Some(pool.id().to_string()).filter(|_| provisioning.has_pool(state.now()));
-    let status_message = match provisioning.state(state.now()) {
-        "failed-deprovision" => Some("Addresses of the range are in use.".to_owned()),
-        _ => pool_id.clone(),
+    let now_in = provisioning.state(state.now());
+    let status_message = if now_in == ByoipState::FailedDeprovision {
+        Some("Addresses of the range are in use.".to_owned())
+    } else {
+        pool_id.clone()
     };
     api::ByoipCidr {
         cidr: Some(pool.block().to_string()),
         description: provisioning.description.clone(),
         network_border_group: Some(state.region().to_string()),
         pool_id,
-        state: Some(provisioning.state(state.now()).to_owned()),
+        state: Some(now_in.as_str().to_owned()),
         status_message,
         ..Default::default()
     }
 }
 
 fn wrong_state(pool: &impl AddressPool, now: Timestamp) -> ServiceError {
+    let state = pool.provisioning().state(now).as_str();
     ServiceError::new(
         "IncorrectState",
-        format!("The address range {} is in the state {}.", pool.block(), pool.provisioning().state(now)),
+        format!("The address range {} is in the state {state}.", pool.block()),
     )
 }
 
@@ -298,9 +340,8 @@ fn change<P: AddressPool>(
 }
 
 fn to_advertised<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result<(), ServiceError> {
-    if !matches!(pool.provisioning().state(edit.now()), "provisioned" | "failed-deprovision")
-        || !pool.provisioning().is_advertisable
-    {
+    let settled = [ByoipState::Provisioned, ByoipState::FailedDeprovision];
+    if !settled.contains(&pool.provisioning().state(edit.now())) || !pool.provisioning().is_advertisable {
         return Err(wrong_state(pool, edit.now()));
     }
     let held = pool.provisioning_mut();
@@ -328,7 +369,7 @@ fn advertise(
 }
 
 fn to_withdrawn<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result<(), ServiceError> {
-    if pool.provisioning().state(edit.now()) != "advertised" {
+    if pool.provisioning().state(edit.now()) != ByoipState::Advertised {
         return Err(wrong_state(pool, edit.now()));
     }
     let held = pool.provisioning_mut();
@@ -353,7 +394,11 @@ fn withdraw(
 
 /// A range of which something has addresses is not refused: it ends as `failed-deprovision`, as on AWS.
 fn to_deprovisioned<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result<(), ServiceError> {
-    let settled = ["provisioned", "provisioned-not-publicly-advertisable", "failed-deprovision"];
+    let settled = [
+        ByoipState::Provisioned,
+        ByoipState::ProvisionedNotPubliclyAdvertisable,
+        ByoipState::FailedDeprovision,
+    ];
     if !settled.contains(&pool.provisioning().state(edit.now())) {
         return Err(wrong_state(pool, edit.now()));
     }
@@ -363,9 +408,8 @@ fn to_deprovisioned<P: AddressPool>(edit: &mut Edit<'_>, pool: &mut P) -> Result
     held.phase = if is_used { ByoipPhase::DeprovisionFailed } else { ByoipPhase::Deprovisioned };
     held.done_at = done_at;
     if !is_used {
-        let (transaction, scope) = edit.cloud();
         let freed = BroughtRange { block: pool.block(), free_from: Some(done_at) };
-        transaction.put(&scope, &pool.id().to_string(), freed);
+        edit.whole_cloud().put_timed(&pool.id().to_string(), freed);
     }
     Ok(())
 }
@@ -387,9 +431,7 @@ fn deprovision(
 
 fn all_shown<P: AddressPool>(state: &impl State) -> Vec<api::ByoipCidr> {
     let now = state.now();
-    let is_shown = |held: &Provisioning| {
-        !held.is_gone(now) || now < held.done_at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS)
-    };
+    let is_shown = |held: &Provisioning| held.ends_at().is_none_or(|ends_at| now < ends_at);
     let pools = state.reader().scan::<P>(state.scope()).map(|(_, pool)| pool);
     pools.filter(|pool| is_shown(pool.provisioning())).map(|pool| shown(state, &*pool)).collect()
 }

@@ -13,8 +13,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::filter::{Filters, text};
 use crate::state::{Edit, Naming, State, resource};
-use crate::vpn_connection::VpnConnection;
-use crate::{Ec2, asn, error, pace, quota, tag};
+use crate::{Ec2, asn, dependency, error, pace, quota, tag};
 
 /// The type of VPN that there is.
 pub(crate) const IPSEC: &str = "ipsec.1";
@@ -196,12 +195,8 @@ fn delete(
 ) -> Result<Unit, ServiceError> {
     ec2.edit(context, input.dry_run, |edit: &mut Edit<'_>| {
         let mut gateway = available(edit, &input.customer_gateway_id)?;
-        let now = edit.now();
-        let is_used = |held: &VpnConnection| held.customer_gateway == gateway.id && !held.is_deleted(now);
-        if edit.all::<VpnConnection>().any(|connection| is_used(&connection)) {
-            return Err(ServiceError::new("IncorrectState", "The customer gateway is in use."));
-        }
-        gateway.deleted_at = Some(now);
+        dependency::check_customer_gateway(edit, gateway.id)?;
+        gateway.deleted_at = Some(edit.now());
         edit.put(gateway);
         Ok(Unit)
     })

@@ -10,7 +10,7 @@ use aws_types::{DhcpOptionsId, Tags, Timestamp};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, Scope, Store, StoreError};
+use store::{Read, Record, RecordKind, Scope};
 
 use crate::dhcp_options::DhcpOptions;
 use crate::internet_gateway::InternetGateway;
@@ -30,11 +30,8 @@ impl Record for RegionState {
     const KIND: &'static str = "ec2.region";
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<RegionState>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<RegionState>()];
 
 const ID: &str = "region";
 

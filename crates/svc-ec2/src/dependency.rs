@@ -3,14 +3,17 @@
 //! Owns one table for each resource that others depend on. Refuses to delete.
 
 use aws_types::{
-    DhcpOptionsId, InternetGatewayId, Ipv6PoolId, NetworkAclId, NetworkInterfaceId, PrefixListId,
-    PublicIpv4PoolId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    CustomerGatewayId, DhcpOptionsId, InternetGatewayId, Ipv6PoolId, NetworkAclId, NetworkInterfaceId,
+    PlacementGroupId, PrefixListId, PublicIpv4PoolId, RouteTableId, SecurityGroupId, SubnetId, VolumeId,
+    VpcId, VpnGatewayId,
 };
 use service_api::ServiceError;
 
+use crate::instance::placement;
 use crate::record::{
-    EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer, RouteTable,
-    SecurityGroup, Subnet, TransitGatewayAttachment, TransitGatewayRouteTable, Vpc, VpnGateway,
+    EgressOnlyInternetGateway, ElasticIp, InternetGateway, NetworkAcl, NetworkInterface, Peer,
+    PlacementGroup, RouteTable, SecurityGroup, Subnet, TargetGateway, TransitGatewayAttachment,
+    TransitGatewayRouteTable, Volume, Vpc, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{error, network_acl, sharing, vpc_endpoint, vpc_peering_connection};
@@ -106,6 +109,26 @@ const PUBLIC_IPV4_POOL: Rows<PublicIpv4PoolId> = &[("Elastic IP addresses", |edi
     edit.all::<ElasticIp>().any(|elastic_ip| elastic_ip.pool == Some(pool))
 })];
 
+const PLACEMENT_GROUP: Rows<PlacementGroupId> =
+    &[("instances", |edit, group| placement::members(edit, group).next().is_some())];
+
+const VOLUME: Rows<VolumeId> = &[("an attachment", |edit, volume| {
+    edit.find::<Volume>(volume).is_some_and(|volume| volume.attached(edit.now()).is_some())
+})];
+
+const CUSTOMER_GATEWAY: Rows<CustomerGatewayId> = &[("VPN connections", |edit, gateway| {
+    connections(edit).any(|connection| connection.customer_gateway == gateway)
+})];
+
+const VPN_GATEWAY: Rows<VpnGatewayId> = &[
+    ("an attachment to a VPC", |edit, gateway| {
+        edit.find::<VpnGateway>(gateway).is_some_and(|gateway| gateway.vpc(edit.now()).is_some())
+    }),
+    ("VPN connections", |edit, gateway| {
+        connections(edit).any(|connection| connection.gateway == TargetGateway::VpnGateway(gateway))
+    }),
+];
+
 /// What keeps an internet gateway on a VPC.
 const ATTACHED_GATEWAY: Rows<VpcId> = &[
     ("mapped Elastic IP addresses", |edit, vpc| {
@@ -124,6 +147,11 @@ fn referenced(group: &SecurityGroup) -> impl Iterator<Item = SecurityGroupId> + 
         // What a peered VPC refers to becomes stale.
         Peer::PeeredGroup(_) | Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => None,
     })
+}
+
+/// The VPN connections that are not gone.
+fn connections<'a>(edit: &'a Edit<'_>) -> impl Iterator<Item = std::sync::Arc<VpnConnection>> + 'a {
+    edit.all::<VpnConnection>().filter(|connection| !connection.is_deleted(edit.now()))
 }
 
 /// All resources of a kind in the region: in a shared VPC other accounts than its owner have theirs.
@@ -213,6 +241,46 @@ pub(crate) fn check_security_group(edit: &Edit<'_>, id: SecurityGroupId) -> Resu
 pub(crate) fn check_network_interface(edit: &Edit<'_>, id: NetworkInterfaceId) -> Result<(), ServiceError> {
     if edit.find::<NetworkInterface>(id).is_some_and(|interface| interface.attachment.is_some()) {
         return Err(error::invalid_value(format!("Network interface '{id}' is currently in use.")));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `InvalidPlacementGroup.InUse`.
+pub(crate) fn check_placement_group(edit: &Edit<'_>, group: &PlacementGroup) -> Result<(), ServiceError> {
+    if blocked(PLACEMENT_GROUP, edit, group.id) {
+        let message = format!("The placement group '{}' is in use and may not be deleted.", group.name);
+        return Err(ServiceError::new("InvalidPlacementGroup.InUse", message));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `VolumeInUse`, which names the instance.
+pub(crate) fn check_volume(edit: &Edit<'_>, volume: &Volume) -> Result<(), ServiceError> {
+    if blocked(VOLUME, edit, volume.id) {
+        let held = volume.attached(edit.now()).map(|held| held.instance.to_string());
+        let instance = held.unwrap_or_else(|| "an instance".to_owned());
+        let message = format!("Volume {} is currently attached to {instance}", volume.id);
+        return Err(ServiceError::new("VolumeInUse", message));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `IncorrectState`.
+pub(crate) fn check_customer_gateway(edit: &Edit<'_>, id: CustomerGatewayId) -> Result<(), ServiceError> {
+    if blocked(CUSTOMER_GATEWAY, edit, id) {
+        return Err(ServiceError::new("IncorrectState", "The customer gateway is in use."));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `IncorrectState`.
+pub(crate) fn check_vpn_gateway(edit: &Edit<'_>, id: VpnGatewayId) -> Result<(), ServiceError> {
+    if blocked(VPN_GATEWAY, edit, id) {
+        return Err(ServiceError::new("IncorrectState", "The VPN gateway is in use."));
     }
     Ok(())
 }

@@ -6,19 +6,23 @@
 //! that can be in it. Refuses to know the times: each record tells its own ([`Timed`]).
 
 use std::ops::Bound;
+use std::sync::LazyLock;
 
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use store::{Read, Record, Scope, Store, StoreError};
+use store::{Read, Record, RecordKind, Scope};
 
 use crate::Ec2;
+use crate::byoip::BroughtRange;
+use crate::elastic_ip::transfer::AddressTransfer;
 use crate::idempotency::UsedToken;
 use crate::record::{
-    CustomerGateway, IamInstanceProfileAssociation, Instance, NatGateway, NetworkInterfacePermission,
-    PrefixList, SecurityGroupVpcAssociation, TransitGateway, TransitGatewayAttachment,
-    TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume, VpcBlockPublicAccessExclusion, VpcEndpoint,
-    VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
+    CustomerGateway, IamInstanceProfileAssociation, Instance, Ipv6Pool, NatGateway,
+    NetworkInterfacePermission, PrefixList, PublicIpv4Pool, SecurityGroupVpcAssociation, TransitGateway,
+    TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume,
+    VpcBlockPublicAccessExclusion, VpcEndpoint, VpcEndpointConnection, VpcEndpointService,
+    VpcPeeringConnection, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::vpc_endpoint_service::connection;
@@ -30,6 +34,16 @@ pub(crate) enum Due {
     Change(Timestamp),
     /// Nobody can see it any more: it is removed with a later change of the account in the region.
     End(Timestamp),
+}
+
+impl Due {
+    /// The list that it stands in, and the time.
+    fn place(self) -> (&'static str, Timestamp) {
+        match self {
+            Self::Change(at) => (CHANGES, at),
+            Self::End(at) => (ENDS, at),
+        }
+    }
 }
 
 /// A record that knows when something is to be done about it.
@@ -50,25 +64,36 @@ struct Kind {
     name: &'static str,
     /// Puts the records that are there into the index.
     index: fn(&mut Edit<'_>),
-    /// Does what is due about one record, which may be there no more.
+    /// What is due about one record, if it is there and something is.
+    due: fn(&Edit<'_>, &str) -> Option<Due>,
+    /// Does what is due about one record.
     carry_out: fn(&mut Edit<'_>, &str),
 }
 
 impl Kind {
     /// A kind of records that are removed when they end.
     const fn ending<R: Timed + Clone>() -> Self {
-        Self { name: R::KIND, index: index::<R>, carry_out: remove::<R> }
+        Self {
+            name: R::KIND,
+            index: index::<R>,
+            due: due_of::<R>,
+            carry_out: |edit, id| edit.remove_timed::<R>(id),
+        }
     }
 }
 
 /// Every kind of records that know when something is due; [`Edit::put_timed`] checks that it is one of these.
 const KINDS: &[Kind] = &[
+    Kind::ending::<AddressTransfer>(),
+    Kind::ending::<BroughtRange>(),
     Kind::ending::<CustomerGateway>(),
     Kind::ending::<IamInstanceProfileAssociation>(),
     Kind::ending::<Instance>(),
+    Kind::ending::<Ipv6Pool>(),
     Kind { carry_out: crate::nat_gateway::settle, ..Kind::ending::<NatGateway>() },
     Kind::ending::<NetworkInterfacePermission>(),
     Kind::ending::<PrefixList>(),
+    Kind::ending::<PublicIpv4Pool>(),
     Kind::ending::<SecurityGroupVpcAssociation>(),
     Kind::ending::<TransitGateway>(),
     Kind::ending::<TransitGatewayAttachment>(),
@@ -96,14 +121,13 @@ impl Record for DueRecord {
     const KIND: &'static str = "ec2.due";
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<DueRecord>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<DueRecord>()];
 
-/// The key that tells that the records of before there was an index are in it.
-const INDEXED: &str = "indexed";
+/// The key that tells that the records of before there was an index are in it: those of all kinds of today. A build that
+/// knows more kinds has another key, and enters their records.
+static INDEXED: LazyLock<String> = LazyLock::new(|| format!("{INDEXED_PREFIX}/{}", KINDS.len()));
+const INDEXED_PREFIX: &str = "indexed";
 const CHANGES: &str = "change";
 const ENDS: &str = "end";
 
@@ -114,10 +138,7 @@ fn time(list: &str, at: Timestamp) -> String {
 
 /// The key of what is due about a record, such as `end/00000001795357680000/ec2.vpc-endpoint/vpce-…`.
 fn key(due: Due, kind: &str, id: &str) -> String {
-    let (list, at) = match due {
-        Due::Change(at) => (CHANGES, at),
-        Due::End(at) => (ENDS, at),
-    };
+    let (list, at) = due.place();
     format!("{}{kind}/{id}", time(list, at))
 }
 
@@ -142,7 +163,7 @@ pub(crate) fn schedule<R: Timed>(edit: &mut Edit<'_>, id: &str, due: Option<Due>
         "{} is not in KINDS",
         R::KIND
     );
-    let before = edit.record::<R>(id).and_then(|record| record.due());
+    let before = due_of::<R>(edit, id);
     if before != due {
         if let Some(before) = before {
             edit.remove_record::<DueRecord>(&key(before, R::KIND, id));
@@ -161,23 +182,33 @@ fn index<R: Timed + Clone>(edit: &mut Edit<'_>) {
     }
 }
 
-/// Puts everything that a part of the cloud has into its index, unless that was done.
+/// Puts everything that a part of the cloud has into its index, and what the whole cloud has, unless that was done.
 pub(crate) fn index_all(edit: &mut Edit<'_>) {
-    if edit.record::<DueRecord>(INDEXED).is_none() {
-        KINDS.iter().for_each(|kind| (kind.index)(edit));
-        edit.put_record(INDEXED, DueRecord {});
-    }
+    index_part(edit);
+    index_part(&mut edit.whole_cloud());
 }
 
-fn remove<R: Timed + Clone>(edit: &mut Edit<'_>, id: &str) {
-    let now = edit.now();
-    let due = edit.record::<R>(id).and_then(|record| record.due());
-    if matches!(due, Some(Due::End(at)) if at <= now) {
-        edit.remove_timed::<R>(id);
+fn index_part(edit: &mut Edit<'_>) {
+    if edit.record::<DueRecord>(&INDEXED).is_some() {
+        return;
     }
+    let of_older_builds: Vec<String> = edit
+        .reader()
+        .scan_from::<DueRecord>(edit.scope(), Bound::Included(INDEXED_PREFIX))
+        .map(|(key, _)| key.to_owned())
+        .take_while(|key| key.starts_with(INDEXED_PREFIX))
+        .collect();
+    of_older_builds.iter().for_each(|key| edit.remove_record::<DueRecord>(key));
+    KINDS.iter().for_each(|kind| (kind.index)(edit));
+    edit.put_record(&INDEXED, DueRecord {});
 }
 
-/// Does what has come due in a list.
+fn due_of<R: Timed>(edit: &Edit<'_>, id: &str) -> Option<Due> {
+    edit.record::<R>(id)?.due()
+}
+
+/// Does what has come due in a list. What a record says by now holds: one whose time has become later, as that of another
+/// build can be, is entered anew.
 fn carry_out(edit: &mut Edit<'_>, list: &str, most: usize) {
     let keys: Vec<String> =
         come(edit.reader(), edit.scope(), list, edit.now()).take(most).map(str::to_owned).collect();
@@ -187,14 +218,22 @@ fn carry_out(edit: &mut Edit<'_>, list: &str, most: usize) {
         if let (Some(name), Some(id)) = (parts.next(), parts.next())
             && let Some(kind) = KINDS.iter().find(|kind| kind.name == name)
         {
-            (kind.carry_out)(edit, id);
+            match (kind.due)(edit, id) {
+                Some(due) if due.place().0 == list && due.place().1 <= edit.now() => {
+                    (kind.carry_out)(edit, id);
+                }
+                Some(later) => edit.put_record(&self::key(later, name, id), DueRecord {}),
+                None => {}
+            }
         }
     }
 }
 
-/// Removes records that nobody can see any more. Every change ends with this.
+/// Removes records that nobody can see any more, of the account in the region and of the whole cloud. Every change ends
+/// with this.
 pub(crate) fn remove_ended(edit: &mut Edit<'_>) {
     carry_out(edit, ENDS, MOST_REMOVED);
+    carry_out(&mut edit.whole_cloud(), ENDS, MOST_REMOVED);
 }
 
 impl Ec2 {
@@ -205,7 +244,7 @@ impl Ec2 {
     /// A failed commit.
     pub fn settle(&self, scope: &Scope, now: Timestamp) -> Result<(), ServiceError> {
         let snapshot = self.store.snapshot();
-        if snapshot.contains::<DueRecord>(scope, INDEXED)
+        if snapshot.contains::<DueRecord>(scope, &INDEXED)
             && come(&snapshot, scope, CHANGES, now).next().is_none()
         {
             return Ok(());

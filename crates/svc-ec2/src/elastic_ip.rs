@@ -204,8 +204,17 @@ fn pool_name(pool: Option<PublicIpv4PoolId>) -> String {
     pool.map_or_else(|| AMAZON_POOL.to_owned(), |pool| pool.to_string())
 }
 
-/// Takes an address, out of a pool of the account's or out of Amazon's. Addresses that the account has brought are beside
-/// the quota. <https://aws.amazon.com/vpc/faqs/#Bring_Your_Own_IP>
+/// Checks that the account can have one more address of Amazon's, however it comes to it. Addresses that it has brought are
+/// beside the quota. <https://aws.amazon.com/vpc/faqs/#Bring_Your_Own_IP>
+///
+/// # Errors
+/// `AddressLimitExceeded`.
+fn check_room(edit: &Edit<'_>) -> Result<(), ServiceError> {
+    let count = edit.all::<ElasticIp>().filter(|held| held.pool.is_none()).count();
+    quota::ELASTIC_IPS_PER_REGION.check(edit, count + 1)
+}
+
+/// Takes an address, out of a pool of the account's or out of Amazon's.
 fn take(
     edit: &mut Edit<'_>,
     own_pool: Option<&str>,
@@ -215,8 +224,7 @@ fn take(
     if let Some((address, pool)) = byoip::pool::take_ipv4(edit, own_pool, parsed)? {
         return Ok((address, Some(pool)));
     }
-    let count = edit.all::<ElasticIp>().filter(|held| held.pool.is_none()).count();
-    quota::ELASTIC_IPS_PER_REGION.check(edit, count + 1)?;
+    check_room(edit)?;
     let address = match (parsed, wanted) {
         (Some(address), Some(text)) => pool::take(edit, address).ok_or_else(|| unknown_address(text))?,
         _ => pool::take_any(edit).ok_or_else(|| {

@@ -9,7 +9,7 @@ use aws_model::Value;
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use store::{Record, Store, StoreError};
+use store::{Record, RecordKind};
 
 use crate::due::{Due, Timed};
 use crate::state::{Edit, Resource, State};
@@ -50,11 +50,8 @@ impl Timed for UsedToken {
     }
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<UsedToken>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<UsedToken>()];
 
 /// One request with a client token.
 pub(crate) struct Attempt {
@@ -126,7 +123,7 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use aws_api::ec2 as api;
-    use store::{MemoryBackend, Read, Scope, Transaction};
+    use store::{MemoryBackend, Read, Scope, Store, StoreError, Transaction};
 
     use super::*;
 
@@ -194,7 +191,7 @@ mod tests {
         };
         Store::open(backend.clone()).unwrap().transact(put).unwrap();
         let store = Store::open(backend).unwrap();
-        check_records(&store).unwrap();
+        store.check::<UsedToken>().unwrap();
         let used = store.snapshot().get::<UsedToken>(&scope, "CreateVpc/token").unwrap();
         assert_eq!((&used.fingerprint, &used.made[..]), (&None, &["vpc-1".to_owned()][..]));
     }

@@ -61,7 +61,7 @@ use std::sync::LazyLock;
 use aws_model::Value;
 use aws_types::{InstanceId, Timestamp};
 use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
-use store::{Scope, Store, StoreError};
+use store::{RecordKind, Scope, Store, StoreError};
 
 use crate::state::{Edit, View};
 
@@ -224,31 +224,37 @@ impl Ec2 {
         OPERATIONS.names()
     }
 
+    /// Every kind of record that EC2 writes.
+    pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
+        [
+            tag::RECORDS,
+            block_public_access::RECORDS,
+            byoip::RECORDS,
+            counter::RECORDS,
+            default_vpc::RECORDS,
+            due::RECORDS,
+            elastic_ip::pool::RECORDS,
+            elastic_ip::transfer::RECORDS,
+            idempotency::RECORDS,
+            instance::profile::RECORDS,
+            network_acl::association::RECORDS,
+            network_interface::permission::RECORDS,
+            prefix_list::RECORDS,
+            security_group::vpc_association::RECORDS,
+            subnet::address::RECORDS,
+            vpc_endpoint_service::RECORDS,
+        ]
+        .into_iter()
+        .flatten()
+        .copied()
+    }
+
     /// Reads every record of EC2's, so that one that this build cannot read is found at start-up.
     ///
     /// # Errors
     /// The first record that does not decode.
     pub fn check_records(store: &Store) -> Result<(), StoreError> {
-        tag::check_records(store)?;
-        [
-            block_public_access::check_records,
-            byoip::check_records,
-            counter::check_records,
-            default_vpc::check_records,
-            due::check_records,
-            elastic_ip::pool::check_records,
-            elastic_ip::transfer::check_records,
-            idempotency::check_records,
-            instance::profile::check_records,
-            network_acl::association::check_records,
-            network_interface::permission::check_records,
-            prefix_list::check_records,
-            security_group::vpc_association::check_records,
-            subnet::address::check_records,
-            vpc_endpoint_service::check_records,
-        ]
-        .into_iter()
-        .try_for_each(|check| check(store))
+        Self::record_kinds().try_for_each(|kind| kind.check(store))
     }
 
     /// Brings the records that older builds wrote into today's form, where reading one alone does not.

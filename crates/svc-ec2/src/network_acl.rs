@@ -39,9 +39,10 @@ pub struct NetworkAcl {
     pub is_default: bool,
     /// Its entries, by direction (in first) and number, without the deny at the end.
     pub entries: Vec<NetworkAclEntry>,
-    /// The subnets that it guards, as builds wrote them that had no [`NetworkAclAssociation`]; empty since.
-    #[serde(default, rename = "associations", skip_serializing_if = "Vec::is_empty")]
-    pub(crate) old_associations: Vec<association::OldAssociation>,
+    /// The subnets that it guards, as builds wrote them that had no [`NetworkAclAssociation`]: version 1. Version 2 has
+    /// none, so that such a build does not take the ACL for one that guards nothing.
+    #[serde(default, rename = "associations", skip_serializing_if = "Option::is_none")]
+    pub(crate) old_associations: Option<Vec<association::OldAssociation>>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -49,7 +50,7 @@ pub struct NetworkAcl {
 resource!(
     NetworkAcl,
     NetworkAclId,
-    "ec2.network-acl",
+    "ec2.network-acl" version 2,
     Naming {
         resource_type: "network-acl",
         noun: "networkAcl",
@@ -88,7 +89,7 @@ pub(crate) fn make_default(edit: &mut Edit<'_>, vpc: &Vpc) {
         vpc: vpc.id,
         is_default: true,
         entries: entry::open(has_ipv6),
-        old_associations: Vec::new(),
+        old_associations: None,
         tags: Tags::default(),
     });
 }
@@ -136,7 +137,7 @@ fn create(
             vpc: vpc.id,
             is_default: false,
             entries: Vec::new(),
-            old_associations: Vec::new(),
+            old_associations: None,
             tags,
         };
         edit.put(acl.clone());

@@ -13,9 +13,8 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::filter::{Filters, text};
-use crate::instance::placement::members;
 use crate::state::{Naming, State, resource};
-use crate::{Ec2, error, quota, tag};
+use crate::{Ec2, dependency, error, quota, tag};
 
 /// How many partitions a group can have, which is the number in a zone.
 const PARTITIONS: std::ops::RangeInclusive<i32> = 1..=7;
@@ -185,10 +184,7 @@ fn delete(
 ) -> Result<Unit, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let group = by_name(edit, &input.group_name)?;
-        if members(edit, group.id).next().is_some() {
-            let message = format!("The placement group '{}' is in use and may not be deleted.", group.name);
-            return Err(ServiceError::new("InvalidPlacementGroup.InUse", message));
-        }
+        dependency::check_placement_group(edit, &group)?;
         edit.remove::<PlacementGroup>(group.id);
         Ok(Unit)
     })

@@ -18,7 +18,7 @@ use store::{Read, Scope};
 
 pub(crate) use describe::Listed;
 pub use entry::PrefixListEntry;
-pub(crate) use version::check_records;
+pub(crate) use version::RECORDS;
 
 use crate::idempotency::Attempt;
 use crate::quota::PREFIX_LISTS_PER_REGION;

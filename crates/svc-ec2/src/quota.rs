@@ -144,6 +144,11 @@ quotas! {
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/placement-groups.html#placement-groups-limitations>
     PLACEMENT_GROUPS_PER_REGION = 500, "PlacementGroupLimitExceeded",
         "The maximum number of placement groups has been reached.";
+    /// What the volumes of one type hold together, in TiB. The message is made where it is checked: it names the type.
+    /// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html>
+    STORAGE_TIB_PER_VOLUME_TYPE = 50, "VolumeLimitExceeded", "";
+    /// The same for io2.
+    STORAGE_TIB_OF_IO2 = 20, "VolumeLimitExceeded", "";
     /// Versions of a launch template. AWS publishes the number and not the code.
     VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
         "The maximum number of launch template versions has been reached.", VERSIONS_PER_LAUNCH_TEMPLATE;
@@ -158,6 +163,8 @@ pub const WITHOUT_PUBLIC_CODE: &[(&str, &str)] = &[
     ("PLACEMENT_GROUPS_PER_REGION", "AWS raises it by a support case"),
     ("PREFIX_LISTS_PER_REGION", "AWS raises it by a support case"),
     ("SNAPSHOTS_PER_REGION", "its code is of EBS, which is not built"),
+    ("STORAGE_TIB_OF_IO2", "its code is of EBS, which is not built"),
+    ("STORAGE_TIB_PER_VOLUME_TYPE", "its code is of EBS, which is not built"),
 ];
 
 /// To how many security groups on an interface AWS raises the quota on request.
@@ -180,23 +187,27 @@ pub const STANDARD_VCPUS: u32 = 1152;
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>
 pub const MOST_INSTANCES_PER_LAUNCH: usize = 1000;
 
-/// How much the volumes of one type can hold together, in TiB.
-/// <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html>
-const STORAGE_TIB: u64 = 50;
-/// Those of io2.
-const IO2_STORAGE_TIB: u64 = 20;
+const GIB_PER_TIB: u64 = 1024;
 
-/// How much the volumes of a type can hold together, in GiB.
-pub(crate) fn most_storage_gib(edit: &Edit<'_>, volume_type: VolumeType) -> u64 {
+/// The quota of what the volumes of a type hold together.
+fn storage(volume_type: VolumeType) -> Quota {
     match volume_type {
-        _ if !edit.config.enforce_quotas => u64::MAX,
-        VolumeType::Io2 => IO2_STORAGE_TIB * 1024,
+        VolumeType::Io2 => STORAGE_TIB_OF_IO2,
         VolumeType::Standard
         | VolumeType::Gp2
         | VolumeType::Gp3
         | VolumeType::Io1
         | VolumeType::St1
-        | VolumeType::Sc1 => STORAGE_TIB * 1024,
+        | VolumeType::Sc1 => STORAGE_TIB_PER_VOLUME_TYPE,
+    }
+}
+
+/// How much the volumes of a type can hold together, in GiB.
+pub(crate) fn most_storage_gib(edit: &Edit<'_>, volume_type: VolumeType) -> u64 {
+    if edit.config.enforce_quotas {
+        storage(volume_type).most_in(edit) as u64 * GIB_PER_TIB
+    } else {
+        u64::MAX
     }
 }
 
@@ -209,17 +220,17 @@ pub(crate) fn check_storage(
     volume_type: VolumeType,
     held_gib: u64,
 ) -> Result<(), ServiceError> {
-    let most_gib = most_storage_gib(edit, volume_type);
-    if held_gib <= most_gib {
+    if held_gib <= most_storage_gib(edit, volume_type) {
         return Ok(());
     }
-    let most_tib = most_gib / 1024;
+    let quota = storage(volume_type);
     Err(ServiceError::new(
-        "VolumeLimitExceeded",
+        quota.code,
         format!(
-            "You have exceeded your maximum {} storage limit of {most_tib} TiB in this region. Please contact AWS \
-             Support to request an Elastic Block Store service limit increase.",
-            volume_type.as_str()
+            "You have exceeded your maximum {} storage limit of {} TiB in this region. Please contact AWS Support to \
+             request an Elastic Block Store service limit increase.",
+            volume_type.as_str(),
+            quota.most_in(edit),
         ),
     ))
 }

@@ -88,11 +88,13 @@ pub(crate) trait Resource: Record + Clone {
     }
 }
 
-/// Implements [`Record`] and [`Resource`] for a struct with the fields `id` and `tags`.
+/// Implements [`Record`] and [`Resource`] for a struct with the fields `id` and `tags`. The kind is followed by its version
+/// where that was raised ([`Record::VERSION`]), and an older form that decodes as it is needs nothing else.
 macro_rules! resource {
-    ($record:ty, $id:ty, $kind:literal, $naming:expr $(, $extra:item)*) => {
+    ($record:ty, $id:ty, $kind:literal $(version $version:literal)?, $naming:expr $(, $extra:item)*) => {
         impl store::Record for $record {
             const KIND: &'static str = $kind;
+            $(const VERSION: u32 = $version;)?
         }
 
         impl crate::state::Resource for $record {
@@ -454,6 +456,12 @@ impl<'a> Edit<'a> {
     pub(crate) fn of_owner(&mut self, owner: AccountId) -> Edit<'_> {
         let region = self.scope.region.clone();
         self.elsewhere(owner, region)
+    }
+
+    /// The same transaction in the part of the whole cloud.
+    pub(crate) fn whole_cloud(&mut self) -> Edit<'_> {
+        let scope = Scope::global(self.scope.partition, nobody());
+        Edit { transaction: self.transaction, ids: self.ids, config: self.config, scope, now: self.now }
     }
 
     /// The transaction and the whole cloud's scope, for what is unique over all accounts and regions.

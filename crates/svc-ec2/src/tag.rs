@@ -9,7 +9,7 @@ use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{ImageId, ResourceId, SecurityGroupRuleId, Tag, Tags};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Store, StoreError};
+use store::RecordKind;
 
 use crate::filter::{Filters, text};
 use crate::page::Page;
@@ -179,17 +179,15 @@ macro_rules! with_kinds {
     };
 }
 
-/// # Errors
-/// The first record of a resource that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    macro_rules! check {
+/// The kinds of resources.
+pub(crate) const RECORDS: &[RecordKind] = {
+    macro_rules! kinds {
         (; $($kind:ty),*) => {
-            $(store.check::<$kind>()?;)*
+            &[$(RecordKind::of::<$kind>()),*]
         };
     }
-    with_kinds!(check!());
-    Ok(())
-}
+    with_kinds!(kinds!())
+};
 
 /// Changes the tags of one resource, whatever kind its id names.
 fn retag(

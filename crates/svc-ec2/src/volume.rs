@@ -26,7 +26,7 @@ pub use specification::{VolumeSpecification, VolumeType};
 use crate::idempotency::Attempt;
 use crate::state::{Naming, State, resource};
 use crate::volume::specification::Wanted;
-use crate::{Ec2, error, pace, quota, snapshot, tag, zone};
+use crate::{Ec2, dependency, error, pace, quota, snapshot, tag, zone};
 
 /// A volume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -269,10 +269,7 @@ fn delete(
 ) -> Result<Unit, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let mut volume = Volume::clone(&*edit.named::<Volume>(&input.volume_id)?);
-        if let Some(held) = volume.attached(edit.now()) {
-            let message = format!("Volume {} is currently attached to {}", volume.id, held.instance);
-            return Err(ServiceError::new("VolumeInUse", message));
-        }
+        dependency::check_volume(edit, &volume)?;
         if volume.state(edit.now()) != VolumeState::Available {
             return Err(wrong_state(&volume, edit.now()));
         }

@@ -18,7 +18,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, Arn, Region, Tags, Timestamp, VpcEndpointServiceId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read as _, Record, Scope, Store, StoreError};
+use store::{Read as _, Record, RecordKind, Scope};
 
 pub use connection::VpcEndpointConnection;
 pub use notification::ConnectionNotification;
@@ -135,12 +135,9 @@ impl Record for ServiceOwner {
     const KIND: &'static str = "ec2.vpc-endpoint-service-owner";
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<ServiceOwner>()?;
-    store.check::<ConnectionNotification>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] =
+    &[RecordKind::of::<ServiceOwner>(), RecordKind::of::<ConnectionNotification>()];
 
 fn part_of(state: &impl State, account: AccountId) -> Scope {
     Scope::new(state.scope().partition, account, state.region().clone())

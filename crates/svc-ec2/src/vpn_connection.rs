@@ -9,6 +9,8 @@ mod modify;
 pub(crate) mod route;
 mod tunnel;
 
+use std::sync::Arc;
+
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{CustomerGatewayId, Tags, Timestamp, TransitGatewayId, VpnConnectionId, VpnGatewayId};
@@ -183,6 +185,38 @@ fn target(
     }
 }
 
+/// The connection that is between two gateways, if it is a virtual private gateway: there is one at most, beside those that
+/// are about to go.
+fn between(
+    edit: &Edit<'_>,
+    customer: CustomerGatewayId,
+    gateway: TargetGateway,
+) -> Option<Arc<VpnConnection>> {
+    let is_it = |held: &Arc<VpnConnection>| {
+        (held.customer_gateway, held.gateway) == (customer, gateway) && !held.is_ending()
+    };
+    match gateway {
+        TargetGateway::VpnGateway(_) => edit.all::<VpnConnection>().find(is_it),
+        TargetGateway::TransitGateway(_) => None,
+    }
+}
+
+/// Checks that tunnels to a customer gateway can have the keys that were chosen for them.
+///
+/// # Errors
+/// `InvalidParameterCombination` for a key with a gateway that has no address.
+fn check_keys<'a>(
+    customer: &CustomerGateway,
+    mut settings: impl Iterator<Item = &'a VpnTunnelSettings>,
+) -> Result<(), ServiceError> {
+    if customer.address.is_none() && settings.any(|held| held.pre_shared_key.is_some()) {
+        return Err(error::combination(
+            "A pre-shared key cannot be used with a customer gateway that has no IP address.",
+        ));
+    }
+    Ok(())
+}
+
 /// Gives a connection its place on a gateway that it was not on. Its record is written after.
 fn join(edit: &mut Edit<'_>, connection: &VpnConnection) -> Result<(), ServiceError> {
     match connection.gateway {
@@ -234,27 +268,18 @@ fn create(
         let customer = customer_gateway::available(edit, &input.customer_gateway_id)?;
         let gateway = target(edit, input.vpn_gateway_id.as_ref(), input.transit_gateway_id.as_ref())?;
         let now = edit.now();
-        let held: Vec<_> = edit.all::<VpnConnection>().filter(|held| !held.is_deleted(now)).collect();
-        let is_same = |held: &VpnConnection| {
-            (held.customer_gateway, held.gateway) == (customer.id, gateway) && !held.is_ending()
-        };
-        if let TargetGateway::VpnGateway(_) = gateway
-            && let Some(same) = held.iter().find(|held| is_same(held))
-        {
+        if let Some(same) = between(edit, customer.id, gateway) {
             if same.static_routes_only != static_routes_only {
                 return Err(error::invalid_value(format!(
                     "The VPN connection {} is between these gateways already, with other options.",
                     same.id
                 )));
             }
-            return Ok(api::CreateVpnConnectionResult { vpn_connection: Some(shown(edit, same)) });
+            return Ok(api::CreateVpnConnectionResult { vpn_connection: Some(shown(edit, &same)) });
         }
-        quota::VPN_CONNECTIONS_PER_REGION.check(edit, held.len() + 1)?;
-        if customer.address.is_none() && settings.iter().any(|held| held.pre_shared_key.is_some()) {
-            return Err(error::combination(
-                "A pre-shared key cannot be used with a customer gateway that has no IP address.",
-            ));
-        }
+        let count = edit.all::<VpnConnection>().filter(|held| !held.is_deleted(now)).count();
+        quota::VPN_CONNECTIONS_PER_REGION.check(edit, count + 1)?;
+        check_keys(&customer, settings.iter())?;
         let tunnels = tunnel::make(edit, gateway, settings)?;
         let connection = VpnConnection {
             id: edit.new_id(),

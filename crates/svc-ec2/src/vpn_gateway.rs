@@ -15,8 +15,7 @@ use crate::filter::{Filters, each, text};
 use crate::progress::{Change, Progress};
 use crate::state::{Edit, Naming, State, not_found, resource};
 use crate::vpc::Vpc;
-use crate::vpn_connection::{TargetGateway, VpnConnection};
-use crate::{Ec2, asn, error, pace, quota, route_table, tag, zone};
+use crate::{Ec2, asn, dependency, error, pace, quota, route_table, tag, zone};
 
 /// The attachment of a gateway to a VPC.
 ///
@@ -198,15 +197,8 @@ fn delete(
 ) -> Result<Unit, ServiceError> {
     ec2.edit(context, input.dry_run, |edit: &mut Edit<'_>| {
         let mut gateway = available(edit, &input.vpn_gateway_id)?;
-        let now = edit.now();
-        let is_used = |held: &VpnConnection| {
-            held.gateway == TargetGateway::VpnGateway(gateway.id) && !held.is_deleted(now)
-        };
-        let has_connections = edit.all::<VpnConnection>().any(|connection| is_used(&connection));
-        if gateway.vpc(now).is_some() || has_connections {
-            return Err(ServiceError::new("IncorrectState", "The VPN gateway is in use."));
-        }
-        gateway.deleted_at = Some(now);
+        dependency::check_vpn_gateway(edit, gateway.id)?;
+        gateway.deleted_at = Some(edit.now());
         edit.put(gateway);
         Ok(Unit)
     })

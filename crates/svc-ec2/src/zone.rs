@@ -25,12 +25,20 @@ pub(crate) fn zones(state: &impl State) -> Vec<Zone> {
 /// # Errors
 /// `InvalidParameterValue` for another group.
 pub(crate) fn check_border_group(region: &Region, group: Option<&str>) -> Result<(), ServiceError> {
+    check_border_group_of(region, "networkBorderGroup", group)
+}
+
+/// The same for a parameter of another name.
+pub(crate) fn check_border_group_of(
+    region: &Region,
+    parameter: &str,
+    group: Option<&str>,
+) -> Result<(), ServiceError> {
     match group.filter(|group| *group != region.as_str()) {
-        Some(group) => Err(error::invalid_value_for(
-            group,
-            "networkBorderGroup",
-            "The region is the only network border group.",
-        )),
+        Some(group) => {
+            let why = "The region is the only network border group.";
+            Err(error::invalid_value_for(group, parameter, why))
+        }
         None => Ok(()),
     }
 }

@@ -11,21 +11,34 @@ fn signed(message: String) -> Option<api::CidrAuthorizationContext> {
 }
 
 fn request(cidr: &str) -> api::ProvisionByoipCidrRequest {
+    request_of(ACCOUNT, cidr)
+}
+
+pub(crate) fn request_of(account: &str, cidr: &str) -> api::ProvisionByoipCidrRequest {
     input!(ProvisionByoipCidrRequest {
         cidr: cidr,
-        cidr_authorization_context: signed(message(ACCOUNT, cidr)).unwrap()
+        cidr_authorization_context: signed(message(account, cidr)).unwrap()
     })
 }
 
 /// Brings a range, which becomes a pool in a moment.
 pub(crate) fn provision(cloud: &Cloud, cidr: &str) {
-    let made = cloud.ok::<op::ProvisionByoipCidr>(request(cidr)).byoip_cidr.unwrap();
+    provision_of(cloud, ACCOUNT, cidr);
+}
+
+fn provision_of(cloud: &Cloud, account: &str, cidr: &str) {
+    let made = cloud.ok::<op::ProvisionByoipCidr>(request_of(account, cidr)).byoip_cidr.unwrap();
     assert_eq!((made.state.as_deref(), made.pool_id), (Some("pending-provision"), None));
 }
 
 /// Brings a range and lets it become a pool.
 pub(crate) fn pool(cloud: &Cloud, cidr: &str) -> String {
-    provision(cloud, cidr);
+    pool_of(cloud, ACCOUNT, cidr)
+}
+
+/// The same as another account.
+pub(crate) fn pool_of(cloud: &Cloud, account: &str, cidr: &str) -> String {
+    provision_of(cloud, account, cidr);
     cloud.wait(100);
     found(cloud).into_iter().find(|range| range.cidr.as_deref() == Some(cidr)).unwrap().pool_id.unwrap()
 }

@@ -4,7 +4,7 @@ use svc_ec2::Config;
 use svc_ec2::record;
 
 use crate::cloud::{Cloud, api, input, op, tags};
-use crate::{transit_gateway, vpc_endpoint, vpc_endpoint_service, vpn_connection, vpn_gateway};
+use crate::{byoip, transit_gateway, vpc_endpoint, vpc_endpoint_service, vpn_connection, vpn_gateway};
 
 /// How long ended resources are shown, the longest change before that included.
 const SHOWN: i64 = 3_600_000 + 100;
@@ -25,6 +25,9 @@ macro_rules! raw {
 raw!(DueRecord, "ec2.due");
 raw!(UsedToken, "ec2.client-token");
 raw!(Connection, "ec2.vpc-endpoint-connection");
+raw!(RawCustomerGateway, "ec2.customer-gateway");
+raw!(AddressTransfer, "ec2.address-transfer");
+raw!(BroughtRange, "ec2.brought-range");
 
 fn count<R: Record>(cloud: &Cloud) -> usize {
     cloud.store.snapshot().count::<R>(&cloud.scope())
@@ -64,6 +67,35 @@ fn an_ended_record_leaves_nothing_behind() {
     assert_eq!(count::<DueRecord>(&cloud), before + 1);
     stays::<record::CustomerGateway>(&cloud, SHOWN - 100);
     assert_eq!(count::<DueRecord>(&cloud), before);
+}
+
+#[test]
+fn a_record_that_ends_later_than_it_was_entered_goes_then() {
+    let backend = MemoryBackend::new();
+    let open = || Cloud::on(Store::open(backend.clone()).unwrap(), Config::default());
+    let cloud = open();
+    let made = input!(CreateCustomerGatewayRequest { r#type: "ipsec.1", ip_address: "203.0.113.1" });
+    let made = cloud.ok::<op::CreateCustomerGateway>(made).customer_gateway.unwrap();
+    let customer_gateway_id = made.customer_gateway_id.unwrap();
+    cloud.ok::<op::DeleteCustomerGateway>(input!(DeleteCustomerGatewayRequest { customer_gateway_id }));
+    let (entries, scope) = (count::<DueRecord>(&cloud), cloud.scope());
+    drop(cloud);
+    // The entry stays where it is, as with a build that shows deleted gateways for longer.
+    let delay = |transaction: &mut Transaction| {
+        let (key, held) = transaction.scan::<RawCustomerGateway>(&scope).next().unwrap();
+        let (key, mut json) = (key.to_owned(), held.0.clone());
+        let deleted_at = json["deleted_at"].as_i64().unwrap();
+        json["deleted_at"] = (deleted_at + 1000).into();
+        transaction.put(&scope, &key, RawCustomerGateway(json));
+        Ok::<_, StoreError>(())
+    };
+    Store::open(backend.clone()).unwrap().transact(delay).unwrap();
+    let cloud = open();
+    cloud.wait(SHOWN - 100);
+    change(&cloud);
+    assert_eq!(count::<DueRecord>(&cloud), entries);
+    stays::<record::CustomerGateway>(&cloud, 1000);
+    assert_eq!(count::<DueRecord>(&cloud), entries - 1);
 }
 
 #[test]
@@ -251,6 +283,89 @@ fn transit_gateways_and_what_belongs_to_them_go() {
     let delete = input!(DeleteTransitGatewayRequest { transit_gateway_id: gateway });
     cloud.ok::<op::DeleteTransitGateway>(delete);
     stays::<record::TransitGateway>(&cloud, SHOWN);
+}
+
+/// An address that is offered to another account.
+fn offered(cloud: &Cloud) -> (String, String) {
+    let made = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
+    let (id, address) = (made.allocation_id.unwrap(), made.public_ip.unwrap());
+    cloud.ok::<op::EnableAddressTransfer>(input!(EnableAddressTransferRequest {
+        allocation_id: &id,
+        transfer_account_id: CONSUMER
+    }));
+    (id, address)
+}
+
+#[test]
+fn transfers_of_addresses_go() {
+    let cloud = Cloud::new();
+    offered(&cloud);
+    stays::<AddressTransfer>(&cloud, 7 * DAY);
+    let (_, address) = offered(&cloud);
+    let other = cloud.seen_by(CONSUMER, "us-east-1");
+    other.ok::<op::AcceptAddressTransfer>(input!(AcceptAddressTransferRequest { address: address }));
+    stays::<AddressTransfer>(&cloud, 14 * DAY);
+}
+
+#[test]
+fn a_transfer_that_is_ended_leaves_nothing_behind() {
+    let cloud = Cloud::new();
+    change(&cloud);
+    let before = count::<DueRecord>(&cloud);
+    let (allocation_id, _) = offered(&cloud);
+    assert_eq!(count::<DueRecord>(&cloud), before + 1);
+    cloud.ok::<op::DisableAddressTransfer>(input!(DisableAddressTransferRequest { allocation_id }));
+    assert_eq!((count::<AddressTransfer>(&cloud), count::<DueRecord>(&cloud)), (0, before));
+}
+
+#[test]
+fn ranges_and_their_pools_go() {
+    let cloud = Cloud::new();
+    let whole_cloud = store::Scope::global(cloud.scope().partition, "000000000000".parse().unwrap());
+    let ranges = || cloud.store.snapshot().count::<BroughtRange>(&whole_cloud);
+    byoip::pool(&cloud, "2001:db8::/44");
+    byoip::pool(&cloud, "203.0.113.0/24");
+    assert_eq!(ranges(), 2);
+    for cidr in ["2001:db8::/44", "203.0.113.0/24"] {
+        cloud.ok::<op::DeprovisionByoipCidr>(input!(DeprovisionByoipCidrRequest { cidr: cidr }));
+    }
+    cloud.wait(99);
+    change(&cloud);
+    assert_eq!(ranges(), 2);
+    // Whoever changes something next, wherever that is, removes what is the whole cloud's.
+    cloud.wait(1);
+    change(&cloud.seen_by(CONSUMER, "us-west-2"));
+    assert_eq!(ranges(), 0);
+    cloud.wait(SHOWN - 101);
+    change(&cloud);
+    assert_eq!(count::<record::Ipv6Pool>(&cloud) + count::<record::PublicIpv4Pool>(&cloud), 2);
+    cloud.wait(1);
+    change(&cloud);
+    assert_eq!(count::<record::Ipv6Pool>(&cloud) + count::<record::PublicIpv4Pool>(&cloud), 0);
+}
+
+#[test]
+fn records_of_kinds_that_an_older_build_did_not_enter_go_too() {
+    let backend = MemoryBackend::new();
+    let open = || Cloud::on(Store::open(backend.clone()).unwrap(), Config::default());
+    let cloud = open();
+    offered(&cloud);
+    let scope = cloud.scope();
+    drop(cloud);
+    let age = |transaction: &mut Transaction| {
+        let keys: Vec<String> =
+            transaction.scan::<DueRecord>(&scope).map(|(key, _)| key.to_owned()).collect();
+        let is_new = |key: &&String| key.contains("ec2.address-transfer") || key.starts_with("indexed");
+        assert_eq!(keys.iter().filter(is_new).count(), 2);
+        keys.iter().filter(is_new).for_each(|key| assert!(transaction.delete::<DueRecord>(&scope, key)));
+        transaction.put(&scope, "indexed", DueRecord(serde_json::json!({})));
+        Ok::<_, StoreError>(())
+    };
+    Store::open(backend.clone()).unwrap().transact(age).unwrap();
+    let cloud = open();
+    change(&cloud);
+    assert!(!cloud.store.snapshot().contains::<DueRecord>(&scope, "indexed"));
+    stays::<AddressTransfer>(&cloud, 7 * DAY);
 }
 
 #[test]

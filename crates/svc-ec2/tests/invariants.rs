@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
-use store::Read;
+use store::{Read, Store};
 use svc_ec2::Config;
 use svc_ec2::record::{
     AssociationTarget, Destination, ElasticIp, Instance, NetworkAcl, NetworkAclAssociation, NetworkInterface,
-    Peer, PrefixList, RouteTable, SecurityGroup, Subnet, Volume, Vpc,
+    Peer, PrefixList, PublicIpv4Pool, RouteTable, SecurityGroup, Subnet, Volume, Vpc, VpnConnection,
 };
 use vpc_model::subnet::is_reserved;
 
@@ -56,6 +56,11 @@ enum Request {
     Map(u8, u8),
     Unmap(u8),
     Release(u8),
+    AllocateOwn,
+    Offer(u8),
+    Accept(u8),
+    AllocateElsewhere,
+    ReleaseElsewhere(u8),
     AddAddress(u8),
     TakeAddress(u8, u8),
     RemoveAddress(u8),
@@ -105,11 +110,23 @@ fn request() -> impl Strategy<Value = Request> {
         (n(), n()).prop_map(|(a, b)| Request::Map(a, b)),
         n().prop_map(Request::Unmap),
         n().prop_map(Request::Release),
+        Just(Request::AllocateOwn),
+        n().prop_map(Request::Offer),
+        n().prop_map(Request::Accept),
+        Just(Request::AllocateElsewhere),
+        n().prop_map(Request::ReleaseElsewhere),
         n().prop_map(Request::AddAddress),
         (n(), n()).prop_map(|(a, b)| Request::TakeAddress(a, b)),
         n().prop_map(Request::RemoveAddress),
         Just(Request::Wait),
     ]
+}
+
+const OTHER: &str = "210987654321";
+
+/// The account that addresses are offered to.
+fn other(cloud: &Cloud) -> Cloud {
+    cloud.seen_by(OTHER, "us-east-1")
 }
 
 /// The id of one of a kind of record.
@@ -346,6 +363,34 @@ fn ask(cloud: &Cloud, request: &Request) -> Result<(), service_api::ServiceError
         R::Release(n) => cloud
             .call::<op::ReleaseAddress>(input!(ReleaseAddressRequest { allocation_id: elastic_ip(n) }))
             .map(drop),
+        R::AllocateOwn => {
+            let snapshot = cloud.store.snapshot();
+            let (pool, _) = snapshot.scan::<PublicIpv4Pool>(&scope).next().unwrap();
+            cloud
+                .call::<op::AllocateAddress>(input!(AllocateAddressRequest { public_ipv4_pool: pool }))
+                .map(drop)
+        }
+        R::Offer(n) => cloud
+            .call::<op::EnableAddressTransfer>(input!(EnableAddressTransferRequest {
+                allocation_id: elastic_ip(n),
+                transfer_account_id: OTHER
+            }))
+            .map(drop),
+        R::Accept(n) => {
+            let held = cloud.store.snapshot().get::<ElasticIp>(&scope, &elastic_ip(n));
+            let address = held.map_or_else(|| "198.18.0.99".to_owned(), |held| held.address.to_string());
+            other(cloud)
+                .call::<op::AcceptAddressTransfer>(input!(AcceptAddressTransferRequest { address: address }))
+                .map(drop)
+        }
+        R::AllocateElsewhere => {
+            other(cloud).call::<op::AllocateAddress>(input!(AllocateAddressRequest {})).map(drop)
+        }
+        R::ReleaseElsewhere(n) => {
+            let other = other(cloud);
+            let id = pick!(other, ElasticIp, n, "eipalloc-0123456789abcdef0");
+            other.call::<op::ReleaseAddress>(input!(ReleaseAddressRequest { allocation_id: id })).map(drop)
+        }
         R::AddAddress(n) => cloud
             .call::<op::AssignPrivateIpAddresses>(input!(AssignPrivateIpAddressesRequest {
                 network_interface_id: interface(n),
@@ -489,6 +534,21 @@ fn check_elastic_ips(cloud: &Cloud) {
     }
 }
 
+/// Checks that nobody in the cloud has a public address that another has too.
+pub(crate) fn check_public_addresses(store: &Store) {
+    let snapshot = store.snapshot();
+    let elastic_ips = snapshot.scan_all::<ElasticIp>().map(|(_, _, held)| held.address);
+    let interfaces = snapshot.scan_all::<NetworkInterface>();
+    let assigned = interfaces.filter_map(|(_, _, held)| held.assigned_address.held());
+    let connections = snapshot.scan_all::<VpnConnection>().map(|(_, _, held)| held);
+    let connections = connections.filter(|held| !held.progress.is_ended());
+    let tunnels = connections.flat_map(|held| held.tunnels.clone()).map(|tunnel| tunnel.outside);
+    let mut addresses = HashSet::new();
+    for address in elastic_ips.chain(assigned).chain(tunnels) {
+        assert!(addresses.insert(address), "{address} is there twice");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -510,6 +570,8 @@ proptest! {
             subnet_id: &public,
             map_public_ip_on_launch: api::AttributeBooleanValue { value: Some(true) },
         }));
+        crate::byoip::pool(&cloud, "203.0.113.0/24");
+        other(&cloud).ok::<op::DescribeVpcs>(input!(DescribeVpcsRequest {}));
         for _ in 0..2 {
             cloud.interface(&public);
             cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
@@ -523,6 +585,7 @@ proptest! {
             check_vpcs(&cloud);
             check_interfaces(&cloud);
             check_elastic_ips(&cloud);
+            check_public_addresses(&cloud.store);
         }
     }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod cloud;
+#[path = "../../store/tests/state_file/mod.rs"]
+mod state_file;
 
 mod account_attribute;
 mod block_public_access;

@@ -2,19 +2,37 @@
 //! records of every kind that it knew; ARCHITECTURE.md says how the next one is made.
 
 use std::collections::BTreeSet;
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use aws_model::{Fields, Value};
 use service_api::Service;
-use store::{Backend, Commit, Contents, Key, RedbBackend, Snapshot, Store, StoreError, Stored};
+use store::{Backend, Commit, Contents, Key, Snapshot, Store, StoreError, Stored};
 use svc_ec2::{Config, Ec2};
-use tempfile::TempDir;
 
+use crate::byoip;
 use crate::cloud::{Cloud, api, filters, input, op, tags};
+use crate::state_file::{self, contents, kinds, open};
 
 /// The releases whose state is kept, and the kinds of records that they had.
-const RELEASES: [(&str, &[&str]); 1] = [("0.1", &KINDS)];
+const RELEASES: [(&str, &[&[&str]]); 2] = [("0.1", &[&KINDS]), (NEWEST, &[&KINDS, &KINDS_OF_0_2])];
+const NEWEST: &str = "0.2";
+
+/// The kinds that came with 0.2.
+const KINDS_OF_0_2: [&str; 10] = [
+    "ec2.address-transfer",
+    "ec2.brought-range",
+    "ec2.due",
+    "ec2.ipv6-pool",
+    "ec2.network-acl-association",
+    "ec2.placement-group",
+    "ec2.prefix-list-version",
+    "ec2.public-ipv4-pool",
+    "ec2.snapshot",
+    "ec2.volume",
+];
+
+/// The kinds of this build that no release had yet.
+const WITHOUT_RELEASE: [&str; 0] = [];
 
 /// The kinds of 0.1. One that comes later is in the file of a later release.
 const KINDS: [&str; 41] = [
@@ -72,28 +90,6 @@ const ADDED: [(&str, &str); 5] = [
 
 fn file(release: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/states").join(format!("{release}.redb.gz"))
-}
-
-/// A data directory with a release's state.
-fn directory(release: &str) -> TempDir {
-    let compressed = std::fs::read(file(release)).unwrap();
-    let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut bytes).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("store.redb"), bytes).unwrap();
-    directory
-}
-
-fn contents(directory: &TempDir) -> Contents {
-    RedbBackend::open(directory.path()).unwrap().load().unwrap()
-}
-
-fn open(directory: &TempDir) -> Store {
-    Store::open(RedbBackend::open(directory.path()).unwrap()).unwrap()
-}
-
-fn kinds(contents: &Contents) -> BTreeSet<&'static str> {
-    contents.records.iter().map(|(key, _)| key.kind).collect()
 }
 
 /// What a build finds that opens these contents, without a file.
@@ -199,6 +195,27 @@ fn make_everything(cloud: &Cloud) {
     }));
     make_gateways(cloud);
     make_endpoints(cloud, &vpc);
+    make_storage_and_addresses(cloud);
+}
+
+fn make_storage_and_addresses(cloud: &Cloud) {
+    let volume = input!(CreateVolumeRequest { availability_zone: "us-east-1a", size: 1 });
+    let volume = cloud.ok::<op::CreateVolume>(volume).volume_id.unwrap();
+    cloud.wait(1000);
+    cloud.ok::<op::CreateSnapshot>(input!(CreateSnapshotRequest { volume_id: volume, description: "kept" }));
+    cloud.ok::<op::CreatePlacementGroup>(input!(CreatePlacementGroupRequest {
+        group_name: "kept",
+        strategy: "partition",
+        partition_count: 3
+    }));
+    let pool = byoip::pool(cloud, "203.0.113.0/24");
+    cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest { public_ipv4_pool: pool }));
+    byoip::pool(cloud, "2001:db8::/44");
+    let offered = cloud.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
+    cloud.ok::<op::EnableAddressTransfer>(input!(EnableAddressTransferRequest {
+        allocation_id: offered.allocation_id.unwrap(),
+        transfer_account_id: "210987654321"
+    }));
 }
 
 fn make_gateways(cloud: &Cloud) {
@@ -266,27 +283,31 @@ fn make_endpoints(cloud: &Cloud, vpc: &str) {
 #[test]
 #[ignore = "writes the state file of a release"]
 fn write_state() {
-    let directory = tempfile::tempdir().unwrap();
-    make_everything(&Cloud::on(open(&directory), Config::default()));
-    let made = kinds(&contents(&directory));
-    let missing: Vec<&str> = KINDS.into_iter().filter(|kind| !made.contains(kind)).collect();
+    let made = state_file::write(&file(NEWEST), |store| {
+        make_everything(&Cloud::on(store, Config::default()));
+    });
+    let missing: Vec<&str> = all_kinds().into_iter().filter(|kind| !made.contains(kind)).collect();
     assert!(missing.is_empty(), "nothing of {missing:?} was made");
-    let bytes = std::fs::read(directory.path().join("store.redb")).unwrap();
-    let path = file(RELEASES.last().unwrap().0);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let level = flate2::Compression::best();
-    let mut compressed = flate2::write::GzEncoder::new(std::fs::File::create(path).unwrap(), level);
-    compressed.write_all(&bytes).unwrap();
-    compressed.finish().unwrap();
+}
+
+fn all_kinds() -> BTreeSet<&'static str> {
+    Ec2::record_kinds().map(|kind| kind.name()).collect()
+}
+
+#[test]
+fn every_kind_of_record_is_in_the_state_of_a_release() {
+    let kept = RELEASES.last().unwrap().1.iter().copied().flatten().copied();
+    let kept: BTreeSet<&str> = kept.chain(WITHOUT_RELEASE).collect();
+    assert_eq!(kept, all_kinds());
 }
 
 #[test]
 fn the_state_of_every_release_opens() {
     for (release, kinds_then) in RELEASES {
-        let directory = directory(release);
+        let directory = state_file::directory(&file(release));
         let before = contents(&directory);
         let found = kinds(&before);
-        for kind in kinds_then {
+        for kind in kinds_then.iter().copied().flatten() {
             assert!(found.contains(kind), "{release} has no {kind}");
         }
         let store = open(&directory);
@@ -328,15 +349,58 @@ fn the_state_of_every_release_opens() {
         let after = contents(&directory);
         let keys: BTreeSet<&Key> = after.records.iter().map(|(key, _)| key).collect();
         for (key, _) in &before.records {
-            let may_go = ["ec2.client-token", "ec2.free-port"].contains(&key.kind);
+            let may_go = ["ec2.client-token", "ec2.due", "ec2.free-port"].contains(&key.kind);
             assert!(may_go || keys.contains(key), "{release}: {key:?} is gone");
         }
     }
 }
 
+#[test]
+fn what_came_with_0_2_means_what_it_meant() {
+    let directory = state_file::directory(&file("0.2"));
+    let store = open(&directory);
+    Ec2::upgrade_records(&store).unwrap();
+    let cloud = Cloud::on(store, Config::default());
+    cloud.wait(60_000);
+    let groups = cloud.ok::<op::DescribePlacementGroups>(input!(DescribePlacementGroupsRequest {}));
+    assert_eq!(groups.placement_groups.unwrap()[0].partition_count, Some(3));
+    let snapshots = input!(DescribeSnapshotsRequest { owner_ids: ["self"] });
+    let snapshots = cloud.ok::<op::DescribeSnapshots>(snapshots).snapshots.unwrap();
+    assert_eq!(snapshots[0].description.as_deref(), Some("kept"));
+    let volumes = filters(&[("volume-id", &[snapshots[0].volume_id.as_deref().unwrap()])]);
+    let volumes = cloud.ok::<op::DescribeVolumes>(input!(DescribeVolumesRequest { filters: volumes }));
+    assert_eq!(volumes.volumes.unwrap()[0].size, Some(1));
+    let ranges = input!(DescribeByoipCidrsRequest { max_results: 10 });
+    let ranges = cloud.ok::<op::DescribeByoipCidrs>(ranges).byoip_cidrs.unwrap();
+    let states: Vec<_> = ranges.iter().map(|range| range.state.as_deref().unwrap()).collect();
+    assert_eq!(states, ["provisioned", "provisioned"]);
+    let pools = cloud.ok::<op::DescribePublicIpv4Pools>(input!(DescribePublicIpv4PoolsRequest {}));
+    assert_eq!(pools.public_ipv4_pools.unwrap()[0].total_available_address_count, Some(255));
+    // The range is the account's alone, and its address taken.
+    let other = cloud.seen_by("210987654321", "us-west-2");
+    other.refuses::<op::ProvisionByoipCidr>(
+        byoip::request_of("210987654321", "203.0.113.0/24"),
+        "InvalidParameterValue",
+        "…",
+    );
+    let transfers = cloud.ok::<op::DescribeAddressTransfers>(input!(DescribeAddressTransfersRequest {}));
+    let offered = transfers.address_transfers.unwrap().remove(0);
+    cloud.seen_by("210987654321", "us-east-1").ok::<op::AcceptAddressTransfer>(input!(
+        AcceptAddressTransferRequest { address: offered.public_ip.unwrap() }
+    ));
+    let lists = filters(&[("prefix-list-name", &["offices"])]);
+    let lists = input!(DescribeManagedPrefixListsRequest { filters: lists });
+    let lists = cloud.ok::<op::DescribeManagedPrefixLists>(lists).prefix_lists.unwrap();
+    let first = input!(GetManagedPrefixListEntriesRequest {
+        prefix_list_id: lists[0].prefix_list_id.clone().unwrap(),
+        target_version: 1_i64
+    });
+    assert_eq!(cloud.ok::<op::GetManagedPrefixListEntries>(first).entries.unwrap().len(), 1);
+}
+
 /// Opens a release's state with one of its records changed, as a build of another time would have written it.
-fn open_changed(kind: &str, change: impl Fn(&str) -> String) -> Result<Store, StoreError> {
-    let mut contents = contents(&directory("0.1"));
+fn open_changed(release: &str, kind: &str, change: impl Fn(&str) -> String) -> Result<Store, StoreError> {
+    let mut contents = contents(&state_file::directory(&file(release)));
     let mut changed = 0;
     for (key, stored) in &mut contents.records {
         if key.kind == kind {
@@ -360,7 +424,8 @@ fn records_from_before_a_member_was_added_open() {
             assert!(json.as_object_mut().unwrap().remove(member).is_some(), "{kind} has no {member}");
             format!("{version}\n{json}")
         };
-        let store = open_changed(kind, without).unwrap_or_else(|error| panic!("{kind}, {member}: {error}"));
+        let store =
+            open_changed("0.1", kind, without).unwrap_or_else(|error| panic!("{kind}, {member}: {error}"));
         let cloud = Cloud::on(store, Config::default());
         let reservations =
             cloud.ok::<op::DescribeInstances>(input!(DescribeInstancesRequest {})).reservations;
@@ -371,14 +436,14 @@ fn records_from_before_a_member_was_added_open() {
 #[test]
 fn records_of_a_newer_build_are_refused() {
     let newer = |text: &str| format!("1000000\n{}", text.split_once('\n').unwrap().1);
-    for kind in KINDS {
-        let error = open_changed(kind, newer).map(|_| ()).unwrap_err().to_string();
+    for kind in KINDS.into_iter().chain(KINDS_OF_0_2) {
+        let error = open_changed("0.2", kind, newer).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(kind) && error.contains("version 1000000"), "{kind}: {error}");
     }
 }
 
 #[test]
 fn a_record_that_lost_a_member_is_refused_and_not_dropped() {
-    let error = open_changed("ec2.vpc", |_| "1\n{}".to_owned()).map(|_| ()).unwrap_err().to_string();
+    let error = open_changed("0.1", "ec2.vpc", |_| "1\n{}".to_owned()).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("ec2.vpc") && error.contains("missing field"), "{error}");
 }

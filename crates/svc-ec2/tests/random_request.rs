@@ -1,7 +1,7 @@
 //! Every handler with random requests, made from the model: none panics or fails inside, and an error changes nothing.
 //!
 //! A value is drawn from what answers had under the same name, so that requests meet resources that exist, or from what
-//! such a member often has, or it is nonsense.
+//! such a member often has, or it is nonsense. Nobody ever has a public address that another has too.
 
 use std::collections::HashMap;
 
@@ -10,6 +10,7 @@ use service_api::Service;
 use svc_ec2::{Config, Ec2};
 
 use crate::cloud::{Cloud, input, op};
+use crate::invariants::check_public_addresses;
 
 /// How many requests the short form makes, over all its seeds.
 const SHORT: u64 = 5_000;
@@ -80,6 +81,67 @@ const USUAL: [(&str, &[&str]); 14] = [
     ("Version", &["$Latest", "$Default", "1", "2"]),
 ];
 
+/// From where a member mostly has its value.
+enum Origin {
+    /// One of these.
+    Values(&'static [&'static str]),
+    /// What answers had under this name.
+    Seen(&'static str),
+    /// From members of its own.
+    Members,
+}
+
+/// What members of some operations often have that others of that name have not; they are mostly there.
+static USUAL_OF: [(&str, &str, Origin); 11] = [
+    ("ByoipCidr", "Cidr", Origin::Values(&["203.0.113.0/24", "2001:db8::/44"])),
+    ("ProvisionByoipCidr", "CidrAuthorizationContext", Origin::Members),
+    (
+        "ProvisionByoipCidr",
+        "Message",
+        Origin::Values(&[
+            "1|aws|123456789012|203.0.113.0/24|20991231|SHA256|RSAPSS",
+            "1|aws|123456789012|2001:db8::/44|20991231|SHA256|RSAPSS",
+            "1|aws|210987654321|203.0.113.0/24|20991231|SHA256|RSAPSS",
+            "1|aws|210987654321|2001:db8::/44|20991231|SHA256|RSAPSS",
+        ]),
+    ),
+    ("ProvisionByoipCidr", "Signature", Origin::Values(&["c2lnbmF0dXJl"])),
+    ("AllocateAddress", "PublicIpv4Pool", Origin::Seen("PoolId")),
+    ("CreateVpc", "Ipv6Pool", Origin::Seen("PoolId")),
+    ("GetAssociatedIpv6PoolCidrs", "PoolId", Origin::Seen("PoolId")),
+    ("ReleaseAddress", "AllocationId", Origin::Seen("AllocationId")),
+    ("AddressTransfer", "AllocationId", Origin::Seen("AllocationId")),
+    ("EnableAddressTransfer", "TransferAccountId", Origin::Values(&["123456789012", "210987654321"])),
+    ("AcceptAddressTransfer", "Address", Origin::Seen("PublicIp")),
+];
+
+/// Operations that reach something only in a certain order. They are drawn more often, as each account alike.
+const FAVOURED: [&str; 23] = [
+    "AcceptAddressTransfer",
+    "AcceptAddressTransfer",
+    "AcceptAddressTransfer",
+    "AcceptAddressTransfer",
+    "AdvertiseByoipCidr",
+    "AdvertiseByoipCidr",
+    "AdvertiseByoipCidr",
+    "AllocateAddress",
+    "AllocateAddress",
+    "DeprovisionByoipCidr",
+    "DescribeByoipCidrs",
+    "DescribeIpv6Pools",
+    "DescribePublicIpv4Pools",
+    "DisableAddressTransfer",
+    "DisableAddressTransfer",
+    "EnableAddressTransfer",
+    "EnableAddressTransfer",
+    "EnableAddressTransfer",
+    "ProvisionByoipCidr",
+    "ProvisionByoipCidr",
+    "WithdrawByoipCidr",
+    "WithdrawByoipCidr",
+    "WithdrawByoipCidr",
+];
+
 const NONSENSE: [&str; 9] = [
     "",
     " ",
@@ -95,11 +157,19 @@ const NONSENSE: [&str; 9] = [
 struct Requests<'a> {
     model: &'static Model,
     random: Random,
+    operation: &'static str,
     /// What answers had, by the name of the member.
     seen: &'a mut HashMap<String, Vec<String>>,
 }
 
 impl Requests<'_> {
+    /// Where a member of the operation mostly has its value from, if that is told.
+    fn origin(&self, name: &str) -> Option<&'static Origin> {
+        let mut told = USUAL_OF.iter();
+        let found = told.find(|(part, member, _)| self.operation.contains(part) && *member == name);
+        found.map(|(_, _, origin)| origin)
+    }
+
     fn value(&mut self, shape: ShapeId, name: &str, depth: usize) -> Value {
         let range = |random: &mut Random, min: Option<i64>, max: Option<i64>| {
             let usual = [0, 1, 2, 5, 6, 17, 22, 80, 100, 443, 1000, 65_535, 64_512, -1, i64::from(i32::MAX)];
@@ -115,6 +185,9 @@ impl Requests<'_> {
                         true
                     } else if member.name == "DryRun" {
                         self.random.one_in(30)
+                    } else if let Some(origin) = self.origin(member.name) {
+                        // What exists is not what every request is about.
+                        !self.random.one_in(if matches!(origin, Origin::Seen(_)) { 2 } else { 6 })
                     } else {
                         depth < MOST_DEPTH && self.random.one_in(6)
                     };
@@ -155,6 +228,13 @@ impl Requests<'_> {
     }
 
     fn text(&mut self, name: &str) -> String {
+        let name = match self.origin(name) {
+            Some(Origin::Values(usual)) if !self.random.one_in(12) => {
+                return self.random.of(usual).to_owned();
+            }
+            Some(Origin::Seen(other)) => *other,
+            _ => name,
+        };
         let seen = self.seen.get(name).map_or(&[][..], Vec::as_slice);
         if !seen.is_empty() && !self.random.one_in(12) {
             return seen[self.random.below(seen.len())].clone();
@@ -193,8 +273,8 @@ impl Requests<'_> {
     }
 }
 
-/// Sends so many requests to one cloud; returns how many succeeded.
-fn play(seed: u64, count: u64) -> u64 {
+/// Sends so many requests to one cloud; adds how many succeeded of each operation.
+fn play(seed: u64, count: u64, succeeded: &mut HashMap<&'static str, u64>) {
     let model = aws_model::service("ec2").unwrap().model();
     let operations: Vec<&'static str> = Ec2::operation_names().collect();
     let cloud =
@@ -205,10 +285,9 @@ fn play(seed: u64, count: u64) -> u64 {
         cloud.ec2.ensure_region(&cloud.scope(), cloud.now()).unwrap();
     }
     let mut seen = HashMap::new();
-    let mut requests = Requests { model, random: Random(seed * 2 + 1), seen: &mut seen };
-    let mut succeeded = 0;
+    let mut requests = Requests { model, random: Random(seed * 2 + 1), operation: "", seen: &mut seen };
     for number in 0..count {
-        let cloud = &clouds[[0, 1, 2, 2, 2, 2, 2, 2][requests.random.below(8)]];
+        let mut cloud = &clouds[[0, 1, 2, 2, 2, 2, 2, 2][requests.random.below(8)]];
         let mut operation = requests.random.of(&operations);
         // What deletes is drawn less often, so that there is something to be changed.
         if (operation.starts_with("Delete") || operation.starts_with("Terminate"))
@@ -216,6 +295,11 @@ fn play(seed: u64, count: u64) -> u64 {
         {
             operation = requests.random.of(&operations);
         }
+        if requests.random.one_in(4) {
+            operation = requests.random.of(&FAVOURED);
+            cloud = &clouds[requests.random.below(3)];
+        }
+        requests.operation = operation;
         cloud.wait(requests.random.below(500) as i64);
         let shape = model.operation(operation).unwrap().input.as_ref().unwrap().shape;
         let input = requests.value(shape, "", 0);
@@ -232,7 +316,8 @@ fn play(seed: u64, count: u64) -> u64 {
         match answer {
             Ok(answer) => {
                 assert!(!is_dry, "an answer in spite of DryRun: {told}");
-                succeeded += 1;
+                *succeeded.entry(operation).or_default() += 1;
+                check_public_addresses(&cloud.store);
                 requests.remember("", &answer);
             }
             Err(error) => {
@@ -242,14 +327,18 @@ fn play(seed: u64, count: u64) -> u64 {
             }
         }
     }
-    succeeded
 }
 
 fn play_all(count: u64) {
-    let succeeded: u64 = (0..count / PER_CLOUD).map(|seed| play(seed + 1, PER_CLOUD)).sum();
+    let mut by_operation = HashMap::new();
+    (0..count / PER_CLOUD).for_each(|seed| play(seed + 1, PER_CLOUD, &mut by_operation));
+    let succeeded: u64 = by_operation.values().sum();
     println!("{count} requests, {succeeded} of them succeeded");
     // Requests that all fail would show nothing.
     assert!(succeeded * 10 > count, "{succeeded} of {count} requests succeeded");
+    for operation in FAVOURED {
+        assert!(by_operation.contains_key(operation), "{operation} never succeeded");
+    }
 }
 
 #[test]

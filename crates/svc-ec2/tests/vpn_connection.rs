@@ -338,6 +338,69 @@ fn tunnels_are_changed() {
 }
 
 #[test]
+fn a_chosen_key_needs_a_customer_gateway_with_an_address() {
+    let cloud = Cloud::new();
+    let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/one";
+    let without = input!(CreateCustomerGatewayRequest { r#type: "ipsec.1", certificate_arn: certificate });
+    let without = cloud.ok::<op::CreateCustomerGateway>(without).customer_gateway.unwrap();
+    let without = without.customer_gateway_id.unwrap();
+    let with = customer(&cloud, "203.0.113.1");
+    let gateway = vpn_gateway::create(&cloud);
+    let (code, message) = (
+        "InvalidParameterCombination",
+        "A pre-shared key cannot be used with a customer gateway that has no IP address.",
+    );
+    let chosen = |customer: &str| {
+        let key = Some("a_key.of_mine".to_owned());
+        let tunnel = api::VpnTunnelOptionsSpecification { pre_shared_key: key, ..Default::default() };
+        with_tunnel(request(customer, &gateway, true), tunnel)
+    };
+    cloud.refuses::<op::CreateVpnConnection>(chosen(&without), code, message);
+    let id = create(&cloud, chosen(&with)).vpn_connection_id.unwrap();
+    cloud.wait(100);
+    let to = |id: &str, customer: &str| {
+        input!(ModifyVpnConnectionRequest { vpn_connection_id: id, customer_gateway_id: customer })
+    };
+    cloud.refuses::<op::ModifyVpnConnection>(to(&id, &without), code, message);
+    assert_eq!(described(&cloud, &id).customer_gateway_id, Some(with.clone()));
+    // A generated key is no choice, and gives way to the certificate.
+    cloud.ok::<op::DeleteVpnConnection>(delete(&id));
+    let id = create(&cloud, request(&with, &gateway, true)).vpn_connection_id.unwrap();
+    cloud.wait(100);
+    cloud.ok::<op::ModifyVpnConnection>(to(&id, &without));
+    cloud.wait(100);
+    let tunnel_options = api::ModifyVpnTunnelOptionsSpecification {
+        pre_shared_key: Some("another_key".to_owned()),
+        ..Default::default()
+    };
+    let outside = tunnels(&described(&cloud, &id))[0].outside_ip_address.clone().unwrap();
+    let choose = api::ModifyVpnTunnelOptionsRequest {
+        vpn_connection_id: id,
+        vpn_tunnel_outside_ip_address: outside,
+        tunnel_options,
+        ..Default::default()
+    };
+    cloud.refuses::<op::ModifyVpnTunnelOptions>(choose, code, message);
+}
+
+#[test]
+fn two_gateways_have_one_connection_beside_those_that_end() {
+    let cloud = Cloud::new();
+    let (id, from, gateway) = made(&cloud);
+    let to = customer(&cloud, "203.0.113.2");
+    let other = create(&cloud, request(&to, &gateway, true)).vpn_connection_id.unwrap();
+    cloud.wait(100);
+    let modify = input!(ModifyVpnConnectionRequest { vpn_connection_id: &id, customer_gateway_id: &to });
+    let message = format!("The VPN connection {other} is between these gateways already.");
+    cloud.refuses::<op::ModifyVpnConnection>(modify.clone(), "InvalidParameterValue", &message);
+    assert_eq!(described(&cloud, &id).customer_gateway_id, Some(from));
+    // One that is being deleted is as if it were gone, to a change as to a new connection.
+    cloud.ok::<op::DeleteVpnConnection>(delete(&other));
+    cloud.ok::<op::ModifyVpnConnection>(modify);
+    assert_eq!(create(&cloud, request(&to, &gateway, true)).vpn_connection_id, Some(id));
+}
+
+#[test]
 fn changed_options_fit_those_that_stay() {
     let cloud = Cloud::new();
     let (customer, gateway) = (customer(&cloud, "203.0.113.1"), vpn_gateway::create(&cloud));

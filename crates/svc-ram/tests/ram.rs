@@ -1,6 +1,11 @@
 //! Shares as their owner and the invited account see them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "ram/old_state.rs"]
+mod old_state;
+#[path = "../../store/tests/state_file/mod.rs"]
+mod state_file;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -55,7 +60,10 @@ struct Cloud {
 
 impl Cloud {
     fn new() -> Self {
-        let store = Store::open(MemoryBackend::new()).unwrap();
+        Self::on(Store::open(MemoryBackend::new()).unwrap())
+    }
+
+    fn on(store: Store) -> Self {
         let service = Ram::new(store.clone(), Arc::new(Counting(AtomicU64::new(1))), Two);
         Self { store, service, now: Timestamp::from_unix_secs(1_800_000_000) }
     }

@@ -1,6 +1,11 @@
 //! Quotas as clients see and raise them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "service_quotas/old_state.rs"]
+mod old_state;
+#[path = "../../store/tests/state_file/mod.rs"]
+mod state_file;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,7 +39,10 @@ struct Cloud {
 
 impl Cloud {
     fn new() -> Self {
-        let store = Store::open(MemoryBackend::new()).unwrap();
+        Self::on(Store::open(MemoryBackend::new()).unwrap())
+    }
+
+    fn on(store: Store) -> Self {
         let service = ServiceQuotas::new(store.clone(), Arc::new(Counting(AtomicU64::new(1))));
         Self { store, service, context: context("123456789012", "us-east-1") }
     }

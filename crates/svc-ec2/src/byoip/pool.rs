@@ -3,7 +3,8 @@
 //! Owns their records, and which of their addresses are free. Refuses to know VPCs and Elastic IP addresses beyond what
 //! they have of a pool.
 
-use std::net::Ipv4Addr;
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
@@ -46,6 +47,9 @@ resource!(
         not_found: "InvalidIpv6PoolID.NotFound",
         malformed: "InvalidIpv6PoolID.Malformed",
     },
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.provisioning.ends_at()
+    },
     fn is_visible(&self, now: Timestamp) -> bool {
         self.provisioning.has_pool(now)
     }
@@ -74,6 +78,9 @@ resource!(
         not_found: "InvalidPublicIpv4PoolID.NotFound",
         malformed: "InvalidPublicIpv4PoolID.Malformed",
     },
+    fn ends_at(&self) -> Option<Timestamp> {
+        self.provisioning.ends_at()
+    },
     fn is_visible(&self, now: Timestamp) -> bool {
         self.provisioning.has_pool(now)
     }
@@ -91,41 +98,29 @@ pub(super) trait AddressPool: Resource {
     fn is_used(&self, edit: &Edit<'_>) -> bool;
 }
 
-impl AddressPool for Ipv6Pool {
-    fn block(&self) -> IpNet {
-        self.block.into()
-    }
+macro_rules! address_pool {
+    ($pool:ty, $is_held:path) => {
+        impl AddressPool for $pool {
+            fn block(&self) -> IpNet {
+                self.block.into()
+            }
 
-    fn provisioning(&self) -> &Provisioning {
-        &self.provisioning
-    }
+            fn provisioning(&self) -> &Provisioning {
+                &self.provisioning
+            }
 
-    fn provisioning_mut(&mut self) -> &mut Provisioning {
-        &mut self.provisioning
-    }
+            fn provisioning_mut(&mut self) -> &mut Provisioning {
+                &mut self.provisioning
+            }
 
-    fn is_used(&self, edit: &Edit<'_>) -> bool {
-        dependency::holds_ipv6_pool(edit, self.id)
-    }
+            fn is_used(&self, edit: &Edit<'_>) -> bool {
+                $is_held(edit, self.id)
+            }
+        }
+    };
 }
-
-impl AddressPool for PublicIpv4Pool {
-    fn block(&self) -> IpNet {
-        self.block.into()
-    }
-
-    fn provisioning(&self) -> &Provisioning {
-        &self.provisioning
-    }
-
-    fn provisioning_mut(&mut self) -> &mut Provisioning {
-        &mut self.provisioning
-    }
-
-    fn is_used(&self, edit: &Edit<'_>) -> bool {
-        dependency::holds_public_ipv4_pool(edit, self.id)
-    }
-}
+address_pool!(Ipv6Pool, dependency::holds_ipv6_pool);
+address_pool!(PublicIpv4Pool, dependency::holds_public_ipv4_pool);
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -188,23 +183,34 @@ pub(crate) fn take_ipv6(
             }
             block
         }
-        None => pool
-            .block
-            .subnets(CHOSEN_LENGTH)
-            .ok()
-            .and_then(|mut all| all.find(|block| is_free(*block)))
-            .ok_or_else(|| {
-                ServiceError::new(
-                    "InsufficientCapacity",
-                    format!("There are no blocks left in the pool {}.", pool.id),
-                )
-            })?,
+        None => lowest_free(pool.block, given.iter().map(|(held, _)| *held).collect()).ok_or_else(|| {
+            ServiceError::new(
+                "InsufficientCapacity",
+                format!("There are no blocks left in the pool {}.", pool.id),
+            )
+        })?,
     };
     Ok((block, Ipv6Source { pool: pool.id, is_advertisable: pool.provisioning.is_advertisable }))
 }
 
+/// The lowest block of [`CHOSEN_LENGTH`] in a range that has nothing of the blocks held, none of which overlap.
+fn lowest_free(range: Ipv6Net, mut held: Vec<Ipv6Net>) -> Option<Ipv6Net> {
+    let size: u128 = 1 << (128 - CHOSEN_LENGTH);
+    let mut network = u128::from(range.network());
+    held.sort_unstable();
+    for block in held {
+        if network + (size - 1) < u128::from(block.network()) {
+            break;
+        }
+        // The next block of that length that begins after this one.
+        network = network.max((u128::from(block.broadcast()) / size + 1) * size);
+    }
+    let block = Ipv6Net::new_assert(Ipv6Addr::from(network), CHOSEN_LENGTH);
+    range.contains(&block).then_some(block)
+}
+
 /// The Elastic IP addresses of a pool.
-fn allocated(state: &impl State, pool: PublicIpv4PoolId) -> Vec<Ipv4Addr> {
+fn allocated(state: &impl State, pool: PublicIpv4PoolId) -> HashSet<Ipv4Addr> {
     state.all::<ElasticIp>().filter(|held| held.pool == Some(pool)).map(|held| held.address).collect()
 }
 
@@ -344,4 +350,34 @@ fn describe_ipv4(
     page.limits = (1, 10);
     let (pools, next_token) = page.cut(pools, |pool| pool.pool_id.as_deref().unwrap_or_default())?;
     Ok(api::DescribePublicIpv4PoolsResult { public_ipv4_pools: Some(pools), next_token })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(range: &str, held: &[&str], expect: Option<&str>) {
+        let parse = |text: &&str| text.parse::<Ipv6Net>().unwrap();
+        let held: Vec<_> = held.iter().map(parse).collect();
+        let found = lowest_free(parse(&range), held.clone());
+        assert_eq!(found, expect.as_ref().map(parse), "{range} {held:?}");
+        // What looking at every block finds.
+        let mut all = parse(&range).subnets(CHOSEN_LENGTH).into_iter().flatten();
+        assert_eq!(found, all.find(|block| !held.iter().any(|held| overlap(*held, *block))));
+    }
+
+    #[test]
+    fn the_lowest_free_block_is_found() {
+        let range = "2001:db8::/48";
+        check(range, &[], Some("2001:db8::/56"));
+        check(range, &["2001:db8::/60"], Some("2001:db8:0:100::/56"));
+        check(range, &["2001:db8:0:f0::/60"], Some("2001:db8:0:100::/56"));
+        check(range, &["2001:db8:0:10::/60", "2001:db8::/60"], Some("2001:db8:0:100::/56"));
+        check(range, &["2001:db8:0:200::/56", "2001:db8::/56"], Some("2001:db8:0:100::/56"));
+        check(range, &["2001:db8::/52", "2001:db8:0:2000::/52"], Some("2001:db8:0:1000::/56"));
+        check(range, &["2001:db8::/48"], None);
+        check("2001:db8::/56", &["2001:db8:0:f0::/60"], None);
+        check("2001:db8::/56", &[], Some("2001:db8::/56"));
+    }
 }

@@ -12,7 +12,7 @@ use std::ops::Bound;
 use aws_types::{AccountId, Region, Timestamp};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
-use store::{Read, Record, Store, StoreError};
+use store::{Read, Record, RecordKind};
 
 use crate::state::{Edit, State};
 
@@ -46,11 +46,8 @@ impl PublicAddress {
     }
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<PublicAddress>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<PublicAddress>()];
 
 /// The order of these texts is that of the addresses.
 fn id(address: Ipv4Addr) -> String {

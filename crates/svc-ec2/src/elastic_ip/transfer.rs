@@ -11,12 +11,13 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, AllocationId, Timestamp};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, Store, StoreError};
+use store::{Read, Record, RecordKind};
 
-use super::{ElasticIp, parse_address, unknown_address};
+use super::{ElasticIp, check_room, parse_address, unknown_address};
+use crate::due::{Due, Timed};
 use crate::page::Page;
 use crate::state::{Edit, State, not_found, parse_id};
-use crate::{Ec2, error, quota, tag};
+use crate::{Ec2, error, tag};
 
 /// How long an offer can be accepted.
 const OFFERED_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
@@ -34,7 +35,7 @@ const PAGE_LIMITS: (i32, i32) = (5, 1000);
 ///    └──disable, release or 7 d──> not shown
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct AddressTransfer {
+pub(crate) struct AddressTransfer {
     allocation: AllocationId,
     address: Ipv4Addr,
     /// Whose the address is to be.
@@ -48,16 +49,24 @@ impl Record for AddressTransfer {
     const KIND: &'static str = "ec2.address-transfer";
 }
 
+impl Timed for AddressTransfer {
+    fn due(&self) -> Option<Due> {
+        Some(Due::End(self.ends_at()))
+    }
+}
+
 impl AddressTransfer {
-    fn is_pending(&self, now: Timestamp) -> bool {
-        self.accepted_at.is_none() && now < self.expires_at
+    /// From when on it is not shown.
+    fn ends_at(&self) -> Timestamp {
+        self.accepted_at.map_or(self.expires_at, |at| at.plus_millis(SHOWN_AFTER_ACCEPTANCE_MILLIS))
     }
 
     fn is_shown(&self, now: Timestamp) -> bool {
-        match self.accepted_at {
-            Some(at) => now < at.plus_millis(SHOWN_AFTER_ACCEPTANCE_MILLIS),
-            None => self.is_pending(now),
-        }
+        now < self.ends_at()
+    }
+
+    fn is_pending(&self, now: Timestamp) -> bool {
+        self.accepted_at.is_none() && self.is_shown(now)
     }
 }
 
@@ -69,11 +78,8 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::EnableAddressTransfer>(enable)
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<AddressTransfer>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<AddressTransfer>()];
 
 /// The offer of an address that can still be accepted.
 fn pending(state: &impl State, allocation: AllocationId) -> Option<Arc<AddressTransfer>> {
@@ -84,7 +90,7 @@ fn pending(state: &impl State, allocation: AllocationId) -> Option<Arc<AddressTr
 /// Ends the offer of an address that its account releases.
 pub(super) fn forget(edit: &mut Edit<'_>, allocation: AllocationId) {
     if pending(edit, allocation).is_some() {
-        edit.remove_record::<AddressTransfer>(&allocation.to_string());
+        edit.remove_timed::<AddressTransfer>(&allocation.to_string());
     }
 }
 
@@ -130,7 +136,7 @@ fn enable(
             accepted_at: None,
         };
         let answer = api::EnableAddressTransferResult { address_transfer: Some(shown(&transfer, "pending")) };
-        edit.put_record(&elastic_ip.id.to_string(), transfer);
+        edit.put_timed(&elastic_ip.id.to_string(), transfer);
         Ok(answer)
     })
 }
@@ -146,7 +152,7 @@ fn disable(
             let message = format!("The address {} is not being transferred.", elastic_ip.address);
             ServiceError::new("IncorrectState", message)
         })?;
-        edit.remove_record::<AddressTransfer>(&elastic_ip.id.to_string());
+        edit.remove_timed::<AddressTransfer>(&elastic_ip.id.to_string());
         Ok(api::DisableAddressTransferResult { address_transfer: Some(shown(&transfer, "disabled")) })
     })
 }
@@ -169,7 +175,7 @@ fn accept(
             })
             .map(|(scope, _, held)| (scope.account, held));
         let (from, offer) = offer.ok_or_else(|| unknown_address(&input.address))?;
-        quota::ELASTIC_IPS_PER_REGION.check(edit, edit.count::<ElasticIp>() + 1)?;
+        check_room(edit)?;
         let mut source = edit.elsewhere(from, region);
         let elastic_ip = source.held::<ElasticIp>(offer.allocation)?;
         if elastic_ip.association.is_some() {
@@ -180,7 +186,7 @@ fn accept(
         }
         let transfer = AddressTransfer { accepted_at: Some(now), ..AddressTransfer::clone(&offer) };
         source.remove::<ElasticIp>(elastic_ip.id);
-        source.put_record(&elastic_ip.id.to_string(), transfer.clone());
+        source.put_timed(&elastic_ip.id.to_string(), transfer.clone());
         edit.put(ElasticIp { allocated_at: now, tags, ..elastic_ip });
         Ok(api::AcceptAddressTransferResult { address_transfer: Some(shown(&transfer, "accepted")) })
     })
@@ -196,7 +202,9 @@ fn describe(
     for text in input.allocation_ids.iter().flatten() {
         let id = parse_id::<ElasticIp>(text)?;
         // An address that was transferred is no more this account's, and known by its transfer.
-        let is_known = view.find::<ElasticIp>(id).is_some() || view.record::<AddressTransfer>(text).is_some();
+        let transfer = view.record::<AddressTransfer>(text);
+        let is_known = view.find::<ElasticIp>(id).is_some()
+            || transfer.is_some_and(|transfer| transfer.is_shown(view.now()));
         if !is_known {
             return Err(not_found::<ElasticIp>(text));
         }

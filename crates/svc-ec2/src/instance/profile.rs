@@ -12,7 +12,7 @@ use aws_types::{IamInstanceProfileAssociationId, InstanceId, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use sha2::{Digest, Sha256};
-use store::{Store, StoreError};
+use store::RecordKind;
 
 use super::Instance;
 use super::lifecycle::InstanceState;
@@ -68,11 +68,8 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::ReplaceIamInstanceProfileAssociation>(replace)
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<IamInstanceProfileAssociation>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<IamInstanceProfileAssociation>()];
 
 /// The ARN of the profile that a request names.
 ///

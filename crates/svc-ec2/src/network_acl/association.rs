@@ -11,7 +11,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{NetworkAclAssociationId, NetworkAclId, SubnetId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read as _, Record, Store, StoreError};
+use store::{Read as _, Record, RecordKind, Store, StoreError};
 
 use super::{NetworkAcl, default_of};
 use crate::state::{Edit, State};
@@ -40,13 +40,10 @@ pub(crate) struct OldAssociation {
     subnet: SubnetId,
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<NetworkAclAssociation>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<NetworkAclAssociation>()];
 
-/// Gives the associations that older builds wrote inside of ACLs their own records.
+/// Gives the associations that older builds wrote inside of ACLs their own records, and writes all such ACLs as today's.
 ///
 /// # Errors
 /// A failed commit.
@@ -54,12 +51,12 @@ pub(crate) fn upgrade_records(store: &Store) -> Result<(), StoreError> {
     store.transact(|transaction| {
         let old: Vec<_> = transaction
             .scan_all::<NetworkAcl>()
-            .filter(|(_, _, acl)| !acl.old_associations.is_empty())
+            .filter(|(_, _, acl)| acl.old_associations.is_some())
             .map(|(scope, _, acl)| (scope.clone(), acl))
             .collect();
         for (scope, acl) in old {
             let mut acl = Arc::unwrap_or_clone(acl);
-            for OldAssociation { id, subnet } in acl.old_associations.drain(..) {
+            for OldAssociation { id, subnet } in acl.old_associations.take().into_iter().flatten() {
                 let association = NetworkAclAssociation { id, acl: acl.id, subnet };
                 transaction.put(&scope, &subnet.to_string(), association);
             }
@@ -170,29 +167,37 @@ mod tests {
         let account = "123456789012".parse().unwrap();
         let scope = Scope::new(aws_types::Partition::Aws, account, "us-east-1".parse().unwrap());
         let id: NetworkAclId = "acl-0123456789abcdef0".parse().unwrap();
+        let unused: NetworkAclId = "acl-0123456789abcdef1".parse().unwrap();
         let subnet: SubnetId = "subnet-0123456789abcdef0".parse().unwrap();
         let association: NetworkAclAssociationId = "aclassoc-0123456789abcdef0".parse().unwrap();
-        let old = OldAcl {
+        let old = |id, associations| OldAcl {
             id,
             vpc: "vpc-0123456789abcdef0".parse().unwrap(),
             is_default: true,
             entries: Vec::new(),
-            associations: vec![OldAssociation { id: association, subnet }],
+            associations,
             tags: aws_types::Tags::default(),
         };
         let put = |transaction: &mut Transaction| {
-            transaction.put(&scope, &id.to_string(), old);
+            let held = vec![OldAssociation { id: association, subnet }];
+            transaction.put(&scope, &id.to_string(), old(id, held));
+            transaction.put(&scope, &unused.to_string(), old(unused, Vec::new()));
             Ok::<_, StoreError>(())
         };
         Store::open(backend.clone()).unwrap().transact(put).unwrap();
-        let store = Store::open(backend).unwrap();
+        let store = Store::open(backend.clone()).unwrap();
         upgrade_records(&store).unwrap();
         let upgraded = store.snapshot();
         let held = upgraded.get::<NetworkAclAssociation>(&scope, &subnet.to_string()).unwrap();
         assert_eq!(*held, NetworkAclAssociation { id: association, acl: id, subnet });
-        assert_eq!(upgraded.get::<NetworkAcl>(&scope, &id.to_string()).unwrap().old_associations, []);
+        assert_eq!(upgraded.scan::<NetworkAcl>(&scope).count(), 2);
+        assert!(upgraded.scan::<NetworkAcl>(&scope).all(|(_, acl)| acl.old_associations.is_none()));
         // Once is enough.
         upgrade_records(&store).unwrap();
         assert_eq!(store.snapshot().revision(), upgraded.revision());
+        // An older build would take the ACLs for ones that guard nothing: it refuses each of them.
+        drop(store);
+        let error = Store::open(backend).unwrap().check::<OldAcl>().unwrap_err().to_string();
+        assert!(error.contains("version 2"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, NetworkInterfaceId, NetworkInterfacePermissionId, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Store, StoreError};
+use store::RecordKind;
 
 use super::{NetworkInterface, check_requester};
 use crate::filter::{Filters, text};
@@ -92,11 +92,8 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DescribeNetworkInterfacePermissions>(describe)
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<NetworkInterfacePermission>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<NetworkInterfacePermission>()];
 
 /// Removes the permissions on an interface that is deleted.
 pub(super) fn forget(edit: &mut Edit<'_>, interface: NetworkInterfaceId) {

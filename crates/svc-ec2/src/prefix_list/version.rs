@@ -7,7 +7,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::PrefixListId;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Record, Store, StoreError};
+use store::{Record, RecordKind};
 
 use super::describe::shown_of_customer;
 use super::{PrefixList, PrefixListChange, PrefixListEntry, changeable, check_version, exceeded};
@@ -32,11 +32,8 @@ fn version_key(list: PrefixListId, version: i64) -> String {
     format!("{list}/{version}")
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<EarlierVersion>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<EarlierVersion>()];
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::RestoreManagedPrefixListVersion>(restore)

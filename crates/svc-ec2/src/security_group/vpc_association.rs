@@ -10,7 +10,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{SecurityGroupId, Timestamp, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, Store, StoreError};
+use store::{Read, Record, RecordKind};
 
 use super::SecurityGroup;
 use crate::due::{Due, Timed};
@@ -63,11 +63,8 @@ impl Timed for SecurityGroupVpcAssociation {
     }
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<SecurityGroupVpcAssociation>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<SecurityGroupVpcAssociation>()];
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table

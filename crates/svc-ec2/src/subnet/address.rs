@@ -4,14 +4,14 @@
 //! what interfaces have, read once for a request, so that a launch of many instances does not read it many times. The
 //! choice of prefixes is in [`super::prefix`].
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use aws_types::{AccountId, SubnetId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use service_api::ServiceError;
-use store::{Read as _, Record, Scope, Store, StoreError};
+use store::{Read as _, Record, RecordKind, Scope};
 use vpc_model::subnet::is_reserved;
 
 use super::Subnet;
@@ -39,11 +39,8 @@ impl Record for LastGiven {
     const KIND: &'static str = "ec2.subnet-last-address";
 }
 
-/// # Errors
-/// The first record that does not decode.
-pub(crate) fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<LastGiven>()
-}
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<LastGiven>()];
 
 /// Forgets where the choice stands in a subnet that is deleted.
 pub(super) fn forget(edit: &mut Edit<'_>, subnet: SubnetId) {
@@ -54,10 +51,12 @@ pub(super) fn forget(edit: &mut Edit<'_>, subnet: SubnetId) {
 pub(crate) struct Addresses {
     pub(super) subnet: Subnet,
     pub(super) taken: HashSet<Ipv4Addr>,
-    pub(super) taken_v6: HashSet<Ipv6Addr>,
+    pub(super) taken_v6: BTreeSet<Ipv6Addr>,
     /// Prefixes that interfaces have: their addresses are taken too.
     pub(super) prefixes: HashSet<Ipv4Net>,
     pub(super) prefixes_v6: HashSet<Ipv6Net>,
+    /// The first address of the lowest prefix that the search for a free one has seen: no higher one is free.
+    pub(super) lowest_seen: Option<u32>,
     /// Whose the subnet is; who takes addresses may be another account.
     owner: AccountId,
     /// Blocks that "any" keeps out of.
@@ -75,7 +74,7 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// As of now.
     pub(crate) fn of(state: &impl State, subnet: &Subnet) -> Self {
-        let (mut taken, mut taken_v6) = (HashSet::new(), HashSet::new());
+        let (mut taken, mut taken_v6) = (HashSet::new(), BTreeSet::new());
         let (mut prefixes, mut prefixes_v6) = (HashSet::new(), HashSet::new());
         let owner = state.anyones::<Subnet>(subnet.id).map_or(state.account(), |(owner, _)| owner);
         let scope = Scope::new(state.scope().partition, owner, state.region().clone());
@@ -111,6 +110,7 @@ impl Addresses {
             taken_v6,
             prefixes,
             prefixes_v6,
+            lowest_seen: None,
             reserved,
             reserved_v6,
             for_prefixes,

@@ -12,7 +12,7 @@ use vpc_model::Interface;
 use vpc_model::subnet::is_reserved;
 
 use super::address::{Addresses, RESERVED_AT_START_V6, in_use};
-use crate::error;
+use crate::{cidr, error};
 
 const IPV4_PREFIX_LENGTH: u8 = Interface::IPV4_PREFIX_LENGTH;
 const IPV6_PREFIX_LENGTH: u8 = Interface::IPV6_PREFIX_LENGTH;
@@ -93,7 +93,8 @@ impl Addresses {
     }
 
     fn is_used_v6(&self, prefix: Ipv6Net) -> bool {
-        self.prefixes_v6.contains(&prefix) || self.taken_v6.iter().any(|address| prefix.contains(address))
+        let addresses = prefix.network()..=prefix.broadcast();
+        self.prefixes_v6.contains(&prefix) || self.taken_v6.range(addresses).next().is_some()
     }
 
     /// Takes the prefix that a request names.
@@ -121,24 +122,34 @@ impl Addresses {
     /// # Errors
     /// `InsufficientCidrBlocks`.
     pub(crate) fn take_any_prefix(&mut self) -> Result<Ipv4Net, ServiceError> {
-        let (within, avoided) = if self.for_prefixes.is_empty() {
+        let (mut within, avoided) = if self.for_prefixes.is_empty() {
             (vec![self.subnet.cidr], &self.reserved[..])
         } else {
             (self.for_prefixes.clone(), &[][..])
         };
-        // A block that is smaller than a prefix has none.
-        let mut all: Vec<Ipv4Net> =
-            within.iter().filter_map(|block| block.subnets(IPV4_PREFIX_LENGTH).ok()).flatten().collect();
-        all.sort_unstable();
         let is_avoided =
             |prefix: &Ipv4Net| avoided.iter().any(|block| block.contains(prefix) || prefix.contains(block));
-        let found = all
-            .into_iter()
-            .rev()
-            .find(|prefix| !is_avoided(prefix) && !self.has_reserved(*prefix) && !self.is_used(*prefix))
-            .ok_or_else(no_more)?;
+        let is_free = |first: &u32| {
+            let prefix = prefix_of(Ipv4Addr::from(*first));
+            !is_avoided(&prefix) && !self.has_reserved(prefix) && !self.is_used(prefix)
+        };
+        within.sort_unstable();
+        let found = within.iter().rev().flat_map(|block| self.unseen(*block)).find(is_free);
+        // Once nothing was found, nothing will be.
+        self.lowest_seen = Some(found.unwrap_or(0));
+        let found = prefix_of(Ipv4Addr::from(found.ok_or_else(no_more)?));
         self.prefixes.insert(found);
         Ok(found)
+    }
+
+    /// The first addresses of the prefixes of a block that the search has not seen yet, the highest first.
+    fn unseen(&self, block: Ipv4Net) -> impl Iterator<Item = u32> + use<> {
+        let size = ADDRESSES_PER_PREFIX as u32;
+        // A block that is smaller than a prefix has none.
+        let count = (cidr::size_v4(block) / u64::from(size)) as u32;
+        let first = u32::from(block.network());
+        let unseen = self.lowest_seen.map_or(count, |seen| (seen.saturating_sub(first) / size).min(count));
+        (0..unseen).rev().map(move |place| first + place * size)
     }
 
     /// Takes the IPv6 prefix that a request names.

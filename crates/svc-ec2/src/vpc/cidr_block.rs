@@ -16,7 +16,7 @@ use crate::quota::{IPV4_BLOCKS_PER_VPC, IPV6_BLOCKS_PER_VPC, Quota};
 use crate::route_table::route;
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
-use crate::{Ec2, counter, error, network_acl, vpc_peering_connection};
+use crate::{Ec2, counter, error, network_acl, vpc_peering_connection, zone};
 
 /// The shortest and longest prefix of a VPC's or subnet's IPv4 block.
 pub(crate) const PREFIX_LENGTHS: std::ops::RangeInclusive<u8> = PREFIX_MIN..=PREFIX_MAX;
@@ -97,17 +97,12 @@ pub(super) fn check_border_group(
     group: Option<&str>,
     is_amazon_provided: Option<bool>,
 ) -> Result<(), ServiceError> {
-    let Some(group) = group else { return Ok(()) };
-    if is_amazon_provided != Some(true) {
+    if group.is_some() && is_amazon_provided != Some(true) {
         return Err(error::combination(
             "The parameter ipv6CidrBlockNetworkBorderGroup can only be used with an Amazon-provided IPv6 CIDR block",
         ));
     }
-    if group != region.as_str() {
-        let why = format!("The network border group of this region is {region}.");
-        return Err(error::invalid_value_for(group, "ipv6CidrBlockNetworkBorderGroup", &why));
-    }
-    Ok(())
+    zone::check_border_group_of(region, "ipv6CidrBlockNetworkBorderGroup", group)
 }
 
 /// What IPv6 block a request wants for a VPC.

@@ -104,7 +104,8 @@ pub(crate) fn end(edit: &mut Edit<'_>, endpoint: &VpcEndpoint) {
 /// Puts the connections of the account into the index of what is due, those included whose endpoint was deleted before
 /// they knew until when they are shown.
 pub(crate) fn index(edit: &mut Edit<'_>) {
-    let connections: Vec<_> = edit.all::<VpcEndpointConnection>().collect();
+    let connections: Vec<_> =
+        edit.all::<VpcEndpointConnection>().filter(|held| held.shown_until.is_none()).collect();
     for held in connections {
         let mut held = Arc::unwrap_or_clone(held);
         let scope = part_of(edit, held.endpoint_owner);

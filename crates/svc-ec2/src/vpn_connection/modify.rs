@@ -7,11 +7,12 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::tunnel::{self, VpnTunnelSettings};
-use super::{TargetGateway, VpnConnection, available, join, selector, shown, target};
+use super::{TargetGateway, VpnConnection, available, between, check_keys, join, selector, shown, target};
+use crate::customer_gateway::{self, CustomerGateway};
 use crate::progress::{Change, Progress};
 use crate::state::{Edit, State};
 use crate::transit_gateway::vpn_attachment;
-use crate::{Ec2, customer_gateway, error, pace};
+use crate::{Ec2, error, pace};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -86,22 +87,17 @@ fn modify(
     ec2.edit(context, input.dry_run, |edit| {
         let mut connection = available(edit, &input.vpn_connection_id)?;
         if let Some(customer) = &input.customer_gateway_id {
-            connection.customer_gateway = customer_gateway::available(edit, customer)?.id;
+            let customer = customer_gateway::available(edit, customer)?;
+            check_keys(&customer, connection.tunnels.iter().map(|tunnel| &tunnel.settings))?;
+            connection.customer_gateway = customer.id;
         } else {
             let gateway = target(edit, input.vpn_gateway_id.as_ref(), input.transit_gateway_id.as_ref())?;
             if gateway != connection.gateway {
                 move_to(edit, &mut connection, gateway)?;
             }
         }
-        let now = edit.now();
-        let is_same = |held: &VpnConnection| {
-            held.id != connection.id
-                && !held.is_deleted(now)
-                && (held.customer_gateway, held.gateway) == (connection.customer_gateway, connection.gateway)
-        };
-        if let TargetGateway::VpnGateway(_) = connection.gateway
-            && let Some(same) = edit.all::<VpnConnection>().find(|held| is_same(held))
-        {
+        let same = between(edit, connection.customer_gateway, connection.gateway);
+        if let Some(same) = same.filter(|same| same.id != connection.id) {
             let message = format!("The VPN connection {} is between these gateways already.", same.id);
             return Err(error::invalid_value(message));
         }
@@ -169,6 +165,8 @@ fn modify_tunnel(
             taken.extend(others.map(|(_, tunnel)| tunnel.inside));
             tunnel::check_free(inside, &taken)?;
         }
+        let customer = edit.held::<CustomerGateway>(connection.customer_gateway)?;
+        check_keys(&customer, std::iter::once(&settings))?;
         connection.tunnels[place].change(settings)?;
         Ok(api::ModifyVpnTunnelOptionsResult { vpn_connection: Some(begin(edit, connection)) })
     })

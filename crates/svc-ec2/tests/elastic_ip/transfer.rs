@@ -171,9 +171,16 @@ fn transfers_that_cannot_be() {
         ..accept(&address)
     };
     other.refuses::<op::AcceptAddressTransfer>(wrong, "InvalidParameterValue", "'instance' is not …");
-    // An account has up to five addresses, however it comes to them.
-    (0..5).for_each(|_| drop(allocate(&other)));
+    // An account has up to five addresses, however it comes to them; those that it has brought do not count.
+    let pool = crate::byoip::pool_of(&other, OTHER, "192.0.2.0/24");
+    for _ in 0..5 {
+        other.ok::<op::AllocateAddress>(input!(AllocateAddressRequest { public_ipv4_pool: &pool }));
+    }
+    let ids: Vec<_> = (0..5).map(|_| allocate(&other).0).collect();
     other.refuses::<op::AcceptAddressTransfer>(accept(&address), "AddressLimitExceeded", "…");
+    release(&other, &ids[0]);
+    other.ok::<op::AcceptAddressTransfer>(accept(&address));
+    other.refuses::<op::AllocateAddress>(input!(AllocateAddressRequest {}), "AddressLimitExceeded", "…");
 }
 
 #[test]

@@ -32,7 +32,10 @@ pub struct Harness {
 
 impl Harness {
     pub fn new() -> Self {
-        let store = Store::open(MemoryBackend::new()).unwrap();
+        Self::on(Store::open(MemoryBackend::new()).unwrap())
+    }
+
+    pub fn on(store: Store) -> Self {
         let account = ACCOUNT.parse().unwrap();
         let context = RequestContext {
             partition: aws_types::Partition::Aws,
