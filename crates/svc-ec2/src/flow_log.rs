@@ -14,7 +14,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::filter::{Filters, text};
 use crate::idempotency::Attempt;
 use crate::network_interface::NetworkInterface;
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::{Edit, Naming, State, resource};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
@@ -321,7 +321,7 @@ fn describe(
     input: api::DescribeFlowLogsRequest,
 ) -> Result<api::DescribeFlowLogsResult, ServiceError> {
     let view = ec2.view(context);
-    let page = Page::new("DescribeFlowLogs", input.max_results, input.next_token.as_ref());
+    let page = Page::capped("DescribeFlowLogs", input.max_results, input.next_token.as_ref(), LIMITS);
     let wanted = FILTERS.wanted(input.filter.as_ref());
     let (logs, next_token) = page.of(&view, input.flow_log_ids.as_ref(), wanted, shown)?;
     ec2.answer(input.dry_run, api::DescribeFlowLogsResult { flow_logs: Some(logs), next_token })

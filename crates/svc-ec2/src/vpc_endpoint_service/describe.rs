@@ -7,7 +7,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::VpcEndpointService;
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::State;
 use crate::vpc_endpoint::VpcEndpointKind;
 use crate::{Ec2, tag};
@@ -71,8 +71,12 @@ fn describe(
     input: api::DescribeVpcEndpointServiceConfigurationsRequest,
 ) -> Result<api::DescribeVpcEndpointServiceConfigurationsResult, ServiceError> {
     let view = ec2.view(context);
-    let page =
-        Page::new("DescribeVpcEndpointServiceConfigurations", input.max_results, input.next_token.as_ref());
+    let page = Page::capped(
+        "DescribeVpcEndpointServiceConfigurations",
+        input.max_results,
+        input.next_token.as_ref(),
+        LIMITS,
+    );
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (services, next_token) =
         page.of(&view, input.service_ids.as_ref(), wanted, |service: &VpcEndpointService| {

@@ -11,7 +11,7 @@ use store::Read as _;
 
 use super::{ServiceOwner, connection, part_of};
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS_FROM_ONE, Page};
 use crate::state::{State, nobody};
 use crate::vpc_endpoint::VpcEndpointKind;
 use crate::{Ec2, error, tag};
@@ -168,7 +168,12 @@ fn describe(
         })
         .collect();
     keyed.sort_by(|one, other| one.0.cmp(&other.0));
-    let page = Page::new("DescribeVpcEndpointServices", input.max_results, input.next_token.as_ref());
+    let page = Page::capped(
+        "DescribeVpcEndpointServices",
+        input.max_results,
+        input.next_token.as_ref(),
+        LIMITS_FROM_ONE,
+    );
     let (page, next_token) = page.cut(keyed, |(key, _)| key)?;
     let details: Vec<_> = page.into_iter().map(|(_, detail)| detail).collect();
     let mut names: Vec<String> = details.iter().filter_map(|detail| detail.service_name.clone()).collect();
