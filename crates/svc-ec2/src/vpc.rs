@@ -360,6 +360,13 @@ fn modify_attribute(
             vpc.enable_dns_support = value;
         }
         if let Some(value) = value(&input.enable_dns_hostnames) {
+            // AWS publishes the rule, and not its error. The other way around support can go while names stay.
+            // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcAttribute.html>
+            if value && !vpc.enable_dns_support {
+                return Err(error::combination(
+                    "DNS hostnames can be enabled only where DNS support is enabled.",
+                ));
+            }
             vpc.enable_dns_hostnames = value;
         }
         if let Some(value) = value(&input.enable_network_address_usage_metrics) {

@@ -273,6 +273,25 @@ fn attributes_change_one_at_a_time() {
 }
 
 #[test]
+fn names_need_support() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let value = |value| api::AttributeBooleanValue { value: Some(value) };
+    let support = |on| input!(ModifyVpcAttributeRequest { vpc_id: &vpc, enable_dns_support: value(on) });
+    let names = |on| input!(ModifyVpcAttributeRequest { vpc_id: &vpc, enable_dns_hostnames: value(on) });
+    cloud.ok::<op::ModifyVpcAttribute>(names(true));
+    cloud.ok::<op::ModifyVpcAttribute>(support(false));
+    cloud.ok::<op::ModifyVpcAttribute>(names(false));
+    cloud.refuses::<op::ModifyVpcAttribute>(
+        names(true),
+        "InvalidParameterCombination",
+        "DNS hostnames can be enabled only where DNS support is enabled.",
+    );
+    cloud.ok::<op::ModifyVpcAttribute>(support(true));
+    cloud.ok::<op::ModifyVpcAttribute>(names(true));
+}
+
+#[test]
 fn a_vpc_in_use_stays() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16");
