@@ -287,9 +287,11 @@ fn delete(
 }
 
 fn shown(log: &FlowLog) -> api::FlowLog {
-    // `DeliverLogsStatus` tells of attempts to deliver, of which there are none.
+    // Nothing is delivered yet: of AWS's two states and three reasons, these say no more than is true.
     api::FlowLog {
         creation_time: Some(log.created_at),
+        deliver_logs_error_message: Some("Unknown error".to_owned()),
+        deliver_logs_status: Some("FAILED".to_owned()),
         deliver_cross_account_role: log.cross_account_role.clone(),
         flow_log_id: Some(log.id.to_string()),
         flow_log_status: Some("ACTIVE".to_owned()),
