@@ -1,10 +1,12 @@
-//! The smaller options of instances: metadata, names, shutdown. ModifyInstanceMetadataOptions.
+//! The smaller options of instances: metadata, names, shutdown. ModifyInstanceMetadataOptions,
+//! ModifyPrivateDnsNameOptions.
 
 use aws_api::ec2::{self as api, operation as op};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
+use super::lifecycle::InstanceState;
 use crate::state::State;
 use crate::subnet::{HostnameType, Subnet};
 use crate::{Ec2, error};
@@ -13,7 +15,9 @@ use crate::{Ec2, error};
 const HOP_LIMITS: std::ops::RangeInclusive<i32> = 1..=64;
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
-    table.with::<op::ModifyInstanceMetadataOptions>(modify_metadata_options)
+    table
+        .with::<op::ModifyInstanceMetadataOptions>(modify_metadata_options)
+        .with::<op::ModifyPrivateDnsNameOptions>(modify_names)
 }
 
 /// How an instance's metadata can be read.
@@ -172,6 +176,37 @@ impl PrivateDnsNameOptions {
             hostname_type: Some(self.hostname_type.as_str().to_owned()),
         }
     }
+}
+
+/// Changes how an instance is named. What it calls itself is settled when it starts, so that the kind of name can be changed
+/// only while it is stopped.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html>
+fn modify_names(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyPrivateDnsNameOptionsRequest,
+) -> Result<api::ModifyPrivateDnsNameOptionsResult, ServiceError> {
+    let hostname_type = input.private_dns_hostname_type.as_deref();
+    let hostname_type =
+        hostname_type.map(|text| HostnameType::parse(text, "PrivateDnsHostnameType")).transpose()?;
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut instance = Instance::clone(&*edit.named::<Instance>(&input.instance_id)?);
+        let held = instance.private_dns_name_options;
+        let options = PrivateDnsNameOptions {
+            hostname_type: hostname_type.unwrap_or(held.hostname_type),
+            resource_name_dns_a: input.enable_resource_name_dns_a_record.unwrap_or(held.resource_name_dns_a),
+            resource_name_dns_aaaa: input
+                .enable_resource_name_dns_aaaa_record
+                .unwrap_or(held.resource_name_dns_aaaa),
+        };
+        if options.hostname_type != held.hostname_type && instance.state != InstanceState::Stopped {
+            let message = format!("The instance '{}' is not in the 'stopped' state.", instance.id);
+            return Err(ServiceError::new("IncorrectInstanceState", message));
+        }
+        instance.private_dns_name_options = options;
+        edit.put(instance);
+        Ok(api::ModifyPrivateDnsNameOptionsResult { r#return: Some(true) })
+    })
 }
 
 /// What a shutdown from inside means.

@@ -32,6 +32,7 @@ pub(super) fn shown(state: &impl State, service: &VpcEndpointService) -> api::Se
         gateway_load_balancer_arns: gateway,
         manages_vpc_endpoints: Some(false),
         network_load_balancer_arns: network,
+        payer_responsibility: service.payer(),
         private_dns_name: private.map(|private| private.name.clone()),
         private_dns_name_configuration: private.map(|private| api::PrivateDnsNameConfiguration {
             name: Some(private.record_name.clone()),

@@ -181,6 +181,7 @@ mod tests {
                 has_ipv4: true,
                 has_ipv6: false,
                 private_dns_name: None,
+                owner_pays: false,
                 permissions: vec![ServicePermission { id, principal: principal.to_owned() }],
                 progress: Progress::new(Change::Create, Timestamp::default()),
                 tags: Tags::default(),
