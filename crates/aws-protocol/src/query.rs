@@ -20,7 +20,7 @@ const MAX_PARAMETERS: usize = 50_000;
 /// The members of EC2's requests to which an empty text is a value: texts that a change can clear, and names and ids that
 /// the service itself refuses by an error of their own. Elements of lists, such as the values of filters, are values in any
 /// case.
-const EMPTY_IS_A_VALUE: [&str; 10] = [
+const EMPTY_IS_A_VALUE: [&str; 11] = [
     "Description",
     "GroupName",
     "ImageId",
@@ -28,6 +28,7 @@ const EMPTY_IS_A_VALUE: [&str; 10] = [
     "KeyName",
     "Name",
     "NoDevice",
+    "SourceDestCheck",
     "UserData",
     "Value",
     "VersionDescription",
