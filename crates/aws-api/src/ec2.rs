@@ -10141,6 +10141,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceMaintenanceOptionsRequest {
+    pub instance_id: String,
+    pub auto_recovery: Option<String>,
+    pub reboot_migration: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyInstanceMaintenanceOptionsRequest, "ModifyInstanceMaintenanceOptionsRequest" {
+        "InstanceId" => instance_id,
+        "AutoRecovery" => auto_recovery,
+        "RebootMigration" => reboot_migration,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceMaintenanceOptionsResult {
+    pub instance_id: Option<String>,
+    pub auto_recovery: Option<String>,
+    pub reboot_migration: Option<String>,
+}
+
+crate::structure! {
+    ModifyInstanceMaintenanceOptionsResult, "ModifyInstanceMaintenanceOptionsResult" {
+        "InstanceId" => instance_id,
+        "AutoRecovery" => auto_recovery,
+        "RebootMigration" => reboot_migration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyInstanceMetadataOptionsRequest {
     pub instance_id: String,
     pub http_tokens: Option<String>,
@@ -18013,6 +18045,15 @@ pub mod operation {
         const NAME: &'static str = "ModifyInstanceCreditSpecification";
         type Input = super::ModifyInstanceCreditSpecificationRequest;
         type Output = super::ModifyInstanceCreditSpecificationResult;
+    }
+
+    pub struct ModifyInstanceMaintenanceOptions;
+
+    impl crate::Operation for ModifyInstanceMaintenanceOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyInstanceMaintenanceOptions";
+        type Input = super::ModifyInstanceMaintenanceOptionsRequest;
+        type Output = super::ModifyInstanceMaintenanceOptionsResult;
     }
 
     pub struct ModifyInstanceMetadataOptions;

@@ -166,3 +166,33 @@ fn the_check_is_turned_on_again() {
     cloud.ok::<op::ResetNetworkInterfaceAttribute>(reset(&interface));
     assert!(is_on());
 }
+
+#[test]
+fn recovery_is_turned_off_and_on() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.10.0.0/16"), "10.10.0.0/24");
+    let id = cloud.started(&subnet);
+    let held = || cloud.instance(&id).maintenance_options.unwrap().auto_recovery.unwrap();
+    let recovery = |wanted: &str| {
+        input!(ModifyInstanceMaintenanceOptionsRequest { instance_id: &id, auto_recovery: wanted })
+    };
+    let check = |input, code: &str| cloud.refuses::<op::ModifyInstanceMaintenanceOptions>(input, code, "…");
+    let dry_run =
+        api::ModifyInstanceMaintenanceOptionsRequest { dry_run: Some(true), ..recovery("disabled") };
+    check(dry_run, "DryRunOperation");
+    check(recovery("never"), "InvalidParameterValue");
+    check(input!(ModifyInstanceMaintenanceOptionsRequest { instance_id: &id }), "MissingParameter");
+    let in_place =
+        input!(ModifyInstanceMaintenanceOptionsRequest { instance_id: &id, reboot_migration: "disabled" });
+    check(in_place, "UnsupportedOperation");
+    let unknown = api::ModifyInstanceMaintenanceOptionsRequest {
+        instance_id: "i-0123456789abcdef0".to_owned(),
+        ..recovery("disabled")
+    };
+    check(unknown, "InvalidInstanceID.NotFound");
+    assert_eq!(held(), "default");
+    for wanted in ["disabled", "default"] {
+        let answer = cloud.ok::<op::ModifyInstanceMaintenanceOptions>(recovery(wanted));
+        assert_eq!((answer.auto_recovery.as_deref(), held().as_str()), (Some(wanted), wanted));
+    }
+}

@@ -1,12 +1,12 @@
-//! The smaller options of instances: metadata, names, shutdown. ModifyInstanceMetadataOptions,
-//! ModifyPrivateDnsNameOptions.
+//! The smaller options of instances: maintenance, metadata, names, shutdown. ModifyInstanceMaintenanceOptions,
+//! ModifyInstanceMetadataOptions, ModifyPrivateDnsNameOptions.
 
 use aws_api::ec2::{self as api, operation as op};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::Instance;
 use super::lifecycle::InstanceState;
+use super::{Instance, run};
 use crate::state::State;
 use crate::subnet::{HostnameType, Subnet};
 use crate::{Ec2, error};
@@ -16,6 +16,7 @@ const HOP_LIMITS: std::ops::RangeInclusive<i32> = 1..=64;
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
+        .with::<op::ModifyInstanceMaintenanceOptions>(modify_maintenance)
         .with::<op::ModifyInstanceMetadataOptions>(modify_metadata_options)
         .with::<op::ModifyPrivateDnsNameOptions>(modify_names)
 }
@@ -129,6 +130,35 @@ fn modify_metadata_options(
         let answer = api::ModifyInstanceMetadataOptionsResult {
             instance_id: Some(instance.id.to_string()),
             instance_metadata_options: Some(instance.metadata_options.shown()),
+        };
+        edit.put(instance);
+        Ok(answer)
+    })
+}
+
+/// Changes whether an instance is recovered when its hardware fails.
+fn modify_maintenance(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyInstanceMaintenanceOptionsRequest,
+) -> Result<api::ModifyInstanceMaintenanceOptionsResult, ServiceError> {
+    if input.reboot_migration.as_deref().is_some_and(|wanted| wanted != "default") {
+        return Err(error::unsupported("Reboot migration cannot be disabled."));
+    }
+    let is_disabled = input.auto_recovery.as_deref();
+    let is_disabled =
+        is_disabled.map(|wanted| run::auto_recovery_disabled(wanted, "AutoRecovery")).transpose()?;
+    if is_disabled.is_none() && input.reboot_migration.is_none() {
+        return Err(error::missing_either("AutoRecovery", "RebootMigration"));
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut instance = Instance::clone(&*edit.named::<Instance>(&input.instance_id)?);
+        instance.auto_recovery_disabled = is_disabled.unwrap_or(instance.auto_recovery_disabled);
+        let auto_recovery = if instance.auto_recovery_disabled { "disabled" } else { "default" };
+        let answer = api::ModifyInstanceMaintenanceOptionsResult {
+            auto_recovery: Some(auto_recovery.to_owned()),
+            instance_id: Some(instance.id.to_string()),
+            reboot_migration: input.reboot_migration,
         };
         edit.put(instance);
         Ok(answer)
