@@ -4689,6 +4689,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeMovingAddressesRequest {
+    pub dry_run: Option<bool>,
+    pub public_ips: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+}
+
+crate::structure! {
+    DescribeMovingAddressesRequest, "DescribeMovingAddressesRequest" {
+        "DryRun" => dry_run,
+        "PublicIps" => public_ips,
+        "NextToken" => next_token,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeMovingAddressesResult {
+    pub moving_address_statuses: Option<Vec<MovingAddressStatus>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeMovingAddressesResult, "DescribeMovingAddressesResult" {
+        "MovingAddressStatuses" => moving_address_statuses,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeNatGatewaysRequest {
     pub dry_run: Option<bool>,
     pub filter: Option<Vec<Filter>>,
@@ -7347,6 +7379,64 @@ pub struct GetTransitGatewayRouteTablePropagationsResult {
 crate::structure! {
     GetTransitGatewayRouteTablePropagationsResult, "GetTransitGatewayRouteTablePropagationsResult" {
         "TransitGatewayRouteTablePropagations" => transit_gateway_route_table_propagations,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceSampleConfigurationRequest {
+    pub vpn_connection_id: String,
+    pub vpn_connection_device_type_id: String,
+    pub internet_key_exchange_version: Option<String>,
+    pub sample_type: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceSampleConfigurationRequest, "GetVpnConnectionDeviceSampleConfigurationRequest" {
+        "VpnConnectionId" => vpn_connection_id,
+        "VpnConnectionDeviceTypeId" => vpn_connection_device_type_id,
+        "InternetKeyExchangeVersion" => internet_key_exchange_version,
+        "SampleType" => sample_type,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceSampleConfigurationResult {
+    pub vpn_connection_device_sample_configuration: Option<String>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceSampleConfigurationResult, "GetVpnConnectionDeviceSampleConfigurationResult" {
+        "VpnConnectionDeviceSampleConfiguration" => vpn_connection_device_sample_configuration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceTypesRequest {
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceTypesRequest, "GetVpnConnectionDeviceTypesRequest" {
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetVpnConnectionDeviceTypesResult {
+    pub vpn_connection_device_types: Option<Vec<VpnConnectionDeviceType>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetVpnConnectionDeviceTypesResult, "GetVpnConnectionDeviceTypesResult" {
+        "VpnConnectionDeviceTypes" => vpn_connection_device_types,
         "NextToken" => next_token,
     }
 }
@@ -10051,6 +10141,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceMaintenanceOptionsRequest {
+    pub instance_id: String,
+    pub auto_recovery: Option<String>,
+    pub reboot_migration: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifyInstanceMaintenanceOptionsRequest, "ModifyInstanceMaintenanceOptionsRequest" {
+        "InstanceId" => instance_id,
+        "AutoRecovery" => auto_recovery,
+        "RebootMigration" => reboot_migration,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyInstanceMaintenanceOptionsResult {
+    pub instance_id: Option<String>,
+    pub auto_recovery: Option<String>,
+    pub reboot_migration: Option<String>,
+}
+
+crate::structure! {
+    ModifyInstanceMaintenanceOptionsResult, "ModifyInstanceMaintenanceOptionsResult" {
+        "InstanceId" => instance_id,
+        "AutoRecovery" => auto_recovery,
+        "RebootMigration" => reboot_migration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyInstanceMetadataOptionsRequest {
     pub instance_id: String,
     pub http_tokens: Option<String>,
@@ -10216,6 +10338,36 @@ crate::structure! {
         "SourceDestCheck" => source_dest_check,
         "Groups" => groups,
         "Attachment" => attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyPrivateDnsNameOptionsRequest {
+    pub dry_run: Option<bool>,
+    pub instance_id: String,
+    pub private_dns_hostname_type: Option<String>,
+    pub enable_resource_name_dns_a_record: Option<bool>,
+    pub enable_resource_name_dns_aaaa_record: Option<bool>,
+}
+
+crate::structure! {
+    ModifyPrivateDnsNameOptionsRequest, "ModifyPrivateDnsNameOptionsRequest" {
+        "DryRun" => dry_run,
+        "InstanceId" => instance_id,
+        "PrivateDnsHostnameType" => private_dns_hostname_type,
+        "EnableResourceNameDnsARecord" => enable_resource_name_dns_a_record,
+        "EnableResourceNameDnsAAAARecord" => enable_resource_name_dns_aaaa_record,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyPrivateDnsNameOptionsResult {
+    pub r#return: Option<bool>,
+}
+
+crate::structure! {
+    ModifyPrivateDnsNameOptionsResult, "ModifyPrivateDnsNameOptionsResult" {
+        "Return" => r#return,
     }
 }
 
@@ -10653,6 +10805,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointServicePayerResponsibilityRequest {
+    pub dry_run: Option<bool>,
+    pub service_id: String,
+    pub payer_responsibility: String,
+}
+
+crate::structure! {
+    ModifyVpcEndpointServicePayerResponsibilityRequest, "ModifyVpcEndpointServicePayerResponsibilityRequest" {
+        "DryRun" => dry_run,
+        "ServiceId" => service_id,
+        "PayerResponsibility" => payer_responsibility,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifyVpcEndpointServicePayerResponsibilityResult {
+    pub return_value: Option<bool>,
+}
+
+crate::structure! {
+    ModifyVpcEndpointServicePayerResponsibilityResult, "ModifyVpcEndpointServicePayerResponsibilityResult" {
+        "ReturnValue" => return_value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifyVpcEndpointServicePermissionsRequest {
     pub dry_run: Option<bool>,
     pub service_id: String,
@@ -10925,6 +11103,45 @@ crate::structure! {
     Monitoring, "Monitoring" {
         "MetricCategoryIds" => metric_category_ids,
         "State" => state,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MoveAddressToVpcRequest {
+    pub dry_run: Option<bool>,
+    pub public_ip: String,
+}
+
+crate::structure! {
+    MoveAddressToVpcRequest, "MoveAddressToVpcRequest" {
+        "DryRun" => dry_run,
+        "PublicIp" => public_ip,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MoveAddressToVpcResult {
+    pub allocation_id: Option<String>,
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    MoveAddressToVpcResult, "MoveAddressToVpcResult" {
+        "AllocationId" => allocation_id,
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MovingAddressStatus {
+    pub move_status: Option<String>,
+    pub public_ip: Option<String>,
+}
+
+crate::structure! {
+    MovingAddressStatus, "MovingAddressStatus" {
+        "MoveStatus" => move_status,
+        "PublicIp" => public_ip,
     }
 }
 
@@ -12672,6 +12889,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResetInstanceAttributeRequest {
+    pub dry_run: Option<bool>,
+    pub instance_id: String,
+    pub attribute: String,
+}
+
+crate::structure! {
+    ResetInstanceAttributeRequest, "ResetInstanceAttributeRequest" {
+        "DryRun" => dry_run,
+        "InstanceId" => instance_id,
+        "Attribute" => attribute,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResetNetworkInterfaceAttributeRequest {
+    pub dry_run: Option<bool>,
+    pub network_interface_id: String,
+    pub source_dest_check: Option<String>,
+}
+
+crate::structure! {
+    ResetNetworkInterfaceAttributeRequest, "ResetNetworkInterfaceAttributeRequest" {
+        "DryRun" => dry_run,
+        "NetworkInterfaceId" => network_interface_id,
+        "SourceDestCheck" => source_dest_check,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResponseError {
     pub code: Option<String>,
     pub message: Option<String>,
@@ -12758,6 +13005,32 @@ crate::structure! {
         "Operator" => operator,
         "NetworkPerformanceOptions" => network_performance_options,
         "SecondaryInterfaces" => secondary_interfaces,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreAddressToClassicRequest {
+    pub dry_run: Option<bool>,
+    pub public_ip: String,
+}
+
+crate::structure! {
+    RestoreAddressToClassicRequest, "RestoreAddressToClassicRequest" {
+        "DryRun" => dry_run,
+        "PublicIp" => public_ip,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreAddressToClassicResult {
+    pub public_ip: Option<String>,
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    RestoreAddressToClassicResult, "RestoreAddressToClassicResult" {
+        "PublicIp" => public_ip,
+        "Status" => status,
     }
 }
 
@@ -15649,6 +15922,23 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct VpnConnectionDeviceType {
+    pub vpn_connection_device_type_id: Option<String>,
+    pub vendor: Option<String>,
+    pub platform: Option<String>,
+    pub software: Option<String>,
+}
+
+crate::structure! {
+    VpnConnectionDeviceType, "VpnConnectionDeviceType" {
+        "VpnConnectionDeviceTypeId" => vpn_connection_device_type_id,
+        "Vendor" => vendor,
+        "Platform" => platform,
+        "Software" => software,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpnConnectionOptions {
     pub enable_acceleration: Option<bool>,
     pub static_routes_only: Option<bool>,
@@ -17037,6 +17327,15 @@ pub mod operation {
         type Output = super::DescribeManagedPrefixListsResult;
     }
 
+    pub struct DescribeMovingAddresses;
+
+    impl crate::Operation for DescribeMovingAddresses {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeMovingAddresses";
+        type Input = super::DescribeMovingAddressesRequest;
+        type Output = super::DescribeMovingAddressesResult;
+    }
+
     pub struct DescribeNatGateways;
 
     impl crate::Operation for DescribeNatGateways {
@@ -17694,6 +17993,24 @@ pub mod operation {
         type Output = super::GetTransitGatewayRouteTablePropagationsResult;
     }
 
+    pub struct GetVpnConnectionDeviceSampleConfiguration;
+
+    impl crate::Operation for GetVpnConnectionDeviceSampleConfiguration {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetVpnConnectionDeviceSampleConfiguration";
+        type Input = super::GetVpnConnectionDeviceSampleConfigurationRequest;
+        type Output = super::GetVpnConnectionDeviceSampleConfigurationResult;
+    }
+
+    pub struct GetVpnConnectionDeviceTypes;
+
+    impl crate::Operation for GetVpnConnectionDeviceTypes {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetVpnConnectionDeviceTypes";
+        type Input = super::GetVpnConnectionDeviceTypesRequest;
+        type Output = super::GetVpnConnectionDeviceTypesResult;
+    }
+
     pub struct ImportKeyPair;
 
     impl crate::Operation for ImportKeyPair {
@@ -17728,6 +18045,15 @@ pub mod operation {
         const NAME: &'static str = "ModifyInstanceCreditSpecification";
         type Input = super::ModifyInstanceCreditSpecificationRequest;
         type Output = super::ModifyInstanceCreditSpecificationResult;
+    }
+
+    pub struct ModifyInstanceMaintenanceOptions;
+
+    impl crate::Operation for ModifyInstanceMaintenanceOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyInstanceMaintenanceOptions";
+        type Input = super::ModifyInstanceMaintenanceOptionsRequest;
+        type Output = super::ModifyInstanceMaintenanceOptionsResult;
     }
 
     pub struct ModifyInstanceMetadataOptions;
@@ -17773,6 +18099,15 @@ pub mod operation {
         const NAME: &'static str = "ModifyNetworkInterfaceAttribute";
         type Input = super::ModifyNetworkInterfaceAttributeRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct ModifyPrivateDnsNameOptions;
+
+    impl crate::Operation for ModifyPrivateDnsNameOptions {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyPrivateDnsNameOptions";
+        type Input = super::ModifyPrivateDnsNameOptionsRequest;
+        type Output = super::ModifyPrivateDnsNameOptionsResult;
     }
 
     pub struct ModifySecurityGroupRules;
@@ -17892,6 +18227,15 @@ pub mod operation {
         type Output = super::ModifyVpcEndpointServiceConfigurationResult;
     }
 
+    pub struct ModifyVpcEndpointServicePayerResponsibility;
+
+    impl crate::Operation for ModifyVpcEndpointServicePayerResponsibility {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifyVpcEndpointServicePayerResponsibility";
+        type Input = super::ModifyVpcEndpointServicePayerResponsibilityRequest;
+        type Output = super::ModifyVpcEndpointServicePayerResponsibilityResult;
+    }
+
     pub struct ModifyVpcEndpointServicePermissions;
 
     impl crate::Operation for ModifyVpcEndpointServicePermissions {
@@ -17953,6 +18297,15 @@ pub mod operation {
         const NAME: &'static str = "MonitorInstances";
         type Input = super::MonitorInstancesRequest;
         type Output = super::MonitorInstancesResult;
+    }
+
+    pub struct MoveAddressToVpc;
+
+    impl crate::Operation for MoveAddressToVpc {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "MoveAddressToVpc";
+        type Input = super::MoveAddressToVpcRequest;
+        type Output = super::MoveAddressToVpcResult;
     }
 
     pub struct ProvisionByoipCidr;
@@ -18079,6 +18432,33 @@ pub mod operation {
         const NAME: &'static str = "ResetAddressAttribute";
         type Input = super::ResetAddressAttributeRequest;
         type Output = super::ResetAddressAttributeResult;
+    }
+
+    pub struct ResetInstanceAttribute;
+
+    impl crate::Operation for ResetInstanceAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ResetInstanceAttribute";
+        type Input = super::ResetInstanceAttributeRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct ResetNetworkInterfaceAttribute;
+
+    impl crate::Operation for ResetNetworkInterfaceAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ResetNetworkInterfaceAttribute";
+        type Input = super::ResetNetworkInterfaceAttributeRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct RestoreAddressToClassic;
+
+    impl crate::Operation for RestoreAddressToClassic {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "RestoreAddressToClassic";
+        type Input = super::RestoreAddressToClassicRequest;
+        type Output = super::RestoreAddressToClassicResult;
     }
 
     pub struct RestoreManagedPrefixListVersion;

@@ -53,6 +53,17 @@ fn ec2_refuses() {
             "The parameter VpcId.1.Id is not recognized",
         ),
         ("Action=DeleteVpc", "MissingParameter", "The request must contain the parameter VpcId"),
+        ("Action=DeleteVpc&VpcId=", "MissingParameter", "The request must contain the parameter VpcId"),
+        (
+            "Action=DescribeVpcs&DryRun=",
+            "InvalidParameterValue",
+            "Value () for parameter DryRun is invalid. It must be a boolean.",
+        ),
+        (
+            "Action=DescribeVpcs&MaxResults=",
+            "InvalidParameterValue",
+            "Value () for parameter MaxResults is invalid. It must be an integer.",
+        ),
         (
             "Action=DescribeVpcs&MaxResults=many",
             "InvalidParameterValue",
@@ -103,6 +114,71 @@ fn ec2_accepts() {
     ] {
         assert_eq!(refusal("ec2", &form(body)), None, "{body}");
     }
+}
+
+/// What the members of an input are, as `Name=value` with lists and structures written out.
+fn decoded(service: &str, body: &str) -> String {
+    let model = aws_model::service(service).expect("the service is built in").model();
+    let request = form(body);
+    let codec = Codec::for_request(model, &request);
+    let operation = codec.route(&request).expect("it names an operation");
+    let input = codec.decode(operation, &request).expect("it is well formed");
+    codec.validate(operation, &input).expect("it is valid");
+    format!("{input:?}")
+}
+
+#[test]
+fn ec2_takes_empty_texts_for_absent() {
+    for (with, without) in [
+        ("Action=CreateSubnet&VpcId=v&AvailabilityZone=&Ipv6CidrBlock=", "Action=CreateSubnet&VpcId=v"),
+        (
+            "Action=CreateRoute&RouteTableId=r&DestinationCidrBlock=10.0.0.0/8&GatewayId=&NatGatewayId=n",
+            "Action=CreateRoute&RouteTableId=r&DestinationCidrBlock=10.0.0.0/8&NatGatewayId=n",
+        ),
+        (
+            "Action=AllocateAddress&Domain=&Address=&PublicIpv4Pool=&NetworkBorderGroup=",
+            "Action=AllocateAddress",
+        ),
+        ("Action=CreateVpnGateway&Type=ipsec.1&AvailabilityZone=", "Action=CreateVpnGateway&Type=ipsec.1"),
+        (
+            "Action=CreateTransitGatewayRoute&DestinationCidrBlock=10.0.0.0/8&TransitGatewayRouteTableId=t\
+             &TransitGatewayAttachmentId=&Blackhole=true",
+            "Action=CreateTransitGatewayRoute&DestinationCidrBlock=10.0.0.0/8&TransitGatewayRouteTableId=t\
+             &Blackhole=true",
+        ),
+        (
+            "Action=CreateVolume&AvailabilityZone=z&Size=1&SnapshotId=&VolumeType=&KmsKeyId=",
+            "Action=CreateVolume&AvailabilityZone=z&Size=1",
+        ),
+        (
+            "Action=CreateVpcEndpoint&VpcId=v&ServiceName=s&PolicyDocument=",
+            "Action=CreateVpcEndpoint&VpcId=v&ServiceName=s",
+        ),
+        (
+            "Action=RunInstances&MinCount=1&MaxCount=1&NetworkInterface.1.DeviceIndex=0\
+             &NetworkInterface.1.PrivateIpAddress=",
+            "Action=RunInstances&MinCount=1&MaxCount=1&NetworkInterface.1.DeviceIndex=0",
+        ),
+    ] {
+        assert_eq!(decoded("ec2", with), decoded("ec2", without), "{with}");
+    }
+}
+
+#[test]
+fn ec2_keeps_empty_texts_that_mean_something() {
+    for body in [
+        "Action=ModifyNetworkInterfaceAttribute&NetworkInterfaceId=e&Description.Value=",
+        "Action=CreateTags&ResourceId.1=v&Tag.1.Key=k&Tag.1.Value=",
+        "Action=DescribeVpcs&Filter.1.Name=n&Filter.1.Value.1=",
+        "Action=ModifyInstancePlacement&InstanceId=i&GroupName=",
+        "Action=RunInstances&MinCount=1&MaxCount=1&ImageId=",
+        "Action=RunInstances&MinCount=1&MaxCount=1&BlockDeviceMapping.1.NoDevice=",
+        "Action=DescribeVpcs&VpcId.1=",
+    ] {
+        assert!(decoded("ec2", body).contains(r#"String("")"#), "{body}: {}", decoded("ec2", body));
+    }
+    // awsQuery is not EC2's protocol, and its services tell an empty text from none.
+    assert!(decoded("iam", "Action=UpdateRole&RoleName=r&Description=").contains(r#"String("")"#));
 }
 
 #[test]

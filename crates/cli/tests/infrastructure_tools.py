@@ -374,7 +374,7 @@ def flow_log(network):
     has(
         only(ec2.describe_flow_logs(FlowLogIds=[made])["FlowLogs"]),
         "DeliverLogsPermissionArn LogDestination LogDestinationType LogFormat LogGroupName MaxAggregationInterval"
-        " ResourceId TrafficType FlowLogStatus",
+        " ResourceId TrafficType FlowLogStatus DeliverLogsStatus",
     )
     ec2.delete_flow_logs(FlowLogIds=[made])
     not_found("InvalidFlowLogId.NotFound", ec2.describe_flow_logs, FlowLogIds=[made])

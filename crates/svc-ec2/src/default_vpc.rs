@@ -125,7 +125,7 @@ fn create(
             ));
         }
         let vpc = make(edit)?;
-        Ok(api::CreateDefaultVpcResult { vpc: Some(vpc::shown(edit, &vpc)) })
+        Ok(api::CreateDefaultVpcResult { vpc: Some(vpc::shown_as_made(edit, &vpc)) })
     })
 }
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod association;
 mod attribute;
+mod moving;
 pub(crate) mod pool;
 pub(crate) mod transfer;
 
@@ -82,7 +83,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::AllocateAddress>(allocate)
         .with::<op::ReleaseAddress>(release)
         .with::<op::DescribeAddresses>(describe);
-    [association::operations, attribute::operations, transfer::operations]
+    [association::operations, attribute::operations, moving::operations, transfer::operations]
         .into_iter()
         .fold(table, |table, add| add(table))
 }

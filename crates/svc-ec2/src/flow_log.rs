@@ -14,7 +14,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use crate::filter::{Filters, text};
 use crate::idempotency::Attempt;
 use crate::network_interface::NetworkInterface;
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::{Edit, Naming, State, resource};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
@@ -287,9 +287,11 @@ fn delete(
 }
 
 fn shown(log: &FlowLog) -> api::FlowLog {
-    // `DeliverLogsStatus` tells of attempts to deliver, of which there are none.
+    // Nothing is delivered yet: of AWS's two states and three reasons, these say no more than is true.
     api::FlowLog {
         creation_time: Some(log.created_at),
+        deliver_logs_error_message: Some("Unknown error".to_owned()),
+        deliver_logs_status: Some("FAILED".to_owned()),
         deliver_cross_account_role: log.cross_account_role.clone(),
         flow_log_id: Some(log.id.to_string()),
         flow_log_status: Some("ACTIVE".to_owned()),
@@ -321,7 +323,7 @@ fn describe(
     input: api::DescribeFlowLogsRequest,
 ) -> Result<api::DescribeFlowLogsResult, ServiceError> {
     let view = ec2.view(context);
-    let page = Page::new("DescribeFlowLogs", input.max_results, input.next_token.as_ref());
+    let page = Page::capped("DescribeFlowLogs", input.max_results, input.next_token.as_ref(), LIMITS);
     let wanted = FILTERS.wanted(input.filter.as_ref());
     let (logs, next_token) = page.of(&view, input.flow_log_ids.as_ref(), wanted, shown)?;
     ec2.answer(input.dry_run, api::DescribeFlowLogsResult { flow_logs: Some(logs), next_token })

@@ -17,6 +17,9 @@ use crate::state::{Resource, State, View};
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination>
 pub(crate) const LIMITS: (i32, i32) = (5, 1000);
 
+/// The same where AWS names no smallest `MaxResults`.
+pub(crate) const LIMITS_FROM_ONE: (i32, i32) = (1, 1000);
+
 fn invalid_token() -> ServiceError {
     ServiceError::new("InvalidNextToken", "The specified NextToken is not valid.")
 }
@@ -41,6 +44,17 @@ impl<'a> Page<'a> {
         next_token: Option<&'a String>,
     ) -> Self {
         Self { operation, max_results, next_token, limits: LIMITS }
+    }
+
+    /// With limits of its own, where AWS takes a larger `MaxResults` for the largest.
+    pub(crate) fn capped(
+        operation: &'static str,
+        max_results: Option<i32>,
+        next_token: Option<&'a String>,
+        limits: (i32, i32),
+    ) -> Self {
+        let max_results = max_results.map(|size| size.min(limits.1));
+        Self { operation, max_results, next_token, limits }
     }
 
     /// The key that the page follows, where it is not the first.
@@ -240,6 +254,14 @@ mod tests {
 
     use super::*;
     use crate::filter::Filters;
+
+    #[test]
+    fn a_capped_page_has_as_many_items_as_the_largest() {
+        let items: Vec<String> = (0..30).map(|number| format!("{number:02}")).collect();
+        let page = Page::capped("DescribeThings", Some(1_000_000), None, (1, 20));
+        let (items, next) = page.cut(items, String::as_str).unwrap();
+        assert_eq!((items.len(), next.is_some()), (20, true));
+    }
 
     proptest! {
         #[test]

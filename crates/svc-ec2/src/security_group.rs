@@ -45,7 +45,7 @@ pub struct SecurityGroup {
     pub id: SecurityGroupId,
     /// The VPC that it is for.
     pub vpc: VpcId,
-    /// Its name, unique in the VPC.
+    /// Its name, unique in the VPC whatever its case.
     pub name: String,
     /// What its maker says it is for.
     pub description: String,
@@ -240,7 +240,10 @@ fn create(
     context: &RequestContext,
     input: api::CreateSecurityGroupRequest,
 ) -> Result<api::CreateSecurityGroupResult, ServiceError> {
-    check_name(&input.group_name)?;
+    // AWS keeps a name without the spaces at its end, and compares names whatever their case.
+    // <https://docs.aws.amazon.com/vpc/latest/userguide/security-groups.html>
+    let name = input.group_name.trim_end_matches(' ');
+    check_name(name)?;
     check_text(&input.description, "GroupDescription", "group description")?;
     let tags = tag::specified(input.tag_specifications.as_ref(), "security-group")?;
     ec2.edit(context, input.dry_run, |edit| {
@@ -251,9 +254,8 @@ fn create(
         let mut count = 0;
         for group in edit.all::<SecurityGroup>() {
             count += 1;
-            if group.vpc == vpc.id && group.name == input.group_name {
-                let message =
-                    format!("The security group '{}' already exists for VPC '{}'", group.name, vpc.id);
+            if group.vpc == vpc.id && group.name.eq_ignore_ascii_case(name) {
+                let message = format!("The security group '{name}' already exists for VPC '{}'", vpc.id);
                 return Err(ServiceError::new("InvalidGroup.Duplicate", message));
             }
         }
@@ -261,7 +263,7 @@ fn create(
         let group = SecurityGroup {
             id: edit.new_id(),
             vpc: vpc.id,
-            name: input.group_name,
+            name: name.to_owned(),
             description: input.description,
             rules: open_egress(edit, &vpc),
             tags,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use crate::filter::{Filters, flag, number, text};
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::{Naming, State, parse_id, resource};
 use crate::volume::{Volume, VolumeState};
 use crate::{Ec2, error, pace, quota, tag};
@@ -297,7 +297,7 @@ fn describe(
     FILTERS.apply(&mut snapshots, input.filters.as_ref())?;
     snapshots.sort_by(|one, other| one.snapshot_id.cmp(&other.snapshot_id));
     snapshots.dedup_by(|one, other| one.snapshot_id == other.snapshot_id);
-    let page = Page::new("DescribeSnapshots", input.max_results, input.next_token.as_ref());
+    let page = Page::capped("DescribeSnapshots", input.max_results, input.next_token.as_ref(), LIMITS);
     let (snapshots, next_token) =
         page.cut(snapshots, |snapshot| snapshot.snapshot_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeSnapshotsResult { next_token, snapshots: Some(snapshots) })

@@ -216,8 +216,7 @@ fn create(
         }
         let zone =
             chosen_zone(edit, input.availability_zone.as_deref(), input.availability_zone_id.as_deref())?;
-        let source = input.snapshot_id.as_deref().filter(|id| !id.is_empty());
-        let source = source.map(|id| snapshot::source(edit, id)).transpose()?;
+        let source = input.snapshot_id.as_deref().map(|id| snapshot::source(edit, id)).transpose()?;
         if source.is_none() && input.size.is_none() {
             return Err(error::missing("size or snapshotId"));
         }

@@ -218,7 +218,7 @@ fn create(
     let tags = tag::specified(input.tag_specifications.as_ref(), "vpc")?;
     ec2.edit(context, input.dry_run, |edit| {
         let vpc = make(edit, NewVpc { block, ipv6, tenancy, is_default: false, tags })?;
-        Ok(api::CreateVpcResult { vpc: Some(shown(edit, &vpc)) })
+        Ok(api::CreateVpcResult { vpc: Some(shown_as_made(edit, &vpc)) })
     })
 }
 
@@ -241,6 +241,11 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteVpcRequest) -> 
         edit.remove::<Vpc>(vpc.id);
         Ok(Unit)
     })
+}
+
+/// A VPC as the answer to its making has it: `pending`, which no request after it finds it in.
+pub(crate) fn shown_as_made(state: &impl State, vpc: &Vpc) -> api::Vpc {
+    api::Vpc { state: Some("pending".to_owned()), ..shown(state, vpc) }
 }
 
 /// A VPC as answers have it.
@@ -360,6 +365,13 @@ fn modify_attribute(
             vpc.enable_dns_support = value;
         }
         if let Some(value) = value(&input.enable_dns_hostnames) {
+            // AWS publishes the rule, and not its error. The other way around support can go while names stay.
+            // <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcAttribute.html>
+            if value && !vpc.enable_dns_support {
+                return Err(error::combination(
+                    "DNS hostnames can be enabled only where DNS support is enabled.",
+                ));
+            }
             vpc.enable_dns_hostnames = value;
         }
         if let Some(value) = value(&input.enable_network_address_usage_metrics) {

@@ -1,5 +1,6 @@
 //! Endpoint services of customers: CreateVpcEndpointServiceConfiguration, DeleteVpcEndpointServiceConfigurations,
-//! ModifyVpcEndpointServiceConfiguration, StartVpcEndpointServicePrivateDnsVerification.
+//! ModifyVpcEndpointServiceConfiguration, ModifyVpcEndpointServicePayerResponsibility,
+//! StartVpcEndpointServicePrivateDnsVerification.
 //!
 //! Owns the record, and the list of all services of a region, by which other accounts find them. Who may use a service,
 //! which endpoints do, what is told about that, and how a service is shown are in files of their own. Refuses to know load
@@ -29,6 +30,10 @@ use crate::progress::{Change, Progress};
 use crate::state::{Edit, Naming, Resource as _, State, nobody, resource};
 use crate::vpc_endpoint::{VpcEndpointKind, unsuccessful};
 use crate::{Ec2, error, pace, tag};
+
+/// The one payer that a request can name: a service owner who pays does so for good.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVpcEndpointServicePayerResponsibility.html>
+const SERVICE_OWNER: &str = "ServiceOwner";
 
 /// The private DNS name of a service, and how far the proof has come that the domain is its owner's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +82,9 @@ pub struct VpcEndpointService {
     pub has_ipv6: bool,
     /// Its private DNS name.
     pub private_dns_name: Option<PrivateDnsName>,
+    /// Whether its owner pays for the endpoints to it.
+    #[serde(default)]
+    pub owner_pays: bool,
     /// Who may use it beside its owner.
     pub permissions: Vec<ServicePermission>,
     /// Whether it is being made or deleted, and until when.
@@ -117,6 +125,11 @@ impl VpcEndpointService {
 
     fn base_dns_name(&self, region: &Region) -> String {
         format!("{}.{region}.vpce.amazonaws.com", self.id)
+    }
+
+    /// Who pays for the endpoints to it; answers say nothing where that is their owners.
+    pub(crate) fn payer(&self) -> Option<String> {
+        self.owner_pays.then(|| SERVICE_OWNER.to_owned())
     }
 
     pub(crate) fn ip_address_types(&self) -> Vec<String> {
@@ -164,6 +177,7 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::CreateVpcEndpointServiceConfiguration>(create)
         .with::<op::DeleteVpcEndpointServiceConfigurations>(delete)
         .with::<op::ModifyVpcEndpointServiceConfiguration>(modify)
+        .with::<op::ModifyVpcEndpointServicePayerResponsibility>(modify_payer)
         .with::<op::StartVpcEndpointServicePrivateDnsVerification>(verify);
     [
         connection::operations,
@@ -293,6 +307,7 @@ fn create(
             has_ipv4,
             has_ipv6,
             private_dns_name: input.private_dns_name.as_ref().map(|name| PrivateDnsName::new(edit, name)),
+            owner_pays: false,
             permissions: Vec::new(),
             progress: Progress::new(Change::Create, pace::ENDPOINT_SERVICE_CHANGE.done_at(edit)),
             tags,
@@ -410,6 +425,23 @@ fn modify(
         service.acceptance_required = input.acceptance_required.unwrap_or(service.acceptance_required);
         edit.put(service);
         Ok(api::ModifyVpcEndpointServiceConfigurationResult { r#return: Some(true) })
+    })
+}
+
+fn modify_payer(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyVpcEndpointServicePayerResponsibilityRequest,
+) -> Result<api::ModifyVpcEndpointServicePayerResponsibilityResult, ServiceError> {
+    if input.payer_responsibility != SERVICE_OWNER {
+        let why = "It has to be ServiceOwner.";
+        return Err(error::invalid_value_for(&input.payer_responsibility, "PayerResponsibility", why));
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut service = named(edit, &input.service_id)?;
+        service.owner_pays = true;
+        edit.put(service);
+        Ok(api::ModifyVpcEndpointServicePayerResponsibilityResult { return_value: Some(true) })
     })
 }
 

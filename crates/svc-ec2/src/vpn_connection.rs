@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/vpn/latest/s2svpn/how_it_works.html>
 
 mod configuration;
+mod device;
 mod modify;
 pub(crate) mod route;
 mod tunnel;
@@ -110,7 +111,9 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::CreateVpnConnection>(create)
         .with::<op::DeleteVpnConnection>(delete)
         .with::<op::DescribeVpnConnections>(describe);
-    modify::operations(route::operations(table))
+    [device::operations, modify::operations, route::operations]
+        .into_iter()
+        .fold(table, |table, add| add(table))
 }
 
 /// A connection to be changed, which has to be available.
@@ -336,6 +339,19 @@ fn shown_options(connection: &VpnConnection) -> api::VpnConnectionOptions {
     }
 }
 
+/// The autonomous system of the gateway at AWS's end.
+fn amazon_side_asn(state: &impl State, connection: &VpnConnection) -> Option<i64> {
+    match connection.gateway {
+        TargetGateway::VpnGateway(id) => {
+            state.record::<VpnGateway>(&id.to_string()).map(|gateway| gateway.asn)
+        }
+        TargetGateway::TransitGateway(id) => {
+            let gateway = state.record::<TransitGateway>(&id.to_string());
+            gateway.map(|gateway| gateway.options.amazon_side_asn)
+        }
+    }
+}
+
 /// A connection as answers have it. Its tunnels are down, because nothing brings them up yet.
 fn shown(state: &impl State, connection: &VpnConnection) -> api::VpnConnection {
     let now = state.now();
@@ -349,17 +365,11 @@ fn shown(state: &impl State, connection: &VpnConnection) -> api::VpnConnection {
     });
     let is_usable = !connection.is_ending();
     let customer = state.record::<CustomerGateway>(&connection.customer_gateway.to_string());
-    let (vpn_gateway, transit_gateway, asn) = match connection.gateway {
-        TargetGateway::VpnGateway(id) => {
-            let asn = state.record::<VpnGateway>(&id.to_string()).map(|gateway| gateway.asn);
-            (Some(id), None, asn)
-        }
-        TargetGateway::TransitGateway(id) => {
-            let gateway = state.record::<TransitGateway>(&id.to_string());
-            (None, Some(id), gateway.map(|gateway| gateway.options.amazon_side_asn))
-        }
+    let (vpn_gateway, transit_gateway) = match connection.gateway {
+        TargetGateway::VpnGateway(id) => (Some(id), None),
+        TargetGateway::TransitGateway(id) => (None, Some(id)),
     };
-    let configuration = match (customer, asn) {
+    let configuration = match (customer, amazon_side_asn(state, connection)) {
         (Some(customer), Some(asn)) if is_usable => Some(configuration::document(connection, &customer, asn)),
         _ => None,
     };

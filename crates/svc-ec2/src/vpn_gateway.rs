@@ -112,9 +112,7 @@ fn create(
     check_type(&input.r#type)?;
     let asn = asn::amazon_side(input.amazon_side_asn)?;
     ec2.edit(context, input.dry_run, |edit| {
-        // Terraform gives an empty name where it has none.
-        let zone = input.availability_zone.as_deref().filter(|zone| !zone.is_empty());
-        let zone = zone::choose(edit, zone, None)?.map(|zone| zone.name);
+        let zone = zone::choose(edit, input.availability_zone.as_deref(), None)?.map(|zone| zone.name);
         let count = edit.all::<VpnGateway>().filter(|held| held.deleted_at.is_none()).count();
         quota::VPN_GATEWAYS_PER_REGION.check(edit, count + 1)?;
         let gateway = VpnGateway { id: edit.new_id(), asn, zone, attachment: None, deleted_at: None, tags };

@@ -1,4 +1,5 @@
 mod found;
+mod moving;
 mod transfer;
 
 use std::net::Ipv4Addr;

@@ -82,6 +82,8 @@ fn logs_live() {
     assert_eq!(log.log_format.as_deref(), Some(DEFAULT_FORMAT));
     assert_eq!(log.max_aggregation_interval, Some(600));
     assert_eq!(log.flow_log_status.as_deref(), Some("ACTIVE"));
+    assert_eq!(log.deliver_logs_status.as_deref(), Some("FAILED"));
+    assert_eq!(log.deliver_logs_error_message.as_deref(), Some("Unknown error"));
     assert_eq!(log.deliver_logs_permission_arn.as_deref(), Some(ROLE));
     assert_eq!(log.log_destination_type.as_deref(), Some("cloud-watch-logs"));
     assert_eq!(log.tags, Some(tags(&[("Name", "all")])));
@@ -93,6 +95,7 @@ fn logs_live() {
     assert_eq!((options.hive_compatible_partitions, options.per_hour_partition), (Some(false), Some(true)));
     for (name, value, count) in [
         ("deliver-log-status", "SUCCESS", 0),
+        ("deliver-log-status", "FAILED", 4),
         ("log-destination-type", "cloud-watch-logs", 2),
         ("log-group-name", "flows", 2),
         ("resource-id", &*vpc, 2),

@@ -114,6 +114,39 @@ fn an_altered_token_is_refused() {
 }
 
 #[test]
+fn sizes_are_those_of_the_operation() {
+    let cloud = Cloud::new();
+    macro_rules! sizes {
+        ($($operation:ident, $request:ident: $good:expr, $bad:expr;)*) => {$(
+            for size in $good {
+                cloud.ok::<op::$operation>(input!($request { max_results: size }));
+            }
+            for size in $bad {
+                cloud.refuses::<op::$operation>(input!($request { max_results: size }), "InvalidParameterValue", "…");
+            }
+        )*};
+    }
+    sizes! {
+        DescribeFlowLogs, DescribeFlowLogsRequest: [5, 1001], [4];
+        DescribePrefixLists, DescribePrefixListsRequest: [1, 1001], [0];
+        DescribeSnapshots, DescribeSnapshotsRequest: [5, 1001], [4];
+        DescribeVolumeStatus, DescribeVolumeStatusRequest: [5, 1001], [4];
+        DescribeVolumes, DescribeVolumesRequest: [5, 501], [4];
+        DescribeVolumesModifications, DescribeVolumesModificationsRequest: [1, 501], [0];
+        DescribeVpcEndpointAssociations, DescribeVpcEndpointAssociationsRequest: [1, 100], [0, 101];
+        DescribeVpcEndpointConnectionNotifications, DescribeVpcEndpointConnectionNotificationsRequest: [1, 1001], [0];
+        DescribeVpcEndpointConnections, DescribeVpcEndpointConnectionsRequest: [5, 5000], [4];
+        DescribeVpcEndpointServiceConfigurations, DescribeVpcEndpointServiceConfigurationsRequest: [5, 5000], [4];
+        DescribeVpcEndpointServices, DescribeVpcEndpointServicesRequest: [1, 5000], [0, -1];
+        DescribeVpcEndpoints, DescribeVpcEndpointsRequest: [1, 5000], [0, -1];
+        DescribeVpcs, DescribeVpcsRequest: [5, 1000], [4, 1001];
+    }
+    let services = input!(DescribeVpcEndpointServicesRequest { max_results: 1 });
+    let page = cloud.ok::<op::DescribeVpcEndpointServices>(services);
+    assert_eq!((page.service_details.unwrap().len(), page.next_token.is_some()), (1, true));
+}
+
+#[test]
 fn an_id_that_does_not_exist_is_told_before_a_bad_token() {
     let cloud = Cloud::new();
     let request = input!(DescribeVpcsRequest { vpc_ids: ["vpc-0123456789abcdef0"], next_token: "x" });

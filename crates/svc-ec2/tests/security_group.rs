@@ -64,7 +64,15 @@ fn names() {
     };
     let message = format!("The security group 'web' already exists for VPC '{vpc}'");
     check("web", "x", "InvalidGroup.Duplicate", &message);
-    check("default", "x", "InvalidParameterValue", "Cannot use reserved security group name: default");
+    check("web  ", "x", "InvalidGroup.Duplicate", &message);
+    let message = format!("The security group 'WEB' already exists for VPC '{vpc}'");
+    check("WEB", "x", "InvalidGroup.Duplicate", &message);
+    for name in ["default", "Default", "default "] {
+        let message = format!("Cannot use reserved security group name: {}", name.trim());
+        check(name, "x", "InvalidParameterValue", &message);
+    }
+    let spaced = describe(&cloud, &cloud.group(&vpc, "My Group "));
+    assert_eq!(spaced.group_name.as_deref(), Some("My Group"));
     let message =
         "Value (sg-mine) for parameter GroupName is invalid. Group names may not be in the format sg-*.";
     check("sg-mine", "x", "InvalidParameterValue", message);

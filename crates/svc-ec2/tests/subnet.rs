@@ -27,6 +27,17 @@ fn two_subnets_in_two_zones() {
 }
 
 #[test]
+fn ipv6_only_subnets_are_refused() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.10.0.0/23");
+    let alone = input!(CreateSubnetRequest { vpc_id: &vpc, ipv6_native: true });
+    let message = "IPv6-only subnets are not supported.";
+    cloud.refuses::<op::CreateSubnet>(alone, "UnsupportedOperation", message);
+    let default = input!(CreateDefaultSubnetRequest { availability_zone: "us-east-1a", ipv6_native: true });
+    cloud.refuses::<op::CreateDefaultSubnet>(default, "UnsupportedOperation", message);
+}
+
+#[test]
 fn a_zone_is_named_by_its_id_too() {
     let cloud = Cloud::new();
     let vpc = cloud.vpc("10.0.0.0/16");

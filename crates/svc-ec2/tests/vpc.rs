@@ -26,7 +26,11 @@ fn a_new_vpc_has_what_belongs_to_it_and_takes_it_along() {
     let id = vpc.vpc_id.clone().unwrap();
     assert_eq!(id.len(), "vpc-".len() + 17);
     assert_eq!(vpc.cidr_block.as_deref(), Some("10.10.0.0/16"));
-    assert_eq!((vpc.is_default, vpc.state.as_deref()), (Some(false), Some("available")));
+    assert_eq!((vpc.is_default, vpc.state.as_deref()), (Some(false), Some("pending")));
+    let next = cloud.ok::<op::DescribeVpcs>(input!(DescribeVpcsRequest { vpc_ids: [&id] })).vpcs.unwrap();
+    assert_eq!(next[0].state.as_deref(), Some("available"));
+    let subnet = cloud.subnet(&id, "10.10.255.0/24");
+    cloud.ok::<op::DeleteSubnet>(input!(DeleteSubnetRequest { subnet_id: &subnet }));
     assert!(vpc.dhcp_options_id.unwrap().starts_with("dopt-"));
     assert_eq!(states(&cloud, &id), [("10.10.0.0/16".to_owned(), "associated".to_owned())]);
 
@@ -270,6 +274,25 @@ fn attributes_change_one_at_a_time() {
         "InvalidParameterCombination",
         "Fields for multiple attribute types specified",
     );
+}
+
+#[test]
+fn names_need_support() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let value = |value| api::AttributeBooleanValue { value: Some(value) };
+    let support = |on| input!(ModifyVpcAttributeRequest { vpc_id: &vpc, enable_dns_support: value(on) });
+    let names = |on| input!(ModifyVpcAttributeRequest { vpc_id: &vpc, enable_dns_hostnames: value(on) });
+    cloud.ok::<op::ModifyVpcAttribute>(names(true));
+    cloud.ok::<op::ModifyVpcAttribute>(support(false));
+    cloud.ok::<op::ModifyVpcAttribute>(names(false));
+    cloud.refuses::<op::ModifyVpcAttribute>(
+        names(true),
+        "InvalidParameterCombination",
+        "DNS hostnames can be enabled only where DNS support is enabled.",
+    );
+    cloud.ok::<op::ModifyVpcAttribute>(support(true));
+    cloud.ok::<op::ModifyVpcAttribute>(names(true));
 }
 
 #[test]

@@ -242,6 +242,41 @@ fn what_is_refused() {
 }
 
 #[test]
+fn the_owner_of_a_service_pays_for_good() {
+    let cloud = Cloud::new();
+    let id = service_id(&create(&cloud, request()));
+    let payers = || {
+        let input = input!(DescribeVpcEndpointServiceConfigurationsRequest { service_ids: [&id] });
+        let held = cloud.ok::<op::DescribeVpcEndpointServiceConfigurations>(input);
+        let name = filters(&[("service-name", &[&format!("*{id}")])]);
+        let input = input!(DescribeVpcEndpointServicesRequest { filters: name });
+        let seen = cloud.ok::<op::DescribeVpcEndpointServices>(input);
+        let held = held.service_configurations.unwrap().remove(0).payer_responsibility;
+        (held, seen.service_details.unwrap().remove(0).payer_responsibility)
+    };
+    assert_eq!(payers(), (None, None));
+    let payer = |id: &str, payer_responsibility: &str| {
+        input!(ModifyVpcEndpointServicePayerResponsibilityRequest { service_id: id, payer_responsibility })
+    };
+    let check = |input, code: &str| {
+        cloud.refuses::<op::ModifyVpcEndpointServicePayerResponsibility>(input, code, "…");
+    };
+    let dry_run = api::ModifyVpcEndpointServicePayerResponsibilityRequest {
+        dry_run: Some(true),
+        ..payer(&id, "ServiceOwner")
+    };
+    check(dry_run, "DryRunOperation");
+    check(payer(&id, "EndpointOwner"), "InvalidParameterValue");
+    check(payer("vpce-svc-0123456789abcdef0", "ServiceOwner"), "InvalidVpcEndpointServiceId.NotFound");
+    check(payer("x", "ServiceOwner"), "InvalidVpcEndpointServiceId.Malformed");
+    cloud.ok::<op::ModifyVpcEndpointServicePayerResponsibility>(payer(&id, "ServiceOwner"));
+    let owner = || Some("ServiceOwner".to_owned());
+    assert_eq!(payers(), (owner(), owner()));
+    cloud.ok::<op::ModifyVpcEndpointServicePayerResponsibility>(payer(&id, "ServiceOwner"));
+    assert_eq!(payers(), (owner(), owner()));
+}
+
+#[test]
 fn principals_are_admitted() {
     let cloud = Cloud::new();
     let id = service_id(&create(&cloud, request()));

@@ -1,3 +1,4 @@
+mod device;
 mod transit;
 
 use crate::cloud::{Cloud, api, filters, input, op, tagged};

@@ -191,11 +191,3 @@ fn what_is_refused() {
     cloud.ok::<op::DeleteVpnGateway>(delete(&gateways[0]));
     create(&cloud);
 }
-
-#[test]
-fn an_empty_zone_is_none() {
-    let cloud = Cloud::new();
-    let input = input!(CreateVpnGatewayRequest { r#type: "ipsec.1", availability_zone: "" });
-    let made = cloud.ok::<op::CreateVpnGateway>(input).vpn_gateway.unwrap();
-    assert_eq!(made.availability_zone, None);
-}

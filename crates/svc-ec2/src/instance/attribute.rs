@@ -1,4 +1,4 @@
-//! DescribeInstanceAttribute, ModifyInstanceAttribute.
+//! DescribeInstanceAttribute, ModifyInstanceAttribute, ResetInstanceAttribute.
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
@@ -13,7 +13,10 @@ use crate::state::{Edit, State};
 use crate::{Ec2, error, instance_type, security_group, volume};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
-    table.with::<op::DescribeInstanceAttribute>(describe).with::<op::ModifyInstanceAttribute>(modify)
+    table
+        .with::<op::DescribeInstanceAttribute>(describe)
+        .with::<op::ModifyInstanceAttribute>(modify)
+        .with::<op::ResetInstanceAttribute>(reset)
 }
 
 fn describe(
@@ -238,6 +241,31 @@ fn modify(
             Change::Volumes(wanted) => change_volumes(edit, &instance, &wanted)?,
         }
         edit.put(instance);
+        Ok(Unit)
+    })
+}
+
+/// Turns the source/destination check on. There are no kernels and RAM disks apart from images that could be reset.
+fn reset(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ResetInstanceAttributeRequest,
+) -> Result<Unit, ServiceError> {
+    match input.attribute.as_str() {
+        "sourceDestCheck" => {}
+        "kernel" | "ramdisk" => {
+            return Err(error::unsupported("Kernel and RAM disk of an instance cannot be reset."));
+        }
+        other => {
+            let why = "Only kernel, ramdisk and sourceDestCheck can be reset.";
+            return Err(error::invalid_value_for(other, "attribute", why));
+        }
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let instance = edit.named::<Instance>(&input.instance_id)?;
+        let mut interface = network_interface::only_one_of(edit, &instance)?;
+        interface.source_dest_check = true;
+        edit.put(interface);
         Ok(Unit)
     })
 }

@@ -1,10 +1,12 @@
-//! The smaller options of instances: metadata, names, shutdown. ModifyInstanceMetadataOptions.
+//! The smaller options of instances: maintenance, metadata, names, shutdown. ModifyInstanceMaintenanceOptions,
+//! ModifyInstanceMetadataOptions, ModifyPrivateDnsNameOptions.
 
 use aws_api::ec2::{self as api, operation as op};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::Instance;
+use super::lifecycle::InstanceState;
+use super::{Instance, run};
 use crate::state::State;
 use crate::subnet::{HostnameType, Subnet};
 use crate::{Ec2, error};
@@ -13,7 +15,10 @@ use crate::{Ec2, error};
 const HOP_LIMITS: std::ops::RangeInclusive<i32> = 1..=64;
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
-    table.with::<op::ModifyInstanceMetadataOptions>(modify_metadata_options)
+    table
+        .with::<op::ModifyInstanceMaintenanceOptions>(modify_maintenance)
+        .with::<op::ModifyInstanceMetadataOptions>(modify_metadata_options)
+        .with::<op::ModifyPrivateDnsNameOptions>(modify_names)
 }
 
 /// How an instance's metadata can be read.
@@ -131,6 +136,35 @@ fn modify_metadata_options(
     })
 }
 
+/// Changes whether an instance is recovered when its hardware fails.
+fn modify_maintenance(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyInstanceMaintenanceOptionsRequest,
+) -> Result<api::ModifyInstanceMaintenanceOptionsResult, ServiceError> {
+    if input.reboot_migration.as_deref().is_some_and(|wanted| wanted != "default") {
+        return Err(error::unsupported("Reboot migration cannot be disabled."));
+    }
+    let is_disabled = input.auto_recovery.as_deref();
+    let is_disabled =
+        is_disabled.map(|wanted| run::auto_recovery_disabled(wanted, "AutoRecovery")).transpose()?;
+    if is_disabled.is_none() && input.reboot_migration.is_none() {
+        return Err(error::missing_either("AutoRecovery", "RebootMigration"));
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut instance = Instance::clone(&*edit.named::<Instance>(&input.instance_id)?);
+        instance.auto_recovery_disabled = is_disabled.unwrap_or(instance.auto_recovery_disabled);
+        let auto_recovery = if instance.auto_recovery_disabled { "disabled" } else { "default" };
+        let answer = api::ModifyInstanceMaintenanceOptionsResult {
+            auto_recovery: Some(auto_recovery.to_owned()),
+            instance_id: Some(instance.id.to_string()),
+            reboot_migration: input.reboot_migration,
+        };
+        edit.put(instance);
+        Ok(answer)
+    })
+}
+
 /// How an instance is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrivateDnsNameOptions {
@@ -172,6 +206,37 @@ impl PrivateDnsNameOptions {
             hostname_type: Some(self.hostname_type.as_str().to_owned()),
         }
     }
+}
+
+/// Changes how an instance is named. What it calls itself is settled when it starts, so that the kind of name can be changed
+/// only while it is stopped.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html>
+fn modify_names(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ModifyPrivateDnsNameOptionsRequest,
+) -> Result<api::ModifyPrivateDnsNameOptionsResult, ServiceError> {
+    let hostname_type = input.private_dns_hostname_type.as_deref();
+    let hostname_type =
+        hostname_type.map(|text| HostnameType::parse(text, "PrivateDnsHostnameType")).transpose()?;
+    ec2.edit(context, input.dry_run, |edit| {
+        let mut instance = Instance::clone(&*edit.named::<Instance>(&input.instance_id)?);
+        let held = instance.private_dns_name_options;
+        let options = PrivateDnsNameOptions {
+            hostname_type: hostname_type.unwrap_or(held.hostname_type),
+            resource_name_dns_a: input.enable_resource_name_dns_a_record.unwrap_or(held.resource_name_dns_a),
+            resource_name_dns_aaaa: input
+                .enable_resource_name_dns_aaaa_record
+                .unwrap_or(held.resource_name_dns_aaaa),
+        };
+        if options.hostname_type != held.hostname_type && instance.state != InstanceState::Stopped {
+            let message = format!("The instance '{}' is not in the 'stopped' state.", instance.id);
+            return Err(ServiceError::new("IncorrectInstanceState", message));
+        }
+        instance.private_dns_name_options = options;
+        edit.put(instance);
+        Ok(api::ModifyPrivateDnsNameOptionsResult { r#return: Some(true) })
+    })
 }
 
 /// What a shutdown from inside means.

@@ -144,17 +144,11 @@ fn avoids_capacity_reservations(
 ///
 /// # Errors
 /// `InvalidParameterValue`.
-fn auto_recovery_disabled(
-    wanted: Option<&api::InstanceMaintenanceOptionsRequest>,
-) -> Result<bool, ServiceError> {
-    match wanted.and_then(|wanted| wanted.auto_recovery.as_deref()) {
-        None | Some("default") => Ok(false),
-        Some("disabled") => Ok(true),
-        Some(other) => Err(error::invalid_value_for(
-            other,
-            "MaintenanceOptions.AutoRecovery",
-            "It must be disabled or default.",
-        )),
+pub(super) fn auto_recovery_disabled(wanted: &str, parameter: &str) -> Result<bool, ServiceError> {
+    match wanted {
+        "default" => Ok(false),
+        "disabled" => Ok(true),
+        other => Err(error::invalid_value_for(other, parameter, "It must be disabled or default.")),
     }
 }
 
@@ -215,7 +209,13 @@ fn prototype(
         )?,
         shutdown_behavior: shutdown.map(ShutdownBehavior::parse).transpose()?.unwrap_or_default(),
         skip_os_shutdown: false,
-        auto_recovery_disabled: auto_recovery_disabled(input.maintenance_options.as_ref())?,
+        auto_recovery_disabled: input
+            .maintenance_options
+            .as_ref()
+            .and_then(|wanted| wanted.auto_recovery.as_deref())
+            .map(|wanted| auto_recovery_disabled(wanted, "MaintenanceOptions.AutoRecovery"))
+            .transpose()?
+            .unwrap_or(false),
         disable_api_termination: input.disable_api_termination == Some(true),
         disable_api_stop: input.disable_api_stop == Some(true),
         monitoring: input.monitoring.as_ref().is_some_and(|wanted| wanted.enabled),

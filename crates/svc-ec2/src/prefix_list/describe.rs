@@ -13,7 +13,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{AddressFamily, PrefixList, PrefixListEntry};
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS_FROM_ONE, Page};
 use crate::route_table::RouteTable;
 use crate::security_group::SecurityGroup;
 use crate::sharing::{self, Owned};
@@ -234,7 +234,8 @@ fn describe_of_aws(
         })
         .collect();
     FILTERS_OF_AWS.apply(&mut lists, input.filters.as_ref())?;
-    let page = Page::new("DescribePrefixLists", input.max_results, input.next_token.as_ref());
+    let page =
+        Page::capped("DescribePrefixLists", input.max_results, input.next_token.as_ref(), LIMITS_FROM_ONE);
     let (lists, next_token) = page.cut(lists, |list| list.prefix_list_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribePrefixListsResult { next_token, prefix_lists: Some(lists) })
 }

@@ -80,6 +80,9 @@ pub enum AttachmentTarget {
         accepter: PeeringSide,
         /// Whether this is the record of the accepter.
         is_accepter: bool,
+        /// Whether the request had options, which answers show then.
+        #[serde(default)]
+        has_options: bool,
     },
     /// A third-party appliance, over another attachment.
     Connect {
@@ -210,7 +213,7 @@ impl TransitGatewayAttachment {
     /// The other side of a peering.
     pub(crate) fn other_side(&self) -> Option<&PeeringSide> {
         match &self.target {
-            AttachmentTarget::Peering { requester, accepter, is_accepter } => {
+            AttachmentTarget::Peering { requester, accepter, is_accepter, .. } => {
                 Some(if *is_accepter { requester } else { accepter })
             }
             AttachmentTarget::Vpc { .. }
@@ -223,7 +226,7 @@ impl TransitGatewayAttachment {
     pub(crate) fn resource_id(&self) -> String {
         match &self.target {
             AttachmentTarget::Vpc { vpc, .. } => vpc.to_string(),
-            AttachmentTarget::Peering { requester, accepter, is_accepter } => {
+            AttachmentTarget::Peering { requester, accepter, is_accepter, .. } => {
                 if *is_accepter { requester } else { accepter }.gateway.to_string()
             }
             AttachmentTarget::Connect { transport } => transport.to_string(),

@@ -49,6 +49,7 @@ fn create(
 ) -> Result<api::CreateTransitGatewayPeeringAttachmentResult, ServiceError> {
     let tags = tag::specified(input.tag_specifications.as_ref(), "transit-gateway-attachment")?;
     check_options(input.options.as_ref())?;
+    let has_options = input.options.is_some();
     let account: AccountId = input.peer_account_id.parse().map_err(|_| {
         let why = "It must be an AWS account ID.";
         error::invalid_value_for(&input.peer_account_id, "peerAccountId", why)
@@ -101,12 +102,13 @@ fn create(
                 requester: requester.clone(),
                 accepter: accepter.clone(),
                 is_accepter: true,
+                has_options,
             };
             let theirs = record(&other, peer.id, target, Tags::default());
             other.put(theirs);
             accepter
         };
-        let target = AttachmentTarget::Peering { requester, accepter, is_accepter: false };
+        let target = AttachmentTarget::Peering { requester, accepter, is_accepter: false, has_options };
         let ours = record(edit, gateway.id, target, tags);
         edit.put(ours.clone());
         Ok(api::CreateTransitGatewayPeeringAttachmentResult {
@@ -218,17 +220,17 @@ fn shown(state: &impl State, peering: &TransitGatewayAttachment) -> api::Transit
     let phase = peering.progress.state(state.now());
     let mut shown = api::TransitGatewayPeeringAttachment {
         transit_gateway_attachment_id: Some(peering.id.to_string()),
-        options: Some(api::TransitGatewayPeeringAttachmentOptions {
-            dynamic_routing: super::switched(false),
-            ..Default::default()
-        }),
         status: Some(api::PeeringAttachmentStatus { code: Some(phase.to_owned()), message: None }),
         state: Some(phase.to_owned()),
         creation_time: Some(peering.created_at),
         tags: tag::shown(&peering.tags),
         ..Default::default()
     };
-    if let AttachmentTarget::Peering { requester, accepter, .. } = &peering.target {
+    if let AttachmentTarget::Peering { requester, accepter, has_options, .. } = &peering.target {
+        shown.options = has_options.then(|| api::TransitGatewayPeeringAttachmentOptions {
+            dynamic_routing: super::switched(false),
+            ..Default::default()
+        });
         shown.requester_tgw_info = Some(shown_side(requester));
         shown.accepter_tgw_info = Some(shown_side(accepter));
     }

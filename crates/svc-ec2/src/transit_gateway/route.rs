@@ -49,8 +49,7 @@ pub(super) fn target(
     attachment: Option<&String>,
     blackhole: Option<bool>,
 ) -> Result<Option<TransitGatewayAttachmentId>, ServiceError> {
-    // Terraform gives an empty id where it has none.
-    match (attachment.filter(|id| !id.is_empty()), blackhole == Some(true)) {
+    match (attachment, blackhole == Some(true)) {
         (Some(_), true) => Err(error::combination(
             "The parameter Blackhole cannot be used with the parameter TransitGatewayAttachmentId",
         )),

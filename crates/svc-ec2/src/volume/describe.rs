@@ -85,7 +85,7 @@ fn describe(
 ) -> Result<api::DescribeVolumesResult, ServiceError> {
     check_page(input.volume_ids.as_ref(), input.max_results)?;
     let view = ec2.view(context);
-    let page = Page::new("DescribeVolumes", input.max_results, input.next_token.as_ref());
+    let page = Page::capped("DescribeVolumes", input.max_results, input.next_token.as_ref(), (5, 500));
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let show = |volume: &Volume| shown(&view, volume);
     let (volumes, next_token) = page.of(&view, input.volume_ids.as_ref(), wanted, show)?;

@@ -87,8 +87,7 @@ fn root(image: &Image, ebs: &api::EbsBlockDevice) -> Result<Mapping, ServiceErro
 /// A volume beside the root volume.
 fn further(state: &impl State, device: &str, ebs: &api::EbsBlockDevice) -> Result<Mapping, ServiceError> {
     refuse_unsupported(ebs)?;
-    let source = ebs.snapshot_id.as_deref().filter(|id| !id.is_empty());
-    let source = source.map(|id| snapshot::source(state, id)).transpose()?;
+    let source = ebs.snapshot_id.as_deref().map(|id| snapshot::source(state, id)).transpose()?;
     if source.is_none() && ebs.volume_size.is_none() {
         return Err(invalid(format!("Either snapshot ID or volume size must be provided for: {device}")));
     }

@@ -168,7 +168,8 @@ fn describe(
     }
     let mut found: Vec<_> = volumes.iter().filter_map(|volume| shown(volume, view.now())).collect();
     FILTERS.apply(&mut found, input.filters.as_ref())?;
-    let page = Page::new("DescribeVolumesModifications", input.max_results, input.next_token.as_ref());
+    let page =
+        Page::capped("DescribeVolumesModifications", input.max_results, input.next_token.as_ref(), (1, 500));
     let (found, next_token) = page.cut(found, |held| held.volume_id.as_deref().unwrap_or_default())?;
     ec2.answer(
         input.dry_run,

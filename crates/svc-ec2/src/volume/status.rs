@@ -10,7 +10,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::{Volume, VolumeType};
 use crate::Ec2;
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::State;
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
@@ -101,7 +101,7 @@ fn describe(
     let volumes = view.selected::<Volume>(input.volume_ids.as_ref())?;
     let mut items: Vec<_> = volumes.iter().map(|volume| shown(volume, view.now())).collect();
     FILTERS.apply(&mut items, input.filters.as_ref())?;
-    let page = Page::new("DescribeVolumeStatus", input.max_results, input.next_token.as_ref());
+    let page = Page::capped("DescribeVolumeStatus", input.max_results, input.next_token.as_ref(), LIMITS);
     let (items, next_token) = page.cut(items, |item| item.volume_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeVolumeStatusResult { next_token, volume_statuses: Some(items) })
 }

@@ -8,7 +8,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::VpcEndpoint;
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS_FROM_ONE, Page};
 use crate::security_group::SecurityGroup;
 use crate::state::State;
 use crate::subnet::Subnet;
@@ -113,7 +113,8 @@ fn describe(
     input: api::DescribeVpcEndpointsRequest,
 ) -> Result<api::DescribeVpcEndpointsResult, ServiceError> {
     let view = ec2.view(context);
-    let page = Page::new("DescribeVpcEndpoints", input.max_results, input.next_token.as_ref());
+    let page =
+        Page::capped("DescribeVpcEndpoints", input.max_results, input.next_token.as_ref(), LIMITS_FROM_ONE);
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (endpoints, next_token) =
         page.of(&view, input.vpc_endpoint_ids.as_ref(), wanted, |endpoint: &VpcEndpoint| {
@@ -145,7 +146,8 @@ fn describe_associations(
     view.selected::<VpcEndpoint>(input.vpc_endpoint_ids.as_ref())?;
     let mut none = Vec::new();
     ASSOCIATION_FILTERS.apply(&mut none, input.filters.as_ref())?;
-    let page = Page::new("DescribeVpcEndpointAssociations", input.max_results, input.next_token.as_ref());
+    let mut page = Page::new("DescribeVpcEndpointAssociations", input.max_results, input.next_token.as_ref());
+    page.limits = (1, 100);
     let (none, next_token) = page.cut(none, |held| held.id.as_deref().unwrap_or_default())?;
     let answer =
         api::DescribeVpcEndpointAssociationsResult { next_token, vpc_endpoint_associations: Some(none) };

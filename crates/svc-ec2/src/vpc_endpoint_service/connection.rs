@@ -15,7 +15,7 @@ use store::Read as _;
 
 use super::{VpcEndpointService, invalid, named, part_of};
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::{Edit, Naming, Resource, State, not_found, parse_id, resource};
 use crate::vpc_endpoint::{EndpointPhase, VpcEndpoint, VpcEndpointKind, describe as endpoint, unsuccessful};
 use crate::{Ec2, error, pace, tag};
@@ -245,7 +245,8 @@ fn describe(
         .filter_map(|held| endpoint_of(&view, &held).map(|endpoint| shown(&view, &held, &endpoint)))
         .collect();
     FILTERS.apply(&mut all, input.filters.as_ref())?;
-    let page = Page::new("DescribeVpcEndpointConnections", input.max_results, input.next_token.as_ref());
+    let page =
+        Page::capped("DescribeVpcEndpointConnections", input.max_results, input.next_token.as_ref(), LIMITS);
     let (all, next_token) =
         page.cut(all, |held| held.vpc_endpoint_connection_id.as_deref().unwrap_or_default())?;
     let answer =

@@ -7,7 +7,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::VpcEndpointService;
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::State;
 use crate::vpc_endpoint::VpcEndpointKind;
 use crate::{Ec2, tag};
@@ -32,6 +32,7 @@ pub(super) fn shown(state: &impl State, service: &VpcEndpointService) -> api::Se
         gateway_load_balancer_arns: gateway,
         manages_vpc_endpoints: Some(false),
         network_load_balancer_arns: network,
+        payer_responsibility: service.payer(),
         private_dns_name: private.map(|private| private.name.clone()),
         private_dns_name_configuration: private.map(|private| api::PrivateDnsNameConfiguration {
             name: Some(private.record_name.clone()),
@@ -71,8 +72,12 @@ fn describe(
     input: api::DescribeVpcEndpointServiceConfigurationsRequest,
 ) -> Result<api::DescribeVpcEndpointServiceConfigurationsResult, ServiceError> {
     let view = ec2.view(context);
-    let page =
-        Page::new("DescribeVpcEndpointServiceConfigurations", input.max_results, input.next_token.as_ref());
+    let page = Page::capped(
+        "DescribeVpcEndpointServiceConfigurations",
+        input.max_results,
+        input.next_token.as_ref(),
+        LIMITS,
+    );
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (services, next_token) =
         page.of(&view, input.service_ids.as_ref(), wanted, |service: &VpcEndpointService| {

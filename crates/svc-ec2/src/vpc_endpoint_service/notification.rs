@@ -14,7 +14,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::{invalid, named};
 use crate::filter::{Filters, text};
 use crate::idempotency::Attempt;
-use crate::page::Page;
+use crate::page::{LIMITS_FROM_ONE, Page};
 use crate::state::{Edit, Naming, State, resource};
 use crate::vpc_endpoint::{self, unsuccessful};
 use crate::{Ec2, error};
@@ -219,8 +219,12 @@ fn describe(
 ) -> Result<api::DescribeVpcEndpointConnectionNotificationsResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.connection_notification_id.map(|id| vec![id]);
-    let page =
-        Page::new("DescribeVpcEndpointConnectionNotifications", input.max_results, input.next_token.as_ref());
+    let page = Page::capped(
+        "DescribeVpcEndpointConnectionNotifications",
+        input.max_results,
+        input.next_token.as_ref(),
+        LIMITS_FROM_ONE,
+    );
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (all, next_token) =
         page.of(&view, ids.as_ref(), wanted, |held: &ConnectionNotification| shown(&view, held))?;

@@ -11,7 +11,7 @@ use store::Read as _;
 
 use super::{ServiceOwner, connection, part_of};
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS_FROM_ONE, Page};
 use crate::state::{State, nobody};
 use crate::vpc_endpoint::VpcEndpointKind;
 use crate::{Ec2, error, tag};
@@ -29,6 +29,7 @@ pub(crate) struct Offer {
     /// `verified`, `pendingVerification` or `failed`.
     pub(crate) verification: &'static str,
     pub(crate) ip_address_types: Vec<String>,
+    payer: Option<String>,
     tags: Tags,
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn all(state: &impl State, caller: &Principal) -> Vec<Offer> {
             .into_iter()
             .map(str::to_owned)
             .collect(),
+        payer: None,
         tags: Tags::default(),
     });
     let owners: Vec<_> = state.reader().scan::<ServiceOwner>(&part_of(state, nobody())).collect();
@@ -64,6 +66,7 @@ pub(crate) fn all(state: &impl State, caller: &Principal) -> Vec<Offer> {
             private_dns_names: private.map(|private| private.name.clone()).into_iter().collect(),
             verification: private.map_or("pendingVerification", |private| private.state(state.now())),
             ip_address_types: service.ip_address_types(),
+            payer: service.payer(),
             // Tags are each account's own.
             tags: if owner == caller.account { service.tags.clone() } else { Tags::default() },
         })
@@ -106,6 +109,7 @@ fn shown(state: &impl State, offer: Offer) -> api::ServiceDetail {
         availability_zones: Some(zones.iter().map(|zone| zone.name.to_string()).collect()),
         base_endpoint_dns_names: Some(vec![offer.base_dns_name]),
         manages_vpc_endpoints: Some(false),
+        payer_responsibility: offer.payer,
         owner: Some(offer.owner.map_or_else(|| "amazon".to_owned(), |owner| owner.to_string())),
         private_dns_name: names.first().cloned(),
         private_dns_name_verification_state: names.first().map(|_| offer.verification.to_owned()),
@@ -121,7 +125,6 @@ fn shown(state: &impl State, offer: Offer) -> api::ServiceDetail {
         supported_ip_address_types: Some(offer.ip_address_types),
         tags: Some(tag::shown_always(&offer.tags)),
         vpc_endpoint_policy_supported: Some(offer.owner.is_none()),
-        ..Default::default()
     }
 }
 
@@ -168,7 +171,12 @@ fn describe(
         })
         .collect();
     keyed.sort_by(|one, other| one.0.cmp(&other.0));
-    let page = Page::new("DescribeVpcEndpointServices", input.max_results, input.next_token.as_ref());
+    let page = Page::capped(
+        "DescribeVpcEndpointServices",
+        input.max_results,
+        input.next_token.as_ref(),
+        LIMITS_FROM_ONE,
+    );
     let (page, next_token) = page.cut(keyed, |(key, _)| key)?;
     let details: Vec<_> = page.into_iter().map(|(_, detail)| detail).collect();
     let mut names: Vec<String> = details.iter().filter_map(|detail| detail.service_name.clone()).collect();

@@ -10,7 +10,7 @@ use service_api::{Operations, Principal, RequestContext, ServiceError};
 
 use super::{VpcEndpointService, named};
 use crate::filter::{Filters, text};
-use crate::page::Page;
+use crate::page::{LIMITS, Page};
 use crate::state::State;
 use crate::{Ec2, error};
 
@@ -147,8 +147,12 @@ fn describe(
         .collect();
     allowed.sort_by(|one, other| one.principal.cmp(&other.principal));
     FILTERS.apply(&mut allowed, input.filters.as_ref())?;
-    let page =
-        Page::new("DescribeVpcEndpointServicePermissions", input.max_results, input.next_token.as_ref());
+    let page = Page::capped(
+        "DescribeVpcEndpointServicePermissions",
+        input.max_results,
+        input.next_token.as_ref(),
+        LIMITS,
+    );
     let (allowed, next_token) =
         page.cut(allowed, |allowed| allowed.principal.as_deref().unwrap_or_default())?;
     let answer =
@@ -177,6 +181,7 @@ mod tests {
                 has_ipv4: true,
                 has_ipv6: false,
                 private_dns_name: None,
+                owner_pays: false,
                 permissions: vec![ServicePermission { id, principal: principal.to_owned() }],
                 progress: Progress::new(Change::Create, Timestamp::default()),
                 tags: Tags::default(),

@@ -11,9 +11,9 @@ use super::{TargetGateway, VpnConnection, VpnTunnel};
 use crate::customer_gateway::{CustomerGateway, IPSEC};
 
 /// How long a BGP session stays up unheard.
-const HOLD_TIME_SECS: u32 = 30;
+pub(super) const HOLD_TIME_SECS: u32 = 30;
 /// What fits a tunnel's packets behind the headers of ESP.
-const TCP_MSS_BYTES: u32 = 1379;
+pub(super) const TCP_MSS_BYTES: u32 = 1379;
 /// How often a device asks whether the other end is there, and how often before it gives up.
 const DEAD_PEER_INTERVAL_SECS: u32 = 10;
 

@@ -25,8 +25,8 @@ const ENCRYPTION: &[&str] = &["AES128", "AES256", "AES128-GCM-16", "AES256-GCM-1
 const INTEGRITY: &[&str] = &["SHA1", "SHA2-256", "SHA2-384", "SHA2-512"];
 const PHASE1_GROUPS: &[i32] = &[2, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];
 const PHASE2_GROUPS: &[i32] = &[2, 5, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];
-const DEFAULT_PHASE1_SECS: i32 = 28_800;
-const DEFAULT_PHASE2_SECS: i32 = 3600;
+pub(super) const DEFAULT_PHASE1_SECS: i32 = 28_800;
+pub(super) const DEFAULT_PHASE2_SECS: i32 = 3600;
 
 /// The options that a request gives; the others have AWS's defaults and are not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -37,7 +37,7 @@ fn gateways_of_two_accounts_are_peered() {
     let peer = |cloud: &Cloud| {
         let made = cloud.ok::<op::CreateTransitGatewayPeeringAttachment>(request());
         let made = made.transit_gateway_peering_attachment.unwrap();
-        assert_eq!(made.state.as_deref(), Some("initiatingRequest"));
+        assert_eq!((made.state.as_deref(), made.options), (Some("initiatingRequest"), None));
         cloud.wait(DONE);
         made.transit_gateway_attachment_id.unwrap()
     };
@@ -53,6 +53,19 @@ fn gateways_of_two_accounts_are_peered() {
     assert_eq!(found(&cloud, &[]), ["rejecting"]);
     cloud.wait(DONE);
     assert_eq!(found(&cloud, &[("state", &["rejected"])]).len(), 1);
+
+    // Options are shown where some were given.
+    let options = input!(CreateTransitGatewayPeeringAttachmentRequestOptions { dynamic_routing: "disable" });
+    let given = api::CreateTransitGatewayPeeringAttachmentRequest { options: Some(options), ..request() };
+    let made = cloud.ok::<op::CreateTransitGatewayPeeringAttachment>(given);
+    let made = made.transit_gateway_peering_attachment.unwrap();
+    assert_eq!(made.options.unwrap().dynamic_routing.as_deref(), Some("disable"));
+    cloud.wait(DONE);
+    let id = made.transit_gateway_attachment_id.unwrap();
+    let reject = input!(RejectTransitGatewayPeeringAttachmentRequest { transit_gateway_attachment_id: &id });
+    let rejected = other.ok::<op::RejectTransitGatewayPeeringAttachment>(reject);
+    assert!(rejected.transit_gateway_peering_attachment.unwrap().options.is_some());
+    cloud.wait(DONE);
 
     let id = peer(&cloud);
     let accept = input!(AcceptTransitGatewayPeeringAttachmentRequest { transit_gateway_attachment_id: &id });
