@@ -26,6 +26,16 @@ impl Hypervisor {
     }
 }
 
+/// How many volumes an instance can have.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/volume_limits.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeLimit {
+    /// So many volumes and network interfaces together.
+    Shared(u32),
+    /// So many volumes, whatever else it has.
+    Dedicated(u32),
+}
+
 /// An instance type of the host's architecture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceType {
@@ -43,6 +53,11 @@ pub struct InstanceType {
     pub max_ipv4_per_interface: u32,
     /// How many IPv6 addresses an interface can have; 0 where IPv6 is not supported.
     pub max_ipv6_per_interface: u32,
+    /// How many volumes can be attached.
+    pub volume_limit: VolumeLimit,
+    /// Whether its instances can be in cluster placement groups.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/placement-strategies.html>
+    pub is_clustered: bool,
     /// What it runs on.
     pub hypervisor: Hypervisor,
     /// Whether AWS counts it among the current generation.
@@ -176,7 +191,32 @@ const ARM_FAMILIES: &[Family] = &[
     family("r7g", Nitro, true, 1, Ladder(MEMORY, &[MEDIUM, SMALL, MIDDLE])),
 ];
 
+/// How many volumes and interfaces an instance on the Nitro System can have together, and how many volumes one on Xen.
+const MOST_ATTACHMENTS_ON_NITRO: u32 = 28;
+const MOST_VOLUMES_ON_XEN: u32 = 40;
+
+/// How many volumes the types of the families can have that do not share the number with interfaces.
+fn dedicated_volumes(size: &str) -> u32 {
+    match size {
+        "16xlarge" => 48,
+        "24xlarge" => 64,
+        "32xlarge" => 88,
+        "48xlarge" | "96xlarge" => 128,
+        _ => 32,
+    }
+}
+
 impl Family {
+    fn volume_limit(&self, size: &str) -> VolumeLimit {
+        match (self.hypervisor, self.name) {
+            (Xen, _) => VolumeLimit::Dedicated(MOST_VOLUMES_ON_XEN),
+            (Nitro, "m7a" | "m7i" | "m7i-flex" | "m8i" | "c7a" | "c7i" | "c8i" | "r7i" | "r8i") => {
+                VolumeLimit::Dedicated(dedicated_volumes(size))
+            }
+            (Nitro, _) => VolumeLimit::Shared(MOST_ATTACHMENTS_ON_NITRO),
+        }
+    }
+
     fn sizes(&self) -> Vec<Size> {
         match &self.sizes {
             Listed(sizes) => sizes.to_vec(),
@@ -200,10 +240,16 @@ impl Family {
             max_interfaces,
             max_ipv4_per_interface,
             max_ipv6_per_interface: if self.ipv6 { max_ipv4_per_interface } else { 0 },
+            volume_limit: self.volume_limit(size),
+            is_clustered: !self.is_burstable() && !matches!(self.name, "t1" | "m1" | "m3" | "m7i-flex"),
             hypervisor: self.hypervisor,
             is_current_generation: self.current,
-            is_burstable: matches!(self.name, "t2" | "t3" | "t3a" | "t4g"),
+            is_burstable: self.is_burstable(),
         }
+    }
+
+    fn is_burstable(&self) -> bool {
+        matches!(self.name, "t2" | "t3" | "t3a" | "t4g")
     }
 }
 

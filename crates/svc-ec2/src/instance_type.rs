@@ -1,13 +1,17 @@
-//! Instance types: DescribeInstanceTypes, DescribeInstanceTypeOfferings, and the limits that a type sets.
+//! Instance types: DescribeInstanceTypes, DescribeInstanceTypeOfferings.
 //!
-//! Owns how types are shown. Refuses to know which exist: the catalog does.
+//! Owns how types are shown. What instances of a type can have is in [`limits`]. Refuses to know which exist: the catalog
+//! does.
+
+mod limits;
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::{Hypervisor, InstanceType};
 use service_api::{Operations, RequestContext, ServiceError};
 
+pub(crate) use limits::{Equipment, InterfaceEquipment, check_fits};
+
 use crate::filter::{Filters, each, flag, number, text};
-use crate::network_interface::NetworkInterface;
 use crate::page::Page;
 use crate::state::State;
 use crate::{Ec2, error, zone};
@@ -25,74 +29,6 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 pub(crate) fn named(name: &str) -> Result<InstanceType, ServiceError> {
     aws_catalog::instance_type(name)
         .ok_or_else(|| error::invalid_value(format!("Invalid value '{name}' for InstanceType.")))
-}
-
-/// Checks how many interfaces an instance of a type is to have.
-///
-/// # Errors
-/// `AttachmentLimitExceeded`.
-pub(crate) fn check_interfaces(name: &str, count: usize) -> Result<(), ServiceError> {
-    let most = named(name)?.max_interfaces;
-    if count > most as usize {
-        return Err(ServiceError::new(
-            "AttachmentLimitExceeded",
-            format!("Interface count {count} exceeds the limit for {name}"),
-        ));
-    }
-    Ok(())
-}
-
-/// Checks that an instance of a type can have prefixes.
-///
-/// # Errors
-/// `UnsupportedOperation`.
-pub(crate) fn check_prefixes(name: &str) -> Result<(), ServiceError> {
-    match named(name)?.hypervisor {
-        Hypervisor::Nitro => Ok(()),
-        Hypervisor::Xen => Err(error::unsupported(format!(
-            "Instances of the type {name} cannot have prefixes: they are not built on the Nitro System."
-        ))),
-    }
-}
-
-/// Checks how many addresses and prefixes an interface on an instance of a type has.
-///
-/// # Errors
-/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`, `UnsupportedOperation`.
-pub(crate) fn check_addresses(name: &str, interface: &NetworkInterface) -> Result<(), ServiceError> {
-    if interface.has_prefixes() {
-        check_prefixes(name)?;
-    }
-    let (v4, v6) = interface.address_counts();
-    check_address_counts(name, &interface.id.to_string(), v4, v6)
-}
-
-/// Checks how many addresses and prefixes an interface on an instance of a type is to have. A prefix counts as one
-/// address.
-///
-/// # Errors
-/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`.
-pub(crate) fn check_address_counts(
-    name: &str,
-    interface: &str,
-    v4: usize,
-    v6: usize,
-) -> Result<(), ServiceError> {
-    let kind = named(name)?;
-    let (most, most_v6) = (kind.max_ipv4_per_interface, kind.max_ipv6_per_interface);
-    if v4 > most as usize {
-        let message = format!(
-            "Number of private addresses will exceed limit: {v4} on {interface}, {name} allows {most}."
-        );
-        return Err(ServiceError::new("PrivateIpAddressLimitExceeded", message));
-    }
-    if v6 > most_v6 as usize {
-        let message = format!(
-            "Number of IPv6 addresses will exceed limit: {v6} on {interface}, {name} allows {most_v6}."
-        );
-        return Err(ServiceError::new("Ipv6AddressLimitExceeded", message));
-    }
-    Ok(())
 }
 
 fn whole(number: u32) -> Option<i32> {

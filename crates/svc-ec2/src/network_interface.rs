@@ -230,11 +230,18 @@ pub(crate) struct NewInterface {
 }
 
 impl NewInterface {
-    /// How many addresses and prefixes it is to have, of IPv4 and of IPv6.
-    pub(crate) fn address_counts(&self) -> (usize, usize) {
+    /// How many IPv6 addresses it is to have beside those that are named.
+    fn ipv6_count_in(&self, subnet: &Subnet) -> usize {
+        let by_subnet =
+            subnet.assign_ipv6_address_on_creation && subnet.ipv6_block().is_some() && self.ipv6.is_empty();
+        self.ipv6_count.unwrap_or(usize::from(by_subnet))
+    }
+
+    /// How many addresses and prefixes it is to have in a subnet, of IPv4 and of IPv6.
+    pub(crate) fn address_counts(&self, subnet: &Subnet) -> (usize, usize) {
         let (prefixes, prefixes_v6) = self.prefixes.counts();
         let v4 = 1 + self.secondaries.len() + self.secondary_count + prefixes;
-        (v4, self.ipv6.len() + self.ipv6_count.unwrap_or(0) + prefixes_v6)
+        (v4, self.ipv6.len() + self.ipv6_count_in(subnet) + prefixes_v6)
     }
 }
 
@@ -249,7 +256,7 @@ pub(crate) fn make(
     new: NewInterface,
 ) -> Result<NetworkInterface, ServiceError> {
     debug_assert_eq!(addresses.subnet(), subnet.id);
-    let (v4_count, v6_count) = new.address_counts();
+    let (v4_count, v6_count) = new.address_counts(subnet);
     check_address_count(v4_count)?;
     check_address_count(v6_count)?;
     let mut private_addresses = Vec::with_capacity(1 + new.secondaries.len() + new.secondary_count);
@@ -267,9 +274,7 @@ pub(crate) fn make(
     for _ in 0..new.secondary_count {
         private_addresses.push(addresses.take_any(edit)?);
     }
-    let by_subnet =
-        subnet.assign_ipv6_address_on_creation && subnet.ipv6_block().is_some() && new.ipv6.is_empty();
-    for _ in 0..new.ipv6_count.unwrap_or(usize::from(by_subnet)) {
+    for _ in 0..new.ipv6_count_in(subnet) {
         ipv6_addresses.push(addresses.take_any_v6(edit.new_bits())?);
     }
     new.prefixes.take_others(edit, addresses, &mut prefixes)?;

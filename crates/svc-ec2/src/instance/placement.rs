@@ -12,6 +12,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
 use super::lifecycle::{DesiredState, InstanceState};
+use crate::instance_type::{Equipment, check_fits};
 use crate::placement_group::{PlacementGroup, PlacementStrategy, by_name};
 use crate::state::{Edit, State};
 use crate::vpc::{Tenancy, Vpc};
@@ -85,15 +86,7 @@ fn check_member(
     group: &PlacementGroup,
     partition: Option<i32>,
 ) -> Result<Option<u8>, ServiceError> {
-    let kind = aws_catalog::instance_type(&instance.instance_type);
-    let is_burstable = kind.is_some_and(|kind| kind.is_burstable);
     match group.strategy {
-        PlacementStrategy::Cluster if is_burstable => {
-            return Err(error::combination(format!(
-                "Placement groups may not be used with instances of type '{}'.",
-                instance.instance_type
-            )));
-        }
         // AWS says that a cluster group is in one zone, and not with which error.
         PlacementStrategy::Cluster
             if members(state, group.id)
@@ -241,6 +234,11 @@ impl Places {
         }
     }
 
+    /// The group that they are in.
+    pub(super) fn group(&self) -> Option<&Arc<PlacementGroup>> {
+        self.group.as_ref()
+    }
+
     /// For how many there is room.
     pub(super) fn room(&self) -> usize {
         self.room
@@ -318,6 +316,7 @@ fn modify(
                 let partition = check_member(edit, &instance, &group, input.partition_number)?;
                 instance.placement.partition = partition.or(instance.placement.partition.filter(|_| is_same));
                 instance.placement.group = Some(group.id);
+                check_fits(&instance.instance_type, &Equipment::of(edit, &instance))?;
             }
         }
         edit.put(instance);

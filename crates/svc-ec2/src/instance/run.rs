@@ -21,6 +21,7 @@ use super::{
 };
 use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
+use crate::instance_type::{Equipment, check_fits};
 use crate::network_interface::public_address;
 use crate::state::{Edit, State};
 use crate::volume::mapping::LaunchVolumes;
@@ -249,13 +250,17 @@ fn run(
         template_tags.into_iter().for_each(|tag| tags.set(tag));
         let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
         let prototype = prototype(edit, &input, &networks, tags)?;
-        networks.check_type(&prototype.instance_type)?;
         let mut places = Places::wanted(edit, input.placement.as_ref(), &prototype)?;
         let image = image::named(edit, input.image_id.as_deref().unwrap_or_default())?;
         let mappings = input.block_device_mappings.as_ref();
         let volumes = LaunchVolumes::wanted(edit, &image, mappings, volume_tags)?;
-        let room_for_volumes =
-            volumes.check(edit, &prototype.instance_type, networks.interface_count(), least)?;
+        let equipment = Equipment {
+            interfaces: networks.equipment(edit)?,
+            volumes: volumes.count(),
+            group: places.group().cloned(),
+        };
+        check_fits(&prototype.instance_type, &equipment)?;
+        let room_for_volumes = volumes.check(edit, least)?;
         places.check(least)?;
         let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus);
         let running = running_vcpus(edit);

@@ -12,7 +12,7 @@ use super::managed::MANAGED_ATTACHMENT;
 use super::{Attachment, NetworkInterface, check_requester};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
-use crate::instance_type;
+use crate::instance_type::{Equipment, check_fits};
 use crate::state::{Edit, State};
 use crate::{Ec2, error};
 
@@ -77,8 +77,7 @@ fn attach(
                 "You may not attach a network interface to an instance if they are not in the same availability zone",
             ));
         }
-        instance_type::check_interfaces(&instance.instance_type, instance.interfaces.len() + 1)?;
-        instance_type::check_addresses(&instance.instance_type, &interface)?;
+        check_fits(&instance.instance_type, &Equipment::of(edit, &instance).with_interface(&interface))?;
         let mut others = Vec::with_capacity(instance.interfaces.len());
         for id in &instance.interfaces {
             let index = edit.held::<NetworkInterface>(*id)?.attachment.map_or(0, |held| held.device_index);
