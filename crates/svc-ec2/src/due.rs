@@ -1,5 +1,5 @@
 //! What is to be done about records when its time comes: ended resources are removed once nobody can see them any more,
-//! and NAT gateways give back what they have no longer.
+//! NAT gateways give back what they have no longer, and detached interfaces leave their instances.
 //!
 //! Owns the index of these times, which is part of the state: one [`DueRecord`] for each record that something is to be
 //! done about, in order of time, so that a request that finds nothing due reads one record. [`KINDS`] lists the kinds
@@ -15,10 +15,11 @@ use store::{Read, Record, Scope, Store, StoreError};
 use crate::Ec2;
 use crate::idempotency::UsedToken;
 use crate::record::{
-    CustomerGateway, IamInstanceProfileAssociation, Instance, NatGateway, NetworkInterfacePermission,
-    PrefixList, SecurityGroupVpcAssociation, TransitGateway, TransitGatewayAttachment,
-    TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume, VpcBlockPublicAccessExclusion, VpcEndpoint,
-    VpcEndpointConnection, VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
+    CustomerGateway, IamInstanceProfileAssociation, Instance, NatGateway, NetworkInterface,
+    NetworkInterfacePermission, PrefixList, SecurityGroupVpcAssociation, TransitGateway,
+    TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume,
+    VpcBlockPublicAccessExclusion, VpcEndpoint, VpcEndpointConnection, VpcEndpointService,
+    VpcPeeringConnection, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::vpc_endpoint_service::connection;
@@ -67,6 +68,7 @@ const KINDS: &[Kind] = &[
     Kind::ending::<IamInstanceProfileAssociation>(),
     Kind::ending::<Instance>(),
     Kind { carry_out: crate::nat_gateway::settle, ..Kind::ending::<NatGateway>() },
+    Kind { carry_out: crate::network_interface::settle, ..Kind::ending::<NetworkInterface>() },
     Kind::ending::<NetworkInterfacePermission>(),
     Kind::ending::<PrefixList>(),
     Kind::ending::<SecurityGroupVpcAssociation>(),
@@ -199,7 +201,7 @@ pub(crate) fn remove_ended(edit: &mut Edit<'_>) {
 
 impl Ec2 {
     /// Carries out what has come due since the last request and shows in records of other resources: the interfaces and
-    /// Elastic IP addresses that NAT gateways have no more. Every request does this first; reconcilers need not.
+    /// Elastic IP addresses that NAT gateways have no more, and the attachments of detached interfaces. Every request does this first; reconcilers need not.
     ///
     /// # Errors
     /// A failed commit.

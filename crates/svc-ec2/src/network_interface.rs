@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Scope};
 
-pub(crate) use attachment::{detach, in_use as attachment_in_use};
+pub(crate) use attachment::{detach, in_use as attachment_in_use, settle};
 pub(crate) use describe::private_dns_name;
 pub use managed::ManagedKind;
 pub(crate) use managed::{make_managed, remove_managed};
@@ -34,6 +34,7 @@ pub use permission::{InterfacePermission, NetworkInterfacePermission};
 pub(crate) use prefix::WantedPrefixes;
 pub use public_address::AssignedAddress;
 
+use crate::due::Due;
 use crate::elastic_ip::{self, Associated};
 use crate::flow_log::{self, FlowLogResource};
 use crate::idempotency::Attempt;
@@ -58,6 +59,16 @@ pub struct Attachment {
     pub delete_on_termination: bool,
     /// Since when.
     pub attached_at: Timestamp,
+    /// From when on there is no attachment any more, once the interface is to be detached.
+    #[serde(default)]
+    pub detached_at: Option<Timestamp>,
+}
+
+impl Attachment {
+    /// Whether the interface is about to be detached: no packets pass it any more.
+    pub fn is_detaching(&self) -> bool {
+        self.detached_at.is_some()
+    }
 }
 
 /// Idle times after which connections are forgotten, in seconds; `None` stands for the default.
@@ -142,6 +153,9 @@ resource!(
             _ => None,
         }
     },
+    fn due(&self) -> Option<Due> {
+        self.attachment.as_ref().and_then(|held| held.detached_at).map(Due::Change)
+    },
     /// By the owner of its subnet.
     fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
         account != owner.account
@@ -157,6 +171,12 @@ impl NetworkInterface {
     /// The primary private address.
     pub fn primary_address(&self) -> Ipv4Addr {
         *self.private_addresses.first().expect("an interface keeps its primary address for life")
+    }
+
+    /// The attachment that it has at that time.
+    pub fn attached(&self, now: Timestamp) -> Option<&Attachment> {
+        let held = self.attachment.as_ref();
+        held.filter(|held| held.detached_at.is_none_or(|detached_at| now < detached_at))
     }
 
     /// How many addresses and prefixes it has, of IPv4 and of IPv6.

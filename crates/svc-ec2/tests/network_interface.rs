@@ -2,6 +2,7 @@ use std::collections::HashSet;
 
 use crate::cloud::{Cloud, api, filters, input, op, tagged};
 use store::Read;
+use svc_ec2::Config;
 use svc_ec2::record::{ManagedKind, NetworkInterface};
 
 fn address(address: &str, primary: bool) -> api::PrivateIpAddressSpecification {
@@ -278,9 +279,75 @@ fn interfaces_hang_on_stopped_instances() {
     let primary = described[0].attachment.as_ref().unwrap().attachment_id.clone().unwrap();
     let message = "The network interface at device index 0 cannot be detached.";
     cloud.refuses::<op::DetachNetworkInterface>(detach(&primary), "OperationNotPermitted", message);
+    // It is shown for a moment yet, and takes its place.
     cloud.ok::<op::DetachNetworkInterface>(detach(&attachment));
-    assert_eq!(cloud.describe_interface(&one).status.as_deref(), Some("available"));
+    let status = || {
+        let shown = cloud.describe_interface(&one);
+        (shown.status.unwrap(), shown.attachment.map(|held| held.status.unwrap()))
+    };
+    assert_eq!(status(), ("in-use".to_owned(), Some("detaching".to_owned())));
+    let found = input!(DescribeInstancesRequest {
+        filters: filters(&[("network-interface.attachment.status", &["detaching"])])
+    });
+    assert_eq!(cloud.ok::<op::DescribeInstances>(found).reservations.unwrap().len(), 1);
+    let message = format!("The attachment '{attachment}' is in the 'detaching' state.");
+    cloud.refuses::<op::DetachNetworkInterface>(detach(&attachment), "IncorrectState", &message);
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&one, 1), "InvalidNetworkInterface.InUse", "…");
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&other, 1), "AttachmentLimitExceeded", "…");
+    cloud.wait(100);
+    assert_eq!(status(), ("available".to_owned(), None));
+    assert_eq!(cloud.instance(&instance).network_interfaces.unwrap().len(), 1);
     cloud.refuses::<op::DetachNetworkInterface>(detach(&attachment), "InvalidAttachmentID.NotFound", "…");
+
+    // By force it is gone at once, also while it is detaching.
+    for is_detaching in [false, true] {
+        let attachment = cloud.ok::<op::AttachNetworkInterface>(attach(&one, 1)).attachment_id.unwrap();
+        if is_detaching {
+            cloud.ok::<op::DetachNetworkInterface>(detach(&attachment));
+        }
+        let force = api::DetachNetworkInterfaceRequest { force: Some(true), ..detach(&attachment) };
+        cloud.ok::<op::DetachNetworkInterface>(force);
+        assert_eq!(status(), ("available".to_owned(), None));
+        cloud.wait(100);
+    }
+    // One that is detaching does not go with the instance.
+    let attachment = cloud.ok::<op::AttachNetworkInterface>(attach(&one, 1)).attachment_id.unwrap();
+    let goes = api::NetworkInterfaceAttachmentChanges {
+        attachment_id: Some(attachment.clone()),
+        delete_on_termination: Some(true),
+        ..Default::default()
+    };
+    let goes =
+        input!(ModifyNetworkInterfaceAttributeRequest { network_interface_id: &one, attachment: goes });
+    cloud.ok::<op::ModifyNetworkInterfaceAttribute>(goes);
+    cloud.ok::<op::DetachNetworkInterface>(detach(&attachment));
+    cloud.terminate(&instance);
+    assert_eq!(status(), ("available".to_owned(), None));
+}
+
+/// The data plane learns of it at once, and AWS takes some seconds.
+#[test]
+fn a_detachment_takes_its_time() {
+    let cloud = Cloud::with(Config { realistic_timing: true, ..Config::default() });
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let instance = cloud.started(&subnet);
+    cloud.stop(&instance);
+    let id = cloud.interface(&subnet);
+    let attach = input!(AttachNetworkInterfaceRequest {
+        network_interface_id: &id,
+        instance_id: &instance,
+        device_index: 1
+    });
+    let attachment = cloud.ok::<op::AttachNetworkInterface>(attach).attachment_id.unwrap();
+    cloud.ok::<op::DetachNetworkInterface>(input!(DetachNetworkInterfaceRequest {
+        attachment_id: &attachment
+    }));
+    let record = cloud.store.snapshot().get::<NetworkInterface>(&cloud.scope(), &id).unwrap();
+    assert!(record.attachment.as_ref().unwrap().is_detaching());
+    cloud.wait(4_999);
+    assert_eq!(cloud.describe_interface(&id).status.as_deref(), Some("in-use"));
+    cloud.wait(1);
+    assert_eq!(cloud.describe_interface(&id).status.as_deref(), Some("available"));
 }
 
 #[test]

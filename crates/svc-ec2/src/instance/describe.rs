@@ -10,7 +10,7 @@ use super::Instance;
 use super::filters::{FILTERS, Found};
 use super::lifecycle::InstanceState;
 use crate::elastic_ip::{self, Associated, PublicAssociation};
-use crate::network_interface::{NetworkInterface, private_dns_name};
+use crate::network_interface::{Attachment, NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::{Resource, State};
 use crate::{Ec2, error, security_group, tag, volume};
@@ -44,14 +44,18 @@ fn shown_interface(
     instance: &Instance,
     interface: &NetworkInterface,
 ) -> api::InstanceNetworkInterface {
-    let status = if instance.is_launching() { "attaching" } else { "attached" };
-    let attachment = interface.attachment.as_ref().map(|held| api::InstanceNetworkInterfaceAttachment {
+    let status = |held: &Attachment| match held.is_detaching() {
+        true => "detaching",
+        false if instance.is_launching() => "attaching",
+        false => "attached",
+    };
+    let attachment = interface.attached(state.now()).map(|held| api::InstanceNetworkInterfaceAttachment {
         attach_time: Some(held.attached_at),
         attachment_id: Some(held.id.to_string()),
         delete_on_termination: Some(held.delete_on_termination),
         device_index: i32::try_from(held.device_index).ok(),
         network_card_index: Some(0),
-        status: Some(status.to_owned()),
+        status: Some(status(held).to_owned()),
         ..Default::default()
     });
     let association = |address: Ipv4Addr| {

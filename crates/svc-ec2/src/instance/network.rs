@@ -214,6 +214,7 @@ impl Networks {
                 device_index: network.device_index,
                 delete_on_termination: network.delete_on_termination,
                 attached_at: edit.now(),
+                detached_at: None,
             });
             made.push(interface);
         }

@@ -19,7 +19,10 @@ fn release_interfaces(edit: &mut Edit<'_>, instance: &mut Instance) -> Result<()
     for id in instance.interfaces.clone() {
         let Some(interface) = edit.find::<NetworkInterface>(id) else { continue };
         let mut interface = std::sync::Arc::unwrap_or_clone(interface);
-        let goes = interface.attachment.as_ref().is_some_and(|held| held.delete_on_termination);
+        let goes = interface
+            .attachment
+            .as_ref()
+            .is_some_and(|held| held.delete_on_termination && !held.is_detaching());
         network_interface::detach(&mut interface, instance);
         if goes {
             network_interface::remove(edit, &interface);
