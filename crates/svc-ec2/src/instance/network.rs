@@ -383,6 +383,7 @@ fn of_interface(
         tags: tags.clone(),
         ..addresses
     };
+    new.check_prefixes()?;
     let delete_on_termination = wanted.delete_on_termination.unwrap_or(true);
     Ok(Network { device_index, delete_on_termination, subnet, source: Source::New(Box::new(new)) })
 }
