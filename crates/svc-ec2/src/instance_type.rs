@@ -23,13 +23,24 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DescribeInstanceTypeOfferings>(describe_offerings)
 }
 
-/// The type that a request names.
+/// The type that a request names. Those of the other architecture are of no use, because all images have the host's.
 ///
 /// # Errors
 /// `InvalidParameterValue`.
 pub(crate) fn named(name: &str) -> Result<InstanceType, ServiceError> {
-    aws_catalog::instance_type(name)
-        .ok_or_else(|| error::invalid_value(format!("Invalid value '{name}' for InstanceType.")))
+    if let Some(kind) = aws_catalog::instance_type(name) {
+        return Ok(kind);
+    }
+    let Some(foreign) = aws_catalog::foreign_instance_type(name) else {
+        return Err(error::invalid_value(format!("Invalid value '{name}' for InstanceType.")));
+    };
+    let own = if foreign.architecture == "arm64" { "x86_64" } else { "arm64" };
+    Err(error::invalid_value(format!(
+        "The architecture '{}' of the specified instance type does not match the architecture '{own}' of the specified \
+         AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use \
+         'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+        foreign.architecture
+    )))
 }
 
 fn whole(number: u32) -> Option<i32> {

@@ -118,3 +118,18 @@ fn types_are_found_by_what_they_can_do() {
         assert!(found.len() < aws_catalog::instance_types().count(), "{name}");
     }
 }
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_type_of_another_architecture_starts_no_image() {
+    let cloud = Cloud::new();
+    let launch =
+        |kind: &str| api::RunInstancesRequest { instance_type: Some(kind.to_owned()), ..cloud.launch() };
+    let message = "The architecture 'arm64' of the specified instance type does not match the architecture \
+                   'x86_64' of the specified AMI. Specify an instance type and an AMI that have matching …";
+    cloud.refuses::<op::RunInstances>(launch("t4g.micro"), "InvalidParameterValue", message);
+    let message = "Invalid value 't4g.huge' for InstanceType.";
+    cloud.refuses::<op::RunInstances>(launch("t4g.huge"), "InvalidParameterValue", message);
+    let unknown = input!(DescribeInstanceTypesRequest { instance_types: ["t4g.micro"] });
+    cloud.refuses::<op::DescribeInstanceTypes>(unknown, "InvalidInstanceType", "…");
+}

@@ -505,5 +505,10 @@ fn an_instance_of_before_there_were_volumes_has_none() {
         (Some("/dev/xvda"), Some(Vec::new()))
     );
     assert_eq!(shown.placement.unwrap().tenancy.as_deref(), Some("default"));
+    // Its root disk is there all the same.
+    let further = create(&cloud, request());
+    let message = "Invalid value '/dev/xvda' for unixDevice. Attachment point /dev/xvda is already in use";
+    cloud.refuses::<op::AttachVolume>(attach(&further, &id, "/dev/xvda"), VALUE, message);
+    cloud.ok::<op::AttachVolume>(attach(&further, &id, "/dev/sdf"));
     cloud.terminate(&id);
 }

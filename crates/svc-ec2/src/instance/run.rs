@@ -11,15 +11,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use service_api::{Operations, RequestContext, ServiceError};
 
+use super::describe::{self, Surroundings};
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
 use super::placement::Places;
 use super::{
-    Instance, InstancePlacement, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, profile,
+    Instance, InstancePlacement, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, profile,
     running_vcpus,
 };
-use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
 use crate::instance_type::{Equipment, check_fits};
 use crate::network_interface::public_address;
@@ -200,6 +200,7 @@ fn prototype(
         boots: 1,
         reboots_requested: 0,
         reboots_done: 0,
+        checked_at: now,
         interfaces: Vec::new(),
         volumes: Vec::new(),
         placement: InstancePlacement::default(),
@@ -304,11 +305,11 @@ fn run(
 }
 
 fn reservation(edit: &Edit<'_>, id: ReservationId, instances: &[Arc<Instance>]) -> api::Reservation {
-    let associated = Associated::of(edit);
+    let surroundings = Surroundings::of(edit);
     api::Reservation {
         groups: Some(Vec::new()),
         instances: Some(
-            instances.iter().map(|instance| describe::shown(edit, &associated, instance)).collect(),
+            instances.iter().map(|instance| describe::shown(edit, &surroundings, instance)).collect(),
         ),
         owner_id: Some(edit.account().to_string()),
         reservation_id: Some(id.to_string()),

@@ -147,7 +147,8 @@ fn check_attach(
         let why = format!("{device} is not a valid EBS device name.");
         return Err(error::invalid_value_for(device, "device", &why));
     }
-    if at(edit, instance, device).is_some() {
+    // An instance of before there were volumes has a root disk that is none.
+    if at(edit, instance, device).is_some() || is_root(edit, instance, device) {
         return Err(error::invalid_value(format!(
             "Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"
         )));
