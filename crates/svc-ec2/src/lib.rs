@@ -111,7 +111,7 @@ pub mod record {
     pub use crate::security_group::{
         IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
     };
-    pub use crate::snapshot::Snapshot;
+    pub use crate::snapshot::{CreateVolumePermissions, Snapshot};
     pub use crate::subnet::{HostnameType, ReservationType, Subnet, SubnetCidrReservation};
     pub use crate::transit_gateway::attachment::{
         AttachedSubnet, AttachmentTarget, PeeringSide, TransitGatewayAssociation, TransitGatewayAttachment,
@@ -244,6 +244,7 @@ impl Ec2 {
             network_interface::permission::check_records,
             prefix_list::check_records,
             security_group::vpc_association::check_records,
+            snapshot::permission::check_records,
             subnet::address::check_records,
             vpc_endpoint_service::check_records,
         ]

@@ -165,6 +165,21 @@ fn attributes() {
     })));
     let interface = cloud.describe_interface(&id);
     assert_eq!(interface.source_dest_check, Some(false));
+    let reset = input!(ResetNetworkInterfaceAttributeRequest { network_interface_id: &id });
+    let message = "The request must contain the parameter sourceDestCheck";
+    cloud.refuses::<op::ResetNetworkInterfaceAttribute>(reset.clone(), "MissingParameter", message);
+    let check = Some("source_dest_check".to_owned());
+    let reset = api::ResetNetworkInterfaceAttributeRequest { source_dest_check: check, ..reset };
+    let dry = api::ResetNetworkInterfaceAttributeRequest { dry_run: Some(true), ..reset.clone() };
+    cloud.refuses::<op::ResetNetworkInterfaceAttribute>(dry, "DryRunOperation", "…");
+    cloud.ok::<op::ResetNetworkInterfaceAttribute>(reset.clone());
+    assert_eq!(cloud.describe_interface(&id).source_dest_check, Some(true));
+    let unknown = api::ResetNetworkInterfaceAttributeRequest {
+        network_interface_id: "eni-0123456789abcdef0".to_owned(),
+        ..reset
+    };
+    let code = "InvalidNetworkInterfaceID.NotFound";
+    cloud.refuses::<op::ResetNetworkInterfaceAttribute>(unknown, code, "…");
     assert_eq!(interface.groups.unwrap()[0].group_id.as_ref(), Some(&group));
     let input =
         input!(DescribeNetworkInterfaceAttributeRequest { network_interface_id: &id, attribute: "groupSet" });

@@ -1,4 +1,5 @@
-//! Attributes of interfaces: DescribeNetworkInterfaceAttribute, ModifyNetworkInterfaceAttribute.
+//! Attributes of interfaces: DescribeNetworkInterfaceAttribute, ModifyNetworkInterfaceAttribute,
+//! ResetNetworkInterfaceAttribute.
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
@@ -16,6 +17,7 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
         .with::<op::DescribeNetworkInterfaceAttribute>(describe_attribute)
         .with::<op::ModifyNetworkInterfaceAttribute>(modify_attribute)
+        .with::<op::ResetNetworkInterfaceAttribute>(reset_attribute)
 }
 
 fn describe_attribute(
@@ -121,6 +123,23 @@ fn modify_attribute(
         if input.associate_public_ip_address == Some(true) {
             public_address::settle(edit, id)?;
         }
+        Ok(Unit)
+    })
+}
+
+/// The source/destination check is all that can be reset, whatever the parameter says of it.
+fn reset_attribute(
+    ec2: &Ec2,
+    context: &RequestContext,
+    input: api::ResetNetworkInterfaceAttributeRequest,
+) -> Result<Unit, ServiceError> {
+    if input.source_dest_check.is_none() {
+        return Err(error::missing("sourceDestCheck"));
+    }
+    ec2.edit(context, input.dry_run, |edit| {
+        let interface = edit.named::<NetworkInterface>(&input.network_interface_id)?;
+        check_requester(&interface)?;
+        edit.put(NetworkInterface { source_dest_check: true, ..NetworkInterface::clone(&interface) });
         Ok(Unit)
     })
 }
