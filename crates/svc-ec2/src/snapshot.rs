@@ -314,8 +314,8 @@ fn selected(state: &impl State, ids: Option<&Vec<String>>) -> Result<Vec<Listed>
 /// # Errors
 /// `InvalidUserID.Malformed`.
 fn check_accounts(accounts: &[String], aliases: &[&str]) -> Result<(), ServiceError> {
-    let named = accounts.iter().filter(|text| !aliases.contains(&text.as_str()));
-    named.map(|text| permission::account(text).map(drop)).collect()
+    let mut named = accounts.iter().filter(|text| !aliases.contains(&text.as_str()));
+    named.try_for_each(|text| permission::account(text).map(drop))
 }
 
 fn describe(

@@ -76,10 +76,7 @@ fn an_interface_that_is_there_has_to_fit_too() {
         cloud.run(api::RunInstancesRequest { instance_type: Some("t3.small".to_owned()), ..launch });
     }
     // Types that are not built on the Nitro System have no prefixes.
-    let id = interface(
-        &cloud,
-        api::CreateNetworkInterfaceRequest { ipv4_prefix_count: Some(1), ..request.clone() },
-    );
+    let id = interface(&cloud, api::CreateNetworkInterfaceRequest { ipv4_prefix_count: Some(1), ..request });
     let launch = api::RunInstancesRequest {
         instance_type: Some("t2.small".to_owned()),
         network_interfaces: Some(vec![api::InstanceNetworkInterfaceSpecification {
