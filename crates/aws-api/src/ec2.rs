@@ -1477,6 +1477,52 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CopySnapshotRequest {
+    pub description: Option<String>,
+    pub destination_outpost_arn: Option<String>,
+    pub destination_region: Option<String>,
+    pub encrypted: Option<bool>,
+    pub kms_key_id: Option<String>,
+    pub presigned_url: Option<String>,
+    pub source_region: String,
+    pub source_snapshot_id: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub completion_duration_minutes: Option<i32>,
+    pub destination_availability_zone: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CopySnapshotRequest, "CopySnapshotRequest" {
+        "Description" => description,
+        "DestinationOutpostArn" => destination_outpost_arn,
+        "DestinationRegion" => destination_region,
+        "Encrypted" => encrypted,
+        "KmsKeyId" => kms_key_id,
+        "PresignedUrl" => presigned_url,
+        "SourceRegion" => source_region,
+        "SourceSnapshotId" => source_snapshot_id,
+        "TagSpecifications" => tag_specifications,
+        "CompletionDurationMinutes" => completion_duration_minutes,
+        "DestinationAvailabilityZone" => destination_availability_zone,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CopySnapshotResult {
+    pub tags: Option<Vec<Tag>>,
+    pub snapshot_id: Option<String>,
+}
+
+crate::structure! {
+    CopySnapshotResult, "CopySnapshotResult" {
+        "Tags" => tags,
+        "SnapshotId" => snapshot_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CpuOptions {
     pub core_count: Option<i32>,
     pub threads_per_core: Option<i32>,
@@ -2643,6 +2689,32 @@ pub struct CreateTransitGatewayVpcAttachmentResult {
 crate::structure! {
     CreateTransitGatewayVpcAttachmentResult, "CreateTransitGatewayVpcAttachmentResult" {
         "TransitGatewayVpcAttachment" => transit_gateway_vpc_attachment,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVolumePermission {
+    pub user_id: Option<String>,
+    pub group: Option<String>,
+}
+
+crate::structure! {
+    CreateVolumePermission, "CreateVolumePermission" {
+        "UserId" => user_id,
+        "Group" => group,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVolumePermissionModifications {
+    pub add: Option<Vec<CreateVolumePermission>>,
+    pub remove: Option<Vec<CreateVolumePermission>>,
+}
+
+crate::structure! {
+    CreateVolumePermissionModifications, "CreateVolumePermissionModifications" {
+        "Add" => add,
+        "Remove" => remove,
     }
 }
 
@@ -5151,6 +5223,36 @@ crate::structure! {
     DescribeSecurityGroupsResult, "DescribeSecurityGroupsResult" {
         "NextToken" => next_token,
         "SecurityGroups" => security_groups,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSnapshotAttributeRequest {
+    pub attribute: String,
+    pub snapshot_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DescribeSnapshotAttributeRequest, "DescribeSnapshotAttributeRequest" {
+        "Attribute" => attribute,
+        "SnapshotId" => snapshot_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeSnapshotAttributeResult {
+    pub product_codes: Option<Vec<ProductCode>>,
+    pub snapshot_id: Option<String>,
+    pub create_volume_permissions: Option<Vec<CreateVolumePermission>>,
+}
+
+crate::structure! {
+    DescribeSnapshotAttributeResult, "DescribeSnapshotAttributeResult" {
+        "ProductCodes" => product_codes,
+        "SnapshotId" => snapshot_id,
+        "CreateVolumePermissions" => create_volume_permissions,
     }
 }
 
@@ -10398,6 +10500,29 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModifySnapshotAttributeRequest {
+    pub attribute: Option<String>,
+    pub create_volume_permission: Option<CreateVolumePermissionModifications>,
+    pub group_names: Option<Vec<String>>,
+    pub operation_type: Option<String>,
+    pub snapshot_id: String,
+    pub user_ids: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ModifySnapshotAttributeRequest, "ModifySnapshotAttributeRequest" {
+        "Attribute" => attribute,
+        "CreateVolumePermission" => create_volume_permission,
+        "GroupNames" => group_names,
+        "OperationType" => operation_type,
+        "SnapshotId" => snapshot_id,
+        "UserIds" => user_ids,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModifySubnetAttributeRequest {
     pub assign_ipv6_address_on_creation: Option<AttributeBooleanValue>,
     pub map_public_ip_on_launch: Option<AttributeBooleanValue>,
@@ -12915,6 +13040,21 @@ crate::structure! {
         "DryRun" => dry_run,
         "NetworkInterfaceId" => network_interface_id,
         "SourceDestCheck" => source_dest_check,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResetSnapshotAttributeRequest {
+    pub attribute: String,
+    pub snapshot_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    ResetSnapshotAttributeRequest, "ResetSnapshotAttributeRequest" {
+        "Attribute" => attribute,
+        "SnapshotId" => snapshot_id,
+        "DryRun" => dry_run,
     }
 }
 
@@ -16364,6 +16504,15 @@ pub mod operation {
         type Output = super::AuthorizeSecurityGroupIngressResult;
     }
 
+    pub struct CopySnapshot;
+
+    impl crate::Operation for CopySnapshot {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CopySnapshot";
+        type Input = super::CopySnapshotRequest;
+        type Output = super::CopySnapshotResult;
+    }
+
     pub struct CreateCustomerGateway;
 
     impl crate::Operation for CreateCustomerGateway {
@@ -17462,6 +17611,15 @@ pub mod operation {
         type Output = super::DescribeSecurityGroupsResult;
     }
 
+    pub struct DescribeSnapshotAttribute;
+
+    impl crate::Operation for DescribeSnapshotAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeSnapshotAttribute";
+        type Input = super::DescribeSnapshotAttributeRequest;
+        type Output = super::DescribeSnapshotAttributeResult;
+    }
+
     pub struct DescribeSnapshots;
 
     impl crate::Operation for DescribeSnapshots {
@@ -18119,6 +18277,15 @@ pub mod operation {
         type Output = super::ModifySecurityGroupRulesResult;
     }
 
+    pub struct ModifySnapshotAttribute;
+
+    impl crate::Operation for ModifySnapshotAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ModifySnapshotAttribute";
+        type Input = super::ModifySnapshotAttributeRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct ModifySubnetAttribute;
 
     impl crate::Operation for ModifySubnetAttribute {
@@ -18449,6 +18616,15 @@ pub mod operation {
         const SERVICE: &'static str = "ec2";
         const NAME: &'static str = "ResetNetworkInterfaceAttribute";
         type Input = super::ResetNetworkInterfaceAttributeRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct ResetSnapshotAttribute;
+
+    impl crate::Operation for ResetSnapshotAttribute {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "ResetSnapshotAttribute";
+        type Input = super::ResetSnapshotAttributeRequest;
         type Output = crate::Unit;
     }
 

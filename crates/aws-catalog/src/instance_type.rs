@@ -4,6 +4,12 @@
 //! limits from <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/AvailableIpPerENI.html>. Bare metal sizes, and types
 //! whose point is an accelerator or a local disk, are not in the catalog.
 
+mod performance;
+
+pub use performance::EbsPerformance;
+
+use crate::image::ARCHITECTURE;
+
 /// What `RunInstances` takes when it is not told.
 pub const DEFAULT_INSTANCE_TYPE: &str = "m1.small";
 
@@ -26,11 +32,27 @@ impl Hypervisor {
     }
 }
 
+/// How many volumes an instance can have.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/volume_limits.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeLimit {
+    /// So many volumes and network interfaces together.
+    Shared(u32),
+    /// So many volumes, whatever else it has.
+    Dedicated(u32),
+}
+
 /// An instance type of the host's architecture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceType {
     /// The name, such as `t3.micro`.
     pub name: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: &'static str,
+    /// Who makes its processors.
+    pub manufacturer: &'static str,
+    /// The clock that all cores can keep, in MHz, where AWS names one.
+    pub clock_mhz: Option<u32>,
     /// How many virtual CPUs it has by default.
     pub vcpus: u32,
     /// How many of them share a core.
@@ -43,6 +65,15 @@ pub struct InstanceType {
     pub max_ipv4_per_interface: u32,
     /// How many IPv6 addresses an interface can have; 0 where IPv6 is not supported.
     pub max_ipv6_per_interface: u32,
+    /// How fast its network is on AWS, in AWS's words.
+    pub network_performance: &'static str,
+    /// How fast it reaches its volumes on AWS, where it has a bandwidth of its own for that.
+    pub ebs_performance: Option<EbsPerformance>,
+    /// How many volumes can be attached.
+    pub volume_limit: VolumeLimit,
+    /// Whether its instances can be in cluster placement groups.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/placement-strategies.html>
+    pub is_clustered: bool,
     /// What it runs on.
     pub hypervisor: Hypervisor,
     /// Whether AWS counts it among the current generation.
@@ -176,7 +207,32 @@ const ARM_FAMILIES: &[Family] = &[
     family("r7g", Nitro, true, 1, Ladder(MEMORY, &[MEDIUM, SMALL, MIDDLE])),
 ];
 
+/// How many volumes and interfaces an instance on the Nitro System can have together, and how many volumes one on Xen.
+const MOST_ATTACHMENTS_ON_NITRO: u32 = 28;
+const MOST_VOLUMES_ON_XEN: u32 = 40;
+
+/// How many volumes the types of the families can have that do not share the number with interfaces.
+fn dedicated_volumes(size: &str) -> u32 {
+    match size {
+        "16xlarge" => 48,
+        "24xlarge" => 64,
+        "32xlarge" => 88,
+        "48xlarge" | "96xlarge" => 128,
+        _ => 32,
+    }
+}
+
 impl Family {
+    fn volume_limit(&self, size: &str) -> VolumeLimit {
+        match (self.hypervisor, self.name) {
+            (Xen, _) => VolumeLimit::Dedicated(MOST_VOLUMES_ON_XEN),
+            (Nitro, "m7a" | "m7i" | "m7i-flex" | "m8i" | "c7a" | "c7i" | "c8i" | "r7i" | "r8i") => {
+                VolumeLimit::Dedicated(dedicated_volumes(size))
+            }
+            (Nitro, _) => VolumeLimit::Shared(MOST_ATTACHMENTS_ON_NITRO),
+        }
+    }
+
     fn sizes(&self) -> Vec<Size> {
         match &self.sizes {
             Listed(sizes) => sizes.to_vec(),
@@ -191,36 +247,63 @@ impl Family {
         }
     }
 
-    fn build(&self, (size, vcpus, memory_mib, max_interfaces, max_ipv4_per_interface): Size) -> InstanceType {
+    fn build(
+        &self,
+        architecture: &'static str,
+        (size, vcpus, memory_mib, max_interfaces, max_ipv4_per_interface): Size,
+    ) -> InstanceType {
         InstanceType {
             name: format!("{}.{size}", self.name),
+            architecture,
+            manufacturer: performance::manufacturer(self.name, architecture),
+            clock_mhz: performance::clock_mhz(self.name),
             vcpus,
             threads_per_core: if vcpus == 1 { 1 } else { self.threads_per_core },
             memory_mib,
             max_interfaces,
             max_ipv4_per_interface,
             max_ipv6_per_interface: if self.ipv6 { max_ipv4_per_interface } else { 0 },
+            network_performance: performance::of_network(self.name, size),
+            ebs_performance: performance::of_volumes(self.name, size),
+            volume_limit: self.volume_limit(size),
+            is_clustered: !self.is_burstable() && !matches!(self.name, "t1" | "m1" | "m3" | "m7i-flex"),
             hypervisor: self.hypervisor,
             is_current_generation: self.current,
-            is_burstable: matches!(self.name, "t2" | "t3" | "t3a" | "t4g"),
+            is_burstable: self.is_burstable(),
         }
+    }
+
+    fn is_burstable(&self) -> bool {
+        matches!(self.name, "t2" | "t3" | "t3a" | "t4g")
     }
 }
 
-fn families() -> &'static [Family] {
-    if cfg!(target_arch = "aarch64") { ARM_FAMILIES } else { X86_FAMILIES }
+/// The families of an architecture.
+fn families(architecture: &str) -> &'static [Family] {
+    if architecture == "arm64" { ARM_FAMILIES } else { X86_FAMILIES }
+}
+
+fn find(name: &str, architecture: &'static str) -> Option<InstanceType> {
+    let (family, size) = name.split_once('.')?;
+    let family = families(architecture).iter().find(|candidate| candidate.name == family)?;
+    let found = family.sizes().into_iter().find(|(name, ..)| *name == size);
+    found.map(|size| family.build(architecture, size))
 }
 
 /// All instance types that the host's architecture can stand for, family by family, small to large.
 pub fn instance_types() -> impl Iterator<Item = InstanceType> {
-    families().iter().flat_map(|family| family.sizes().into_iter().map(|size| family.build(size)))
+    let families = families(ARCHITECTURE).iter();
+    families.flat_map(|family| family.sizes().into_iter().map(|size| family.build(ARCHITECTURE, size)))
 }
 
 /// The instance type of that name.
 pub fn instance_type(name: &str) -> Option<InstanceType> {
-    let (family, size) = name.split_once('.')?;
-    let family = families().iter().find(|candidate| candidate.name == family)?;
-    family.sizes().into_iter().find(|(name, ..)| *name == size).map(|size| family.build(size))
+    find(name, ARCHITECTURE)
+}
+
+/// The instance type of that name of the architecture that the host does not have: none that could run.
+pub fn foreign_instance_type(name: &str) -> Option<InstanceType> {
+    find(name, if ARCHITECTURE == "arm64" { "x86_64" } else { "arm64" })
 }
 
 #[cfg(test)]
@@ -251,11 +334,38 @@ mod tests {
     }
 
     #[test]
+    fn every_size_has_its_bandwidth_to_volumes() {
+        let own = |name: &str| {
+            let of = |kind: InstanceType| (kind.ebs_performance, kind.network_performance);
+            instance_type(name).or_else(|| foreign_instance_type(name)).map(of)
+        };
+        for name in instance_types().map(|kind| kind.name) {
+            let small = ["t1.", "t2.", "m1.small", "m1.medium", "m3.medium", "m3.large"];
+            let is_without = small.iter().any(|small| name.starts_with(small));
+            assert_eq!(own(&name).unwrap().0.is_none(), is_without, "{name}");
+        }
+        let check = |name: &str, mbps: (u32, u32), iops: (u32, u32), network: &str| {
+            let (ebs, found) = own(name).unwrap();
+            let ebs = ebs.unwrap();
+            assert_eq!((ebs.baseline_mbps, ebs.maximum_mbps), mbps, "{name}");
+            assert_eq!((ebs.baseline_iops, ebs.maximum_iops), iops, "{name}");
+            assert_eq!(found, network, "{name}");
+        };
+        check("t3.micro", (87, 2085), (500, 11800), "Up to 5 Gigabit");
+        check("m5.large", (650, 4750), (3600, 18750), "Up to 10 Gigabit");
+        check("m6i.32xlarge", (40000, 40000), (160_000, 160_000), "50 Gigabit");
+        check("m7i-flex.8xlarge", (5000, 10000), (20000, 40000), "Up to 12.5 Gigabit");
+        check("m6g.8xlarge", (9500, 9500), (40000, 40000), "12 Gigabit");
+        check("c7g.medium", (315, 10000), (2500, 40000), "Up to 12.5 Gigabit");
+    }
+
+    #[test]
     fn names_are_unique_and_found() {
         let mut seen = HashSet::new();
         for listed in instance_types() {
             assert!(seen.insert(listed.name.clone()), "{}", listed.name);
             assert_eq!(instance_type(&listed.name).as_ref(), Some(&listed));
+            assert_eq!(foreign_instance_type(&listed.name), None);
             assert_eq!(listed.vcpus % listed.threads_per_core, 0, "{}", listed.name);
         }
     }

@@ -24,7 +24,10 @@ mod zone;
 
 pub use endpoint_service::{EndpointService, endpoint_services};
 pub use image::{AMAZON_OWNER_ALIAS, AMAZON_OWNER_ID, Image, image, images};
-pub use instance_type::{DEFAULT_INSTANCE_TYPE, Hypervisor, InstanceType, instance_type, instance_types};
+pub use instance_type::{
+    DEFAULT_INSTANCE_TYPE, EbsPerformance, Hypervisor, InstanceType, VolumeLimit, foreign_instance_type,
+    instance_type, instance_types,
+};
 pub use parameter::{PublicParameter, parameter, parameters, parameters_below};
 pub use prefix_list::{AwsPrefixList, prefix_lists};
 pub use region::{OptIn, RegionFacts, number as region_number, region, regions};

@@ -252,7 +252,7 @@ fn an_interface_is_attached_to_a_running_instance_and_taken_away() {
             eventually("eth1 is there", || cloud.sh(&server, "ip link show dev eth1").code == 0);
             let status = || cloud.status()["interfaces"].as_u64().unwrap();
             let attached = status();
-            cloud.ec2("DetachNetworkInterface", &[("AttachmentId", &attachment)]);
+            cloud.ec2("DetachNetworkInterface", &[("AttachmentId", &attachment), ("Force", "true")]);
             cloud.ec2("DeleteNetworkInterface", &[("NetworkInterfaceId", &interface)]);
             eventually("eth1 is gone", || cloud.sh(&server, "ip link show dev eth1").code != 0);
             eventually("the network has forgotten it", || status() == attached - 1);

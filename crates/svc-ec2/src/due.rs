@@ -1,5 +1,5 @@
 //! What is to be done about records when its time comes: ended resources are removed once nobody can see them any more,
-//! and NAT gateways give back what they have no longer.
+//! NAT gateways give back what they have no longer, and detached interfaces leave their instances.
 //!
 //! Owns the index of these times, which is part of the state: one [`DueRecord`] for each record that something is to be
 //! done about, in order of time, so that a request that finds nothing due reads one record. [`KINDS`] lists the kinds
@@ -18,7 +18,7 @@ use crate::byoip::BroughtRange;
 use crate::elastic_ip::transfer::AddressTransfer;
 use crate::idempotency::UsedToken;
 use crate::record::{
-    CustomerGateway, IamInstanceProfileAssociation, Instance, Ipv6Pool, NatGateway,
+    CustomerGateway, IamInstanceProfileAssociation, Instance, Ipv6Pool, NatGateway, NetworkInterface,
     NetworkInterfacePermission, PrefixList, PublicIpv4Pool, SecurityGroupVpcAssociation, TransitGateway,
     TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume,
     VpcBlockPublicAccessExclusion, VpcEndpoint, VpcEndpointConnection, VpcEndpointService,
@@ -91,6 +91,7 @@ const KINDS: &[Kind] = &[
     Kind::ending::<Instance>(),
     Kind::ending::<Ipv6Pool>(),
     Kind { carry_out: crate::nat_gateway::settle, ..Kind::ending::<NatGateway>() },
+    Kind { carry_out: crate::network_interface::settle, ..Kind::ending::<NetworkInterface>() },
     Kind::ending::<NetworkInterfacePermission>(),
     Kind::ending::<PrefixList>(),
     Kind::ending::<PublicIpv4Pool>(),
@@ -238,7 +239,7 @@ pub(crate) fn remove_ended(edit: &mut Edit<'_>) {
 
 impl Ec2 {
     /// Carries out what has come due since the last request and shows in records of other resources: the interfaces and
-    /// Elastic IP addresses that NAT gateways have no more. Every request does this first; reconcilers need not.
+    /// Elastic IP addresses that NAT gateways have no more, and the attachments of detached interfaces. Every request does this first; reconcilers need not.
     ///
     /// # Errors
     /// A failed commit.

@@ -82,6 +82,9 @@ pub struct Instance {
     pub reboots_requested: u64,
     /// How many of them were seen to have been done.
     pub reboots_done: u64,
+    /// From when on its status checks have passed, while it runs. Instances of before checks took time have passed them.
+    #[serde(default)]
+    pub checked_at: Timestamp,
     /// Its interfaces in the order of their device indexes.
     pub interfaces: Vec<NetworkInterfaceId>,
     /// Its volumes, the root volume first; those that were detached may still be in the list. Instances of before there

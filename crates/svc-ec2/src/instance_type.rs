@@ -1,13 +1,18 @@
-//! Instance types: DescribeInstanceTypes, DescribeInstanceTypeOfferings, and the limits that a type sets.
+//! Instance types: DescribeInstanceTypes, DescribeInstanceTypeOfferings.
 //!
-//! Owns how types are shown. Refuses to know which exist: the catalog does.
+//! Owns how types are shown. What instances of a type can have is in [`limits`]. Refuses to know which exist: the catalog
+//! does.
+
+mod ebs;
+mod limits;
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::{Hypervisor, InstanceType};
 use service_api::{Operations, RequestContext, ServiceError};
 
+pub(crate) use limits::{Equipment, InterfaceEquipment, check_fits};
+
 use crate::filter::{Filters, each, flag, number, text};
-use crate::network_interface::NetworkInterface;
 use crate::page::Page;
 use crate::state::State;
 use crate::{Ec2, error, zone};
@@ -18,81 +23,24 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::DescribeInstanceTypeOfferings>(describe_offerings)
 }
 
-/// The type that a request names.
+/// The type that a request names. Those of the other architecture are of no use, because all images have the host's.
 ///
 /// # Errors
 /// `InvalidParameterValue`.
 pub(crate) fn named(name: &str) -> Result<InstanceType, ServiceError> {
-    aws_catalog::instance_type(name)
-        .ok_or_else(|| error::invalid_value(format!("Invalid value '{name}' for InstanceType.")))
-}
-
-/// Checks how many interfaces an instance of a type is to have.
-///
-/// # Errors
-/// `AttachmentLimitExceeded`.
-pub(crate) fn check_interfaces(name: &str, count: usize) -> Result<(), ServiceError> {
-    let most = named(name)?.max_interfaces;
-    if count > most as usize {
-        return Err(ServiceError::new(
-            "AttachmentLimitExceeded",
-            format!("Interface count {count} exceeds the limit for {name}"),
-        ));
+    if let Some(kind) = aws_catalog::instance_type(name) {
+        return Ok(kind);
     }
-    Ok(())
-}
-
-/// Checks that an instance of a type can have prefixes.
-///
-/// # Errors
-/// `UnsupportedOperation`.
-pub(crate) fn check_prefixes(name: &str) -> Result<(), ServiceError> {
-    match named(name)?.hypervisor {
-        Hypervisor::Nitro => Ok(()),
-        Hypervisor::Xen => Err(error::unsupported(format!(
-            "Instances of the type {name} cannot have prefixes: they are not built on the Nitro System."
-        ))),
-    }
-}
-
-/// Checks how many addresses and prefixes an interface on an instance of a type has.
-///
-/// # Errors
-/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`, `UnsupportedOperation`.
-pub(crate) fn check_addresses(name: &str, interface: &NetworkInterface) -> Result<(), ServiceError> {
-    if interface.has_prefixes() {
-        check_prefixes(name)?;
-    }
-    let (v4, v6) = interface.address_counts();
-    check_address_counts(name, &interface.id.to_string(), v4, v6)
-}
-
-/// Checks how many addresses and prefixes an interface on an instance of a type is to have. A prefix counts as one
-/// address.
-///
-/// # Errors
-/// `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`.
-pub(crate) fn check_address_counts(
-    name: &str,
-    interface: &str,
-    v4: usize,
-    v6: usize,
-) -> Result<(), ServiceError> {
-    let kind = named(name)?;
-    let (most, most_v6) = (kind.max_ipv4_per_interface, kind.max_ipv6_per_interface);
-    if v4 > most as usize {
-        let message = format!(
-            "Number of private addresses will exceed limit: {v4} on {interface}, {name} allows {most}."
-        );
-        return Err(ServiceError::new("PrivateIpAddressLimitExceeded", message));
-    }
-    if v6 > most_v6 as usize {
-        let message = format!(
-            "Number of IPv6 addresses will exceed limit: {v6} on {interface}, {name} allows {most_v6}."
-        );
-        return Err(ServiceError::new("Ipv6AddressLimitExceeded", message));
-    }
-    Ok(())
+    let Some(foreign) = aws_catalog::foreign_instance_type(name) else {
+        return Err(error::invalid_value(format!("Invalid value '{name}' for InstanceType.")));
+    };
+    let own = if foreign.architecture == "arm64" { "x86_64" } else { "arm64" };
+    Err(error::invalid_value(format!(
+        "The architecture '{}' of the specified instance type does not match the architecture '{own}' of the specified \
+         AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use \
+         'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+        foreign.architecture
+    )))
 }
 
 fn whole(number: u32) -> Option<i32> {
@@ -104,8 +52,22 @@ fn whole(number: u32) -> Option<i32> {
 const FREE_TIER: [&str; 6] =
     ["t3.micro", "t3.small", "t4g.micro", "t4g.small", "c7i-flex.large", "m7i-flex.large"];
 
+/// The modes in which instances of a type can boot; the first is the one of images that name none.
+pub(crate) fn boot_modes(kind: &InstanceType) -> &'static [&'static str] {
+    match (kind.architecture, kind.hypervisor) {
+        ("arm64", _) => &["uefi"],
+        (_, Hypervisor::Nitro) => &["legacy-bios", "uefi"],
+        (_, Hypervisor::Xen) => &["legacy-bios"],
+    }
+}
+
+fn strategies(kind: &InstanceType) -> Vec<String> {
+    let all = [("cluster", kind.is_clustered), ("partition", true), ("spread", true)];
+    all.iter().filter(|(_, is_supported)| *is_supported).map(|(name, _)| (*name).to_owned()).collect()
+}
+
 fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
     let unsupported = || Some("unsupported".to_owned());
     let is_nitro = kind.hypervisor == Hypervisor::Nitro;
     api::InstanceTypeInfo {
@@ -114,6 +76,7 @@ fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
         burstable_performance_supported: Some(kind.is_burstable),
         current_generation: Some(kind.is_current_generation),
         dedicated_hosts_supported: Some(false),
+        ebs_info: Some(ebs::shown(kind)),
         free_tier_eligible: Some(FREE_TIER.contains(&kind.name.as_str())),
         hibernation_supported: Some(false),
         hypervisor: Some(kind.hypervisor.as_str().to_owned()),
@@ -134,25 +97,34 @@ fn shown(kind: &InstanceType) -> api::InstanceTypeInfo {
             network_cards: Some(vec![api::NetworkCardInfo {
                 maximum_network_interfaces: whole(kind.max_interfaces),
                 network_card_index: Some(0),
+                network_performance: Some(kind.network_performance.to_owned()),
                 ..Default::default()
             }]),
+            network_performance: Some(kind.network_performance.to_owned()),
             ..Default::default()
         }),
         nitro_enclaves_support: unsupported(),
         nitro_tpm_support: unsupported(),
+        phc_support: unsupported(),
+        placement_group_info: Some(api::PlacementGroupInfo { supported_strategies: Some(strategies(kind)) }),
         processor_info: Some(api::ProcessorInfo {
-            supported_architectures: Some(vec![architecture.to_owned()]),
+            manufacturer: Some(kind.manufacturer.to_owned()),
+            supported_architectures: texts(&[kind.architecture]),
+            sustained_clock_speed_in_ghz: kind.clock_mhz.map(|mhz| f64::from(mhz) / 1000.0),
             ..Default::default()
         }),
         reboot_migration_support: unsupported(),
-        supported_root_device_types: Some(vec!["ebs".to_owned()]),
-        supported_usage_classes: Some(vec!["on-demand".to_owned()]),
-        supported_virtualization_types: Some(vec!["hvm".to_owned()]),
+        supported_boot_modes: texts(boot_modes(kind)),
+        supported_root_device_types: texts(&["ebs"]),
+        supported_usage_classes: texts(&["on-demand"]),
+        supported_virtualization_types: texts(&["hvm"]),
         v_cpu_info: Some(api::VCpuInfo {
             default_cores: whole(kind.vcpus / kind.threads_per_core),
             default_threads_per_core: whole(kind.threads_per_core),
             default_v_cpus: whole(kind.vcpus),
-            ..Default::default()
+            // A launch cannot choose others.
+            valid_cores: whole(kind.vcpus / kind.threads_per_core).map(|cores| vec![cores]),
+            valid_threads_per_core: whole(kind.threads_per_core).map(|threads| vec![threads]),
         }),
         ..Default::default()
     }
@@ -177,6 +149,9 @@ static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
                 .filter_map(|memory| memory.size_in_mi_b)
                 .map(|size| size.to_string())
                 .collect()
+        }),
+        ("network-info.network-performance", |kind| {
+            kind.network_info.iter().filter_map(|network| network.network_performance.clone()).collect()
         }),
         ("network-info.efa-supported", |kind| {
             flag(kind.network_info.as_ref().and_then(|network| network.efa_supported))
@@ -214,9 +189,14 @@ static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
                 .flat_map(|info| each(&info.supported_architectures, |name| Some(name.clone())))
                 .collect()
         }),
+        ("processor-info.sustained-clock-speed-in-ghz", |kind| {
+            let clocks = kind.processor_info.iter().filter_map(|info| info.sustained_clock_speed_in_ghz);
+            clocks.map(|clock| clock.to_string()).collect()
+        }),
         ("nitro-enclaves-support", |kind| text(&kind.nitro_enclaves_support)),
         ("nitro-tpm-support", |kind| text(&kind.nitro_tpm_support)),
         ("reboot-migration-support", |kind| text(&kind.reboot_migration_support)),
+        ("supported-boot-mode", |kind| each(&kind.supported_boot_modes, |name| Some(name.clone()))),
         ("supported-root-device-type", |kind| {
             each(&kind.supported_root_device_types, |name| Some(name.clone()))
         }),
@@ -233,25 +213,41 @@ static FILTERS: Filters<api::InstanceTypeInfo> = Filters {
         ("vcpu-info.default-vcpus", |kind| {
             number(kind.v_cpu_info.as_ref().and_then(|info| info.default_v_cpus))
         }),
+        ("vcpu-info.valid-cores", |kind| {
+            kind.v_cpu_info
+                .iter()
+                .flat_map(|info| each(&info.valid_cores, |cores| Some(cores.to_string())))
+                .collect()
+        }),
+        ("vcpu-info.valid-threads-per-core", |kind| {
+            kind.v_cpu_info
+                .iter()
+                .flat_map(|info| each(&info.valid_threads_per_core, |threads| Some(threads.to_string())))
+                .collect()
+        }),
+        ("ebs-info.attachment-limit-type", ebs::info!(attachment_limit_type)),
+        ("ebs-info.ebs-optimized-support", ebs::info!(ebs_optimized_support)),
+        ("ebs-info.encryption-support", ebs::info!(encryption_support)),
+        ("ebs-info.maximum-ebs-attachments", ebs::info!(maximum_ebs_attachments)),
+        ("ebs-info.nvme-support", ebs::info!(nvme_support)),
+        (
+            "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps",
+            ebs::optimized!(baseline_bandwidth_in_mbps),
+        ),
+        ("ebs-info.ebs-optimized-info.baseline-iops", ebs::optimized!(baseline_iops)),
+        (
+            "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps",
+            ebs::optimized!(baseline_throughput_in_m_bps),
+        ),
+        ("ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps", ebs::optimized!(maximum_bandwidth_in_mbps)),
+        ("ebs-info.ebs-optimized-info.maximum-iops", ebs::optimized!(maximum_iops)),
+        (
+            "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
+            ebs::optimized!(maximum_throughput_in_m_bps),
+        ),
     ],
     absent: &[
-        "ebs-info.attachment-limit-type",
-        "ebs-info.ebs-optimized-support",
-        "ebs-info.encryption-support",
-        "ebs-info.nvme-support",
-        "network-info.network-performance",
         "processor-info.supported-features",
-        "processor-info.sustained-clock-speed-in-ghz",
-        "supported-boot-mode",
-        "vcpu-info.valid-cores",
-        "vcpu-info.valid-threads-per-core",
-        "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps",
-        "ebs-info.ebs-optimized-info.baseline-iops",
-        "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps",
-        "ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps",
-        "ebs-info.ebs-optimized-info.maximum-iops",
-        "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
-        "ebs-info.maximum-ebs-attachments",
         "instance-storage-info.disk.count",
         "instance-storage-info.disk.size-in-gb",
         "instance-storage-info.disk.type",

@@ -111,7 +111,7 @@ pub mod record {
     pub use crate::security_group::{
         IpProtocol, Peer, PeeredGroup, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
     };
-    pub use crate::snapshot::Snapshot;
+    pub use crate::snapshot::{CreateVolumePermissions, Snapshot};
     pub use crate::subnet::{HostnameType, ReservationType, Subnet, SubnetCidrReservation};
     pub use crate::transit_gateway::attachment::{
         AttachedSubnet, AttachmentTarget, PeeringSide, TransitGatewayAssociation, TransitGatewayAttachment,
@@ -241,6 +241,7 @@ impl Ec2 {
             network_interface::permission::RECORDS,
             prefix_list::RECORDS,
             security_group::vpc_association::RECORDS,
+            snapshot::permission::RECORDS,
             subnet::address::RECORDS,
             vpc_endpoint_service::RECORDS,
         ]

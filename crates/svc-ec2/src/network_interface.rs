@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Scope};
 
-pub(crate) use attachment::{detach, in_use as attachment_in_use};
+pub(crate) use attachment::{detach, in_use as attachment_in_use, settle};
 pub(crate) use describe::private_dns_name;
 pub use managed::ManagedKind;
 pub(crate) use managed::{make_managed, remove_managed};
@@ -34,6 +34,7 @@ pub use permission::{InterfacePermission, NetworkInterfacePermission};
 pub(crate) use prefix::WantedPrefixes;
 pub use public_address::AssignedAddress;
 
+use crate::due::Due;
 use crate::elastic_ip::{self, Associated};
 use crate::flow_log::{self, FlowLogResource};
 use crate::idempotency::Attempt;
@@ -58,6 +59,16 @@ pub struct Attachment {
     pub delete_on_termination: bool,
     /// Since when.
     pub attached_at: Timestamp,
+    /// From when on there is no attachment any more, once the interface is to be detached.
+    #[serde(default)]
+    pub detached_at: Option<Timestamp>,
+}
+
+impl Attachment {
+    /// Whether the interface is about to be detached: no packets pass it any more.
+    pub fn is_detaching(&self) -> bool {
+        self.detached_at.is_some()
+    }
 }
 
 /// Idle times after which connections are forgotten, in seconds; `None` stands for the default.
@@ -142,6 +153,9 @@ resource!(
             _ => None,
         }
     },
+    fn due(&self) -> Option<Due> {
+        self.attachment.as_ref().and_then(|held| held.detached_at).map(Due::Change)
+    },
     /// By the owner of its subnet.
     fn is_seen_by(&self, reader: &impl Read, owner: &Scope, account: AccountId) -> bool {
         account != owner.account
@@ -157,6 +171,12 @@ impl NetworkInterface {
     /// The primary private address.
     pub fn primary_address(&self) -> Ipv4Addr {
         *self.private_addresses.first().expect("an interface keeps its primary address for life")
+    }
+
+    /// The attachment that it has at that time.
+    pub fn attached(&self, now: Timestamp) -> Option<&Attachment> {
+        let held = self.attachment.as_ref();
+        held.filter(|held| held.detached_at.is_none_or(|detached_at| now < detached_at))
     }
 
     /// How many addresses and prefixes it has, of IPv4 and of IPv6.
@@ -230,11 +250,45 @@ pub(crate) struct NewInterface {
 }
 
 impl NewInterface {
-    /// How many addresses and prefixes it is to have, of IPv4 and of IPv6.
-    pub(crate) fn address_counts(&self) -> (usize, usize) {
+    /// How many IPv6 addresses it is to have beside those that are named.
+    fn ipv6_count_in(&self, subnet: &Subnet) -> usize {
+        let by_subnet =
+            subnet.assign_ipv6_address_on_creation && subnet.ipv6_block().is_some() && self.ipv6.is_empty();
+        self.ipv6_count.unwrap_or(usize::from(by_subnet))
+    }
+
+    /// Checks that prefixes are not asked for together with further addresses of their family.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html>
+    ///
+    /// # Errors
+    /// `InvalidParameterCombination`.
+    pub(crate) fn check_prefixes(&self) -> Result<(), ServiceError> {
+        let first = |wanted: &[(bool, &'static str)]| {
+            wanted.iter().find(|(is_wanted, _)| *is_wanted).map(|(_, parameter)| *parameter)
+        };
+        let v4 = first(&[
+            (!self.secondaries.is_empty(), "privateIpAddresses"),
+            (self.secondary_count > 0, "secondaryPrivateIpAddressCount"),
+        ]);
+        let v6 = first(&[
+            (!self.ipv6.is_empty(), "ipv6Addresses"),
+            (self.ipv6_count.is_some_and(|count| count > 0), "ipv6AddressCount"),
+        ]);
+        for (prefixes, addresses) in self.prefixes.parameters().into_iter().zip([v4, v6]) {
+            if let (Some(prefixes), Some(addresses)) = (prefixes, addresses) {
+                return Err(error::combination(format!(
+                    "The parameter {prefixes} cannot be used with the parameter {addresses}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many addresses and prefixes it is to have in a subnet, of IPv4 and of IPv6.
+    pub(crate) fn address_counts(&self, subnet: &Subnet) -> (usize, usize) {
         let (prefixes, prefixes_v6) = self.prefixes.counts();
         let v4 = 1 + self.secondaries.len() + self.secondary_count + prefixes;
-        (v4, self.ipv6.len() + self.ipv6_count.unwrap_or(0) + prefixes_v6)
+        (v4, self.ipv6.len() + self.ipv6_count_in(subnet) + prefixes_v6)
     }
 }
 
@@ -249,7 +303,7 @@ pub(crate) fn make(
     new: NewInterface,
 ) -> Result<NetworkInterface, ServiceError> {
     debug_assert_eq!(addresses.subnet(), subnet.id);
-    let (v4_count, v6_count) = new.address_counts();
+    let (v4_count, v6_count) = new.address_counts(subnet);
     check_address_count(v4_count)?;
     check_address_count(v6_count)?;
     let mut private_addresses = Vec::with_capacity(1 + new.secondaries.len() + new.secondary_count);
@@ -267,9 +321,7 @@ pub(crate) fn make(
     for _ in 0..new.secondary_count {
         private_addresses.push(addresses.take_any(edit)?);
     }
-    let by_subnet =
-        subnet.assign_ipv6_address_on_creation && subnet.ipv6_block().is_some() && new.ipv6.is_empty();
-    for _ in 0..new.ipv6_count.unwrap_or(usize::from(by_subnet)) {
+    for _ in 0..new.ipv6_count_in(subnet) {
         ipv6_addresses.push(addresses.take_any_v6(edit.new_bits())?);
     }
     new.prefixes.take_others(edit, addresses, &mut prefixes)?;
@@ -504,6 +556,7 @@ fn create(
             input.secondary_private_ip_address_count,
         )?
     };
+    new.check_prefixes()?;
     let dry_run = input.dry_run.take();
     let attempt = Attempt::new("CreateNetworkInterface", input.client_token.as_ref(), &input)?;
     ec2.edit(context, dry_run, |edit| {

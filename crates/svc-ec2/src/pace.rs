@@ -78,6 +78,10 @@ pub(crate) const BYOIP_PROVISIONING: Pace = Pace::seconds(600);
 pub(crate) const BYOIP_ADVERTISEMENT: Pace = Pace::seconds(120);
 /// An instance profile is associated with an instance, or no longer.
 pub(crate) const INSTANCE_PROFILE_ASSOCIATION: Pace = Pace::seconds(5);
+/// The status checks of an instance that has started pass.
+pub(crate) const INSTANCE_STATUS_CHECK: Pace = Pace::seconds(120);
+/// A network interface is detached from an instance.
+pub(crate) const NETWORK_INTERFACE_DETACHMENT: Pace = Pace::seconds(5);
 /// A permission on a network interface is granted or revoked.
 pub(crate) const NETWORK_INTERFACE_PERMISSION: Pace = Pace::seconds(2);
 /// A volume is made.

@@ -1,17 +1,23 @@
 //! Snapshots of volumes: CreateSnapshot, DeleteSnapshot, DescribeSnapshots.
 //!
-//! Owns the record, and how the snapshots behind the built-in images are shown. Refuses to know bytes: a snapshot holds
+//! Owns the record, and how those of other accounts and those behind the built-in images are shown. Copies and
+//! permissions are in the modules below. Refuses to know bytes: a snapshot holds
 //! what its volume was, not what was on it.
 //! <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-snapshots.html>
+
+mod copy;
+pub(crate) mod permission;
 
 use std::sync::Arc;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::Image;
-use aws_types::{SnapshotId, Tags, Timestamp, VolumeId};
+use aws_types::{AccountId, SnapshotId, Tags, Timestamp, VolumeId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+
+pub use permission::CreateVolumePermissions;
 
 use crate::filter::{Filters, flag, number, text};
 use crate::page::{LIMITS, Page};
@@ -19,7 +25,7 @@ use crate::state::{Naming, State, parse_id, resource};
 use crate::volume::{Volume, VolumeState};
 use crate::{Ec2, error, pace, quota, tag};
 
-/// The volume of a snapshot that was made of none of the account's.
+/// The volume of a snapshot that was made of none of the account's, and of a copy.
 const NO_VOLUME: &str = "vol-ffffffff";
 const MAX_DESCRIPTION_CHARACTERS: usize = 255;
 
@@ -28,8 +34,8 @@ const MAX_DESCRIPTION_CHARACTERS: usize = 255;
 pub struct Snapshot {
     /// Its id.
     pub id: SnapshotId,
-    /// The volume, which may be gone.
-    pub volume: VolumeId,
+    /// The volume, which may be gone; none of a copy.
+    pub volume: Option<VolumeId>,
     /// The size of the volume in GiB.
     pub size_gib: u32,
     /// Whether the volume was to be encrypted.
@@ -40,6 +46,9 @@ pub struct Snapshot {
     pub started_at: Timestamp,
     /// When it is complete.
     pub completed_at: Timestamp,
+    /// Who beside its owner can make volumes of it.
+    #[serde(default)]
+    pub permissions: CreateVolumePermissions,
     /// Its tags.
     pub tags: Tags,
 }
@@ -98,7 +107,10 @@ pub(crate) fn source(state: &impl State, text: &str) -> Result<Source, ServiceEr
     if let Some(image) = image_with(state, id) {
         return Ok(Source { id, size_gib: image.root_volume_gib, is_encrypted: false });
     }
-    let snapshot = state.named::<Snapshot>(text)?;
+    let snapshot = match permission::other(state, id) {
+        Some((_, shared)) => shared,
+        None => state.named::<Snapshot>(text)?,
+    };
     if state.now() < snapshot.completed_at {
         return Err(ServiceError::new("IncorrectState", format!("Snapshot '{id}' is not 'completed'.")));
     }
@@ -106,10 +118,32 @@ pub(crate) fn source(state: &impl State, text: &str) -> Result<Source, ServiceEr
 }
 
 pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
-    table
+    let table = table
         .with::<op::CreateSnapshot>(create)
         .with::<op::DeleteSnapshot>(delete)
-        .with::<op::DescribeSnapshots>(describe)
+        .with::<op::DescribeSnapshots>(describe);
+    permission::operations(copy::operations(table))
+}
+
+/// # Errors
+/// `InvalidParameterValue` for a description that is too long.
+fn checked_description(description: Option<&String>) -> Result<String, ServiceError> {
+    let description = description.cloned().unwrap_or_default();
+    if description.chars().count() > MAX_DESCRIPTION_CHARACTERS {
+        let message = format!("The description has more than {MAX_DESCRIPTION_CHARACTERS} characters.");
+        return Err(error::invalid_value(message));
+    }
+    Ok(description)
+}
+
+/// # Errors
+/// `OperationNotPermitted` for a snapshot of an image, which is Amazon's.
+fn check_not_of_image(state: &impl State, text: &str) -> Result<(), ServiceError> {
+    let id = parse_id::<Snapshot>(text)?;
+    if image_with(state, id).is_some() {
+        return Err(error::not_permitted(format!("The snapshot '{id}' belongs to another account.")));
+    }
+    Ok(())
 }
 
 fn create(
@@ -120,11 +154,7 @@ fn create(
     if input.outpost_arn.is_some() || input.location.as_deref().is_some_and(|held| held != "regional") {
         return Err(error::unsupported("Snapshots outside of the region's storage are not supported."));
     }
-    let description = input.description.clone().unwrap_or_default();
-    if description.chars().count() > MAX_DESCRIPTION_CHARACTERS {
-        let message = format!("The description has more than {MAX_DESCRIPTION_CHARACTERS} characters.");
-        return Err(error::invalid_value(message));
-    }
+    let description = checked_description(input.description.as_ref())?;
     let tags = tag::specified(input.tag_specifications.as_ref(), "snapshot")?;
     ec2.edit(context, input.dry_run, |edit| {
         let volume = edit.named::<Volume>(&input.volume_id)?;
@@ -138,16 +168,17 @@ fn create(
         quota::SNAPSHOTS_PER_REGION.check(edit, edit.count::<Snapshot>() + 1)?;
         let snapshot = Snapshot {
             id: edit.new_id(),
-            volume: volume.id,
+            volume: Some(volume.id),
             size_gib: volume.specification(edit.now()).size_gib,
             is_encrypted: volume.specification.is_encrypted,
             description,
             started_at: edit.now(),
             completed_at: pace::SNAPSHOT_COMPLETION.done_at(edit),
+            permissions: CreateVolumePermissions::default(),
             tags,
         };
         edit.put(snapshot.clone());
-        Ok(shown(edit, &snapshot))
+        Ok(shown(edit, edit.account(), &snapshot))
     })
 }
 
@@ -158,30 +189,29 @@ fn delete(
     input: api::DeleteSnapshotRequest,
 ) -> Result<Unit, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
-        let id = parse_id::<Snapshot>(&input.snapshot_id)?;
-        if image_with(edit, id).is_some() {
-            return Err(error::not_permitted(format!("The snapshot '{id}' belongs to another account.")));
-        }
-        edit.named::<Snapshot>(&input.snapshot_id)?;
-        edit.remove::<Snapshot>(id);
+        check_not_of_image(edit, &input.snapshot_id)?;
+        let snapshot = edit.named::<Snapshot>(&input.snapshot_id)?;
+        permission::forget(edit, snapshot.id);
+        edit.remove::<Snapshot>(snapshot.id);
         Ok(Unit)
     })
 }
 
-fn shown(state: &impl State, snapshot: &Snapshot) -> api::Snapshot {
+/// As this account sees it, whose tags are its own.
+fn shown(state: &impl State, owner: AccountId, snapshot: &Snapshot) -> api::Snapshot {
     let is_complete = state.now() >= snapshot.completed_at;
     api::Snapshot {
         completion_time: is_complete.then_some(snapshot.completed_at),
         description: Some(snapshot.description.clone()),
         encrypted: Some(snapshot.is_encrypted),
-        owner_id: Some(state.account().to_string()),
+        owner_id: Some(owner.to_string()),
         progress: Some(if is_complete { "100%" } else { "0%" }.to_owned()),
         snapshot_id: Some(snapshot.id.to_string()),
         start_time: Some(snapshot.started_at),
         state: Some(if is_complete { "completed" } else { "pending" }.to_owned()),
         storage_tier: Some("standard".to_owned()),
-        tags: tag::shown(&snapshot.tags),
-        volume_id: Some(snapshot.volume.to_string()),
+        tags: if owner == state.account() { tag::shown(&snapshot.tags) } else { None },
+        volume_id: Some(snapshot.volume.map_or_else(|| NO_VOLUME.to_owned(), |volume| volume.to_string())),
         volume_size: i32::try_from(snapshot.size_gib).ok(),
         ..Default::default()
     }
@@ -223,21 +253,56 @@ static FILTERS: Filters<api::Snapshot> = Filters {
     absent: &["transfer-type"],
 };
 
+/// A snapshot that an account can use.
+struct Listed {
+    shown: api::Snapshot,
+    is_own: bool,
+    permissions: CreateVolumePermissions,
+}
+
+impl Listed {
+    fn of(state: &impl State, owner: AccountId, snapshot: &Snapshot) -> Self {
+        Self {
+            shown: shown(state, owner, snapshot),
+            is_own: owner == state.account(),
+            permissions: snapshot.permissions.clone(),
+        }
+    }
+
+    /// Those of images are for all.
+    fn of_image(image: &Image) -> Self {
+        let permissions = CreateVolumePermissions { all: true, ..CreateVolumePermissions::default() };
+        Self { shown: shown_of_image(image), is_own: false, permissions }
+    }
+
+    /// Whether one account can make volumes of it without everybody being able to, as far as this one is told.
+    fn is_for(&self, state: &impl State, user: AccountId) -> bool {
+        let is_named = self.permissions.accounts.contains(&user);
+        if user == state.account() { self.is_own || is_named } else { self.is_own && is_named }
+    }
+}
+
 /// The snapshots that a request is about: those named, or all that the account can use.
-fn selected(state: &impl State, ids: Option<&Vec<String>>) -> Result<Vec<api::Snapshot>, ServiceError> {
-    let own = |snapshots: Vec<Arc<Snapshot>>| -> Vec<api::Snapshot> {
-        snapshots.iter().map(|snapshot| shown(state, snapshot)).collect()
+fn selected(state: &impl State, ids: Option<&Vec<String>>) -> Result<Vec<Listed>, ServiceError> {
+    let own = |snapshots: Vec<Arc<Snapshot>>| -> Vec<Listed> {
+        snapshots.iter().map(|snapshot| Listed::of(state, state.account(), snapshot)).collect()
     };
     let Some(ids) = ids.filter(|ids| !ids.is_empty()) else {
         let mut all = own(state.all::<Snapshot>().collect());
-        all.extend(aws_catalog::images(state.region()).iter().map(shown_of_image));
+        all.extend(aws_catalog::images(state.region()).iter().map(Listed::of_image));
+        let others = permission::others(state);
+        all.extend(others.iter().map(|(owner, snapshot)| Listed::of(state, *owner, snapshot)));
         return Ok(all);
     };
     let (mut found, mut others) = (Vec::new(), Vec::new());
     for text in ids {
-        match parse_id::<Snapshot>(text).ok().and_then(|id| image_with(state, id)) {
-            Some(image) => found.push(shown_of_image(&image)),
-            None => others.push(text.clone()),
+        let id = parse_id::<Snapshot>(text).ok();
+        if let Some(image) = id.and_then(|id| image_with(state, id)) {
+            found.push(Listed::of_image(&image));
+        } else if let Some((owner, snapshot)) = id.and_then(|id| permission::other(state, id)) {
+            found.push(Listed::of(state, owner, &snapshot));
+        } else {
+            others.push(text.clone());
         }
     }
     if !others.is_empty() {
@@ -249,11 +314,8 @@ fn selected(state: &impl State, ids: Option<&Vec<String>>) -> Result<Vec<api::Sn
 /// # Errors
 /// `InvalidUserID.Malformed`.
 fn check_accounts(accounts: &[String], aliases: &[&str]) -> Result<(), ServiceError> {
-    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    match accounts.iter().find(|text| !aliases.contains(&text.as_str()) && !is_account(text)) {
-        Some(bad) => Err(ServiceError::new("InvalidUserID.Malformed", format!("Invalid user id: \"{bad}\""))),
-        None => Ok(()),
-    }
+    let mut named = accounts.iter().filter(|text| !aliases.contains(&text.as_str()));
+    named.try_for_each(|text| permission::account(text).map(drop))
 }
 
 fn describe(
@@ -268,32 +330,30 @@ fn describe(
         ));
     }
     let view = ec2.view(context);
-    let account = view.account().to_string();
-    let mut snapshots = selected(&view, input.snapshot_ids.as_ref())?;
-    let is_own = |snapshot: &api::Snapshot| snapshot.owner_id.as_ref() == Some(&account);
+    let mut listed = selected(&view, input.snapshot_ids.as_ref())?;
     if let Some(owners) = input.owner_ids.filter(|owners| !owners.is_empty()) {
         check_accounts(&owners, &["self", "amazon"])?;
-        snapshots.retain(|snapshot| {
+        listed.retain(|held| {
             owners.iter().any(|owner| match owner.as_str() {
-                "self" => is_own(snapshot),
+                "self" => held.is_own,
                 owner => {
-                    snapshot.owner_alias.as_deref() == Some(owner)
-                        || snapshot.owner_id.as_deref() == Some(owner)
+                    held.shown.owner_alias.as_deref() == Some(owner)
+                        || held.shown.owner_id.as_deref() == Some(owner)
                 }
             })
         });
     }
     if let Some(users) = input.restorable_by_user_ids.filter(|users| !users.is_empty()) {
         check_accounts(&users, &["self", "all"])?;
-        // No snapshot is shared with an account by name; those of the images are for all.
-        snapshots.retain(|snapshot| {
+        listed.retain(|held| {
             users.iter().any(|user| match user.as_str() {
-                "all" => !is_own(snapshot),
-                "self" => is_own(snapshot),
-                user => user == account && is_own(snapshot),
+                "all" => held.permissions.all,
+                "self" => held.is_for(&view, view.account()),
+                user => user.parse().is_ok_and(|user| held.is_for(&view, user)),
             })
         });
     }
+    let mut snapshots: Vec<api::Snapshot> = listed.into_iter().map(|held| held.shown).collect();
     FILTERS.apply(&mut snapshots, input.filters.as_ref())?;
     snapshots.sort_by(|one, other| one.snapshot_id.cmp(&other.snapshot_id));
     snapshots.dedup_by(|one, other| one.snapshot_id == other.snapshot_id);

@@ -19,7 +19,7 @@ use aws_types::{AvailabilityZone, InstanceId, Tags, Timestamp, VolumeId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
-pub(crate) use attachment::{at, mappings, of_instance, release};
+pub(crate) use attachment::{at, count_of, mappings, of_instance, release};
 pub use modification::VolumeModification;
 pub use specification::{VolumeSpecification, VolumeType};
 

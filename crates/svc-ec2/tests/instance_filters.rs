@@ -46,6 +46,14 @@ fn what_instances_and_their_interfaces_have() {
     check("network-interface.attachment.attach-time", "2026-11-22T*", &[0, 1]);
     check("network-interface.addresses.private-dns-name", "ip-10-10-0-4.ec2.internal", &[0]);
     check("metadata-options.state", "applied", &[0, 1]);
+    check("current-instance-boot-mode", "legacy-bios", &[0, 1]);
+    check("current-instance-boot-mode", "uefi", &[]);
+    check("operator.managed", "false", &[0, 1]);
+    for id in &ids {
+        let shown = cloud.instance(id);
+        assert_eq!(shown.operator.unwrap().managed, Some(false));
+        assert_eq!(shown.network_interfaces.unwrap()[0].operator.as_ref().unwrap().managed, Some(false));
+    }
     for never in
         ["enclave-options.enabled", "hibernation-options.configured", "network-interface.requester-managed"]
     {

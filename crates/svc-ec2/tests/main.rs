@@ -24,6 +24,7 @@ mod instance;
 mod instance_change;
 mod instance_credit_specification;
 mod instance_filters;
+mod instance_limits;
 mod instance_monitoring;
 mod instance_profile;
 mod instance_type;

@@ -2,7 +2,8 @@ use std::collections::HashSet;
 
 use crate::cloud::{Cloud, api, filters, input, op, tagged};
 use store::Read;
-use svc_ec2::record::{ManagedKind, NetworkInterface};
+use svc_ec2::Config;
+use svc_ec2::record::{Attachment, ManagedKind, NetworkInterface};
 
 fn address(address: &str, primary: bool) -> api::PrivateIpAddressSpecification {
     api::PrivateIpAddressSpecification {
@@ -164,6 +165,21 @@ fn attributes() {
     })));
     let interface = cloud.describe_interface(&id);
     assert_eq!(interface.source_dest_check, Some(false));
+    let reset = input!(ResetNetworkInterfaceAttributeRequest { network_interface_id: &id });
+    let message = "The request must contain the parameter sourceDestCheck";
+    cloud.refuses::<op::ResetNetworkInterfaceAttribute>(reset.clone(), "MissingParameter", message);
+    let check = Some("source_dest_check".to_owned());
+    let reset = api::ResetNetworkInterfaceAttributeRequest { source_dest_check: check, ..reset };
+    let dry = api::ResetNetworkInterfaceAttributeRequest { dry_run: Some(true), ..reset.clone() };
+    cloud.refuses::<op::ResetNetworkInterfaceAttribute>(dry, "DryRunOperation", "…");
+    cloud.ok::<op::ResetNetworkInterfaceAttribute>(reset.clone());
+    assert_eq!(cloud.describe_interface(&id).source_dest_check, Some(true));
+    let unknown = api::ResetNetworkInterfaceAttributeRequest {
+        network_interface_id: "eni-0123456789abcdef0".to_owned(),
+        ..reset
+    };
+    let code = "InvalidNetworkInterfaceID.NotFound";
+    cloud.refuses::<op::ResetNetworkInterfaceAttribute>(unknown, code, "…");
     assert_eq!(interface.groups.unwrap()[0].group_id.as_ref(), Some(&group));
     let input =
         input!(DescribeNetworkInterfaceAttributeRequest { network_interface_id: &id, attribute: "groupSet" });
@@ -278,9 +294,80 @@ fn interfaces_hang_on_stopped_instances() {
     let primary = described[0].attachment.as_ref().unwrap().attachment_id.clone().unwrap();
     let message = "The network interface at device index 0 cannot be detached.";
     cloud.refuses::<op::DetachNetworkInterface>(detach(&primary), "OperationNotPermitted", message);
+    // It is shown for a moment yet, and takes its place.
     cloud.ok::<op::DetachNetworkInterface>(detach(&attachment));
-    assert_eq!(cloud.describe_interface(&one).status.as_deref(), Some("available"));
+    let status = || {
+        let shown = cloud.describe_interface(&one);
+        (shown.status.unwrap(), shown.attachment.map(|held| held.status.unwrap()))
+    };
+    assert_eq!(status(), ("in-use".to_owned(), Some("detaching".to_owned())));
+    let found = input!(DescribeInstancesRequest {
+        filters: filters(&[("network-interface.attachment.status", &["detaching"])])
+    });
+    assert_eq!(cloud.ok::<op::DescribeInstances>(found).reservations.unwrap().len(), 1);
+    let message = format!("The attachment '{attachment}' is in the 'detaching' state.");
+    cloud.refuses::<op::DetachNetworkInterface>(detach(&attachment), "IncorrectState", &message);
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&one, 1), "InvalidNetworkInterface.InUse", "…");
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&other, 1), "AttachmentLimitExceeded", "…");
+    cloud.wait(100);
+    assert_eq!(status(), ("available".to_owned(), None));
+    assert_eq!(cloud.instance(&instance).network_interfaces.unwrap().len(), 1);
     cloud.refuses::<op::DetachNetworkInterface>(detach(&attachment), "InvalidAttachmentID.NotFound", "…");
+
+    // By force it is gone at once, also while it is detaching.
+    for is_detaching in [false, true] {
+        let attachment = cloud.ok::<op::AttachNetworkInterface>(attach(&one, 1)).attachment_id.unwrap();
+        if is_detaching {
+            cloud.ok::<op::DetachNetworkInterface>(detach(&attachment));
+        }
+        let force = api::DetachNetworkInterfaceRequest { force: Some(true), ..detach(&attachment) };
+        cloud.ok::<op::DetachNetworkInterface>(force);
+        assert_eq!(status(), ("available".to_owned(), None));
+        cloud.wait(100);
+    }
+    // One that is detaching does not go with the instance.
+    let attachment = cloud.ok::<op::AttachNetworkInterface>(attach(&one, 1)).attachment_id.unwrap();
+    let goes = api::NetworkInterfaceAttachmentChanges {
+        attachment_id: Some(attachment.clone()),
+        delete_on_termination: Some(true),
+        ..Default::default()
+    };
+    let goes =
+        input!(ModifyNetworkInterfaceAttributeRequest { network_interface_id: &one, attachment: goes });
+    cloud.ok::<op::ModifyNetworkInterfaceAttribute>(goes);
+    cloud.ok::<op::DetachNetworkInterface>(detach(&attachment));
+    cloud.terminate(&instance);
+    assert_eq!(status(), ("available".to_owned(), None));
+}
+
+/// The data plane learns of it at once, and AWS takes some seconds.
+#[test]
+fn a_detachment_takes_its_time() {
+    let cloud = Cloud::with(Config { realistic_timing: true, ..Config::default() });
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let instance = cloud.started(&subnet);
+    cloud.stop(&instance);
+    let id = cloud.interface(&subnet);
+    let attach = input!(AttachNetworkInterfaceRequest {
+        network_interface_id: &id,
+        instance_id: &instance,
+        device_index: 1
+    });
+    let attachment = cloud.ok::<op::AttachNetworkInterface>(attach).attachment_id.unwrap();
+    cloud.ok::<op::DetachNetworkInterface>(input!(DetachNetworkInterfaceRequest {
+        attachment_id: &attachment
+    }));
+    let record = cloud.store.snapshot().get::<NetworkInterface>(&cloud.scope(), &id).unwrap();
+    let held = record.attachment.as_ref().unwrap();
+    assert!(held.is_detaching());
+    // Attachments of older builds are not detaching.
+    let mut old = serde_json::to_value(held).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("detached_at").is_some());
+    assert!(!serde_json::from_value::<Attachment>(old).unwrap().is_detaching());
+    cloud.wait(4_999);
+    assert_eq!(cloud.describe_interface(&id).status.as_deref(), Some("in-use"));
+    cloud.wait(1);
+    assert_eq!(cloud.describe_interface(&id).status.as_deref(), Some("available"));
 }
 
 #[test]

@@ -474,3 +474,85 @@ fn an_instance_type_limits_prefixes_as_addresses() {
         "A network interface ID and a prefix may not be specified together.",
     );
 }
+
+/// AWS gives an interface that is made either further addresses of a family or prefixes.
+#[test]
+fn prefixes_and_further_addresses_are_not_asked_for_together() {
+    let cloud = Cloud::new();
+    let (subnet, block) = dual_subnet(&cloud, "10.0.0.0/24");
+    let request = || input!(CreateNetworkInterfaceRequest { subnet_id: &subnet });
+    let secondary = |primary: bool| api::PrivateIpAddressSpecification {
+        primary: Some(primary),
+        private_ip_address: Some("10.0.0.5".to_owned()),
+    };
+    let address =
+        api::InstanceIpv6Address { ipv6_address: Some(format!("{block}::5")), is_primary_ipv6: None };
+    let named = vec![v4("10.0.0.16/28")];
+    let named_v6 = vec![v6(&format!("{block}:7::/80"))];
+    let cases = [
+        (
+            api::CreateNetworkInterfaceRequest {
+                ipv4_prefix_count: Some(1),
+                secondary_private_ip_address_count: Some(1),
+                ..request()
+            },
+            ["ipv4PrefixCount", "secondaryPrivateIpAddressCount"],
+        ),
+        (
+            api::CreateNetworkInterfaceRequest {
+                ipv4_prefixes: Some(named),
+                private_ip_addresses: Some(vec![secondary(false)]),
+                ..request()
+            },
+            ["ipv4Prefixes", "privateIpAddresses"],
+        ),
+        (
+            api::CreateNetworkInterfaceRequest {
+                ipv6_prefix_count: Some(1),
+                ipv6_addresses: Some(vec![address]),
+                ..request()
+            },
+            ["ipv6PrefixCount", "ipv6Addresses"],
+        ),
+        (
+            api::CreateNetworkInterfaceRequest {
+                ipv6_prefixes: Some(named_v6),
+                ipv6_address_count: Some(1),
+                ..request()
+            },
+            ["ipv6Prefixes", "ipv6AddressCount"],
+        ),
+    ];
+    for (case, [prefixes, addresses]) in cases {
+        let message = format!("The parameter {prefixes} cannot be used with the parameter {addresses}");
+        let launch = api::RunInstancesRequest {
+            instance_type: Some("m5.large".to_owned()),
+            network_interfaces: Some(vec![api::InstanceNetworkInterfaceSpecification {
+                device_index: Some(0),
+                subnet_id: Some(subnet.clone()),
+                ipv4_prefix_count: case.ipv4_prefix_count,
+                ipv4_prefixes: case.ipv4_prefixes.clone(),
+                ipv6_prefix_count: case.ipv6_prefix_count,
+                ipv6_prefixes: case.ipv6_prefixes.clone(),
+                private_ip_addresses: case.private_ip_addresses.clone(),
+                secondary_private_ip_address_count: case.secondary_private_ip_address_count,
+                ipv6_addresses: case.ipv6_addresses.clone(),
+                ipv6_address_count: case.ipv6_address_count,
+                ..Default::default()
+            }]),
+            ..cloud.launch()
+        };
+        cloud.refuses::<op::CreateNetworkInterface>(case, "InvalidParameterCombination", &message);
+        cloud.refuses::<op::RunInstances>(launch, "InvalidParameterCombination", &message);
+    }
+    // The primary address is no further one, and the families do not mind each other.
+    create(
+        &cloud,
+        api::CreateNetworkInterfaceRequest {
+            ipv4_prefix_count: Some(1),
+            private_ip_addresses: Some(vec![secondary(true)]),
+            ipv6_address_count: Some(1),
+            ..request()
+        },
+    );
+}

@@ -230,6 +230,14 @@ fn a_stopped_instance_is_placed_anew() {
     assert_eq!(shown(), ("parts".to_owned(), Some(2)));
     cloud.ok::<op::ModifyInstancePlacement>(modify("apart", None));
     assert_eq!(shown(), ("apart".to_owned(), None));
+    // Without a number it gets the partition with the fewest, and keeps the one that it has.
+    started(&cloud, launch(&cloud, api::Placement { partition_number: Some(1), ..place("parts") }));
+    cloud.ok::<op::ModifyInstancePlacement>(modify("parts", None));
+    assert_eq!(shown(), ("parts".to_owned(), Some(2)));
+    cloud.ok::<op::ModifyInstancePlacement>(modify("parts", Some(1)));
+    cloud.ok::<op::ModifyInstancePlacement>(modify("parts", None));
+    assert_eq!(shown(), ("parts".to_owned(), Some(1)));
+    cloud.ok::<op::ModifyInstancePlacement>(modify("apart", None));
     refuses(modify("apart", Some(1)), COMBINATION, "…");
     refuses(modify("", Some(1)), COMBINATION, "…");
     refuses(modify("none", None), "InvalidPlacementGroup.Unknown", "…");

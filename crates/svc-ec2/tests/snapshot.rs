@@ -1,3 +1,6 @@
+use store::Read;
+use svc_ec2::record::Snapshot;
+
 use crate::cloud::{Cloud, api, filters, input, op, tagged, tags};
 
 fn described(cloud: &Cloud, input: api::DescribeSnapshotsRequest) -> Vec<api::Snapshot> {
@@ -130,4 +133,239 @@ fn what_is_refused() {
     cloud.refuses::<op::CreateSnapshot>(long, "InvalidParameterValue", "…");
     let local = api::CreateSnapshotRequest { location: Some("local".to_owned()), ..create };
     cloud.refuses::<op::CreateSnapshot>(local, "UnsupportedOperation", "…");
+}
+
+/// A completed snapshot of a volume that is not encrypted.
+fn plain_snapshot(cloud: &Cloud) -> String {
+    let input = input!(CreateVolumeRequest { availability_zone: "us-east-1a", size: 10 });
+    let volume = cloud.ok::<op::CreateVolume>(input).volume_id.unwrap();
+    cloud.wait(100);
+    let create = api::CreateSnapshotRequest {
+        tag_specifications: Some(tagged("snapshot", &[("Name", "one")])),
+        ..input!(CreateSnapshotRequest { volume_id: &volume })
+    };
+    let id = cloud.ok::<op::CreateSnapshot>(create).snapshot_id.unwrap();
+    cloud.wait(100);
+    id
+}
+
+fn users(users: &[&str]) -> Vec<api::CreateVolumePermission> {
+    let permission = |user: &&str| match *user {
+        "all" => api::CreateVolumePermission { group: Some("all".to_owned()), user_id: None },
+        user => api::CreateVolumePermission { group: None, user_id: Some(user.to_owned()) },
+    };
+    users.iter().map(permission).collect()
+}
+
+fn modify(id: &str, add: &[&str], remove: &[&str]) -> api::ModifySnapshotAttributeRequest {
+    let changes =
+        api::CreateVolumePermissionModifications { add: Some(users(add)), remove: Some(users(remove)) };
+    input!(ModifySnapshotAttributeRequest {
+        snapshot_id: id,
+        attribute: "createVolumePermission",
+        create_volume_permission: changes
+    })
+}
+
+fn permissions(cloud: &Cloud, id: &str) -> Vec<api::CreateVolumePermission> {
+    let input =
+        input!(DescribeSnapshotAttributeRequest { snapshot_id: id, attribute: "createVolumePermission" });
+    cloud.ok::<op::DescribeSnapshotAttribute>(input).create_volume_permissions.unwrap()
+}
+
+#[test]
+fn a_snapshot_is_shared_with_accounts_and_with_all() {
+    let cloud = Cloud::new();
+    let other = cloud.seen_by("210987654321", "us-east-1");
+    let third = cloud.seen_by("320987654321", "us-east-1");
+    let id = plain_snapshot(&cloud);
+    let by_id = input!(DescribeSnapshotsRequest { snapshot_ids: [&id] });
+    let from = input!(CreateVolumeRequest { availability_zone: "us-east-1b", snapshot_id: &id });
+    let is_hidden = |cloud: &Cloud| {
+        let message = format!("The snapshot '{id}' does not exist.");
+        cloud.refuses::<op::DescribeSnapshots>(by_id.clone(), "InvalidSnapshot.NotFound", &message);
+        cloud.refuses::<op::CreateVolume>(from.clone(), "InvalidSnapshot.NotFound", &message);
+        let all = described(cloud, input!(DescribeSnapshotsRequest {}));
+        assert!(all.iter().all(|held| held.snapshot_id.as_ref() != Some(&id)));
+    };
+    let found = |cloud: &Cloud, input: api::DescribeSnapshotsRequest| {
+        let found = described(cloud, input);
+        found.iter().filter(|held| held.snapshot_id.as_ref() == Some(&id)).count()
+    };
+    let count = |cloud: &Cloud, user: &str| {
+        found(cloud, input!(DescribeSnapshotsRequest { restorable_by_user_ids: [user] }))
+    };
+    assert_eq!(permissions(&cloud, &id), []);
+    is_hidden(&other);
+
+    let dry = api::ModifySnapshotAttributeRequest { dry_run: Some(true), ..modify(&id, &["all"], &[]) };
+    cloud.refuses::<op::ModifySnapshotAttribute>(dry, "DryRunOperation", "…");
+    cloud.ok::<op::ModifySnapshotAttribute>(modify(&id, &["210987654321"], &[]));
+    assert_eq!(permissions(&cloud, &id), users(&["210987654321"]));
+    is_hidden(&third);
+    let elsewhere = cloud.seen_by("210987654321", "us-west-2");
+    elsewhere.refuses::<op::DescribeSnapshots>(by_id.clone(), "InvalidSnapshot.NotFound", "…");
+    let seen = described(&other, by_id.clone()).remove(0);
+    assert_eq!((seen.owner_id.as_deref(), seen.tags), (Some("123456789012"), None));
+    assert_eq!(found(&other, input!(DescribeSnapshotsRequest {})), 1);
+    assert_eq!(found(&other, input!(DescribeSnapshotsRequest { owner_ids: ["self"] })), 0);
+    assert_eq!(found(&other, input!(DescribeSnapshotsRequest { owner_ids: ["123456789012"] })), 1);
+    assert_eq!((count(&other, "self"), count(&other, "all")), (1, 0));
+    assert_eq!((count(&cloud, "210987654321"), count(&cloud, "320987654321")), (1, 0));
+    let made = other.ok::<op::CreateVolume>(from.clone());
+    assert_eq!((made.size, made.snapshot_id.as_ref()), (Some(10), Some(&id)));
+    // It is not theirs to change.
+    let delete = input!(DeleteSnapshotRequest { snapshot_id: &id });
+    other.refuses::<op::DeleteSnapshot>(delete.clone(), "InvalidSnapshot.NotFound", "…");
+    other.refuses::<op::ModifySnapshotAttribute>(modify(&id, &["all"], &[]), "InvalidSnapshot.NotFound", "…");
+
+    // With the older parameters, too.
+    let older = api::ModifySnapshotAttributeRequest {
+        operation_type: Some("add".to_owned()),
+        group_names: Some(vec!["all".to_owned()]),
+        user_ids: Some(vec!["320987654321".to_owned()]),
+        ..input!(ModifySnapshotAttributeRequest { snapshot_id: &id })
+    };
+    cloud.ok::<op::ModifySnapshotAttribute>(older.clone());
+    assert_eq!(permissions(&cloud, &id), users(&["all", "210987654321", "320987654321"]));
+    assert_eq!((count(&third, "all"), count(&third, "self")), (1, 1));
+    let nobody = cloud.seen_by("430987654321", "us-east-1");
+    assert_eq!((count(&nobody, "all"), count(&nobody, "self")), (1, 0));
+    let remove = api::ModifySnapshotAttributeRequest { operation_type: Some("remove".to_owned()), ..older };
+    cloud.ok::<op::ModifySnapshotAttribute>(remove);
+    assert_eq!(permissions(&cloud, &id), users(&["210987654321"]));
+    is_hidden(&nobody);
+    cloud.ok::<op::ModifySnapshotAttribute>(modify(&id, &[], &["210987654321"]));
+    is_hidden(&other);
+
+    cloud.ok::<op::ModifySnapshotAttribute>(modify(&id, &["all", "210987654321"], &[]));
+    cloud.ok::<op::ResetSnapshotAttribute>(input!(ResetSnapshotAttributeRequest {
+        snapshot_id: &id,
+        attribute: "createVolumePermission"
+    }));
+    assert_eq!(permissions(&cloud, &id), []);
+    is_hidden(&other);
+    cloud.ok::<op::ModifySnapshotAttribute>(modify(&id, &["all"], &[]));
+    cloud.ok::<op::DeleteSnapshot>(delete);
+    is_hidden(&other);
+}
+
+#[test]
+fn permissions_that_cannot_be() {
+    let cloud = Cloud::new();
+    let id = plain_snapshot(&cloud);
+    let check = |input: api::ModifySnapshotAttributeRequest, code: &str, message: &str| {
+        cloud.refuses::<op::ModifySnapshotAttribute>(input, code, message);
+    };
+    check(modify(&id, &[], &[]), "MissingParameter", "…");
+    check(modify(&id, &["me"], &[]), "InvalidUserID.Malformed", "Invalid user id: \"me\"");
+    let both = api::CreateVolumePermission {
+        group: Some("all".to_owned()),
+        user_id: Some("210987654321".to_owned()),
+    };
+    let mut wrong = modify(&id, &[], &[]);
+    wrong.create_volume_permission.as_mut().unwrap().add = Some(vec![both]);
+    check(wrong, "InvalidParameterCombination", "…");
+    let older = |operation: &str, group: &str| api::ModifySnapshotAttributeRequest {
+        operation_type: Some(operation.to_owned()),
+        group_names: Some(vec![group.to_owned()]),
+        ..input!(ModifySnapshotAttributeRequest { snapshot_id: &id })
+    };
+    check(older("give", "all"), "InvalidParameterValue", "…");
+    check(older("add", "some"), "InvalidParameterValue", "…");
+    let codes = api::ModifySnapshotAttributeRequest {
+        attribute: Some("productCodes".to_owned()),
+        ..modify(&id, &["all"], &[])
+    };
+    check(codes, "InvalidParameterValue", "…");
+    // Nobody else has the key.
+    let encrypted = input!(CreateSnapshotRequest { volume_id: volume(&cloud) });
+    let encrypted = cloud.ok::<op::CreateSnapshot>(encrypted).snapshot_id.unwrap();
+    let message = "Encrypted snapshots with EBS default key cannot be shared";
+    check(modify(&encrypted, &["210987654321"], &[]), "OperationNotPermitted", message);
+    let amazons = described(&cloud, input!(DescribeSnapshotsRequest { owner_ids: ["amazon"] }));
+    let amazons = amazons[0].snapshot_id.clone().unwrap();
+    check(modify(&amazons, &["all"], &[]), "OperationNotPermitted", "…");
+    let attribute =
+        |name: &str| input!(DescribeSnapshotAttributeRequest { snapshot_id: &id, attribute: name });
+    let codes = cloud.ok::<op::DescribeSnapshotAttribute>(attribute("productCodes"));
+    assert_eq!((codes.product_codes, codes.create_volume_permissions), (Some(Vec::new()), None));
+    cloud.refuses::<op::DescribeSnapshotAttribute>(attribute("other"), "InvalidParameterValue", "…");
+    let reset = input!(ResetSnapshotAttributeRequest { snapshot_id: &id, attribute: "productCodes" });
+    cloud.refuses::<op::ResetSnapshotAttribute>(reset, "InvalidParameterValue", "…");
+}
+
+#[test]
+fn a_snapshot_is_copied() {
+    let cloud = Cloud::new();
+    let id = plain_snapshot(&cloud);
+    let copy = |id: &str| input!(CopySnapshotRequest { source_region: "us-east-1", source_snapshot_id: id });
+    let there = cloud.seen_by("123456789012", "us-west-2");
+    let wanted = api::CopySnapshotRequest {
+        description: Some("a copy".to_owned()),
+        destination_region: Some("us-west-2".to_owned()),
+        tag_specifications: Some(tagged("snapshot", &[("Name", "other")])),
+        ..copy(&id)
+    };
+    let dry = api::CopySnapshotRequest { dry_run: Some(true), ..wanted.clone() };
+    there.refuses::<op::CopySnapshot>(dry, "DryRunOperation", "…");
+    let made = there.ok::<op::CopySnapshot>(wanted);
+    assert_eq!(made.tags, Some(tags(&[("Name", "other")])));
+    let made = made.snapshot_id.unwrap();
+    let shown = || described(&there, input!(DescribeSnapshotsRequest { owner_ids: ["self"] })).remove(0);
+    assert_eq!((shown().snapshot_id.as_ref(), shown().state.as_deref()), (Some(&made), Some("pending")));
+    there.refuses::<op::CopySnapshot>(
+        api::CopySnapshotRequest { source_region: "us-west-2".to_owned(), ..copy(&made) },
+        "IncorrectState",
+        "…",
+    );
+    there.wait(100);
+    assert_eq!((shown().state.as_deref(), shown().volume_size), (Some("completed"), Some(10)));
+    assert_eq!((shown().description.as_deref(), shown().encrypted), (Some("a copy"), Some(false)));
+    assert_eq!(shown().volume_id.as_deref(), Some("vol-ffffffff"));
+    assert_eq!(shown().tags, Some(tags(&[("Name", "other")])));
+
+    // A copy can be encrypted, and one of what is encrypted always is. Others' snapshots can be copied when they are shared.
+    let encrypted = api::CopySnapshotRequest { encrypted: Some(true), ..copy(&id) };
+    let encrypted = cloud.ok::<op::CopySnapshot>(encrypted).snapshot_id.unwrap();
+    cloud.wait(100);
+    let again = api::CopySnapshotRequest { encrypted: Some(false), ..copy(&encrypted) };
+    let again = cloud.ok::<op::CopySnapshot>(again).snapshot_id.unwrap();
+    let found = described(&cloud, input!(DescribeSnapshotsRequest { snapshot_ids: [&again] })).remove(0);
+    assert_eq!(found.encrypted, Some(true));
+    let other = cloud.seen_by("210987654321", "us-west-2");
+    other.refuses::<op::CopySnapshot>(copy(&id), "InvalidSnapshot.NotFound", "…");
+    cloud.ok::<op::ModifySnapshotAttribute>(modify(&id, &["210987654321"], &[]));
+    other.ok::<op::CopySnapshot>(copy(&id));
+
+    let check =
+        |input: api::CopySnapshotRequest, code: &str| cloud.refuses::<op::CopySnapshot>(input, code, "…");
+    check(
+        api::CopySnapshotRequest { source_region: "mars-1".to_owned(), ..copy(&id) },
+        "InvalidParameterValue",
+    );
+    check(
+        api::CopySnapshotRequest { destination_region: Some("us-west-2".to_owned()), ..copy(&id) },
+        "InvalidParameterValue",
+    );
+    check(
+        api::CopySnapshotRequest { description: Some("x".repeat(256)), ..copy(&id) },
+        "InvalidParameterValue",
+    );
+    check(api::CopySnapshotRequest { kms_key_id: Some("k".to_owned()), ..copy(&id) }, "UnsupportedOperation");
+    check(
+        api::CopySnapshotRequest { completion_duration_minutes: Some(15), ..copy(&id) },
+        "UnsupportedOperation",
+    );
+    check(copy("snap-0123456789abcdef0"), "InvalidSnapshot.NotFound");
+}
+
+#[test]
+fn a_snapshot_of_before_any_was_shared_is_read() {
+    let cloud = Cloud::new();
+    let id = plain_snapshot(&cloud);
+    let record = cloud.store.snapshot().get::<Snapshot>(&cloud.scope(), &id).unwrap();
+    let mut old = serde_json::to_value(&*record).unwrap();
+    assert!(old.as_object_mut().unwrap().remove("permissions").is_some());
+    assert_eq!(serde_json::from_value::<Snapshot>(old).unwrap(), *record);
 }

@@ -490,7 +490,7 @@ fn an_instance_of_before_there_were_volumes_has_none() {
     let id = started(&cloud);
     let record = cloud.store.snapshot().get::<Instance>(&cloud.scope(), &id).unwrap();
     let mut old = serde_json::to_value(&*record).unwrap();
-    for member in ["volumes", "placement", "avoids_capacity_reservations"] {
+    for member in ["volumes", "placement", "avoids_capacity_reservations", "checked_at"] {
         assert!(old.as_object_mut().unwrap().remove(member).is_some(), "{member}");
     }
     let old: Instance = serde_json::from_value(old).unwrap();
@@ -505,5 +505,53 @@ fn an_instance_of_before_there_were_volumes_has_none() {
         (Some("/dev/xvda"), Some(Vec::new()))
     );
     assert_eq!(shown.placement.unwrap().tenancy.as_deref(), Some("default"));
+    // Its root disk is there all the same.
+    let further = create(&cloud, request());
+    let message = "Invalid value '/dev/xvda' for unixDevice. Attachment point /dev/xvda is already in use";
+    cloud.refuses::<op::AttachVolume>(attach(&further, &id, "/dev/xvda"), VALUE, message);
+    cloud.ok::<op::AttachVolume>(attach(&further, &id, "/dev/sdf"));
     cloud.terminate(&id);
+}
+
+#[test]
+fn statuses_and_modifications_come_in_pages() {
+    let cloud = Cloud::new();
+    let ids: Vec<String> = (0..7).map(|_| create(&cloud, request())).collect();
+    for id in &ids[1..] {
+        cloud.ok::<op::ModifyVolume>(input!(ModifyVolumeRequest { volume_id: id, size: 11 }));
+    }
+    let mut expected = ids.clone();
+    expected.sort();
+    let (mut statuses, mut next) = (Vec::new(), None);
+    loop {
+        let page = cloud.ok::<op::DescribeVolumeStatus>(api::DescribeVolumeStatusRequest {
+            max_results: Some(5),
+            next_token: next,
+            ..Default::default()
+        });
+        statuses.extend(page.volume_statuses.unwrap().into_iter().map(|held| held.volume_id.unwrap()));
+        next = page.next_token;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(statuses, expected);
+    let (mut modified, mut next) = (Vec::new(), None);
+    loop {
+        let page = cloud.ok::<op::DescribeVolumesModifications>(api::DescribeVolumesModificationsRequest {
+            max_results: Some(5),
+            next_token: next,
+            ..Default::default()
+        });
+        modified.extend(page.volumes_modifications.unwrap().into_iter().map(|held| held.volume_id.unwrap()));
+        next = page.next_token;
+        if next.is_none() {
+            break;
+        }
+    }
+    expected.retain(|id| *id != ids[0]);
+    assert_eq!(modified, expected);
+    let found =
+        input!(DescribeVolumesModificationsRequest { filters: filters(&[("volume-id", &[&ids[3]])]) });
+    assert_eq!(cloud.ok::<op::DescribeVolumesModifications>(found).volumes_modifications.unwrap().len(), 1);
 }

@@ -58,7 +58,8 @@ pub(super) enum StepError {
     NoSuchType(String),
 }
 
-/// The interfaces that are attached to an instance, in the order of their device indexes.
+/// The interfaces that are attached to an instance, in the order of their device indexes. One that is detaching is gone
+/// from the instance already.
 pub(crate) fn interfaces_of(
     snapshot: &Snapshot,
     scope: &Scope,
@@ -69,7 +70,8 @@ pub(crate) fn interfaces_of(
         .iter()
         .filter_map(|id| snapshot.get::<ec2::NetworkInterface>(scope, &id.to_string()))
         .filter(|interface| {
-            interface.attachment.as_ref().is_some_and(|attached| attached.instance == record.id)
+            let attachment = interface.attachment.as_ref().filter(|attached| !attached.is_detaching());
+            attachment.is_some_and(|attached| attached.instance == record.id)
         })
         .collect();
     interfaces.sort_by_key(|interface| device_index(interface));
@@ -293,7 +295,9 @@ impl Instances {
             }
             let holder = snapshot
                 .get::<ec2::NetworkInterface>(scope, &gone.interface.to_string())
-                .and_then(|interface| interface.attachment.as_ref().map(|attached| attached.instance));
+                .and_then(|interface| interface.attachment.clone())
+                .filter(|attached| !attached.is_detaching())
+                .map(|attached| attached.instance);
             // Plugging it in at another instance moves its port there.
             if holder.is_none_or(|holder| !self.running.lock().contains_key(&holder)) {
                 self.plane.detach(checked_port(gone.interface, gone.port)?)?;

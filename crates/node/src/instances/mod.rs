@@ -173,7 +173,8 @@ impl Instances {
         let wanted: HashSet<u32> = snapshot
             .scan_all::<ec2::NetworkInterface>()
             .filter(|(_, _, record)| {
-                record.attachment.as_ref().is_some_and(|attached| running.contains_key(&attached.instance))
+                let attachment = record.attachment.as_ref().filter(|attached| !attached.is_detaching());
+                attachment.is_some_and(|attached| running.contains_key(&attached.instance))
             })
             .map(|(_, _, record)| record.port)
             .collect();

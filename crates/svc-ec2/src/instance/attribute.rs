@@ -8,6 +8,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::lifecycle::InstanceState;
 use super::{Instance, ShutdownBehavior, run};
+use crate::instance_type::Equipment;
 use crate::network_interface::{self, NetworkInterface, wanted_groups};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, instance_type, security_group, volume};
@@ -166,10 +167,7 @@ impl Change {
 
 fn change_type(edit: &Edit<'_>, instance: &mut Instance, name: &str) -> Result<(), ServiceError> {
     let kind = instance_type::named(name)?;
-    instance_type::check_interfaces(name, instance.interfaces.len())?;
-    for id in &instance.interfaces {
-        instance_type::check_addresses(name, &edit.held::<NetworkInterface>(*id)?)?;
-    }
+    instance_type::check_fits(name, &Equipment::of(edit, instance))?;
     if !kind.is_burstable {
         instance.cpu_credits = None;
     } else if instance.cpu_credits.is_none() {

@@ -1,22 +1,48 @@
 //! DescribeInstances, and how instances are shown.
 
 use std::cell::LazyCell;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use aws_api::ec2::{self as api, operation as op};
+use aws_types::InstanceId;
 use service_api::{Operations, RequestContext, ServiceError};
 
-use super::Instance;
 use super::filters::{FILTERS, Found};
 use super::lifecycle::InstanceState;
+use super::{Instance, profile};
 use crate::elastic_ip::{self, Associated, PublicAssociation};
-use crate::network_interface::{NetworkInterface, private_dns_name};
+use crate::instance_type::boot_modes;
+use crate::network_interface::{Attachment, NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::{Resource, State};
 use crate::{Ec2, error, security_group, tag, volume};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DescribeInstances>(describe)
+}
+
+/// What instances of an answer are shown with that is looked up once for all of them.
+pub(super) struct Surroundings {
+    /// The Elastic IP addresses.
+    pub(super) associated: Associated,
+    profiles: BTreeMap<InstanceId, api::IamInstanceProfile>,
+    images: Vec<aws_catalog::Image>,
+}
+
+impl Surroundings {
+    pub(super) fn of(state: &impl State) -> Self {
+        Self {
+            associated: Associated::of(state),
+            profiles: profile::of_instances(state),
+            images: aws_catalog::images(state.region()),
+        }
+    }
+}
+
+/// Nobody here has another service manage a resource.
+fn operator() -> api::OperatorResponse {
+    api::OperatorResponse { managed: Some(false), ..Default::default() }
 }
 
 /// What a public address stands for, as answers have it.
@@ -44,14 +70,18 @@ fn shown_interface(
     instance: &Instance,
     interface: &NetworkInterface,
 ) -> api::InstanceNetworkInterface {
-    let status = if instance.is_launching() { "attaching" } else { "attached" };
-    let attachment = interface.attachment.as_ref().map(|held| api::InstanceNetworkInterfaceAttachment {
+    let status = |held: &Attachment| match held.is_detaching() {
+        true => "detaching",
+        false if instance.is_launching() => "attaching",
+        false => "attached",
+    };
+    let attachment = interface.attached(state.now()).map(|held| api::InstanceNetworkInterfaceAttachment {
         attach_time: Some(held.attached_at),
         attachment_id: Some(held.id.to_string()),
         delete_on_termination: Some(held.delete_on_termination),
         device_index: i32::try_from(held.device_index).ok(),
         network_card_index: Some(0),
-        status: Some(status.to_owned()),
+        status: Some(status(held).to_owned()),
         ..Default::default()
     });
     let association = |address: Ipv4Addr| {
@@ -84,6 +114,7 @@ fn shown_interface(
         }),
         mac_address: Some(interface.mac.to_string()),
         network_interface_id: Some(interface.id.to_string()),
+        operator: Some(operator()),
         owner_id: Some(state.account().to_string()),
         private_dns_name: Some(interface.private_dns_name(state.scope())),
         private_ip_address: Some(interface.primary_address().to_string()),
@@ -146,11 +177,11 @@ fn state_reason(instance: &Instance) -> Option<api::StateReason> {
 }
 
 /// An instance as answers have it.
-pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Instance) -> api::Instance {
-    let image = aws_catalog::image(state.region(), instance.image);
+pub(super) fn shown(state: &impl State, surroundings: &Surroundings, instance: &Instance) -> api::Instance {
+    let image = surroundings.images.iter().find(|image| image.id == instance.image);
     let kind = aws_catalog::instance_type(&instance.instance_type);
-    let of_image =
-        |value: fn(&aws_catalog::Image) -> &str| image.as_ref().map(|image| value(image).to_owned());
+    let of_image = |value: fn(&aws_catalog::Image) -> &str| image.map(|image| value(image).to_owned());
+    let boot_mode = kind.as_ref().and_then(|kind| boot_modes(kind).first());
     let auto_recovery = if instance.auto_recovery_disabled { "disabled" } else { "default" };
     let reservations = if instance.avoids_capacity_reservations { "none" } else { "open" };
     let shown = api::Instance {
@@ -167,12 +198,13 @@ pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Inst
             threads_per_core: i32::try_from(kind.threads_per_core).ok(),
             ..Default::default()
         }),
+        current_instance_boot_mode: boot_mode.map(|mode| (*mode).to_owned()),
         ebs_optimized: Some(instance.ebs_optimized),
         ena_support: Some(true),
         enclave_options: Some(api::EnclaveOptions { enabled: Some(false) }),
         hibernation_options: Some(api::HibernationOptions { configured: Some(false) }),
         hypervisor: Some("xen".to_owned()),
-        iam_instance_profile: super::profile::of_instance(state, instance.id),
+        iam_instance_profile: surroundings.profiles.get(&instance.id).cloned(),
         image_id: Some(instance.image.to_string()),
         instance_id: Some(instance.id.to_string()),
         instance_type: Some(instance.instance_type.clone()),
@@ -187,6 +219,7 @@ pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Inst
             state: Some(if instance.monitoring { "enabled" } else { "disabled" }.to_owned()),
             ..Default::default()
         }),
+        operator: Some(operator()),
         placement: Some(super::placement::shown(state, instance)),
         platform_details: Some("Linux/UNIX".to_owned()),
         private_dns_name_options: Some(instance.private_dns_name_options.shown()),
@@ -203,7 +236,7 @@ pub(super) fn shown(state: &impl State, associated: &Associated, instance: &Inst
         virtualization_type: of_image(|image| image.virtualization_type),
         ..Default::default()
     };
-    with_network(state, associated, instance, shown)
+    with_network(state, &surroundings.associated, instance, shown)
 }
 
 fn describe(
@@ -218,7 +251,7 @@ fn describe(
         ));
     }
     let view = ec2.view(context);
-    let associated = LazyCell::new(|| Associated::of(&view));
+    let surroundings = LazyCell::new(|| Surroundings::of(&view));
     let mut instances = view.selected::<Instance>(input.instance_ids.as_ref())?;
     instances.sort_by_key(|instance| (instance.reservation, instance.launch_index));
     let wanted = FILTERS.wanted(input.filters.as_ref())?;
@@ -232,8 +265,13 @@ fn describe(
             reservation: instance.reservation.to_string(),
             owner: view.account().to_string(),
             interfaces: instance.interfaces.iter().filter_map(|id| view.find(*id)).collect(),
-            elastic_ips: instance.interfaces.iter().flat_map(|id| associated.with(*id)).cloned().collect(),
-            instance: shown(&view, &associated, instance),
+            elastic_ips: instance
+                .interfaces
+                .iter()
+                .flat_map(|id| surroundings.associated.with(*id))
+                .cloned()
+                .collect(),
+            instance: shown(&view, &surroundings, instance),
         },
     )?;
     let mut reservations: Vec<api::Reservation> = Vec::new();

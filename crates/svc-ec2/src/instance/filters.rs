@@ -319,6 +319,7 @@ pub(super) static FILTERS: Filters<Found> = Filters {
             "network-interface.ipv6-prefixes.ipv6-prefix",
             interfaces!(interface => each(&interface.ipv6_prefixes, |held| held.ipv6_prefix.clone())),
         ),
+        ("current-instance-boot-mode", |found| text(&found.instance.current_instance_boot_mode)),
         ("operator.managed", |_| vec!["false".to_owned()]),
         (
             "private-dns-name-options.enable-resource-name-dns-a-record",
@@ -342,7 +343,6 @@ pub(super) static FILTERS: Filters<Found> = Filters {
         "capacity-reservation-id",
         "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
         "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn",
-        "current-instance-boot-mode",
         "host-id",
         "iam-instance-profile.name",
         "instance-lifecycle",

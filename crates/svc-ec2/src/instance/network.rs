@@ -8,6 +8,7 @@ use aws_api::ec2 as api;
 use aws_types::{InstanceId, NetworkInterfaceId, SecurityGroupId, SubnetId, Tags};
 use service_api::ServiceError;
 
+use crate::instance_type::InterfaceEquipment;
 use crate::network_interface::{
     self, Attachment, NetworkInterface, NewInterface, WantedPrefixes, attachment_in_use, public_address,
     wanted_addresses, wanted_groups, wanted_ipv6, wanted_tracking,
@@ -16,7 +17,7 @@ use crate::security_group;
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::subnet::address::Addresses;
-use crate::{default_vpc, error, instance_type, zone};
+use crate::{default_vpc, error, zone};
 
 /// Whether an error says that a subnet has no more addresses or prefixes, or the region no more public addresses.
 pub(super) fn is_shortage(error: &ServiceError) -> bool {
@@ -166,27 +167,16 @@ impl Networks {
         &self.networks[0].subnet
     }
 
-    /// How many interfaces each instance gets.
-    pub(super) fn interface_count(&self) -> usize {
-        self.networks.len()
-    }
-
-    /// Checks the limits that the instance type sets.
+    /// What the interfaces of each instance have.
     ///
     /// # Errors
-    /// `AttachmentLimitExceeded`, `PrivateIpAddressLimitExceeded`, `Ipv6AddressLimitExceeded`, `UnsupportedOperation`.
-    pub(super) fn check_type(&self, instance_type: &str) -> Result<(), ServiceError> {
-        instance_type::check_interfaces(instance_type, self.networks.len())?;
-        for network in &self.networks {
-            if let Source::New(wanted) = &network.source {
-                if wanted.prefixes.counts() != (0, 0) {
-                    instance_type::check_prefixes(instance_type)?;
-                }
-                let (v4, v6) = wanted.address_counts();
-                instance_type::check_address_counts(instance_type, "the network interface", v4, v6)?;
-            }
-        }
-        Ok(())
+    /// An interface that there is no more.
+    pub(super) fn equipment(&self, edit: &Edit<'_>) -> Result<Vec<InterfaceEquipment>, ServiceError> {
+        let of = |network: &Network| match &network.source {
+            Source::Existing(id) => Ok(InterfaceEquipment::of(&edit.held::<NetworkInterface>(*id)?)),
+            Source::New(wanted) => Ok(InterfaceEquipment::of_new(wanted, &network.subnet)),
+        };
+        self.networks.iter().map(of).collect()
     }
 
     /// Makes or takes the interfaces of one instance; the caller writes them.
@@ -224,6 +214,7 @@ impl Networks {
                 device_index: network.device_index,
                 delete_on_termination: network.delete_on_termination,
                 attached_at: edit.now(),
+                detached_at: None,
             });
             made.push(interface);
         }
@@ -392,6 +383,7 @@ fn of_interface(
         tags: tags.clone(),
         ..addresses
     };
+    new.check_prefixes()?;
     let delete_on_termination = wanted.delete_on_termination.unwrap_or(true);
     Ok(Network { device_index, delete_on_termination, subnet, source: Source::New(Box::new(new)) })
 }

@@ -10,16 +10,19 @@ use store::Scope;
 
 use super::lifecycle::{Event, InstanceState, StateReason};
 use super::{Instance, ShutdownBehavior};
-use crate::Ec2;
 use crate::network_interface::{self, NetworkInterface, public_address};
 use crate::state::{Edit, State};
+use crate::{Ec2, pace};
 
 /// Deletes the interfaces that go with a terminated instance, and frees the others.
 fn release_interfaces(edit: &mut Edit<'_>, instance: &mut Instance) -> Result<(), ServiceError> {
     for id in instance.interfaces.clone() {
         let Some(interface) = edit.find::<NetworkInterface>(id) else { continue };
         let mut interface = std::sync::Arc::unwrap_or_clone(interface);
-        let goes = interface.attachment.as_ref().is_some_and(|held| held.delete_on_termination);
+        let goes = interface
+            .attachment
+            .as_ref()
+            .is_some_and(|held| held.delete_on_termination && !held.is_detaching());
         network_interface::detach(&mut interface, instance);
         if goes {
             network_interface::remove(edit, &interface);
@@ -45,6 +48,9 @@ impl Ec2 {
             let Some(instance) = edit.find::<Instance>(id) else { return Ok(false) };
             let mut instance = std::sync::Arc::unwrap_or_clone(instance);
             let Ok(after) = instance.state.transition(event(&instance)) else { return Ok(false) };
+            if after == InstanceState::Running {
+                instance.checked_at = pace::INSTANCE_STATUS_CHECK.done_after(edit, at);
+            }
             instance.enter(after, at);
             note(&mut instance);
             if after == InstanceState::Terminated {

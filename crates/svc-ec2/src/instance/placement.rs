@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::PlacementGroupId;
+use aws_types::{InstanceId, PlacementGroupId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
 use super::lifecycle::{DesiredState, InstanceState};
+use crate::instance_type::{Equipment, check_fits};
 use crate::placement_group::{PlacementGroup, PlacementStrategy, by_name};
 use crate::state::{Edit, State};
 use crate::vpc::{Tenancy, Vpc};
@@ -85,15 +86,7 @@ fn check_member(
     group: &PlacementGroup,
     partition: Option<i32>,
 ) -> Result<Option<u8>, ServiceError> {
-    let kind = aws_catalog::instance_type(&instance.instance_type);
-    let is_burstable = kind.is_some_and(|kind| kind.is_burstable);
     match group.strategy {
-        PlacementStrategy::Cluster if is_burstable => {
-            return Err(error::combination(format!(
-                "Placement groups may not be used with instances of type '{}'.",
-                instance.instance_type
-            )));
-        }
         // AWS says that a cluster group is in one zone, and not with which error.
         PlacementStrategy::Cluster
             if members(state, group.id)
@@ -122,6 +115,29 @@ fn check_member(
             "The parameter partitionNumber can only be used with partition placement groups.",
         )),
     }
+}
+
+/// How many instances are in each partition of a group, without one of them.
+fn filled(
+    state: &impl State,
+    group: PlacementGroupId,
+    partitions: u8,
+    without: Option<InstanceId>,
+) -> Vec<usize> {
+    let mut filled = vec![0; usize::from(partitions)];
+    for member in members(state, group).filter(|member| Some(member.id) != without) {
+        let place = member.placement.partition.and_then(|number| usize::from(number).checked_sub(1));
+        if let Some(count) = place.and_then(|place| filled.get_mut(place)) {
+            *count += 1;
+        }
+    }
+    filled
+}
+
+/// The partition with the fewest instances, the first of several; `None` without partitions.
+fn emptiest(filled: &[usize]) -> Option<u8> {
+    let (place, _) = filled.iter().enumerate().min_by_key(|(_, count)| **count)?;
+    u8::try_from(place + 1).ok()
 }
 
 /// How many more instances of a spread group can run in a zone; AWS publishes the number and not the error.
@@ -219,10 +235,7 @@ impl Places {
         places.partition = check_member(edit, &prototype, &group, wanted.partition_number)?;
         match group.strategy {
             PlacementStrategy::Partition { count } => {
-                let filled = |number: u8| {
-                    members(edit, group.id).filter(|held| held.placement.partition == Some(number)).count()
-                };
-                places.filled = (1..=count).map(filled).collect();
+                places.filled = filled(edit, group.id, count, None);
             }
             PlacementStrategy::Spread => places.room = spread_room(edit, group.id, &prototype.zone_id),
             PlacementStrategy::Cluster => {}
@@ -241,6 +254,11 @@ impl Places {
         }
     }
 
+    /// The group that they are in.
+    pub(super) fn group(&self) -> Option<&Arc<PlacementGroup>> {
+        self.group.as_ref()
+    }
+
     /// For how many there is room.
     pub(super) fn room(&self) -> usize {
         self.room
@@ -248,9 +266,7 @@ impl Places {
 
     /// The place of the next instance: in the partition with the fewest, where the launch names none.
     pub(super) fn next(&mut self) -> InstancePlacement {
-        let emptiest = self.filled.iter().enumerate().min_by_key(|(_, count)| **count);
-        let emptiest = emptiest.and_then(|(place, _)| u8::try_from(place + 1).ok());
-        let partition = self.partition.or(emptiest);
+        let partition = self.partition.or_else(|| emptiest(&self.filled));
         if let Some(count) = partition.and_then(|number| self.filled.get_mut(usize::from(number) - 1)) {
             *count += 1;
         }
@@ -316,8 +332,15 @@ fn modify(
             Some(group) => {
                 let is_same = instance.placement.group == Some(group.id);
                 let partition = check_member(edit, &instance, &group, input.partition_number)?;
-                instance.placement.partition = partition.or(instance.placement.partition.filter(|_| is_same));
+                let partition = partition.or(instance.placement.partition.filter(|_| is_same));
+                instance.placement.partition = partition.or_else(|| match group.strategy {
+                    PlacementStrategy::Partition { count } => {
+                        emptiest(&filled(edit, group.id, count, Some(instance.id)))
+                    }
+                    PlacementStrategy::Cluster | PlacementStrategy::Spread => None,
+                });
                 instance.placement.group = Some(group.id);
+                check_fits(&instance.instance_type, &Equipment::of(edit, &instance))?;
             }
         }
         edit.put(instance);

@@ -5,6 +5,7 @@
 //! checked.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html>
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
@@ -152,9 +153,11 @@ pub(super) fn forget(edit: &mut Edit<'_>, instance: InstanceId) {
     }
 }
 
-/// The profile of an instance as answers have it.
-pub(super) fn of_instance(state: &impl State, instance: InstanceId) -> Option<api::IamInstanceProfile> {
-    held(state, instance).map(|association| shown_profile(&association.profile_arn))
+/// The profiles of instances as answers have them.
+pub(super) fn of_instances(state: &impl State) -> BTreeMap<InstanceId, api::IamInstanceProfile> {
+    let all = state.all::<IamInstanceProfileAssociation>();
+    let held = all.filter(|association| !association.progress.is_ended());
+    held.map(|association| (association.instance, shown_profile(&association.profile_arn))).collect()
 }
 
 /// A profile's id is made of its ARN, until there are profiles.

@@ -11,16 +11,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use service_api::{Operations, RequestContext, ServiceError};
 
+use super::describe::{self, Surroundings};
 use super::lifecycle::InstanceState;
 use super::network::{self, Networks};
 use super::options::WantedMetadataOptions;
 use super::placement::Places;
 use super::{
-    Instance, InstancePlacement, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, describe, profile,
+    Instance, InstancePlacement, MetadataOptions, PrivateDnsNameOptions, ShutdownBehavior, profile,
     running_vcpus,
 };
-use crate::elastic_ip::Associated;
 use crate::idempotency::Attempt;
+use crate::instance_type::{Equipment, check_fits};
 use crate::network_interface::public_address;
 use crate::state::{Edit, State};
 use crate::volume::mapping::LaunchVolumes;
@@ -193,6 +194,7 @@ fn prototype(
         boots: 1,
         reboots_requested: 0,
         reboots_done: 0,
+        checked_at: now,
         interfaces: Vec::new(),
         volumes: Vec::new(),
         placement: InstancePlacement::default(),
@@ -249,13 +251,17 @@ fn run(
         template_tags.into_iter().for_each(|tag| tags.set(tag));
         let mut networks = Networks::wanted(edit, &input, most, &interface_tags)?;
         let prototype = prototype(edit, &input, &networks, tags)?;
-        networks.check_type(&prototype.instance_type)?;
         let mut places = Places::wanted(edit, input.placement.as_ref(), &prototype)?;
         let image = image::named(edit, input.image_id.as_deref().unwrap_or_default())?;
         let mappings = input.block_device_mappings.as_ref();
         let volumes = LaunchVolumes::wanted(edit, &image, mappings, volume_tags)?;
-        let room_for_volumes =
-            volumes.check(edit, &prototype.instance_type, networks.interface_count(), least)?;
+        let equipment = Equipment {
+            interfaces: networks.equipment(edit)?,
+            volumes: volumes.count(),
+            group: places.group().cloned(),
+        };
+        check_fits(&prototype.instance_type, &equipment)?;
+        let room_for_volumes = volumes.check(edit, least)?;
         places.check(least)?;
         let vcpus = u64::from(instance_type::named(&prototype.instance_type)?.vcpus);
         let running = running_vcpus(edit);
@@ -299,11 +305,11 @@ fn run(
 }
 
 fn reservation(edit: &Edit<'_>, id: ReservationId, instances: &[Arc<Instance>]) -> api::Reservation {
-    let associated = Associated::of(edit);
+    let surroundings = Surroundings::of(edit);
     api::Reservation {
         groups: Some(Vec::new()),
         instances: Some(
-            instances.iter().map(|instance| describe::shown(edit, &associated, instance)).collect(),
+            instances.iter().map(|instance| describe::shown(edit, &surroundings, instance)).collect(),
         ),
         owner_id: Some(edit.account().to_string()),
         reservation_id: Some(id.to_string()),

@@ -1,8 +1,10 @@
 //! DescribeInstanceStatus.
 //!
-//! Owns the status checks as far as there are any: an instance that the node reports as running has passed them.
+//! Owns the status checks as far as there are any: an instance that the node reports as running has passed them
+//! some time later.
 
 use aws_api::ec2::{self as api, operation as op};
+use aws_types::Timestamp;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
@@ -17,9 +19,10 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 }
 
 /// The summary of the checks and its one detail.
-fn checks(state: InstanceState) -> (&'static str, Option<&'static str>) {
-    match state {
+fn checks(instance: &Instance, now: Timestamp) -> (&'static str, Option<&'static str>) {
+    match instance.state {
         InstanceState::Pending => ("initializing", Some("initializing")),
+        InstanceState::Running if now < instance.checked_at => ("initializing", Some("initializing")),
         InstanceState::Running => ("ok", Some("passed")),
         InstanceState::Stopping
         | InstanceState::Stopped
@@ -28,8 +31,8 @@ fn checks(state: InstanceState) -> (&'static str, Option<&'static str>) {
     }
 }
 
-fn shown(instance: &Instance) -> api::InstanceStatus {
-    let (status, detail) = checks(instance.state);
+fn shown(instance: &Instance, now: Timestamp) -> api::InstanceStatus {
+    let (status, detail) = checks(instance, now);
     let summary = || api::InstanceStatusSummary {
         details: detail.map(|detail| {
             vec![api::InstanceStatusDetails {
@@ -111,7 +114,7 @@ fn describe(
     let instances = instances.into_iter().filter(|instance| all || instance.state == InstanceState::Running);
     let page = Page::new("DescribeInstanceStatus", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
-    let (statuses, next_token) = page.of_these(instances, wanted, shown)?;
+    let (statuses, next_token) = page.of_these(instances, wanted, |instance| shown(instance, view.now()))?;
     ec2.answer(
         input.dry_run,
         api::DescribeInstanceStatusResult { instance_statuses: Some(statuses), next_token },

@@ -12,9 +12,9 @@ use super::managed::MANAGED_ATTACHMENT;
 use super::{Attachment, NetworkInterface, check_requester};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
-use crate::instance_type;
+use crate::instance_type::{Equipment, check_fits};
 use crate::state::{Edit, State};
-use crate::{Ec2, error};
+use crate::{Ec2, error, pace};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::AttachNetworkInterface>(attach).with::<op::DetachNetworkInterface>(detach_operation)
@@ -77,8 +77,7 @@ fn attach(
                 "You may not attach a network interface to an instance if they are not in the same availability zone",
             ));
         }
-        instance_type::check_interfaces(&instance.instance_type, instance.interfaces.len() + 1)?;
-        instance_type::check_addresses(&instance.instance_type, &interface)?;
+        check_fits(&instance.instance_type, &Equipment::of(edit, &instance).with_interface(&interface))?;
         let mut others = Vec::with_capacity(instance.interfaces.len());
         for id in &instance.interfaces {
             let index = edit.held::<NetworkInterface>(*id)?.attachment.map_or(0, |held| held.device_index);
@@ -96,6 +95,7 @@ fn attach(
             device_index,
             delete_on_termination: false,
             attached_at: edit.now(),
+            detached_at: None,
         };
         let place = others.partition_point(|index| *index < device_index);
         instance.interfaces.insert(place, interface.id);
@@ -116,6 +116,26 @@ pub(crate) fn detach(interface: &mut NetworkInterface, instance: &mut Instance) 
     instance.interfaces.retain(|held| *held != interface.id);
 }
 
+/// Ends an attachment whose interface has been detached for long enough.
+pub(crate) fn settle(edit: &mut Edit<'_>, id: &str) {
+    let now = edit.now();
+    let Some(interface) = edit.record::<NetworkInterface>(id) else { return };
+    let Some(attachment) = interface.attachment.as_ref().filter(|_| interface.attached(now).is_none()) else {
+        return;
+    };
+    let mut interface = NetworkInterface::clone(&interface);
+    match edit.find::<Instance>(attachment.instance) {
+        Some(instance) => {
+            let mut instance = Instance::clone(&instance);
+            detach(&mut interface, &mut instance);
+            edit.put(instance);
+        }
+        None => interface.attachment = None,
+    }
+    edit.put(interface);
+}
+
+/// By force, the attachment is gone at once, even where the interface is detaching already.
 fn detach_operation(
     ec2: &Ec2,
     context: &RequestContext,
@@ -133,15 +153,23 @@ fn detach_operation(
             .all::<NetworkInterface>()
             .find(|interface| interface.attachment.as_ref().is_some_and(|held| held.id == id));
         let mut interface = NetworkInterface::clone(&*holder.ok_or_else(|| unknown(text))?);
-        let attachment = interface.attachment.clone().ok_or_else(|| unknown(text))?;
+        let mut attachment = interface.attachment.clone().ok_or_else(|| unknown(text))?;
         if attachment.device_index == 0 {
             return Err(error::not_permitted("The network interface at device index 0 cannot be detached."));
         }
         let mut instance = edit.held::<Instance>(attachment.instance)?;
         check_state(edit, &instance)?;
-        detach(&mut interface, &mut instance);
+        if input.force == Some(true) {
+            detach(&mut interface, &mut instance);
+            edit.put(instance);
+        } else if attachment.is_detaching() {
+            let message = format!("The attachment '{text}' is in the 'detaching' state.");
+            return Err(ServiceError::new("IncorrectState", message));
+        } else {
+            attachment.detached_at = Some(pace::NETWORK_INTERFACE_DETACHMENT.done_at(edit));
+            interface.attachment = Some(attachment);
+        }
         edit.put(interface);
-        edit.put(instance);
         Ok(Unit)
     })
 }

@@ -137,11 +137,9 @@ fn reset_attribute(
         return Err(error::missing("sourceDestCheck"));
     }
     ec2.edit(context, input.dry_run, |edit| {
-        let mut interface =
-            NetworkInterface::clone(&*edit.named::<NetworkInterface>(&input.network_interface_id)?);
+        let interface = edit.named::<NetworkInterface>(&input.network_interface_id)?;
         check_requester(&interface)?;
-        interface.source_dest_check = true;
-        edit.put(interface);
+        edit.put(NetworkInterface { source_dest_check: true, ..NetworkInterface::clone(&interface) });
         Ok(Unit)
     })
 }

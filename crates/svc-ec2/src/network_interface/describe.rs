@@ -9,7 +9,7 @@ use aws_types::{AccountId, Region};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::managed::{MANAGED_ATTACHMENT, ManagedKind};
-use super::{NetworkInterface, prefix};
+use super::{Attachment, NetworkInterface, prefix};
 use crate::Ec2;
 use crate::elastic_ip::{self, Associated, PublicAssociation};
 use crate::filter::{Filters, each, flag, number, text};
@@ -32,12 +32,15 @@ pub(crate) fn private_dns_name(region: &Region, address: Ipv4Addr) -> String {
     format!("ip-{a}-{b}-{c}-{d}.{}", zone::private_domain(region))
 }
 
-/// `attaching` until the instance runs for the first time, then `attached`.
-fn attachment_status(state: &impl State, interface: &NetworkInterface) -> Option<String> {
-    let attachment = interface.attachment.as_ref()?;
+/// `attaching` until the instance runs for the first time, then `attached`, and `detaching` at last.
+fn attachment_status(state: &impl State, attachment: &Attachment) -> &'static str {
     let is_launching =
-        state.find::<Instance>(attachment.instance).is_some_and(|instance| instance.is_launching());
-    Some(if is_launching { "attaching" } else { "attached" }.to_owned())
+        || state.find::<Instance>(attachment.instance).is_some_and(|instance| instance.is_launching());
+    match attachment.is_detaching() {
+        true => "detaching",
+        false if is_launching() => "attaching",
+        false => "attached",
+    }
 }
 
 /// An interface as answers have it.
@@ -70,7 +73,7 @@ pub(super) fn shown(
     });
     let tracking = interface.connection_tracking;
     let secs = |secs: Option<u32>| secs.and_then(|secs| i32::try_from(secs).ok());
-    let attachment = interface.attachment.as_ref().map(|held| api::NetworkInterfaceAttachment {
+    let attachment = interface.attached(state.now()).map(|held| api::NetworkInterfaceAttachment {
         attach_time: Some(held.attached_at),
         attachment_id: Some(held.id.to_string()),
         delete_on_termination: Some(held.delete_on_termination),
@@ -78,7 +81,7 @@ pub(super) fn shown(
         instance_id: Some(held.instance.to_string()),
         instance_owner_id: Some(state.account().to_string()),
         network_card_index: Some(0),
-        status: attachment_status(state, interface),
+        status: Some(attachment_status(state, held).to_owned()),
         ..Default::default()
     });
     // What a service made hangs on nothing that could be seen, and is in use.

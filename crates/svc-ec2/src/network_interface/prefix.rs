@@ -102,6 +102,19 @@ impl WantedPrefixes {
         !self.v4.is_empty() || !self.v6.is_empty()
     }
 
+    /// The parameters by which any are wanted, of IPv4 and of IPv6.
+    pub(super) fn parameters(&self) -> [Option<&'static str>; 2] {
+        let parameter = |is_named: bool, count: usize, [names, number]: [&'static str; 2]| match count {
+            _ if is_named => Some(names),
+            0 => None,
+            1.. => Some(number),
+        };
+        [
+            parameter(!self.v4.is_empty(), self.v4_count, ["ipv4Prefixes", "ipv4PrefixCount"]),
+            parameter(!self.v6.is_empty(), self.v6_count, ["ipv6Prefixes", "ipv6PrefixCount"]),
+        ]
+    }
+
     /// How many are wanted, of IPv4 and of IPv6.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.v4.len() + self.v4_count, self.v6.len() + self.v6_count)

@@ -6,20 +6,15 @@
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_catalog::Hypervisor;
 use aws_types::Timestamp;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{Volume, VolumeAttachment, VolumeState, wrong_state};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
+use crate::instance_type::{Equipment, check_fits};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, pace};
-
-/// How many volumes and interfaces an instance on the Nitro system can have together, and how many volumes others can.
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/volume_limits.html>
-const MOST_ATTACHMENTS: usize = 28;
-const MOST_VOLUMES_ON_XEN: usize = 40;
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::AttachVolume>(attach).with::<op::DetachVolume>(detach)
@@ -37,6 +32,18 @@ pub(crate) fn at(state: &impl State, instance: &Instance, device: &str) -> Optio
     let is_there =
         |volume: &Arc<Volume>| volume.attached(state.now()).is_some_and(|held| held.device == device);
     of_instance(state, instance).into_iter().find(is_there)
+}
+
+/// How many volumes an instance has, with the root disk of one of before there were volumes.
+pub(crate) fn count_of(state: &impl State, instance: &Instance) -> usize {
+    let volumes = of_instance(state, instance);
+    let image = aws_catalog::image(state.region(), instance.image);
+    let has_root = image.is_none_or(|image| {
+        let now = state.now();
+        let is_root = |held: &VolumeAttachment| held.device == image.root_device_name;
+        volumes.iter().any(|volume| volume.attached(now).is_some_and(is_root))
+    });
+    volumes.len() + usize::from(!has_root)
 }
 
 /// What an instance's volumes are shown as.
@@ -81,26 +88,6 @@ pub(super) fn is_device_name(text: &str) -> bool {
     let letters = rest.len() - partition.len();
     let is_number = partition.len() <= 2 && partition.bytes().all(|byte| byte.is_ascii_digit());
     (1..=2).contains(&letters) && is_number && !partition.starts_with('0')
-}
-
-/// # Errors
-/// `AttachmentLimitExceeded`.
-pub(super) fn check_limit(
-    instance_type: &str,
-    interfaces: usize,
-    volumes: usize,
-) -> Result<(), ServiceError> {
-    let kind = aws_catalog::instance_type(instance_type);
-    let is_xen = kind.is_some_and(|kind| kind.hypervisor == Hypervisor::Xen);
-    let (count, most) =
-        if is_xen { (volumes, MOST_VOLUMES_ON_XEN) } else { (interfaces + volumes, MOST_ATTACHMENTS) };
-    if count > most {
-        let message = format!(
-            "The instance type {instance_type} supports at most {most} attachments of volumes and interfaces."
-        );
-        return Err(ServiceError::new("AttachmentLimitExceeded", message));
-    }
-    Ok(())
 }
 
 fn shown(volume: &Volume, held: &VolumeAttachment, now: Timestamp) -> api::VolumeAttachment {
@@ -160,13 +147,13 @@ fn check_attach(
         let why = format!("{device} is not a valid EBS device name.");
         return Err(error::invalid_value_for(device, "device", &why));
     }
-    if at(edit, instance, device).is_some() {
+    // An instance of before there were volumes has a root disk that is none.
+    if at(edit, instance, device).is_some() || is_root(edit, instance, device) {
         return Err(error::invalid_value(format!(
             "Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"
         )));
     }
-    let volumes = of_instance(edit, instance).len();
-    check_limit(&instance.instance_type, instance.interfaces.len(), volumes + 1)
+    check_fits(&instance.instance_type, &Equipment::of(edit, instance).with_volume())
 }
 
 fn attach(

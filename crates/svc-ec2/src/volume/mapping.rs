@@ -10,7 +10,7 @@ use aws_catalog::Image;
 use aws_types::{Tags, VolumeId};
 use service_api::ServiceError;
 
-use super::attachment::{check_limit, is_device_name};
+use super::attachment::is_device_name;
 use super::specification::Wanted;
 use super::{Volume, VolumeAttachment, VolumeSpecification, VolumeType, held_gib};
 use crate::instance::Instance;
@@ -153,18 +153,16 @@ impl LaunchVolumes {
         Ok(Self { mappings, tags })
     }
 
+    /// How many volumes each instance gets.
+    pub(crate) fn count(&self) -> usize {
+        self.mappings.len()
+    }
+
     /// Checks that so many instances like this one can have their volumes, and tells how many more could.
     ///
     /// # Errors
     /// The quotas' own.
-    pub(crate) fn check(
-        &self,
-        edit: &mut Edit<'_>,
-        instance_type: &str,
-        interfaces: usize,
-        least: usize,
-    ) -> Result<usize, ServiceError> {
-        check_limit(instance_type, interfaces, self.mappings.len())?;
+    pub(crate) fn check(&self, edit: &mut Edit<'_>, least: usize) -> Result<usize, ServiceError> {
         let mut checked = Vec::new();
         let mut room = u64::MAX;
         for volume_type in self.mappings.iter().map(|mapping| mapping.specification.volume_type) {

@@ -53,13 +53,12 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::ModifyVolume>(modify).with::<op::DescribeVolumesModifications>(describe)
 }
 
-fn shown(volume: &Volume, now: Timestamp) -> Option<api::VolumeModification> {
-    let held = volume.modification.as_ref()?;
+fn shown(volume: &Volume, held: &VolumeModification, now: Timestamp) -> api::VolumeModification {
     let size = |of: &VolumeSpecification| i32::try_from(of.size_gib).ok();
     let iops = |of: &VolumeSpecification| of.iops.and_then(|iops| i32::try_from(iops).ok());
     let throughput = |of: &VolumeSpecification| of.throughput_mibps.and_then(|held| i32::try_from(held).ok());
     let is_done = held.is_done(now);
-    Some(api::VolumeModification {
+    api::VolumeModification {
         end_time: is_done.then_some(held.completed_at),
         modification_state: Some(held.state(now).to_owned()),
         original_iops: iops(&held.original),
@@ -76,7 +75,7 @@ fn shown(volume: &Volume, now: Timestamp) -> Option<api::VolumeModification> {
         target_volume_type: Some(held.target.volume_type.as_str().to_owned()),
         volume_id: Some(volume.id.to_string()),
         ..Default::default()
-    })
+    }
 }
 
 fn modify(
@@ -123,16 +122,17 @@ fn modify(
         quota::check_storage(edit, target.volume_type, held)?;
         let optimizing_at = pace::VOLUME_MODIFICATION.done_at(edit);
         volume.specification = target.clone();
-        volume.modification = Some(VolumeModification {
+        let modification = VolumeModification {
             original,
             target,
             started_at: now,
             optimizing_at,
             completed_at: pace::VOLUME_OPTIMIZATION.done_after(edit, optimizing_at),
-        });
-        let answer = shown(&volume, now);
+        };
+        let answer = shown(&volume, &modification, now);
+        volume.modification = Some(modification);
         edit.put(volume);
-        Ok(api::ModifyVolumeResult { volume_modification: answer })
+        Ok(api::ModifyVolumeResult { volume_modification: Some(answer) })
     })
 }
 
@@ -160,17 +160,24 @@ fn describe(
     input: api::DescribeVolumesModificationsRequest,
 ) -> Result<api::DescribeVolumesModificationsResult, ServiceError> {
     let view = ec2.view(context);
-    let volumes: Vec<Arc<Volume>> = view.selected::<Volume>(input.volume_ids.as_ref())?;
-    let is_named = input.volume_ids.as_ref().is_some_and(|ids| !ids.is_empty());
-    if let Some(unmodified) = volumes.iter().find(|volume| is_named && volume.modification.is_none()) {
-        let message = format!("Modification for volume '{}' does not exist.", unmodified.id);
-        return Err(ServiceError::new("InvalidVolumeModification.NotFound", message));
-    }
-    let mut found: Vec<_> = volumes.iter().filter_map(|volume| shown(volume, view.now())).collect();
-    FILTERS.apply(&mut found, input.filters.as_ref())?;
     let page =
         Page::capped("DescribeVolumesModifications", input.max_results, input.next_token.as_ref(), (1, 500));
-    let (found, next_token) = page.cut(found, |held| held.volume_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let show = |volume: &Volume| {
+        let held = volume.modification.as_ref().expect("those without are left out");
+        shown(volume, held, view.now())
+    };
+    let has_modification = |volume: &Arc<Volume>| volume.modification.is_some();
+    let (found, next_token) = if input.volume_ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
+        let volumes = view.selected::<Volume>(input.volume_ids.as_ref())?;
+        if let Some(unmodified) = volumes.iter().find(|volume| !has_modification(volume)) {
+            let message = format!("Modification for volume '{}' does not exist.", unmodified.id);
+            return Err(ServiceError::new("InvalidVolumeModification.NotFound", message));
+        }
+        page.of_these(volumes, wanted, show)?
+    } else {
+        page.of_these(view.all::<Volume>().filter(has_modification), wanted, show)?
+    };
     ec2.answer(
         input.dry_run,
         api::DescribeVolumesModificationsResult { next_token, volumes_modifications: Some(found) },

@@ -98,10 +98,9 @@ fn describe(
 ) -> Result<api::DescribeVolumeStatusResult, ServiceError> {
     super::describe::check_page(input.volume_ids.as_ref(), input.max_results)?;
     let view = ec2.view(context);
-    let volumes = view.selected::<Volume>(input.volume_ids.as_ref())?;
-    let mut items: Vec<_> = volumes.iter().map(|volume| shown(volume, view.now())).collect();
-    FILTERS.apply(&mut items, input.filters.as_ref())?;
     let page = Page::capped("DescribeVolumeStatus", input.max_results, input.next_token.as_ref(), LIMITS);
-    let (items, next_token) = page.cut(items, |item| item.volume_id.as_deref().unwrap_or_default())?;
+    let wanted = FILTERS.wanted(input.filters.as_ref());
+    let (items, next_token) =
+        page.of(&view, input.volume_ids.as_ref(), wanted, |volume: &Volume| shown(volume, view.now()))?;
     ec2.answer(input.dry_run, api::DescribeVolumeStatusResult { next_token, volume_statuses: Some(items) })
 }
