@@ -84,9 +84,10 @@ impl Network {
 fn a_route_is_made_changed_and_removed() {
     let network = network();
     let Network { cloud, gateway, table, subnet, .. } = &network;
-    // Host bits are cleared, and the same again is no change.
+    // Host bits are cleared, and the same again is refused.
     assert_eq!(cloud.ok::<op::CreateRoute>(network.to_gateway("192.0.2.77/24")).r#return, Some(true));
-    cloud.ok::<op::CreateRoute>(network.to_gateway("192.0.2.0/24"));
+    let message = "The route identified by 192.0.2.0/24 already exists.";
+    network.refuses(network.to_gateway("192.0.2.0/24"), "RouteAlreadyExists", message);
     assert_eq!(network.routes().len(), 2);
     let held = network.held("192.0.2.0/24");
     assert_eq!(
@@ -104,7 +105,6 @@ fn a_route_is_made_changed_and_removed() {
     }
 
     let interface = cloud.interface(subnet);
-    let message = "The route identified by 192.0.2.0/24 already exists.";
     network.refuses(network.to_interface("192.0.2.0/24", &interface), "RouteAlreadyExists", message);
     let replace = api::ReplaceRouteRequest {
         network_interface_id: Some(interface.clone()),

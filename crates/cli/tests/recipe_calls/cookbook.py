@@ -331,9 +331,10 @@ def recipe_1_10():
         add_route(table, "0.0.0.0/0", f"--nat-gateway-id {nat}")
     for table in public_tables:
         add_route(table, "10.10.0.0/24", to_transit_gateway)
-    # The book gives these routes twice; the same again is no change.
+    # The book gives these routes twice.
     for table in private_tables:
-        add_route(table, "10.10.0.0/24", to_transit_gateway)
+        again = f"ec2 create-route --route-table-id {table} --destination-cidr-block 10.10.0.0/24"
+        aws.refused("RouteAlreadyExists", f"{again} {to_transit_gateway}")
         equal(routes(table), [("10.10.0.0/24", transit_gateway, "active")])
     route_table = aws(
         f"ec2 describe-transit-gateways --transit-gateway-ids {transit_gateway}"

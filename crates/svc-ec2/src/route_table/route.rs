@@ -258,7 +258,7 @@ fn already_exists(destination: Destination) -> ServiceError {
     ServiceError::new("RouteAlreadyExists", format!("The route identified by {destination} already exists."))
 }
 
-/// The same route again is no change; a route to another target needs ReplaceRoute.
+/// A destination that has a route already is refused, whatever the target: another target needs ReplaceRoute.
 fn create(
     ec2: &Ec2,
     context: &RequestContext,
@@ -272,19 +272,16 @@ fn create(
         let vpc = edit.held::<Vpc>(table.vpc)?;
         let target = target::named(edit, &table, destination, named)?;
         check(edit, &table, &vpc, destination, &target)?;
-        let answer = api::CreateRouteResult { r#return: Some(true) };
-        match table.routes.iter().find(|route| route.destination == destination) {
-            Some(held) if held.target == target => return Ok(answer),
-            Some(_) => return Err(already_exists(destination)),
-            None if is_local(&vpc, destination) || is_of_endpoint(edit, &table, destination) => {
-                return Err(already_exists(destination));
-            }
-            None => {}
+        if table.routes.iter().any(|route| route.destination == destination)
+            || is_local(&vpc, destination)
+            || is_of_endpoint(edit, &table, destination)
+        {
+            return Err(already_exists(destination));
         }
         table.routes.push(Route { destination, target });
         check_count(edit, &table, &vpc, destination.family(edit))?;
         edit.put(table);
-        Ok(answer)
+        Ok(api::CreateRouteResult { r#return: Some(true) })
     })
 }
 
