@@ -22,6 +22,15 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// older form would not decode.
     const VERSION: u32 = 1;
 
+    /// Whether records of the kind are found by what they are part of: [`crate::Read::parts`] finds them without a look at
+    /// all others.
+    const HAS_WHOLE: bool = false;
+
+    /// The id of what the record is part of, where [`Record::HAS_WHOLE`] says so; it is in the same scope or in another.
+    fn whole(&self) -> Option<String> {
+        None
+    }
+
     /// Turns the JSON that a build of version `from` (lower than [`Record::VERSION`]) wrote into today's form.
     ///
     /// # Errors

@@ -186,12 +186,23 @@ impl Store {
         Tail::new(Arc::clone(&self.0.shared.feed), after)
     }
 
-    /// Decodes every record of a kind, so that one that this build cannot read is found when the store is opened.
+    /// Decodes every record of a kind, so that one that this build cannot read is found when the store is opened; and
+    /// finds out what they are part of, for [`crate::Read::parts`].
     ///
     /// # Errors
     /// The first record that does not decode.
     pub fn check<R: Record>(&self) -> Result<(), StoreError> {
-        tables::check::<R>(&self.snapshot().tables)
+        tables::check::<R>(&self.snapshot().tables)?;
+        if R::HAS_WHOLE {
+            let mut writer = self.0.shared.writer.lock();
+            writer.newest.tables.index::<R>();
+            self.0.shared.durable.rcu(|durable| {
+                let mut durable = Snapshot::clone(durable);
+                durable.tables.index::<R>();
+                durable
+            });
+        }
+        Ok(())
     }
 }
 

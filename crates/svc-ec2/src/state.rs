@@ -88,11 +88,19 @@ pub(crate) trait Resource: Record + Clone {
     }
 }
 
-/// Implements [`Record`] and [`Resource`] for a struct with the fields `id` and `tags`.
+/// Implements [`Record`] and [`Resource`] for a struct with the fields `id` and `tags`, and where it says `in` for one whose
+/// field of that name tells what it is part of.
 macro_rules! resource {
-    ($record:ty, $id:ty, $kind:literal, $naming:expr $(, $extra:item)*) => {
+    ($record:ty, $id:ty, $kind:literal $(in $whole:ident)?, $naming:expr $(, $extra:item)*) => {
         impl store::Record for $record {
             const KIND: &'static str = $kind;
+            $(
+                const HAS_WHOLE: bool = true;
+
+                fn whole(&self) -> Option<String> {
+                    Some(self.$whole.to_string())
+                }
+            )?
         }
 
         impl crate::state::Resource for $record {
@@ -258,6 +266,19 @@ pub(crate) trait State {
         let now = self.now();
         self.reader()
             .scan::<R>(self.scope())
+            .map(|(_, resource)| resource)
+            .filter(move |resource| resource.is_visible(now))
+    }
+
+    /// The visible resources of a kind that are part of one of this account's, such as the subnets of a VPC, in order of
+    /// their ids.
+    fn parts<'a, R: Resource, W: ResourceId>(
+        &'a self,
+        whole: W,
+    ) -> impl Iterator<Item = Arc<R>> + use<'a, Self, R, W> {
+        let now = self.now();
+        self.reader()
+            .parts::<R>(self.scope(), &whole.to_string())
             .map(|(_, resource)| resource)
             .filter(move |resource| resource.is_visible(now))
     }
