@@ -13,7 +13,7 @@ fn request(interface: &str, account: &str, permission: &str) -> api::CreateNetwo
 
 fn create(cloud: &Cloud, input: api::CreateNetworkInterfacePermissionRequest) -> String {
     let made = cloud.ok::<op::CreateNetworkInterfacePermission>(input).interface_permission.unwrap();
-    assert_eq!(made.permission_state.unwrap().state.as_deref(), Some("pending"));
+    assert_eq!(made.permission_state.unwrap().state.as_deref(), Some("PENDING"));
     made.network_interface_permission_id.unwrap()
 }
 
@@ -46,9 +46,9 @@ fn a_permission_is_granted_and_revoked() {
     let id = create(&cloud, request(&one, FRIEND, "INSTANCE-ATTACH"));
     create(&cloud, request(&other, "333333333333", "EIP-ASSOCIATE"));
     let state = |id: &str| described(&cloud, by_id(id)).remove(0).permission_state.unwrap().state.unwrap();
-    assert_eq!(state(&id), "pending");
+    assert_eq!(state(&id), "PENDING");
     cloud.wait(100);
-    assert_eq!(state(&id), "granted");
+    assert_eq!(state(&id), "GRANTED");
 
     let found = described(&cloud, by_id(&id)).remove(0);
     assert_eq!(found.network_interface_id.as_ref(), Some(&one));
@@ -69,9 +69,9 @@ fn a_permission_is_granted_and_revoked() {
 
     let answer = cloud.ok::<op::DeleteNetworkInterfacePermission>(delete(&id));
     assert_eq!(answer.r#return, Some(true));
-    assert_eq!(state(&id), "revoking");
+    assert_eq!(state(&id), "REVOKING");
     cloud.wait(100);
-    assert_eq!(state(&id), "revoked");
+    assert_eq!(state(&id), "REVOKED");
     not_found(&cloud, &id);
     // What is revoked does not stand in the way of the same permission again.
     create(&cloud, request(&one, FRIEND, "INSTANCE-ATTACH"));

@@ -77,10 +77,10 @@ impl NetworkInterfacePermission {
     /// The state at that time.
     pub fn state(&self, now: Timestamp) -> &'static str {
         match self.revoked_at {
-            Some(at) if now < at => "revoking",
-            Some(_) => "revoked",
-            None if now < self.granted_at => "pending",
-            None => "granted",
+            Some(at) if now < at => "REVOKING",
+            Some(_) => "REVOKED",
+            None if now < self.granted_at => "PENDING",
+            None => "GRANTED",
         }
     }
 }

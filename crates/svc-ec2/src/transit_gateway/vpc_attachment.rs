@@ -313,7 +313,7 @@ fn shown(state: &impl State, attachment: &TransitGatewayAttachment) -> api::Tran
     let mut shown = api::TransitGatewayVpcAttachment {
         transit_gateway_attachment_id: Some(attachment.id.to_string()),
         transit_gateway_id: Some(attachment.gateway.to_string()),
-        state: Some(attachment.progress.state(state.now()).to_owned()),
+        state: Some(attachment.state(state.now()).to_owned()),
         creation_time: Some(attachment.created_at),
         tags: tag::shown(&attachment.tags),
         ..Default::default()
