@@ -18,8 +18,8 @@ use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 
 use crate::backend::Backend;
-use crate::change::Commit;
-use crate::record::Record;
+use crate::change::{Change, Commit};
+use crate::record::{Record, Stored};
 use crate::tables::{self, Tables};
 use crate::tail::{Feed, Tail};
 use crate::transaction::Transaction;
@@ -232,7 +232,10 @@ impl Committer {
             match self.commit(&commits) {
                 Ok(()) => {
                     self.shared.durable.store(Arc::new(state));
+                    let changes: Vec<_> = commits.iter().map(|commit| Arc::clone(&commit.changes)).collect();
                     self.shared.feed.push(commits);
+                    let written = changes.iter().flat_map(|changes| changes.iter());
+                    written.filter_map(Change::stored).for_each(Stored::forget_bytes);
                     self.shared.writer.lock().in_flight = None;
                     ticket.decide(Ok(()));
                 }
