@@ -379,7 +379,16 @@ def network_interface_permission(network):
     until("GRANTED", lambda: described()["PermissionState"]["State"])
     assert described()["AwsAccountId"] == "210987654321" and described()["Permission"] == "INSTANCE-ATTACH"
     assert ec2.delete_network_interface_permission(NetworkInterfacePermissionId=id)["Return"] is True
-    until("REVOKED", lambda: described()["PermissionState"]["State"])
+    named = {"NetworkInterfacePermissionIds": [id]}
+
+    def is_there():
+        try:
+            return bool(ec2.describe_network_interface_permissions(**named)["NetworkInterfacePermissions"])
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "InvalidPermissionID.NotFound", error
+            return False
+
+    until(False, is_there)
     ec2.delete_network_interface(NetworkInterfaceId=interface)
 
 
