@@ -376,10 +376,19 @@ def network_interface_permission(network):
     described = lambda: only(
         ec2.describe_network_interface_permissions(NetworkInterfacePermissionIds=[id])["NetworkInterfacePermissions"]
     )
-    until("granted", lambda: described()["PermissionState"]["State"])
+    until("GRANTED", lambda: described()["PermissionState"]["State"])
     assert described()["AwsAccountId"] == "210987654321" and described()["Permission"] == "INSTANCE-ATTACH"
     assert ec2.delete_network_interface_permission(NetworkInterfacePermissionId=id)["Return"] is True
-    until("revoked", lambda: described()["PermissionState"]["State"])
+    named = {"NetworkInterfacePermissionIds": [id]}
+
+    def is_there():
+        try:
+            return bool(ec2.describe_network_interface_permissions(**named)["NetworkInterfacePermissions"])
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "InvalidPermissionID.NotFound", error
+            return False
+
+    until(False, is_there)
     ec2.delete_network_interface(NetworkInterfaceId=interface)
 
 

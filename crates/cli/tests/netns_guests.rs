@@ -137,6 +137,62 @@ fn metadata_with_and_without_tokens() {
     });
 }
 
+/// A guest sees the public addresses that it has at the time, and its instance's name with them.
+#[test]
+fn metadata_follows_public_addresses() {
+    on_a_workstation(|| {
+        let cloud = Cloud::up(Mode::FastPath);
+        let network = Network::new(&cloud);
+        let names = [("VpcId", network.vpc.as_str()), ("EnableDnsHostnames.Value", "true")];
+        cloud.ec2("ModifyVpcAttribute", &names);
+        let gateway = cloud.ec2("CreateInternetGateway", &[]).first("internetGatewayId").unwrap();
+        let attach = [("InternetGatewayId", gateway.as_str()), ("VpcId", network.vpc.as_str())];
+        cloud.ec2("AttachInternetGateway", &attach);
+        let public = [("SubnetId", network.subnet.as_str()), ("MapPublicIpOnLaunch.Value", "true")];
+        cloud.ec2("ModifySubnetAttribute", &public);
+        let one = network.boot(&cloud, Launch::default());
+        let optional = [("InstanceId", one.id.as_str()), ("HttpTokens", "optional")];
+        cloud.ec2("ModifyInstanceMetadataOptions", &optional);
+        let mac = cloud.describe(&one).first("macAddress").unwrap();
+        let shows = |address: Option<&str>| {
+            let name =
+                address.map(|address| format!("ec2-{}.compute-1.amazonaws.com", address.replace('.', "-")));
+            let of_interface = format!("network/interfaces/macs/{mac}");
+            let pair = format!("{of_interface}/ipv4-associations/{}", address.unwrap_or_default());
+            let expected = [
+                ("public-ipv4".to_owned(), address),
+                ("public-hostname".to_owned(), name.as_deref()),
+                (format!("{of_interface}/public-ipv4s"), address),
+                (format!("{of_interface}/public-hostname"), name.as_deref()),
+                (pair, address.map(|_| one.address.as_str())),
+            ];
+            for (path, expected) in expected {
+                let answer = get(&cloud, &one, "", &format!("/latest/meta-data/{path}"));
+                match expected {
+                    Some(expected) => assert_eq!(answer, format!("200 {expected}"), "{path}"),
+                    None => assert!(answer.starts_with("404"), "{path}: {answer}"),
+                }
+            }
+        };
+        // The one of its launch, an allocated one in its place, another of Amazon's pool, and none.
+        let of_launch = cloud.describe(&one).first("ipAddress").unwrap();
+        shows(Some(&of_launch));
+        let made = cloud.ec2("AllocateAddress", &[("Domain", "vpc")]);
+        let (allocation, elastic) = (made.first("allocationId").unwrap(), made.first("publicIp").unwrap());
+        let associate = [("AllocationId", allocation.as_str()), ("InstanceId", one.id.as_str())];
+        let association = cloud.ec2("AssociateAddress", &associate).first("associationId").unwrap();
+        shows(Some(&elastic));
+        cloud.ec2("DisassociateAddress", &[("AssociationId", &association)]);
+        let another = cloud.describe(&one).first("ipAddress").unwrap();
+        assert!(another != of_launch && another != elastic, "{another}");
+        shows(Some(&another));
+        let none = [("NetworkInterfaceId", one.interface.as_str()), ("AssociatePublicIpAddress", "false")];
+        cloud.ec2("ModifyNetworkInterfaceAttribute", &none);
+        shows(None);
+        cloud.finish();
+    });
+}
+
 #[test]
 fn nothing_else_of_the_link_or_the_host_is_reached() {
     in_both_modes(|cloud, network| {

@@ -1,5 +1,5 @@
-//! EC2 with the stock Python SDK and the stock command line: every networking resource, the calls of recipes, and what tools
-//! for infrastructure read.
+//! EC2 with the stock Python SDK and the stock command line: every networking resource, what accounts share, the calls of
+//! recipes, and what tools for infrastructure read.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod cloud;
@@ -41,6 +41,11 @@ fn run(script: &str, module: &str) {
 #[test]
 fn boto3_has_its_way_with_every_resource() {
     run("every_resource.py", "boto3");
+}
+
+#[test]
+fn boto3_shares_resources_with_another_account() {
+    run("shared_resources.py", "boto3");
 }
 
 #[test]

@@ -93,3 +93,6 @@ fn attached(
         vpc_ipv6_blocks: vpc.ipv6_blocks().collect(),
     })
 }
+
+#[cfg(test)]
+mod tests;

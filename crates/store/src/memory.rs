@@ -40,7 +40,7 @@ impl Backend for MemoryBackend {
         for commit in commits {
             for change in commit.changes.iter() {
                 match change.stored() {
-                    Some(stored) => held.records.insert(change.key.clone(), stored.as_bytes().into()),
+                    Some(stored) => held.records.insert(change.key.clone(), stored.to_bytes().into()),
                     None => held.records.remove(&change.key),
                 };
             }
@@ -51,7 +51,7 @@ impl Backend for MemoryBackend {
 
     fn restore(&mut self, state: &Snapshot) -> Result<(), StoreError> {
         let mut held = self.0.lock();
-        held.records = state.tables.all().map(|(key, stored)| (key, stored.as_bytes().into())).collect();
+        held.records = state.tables.all().map(|(key, stored)| (key, stored.to_bytes().into())).collect();
         held.revision = state.revision();
         Ok(())
     }

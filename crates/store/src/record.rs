@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,6 +22,15 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The version of the JSON form that this build writes. Raise it, and implement [`Record::upgrade`], when an
     /// older form would not decode.
     const VERSION: u32 = 1;
+
+    /// Whether records of the kind are found by what they are part of: [`crate::Read::parts`] finds them without a look at
+    /// all others.
+    const HAS_WHOLE: bool = false;
+
+    /// The id of what the record is part of, where [`Record::HAS_WHOLE`] says so; it is in the same scope or in another.
+    fn whole(&self) -> Option<String> {
+        None
+    }
 
     /// Turns the JSON that a build of version `from` (lower than [`Record::VERSION`]) wrote into today's form.
     ///
@@ -59,31 +69,55 @@ impl RecordKind {
     }
 }
 
-/// One record as stored: its bytes, and the decoded form once somebody has asked for it.
+/// One record as stored: its bytes, the decoded form once somebody has asked for it, or both. The bytes of a record take
+/// more memory than what they decode to, so they are forgotten once a backend has them.
 pub struct Stored {
-    bytes: Box<[u8]>,
-    decoded: OnceLock<Arc<dyn Any + Send + Sync>>,
+    bytes: Mutex<Option<Box<[u8]>>>,
+    decoded: OnceLock<Arc<dyn Decoded>>,
+}
+
+/// A record of whatever kind, which knows how to become bytes again.
+trait Decoded: Any + Send + Sync {
+    fn encode(&self) -> Vec<u8>;
+}
+
+impl<R: Record> Decoded for R {
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = R::VERSION.to_string().into_bytes();
+        bytes.push(VERSION_END);
+        serde_json::to_writer(&mut bytes, self)
+            .expect("records derive Serialize with string keys, and writing to memory does not fail");
+        bytes
+    }
 }
 
 impl Stored {
     /// Encodes a record.
     pub(crate) fn new<R: Record>(record: R) -> Self {
-        let mut bytes = R::VERSION.to_string().into_bytes();
-        bytes.push(VERSION_END);
-        serde_json::to_writer(&mut bytes, &record)
-            .expect("records derive Serialize with string keys, and writing to memory does not fail");
-        let decoded: Arc<dyn Any + Send + Sync> = Arc::new(record);
-        Self { bytes: bytes.into_boxed_slice(), decoded: OnceLock::from(decoded) }
+        let bytes = record.encode().into_boxed_slice();
+        let decoded: Arc<dyn Decoded> = Arc::new(record);
+        Self { bytes: Mutex::new(Some(bytes)), decoded: OnceLock::from(decoded) }
     }
 
     /// Takes a record as a backend read it, whatever its kind.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into(), decoded: OnceLock::new() }
+        Self { bytes: Mutex::new(Some(bytes.into())), decoded: OnceLock::new() }
     }
 
     /// The bytes that backends write.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let bytes = self.bytes.lock();
+        match &*bytes {
+            Some(bytes) => bytes.to_vec(),
+            None => self.decoded.get().expect("what has no bytes is decoded").encode(),
+        }
+    }
+
+    /// Keeps the decoded form alone, where there is one.
+    pub(crate) fn forget_bytes(&self) {
+        if self.decoded.get().is_some() {
+            *self.bytes.lock() = None;
+        }
     }
 
     /// The record, decoded now if it has not been before.
@@ -94,21 +128,27 @@ impl Stored {
         if let Some(decoded) = self.decoded.get() {
             return Self::downcast(decoded);
         }
-        let decoded: Arc<dyn Any + Send + Sync> = Arc::new(self.parse::<R>()?);
-        Self::downcast(self.decoded.get_or_init(|| decoded))
+        let parsed = match &*self.bytes.lock() {
+            Some(bytes) => Some(Self::parse::<R>(bytes)?),
+            // Somebody else has decoded it meanwhile.
+            None => None,
+        };
+        let decoded = self.decoded.get_or_init(|| Arc::new(parsed.expect("what has no bytes is decoded")));
+        Self::downcast(decoded)
     }
 
-    fn downcast<R: Record>(decoded: &Arc<dyn Any + Send + Sync>) -> Result<Arc<R>, DecodeError> {
-        Arc::clone(decoded).downcast().map_err(|_| DecodeError::TwoTypes(R::KIND))
+    fn downcast<R: Record>(decoded: &Arc<dyn Decoded>) -> Result<Arc<R>, DecodeError> {
+        let any: Arc<dyn Any + Send + Sync> = Arc::clone(decoded) as _;
+        any.downcast().map_err(|_| DecodeError::TwoTypes(R::KIND))
     }
 
-    fn parse<R: Record>(&self) -> Result<R, DecodeError> {
-        let end = self.bytes.iter().position(|byte| *byte == VERSION_END).ok_or(DecodeError::NoVersion)?;
-        let version: u32 = std::str::from_utf8(&self.bytes[..end])
+    fn parse<R: Record>(bytes: &[u8]) -> Result<R, DecodeError> {
+        let end = bytes.iter().position(|byte| *byte == VERSION_END).ok_or(DecodeError::NoVersion)?;
+        let version: u32 = std::str::from_utf8(&bytes[..end])
             .ok()
             .and_then(|text| text.parse().ok())
             .ok_or(DecodeError::BadVersion)?;
-        let json = &self.bytes[end + 1..];
+        let json = &bytes[end + 1..];
         if version > R::VERSION {
             return Err(DecodeError::Newer { found: version, supported: R::VERSION });
         }
@@ -122,13 +162,13 @@ impl Stored {
 
 impl PartialEq for Stored {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
+        std::ptr::eq(self, other) || self.to_bytes() == other.to_bytes()
     }
 }
 
 impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.bytes))
+        f.write_str(&String::from_utf8_lossy(&self.to_bytes()))
     }
 }
 
@@ -182,8 +222,23 @@ mod tests {
 
     #[test]
     fn is_decoded_once() {
-        let stored = Stored::from_bytes(Stored::new(Cat { name: "Tom".to_owned(), lives: 7 }).as_bytes());
+        let stored = Stored::from_bytes(&Stored::new(Cat { name: "Tom".to_owned(), lives: 7 }).to_bytes());
         let first = stored.decode::<Cat>().unwrap();
         assert!(Arc::ptr_eq(&first, &stored.decode::<Cat>().unwrap()));
+    }
+
+    #[test]
+    fn has_its_bytes_again_after_they_are_forgotten() {
+        let bytes = b"3\n{\"name\":\"Tom\",\"lives\":7}";
+        let stored = Stored::from_bytes(bytes);
+        // What nobody has decoded has nothing else.
+        stored.forget_bytes();
+        assert_eq!(stored.to_bytes(), bytes);
+        stored.decode::<Cat>().unwrap();
+        stored.forget_bytes();
+        assert!(stored.bytes.lock().is_none());
+        assert_eq!(stored.to_bytes(), bytes);
+        assert_eq!(stored, Stored::from_bytes(bytes));
+        assert_eq!(stored.decode::<Cat>().unwrap().lives, 7);
     }
 }

@@ -193,7 +193,7 @@ fn write_commits(transaction: &WriteTransaction, commits: &[Commit]) -> Result<(
         for change in commit.changes.iter() {
             let key = change.key.to_bytes();
             match change.stored() {
-                Some(stored) => records.insert(key.as_slice(), stored.as_bytes())?,
+                Some(stored) => records.insert(key.as_slice(), stored.to_bytes().as_slice())?,
                 None => records.remove(key.as_slice())?,
             };
         }
@@ -206,7 +206,7 @@ fn write_all(transaction: &WriteTransaction, state: &Snapshot) -> Result<(), red
     let mut records = transaction.open_table(RECORDS)?;
     let mut meta = transaction.open_table(META)?;
     for (key, stored) in state.tables.all() {
-        records.insert(key.to_bytes().as_slice(), stored.as_bytes())?;
+        records.insert(key.to_bytes().as_slice(), stored.to_bytes().as_slice())?;
     }
     meta.insert(FORMAT, u64::from(FORMAT_VERSION))?;
     meta.insert(REVISION, state.revision().0)?;

@@ -18,8 +18,8 @@ use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
 
 use crate::backend::Backend;
-use crate::change::Commit;
-use crate::record::Record;
+use crate::change::{Change, Commit};
+use crate::record::{Record, Stored};
 use crate::tables::{self, Tables};
 use crate::tail::{Feed, Tail};
 use crate::transaction::Transaction;
@@ -186,12 +186,23 @@ impl Store {
         Tail::new(Arc::clone(&self.0.shared.feed), after)
     }
 
-    /// Decodes every record of a kind, so that one that this build cannot read is found when the store is opened.
+    /// Decodes every record of a kind, so that one that this build cannot read is found when the store is opened; and
+    /// finds out what they are part of, for [`crate::Read::parts`].
     ///
     /// # Errors
     /// The first record that does not decode.
     pub fn check<R: Record>(&self) -> Result<(), StoreError> {
-        tables::check::<R>(&self.snapshot().tables)
+        tables::check::<R>(&self.snapshot().tables)?;
+        if R::HAS_WHOLE {
+            let mut writer = self.0.shared.writer.lock();
+            writer.newest.tables.index::<R>();
+            self.0.shared.durable.rcu(|durable| {
+                let mut durable = Snapshot::clone(durable);
+                durable.tables.index::<R>();
+                durable
+            });
+        }
+        Ok(())
     }
 }
 
@@ -221,7 +232,10 @@ impl Committer {
             match self.commit(&commits) {
                 Ok(()) => {
                     self.shared.durable.store(Arc::new(state));
+                    let changes: Vec<_> = commits.iter().map(|commit| Arc::clone(&commit.changes)).collect();
                     self.shared.feed.push(commits);
+                    let written = changes.iter().flat_map(|changes| changes.iter());
+                    written.filter_map(Change::stored).for_each(Stored::forget_bytes);
                     self.shared.writer.lock().in_flight = None;
                     ticket.decide(Ok(()));
                 }

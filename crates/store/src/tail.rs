@@ -44,7 +44,8 @@ struct Newest {
 }
 
 struct Ring {
-    commits: VecDeque<Commit>,
+    /// With how many bytes their records have.
+    commits: VecDeque<(Commit, usize)>,
     changes: usize,
     bytes: usize,
     newest: Newest,
@@ -61,14 +62,15 @@ impl Feed {
         self.update(|ring| {
             for commit in commits {
                 ring.newest.revision = commit.revision;
+                let bytes = bytes(&commit);
                 ring.changes += commit.changes.len();
-                ring.bytes += bytes(&commit);
-                ring.commits.push_back(commit);
+                ring.bytes += bytes;
+                ring.commits.push_back((commit, bytes));
             }
             while ring.is_too_large() {
-                let oldest = ring.commits.pop_front().expect("there is more than one");
+                let (oldest, bytes) = ring.commits.pop_front().expect("there is more than one");
                 ring.changes -= oldest.changes.len();
-                ring.bytes -= bytes(&oldest);
+                ring.bytes -= bytes;
             }
         });
     }
@@ -88,7 +90,7 @@ impl Feed {
 /// How many bytes the records of a commit have, before and after it.
 fn bytes(commit: &Commit) -> usize {
     let records = commit.changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
-    records.map(|record| record.as_bytes().len()).sum()
+    records.map(|record| record.to_bytes().len()).sum()
 }
 
 impl Ring {
@@ -107,7 +109,7 @@ impl Ring {
         let from_end = self.newest.revision.0 - revision.0;
         let index =
             usize::try_from(from_end).ok().and_then(|from_end| self.commits.len().checked_sub(from_end));
-        Ok(Some(index.map(|index| self.commits[index].clone()).ok_or(TailError::Behind)?))
+        Ok(Some(index.map(|index| self.commits[index].0.clone()).ok_or(TailError::Behind)?))
     }
 }
 

@@ -40,7 +40,7 @@ impl Transaction {
 
     fn set<R: Record>(&mut self, scope: &Scope, id: &str, value: Option<Arc<Stored>>) {
         let key = Key { scope: scope.clone(), kind: R::KIND, id: id.into() };
-        let before = self.state.tables.set(&key, value);
+        let before = self.state.tables.set_indexed::<R>(&key, value);
         self.before.entry(key).or_insert(before);
     }
 

@@ -28,6 +28,22 @@ impl Record for Counter {
     const KIND: &'static str = "test.counter";
 }
 
+/// A part of a VPC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Subnet {
+    vpc: Option<String>,
+    name: String,
+}
+
+impl Record for Subnet {
+    const KIND: &'static str = "test.subnet";
+    const HAS_WHOLE: bool = true;
+
+    fn whole(&self) -> Option<String> {
+        self.vpc.clone()
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("no")]
@@ -150,6 +166,74 @@ fn scans_are_in_order_and_start_anywhere(open: Open<'_>) {
     assert_eq!(page, ["vpc-124", "vpc-125"]);
     assert_eq!(snapshot.count::<Vpc>(&scope("eu-west-1")), 500);
     assert_eq!(snapshot.count::<Vpc>(&scope("eu-west-2")), 0);
+}
+
+/// The ids and names of the subnets of a VPC.
+fn subnets(read: &impl Read, vpc: &str) -> Vec<(String, String)> {
+    let found = read.parts::<Subnet>(&scope("eu-west-1"), vpc);
+    found.map(|(id, subnet)| (id.to_owned(), subnet.name.clone())).collect()
+}
+
+fn parts_are_found_by_their_whole(open: Open<'_>) {
+    let place = scope("eu-west-1");
+    let subnet =
+        |vpc: Option<&str>, name: &str| Subnet { vpc: vpc.map(str::to_owned), name: name.to_owned() };
+    let named = |all: &[(&str, &str)]| {
+        all.iter().map(|(id, name)| ((*id).to_owned(), (*name).to_owned())).collect::<Vec<_>>()
+    };
+    let store = open();
+    assert!(subnets(&store.snapshot(), "vpc-1").is_empty());
+    store
+        .transact(|tx| {
+            for (id, vpc) in
+                [("s-3", Some("vpc-1")), ("s-1", Some("vpc-1")), ("s-2", Some("vpc-10")), ("s-4", None)]
+            {
+                tx.put(&place, id, subnet(vpc, "a"));
+            }
+            tx.put(&scope("us-east-1"), "s-5", subnet(Some("vpc-1"), "elsewhere"));
+            assert_eq!(subnets(tx, "vpc-1"), named(&[("s-1", "a"), ("s-3", "a")]));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let before = store.snapshot();
+    // One moves, one changes, one goes, and a transaction that fails changes nothing.
+    store
+        .transact(|tx| {
+            tx.put(&place, "s-1", subnet(Some("vpc-10"), "b"));
+            tx.put(&place, "s-3", subnet(Some("vpc-1"), "b"));
+            tx.put(&place, "s-4", subnet(Some("vpc-1"), "b"));
+            tx.delete::<Subnet>(&place, "s-2");
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let failed = store.transact(|tx| {
+        tx.delete::<Subnet>(&place, "s-3");
+        assert_eq!(subnets(tx, "vpc-1"), named(&[("s-4", "b")]));
+        Err::<(), _>(Refused::No)
+    });
+    assert!(matches!(failed, Err(Refused::No)));
+    assert_eq!(subnets(&before, "vpc-1"), named(&[("s-1", "a"), ("s-3", "a")]));
+    let expected = [named(&[("s-3", "b"), ("s-4", "b")]), named(&[("s-1", "b")]), named(&[])];
+    let found = |read: &store::Snapshot| ["vpc-1", "vpc-10", "vpc-2"].map(|vpc| subnets(read, vpc));
+    assert_eq!(found(&store.snapshot()), expected);
+    drop(store);
+
+    // After the store is opened: before the records are checked, after that, and with the first that is written.
+    let store = open();
+    assert_eq!(found(&store.snapshot()), expected);
+    store.check::<Subnet>().unwrap();
+    assert_eq!(found(&store.snapshot()), expected);
+    drop(store);
+    let store = open();
+    store
+        .transact(|tx| {
+            tx.put(&place, "s-9", subnet(Some("vpc-2"), "c"));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    let snapshot = store.snapshot();
+    assert_eq!(found(&snapshot)[..2], expected[..2]);
+    assert_eq!(subnets(&snapshot, "vpc-2"), named(&[("s-9", "c")]));
 }
 
 fn transactions_are_serial_and_tails_see_each_once(open: Open<'_>) {
@@ -285,6 +369,7 @@ suite! {
     a_transaction_is_all_or_nothing_and_sees_itself
     what_changes_nothing_commits_nothing
     scans_are_in_order_and_start_anywhere
+    parts_are_found_by_their_whole
     transactions_are_serial_and_tails_see_each_once
     a_follower_too_far_behind_is_told
     an_async_follower_is_woken

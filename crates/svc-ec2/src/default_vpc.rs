@@ -150,7 +150,7 @@ fn create_subnet(
                 "There is no Default VPC for this account in this region.",
             )
         })?;
-        let siblings: Vec<_> = edit.all::<Subnet>().filter(|subnet| subnet.vpc == vpc.id).collect();
+        let siblings: Vec<_> = edit.parts::<Subnet, _>(vpc.id).collect();
         if let Some(held) = siblings.iter().find(|subnet| subnet.is_default && subnet.zone == zone.name) {
             return Err(ServiceError::new(
                 "DefaultSubnetAlreadyExistsInAvailabilityZone",

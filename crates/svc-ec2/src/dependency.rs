@@ -22,7 +22,7 @@ use crate::{error, network_acl, sharing, vpc_endpoint, vpc_peering_connection};
 type Rows<I> = &'static [(&'static str, fn(&Edit<'_>, I) -> bool)];
 
 const VPC: Rows<VpcId> = &[
-    ("subnets", |edit, vpc| edit.all::<Subnet>().any(|subnet| subnet.vpc == vpc)),
+    ("subnets", |edit, vpc| edit.parts::<Subnet, _>(vpc).next().is_some()),
     ("network interfaces", |edit, vpc| {
         everyones::<NetworkInterface>(edit).any(|interface| interface.vpc == vpc)
     }),
@@ -33,7 +33,7 @@ const VPC: Rows<VpcId> = &[
         everyones::<SecurityGroup>(edit).any(|group| group.vpc == vpc && !group.is_default())
     }),
     ("network ACLs beside the default one", |edit, vpc| {
-        edit.all::<NetworkAcl>().any(|acl| acl.vpc == vpc && !acl.is_default)
+        edit.parts::<NetworkAcl, _>(vpc).any(|acl| !acl.is_default)
     }),
     ("an attached internet gateway", |edit, vpc| {
         edit.all::<InternetGateway>().any(|gateway| gateway.attachment == Some(vpc))
@@ -57,7 +57,8 @@ const INTERNET_GATEWAY: Rows<InternetGatewayId> = &[("an attachment", |edit, gat
 })];
 
 const SUBNET: Rows<SubnetId> = &[("network interfaces", |edit, subnet| {
-    everyones::<NetworkInterface>(edit).any(|interface| interface.subnet == subnet)
+    let scopes = sharing::scopes_with::<NetworkInterface>(edit);
+    sharing::parts_of::<NetworkInterface, _>(edit, &scopes, subnet).next().is_some()
 })];
 
 const ROUTE_TABLE: Rows<RouteTableId> = &[

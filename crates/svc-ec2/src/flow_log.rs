@@ -7,7 +7,10 @@ mod destination;
 mod format;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{FlowLogId, NetworkInterfaceId, Partition, SubnetId, Tags, Timestamp, VpcId};
+use aws_types::{
+    FlowLogId, NetworkInterfaceId, Partition, SubnetId, Tags, Timestamp, TransitGatewayAttachmentId,
+    TransitGatewayId, VpcId,
+};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 
@@ -15,17 +18,22 @@ use crate::filter::{Filters, text};
 use crate::idempotency::Attempt;
 use crate::network_interface::NetworkInterface;
 use crate::page::{LIMITS, Page};
+use crate::record::{TransitGateway, TransitGatewayAttachment};
 use crate::state::{Edit, Naming, State, resource};
 use crate::subnet::Subnet;
 use crate::vpc::Vpc;
-use crate::{Ec2, error, quota, tag};
+use crate::{Ec2, error, progress, quota, tag};
 
 pub use destination::{FlowLogDestination, FlowLogDestinationOptions};
 
 /// How many resources one request can name.
 const MAX_RESOURCES: usize = 1000;
+/// How many of them, if they are transit gateways or their attachments.
+const MAX_OF_TRANSIT_GATEWAY: usize = 25;
 /// Over how long a record is collected where the request does not say.
 const DEFAULT_INTERVAL_SECS: i32 = 600;
+/// Over how long a record of a transit gateway is collected.
+const TRANSIT_GATEWAY_INTERVAL_SECS: i32 = 60;
 
 /// Whose flows a log has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +44,10 @@ pub enum FlowLogResource {
     Subnet(SubnetId),
     /// One interface.
     NetworkInterface(NetworkInterfaceId),
+    /// All attachments of a transit gateway.
+    TransitGateway(TransitGatewayId),
+    /// One attachment of a transit gateway.
+    TransitGatewayAttachment(TransitGatewayAttachmentId),
 }
 
 impl std::fmt::Display for FlowLogResource {
@@ -44,6 +56,8 @@ impl std::fmt::Display for FlowLogResource {
             Self::Vpc(id) => id.fmt(f),
             Self::Subnet(id) => id.fmt(f),
             Self::NetworkInterface(id) => id.fmt(f),
+            Self::TransitGateway(id) => id.fmt(f),
+            Self::TransitGatewayAttachment(id) => id.fmt(f),
         }
     }
 }
@@ -145,11 +159,13 @@ fn named(edit: &Edit<'_>, kind: &str, id: &str) -> Result<FlowLogResource, Servi
         "VPC" => Ok(FlowLogResource::Vpc(edit.named::<Vpc>(id)?.id)),
         "Subnet" => Ok(FlowLogResource::Subnet(edit.named::<Subnet>(id)?.id)),
         "NetworkInterface" => Ok(FlowLogResource::NetworkInterface(edit.named::<NetworkInterface>(id)?.id)),
-        // None of these has flow logs here, so that no id is of one.
-        "TransitGateway" => Err(nothing("InvalidTransitGatewayID.NotFound", "transit gateway", id)),
-        "TransitGatewayAttachment" => {
-            Err(nothing("InvalidTransitGatewayAttachmentID.NotFound", "transit gateway attachment", id))
+        "TransitGateway" => {
+            Ok(FlowLogResource::TransitGateway(progress::live::<TransitGateway>(edit, id)?.id))
         }
+        "TransitGatewayAttachment" => Ok(FlowLogResource::TransitGatewayAttachment(
+            progress::live::<TransitGatewayAttachment>(edit, id)?.id,
+        )),
+        // There are none here, so that no id is of one.
         "RegionalNatGateway" => Err(nothing("NatGatewayNotFound", "regional NAT gateway", id)),
         other => Err(error::invalid_value_for(
             other,
@@ -162,6 +178,21 @@ fn named(edit: &Edit<'_>, kind: &str, id: &str) -> Result<FlowLogResource, Servi
 
 fn nothing(code: &'static str, noun: &str, id: &str) -> ServiceError {
     ServiceError::new(code, format!("The {noun} ID '{id}' does not exist"))
+}
+
+/// Over how many seconds a record is collected: a minute or ten, and of transit gateways a minute.
+fn read_interval(asked: Option<i32>, is_of_transit_gateway: bool) -> Result<i32, ServiceError> {
+    let (default, why) = if is_of_transit_gateway {
+        (TRANSIT_GATEWAY_INTERVAL_SECS, "It has to be 60 for transit gateway resource types.")
+    } else {
+        (DEFAULT_INTERVAL_SECS, "It has to be 60 or 600.")
+    };
+    let interval_secs = asked.unwrap_or(default);
+    if interval_secs == 60 || interval_secs == default {
+        Ok(interval_secs)
+    } else {
+        Err(error::invalid_value_for(interval_secs, "maxAggregationInterval", why))
+    }
 }
 
 /// What the logs of one request have in common.
@@ -183,23 +214,23 @@ impl Wanted {
         if input.resource_ids.is_empty() {
             return Err(error::missing("resourceId"));
         }
-        if input.resource_ids.len() > MAX_RESOURCES {
-            let message = format!("A request can name at most {MAX_RESOURCES} resources.");
-            return Err(error::invalid_value(message));
-        }
         let is_of_transit_gateway = input.resource_type.starts_with("TransitGateway");
+        let most = if is_of_transit_gateway { MAX_OF_TRANSIT_GATEWAY } else { MAX_RESOURCES };
+        if input.resource_ids.len() > most {
+            return Err(error::invalid_value(format!("A request can name at most {most} resources.")));
+        }
         let traffic = match input.traffic_type.as_deref() {
+            Some(_) if is_of_transit_gateway => {
+                let message = "TrafficType is not supported for transit gateway resource types.";
+                return Err(ServiceError::new("InvalidParameter", message));
+            }
             Some(text) => TrafficType::parse(text)?,
             None if is_of_transit_gateway => TrafficType::All,
             None => return Err(error::missing("trafficType")),
         };
-        let interval_secs = input.max_aggregation_interval.unwrap_or(DEFAULT_INTERVAL_SECS);
-        if !matches!(interval_secs, 60 | DEFAULT_INTERVAL_SECS) {
-            let why = "It has to be 60 or 600.";
-            return Err(error::invalid_value_for(interval_secs, "maxAggregationInterval", why));
-        }
+        let interval_secs = read_interval(input.max_aggregation_interval, is_of_transit_gateway)?;
         let (destination, cross_account_role) = destination::read(partition, input)?;
-        let format = format::read(input.log_format.as_deref())?;
+        let format = format::read(input.log_format.as_deref(), is_of_transit_gateway)?;
         Ok(Self { traffic, destination, cross_account_role, format, interval_secs, tags })
     }
 

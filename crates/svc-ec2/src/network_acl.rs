@@ -50,7 +50,7 @@ pub struct NetworkAcl {
 resource!(
     NetworkAcl,
     NetworkAclId,
-    "ec2.network-acl" version 2,
+    "ec2.network-acl" version 2 in vpc,
     Naming {
         resource_type: "network-acl",
         noun: "networkAcl",
@@ -106,8 +106,8 @@ pub(crate) fn open_for_ipv6(edit: &mut Edit<'_>, vpc: VpcId) {
 
 fn default_of(state: &impl State, vpc: VpcId) -> Arc<NetworkAcl> {
     state
-        .all::<NetworkAcl>()
-        .find(|acl| acl.vpc == vpc && acl.is_default)
+        .parts::<NetworkAcl, _>(vpc)
+        .find(|acl| acl.is_default)
         .expect("a VPC has its default network ACL for life")
 }
 
@@ -130,7 +130,7 @@ fn create(
             return Ok(answer(edit, &acl));
         }
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
-        let count = edit.all::<NetworkAcl>().filter(|acl| acl.vpc == vpc.id).count();
+        let count = edit.parts::<NetworkAcl, _>(vpc.id).count();
         quota::NETWORK_ACLS_PER_VPC.check(edit, count + 1)?;
         let acl = NetworkAcl {
             id: edit.new_id(),

@@ -138,7 +138,7 @@ pub struct NetworkInterface {
 resource!(
     NetworkInterface,
     NetworkInterfaceId,
-    "ec2.network-interface",
+    "ec2.network-interface" in subnet,
     Naming {
         resource_type: "network-interface",
         noun: "networkInterface",

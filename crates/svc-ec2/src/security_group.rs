@@ -87,6 +87,10 @@ resource!(
                 &self.vpc.to_string(),
             )
     },
+    fn hide(&mut self) {
+        self.tags = Tags::default();
+        self.rules.iter_mut().for_each(|rule| rule.tags = Tags::default());
+    },
     const SHARING: Sharing = Sharing::Vpc;
 );
 

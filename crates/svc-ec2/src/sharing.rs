@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use aws_types::{AccountId, Arn, SubnetId, VpcId};
+use aws_types::{AccountId, Arn, ResourceId, SubnetId, VpcId};
 use resource_shares::{is_shared_with, related};
 use service_api::ServiceError;
 use store::{Read, Scope};
@@ -79,9 +79,38 @@ pub(crate) fn subnets(
     vpc: VpcId,
 ) -> impl Iterator<Item = Arc<Subnet>> {
     reader
-        .scan::<Subnet>(owner)
+        .parts::<Subnet>(owner, &vpc.to_string())
         .map(|(_, subnet)| subnet)
-        .filter(move |subnet| subnet.vpc == vpc && has_subnet(reader, owner, account, subnet.id))
+        .filter(move |subnet| has_subnet(reader, owner, account, subnet.id))
+}
+
+/// The scopes of this account and those related to it in the region, in order of the accounts.
+fn scopes(state: &(impl State + ?Sized)) -> Vec<Scope> {
+    let here = state.scope();
+    let mut accounts = related(state.reader(), here);
+    accounts.insert(here.account);
+    accounts.into_iter().map(|account| Scope::new(here.partition, account, here.region.clone())).collect()
+}
+
+/// The scopes of this account and those related to it that have any resource of a kind.
+pub(crate) fn scopes_with<R: Resource>(state: &impl State) -> Vec<Scope> {
+    scopes(state).into_iter().filter(|scope| state.reader().count::<R>(scope) > 0).collect()
+}
+
+/// The visible resources of a kind that are in these scopes and part of one, such as the interfaces of a subnet.
+pub(crate) fn parts_of<'a, R: Resource, S: State>(
+    state: &'a S,
+    scopes: &'a [Scope],
+    whole: impl ResourceId,
+) -> impl Iterator<Item = Arc<R>> + 'a {
+    let (now, whole) = (state.now(), whole.to_string());
+    scopes.iter().flat_map(move |scope| {
+        state
+            .reader()
+            .parts::<R>(scope, &whole)
+            .map(|(_, resource)| resource)
+            .filter(move |resource| resource.is_visible(now))
+    })
 }
 
 /// All visible resources of a kind in the region that this account and those related to it have, in order of their owners:
@@ -89,11 +118,9 @@ pub(crate) fn subnets(
 pub(crate) fn of_all<'a, R: Resource>(
     state: &'a (impl State + ?Sized),
 ) -> impl Iterator<Item = (AccountId, Arc<R>)> + 'a {
-    let (here, now) = (state.scope(), state.now());
-    let mut accounts = related(state.reader(), here);
-    accounts.insert(here.account);
-    accounts.into_iter().flat_map(move |account| {
-        let scope = Scope::new(here.partition, account, here.region.clone());
+    let now = state.now();
+    scopes(state).into_iter().flat_map(move |scope| {
+        let account = scope.account;
         state
             .reader()
             .scan::<R>(&scope)

@@ -89,12 +89,23 @@ pub(crate) trait Resource: Record + Clone {
 }
 
 /// Implements [`Record`] and [`Resource`] for a struct with the fields `id` and `tags`. The kind is followed by its version
-/// where that was raised ([`Record::VERSION`]), and an older form that decodes as it is needs nothing else.
+/// where that was raised ([`Record::VERSION`]; an older form that decodes as it is needs nothing else), and by `in` and a
+/// field where that field tells what the record is part of.
 macro_rules! resource {
-    ($record:ty, $id:ty, $kind:literal $(version $version:literal)?, $naming:expr $(, $extra:item)*) => {
+    (
+        $record:ty, $id:ty, $kind:literal $(version $version:literal)? $(in $whole:ident)?, $naming:expr
+        $(, $extra:item)*
+    ) => {
         impl store::Record for $record {
             const KIND: &'static str = $kind;
             $(const VERSION: u32 = $version;)?
+            $(
+                const HAS_WHOLE: bool = true;
+
+                fn whole(&self) -> Option<String> {
+                    Some(self.$whole.to_string())
+                }
+            )?
         }
 
         impl crate::state::Resource for $record {
@@ -260,6 +271,19 @@ pub(crate) trait State {
         let now = self.now();
         self.reader()
             .scan::<R>(self.scope())
+            .map(|(_, resource)| resource)
+            .filter(move |resource| resource.is_visible(now))
+    }
+
+    /// The visible resources of a kind that are part of one of this account's, such as the subnets of a VPC, in order of
+    /// their ids.
+    fn parts<'a, R: Resource, W: ResourceId>(
+        &'a self,
+        whole: W,
+    ) -> impl Iterator<Item = Arc<R>> + use<'a, Self, R, W> {
+        let now = self.now();
+        self.reader()
+            .parts::<R>(self.scope(), &whole.to_string())
             .map(|(_, resource)| resource)
             .filter(move |resource| resource.is_visible(now))
     }

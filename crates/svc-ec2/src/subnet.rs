@@ -8,9 +8,6 @@ mod ipv6;
 pub(crate) mod prefix;
 mod reservation;
 
-use std::cell::LazyCell;
-use std::collections::HashMap;
-
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::Zone;
@@ -108,7 +105,7 @@ pub struct Subnet {
 resource!(
     Subnet,
     SubnetId,
-    "ec2.subnet",
+    "ec2.subnet" in vpc,
     Naming {
         resource_type: "subnet",
         noun: "subnet",
@@ -166,7 +163,7 @@ pub(crate) fn make(edit: &mut Edit<'_>, vpc: &Vpc, new: NewSubnet) -> Result<Sub
     if !PREFIX_LENGTHS.contains(&cidr.prefix_len()) || !vpc.blocks().any(|block| block.contains(&cidr)) {
         return Err(ServiceError::new("InvalidSubnet.Range", format!("The CIDR '{cidr}' is invalid.")));
     }
-    let siblings: Vec<_> = edit.all::<Subnet>().filter(|subnet| subnet.vpc == vpc.id).collect();
+    let siblings: Vec<_> = edit.parts::<Subnet, _>(vpc.id).collect();
     if siblings.iter().any(|sibling| overlap(sibling.cidr, cidr)) {
         return Err(conflict(cidr));
     }
@@ -264,14 +261,14 @@ fn delete(
     })
 }
 
-/// How many IPv4 addresses the interfaces of each subnet have, with those of their prefixes and whosever they are.
-fn used_addresses(state: &impl State) -> HashMap<SubnetId, usize> {
-    let mut used = HashMap::new();
-    for (_, interface) in sharing::of_all::<NetworkInterface>(state) {
-        let of_prefixes = prefix::ADDRESSES_PER_PREFIX * interface.ipv4_prefixes.len();
-        *used.entry(interface.subnet).or_default() += interface.private_addresses.len() + of_prefixes;
-    }
-    used
+/// How many IPv4 addresses the interfaces of a subnet have, with those of their prefixes. They may be of any of these
+/// accounts.
+fn used_addresses(state: &impl State, scopes: &[Scope], subnet: SubnetId) -> usize {
+    let interfaces = sharing::parts_of::<NetworkInterface, _>(state, scopes, subnet);
+    let used = interfaces.map(|interface| {
+        interface.private_addresses.len() + prefix::ADDRESSES_PER_PREFIX * interface.ipv4_prefixes.len()
+    });
+    used.sum()
 }
 
 /// A subnet as answers have it.
@@ -374,8 +371,8 @@ fn describe(
     input: api::DescribeSubnetsRequest,
 ) -> Result<api::DescribeSubnetsResult, ServiceError> {
     let view = ec2.view(context);
-    let used = LazyCell::new(|| used_addresses(&view));
-    let show = |view: &View, subnet: &Subnet| shown(view, subnet, used.get(&subnet.id).copied().unwrap_or(0));
+    let scopes = sharing::scopes_with::<NetworkInterface>(&view);
+    let show = |view: &View, subnet: &Subnet| shown(view, subnet, used_addresses(view, &scopes, subnet.id));
     let page = Page::new("DescribeSubnets", input.max_results, input.next_token.as_ref());
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (subnets, next_token) = page.of_seen(&view, input.subnet_ids.as_ref(), wanted, show)?;

@@ -28,6 +28,7 @@ use self::attachment::TransitGatewayAttachment;
 use self::connect_peer::TransitGatewayConnectPeer;
 use self::route_table::TransitGatewayRouteTable;
 use crate::filter::{Filters, text};
+use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, Progressing};
 use crate::sharing::{self, Sharing};
@@ -392,6 +393,7 @@ fn delete(
         }
         gateway.progress = Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_DELETION.done_at(edit));
         edit.put(gateway.clone());
+        flow_log::forget(edit, FlowLogResource::TransitGateway(gateway.id));
         Ok(api::DeleteTransitGatewayResult { transit_gateway: Some(shown(edit, &gateway)) })
     })
 }

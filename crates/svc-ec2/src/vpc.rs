@@ -231,7 +231,7 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteVpcRequest) -> 
             edit.all::<route_table::RouteTable>().filter(|table| table.vpc == vpc.id).collect();
         let groups: Vec<_> =
             edit.all::<security_group::SecurityGroup>().filter(|group| group.vpc == vpc.id).collect();
-        let acls: Vec<_> = edit.all::<network_acl::NetworkAcl>().filter(|acl| acl.vpc == vpc.id).collect();
+        let acls: Vec<_> = edit.parts::<network_acl::NetworkAcl, _>(vpc.id).collect();
         tables.iter().for_each(|table| edit.remove::<route_table::RouteTable>(table.id));
         groups.iter().for_each(|group| edit.remove::<security_group::SecurityGroup>(group.id));
         acls.iter().for_each(|acl| edit.remove::<network_acl::NetworkAcl>(acl.id));

@@ -192,7 +192,7 @@ fn permissions_go() {
     cloud.ok::<op::DeleteNetworkInterfacePermission>(input!(DeleteNetworkInterfacePermissionRequest {
         network_interface_permission_id
     }));
-    stays::<record::NetworkInterfacePermission>(&cloud, SHOWN);
+    stays::<record::NetworkInterfacePermission>(&cloud, 100);
 }
 
 #[test]

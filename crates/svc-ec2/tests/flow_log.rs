@@ -135,7 +135,10 @@ fn a_resource_that_is_not_there_fails_alone() {
     let unknown = "vpc-0123456789abcdef0";
     check(to_group("VPC", &[&vpc, unknown], "one"), 1, "InvalidVpcID.NotFound");
     check(to_group("VPC", &["nonsense"], "one"), 0, "InvalidVpcID.Malformed");
-    let gateway = to_group("TransitGateway", &["tgw-0123456789abcdef0"], "one");
+    let gateway = api::CreateFlowLogsRequest {
+        traffic_type: None,
+        ..to_group("TransitGateway", &["tgw-0123456789abcdef0"], "one")
+    };
     check(gateway, 0, "InvalidTransitGatewayID.NotFound");
     assert_eq!(found(&cloud, &[]).len(), 1);
 }
@@ -223,4 +226,80 @@ fn what_is_refused() {
     cloud.refuses::<op::DeleteFlowLogs>(dry, "DryRunOperation", "…");
     let message = "Invalid id: \"x\" (expecting \"fl-...\")";
     cloud.refuses::<op::DeleteFlowLogs>(delete("x"), "InvalidFlowLogId.Malformed", message);
+}
+
+#[test]
+fn transit_gateways_and_their_attachments_have_logs() {
+    let cloud = Cloud::new();
+    let made = cloud.ok::<op::CreateTransitGateway>(input!(CreateTransitGatewayRequest {}));
+    let gateway = made.transit_gateway.unwrap().transit_gateway_id.unwrap();
+    cloud.wait(1000);
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/24");
+    let made =
+        cloud.ok::<op::CreateTransitGatewayVpcAttachment>(input!(CreateTransitGatewayVpcAttachmentRequest {
+            transit_gateway_id: &gateway,
+            vpc_id: &vpc,
+            subnet_ids: [&subnet],
+        }));
+    let attachment = made.transit_gateway_vpc_attachment.unwrap().transit_gateway_attachment_id.unwrap();
+    cloud.wait(1000);
+    let wanted = |kind: &str, id: &str| api::CreateFlowLogsRequest {
+        traffic_type: None,
+        ..to_group(kind, &[id], "flows")
+    };
+    create(&cloud, wanted("TransitGateway", &gateway));
+    let few = "${tgw-id} ${bytes} ${packets-lost-no-route}";
+    create(
+        &cloud,
+        api::CreateFlowLogsRequest {
+            log_format: Some(few.to_owned()),
+            max_aggregation_interval: Some(60),
+            ..wanted("TransitGatewayAttachment", &attachment)
+        },
+    );
+    let log = found(&cloud, &[("resource-id", &[&gateway])]).remove(0);
+    assert_eq!(log.max_aggregation_interval, Some(60));
+    let format = log.log_format.unwrap();
+    assert!(format.starts_with("${version} ${resource-type} ${account-id} ${tgw-id} "), "{format}");
+    assert_eq!(format.split(' ').count(), 36);
+    let log = found(&cloud, &[("resource-id", &[&attachment])]).remove(0);
+    assert_eq!(log.log_format.as_deref(), Some(few));
+
+    let refused =
+        |input, code: &str, message: &str| cloud.refuses::<op::CreateFlowLogs>(input, code, message);
+    let mut request = wanted("TransitGateway", &gateway);
+    refused(request.clone(), "FlowLogAlreadyExists", "…");
+    request.log_group_name = Some("others".to_owned());
+    let with = |change: fn(&mut api::CreateFlowLogsRequest)| {
+        let mut request = request.clone();
+        change(&mut request);
+        request
+    };
+    let message = "TrafficType is not supported for transit gateway resource types.";
+    refused(with(|request| request.traffic_type = Some("ALL".to_owned())), "InvalidParameter", message);
+    refused(with(|request| request.max_aggregation_interval = Some(600)), "InvalidParameterValue", "…");
+    let unknown = "LogFormat has the unknown field '${action}'.";
+    refused(with(|request| request.log_format = Some("${action}".to_owned())), "InvalidParameter", unknown);
+    let of_vpc = api::CreateFlowLogsRequest {
+        log_format: Some("${tgw-id}".to_owned()),
+        ..to_group("VPC", &[&vpc], "flows")
+    };
+    refused(of_vpc, "InvalidParameter", "LogFormat has the unknown field '${tgw-id}'.");
+    let many = |request: &mut api::CreateFlowLogsRequest| {
+        request.resource_ids = vec![request.resource_ids[0].clone(); 26];
+    };
+    refused(with(many), "InvalidParameterValue", "A request can name at most 25 resources.");
+
+    // The logs go with what they are of.
+    let detach =
+        input!(DeleteTransitGatewayVpcAttachmentRequest { transit_gateway_attachment_id: &attachment });
+    cloud.ok::<op::DeleteTransitGatewayVpcAttachment>(detach);
+    assert!(found(&cloud, &[("resource-id", &[&attachment])]).is_empty());
+    cloud.wait(1000);
+    let delete = input!(DeleteTransitGatewayRequest { transit_gateway_id: &gateway });
+    cloud.ok::<op::DeleteTransitGateway>(delete);
+    assert!(found(&cloud, &[]).is_empty());
+    let ended = cloud.ok::<op::CreateFlowLogs>(wanted("TransitGateway", &gateway)).unsuccessful.unwrap();
+    assert_eq!(ended[0].error.as_ref().unwrap().code.as_deref(), Some("InvalidTransitGatewayID.NotFound"));
 }

@@ -404,7 +404,7 @@ fn open_changed(release: &str, kind: &str, change: impl Fn(&str) -> String) -> R
     let mut changed = 0;
     for (key, stored) in &mut contents.records {
         if key.kind == kind {
-            let text = String::from_utf8(stored.as_bytes().to_vec()).unwrap();
+            let text = String::from_utf8(stored.to_bytes()).unwrap();
             *stored = Stored::from_bytes(change(&text).as_bytes());
             changed += 1;
         }

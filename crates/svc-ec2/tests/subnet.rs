@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use crate::cloud::{Cloud, api, filters, input, op};
 
 fn describe(cloud: &Cloud, id: &str) -> api::Subnet {
@@ -200,4 +202,46 @@ fn ipv6_blocks() {
         network_interface_id: &interface
     }));
     cloud.ok::<op::DisassociateSubnetCidrBlock>(disassociate());
+}
+
+/// How long a request takes: the shortest of several, as others use the processors too.
+fn shortest(mut request: impl FnMut()) -> Duration {
+    let one = |_| {
+        let started = Instant::now();
+        request();
+        started.elapsed()
+    };
+    (0..20).map(one).min().unwrap()
+}
+
+/// What is in other VPCs and subnets does not count: with 50 times as much there, a request takes as long as before.
+#[test]
+fn requests_about_one_subnet_do_not_look_at_others() {
+    let cloud = Cloud::without_quotas();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let subnet = cloud.subnet(&vpc, "10.0.0.0/24");
+    cloud.interface(&subnet);
+    let mut times = [(); 2].map(|()| [Duration::ZERO; 3]);
+    for (round, more) in [40, 1_960].into_iter().enumerate() {
+        let other = cloud.vpc("10.0.0.0/16");
+        for number in 0..more {
+            let crowd = cloud.subnet(&other, &format!("10.0.{}.{}/28", number / 16, number % 16 * 16));
+            cloud.interface(&crowd);
+        }
+        let mut next = 100 * (round + 1)..;
+        times[round] = [
+            shortest(|| assert_eq!(describe(&cloud, &subnet).available_ip_address_count, Some(250))),
+            shortest(|| _ = cloud.subnet(&vpc, &format!("10.0.{}.0/24", next.next().unwrap()))),
+            shortest(|| {
+                let id = cloud.interface(&subnet);
+                cloud.ok::<op::DeleteNetworkInterface>(input!(DeleteNetworkInterfaceRequest {
+                    network_interface_id: &id
+                }));
+            }),
+        ];
+    }
+    println!("{times:?}");
+    for (few, many) in times[0].iter().zip(times[1]) {
+        assert!(many < *few * 5, "{times:?}");
+    }
 }

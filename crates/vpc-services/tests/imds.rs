@@ -245,6 +245,10 @@ fn what_is_not_there_is_not_found() {
         "/latest/nothing",
         "/2019-01-01/meta-data/",
         "/latest/meta-data/public-ipv4",
+        "/latest/meta-data/public-hostname",
+        "/latest/meta-data/network/interfaces/macs/02:29:96:8f:6a:2d/public-ipv4s",
+        "/latest/meta-data/network/interfaces/macs/02:29:96:8f:6a:2d/public-hostname",
+        "/latest/meta-data/network/interfaces/macs/02:29:96:8f:6a:2d/ipv4-associations/",
         "/latest/meta-data/public-keys/",
         "/latest/meta-data/tags/instance/",
         "/latest/meta-data/iam/security-credentials/",
@@ -269,7 +273,10 @@ fn what_is_not_there_is_not_found() {
 fn what_the_instance_has_is_shown() {
     let options = MetadataOptions { has_tags: true, ..MetadataOptions::default() };
     let primary = AttachedInterface {
-        public_ipv4s: vec![("198.51.100.7".parse().unwrap(), "10.0.1.5".parse().unwrap())],
+        public_ipv4s: vec![
+            ("198.51.100.7".parse().unwrap(), "10.0.1.5".parse().unwrap()),
+            ("198.51.100.9".parse().unwrap(), "10.0.1.6".parse().unwrap()),
+        ],
         public_hostname: Some("ec2-198-51-100-7.us-west-2.compute.amazonaws.com".to_owned()),
         ipv6s: vec!["2001:db8::5".parse().unwrap()],
         ipv4_prefixes: vec!["10.0.1.16/28".parse().unwrap(), "10.0.1.32/28".parse().unwrap()],
@@ -301,11 +308,15 @@ fn what_the_instance_has_is_shown() {
     check("/latest/meta-data/tags/instance/", "Name");
     check("/latest/meta-data/tags/instance/Name", "web 1");
     check("/latest/meta-data/public-ipv4", "198.51.100.7");
+    let public_hostname = "ec2-198-51-100-7.us-west-2.compute.amazonaws.com";
+    check("/latest/meta-data/public-hostname", public_hostname);
     check("/latest/meta-data/ipv6", "2001:db8::5");
     let mac = "/latest/meta-data/network/interfaces/macs/02:29:96:8f:6a:2d";
-    check(&format!("{mac}/ipv4-associations/"), "198.51.100.7");
+    check(&format!("{mac}/ipv4-associations/"), "198.51.100.7\n198.51.100.9");
     check(&format!("{mac}/ipv4-associations/198.51.100.7"), "10.0.1.5");
-    check(&format!("{mac}/public-ipv4s"), "198.51.100.7");
+    check(&format!("{mac}/ipv4-associations/198.51.100.9"), "10.0.1.6");
+    check(&format!("{mac}/public-ipv4s"), "198.51.100.7\n198.51.100.9");
+    check(&format!("{mac}/public-hostname"), public_hostname);
     check(&format!("{mac}/ipv4-prefix"), "10.0.1.16/28\n10.0.1.32/28");
     check(&format!("{mac}/ipv6-prefix"), "2001:db8:0:0:7::/80");
     check(&format!("{mac}/subnet-ipv6-cidr-blocks"), "2001:db8::/64");

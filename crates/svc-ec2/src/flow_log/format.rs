@@ -9,7 +9,16 @@ use service_api::ServiceError;
 const DEFAULT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} \
                        ${protocol} ${packets} ${bytes} ${start} ${end} ${action} ${log-status}";
 
-/// All fields that AWS documents, by the version that brought them; version 6 is of transit gateways alone.
+/// The fields of the logs of transit gateways, which are version 6; all of them are the default.
+/// <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-flow-logs.html#flow-log-records>
+const OF_TRANSIT_GATEWAYS: &str = "${version} ${resource-type} ${account-id} ${tgw-id} ${tgw-attachment-id} ${tgw-src-vpc-account-id} \
+     ${tgw-dst-vpc-account-id} ${tgw-src-vpc-id} ${tgw-dst-vpc-id} ${tgw-src-subnet-id} ${tgw-dst-subnet-id} \
+     ${tgw-src-eni} ${tgw-dst-eni} ${tgw-src-az-id} ${tgw-dst-az-id} ${tgw-pair-attachment-id} ${srcaddr} ${dstaddr} \
+     ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${log-status} ${type} \
+     ${packets-lost-no-route} ${packets-lost-blackhole} ${packets-lost-mtu-exceeded} ${packets-lost-ttl-expired} \
+     ${tcp-flags} ${region} ${flow-direction} ${pkt-src-aws-service} ${pkt-dst-aws-service}";
+
+/// All other fields that AWS documents, by the version that brought them.
 const FIELDS: [(u8, &[&str]); 8] = [
     (
         2,
@@ -57,15 +66,21 @@ const FIELDS: [(u8, &[&str]); 8] = [
 ///
 /// # Errors
 /// `InvalidParameter` for anything else.
-pub(super) fn read(format: Option<&str>) -> Result<String, ServiceError> {
-    let Some(format) = format else { return Ok(DEFAULT.to_owned()) };
+pub(super) fn read(format: Option<&str>, is_of_transit_gateway: bool) -> Result<String, ServiceError> {
+    let Some(format) = format else {
+        return Ok(if is_of_transit_gateway { OF_TRANSIT_GATEWAYS } else { DEFAULT }.to_owned());
+    };
     let fields: Vec<&str> = format.split_whitespace().collect();
     if fields.is_empty() {
         return Err(ServiceError::new("InvalidParameter", "LogFormat can't be empty."));
     }
     for field in fields {
         let name = field.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-        let is_known = name.is_some_and(|name| FIELDS.iter().any(|(_, names)| names.contains(&name)));
+        let is_known = if is_of_transit_gateway {
+            OF_TRANSIT_GATEWAYS.split(' ').any(|known| known == field)
+        } else {
+            name.is_some_and(|name| FIELDS.iter().any(|(_, names)| names.contains(&name)))
+        };
         if !is_known {
             let message = format!("LogFormat has the unknown field '{field}'.");
             return Err(ServiceError::new("InvalidParameter", message));

@@ -87,8 +87,7 @@ fn subnet(
         return Ok(std::sync::Arc::unwrap_or_clone(subnet));
     }
     let vpc = default_vpc::required(edit)?;
-    let mut candidates: Vec<_> =
-        edit.all::<Subnet>().filter(|subnet| subnet.vpc == vpc.id && subnet.is_default).collect();
+    let mut candidates: Vec<_> = edit.parts::<Subnet, _>(vpc.id).filter(|subnet| subnet.is_default).collect();
     candidates.sort_by(|one, other| one.zone.cmp(&other.zone));
     let found =
         candidates.into_iter().find(|subnet| zone.as_ref().is_none_or(|zone| zone.name == subnet.zone));

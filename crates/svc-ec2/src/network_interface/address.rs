@@ -50,11 +50,9 @@ fn reassign(
     allowed: bool,
 ) -> Result<(), ServiceError> {
     let Ok(address) = text.parse::<Ipv4Addr>() else { return Ok(()) };
-    let holder = edit.all::<NetworkInterface>().find(|interface| {
-        interface.id != to.id
-            && interface.subnet == to.subnet
-            && interface.private_addresses.contains(&address)
-    });
+    let holder = edit
+        .parts::<NetworkInterface, _>(to.subnet)
+        .find(|interface| interface.id != to.id && interface.private_addresses.contains(&address));
     let Some(holder) = holder else { return Ok(()) };
     if !allowed || holder.primary_address() == address {
         return Err(ServiceError::new(

@@ -38,7 +38,7 @@ impl InterfacePermission {
 /// What one account may do with an interface of another.
 ///
 /// ```text
-/// pending ──> granted ──delete──> revoking ──> revoked ──1 h──> not shown
+/// PENDING ──> GRANTED ──delete──> REVOKING ──> not shown
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkInterfacePermission {
@@ -65,11 +65,11 @@ resource!(
     Naming {
         resource_type: "network-interface-permission",
         noun: "networkInterfacePermission",
-        not_found: "InvalidNetworkInterfacePermissionID.NotFound",
-        malformed: "InvalidNetworkInterfacePermissionID.Malformed",
+        not_found: "InvalidPermissionID.NotFound",
+        malformed: "InvalidPermissionID.Malformed",
     },
     fn ends_at(&self) -> Option<Timestamp> {
-        self.revoked_at.map(|at| at.plus_millis(pace::SHOWN_AFTER_DELETION_MILLIS))
+        self.revoked_at
     }
 );
 
@@ -77,10 +77,9 @@ impl NetworkInterfacePermission {
     /// The state at that time.
     pub fn state(&self, now: Timestamp) -> &'static str {
         match self.revoked_at {
-            Some(at) if now < at => "revoking",
-            Some(_) => "revoked",
-            None if now < self.granted_at => "pending",
-            None => "granted",
+            Some(_) => "REVOKING",
+            None if now < self.granted_at => "PENDING",
+            None => "GRANTED",
         }
     }
 }

@@ -169,7 +169,7 @@ fn check(
 }
 
 fn is_of_subnet(edit: &Edit<'_>, table: &RouteTable, destination: IpNet) -> bool {
-    edit.all::<Subnet>().filter(|subnet| subnet.vpc == table.vpc).any(|subnet| match destination {
+    edit.parts::<Subnet, _>(table.vpc).any(|subnet| match destination {
         IpNet::V4(block) => subnet.cidr == block,
         IpNet::V6(block) => subnet.ipv6_block() == Some(block),
     })

@@ -184,6 +184,8 @@ static FILTERS: Filters<api::SecurityGroupRule> = Filters {
     absent: &[],
 };
 
+/// The owner of a shared VPC sees the rules of participants' groups in it; a participant sees those of its own alone.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-share-limitations.html>
 fn describe(
     ec2: &Ec2,
     context: &RequestContext,
@@ -194,8 +196,8 @@ fn describe(
     let wanted: Option<HashSet<_>> =
         ids.map(|ids| ids.iter().map(|id| parse_rule_id(id)).collect::<Result<_, _>>()).transpose()?;
     let mut rules = Vec::new();
-    for group in view.all::<SecurityGroup>() {
-        for (place, held) in group.rules.iter().enumerate() {
+    for group in view.all_seen::<SecurityGroup>(None)? {
+        for (place, held) in group.resource.rules.iter().enumerate() {
             if wanted.as_ref().is_none_or(|ids| ids.contains(&held.id)) {
                 rules.push((held.id, group.clone(), place));
             }
@@ -208,17 +210,17 @@ fn describe(
         }
     }
     rules.sort_by_key(|(id, ..)| *id);
-    let rules = rules.iter().map(|(_, group, place)| (group, &group.rules[*place]));
+    let rules = rules.iter().map(|(_, group, place)| (group, &group.resource.rules[*place]));
     let wanted = FILTERS.wanted(input.filters.as_ref())?;
     let page = Page::new("DescribeSecurityGroupRules", input.max_results, input.next_token.as_ref());
     let (rules, next_token) = page.cut_while_shown(
         rules,
         |(_, held)| held.id.to_string(),
         |(group, held)| {
-            wanted.may_match(&held.tags, |name| (name == "group-id").then(|| group.id.to_string()))
+            wanted.may_match(&held.tags, |name| (name == "group-id").then(|| group.resource.id.to_string()))
         },
         &wanted,
-        |(group, held)| rule::shown(&view, group, held),
+        |(group, held)| rule::shown(&view.of_owner(group.owner), &group.resource, held),
     )?;
     ec2.answer(
         input.dry_run,

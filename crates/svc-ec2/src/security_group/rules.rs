@@ -15,7 +15,7 @@ use crate::prefix_list::{AddressFamily, Listed};
 use crate::quota::{MOST_RULES_PER_SECURITY_GROUP, RULES_PER_SECURITY_GROUP};
 use crate::state::{Edit, State};
 use crate::vpc::Vpc;
-use crate::{Ec2, error, tag};
+use crate::{Ec2, error, sharing, tag};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table
@@ -55,8 +55,12 @@ pub(crate) fn retag_rule(
     change: &dyn Fn(&mut Tags) -> Result<(), ServiceError>,
 ) -> Result<(), ServiceError> {
     let id = parse_rule_id(text)?;
-    let holder = edit.all::<SecurityGroup>().find(|group| group.rules.iter().any(|rule| rule.id == id));
-    let mut group = SecurityGroup::clone(&*holder.ok_or_else(|| unknown_rule(text))?);
+    let has_rule = |group: &SecurityGroup| group.rules.iter().any(|rule| rule.id == id);
+    let Some(holder) = edit.all::<SecurityGroup>().find(|group| has_rule(group)) else {
+        let is_seen = edit.others_seen::<SecurityGroup>().iter().any(|held| has_rule(&held.resource));
+        return Err(if is_seen { sharing::not_owned::<SecurityGroup>() } else { unknown_rule(text) });
+    };
+    let mut group = SecurityGroup::clone(&holder);
     let rule = group.rules.iter_mut().find(|rule| rule.id == id).ok_or_else(|| unknown_rule(text))?;
     change(&mut rule.tags)?;
     edit.put(group);

@@ -1,7 +1,7 @@
 //! Which addresses of a subnet are free.
 //!
 //! Owns the choice of private addresses, and the memory of where it stands. Refuses to keep a list: what is taken is
-//! what interfaces have, read once for a request, so that a launch of many instances does not read it many times. The
+//! what interfaces of the subnet have, read once for a request, so that a launch of many instances does not read it many times. The
 //! choice of prefixes is in [`super::prefix`].
 
 use std::collections::{BTreeSet, HashSet};
@@ -78,8 +78,8 @@ impl Addresses {
         let (mut prefixes, mut prefixes_v6) = (HashSet::new(), HashSet::new());
         let owner = state.anyones::<Subnet>(subnet.id).map_or(state.account(), |(owner, _)| owner);
         let scope = Scope::new(state.scope().partition, owner, state.region().clone());
-        let all = sharing::of_all::<NetworkInterface>(state).map(|(_, interface)| interface);
-        for interface in all.filter(|interface| interface.subnet == subnet.id) {
+        let scopes = sharing::scopes_with::<NetworkInterface>(state);
+        for interface in sharing::parts_of::<NetworkInterface, _>(state, &scopes, subnet.id) {
             taken.extend(&interface.private_addresses);
             taken_v6.extend(&interface.ipv6_addresses);
             prefixes.extend(&interface.ipv4_prefixes);

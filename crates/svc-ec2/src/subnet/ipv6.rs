@@ -103,7 +103,7 @@ fn associate(
                 format!("Subnet {} already has an IPv6 CIDR block.", subnet.id),
             ));
         }
-        let siblings: Vec<_> = edit.all::<Subnet>().filter(|sibling| sibling.vpc == vpc.id).collect();
+        let siblings: Vec<_> = edit.parts::<Subnet, _>(vpc.id).collect();
         check(&vpc, &siblings, block)?;
         let mut association = SubnetIpv6CidrAssociation::added(edit.new_id(), block, now);
         association.source = vpc.ipv6_source(block);
@@ -136,8 +136,9 @@ fn disassociate(
         let mut subnet = Subnet::clone(&*holder.ok_or_else(unknown)?);
         let id_of_subnet = subnet.id;
         let association = subnet.ipv6_associations.iter_mut().find(|held| is_it(held)).ok_or_else(unknown)?;
-        let is_used = sharing::of_all::<NetworkInterface>(edit)
-            .any(|(_, interface)| interface.subnet == id_of_subnet && interface.address_counts().1 > 0);
+        let scopes = sharing::scopes_with::<NetworkInterface>(edit);
+        let is_used = sharing::parts_of::<NetworkInterface, _>(edit, &scopes, id_of_subnet)
+            .any(|interface| interface.address_counts().1 > 0);
         let is_reserved = reservation::of(edit, id_of_subnet).iter().any(|held| held.block.addr().is_ipv6());
         if is_reserved {
             return Err(ServiceError::new(

@@ -190,6 +190,14 @@ impl TransitGatewayAttachment {
         }
     }
 
+    /// The state that answers show. AWS's clients know no `initiatingRequest` of VPC attachments.
+    pub(crate) fn state(&self, now: Timestamp) -> &'static str {
+        match (self.progress.change, &self.target) {
+            (Change::Request, AttachmentTarget::Vpc { .. }) if !self.progress.is_done(now) => "pending",
+            _ => self.progress.state(now),
+        }
+    }
+
     /// Whether it keeps its gateway: until its deletion is done.
     pub(crate) fn is_there(&self, now: Timestamp) -> bool {
         !self.progress.is_gone(now)
@@ -331,7 +339,7 @@ fn shown(state: &impl State, attachment: &TransitGatewayAttachment) -> api::Tran
         resource_owner_id: Some(owner.to_string()),
         resource_type: Some(attachment.resource_type().to_owned()),
         resource_id: Some(attachment.resource_id()),
-        state: Some(attachment.progress.state(now).to_owned()),
+        state: Some(attachment.state(now).to_owned()),
         association: attachment.association_at(now).map(|held| api::TransitGatewayAttachmentAssociation {
             transit_gateway_route_table_id: Some(held.table.to_string()),
             transit_gateway_policy_table_id: None,

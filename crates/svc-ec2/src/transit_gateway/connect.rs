@@ -11,6 +11,7 @@ use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
 use super::connect_peer::TransitGatewayConnectPeer;
 use super::{TransitGateway, has_non_deleted};
 use crate::filter::{Filters, text};
+use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress};
 use crate::state::State;
@@ -81,6 +82,7 @@ fn delete(
         has_non_deleted(connect.id, "Connect Peers", &peers)?;
         connect.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
         edit.put(connect.clone());
+        flow_log::forget(edit, FlowLogResource::TransitGatewayAttachment(connect.id));
         Ok(api::DeleteTransitGatewayConnectResult { transit_gateway_connect: Some(shown(edit, &connect)) })
     })
 }

@@ -13,6 +13,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, PeeringSide, TransitGatewayAttachment};
 use crate::filter::{Filters, text};
+use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::state::{Edit, State};
@@ -125,11 +126,19 @@ fn change_both(
 ) -> Result<api::TransitGatewayPeeringAttachment, ServiceError> {
     change(edit, &mut ours)?;
     edit.put(ours.clone());
+    let logged = FlowLogResource::TransitGatewayAttachment(ours.id);
+    if ours.progress.is_ended() {
+        flow_log::forget(edit, logged);
+    }
     if let Some(side) = ours.other_side() {
         let mut other = edit.elsewhere(side.account, side.region.clone());
         let mut theirs = other.held::<TransitGatewayAttachment>(ours.id)?;
         change(&other, &mut theirs)?;
+        let is_ended = theirs.progress.is_ended();
         other.put(theirs);
+        if is_ended {
+            flow_log::forget(&mut other, logged);
+        }
     }
     Ok(shown(edit, &ours))
 }

@@ -13,6 +13,7 @@ use super::attachment::{
 };
 use super::{TransitGateway, has_non_deleted, switch, switched};
 use crate::filter::{Filters, text};
+use crate::flow_log::{self, FlowLogResource};
 use crate::network_interface::{self, ManagedKind, NewInterface};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, incorrect_state};
@@ -244,6 +245,7 @@ fn delete(
             remove_interfaces(&mut edit, &attachment);
             attachment.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(&edit)));
             edit.put(attachment.clone());
+            flow_log::forget(&mut edit, FlowLogResource::TransitGatewayAttachment(attachment.id));
         }
         Ok(api::DeleteTransitGatewayVpcAttachmentResult {
             transit_gateway_vpc_attachment: Some(answered(edit, found.owner, attachment)),
@@ -313,7 +315,7 @@ fn shown(state: &impl State, attachment: &TransitGatewayAttachment) -> api::Tran
     let mut shown = api::TransitGatewayVpcAttachment {
         transit_gateway_attachment_id: Some(attachment.id.to_string()),
         transit_gateway_id: Some(attachment.gateway.to_string()),
-        state: Some(attachment.progress.state(state.now()).to_owned()),
+        state: Some(attachment.state(state.now()).to_owned()),
         creation_time: Some(attachment.created_at),
         tags: tag::shown(&attachment.tags),
         ..Default::default()

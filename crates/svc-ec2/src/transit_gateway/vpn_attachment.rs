@@ -8,6 +8,7 @@ use service_api::ServiceError;
 
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
+use crate::flow_log::{self, FlowLogResource};
 use crate::progress::{Change, Progress};
 use crate::state::{Edit, State};
 
@@ -49,5 +50,6 @@ pub(crate) fn detach(edit: &mut Edit<'_>, connection: VpnConnectionId, done_at: 
         let mut attachment = TransitGatewayAttachment::clone(&held);
         attachment.end(Progress::new(Change::Delete, done_at));
         edit.put(attachment);
+        flow_log::forget(edit, FlowLogResource::TransitGatewayAttachment(held.id));
     }
 }

@@ -295,7 +295,7 @@ fn disassociate(
                 || vpc.ipv6_associations.iter().any(|held| held.id == id && held.is_current())
         });
         let mut vpc = Vpc::clone(&*holder.ok_or_else(|| unknown(text))?);
-        let subnets: Vec<_> = edit.all::<Subnet>().filter(|subnet| subnet.vpc == vpc.id).collect();
+        let subnets: Vec<_> = edit.parts::<Subnet, _>(vpc.id).collect();
         let mut answer =
             api::DisassociateVpcCidrBlockResult { vpc_id: Some(vpc.id.to_string()), ..Default::default() };
         if let Some(place) = vpc.cidr_associations.iter().position(|held| held.id == id) {

@@ -216,6 +216,42 @@ fn rules_name_groups_of_all_accounts_in_a_shared_vpc() {
         other.ok::<op::DescribeSecurityGroups>(input!(DescribeSecurityGroupsRequest { group_ids: [&web] }));
     let shown = shown.security_groups.unwrap().remove(0).ip_permissions.unwrap().remove(0);
     assert_eq!(shown.user_id_group_pairs, Some(vec![pair(OWNER, &db)]));
+    // The owner of the VPC sees the rules of the participant's group, but for their tags, and the participant its own alone.
+    let rules = |cloud: &Cloud| {
+        let wanted = filters(&[("group-id", &[&web, &db])]);
+        let found = cloud.ok::<op::DescribeSecurityGroupRules>(input!(DescribeSecurityGroupRulesRequest {
+            filters: wanted
+        }));
+        let inward =
+            found.security_group_rules.unwrap().into_iter().filter(|rule| rule.is_egress == Some(false));
+        inward.collect::<Vec<_>>()
+    };
+    let own = rules(&other).remove(0);
+    let id = own.security_group_rule_id.clone().unwrap();
+    let tag = input!(CreateTagsRequest { resources: [&id], tags: tags(&[("Name", "from db")]) });
+    other.ok::<op::CreateTags>(tag.clone());
+    owner.refuses::<op::CreateTags>(tag, NOT_AUTHORIZED, "…");
+    let shown = rules(&other);
+    assert_eq!((shown.len(), &shown[0].tags), (1, &Some(tags(&[("Name", "from db")]))));
+    let named = shown[0].referenced_group_info.as_ref().unwrap();
+    assert_eq!((named.group_id.as_ref(), named.user_id.as_deref()), (Some(&db), Some(OWNER)));
+    let shown = rules(&owner);
+    assert_eq!(
+        (shown.len(), shown.iter().find(|rule| rule.group_id.as_ref() == Some(&web))),
+        (2, Some(&own))
+    );
+    assert_eq!(own.group_owner_id.as_deref(), Some(OTHER));
+    assert!(own.security_group_rule_arn.as_ref().unwrap().contains(OTHER));
+    let named = input!(DescribeSecurityGroupRulesRequest { security_group_rule_ids: [&id] });
+    owner.ok::<op::DescribeSecurityGroupRules>(named.clone());
+    let third = owner.seen_by("111122223333", "us-east-1");
+    let unknown = "InvalidSecurityGroupRuleId.NotFound";
+    third.refuses::<op::DescribeSecurityGroupRules>(named, unknown, "…");
+    let of_db = rules(&owner).into_iter().find(|rule| rule.group_id.as_ref() == Some(&db)).unwrap();
+    let of_owner = input!(DescribeSecurityGroupRulesRequest {
+        security_group_rule_ids: [&of_db.security_group_rule_id.unwrap()]
+    });
+    other.refuses::<op::DescribeSecurityGroupRules>(of_owner, unknown, "…");
     let unknown = "InvalidGroup.NotFound";
     other.refuses::<op::AuthorizeSecurityGroupIngress>(
         ingress(&web, pair("111122223333", &db)),

@@ -116,7 +116,7 @@ fn an_attachment_waits_for_the_owner_of_the_gateway() {
     let id = gateway(&owner, "disable");
     owner.share(&other, &[&format!("transit-gateway/{id}")]);
     let (vpc, subnet, attachment) = attached(&other, &id);
-    assert_eq!(state(&other, &attachment), "initiatingRequest");
+    assert_eq!(state(&other, &attachment), "pending");
     owner.wait(DONE);
     for cloud in [&owner, &other] {
         let shown = of_vpc(cloud, &attachment);

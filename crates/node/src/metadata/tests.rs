@@ -1,0 +1,205 @@
+//! The public addresses that an instance sees of itself, by the operations that give and take them.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_api::Operation;
+use aws_api::ec2::{self as api, operation as op};
+use aws_types::{InstanceId, Partition, Timestamp};
+use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _};
+use store::{MemoryBackend, Store};
+use svc_ec2::{Config, Ec2, HostView};
+
+use super::*;
+
+struct Ids(AtomicU64);
+
+impl IdSource for Ids {
+    fn bits(&self) -> u128 {
+        let count = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        u128::from(count).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    }
+}
+
+struct NoHost;
+
+impl HostView for NoHost {
+    fn console_output(&self, _: InstanceId) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+fn context() -> RequestContext {
+    RequestContext {
+        partition: Partition::Aws,
+        region: "us-east-1".parse().unwrap(),
+        principal: Principal {
+            account: "123456789012".parse().unwrap(),
+            kind: PrincipalKind::Root,
+            arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
+            user_id: "123456789012".to_owned(),
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        },
+        request_id: RequestId::from_bits(1),
+        now: Timestamp::from_unix_millis(1_795_357_680_000),
+        source_ip: "127.0.0.1".parse().unwrap(),
+        user_agent: String::new(),
+        secure_transport: false,
+    }
+}
+
+/// A cloud with the default VPC, whose subnets give instances public addresses.
+struct Cloud {
+    store: Store,
+    ec2: Ec2,
+}
+
+impl Cloud {
+    fn new() -> Self {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+        ec2.ensure_region(&context().scope(), context().now).unwrap();
+        Self { store, ec2 }
+    }
+
+    fn ok<O: Operation>(&self, input: O::Input) -> O::Output
+    where
+        O::Input: Into<aws_model::Value>,
+        O::Output: TryFrom<aws_model::Value, Error: std::fmt::Debug>,
+    {
+        O::Output::try_from(self.ec2.call(&context(), O::NAME, input.into()).unwrap()).unwrap()
+    }
+
+    /// A running instance whose one interface gets a public address, or none.
+    fn instance(&self, is_public: bool) -> api::Instance {
+        let image = aws_catalog::images(&context().region).first().expect("there are images").id;
+        let interface = api::InstanceNetworkInterfaceSpecification {
+            device_index: Some(0),
+            associate_public_ip_address: Some(is_public),
+            ..Default::default()
+        };
+        let launch = api::RunInstancesRequest {
+            image_id: Some(image.to_string()),
+            instance_type: Some("t3.micro".to_owned()),
+            min_count: 1,
+            max_count: 1,
+            network_interfaces: Some(vec![interface]),
+            ..Default::default()
+        };
+        let made = self.ok::<op::RunInstances>(launch).instances.unwrap().remove(0);
+        let id = made.instance_id.as_ref().unwrap().parse().unwrap();
+        assert!(self.ec2.instance_started(&context().scope(), id, context().now).unwrap());
+        made
+    }
+
+    /// The instance's metadata, as its first interface is told.
+    fn metadata(&self, instance: &api::Instance) -> InstanceMetadata {
+        let interface = &instance.network_interfaces.as_ref().unwrap()[0];
+        let id = interface.network_interface_id.as_ref().unwrap().parse().unwrap();
+        of_interface(&self.store.snapshot(), &context().scope(), id).unwrap()
+    }
+
+    /// The public addresses of the first interface with the private ones that they stand for, and its public name.
+    fn public(&self, instance: &api::Instance) -> (Vec<(Ipv4Addr, Ipv4Addr)>, Option<String>) {
+        let interface = self.metadata(instance).interfaces.remove(0);
+        (interface.public_ipv4s, interface.public_hostname)
+    }
+
+    fn allocate(&self) -> (String, Ipv4Addr) {
+        let made = self.ok::<op::AllocateAddress>(api::AllocateAddressRequest::default());
+        (made.allocation_id.unwrap(), made.public_ip.unwrap().parse().unwrap())
+    }
+
+    /// Lets an address stand for a private one of an instance's first interface.
+    fn associate(&self, allocation: &str, instance: &api::Instance, private: Ipv4Addr) -> String {
+        let interface = &instance.network_interfaces.as_ref().unwrap()[0];
+        let input = api::AssociateAddressRequest {
+            allocation_id: Some(allocation.to_owned()),
+            network_interface_id: interface.network_interface_id.clone(),
+            private_ip_address: Some(private.to_string()),
+            ..Default::default()
+        };
+        self.ok::<op::AssociateAddress>(input).association_id.unwrap()
+    }
+
+    fn disassociate(&self, association: String) {
+        let input =
+            api::DisassociateAddressRequest { association_id: Some(association), ..Default::default() };
+        self.ok::<op::DisassociateAddress>(input);
+    }
+}
+
+fn private(instance: &api::Instance) -> Ipv4Addr {
+    instance.private_ip_address.as_ref().unwrap().parse().unwrap()
+}
+
+fn name(address: Ipv4Addr) -> Option<String> {
+    Some(format!("ec2-{}.compute-1.amazonaws.com", address.to_string().replace('.', "-")))
+}
+
+#[test]
+fn the_public_address_of_a_launch_is_there_until_another_stands_in_its_place() {
+    let cloud = Cloud::new();
+    let instance = cloud.instance(true);
+    let (of_launch, local) =
+        (instance.public_ip_address.as_ref().unwrap().parse().unwrap(), private(&instance));
+    assert_eq!(cloud.public(&instance), (vec![(of_launch, local)], name(of_launch)));
+
+    let (allocation, elastic) = cloud.allocate();
+    let association = cloud.associate(&allocation, &instance, local);
+    assert_eq!(cloud.public(&instance), (vec![(elastic, local)], name(elastic)));
+    // When it is taken away, the instance gets another one of Amazon's pool.
+    cloud.disassociate(association);
+    let (pairs, public_hostname) = cloud.public(&instance);
+    let [(another, stands_for)] = pairs[..] else { panic!("{pairs:?}") };
+    assert!(![of_launch, elastic].contains(&another) && stands_for == local, "{pairs:?}");
+    assert_eq!(public_hostname, name(another));
+
+    let interface = instance.network_interfaces.as_ref().unwrap()[0].network_interface_id.clone().unwrap();
+    cloud.ok::<op::ModifyNetworkInterfaceAttribute>(api::ModifyNetworkInterfaceAttributeRequest {
+        network_interface_id: interface,
+        associate_public_ip_address: Some(false),
+        ..Default::default()
+    });
+    assert_eq!(cloud.public(&instance), (vec![], None));
+}
+
+#[test]
+fn elastic_ip_addresses_are_there_while_they_are_associated() {
+    let cloud = Cloud::new();
+    let instance = cloud.instance(false);
+    let (local, id) = (private(&instance), instance.network_interfaces.as_ref().unwrap()[0].clone());
+    assert_eq!(cloud.public(&instance), (vec![], None));
+    let more = api::AssignPrivateIpAddressesRequest {
+        network_interface_id: id.network_interface_id.unwrap(),
+        secondary_private_ip_address_count: Some(1),
+        ..Default::default()
+    };
+    cloud.ok::<op::AssignPrivateIpAddresses>(more);
+    let secondary = cloud.metadata(&instance).interfaces[0].private_ipv4s[1];
+
+    let [(first, first_address), (second, second_address)] = [cloud.allocate(), cloud.allocate()];
+    let of_secondary = cloud.associate(&second, &instance, secondary);
+    assert_eq!(cloud.public(&instance), (vec![(second_address, secondary)], name(second_address)));
+    // In the order of the private addresses, and so the primary one's first.
+    let of_primary = cloud.associate(&first, &instance, local);
+    let both = vec![(first_address, local), (second_address, secondary)];
+    assert_eq!(cloud.public(&instance), (both, name(first_address)));
+
+    // The name is there where the VPC has names for public addresses.
+    let names = |on: bool| {
+        cloud.ok::<op::ModifyVpcAttribute>(api::ModifyVpcAttributeRequest {
+            vpc_id: instance.vpc_id.clone().unwrap(),
+            enable_dns_hostnames: Some(api::AttributeBooleanValue { value: Some(on) }),
+            ..Default::default()
+        });
+    };
+    names(false);
+    assert_eq!((cloud.public(&instance).0.len(), cloud.public(&instance).1), (2, None));
+    names(true);
+
+    cloud.disassociate(of_primary);
+    assert_eq!(cloud.public(&instance), (vec![(second_address, secondary)], name(second_address)));
+    cloud.disassociate(of_secondary);
+    assert_eq!(cloud.public(&instance), (vec![], None));
+}
