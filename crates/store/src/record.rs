@@ -73,6 +73,8 @@ impl RecordKind {
 /// more memory than what they decode to, so they are forgotten once a backend has them.
 pub struct Stored {
     bytes: Mutex<Option<Box<[u8]>>>,
+    /// How many bytes it was made with.
+    length: usize,
     decoded: OnceLock<Arc<dyn Decoded>>,
 }
 
@@ -96,12 +98,12 @@ impl Stored {
     pub(crate) fn new<R: Record>(record: R) -> Self {
         let bytes = record.encode().into_boxed_slice();
         let decoded: Arc<dyn Decoded> = Arc::new(record);
-        Self { bytes: Mutex::new(Some(bytes)), decoded: OnceLock::from(decoded) }
+        Self { length: bytes.len(), bytes: Mutex::new(Some(bytes)), decoded: OnceLock::from(decoded) }
     }
 
     /// Takes a record as a backend read it, whatever its kind.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self { bytes: Mutex::new(Some(bytes.into())), decoded: OnceLock::new() }
+        Self { length: bytes.len(), bytes: Mutex::new(Some(bytes.into())), decoded: OnceLock::new() }
     }
 
     /// The bytes that backends write.
@@ -111,6 +113,11 @@ impl Stored {
             Some(bytes) => bytes.to_vec(),
             None => self.decoded.get().expect("what has no bytes is decoded").encode(),
         }
+    }
+
+    /// How many bytes it took when it was made; one that was read in an older form may take others now.
+    pub(crate) fn length(&self) -> usize {
+        self.length
     }
 
     /// Keeps the decoded form alone, where there is one.

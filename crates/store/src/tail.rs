@@ -44,8 +44,7 @@ struct Newest {
 }
 
 struct Ring {
-    /// With how many bytes their records have.
-    commits: VecDeque<(Commit, usize)>,
+    commits: VecDeque<Commit>,
     changes: usize,
     bytes: usize,
     newest: Newest,
@@ -62,15 +61,14 @@ impl Feed {
         self.update(|ring| {
             for commit in commits {
                 ring.newest.revision = commit.revision;
-                let bytes = bytes(&commit);
                 ring.changes += commit.changes.len();
-                ring.bytes += bytes;
-                ring.commits.push_back((commit, bytes));
+                ring.bytes += bytes(&commit);
+                ring.commits.push_back(commit);
             }
             while ring.is_too_large() {
-                let (oldest, bytes) = ring.commits.pop_front().expect("there is more than one");
+                let oldest = ring.commits.pop_front().expect("there is more than one");
                 ring.changes -= oldest.changes.len();
-                ring.bytes -= bytes;
+                ring.bytes -= bytes(&oldest);
             }
         });
     }
@@ -90,7 +88,7 @@ impl Feed {
 /// How many bytes the records of a commit have, before and after it.
 fn bytes(commit: &Commit) -> usize {
     let records = commit.changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
-    records.map(|record| record.to_bytes().len()).sum()
+    records.map(|record| record.length()).sum()
 }
 
 impl Ring {
@@ -109,7 +107,7 @@ impl Ring {
         let from_end = self.newest.revision.0 - revision.0;
         let index =
             usize::try_from(from_end).ok().and_then(|from_end| self.commits.len().checked_sub(from_end));
-        Ok(Some(index.map(|index| self.commits[index].0.clone()).ok_or(TailError::Behind)?))
+        Ok(Some(index.map(|index| self.commits[index].clone()).ok_or(TailError::Behind)?))
     }
 }
 

@@ -504,13 +504,14 @@ fn routes_to_prefix_lists() {
         ..network.to_gateway("")
     };
     cloud.ok::<op::CreateRoute>(to_list(&offices));
-    cloud.ok::<op::CreateRoute>(to_list(&offices));
+    let message = format!("The route identified by {offices} already exists.");
+    network.refuses(to_list(&offices), "RouteAlreadyExists", &message);
     let held = || {
         let mut routes = network.routes();
         routes.retain(|route| route.destination_prefix_list_id.as_ref() == Some(&offices));
         routes
     };
-    assert_eq!(held().len(), 1, "the same again is no change");
+    assert_eq!(held().len(), 1);
     assert_eq!(
         (&held()[0].gateway_id, &held()[0].destination_cidr_block),
         (&Some(network.gateway.clone()), &None)
