@@ -159,7 +159,7 @@ impl Handler {
         let refused = held.as_ref().err().cloned();
         let received = Received { request, host, refused, standing, unproven, peer };
         let was_read = held.is_ok();
-        let response = Arc::clone(self).answer_on_pool(received, access).await;
+        let response = self.answer_in_place(received, access).await;
         drop(held);
         let mut answer = http::Response::new(Full::new(response.body));
         *answer.status_mut() = response.status;
@@ -171,22 +171,26 @@ impl Handler {
         answer
     }
 
-    /// From here on nothing waits but the store, so it is done on a thread that may block. A client that goes away
-    /// does not stop it.
-    async fn answer_on_pool(self: Arc<Self>, received: Received, mut access: Access) -> Response {
-        let permit = Arc::clone(&self.calls).acquire_owned().await.expect("the semaphore is never closed");
+    /// From here on nothing waits but the store. It is done here, on a thread that hands its other tasks on for so long: a
+    /// thread of its own would have to be woken for each request, and this one again for its answer. A client that goes away
+    /// does not stop it. Works in a runtime of several threads only.
+    async fn answer_in_place(&self, received: Received, mut access: Access) -> Response {
+        let permit = self.calls.acquire().await.expect("the semaphore is never closed");
         let fallback = (Dialect::of_unknown(&received.request.headers), access.request_id.clone());
-        let answered = tokio::task::spawn_blocking(move || {
-            access.begin_answer();
-            let response = self
-                .answer(received, &mut access)
-                .unwrap_or_else(|failure| encode_failure(failure, &mut access));
-            access.end(response.status);
-            drop(permit);
-            response
+        let answered = tokio::task::block_in_place(|| {
+            catch_unwind(AssertUnwindSafe(|| {
+                access.begin_answer();
+                let response = self
+                    .answer(received, &mut access)
+                    .unwrap_or_else(|failure| encode_failure(failure, &mut access));
+                access.end(response.status);
+                response
+            }))
         });
-        answered.await.unwrap_or_else(|error| {
-            tracing::error!(%error, request_id = %fallback.1, "answering a request panicked");
+        drop(permit);
+        answered.unwrap_or_else(|_| {
+            // The panic hook has told where.
+            tracing::error!(request_id = %fallback.1, "answering a request panicked");
             let error = ServiceError::internal(INTERNAL_MESSAGE);
             let reply = ErrorReply {
                 code: &error.code,

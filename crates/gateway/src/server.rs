@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{CONNECTION, HeaderValue};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -192,11 +193,18 @@ impl Connection {
     ) {
         let handler = Arc::clone(&self.handler);
         let (requests, mut idleness) = Requests::none_yet();
+        let stopped = self.stopped.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let handler = Arc::clone(&handler);
             let running = requests.begin();
+            let stopped = stopped.clone();
             async move {
-                let response = handler.handle(request, peer).await;
+                let is_http_1 = request.version() < http::Version::HTTP_2;
+                let mut response = handler.handle(request, peer).await;
+                // The answer is on its way before this task looks whether shutdown has begun meanwhile.
+                if is_http_1 && *stopped.borrow() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 drop(running);
                 Ok::<http::Response<Full<Bytes>>, std::convert::Infallible>(response)
             }
