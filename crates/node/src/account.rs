@@ -209,6 +209,9 @@ mod tests {
         Identity::load_or_create(store, &ids, wanted, given.as_ref(), Timestamp::default()).unwrap().account
     }
 
+    /// The kinds of records in it.
+    const KINDS: [&str; 2] = ["account.account", "account.root-key"];
+
     /// How a release's file is made, with its code: `cargo nextest run -p node --run-ignored only write_state`.
     #[test]
     #[ignore = "writes the state file of a release"]
@@ -219,13 +222,21 @@ mod tests {
             let ids = Twice(AtomicU64::new(0));
             Accounts(store).create_with(&ids, Some("prod".to_owned()), created).unwrap();
         });
-        assert_eq!(made, ["account.account", "account.root-key"].into());
+        assert_eq!(made, KINDS.into());
+    }
+
+    #[test]
+    fn every_kind_of_record_is_in_the_state_of_a_release() {
+        let kinds = crate::identity::RECORDS.iter().copied();
+        assert_eq!(crate::state_file::names(kinds), KINDS.into());
     }
 
     #[test]
     fn the_state_of_every_release_opens() {
         for release in RELEASES {
             let directory = crate::state_file::directory(&file(release));
+            let kinds = crate::state_file::kinds(&crate::state_file::contents(&directory));
+            assert_eq!(kinds, KINDS.into(), "{release}");
             let store = crate::state_file::open(&directory);
             crate::check_records(&store).unwrap();
             let listed = Accounts(store.clone()).list();

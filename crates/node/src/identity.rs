@@ -10,7 +10,7 @@ use aws_types::{AccountId, Arn, Partition, Timestamp};
 use gateway::{Credential, Credentials};
 use serde::{Deserialize, Serialize};
 use service_api::{IdSource, Principal, PrincipalKind};
-use store::{Read as _, Record, Scope, Store, StoreError};
+use store::{Read as _, Record, RecordKind, Scope, Store, StoreError};
 
 use crate::paths::DataDir;
 
@@ -111,6 +111,10 @@ impl RootKeyRecord {
 impl Record for RootKeyRecord {
     const KIND: &'static str = "account.root-key";
 }
+
+/// The kinds of records that are written here alone.
+pub(crate) const RECORDS: &[RecordKind] =
+    &[RecordKind::of::<AccountRecord>(), RecordKind::of::<RootKeyRecord>()];
 
 /// The first account of a cloud and a key that works for it.
 #[derive(Clone)]

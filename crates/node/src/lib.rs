@@ -39,7 +39,7 @@ use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice};
 use gateway::{Clock as _, Gateway, GatewayError, SystemClock};
 use sandbox::Userland;
 use service_api::{OsRandom, Service};
-use store::{RedbBackend, Store, StoreError};
+use store::{RecordKind, RedbBackend, Store, StoreError};
 use svc_ec2::Ec2;
 use svc_ram::Ram;
 use svc_service_quotas::ServiceQuotas;
@@ -310,19 +310,20 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })
 }
 
+/// Every kind of record that this build writes.
+fn record_kinds() -> impl Iterator<Item = RecordKind> {
+    identity::RECORDS
+        .iter()
+        .copied()
+        .chain(Ec2::record_kinds())
+        .chain(Ram::record_kinds())
+        .chain(ServiceQuotas::record_kinds())
+        .chain(Ssm::record_kinds())
+}
+
 /// Reads every record, so that state which this build cannot read is refused at start-up and not met later.
 fn check_records(store: &Store) -> Result<(), StoreError> {
-    store.check::<identity::AccountRecord>()?;
-    store.check::<identity::RootKeyRecord>()?;
-    Ec2::check_records(store)?;
-    Ram::check_records(store)?;
-    ServiceQuotas::check_records(store)?;
-    store.check::<svc_ssm::Parameter>()?;
-    store.check::<svc_ssm::ParameterVersion>()?;
-    store.check::<svc_ssm::ManagedInstance>()?;
-    store.check::<svc_ssm::Command>()?;
-    store.check::<svc_ssm::Invocation>()?;
-    store.check::<svc_ssm::Assignment>()
+    record_kinds().try_for_each(|kind| kind.check(store))
 }
 
 async fn bind(

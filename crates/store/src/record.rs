@@ -115,15 +115,26 @@ impl Stored {
         }
     }
 
-    /// How many bytes it took when it was made; one that was read in an older form may take others now.
+    /// How many bytes it takes.
     pub(crate) fn length(&self) -> usize {
         self.length
     }
 
-    /// Keeps the decoded form alone, where there is one.
+    /// Keeps the decoded form alone, where there is one. For bytes that this build made.
     pub(crate) fn forget_bytes(&self) {
         if self.decoded.get().is_some() {
             *self.bytes.lock() = None;
+        }
+    }
+
+    /// [`Stored::forget_bytes`] for bytes that any build may have made: they stay where the decoded form would become
+    /// others, as it does where a newer build wrote members that this one does not know, or an older one a form of
+    /// before.
+    pub(crate) fn forget_bytes_made_alike(&self) {
+        let Some(decoded) = self.decoded.get() else { return };
+        let mut bytes = self.bytes.lock();
+        if bytes.as_deref().is_some_and(|bytes| *bytes == *decoded.encode()) {
+            *bytes = None;
         }
     }
 
@@ -232,6 +243,20 @@ mod tests {
         let stored = Stored::from_bytes(&Stored::new(Cat { name: "Tom".to_owned(), lives: 7 }).to_bytes());
         let first = stored.decode::<Cat>().unwrap();
         assert!(Arc::ptr_eq(&first, &stored.decode::<Cat>().unwrap()));
+    }
+
+    #[test]
+    fn keeps_the_bytes_that_another_build_made() {
+        let check = |bytes: &str, are_kept: bool| {
+            let stored = Stored::from_bytes(bytes.as_bytes());
+            stored.decode::<Cat>().unwrap();
+            stored.forget_bytes_made_alike();
+            assert_eq!(stored.bytes.lock().is_some(), are_kept, "{bytes:?}");
+            assert_eq!(stored.to_bytes(), bytes.as_bytes());
+        };
+        check("3\n{\"name\":\"Tom\",\"lives\":7}", false);
+        check("3\n{\"name\":\"Tom\",\"lives\":7,\"colour\":\"red\"}", true);
+        check("2\n{\"name\":\"Tom\",\"lives\":9}", true);
     }
 
     #[test]

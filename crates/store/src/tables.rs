@@ -188,7 +188,7 @@ pub trait Read {
         scope: &Scope,
         whole: &str,
     ) -> impl Iterator<Item = (&'a str, Arc<R>)> + use<'a, Self, R> {
-        debug_assert!(R::HAS_WHOLE, "{} has no whole", R::KIND);
+        const { assert!(R::HAS_WHOLE, "the kind has no whole") }
         let tables = self.tables();
         let found = tables.parts(R::KIND, scope, whole);
         // A store whose records were not checked after it was opened knows its parts with the first that is written.
@@ -235,7 +235,7 @@ pub(crate) fn check<R: Record>(tables: &Tables) -> Result<(), StoreError> {
     for (scope, ids) in tables.kinds.get(R::KIND).into_iter().flatten() {
         for (id, stored) in ids {
             stored.decode::<R>().map_err(|reason| undecodable::<R>(scope, id, reason))?;
-            stored.forget_bytes();
+            stored.forget_bytes_made_alike();
         }
     }
     Ok(())

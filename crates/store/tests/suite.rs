@@ -432,6 +432,38 @@ fn a_record_that_does_not_decode_is_found_by_check() {
 }
 
 #[test]
+fn a_record_of_an_older_form_is_written_anew_when_it_is_put() {
+    /// [`Vpc`] in a later build.
+    #[derive(Clone, Serialize, Deserialize)]
+    struct LaterVpc {
+        cidr: String,
+    }
+    impl Record for LaterVpc {
+        const KIND: &'static str = "test.vpc";
+        const VERSION: u32 = 2;
+    }
+    let memory = MemoryBackend::new();
+    put(&Store::open(memory.clone()).unwrap(), "eu-west-1", "vpc-1", "10.0.0.0/16");
+    let store = Store::open(memory.clone()).unwrap();
+    store.check::<LaterVpc>().unwrap();
+    let rewrite = || {
+        store
+            .transact(|tx| {
+                let vpc = tx.get::<LaterVpc>(&scope("eu-west-1"), "vpc-1").unwrap();
+                tx.put(&scope("eu-west-1"), "vpc-1", LaterVpc::clone(&vpc));
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        store.snapshot().revision()
+    };
+    assert_eq!(rewrite(), Revision(2));
+    assert_eq!(rewrite(), Revision(2), "it has today's form");
+    drop(store);
+    let error = Store::open(memory).unwrap().check::<Vpc>().unwrap_err().to_string();
+    assert!(error.contains("version 2"), "{error}");
+}
+
+#[test]
 fn ids_may_be_anything() {
     let dir = tempfile::tempdir().unwrap();
     let open = || Store::open(RedbBackend::open(dir.path()).unwrap()).unwrap();

@@ -291,7 +291,7 @@ fn write_state() {
 }
 
 fn all_kinds() -> BTreeSet<&'static str> {
-    Ec2::record_kinds().map(|kind| kind.name()).collect()
+    state_file::names(Ec2::record_kinds())
 }
 
 #[test]

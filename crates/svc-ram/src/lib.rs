@@ -21,7 +21,7 @@ use aws_api::ram::operation as op;
 use aws_model::Value;
 use resource_shares::{Invitation, ResourceShare, SharingPartner};
 use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
-use store::{Scope, Snapshot, Store, StoreError};
+use store::{RecordKind, Scope, Snapshot, Store, StoreError};
 
 /// A type of resources that can be shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,14 +89,14 @@ impl Ram {
         Self { state: State { store, ids, resources: Box::new(resources) }, operations }
     }
 
-    /// Reads every record of the service.
-    ///
-    /// # Errors
-    /// The first that does not decode.
-    pub fn check_records(store: &Store) -> Result<(), StoreError> {
-        store.check::<ResourceShare>()?;
-        store.check::<Invitation>()?;
-        store.check::<SharingPartner>()
+    /// Every kind of record that the service writes.
+    pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
+        [
+            RecordKind::of::<Invitation>(),
+            RecordKind::of::<ResourceShare>(),
+            RecordKind::of::<SharingPartner>(),
+        ]
+        .into_iter()
     }
 
     /// Brings the records that older builds wrote into today's form.

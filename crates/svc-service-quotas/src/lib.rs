@@ -15,7 +15,7 @@ use std::sync::Arc;
 use aws_api::service_quotas::operation as op;
 use aws_model::Value;
 use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
-use store::{Store, StoreError};
+use store::{RecordKind, Store};
 
 pub use change::QuotaChange;
 
@@ -47,13 +47,9 @@ impl ServiceQuotas {
         Self { state: State { store, ids }, operations }
     }
 
-    /// Reads every record of the service.
-    ///
-    /// # Errors
-    /// The first that does not decode.
-    pub fn check_records(store: &Store) -> Result<(), StoreError> {
-        store.check::<applied_quotas::AppliedQuota>()?;
-        store.check::<QuotaChange>()
+    /// Every kind of record that the service writes.
+    pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
+        [RecordKind::of::<applied_quotas::AppliedQuota>(), RecordKind::of::<QuotaChange>()].into_iter()
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use aws_api::ssm::operation as op;
 use aws_model::Value;
 use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
-use store::Store;
+use store::{RecordKind, Store};
 
 pub use command::{
     Assignment, Command, CommandId, Invocation, InvocationStatus, Outcome, ParseCommandIdError, Report,
@@ -61,6 +61,19 @@ impl Ssm {
             .with::<op::ListCommandInvocations>(command::list_invocations)
             .with::<op::ListCommands>(command::list);
         Self { state: State { store, ids }, operations }
+    }
+
+    /// Every kind of record that the service writes.
+    pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
+        [
+            RecordKind::of::<Assignment>(),
+            RecordKind::of::<Command>(),
+            RecordKind::of::<Invocation>(),
+            RecordKind::of::<ManagedInstance>(),
+            RecordKind::of::<Parameter>(),
+            RecordKind::of::<ParameterVersion>(),
+        ]
+        .into_iter()
     }
 }
 

@@ -15,13 +15,13 @@ use aws_api::ssm::{
     ListCommandInvocationsRequest, PutParameterRequest, SendCommandRequest,
 };
 use harness::{Harness, NOW, texts};
-use svc_ssm::{CommandId, Outcome};
+use svc_ssm::{CommandId, Outcome, Ssm};
 
 const NEWEST: &str = "0.2";
 /// The releases whose state is kept.
 const RELEASES: [&str; 1] = [NEWEST];
 
-/// The kinds of records.
+/// The kinds of records in it.
 const KINDS: [&str; 6] = [
     "ssm.assignment",
     "ssm.command",
@@ -73,17 +73,17 @@ fn write_state() {
 }
 
 #[test]
+fn every_kind_of_record_is_in_the_state_of_a_release() {
+    assert_eq!(state_file::names(Ssm::record_kinds()), BTreeSet::from(KINDS));
+}
+
+#[test]
 fn the_state_of_every_release_opens() {
     for release in RELEASES {
         let directory = state_file::directory(&file(release));
         assert_eq!(state_file::kinds(&state_file::contents(&directory)), BTreeSet::from(KINDS), "{release}");
         let store = state_file::open(&directory);
-        store.check::<svc_ssm::Assignment>().unwrap();
-        store.check::<svc_ssm::Command>().unwrap();
-        store.check::<svc_ssm::Invocation>().unwrap();
-        store.check::<svc_ssm::ManagedInstance>().unwrap();
-        store.check::<svc_ssm::Parameter>().unwrap();
-        store.check::<svc_ssm::ParameterVersion>().unwrap();
+        Ssm::record_kinds().try_for_each(|kind| kind.check(&store)).unwrap();
         let harness = Harness::on(store);
         let get = GetParameterRequest { name: "/app/db".to_owned(), with_decryption: None };
         let parameter = harness.call::<op::GetParameter>(get).unwrap().parameter.unwrap();

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use store::{Backend as _, Contents, RedbBackend, Store};
+use store::{Backend as _, Contents, RecordKind, RedbBackend, Store};
 use tempfile::TempDir;
 
 /// A data directory with the state of a file.
@@ -34,6 +34,11 @@ pub fn open(directory: &TempDir) -> Store {
 /// The kinds of records that there are.
 pub fn kinds(contents: &Contents) -> BTreeSet<&'static str> {
     contents.records.iter().map(|(key, _)| key.kind).collect()
+}
+
+/// The names of the kinds of records that a service writes.
+pub fn names(kinds: impl IntoIterator<Item = RecordKind>) -> BTreeSet<&'static str> {
+    kinds.into_iter().map(|kind| kind.name()).collect()
 }
 
 /// Makes a file of what is put into an empty state, and tells the kinds of records in it.

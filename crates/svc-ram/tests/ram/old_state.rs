@@ -9,7 +9,7 @@ const NEWEST: &str = "0.2";
 /// The releases whose state is kept.
 const RELEASES: [&str; 1] = [NEWEST];
 
-/// The kinds of records.
+/// The kinds of records in it.
 const KINDS: [&str; 3] = ["ram.invitation", "ram.resource-share", "ram.sharing-partner"];
 
 fn file(release: &str) -> PathBuf {
@@ -31,12 +31,17 @@ fn write_state() {
 }
 
 #[test]
+fn every_kind_of_record_is_in_the_state_of_a_release() {
+    assert_eq!(state_file::names(Ram::record_kinds()), BTreeSet::from(KINDS));
+}
+
+#[test]
 fn the_state_of_every_release_opens() {
     for release in RELEASES {
         let directory = state_file::directory(&file(release));
         assert_eq!(state_file::kinds(&state_file::contents(&directory)), BTreeSet::from(KINDS), "{release}");
         let store = state_file::open(&directory);
-        Ram::check_records(&store).unwrap();
+        Ram::record_kinds().try_for_each(|kind| kind.check(&store)).unwrap();
         Ram::upgrade_records(&store).unwrap();
         let cloud = Cloud::on(store);
         let mut names: Vec<_> =

@@ -9,7 +9,7 @@ const NEWEST: &str = "0.2";
 /// The releases whose state is kept.
 const RELEASES: [&str; 1] = [NEWEST];
 
-/// The kinds of records.
+/// The kinds of records in it.
 const KINDS: [&str; 2] = ["service-quotas.applied", "service-quotas.change"];
 
 fn file(release: &str) -> PathBuf {
@@ -27,12 +27,17 @@ fn write_state() {
 }
 
 #[test]
+fn every_kind_of_record_is_in_the_state_of_a_release() {
+    assert_eq!(state_file::names(ServiceQuotas::record_kinds()), BTreeSet::from(KINDS));
+}
+
+#[test]
 fn the_state_of_every_release_opens() {
     for release in RELEASES {
         let directory = state_file::directory(&file(release));
         assert_eq!(state_file::kinds(&state_file::contents(&directory)), BTreeSet::from(KINDS), "{release}");
         let store = state_file::open(&directory);
-        ServiceQuotas::check_records(&store).unwrap();
+        ServiceQuotas::record_kinds().try_for_each(|kind| kind.check(&store)).unwrap();
         let cloud = Cloud::on(store);
         assert_eq!(cloud.get(&VPCS_PER_REGION).value, Some(9.0), "{release}");
         assert_eq!(
