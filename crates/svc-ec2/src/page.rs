@@ -62,8 +62,7 @@ impl<'a> Page<'a> {
     /// # Errors
     /// `InvalidNextToken`.
     fn after(&self) -> Result<Option<&'a str>, ServiceError> {
-        let token = self.next_token.filter(|token| !token.is_empty());
-        token.map(|token| position(token).ok_or_else(invalid_token)).transpose()
+        self.next_token.map(|token| position(token).ok_or_else(invalid_token)).transpose()
     }
 
     /// The page of the resources of a kind (those with these ids, or all) that match the filters. Shows none before the
