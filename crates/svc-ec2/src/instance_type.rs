@@ -10,7 +10,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::{Hypervisor, InstanceType};
 use service_api::{Operations, RequestContext, ServiceError};
 
-pub(crate) use limits::{Equipment, InterfaceEquipment, check_fits};
+pub(crate) use limits::{Equipment, InterfaceEquipment, check_fits, check_growth};
 
 use crate::filter::{Filters, each, flag, number, text};
 use crate::page::Page;

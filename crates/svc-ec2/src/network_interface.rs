@@ -185,11 +185,6 @@ impl NetworkInterface {
         (v4, self.ipv6_addresses.len() + self.ipv6_prefixes.len())
     }
 
-    /// Whether it has any prefix.
-    pub(crate) fn has_prefixes(&self) -> bool {
-        !self.ipv4_prefixes.is_empty() || !self.ipv6_prefixes.is_empty()
-    }
-
     /// The private DNS name of the primary address, whatever the interface hangs on.
     pub fn private_dns_name(&self, scope: &Scope) -> String {
         private_dns_name(&scope.region, self.primary_address())

@@ -12,7 +12,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
 use super::lifecycle::{DesiredState, InstanceState};
-use crate::instance_type::{Equipment, check_fits};
+use crate::instance_type::{Equipment, check_growth};
 use crate::placement_group::{PlacementGroup, PlacementStrategy, by_name};
 use crate::state::{Edit, State};
 use crate::vpc::{Tenancy, Vpc};
@@ -339,8 +339,9 @@ fn modify(
                     }
                     PlacementStrategy::Cluster | PlacementStrategy::Spread => None,
                 });
+                let before = Equipment::of(edit, &instance);
                 instance.placement.group = Some(group.id);
-                check_fits(&instance.instance_type, &Equipment::of(edit, &instance))?;
+                check_growth(&instance.instance_type, &before, &Equipment::of(edit, &instance))?;
             }
         }
         edit.put(instance);
