@@ -13,7 +13,6 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, PeeringSide, TransitGatewayAttachment};
 use crate::filter::{Filters, text};
-use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::state::{Edit, State};
@@ -118,27 +117,17 @@ fn create(
     })
 }
 
-/// Changes the records of both sides.
+/// Changes and writes the records of both sides.
 fn change_both(
     edit: &mut Edit<'_>,
-    mut ours: TransitGatewayAttachment,
-    change: &dyn Fn(&Edit<'_>, &mut TransitGatewayAttachment) -> Result<(), ServiceError>,
+    ours: TransitGatewayAttachment,
+    change: impl Fn(&mut Edit<'_>, TransitGatewayAttachment) -> Result<TransitGatewayAttachment, ServiceError>,
 ) -> Result<api::TransitGatewayPeeringAttachment, ServiceError> {
-    change(edit, &mut ours)?;
-    edit.put(ours.clone());
-    let logged = FlowLogResource::TransitGatewayAttachment(ours.id);
-    if ours.progress.is_ended() {
-        flow_log::forget(edit, logged);
-    }
+    let ours = change(edit, ours)?;
     if let Some(side) = ours.other_side() {
         let mut other = edit.elsewhere(side.account, side.region.clone());
-        let mut theirs = other.held::<TransitGatewayAttachment>(ours.id)?;
-        change(&other, &mut theirs)?;
-        let is_ended = theirs.progress.is_ended();
-        other.put(theirs);
-        if is_ended {
-            flow_log::forget(&mut other, logged);
-        }
+        let theirs = other.held::<TransitGatewayAttachment>(ours.id)?;
+        change(&mut other, theirs)?;
     }
     Ok(shown(edit, &ours))
 }
@@ -164,12 +153,13 @@ fn accept(
 ) -> Result<api::AcceptTransitGatewayPeeringAttachmentResult, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let peering = pending(edit, &input.transit_gateway_attachment_id)?;
-        let shown = change_both(edit, peering, &|edit, peering| {
+        let shown = change_both(edit, peering, |edit, mut peering| {
             let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
             let gateway = edit.held::<TransitGateway>(peering.gateway)?;
             peering.use_defaults(&gateway, done_at);
             peering.progress = Progress::new(Change::Accept, done_at);
-            Ok(())
+            edit.put(peering.clone());
+            Ok(peering)
         })?;
         Ok(api::AcceptTransitGatewayPeeringAttachmentResult {
             transit_gateway_peering_attachment: Some(shown),
@@ -184,9 +174,9 @@ fn reject(
 ) -> Result<api::RejectTransitGatewayPeeringAttachmentResult, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let peering = pending(edit, &input.transit_gateway_attachment_id)?;
-        let shown = change_both(edit, peering, &|edit, peering| {
-            peering.end(Progress::new(Change::Reject, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
-            Ok(())
+        let shown = change_both(edit, peering, |edit, peering| {
+            let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+            Ok(attachment::end(edit, peering, Progress::new(Change::Reject, done_at)))
         })?;
         Ok(api::RejectTransitGatewayPeeringAttachmentResult {
             transit_gateway_peering_attachment: Some(shown),
@@ -206,9 +196,9 @@ fn delete(
         if !matches!(peering.progress.state(edit.now()), "available" | "pendingAcceptance") {
             return Err(incorrect_state(text));
         }
-        let shown = change_both(edit, peering, &|edit, peering| {
-            peering.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
-            Ok(())
+        let shown = change_both(edit, peering, |edit, peering| {
+            let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+            Ok(attachment::end(edit, peering, Progress::new(Change::Delete, done_at)))
         })?;
         Ok(api::DeleteTransitGatewayPeeringAttachmentResult {
             transit_gateway_peering_attachment: Some(shown),
