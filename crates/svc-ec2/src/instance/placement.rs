@@ -69,7 +69,7 @@ fn named_group(
     name: Option<&str>,
     id: Option<&str>,
 ) -> Result<Option<Arc<PlacementGroup>>, ServiceError> {
-    match (name.filter(|name| !name.is_empty()), id.filter(|id| !id.is_empty())) {
+    match (name.filter(|name| !name.is_empty()), id) {
         (None, None) => Ok(None),
         (Some(name), None) => by_name(state, name).map(Some),
         (None, Some(id)) => state.named::<PlacementGroup>(id).map(Some),
@@ -319,7 +319,7 @@ fn modify(
         check_tenancy(edit, &instance, input.tenancy.as_deref())?;
         let wanted = named_group(edit, input.group_name.as_deref(), input.group_id.as_deref())?;
         // An empty name takes the instance out of its group.
-        let leaves = wanted.is_none() && (input.group_name.is_some() || input.group_id.is_some());
+        let leaves = wanted.is_none() && input.group_name.is_some();
         let current = instance.placement.group.filter(|_| !leaves);
         let group = wanted.or_else(|| current.and_then(|id| edit.find::<PlacementGroup>(id)));
         match group {
