@@ -69,6 +69,17 @@ impl Attachment {
     pub fn is_detaching(&self) -> bool {
         self.detached_at.is_some()
     }
+
+    /// Its status: `attaching` until the instance runs for the first time, then `attached`, and `detaching` at last.
+    pub(crate) fn status(&self, is_launching: bool) -> &'static str {
+        if self.is_detaching() {
+            "detaching"
+        } else if is_launching {
+            "attaching"
+        } else {
+            "attached"
+        }
+    }
 }
 
 /// Idle times after which connections are forgotten, in seconds; `None` stands for the default.

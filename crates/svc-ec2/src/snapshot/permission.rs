@@ -11,7 +11,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, SnapshotId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, RecordKind, Scope};
+use store::{Read, Record, RecordKind};
 
 use super::{Snapshot, check_not_of_image};
 use crate::state::{Edit, State, nobody};
@@ -67,13 +67,8 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::ResetSnapshotAttribute>(reset)
 }
 
-/// The part of an account in the region.
-fn part_of(state: &impl State, account: AccountId) -> Scope {
-    Scope::new(state.scope().partition, account, state.region().clone())
-}
-
 fn shared_with(state: &impl State, id: &str, shared: &SharedSnapshot) -> Option<Arc<Snapshot>> {
-    let found = state.reader().get::<Snapshot>(&part_of(state, shared.owner), id)?;
+    let found = state.reader().get::<Snapshot>(&state.part_of(shared.owner), id)?;
     let is_shared = shared.owner != state.account() && found.permissions.has(state.account());
     is_shared.then_some(found)
 }
@@ -81,13 +76,13 @@ fn shared_with(state: &impl State, id: &str, shared: &SharedSnapshot) -> Option<
 /// The snapshot of another account that is shared with this one, and its owner.
 pub(super) fn other(state: &impl State, id: SnapshotId) -> Option<(AccountId, Arc<Snapshot>)> {
     let id = id.to_string();
-    let shared = state.reader().get::<SharedSnapshot>(&part_of(state, nobody()), &id)?;
+    let shared = state.reader().get::<SharedSnapshot>(&state.part_of(nobody()), &id)?;
     Some((shared.owner, shared_with(state, &id, &shared)?))
 }
 
 /// The snapshots of other accounts that are shared with this one, with their owners.
 pub(super) fn others(state: &impl State) -> Vec<(AccountId, Arc<Snapshot>)> {
-    let nobodys = part_of(state, nobody());
+    let nobodys = state.part_of(nobody());
     let shared = state.reader().scan::<SharedSnapshot>(&nobodys);
     shared.filter_map(|(id, shared)| Some((shared.owner, shared_with(state, id, &shared)?))).collect()
 }

@@ -7,7 +7,7 @@
 //! <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-peering.html>
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{AccountId, Region, Tags};
+use aws_types::{AccountId, Tags};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::TransitGateway;
@@ -16,7 +16,7 @@ use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::state::{Edit, State};
-use crate::{Ec2, error, pace, tag};
+use crate::{Ec2, error, pace, tag, zone};
 
 const KIND: &str = "peering";
 
@@ -54,10 +54,7 @@ fn create(
         let why = "It must be an AWS account ID.";
         error::invalid_value_for(&input.peer_account_id, "peerAccountId", why)
     })?;
-    let region = input.peer_region.parse::<Region>().ok();
-    let region = region.filter(|region| aws_catalog::region(region).is_some()).ok_or_else(|| {
-        error::invalid_value_for(&input.peer_region, "peerRegion", "It must be the name of a region.")
-    })?;
+    let region = zone::region_named(&input.peer_region, "peerRegion")?;
     ec2.edit(context, input.dry_run, |edit| {
         let gateway = progress::available::<TransitGateway>(edit, &input.transit_gateway_id)?;
         if account == edit.account() && region == *edit.region() {
