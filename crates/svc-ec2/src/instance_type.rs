@@ -283,10 +283,7 @@ fn describe(
     kinds.dedup_by(|one, other| one.name == other.name);
     let mut kinds: Vec<_> = kinds.iter().map(shown).collect();
     FILTERS.apply(&mut kinds, input.filters.as_ref())?;
-    let page = Page {
-        limits: (5, 100),
-        ..Page::new("DescribeInstanceTypes", input.max_results, input.next_token.as_ref())
-    };
+    let page = Page::within("DescribeInstanceTypes", input.max_results, input.next_token.as_ref(), (5, 100));
     let (kinds, next_token) = page.cut(kinds, |kind| kind.instance_type.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeInstanceTypesResult { instance_types: Some(kinds), next_token })
 }

@@ -186,8 +186,12 @@ fn describe_stale(
             vpc_id: Some(vpc.id.to_string()),
         });
     }
-    let mut page = Page::new("DescribeStaleSecurityGroups", input.max_results, input.next_token.as_ref());
-    page.limits = PAGE_LIMITS;
+    let page = Page::within(
+        "DescribeStaleSecurityGroups",
+        input.max_results,
+        input.next_token.as_ref(),
+        PAGE_LIMITS,
+    );
     let (stale, next_token) = page.cut(stale, |group| group.group_id.as_deref().unwrap_or_default())?;
     ec2.answer(
         input.dry_run,
