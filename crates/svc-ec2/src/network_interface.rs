@@ -263,33 +263,6 @@ impl NewInterface {
         self.ipv6_count.unwrap_or(usize::from(by_subnet))
     }
 
-    /// Checks that prefixes are not asked for together with further addresses of their family.
-    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html>
-    ///
-    /// # Errors
-    /// `InvalidParameterCombination`.
-    pub(crate) fn check_prefixes(&self) -> Result<(), ServiceError> {
-        let first = |wanted: &[(bool, &'static str)]| {
-            wanted.iter().find(|(is_wanted, _)| *is_wanted).map(|(_, parameter)| *parameter)
-        };
-        let v4 = first(&[
-            (!self.secondaries.is_empty(), "privateIpAddresses"),
-            (self.secondary_count > 0, "secondaryPrivateIpAddressCount"),
-        ]);
-        let v6 = first(&[
-            (!self.ipv6.is_empty(), "ipv6Addresses"),
-            (self.ipv6_count.is_some_and(|count| count > 0), "ipv6AddressCount"),
-        ]);
-        for (prefixes, addresses) in self.prefixes.parameters().into_iter().zip([v4, v6]) {
-            if let (Some(prefixes), Some(addresses)) = (prefixes, addresses) {
-                return Err(error::combination(format!(
-                    "The parameter {prefixes} cannot be used with the parameter {addresses}"
-                )));
-            }
-        }
-        Ok(())
-    }
-
     /// How many addresses and prefixes it is to have in a subnet, of IPv4 and of IPv6.
     pub(crate) fn address_counts(&self, subnet: &Subnet) -> (usize, usize) {
         let (prefixes, prefixes_v6) = self.prefixes.counts();
