@@ -7,12 +7,14 @@
 //! that every name in it is `&'static str` and may be held by a [`Value`] without copying.
 
 mod embedded;
+mod empty_text;
 mod model;
 mod pattern;
 mod router;
 mod service;
 mod value;
 
+pub use empty_text::is_absent_to_ec2;
 pub use model::{
     Error, FloatRange, IntegerRange, List, Location, Map, Member, Metadata, Model, Namespace, Operation,
     Shape, ShapeId, ShapeKind, ShapeRef, Structure, Text, TimestampFormat, WireProtocol,

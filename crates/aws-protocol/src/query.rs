@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 use aws_model::{
     Fields, List, Map, Member, Model, ShapeId, ShapeKind, Structure, TimestampFormat, Value, WireProtocol,
+    is_absent_to_ec2,
 };
 use percent_encoding::percent_decode;
 
@@ -16,23 +17,6 @@ use crate::{MAX_DEPTH, ProtocolError};
 
 /// More parameters than any AWS request has: RunInstances and PutMetricData at their limits stay below.
 const MAX_PARAMETERS: usize = 50_000;
-
-/// The members of EC2's requests to which an empty text is a value: texts that a change can clear, and names and ids that
-/// the service itself refuses by an error of their own. Elements of lists, such as the values of filters, are values in any
-/// case.
-const EMPTY_IS_A_VALUE: [&str; 11] = [
-    "Description",
-    "GroupName",
-    "ImageId",
-    "Key",
-    "KeyName",
-    "Name",
-    "NoDevice",
-    "SourceDestCheck",
-    "UserData",
-    "Value",
-    "VersionDescription",
-];
 
 /// The parameters of a request.
 #[derive(Debug)]
@@ -190,10 +174,9 @@ impl QueryReader<'_> {
 
     fn member(&self, member: &Member, path: &str) -> Result<Option<Value>, ProtocolError> {
         match &self.model[member.shape].kind {
-            // To EC2 an empty text is as if it were not given: tools send one where their users gave nothing.
             ShapeKind::String(_)
                 if self.protocol == WireProtocol::Ec2Query
-                    && !EMPTY_IS_A_VALUE.contains(&member.name)
+                    && is_absent_to_ec2(member.name, "")
                     && self.parameters.is_empty_at(path) =>
             {
                 Ok(None)

@@ -445,8 +445,8 @@ fn describe(
     let mut ranges = all_shown::<PublicIpv4Pool>(&view);
     ranges.extend(all_shown::<Ipv6Pool>(&view));
     ranges.sort_by(|one, other| one.cidr.cmp(&other.cidr));
-    let mut page = Page::new("DescribeByoipCidrs", Some(input.max_results), input.next_token.as_ref());
-    page.limits = (1, 100);
+    let page =
+        Page::within("DescribeByoipCidrs", Some(input.max_results), input.next_token.as_ref(), (1, 100));
     let (ranges, next_token) = page.cut(ranges, |range| range.cidr.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeByoipCidrsResult { byoip_cidrs: Some(ranges), next_token })
 }

@@ -116,9 +116,12 @@ fn describe(
 ) -> Result<api::DescribeEgressOnlyInternetGatewaysResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.egress_only_internet_gateway_ids.as_ref();
-    let mut page =
-        Page::new("DescribeEgressOnlyInternetGateways", input.max_results, input.next_token.as_ref());
-    page.limits = (5, 255);
+    let page = Page::within(
+        "DescribeEgressOnlyInternetGateways",
+        input.max_results,
+        input.next_token.as_ref(),
+        (5, 255),
+    );
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (gateways, next_token) = page.of(&view, ids, wanted, shown)?;
     ec2.answer(

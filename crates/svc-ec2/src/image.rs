@@ -191,10 +191,7 @@ fn describe(
     }
     let mut images: Vec<_> = images.iter().map(shown).collect();
     FILTERS.apply(&mut images, input.filters.as_ref())?;
-    let page = Page {
-        limits: (1, 1000),
-        ..Page::new("DescribeImages", input.max_results, input.next_token.as_ref())
-    };
+    let page = Page::within("DescribeImages", input.max_results, input.next_token.as_ref(), (1, 1000));
     let (images, next_token) = page.cut(images, |image| image.image_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeImagesResult { images: Some(images), next_token })
 }

@@ -10,7 +10,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_catalog::{Hypervisor, InstanceType};
 use service_api::{Operations, RequestContext, ServiceError};
 
-pub(crate) use limits::{Equipment, InterfaceEquipment, check_fits};
+pub(crate) use limits::{Equipment, InterfaceEquipment, check_fits, check_growth};
 
 use crate::filter::{Filters, each, flag, number, text};
 use crate::page::Page;
@@ -283,10 +283,7 @@ fn describe(
     kinds.dedup_by(|one, other| one.name == other.name);
     let mut kinds: Vec<_> = kinds.iter().map(shown).collect();
     FILTERS.apply(&mut kinds, input.filters.as_ref())?;
-    let page = Page {
-        limits: (5, 100),
-        ..Page::new("DescribeInstanceTypes", input.max_results, input.next_token.as_ref())
-    };
+    let page = Page::within("DescribeInstanceTypes", input.max_results, input.next_token.as_ref(), (5, 100));
     let (kinds, next_token) = page.cut(kinds, |kind| kind.instance_type.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeInstanceTypesResult { instance_types: Some(kinds), next_token })
 }

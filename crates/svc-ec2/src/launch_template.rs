@@ -335,8 +335,8 @@ fn describe(
     };
     found.sort_by_key(|template| template.id);
     found.dedup_by_key(|template| template.id);
-    let mut page = Page::new("DescribeLaunchTemplates", input.max_results, input.next_token.as_ref());
-    page.limits = PAGE_LIMITS;
+    let page =
+        Page::within("DescribeLaunchTemplates", input.max_results, input.next_token.as_ref(), PAGE_LIMITS);
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (templates, next_token) = page.of_these(found, wanted, shown)?;
     ec2.answer(

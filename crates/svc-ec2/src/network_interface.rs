@@ -69,6 +69,17 @@ impl Attachment {
     pub fn is_detaching(&self) -> bool {
         self.detached_at.is_some()
     }
+
+    /// Its status: `attaching` until the instance runs for the first time, then `attached`, and `detaching` at last.
+    pub(crate) fn status(&self, is_launching: bool) -> &'static str {
+        if self.is_detaching() {
+            "detaching"
+        } else if is_launching {
+            "attaching"
+        } else {
+            "attached"
+        }
+    }
 }
 
 /// Idle times after which connections are forgotten, in seconds; `None` stands for the default.
@@ -185,11 +196,6 @@ impl NetworkInterface {
         (v4, self.ipv6_addresses.len() + self.ipv6_prefixes.len())
     }
 
-    /// Whether it has any prefix.
-    pub(crate) fn has_prefixes(&self) -> bool {
-        !self.ipv4_prefixes.is_empty() || !self.ipv6_prefixes.is_empty()
-    }
-
     /// The private DNS name of the primary address, whatever the interface hangs on.
     pub fn private_dns_name(&self, scope: &Scope) -> String {
         private_dns_name(&scope.region, self.primary_address())
@@ -255,33 +261,6 @@ impl NewInterface {
         let by_subnet =
             subnet.assign_ipv6_address_on_creation && subnet.ipv6_block().is_some() && self.ipv6.is_empty();
         self.ipv6_count.unwrap_or(usize::from(by_subnet))
-    }
-
-    /// Checks that prefixes are not asked for together with further addresses of their family.
-    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html>
-    ///
-    /// # Errors
-    /// `InvalidParameterCombination`.
-    pub(crate) fn check_prefixes(&self) -> Result<(), ServiceError> {
-        let first = |wanted: &[(bool, &'static str)]| {
-            wanted.iter().find(|(is_wanted, _)| *is_wanted).map(|(_, parameter)| *parameter)
-        };
-        let v4 = first(&[
-            (!self.secondaries.is_empty(), "privateIpAddresses"),
-            (self.secondary_count > 0, "secondaryPrivateIpAddressCount"),
-        ]);
-        let v6 = first(&[
-            (!self.ipv6.is_empty(), "ipv6Addresses"),
-            (self.ipv6_count.is_some_and(|count| count > 0), "ipv6AddressCount"),
-        ]);
-        for (prefixes, addresses) in self.prefixes.parameters().into_iter().zip([v4, v6]) {
-            if let (Some(prefixes), Some(addresses)) = (prefixes, addresses) {
-                return Err(error::combination(format!(
-                    "The parameter {prefixes} cannot be used with the parameter {addresses}"
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// How many addresses and prefixes it is to have in a subnet, of IPv4 and of IPv6.

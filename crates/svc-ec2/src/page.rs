@@ -27,13 +27,13 @@ fn invalid_token() -> ServiceError {
 /// What a request says about pages.
 pub(crate) struct Page<'a> {
     /// The operation, for whoever looks for a mistake.
-    pub(crate) operation: &'static str,
+    operation: &'static str,
     /// `MaxResults`.
-    pub(crate) max_results: Option<i32>,
+    max_results: Option<i32>,
     /// `NextToken`.
-    pub(crate) next_token: Option<&'a String>,
+    next_token: Option<&'a String>,
     /// The smallest and largest `MaxResults` of the operation.
-    pub(crate) limits: (i32, i32),
+    limits: (i32, i32),
 }
 
 impl<'a> Page<'a> {
@@ -43,18 +43,27 @@ impl<'a> Page<'a> {
         max_results: Option<i32>,
         next_token: Option<&'a String>,
     ) -> Self {
-        Self { operation, max_results, next_token, limits: LIMITS }
+        Self::within(operation, max_results, next_token, LIMITS)
     }
 
-    /// With limits of its own, where AWS takes a larger `MaxResults` for the largest.
+    /// With limits of the operation's own.
+    pub(crate) fn within(
+        operation: &'static str,
+        max_results: Option<i32>,
+        next_token: Option<&'a String>,
+        limits: (i32, i32),
+    ) -> Self {
+        Self { operation, max_results, next_token, limits }
+    }
+
+    /// The same where AWS takes a larger `MaxResults` for the largest.
     pub(crate) fn capped(
         operation: &'static str,
         max_results: Option<i32>,
         next_token: Option<&'a String>,
         limits: (i32, i32),
     ) -> Self {
-        let max_results = max_results.map(|size| size.min(limits.1));
-        Self { operation, max_results, next_token, limits }
+        Self::within(operation, max_results.map(|size| size.min(limits.1)), next_token, limits)
     }
 
     /// The key that the page follows, where it is not the first.
@@ -62,8 +71,7 @@ impl<'a> Page<'a> {
     /// # Errors
     /// `InvalidNextToken`.
     fn after(&self) -> Result<Option<&'a str>, ServiceError> {
-        let token = self.next_token.filter(|token| !token.is_empty());
-        token.map(|token| position(token).ok_or_else(invalid_token)).transpose()
+        self.next_token.map(|token| position(token).ok_or_else(invalid_token)).transpose()
     }
 
     /// The page of the resources of a kind (those with these ids, or all) that match the filters. Shows none before the

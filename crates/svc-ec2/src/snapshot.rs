@@ -257,27 +257,32 @@ static FILTERS: Filters<api::Snapshot> = Filters {
 struct Listed {
     shown: api::Snapshot,
     is_own: bool,
-    permissions: CreateVolumePermissions,
+    /// The record; those of images have none, and are for all.
+    record: Option<Arc<Snapshot>>,
 }
 
 impl Listed {
-    fn of(state: &impl State, owner: AccountId, snapshot: &Snapshot) -> Self {
+    fn of(state: &impl State, owner: AccountId, snapshot: &Arc<Snapshot>) -> Self {
         Self {
             shown: shown(state, owner, snapshot),
             is_own: owner == state.account(),
-            permissions: snapshot.permissions.clone(),
+            record: Some(Arc::clone(snapshot)),
         }
     }
 
-    /// Those of images are for all.
     fn of_image(image: &Image) -> Self {
-        let permissions = CreateVolumePermissions { all: true, ..CreateVolumePermissions::default() };
-        Self { shown: shown_of_image(image), is_own: false, permissions }
+        Self { shown: shown_of_image(image), is_own: false, record: None }
+    }
+
+    /// Whether everybody can make volumes of it.
+    fn is_for_all(&self) -> bool {
+        self.record.as_ref().is_none_or(|snapshot| snapshot.permissions.all)
     }
 
     /// Whether one account can make volumes of it without everybody being able to, as far as this one is told.
     fn is_for(&self, state: &impl State, user: AccountId) -> bool {
-        let is_named = self.permissions.accounts.contains(&user);
+        let accounts = self.record.as_ref().map(|snapshot| &snapshot.permissions.accounts);
+        let is_named = accounts.is_some_and(|accounts| accounts.contains(&user));
         if user == state.account() { self.is_own || is_named } else { self.is_own && is_named }
     }
 }
@@ -347,7 +352,7 @@ fn describe(
         check_accounts(&users, &["self", "all"])?;
         listed.retain(|held| {
             users.iter().any(|user| match user.as_str() {
-                "all" => held.permissions.all,
+                "all" => held.is_for_all(),
                 "self" => held.is_for(&view, view.account()),
                 user => user.parse().is_ok_and(|user| held.is_for(&view, user)),
             })

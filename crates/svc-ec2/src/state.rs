@@ -183,6 +183,11 @@ pub(crate) trait State {
         self.scope().account
     }
 
+    /// The part of an account in the region.
+    fn part_of(&self, account: AccountId) -> Scope {
+        Scope::new(self.scope().partition, account, self.region().clone())
+    }
+
     /// The ARN of a resource of this account and region, such as `subnet/subnet-…`.
     fn arn(&self, resource: &str) -> String {
         let scope = self.scope();
@@ -210,8 +215,7 @@ pub(crate) trait State {
         let (here, id) = (self.scope(), id.to_string());
         let mut others = resource_shares::related(self.reader(), here).into_iter();
         others.find_map(|account| {
-            let scope = Scope::new(here.partition, account, here.region.clone());
-            let found = self.reader().get::<R>(&scope, &id)?;
+            let found = self.reader().get::<R>(&self.part_of(account), &id)?;
             found.is_visible(self.now()).then_some((account, found))
         })
     }
@@ -232,7 +236,7 @@ pub(crate) trait State {
         if owner == self.account() {
             return true;
         }
-        let scope = Scope::new(self.scope().partition, owner, self.region().clone());
+        let scope = self.part_of(owner);
         resource.is_seen_by(self.reader(), &scope, self.account())
     }
 

@@ -19,7 +19,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, Arn, Region, Tags, Timestamp, VpcEndpointServiceId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read as _, Record, RecordKind, Scope};
+use store::{Read as _, Record, RecordKind};
 
 pub use connection::VpcEndpointConnection;
 pub use notification::ConnectionNotification;
@@ -152,13 +152,9 @@ impl Record for ServiceOwner {
 pub(crate) const RECORDS: &[RecordKind] =
     &[RecordKind::of::<ServiceOwner>(), RecordKind::of::<ConnectionNotification>()];
 
-fn part_of(state: &impl State, account: AccountId) -> Scope {
-    Scope::new(state.scope().partition, account, state.region().clone())
-}
-
 /// The owner of a service in the region.
 pub(crate) fn owner(state: &impl State, id: VpcEndpointServiceId) -> Option<AccountId> {
-    let held = state.reader().get::<ServiceOwner>(&part_of(state, nobody()), &id.to_string())?;
+    let held = state.reader().get::<ServiceOwner>(&state.part_of(nobody()), &id.to_string())?;
     Some(held.account)
 }
 
@@ -168,7 +164,7 @@ pub(crate) fn find(
     id: VpcEndpointServiceId,
 ) -> Option<(AccountId, Arc<VpcEndpointService>)> {
     let owner = owner(state, id)?;
-    let service = state.reader().get::<VpcEndpointService>(&part_of(state, owner), &id.to_string())?;
+    let service = state.reader().get::<VpcEndpointService>(&state.part_of(owner), &id.to_string())?;
     service.is_visible(state.now()).then_some((owner, service))
 }
 

@@ -43,6 +43,15 @@ pub(crate) fn check_border_group_of(
     }
 }
 
+/// The region that a parameter names.
+///
+/// # Errors
+/// `InvalidParameterValue` where there is none of that name.
+pub(crate) fn region_named(text: &str, parameter: &str) -> Result<Region, ServiceError> {
+    let region = text.parse().ok().filter(|region| aws_catalog::region(region).is_some());
+    region.ok_or_else(|| error::invalid_value_for(text, parameter, "There is no such region."))
+}
+
 /// The domain of a region's private names.
 pub(crate) fn private_domain(region: &Region) -> String {
     aws_catalog::region(region).map(|facts| facts.private_domain()).unwrap_or_default()

@@ -1,5 +1,8 @@
 //! What an instance's type limits, at every door through which an instance comes to have more.
 
+use store::{Read, StoreError, Transaction};
+use svc_ec2::record::Instance;
+
 use crate::cloud::{Cloud, api, input, op};
 
 const ATTACHMENTS: &str = "AttachmentLimitExceeded";
@@ -202,4 +205,65 @@ fn volumes_and_interfaces_share_a_limit_or_do_not() {
     cloud.refuses::<op::AttachVolume>(attach_volume(&last, &dedicated, 31), ATTACHMENTS, message);
     let message = "The instance type m6i.large supports at most 28 …";
     cloud.refuses::<op::ModifyInstanceAttribute>(change_type(&dedicated, "m6i.large"), ATTACHMENTS, message);
+}
+
+/// Gives an instance more than its type can have, as states of builds have it that did not check.
+fn changed(cloud: &Cloud, id: &str, change: impl FnOnce(&mut Instance)) {
+    let stored = cloud.store.snapshot().get::<Instance>(&cloud.scope(), id).unwrap();
+    let mut instance = Instance::clone(&stored);
+    change(&mut instance);
+    let put = |transaction: &mut Transaction| {
+        transaction.put(&cloud.scope(), id, instance);
+        Ok::<_, StoreError>(())
+    };
+    cloud.store.transact(put).unwrap();
+}
+
+#[test]
+fn only_what_a_request_gives_has_to_fit() {
+    let cloud = Cloud::new();
+    let subnet = dual_subnet(&cloud);
+    let instance = stopped(&cloud, &subnet, "m5.large");
+    let own = instance.network_interfaces.unwrap().remove(0).network_interface_id.unwrap();
+    let id = instance.instance_id.unwrap();
+    let group = input!(CreatePlacementGroupRequest { group_name: "near", strategy: "cluster" });
+    cloud.ok::<op::CreatePlacementGroup>(group);
+    let place = input!(ModifyInstancePlacementRequest { instance_id: &id, group_name: "near" });
+    cloud.ok::<op::ModifyInstancePlacement>(place.clone());
+    let prefixes = |count: i32| {
+        input!(AssignPrivateIpAddressesRequest { network_interface_id: &own, ipv4_prefix_count: count })
+    };
+    cloud.ok::<op::AssignPrivateIpAddresses>(prefixes(1));
+    let v6 = |count: i32| {
+        input!(AssignIpv6AddressesRequest { network_interface_id: &own, ipv6_address_count: count })
+    };
+    cloud.ok::<op::AssignIpv6Addresses>(v6(1));
+    // An m1.small has no IPv6 addresses and no prefixes, and is in no cluster group.
+    changed(&cloud, &id, |instance| instance.instance_type = "m1.small".to_owned());
+
+    let volume = input!(CreateVolumeRequest { availability_zone: "us-east-1a", size: 1 });
+    let volume = cloud.ok::<op::CreateVolume>(volume).volume_id.unwrap();
+    cloud.wait(100);
+    let device = "/dev/sdf";
+    cloud.ok::<op::AttachVolume>(input!(AttachVolumeRequest { volume_id: volume, instance_id: &id, device }));
+    let other = interface(&cloud, input!(CreateNetworkInterfaceRequest { subnet_id: &subnet }));
+    cloud.ok::<op::AttachNetworkInterface>(attach(&other, &id, 1));
+    let more = input!(AssignPrivateIpAddressesRequest {
+        network_interface_id: &other,
+        secondary_private_ip_address_count: 1
+    });
+    cloud.ok::<op::AssignPrivateIpAddresses>(more);
+    cloud.ok::<op::ModifyInstancePlacement>(place.clone());
+    cloud.ok::<op::ModifyInstanceAttribute>(change_type(&id, "m1.small"));
+
+    // More of what it cannot have, another such group and another such type are refused as ever.
+    cloud.refuses::<op::AssignIpv6Addresses>(v6(1), ADDRESSES_V6, "…");
+    cloud.refuses::<op::AssignPrivateIpAddresses>(prefixes(1), "UnsupportedOperation", "…");
+    let third = interface(&cloud, input!(CreateNetworkInterfaceRequest { subnet_id: &subnet }));
+    cloud.refuses::<op::AttachNetworkInterface>(attach(&third, &id, 2), ATTACHMENTS, "…");
+    let group = input!(CreatePlacementGroupRequest { group_name: "nearer", strategy: "cluster" });
+    cloud.ok::<op::CreatePlacementGroup>(group);
+    let place = api::ModifyInstancePlacementRequest { group_name: Some("nearer".to_owned()), ..place };
+    cloud.refuses::<op::ModifyInstancePlacement>(place, "InvalidParameterCombination", "…");
+    cloud.refuses::<op::ModifyInstanceAttribute>(change_type(&id, "m1.medium"), "UnsupportedOperation", "…");
 }

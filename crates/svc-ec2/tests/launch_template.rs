@@ -1,3 +1,6 @@
+use store::Read;
+use svc_ec2::record::LaunchTemplate;
+
 use crate::cloud::{Cloud, api, filters, input, op, tagged, tags};
 
 fn data(instance_type: &str) -> api::RequestLaunchTemplateData {
@@ -365,4 +368,40 @@ fn what_is_refused() {
     cloud.refuses::<op::DescribeLaunchTemplateVersions>(all, "MissingParameter", "…");
     let alias = api::DescribeLaunchTemplateVersionsRequest { resolve_alias: Some(true), ..of(&id) };
     cloud.refuses::<op::DescribeLaunchTemplateVersions>(alias, "UnsupportedOperation", "…");
+}
+
+/// Builds before the codec dropped empty texts kept them in templates, where they never pass it again.
+#[test]
+fn empty_texts_of_a_stored_template_count_as_not_given() {
+    let cloud = Cloud::new();
+    let mapping = input!(LaunchTemplateBlockDeviceMappingRequest {
+        device_name: "/dev/sdf",
+        ebs: input!(LaunchTemplateEbsBlockDeviceRequest { snapshot_id: "", volume_size: 8 }),
+    });
+    let template = create(
+        &cloud,
+        "old",
+        api::RequestLaunchTemplateData {
+            image_id: Some(cloud.image()),
+            instance_type: Some("t3.micro".to_owned()),
+            kernel_id: Some(String::new()),
+            block_device_mappings: Some(vec![mapping]),
+            ..Default::default()
+        },
+    );
+    let stored = cloud.store.snapshot().get::<LaunchTemplate>(&cloud.scope(), &template).unwrap();
+    let stored = format!("{stored:?}");
+    assert!(stored.contains(r#""SnapshotId": Text("")"#), "this is how they were kept: {stored}");
+    let launched = cloud.run(api::RunInstancesRequest {
+        image_id: None,
+        instance_type: None,
+        launch_template: by_id(&template, None),
+        ..cloud.launch()
+    });
+    let mappings = cloud.instance(launched[0].instance_id.as_ref().unwrap()).block_device_mappings.unwrap();
+    assert_eq!(mappings.len(), 2);
+    let shown = cloud.ok::<op::DescribeLaunchTemplateVersions>(of(&template)).launch_template_versions;
+    let shown = shown.unwrap().remove(0).launch_template_data.unwrap();
+    assert_eq!(shown.kernel_id, None);
+    assert_eq!(shown.block_device_mappings.unwrap()[0].ebs.as_ref().unwrap().snapshot_id, None);
 }

@@ -247,6 +247,9 @@ fn a_stopped_instance_is_placed_anew() {
     refuses(tenancy("host"), "UnsupportedOperation", "Dedicated hosts are not supported.");
     refuses(tenancy("dedicated"), "InvalidTenancy", "…");
     refuses(tenancy("other"), VALUE, "…");
+    // An empty id is no id, and the codec lets none through; an empty name takes the instance out.
+    let by_id = input!(ModifyInstancePlacementRequest { instance_id: &id, group_id: "" });
+    refuses(by_id, "InvalidPlacementGroupId.Malformed", "…");
     cloud.ok::<op::ModifyInstancePlacement>(modify("", None));
     assert_eq!(shown(), (String::new(), None));
     cloud.ok::<op::DeletePlacementGroup>(input!(DeletePlacementGroupRequest { group_name: "apart" }));

@@ -1,3 +1,5 @@
+use svc_ec2::Config;
+
 use crate::cloud::{Cloud, api, filters, input, op};
 
 /// A VPC with two subnets, an attached internet gateway and a route table.
@@ -10,7 +12,10 @@ struct Network {
 }
 
 fn network() -> Network {
-    let cloud = Cloud::new();
+    network_of(Cloud::new())
+}
+
+fn network_of(cloud: Cloud) -> Network {
     let vpc = cloud.vpc("10.0.0.0/16");
     let subnet = cloud.subnet(&vpc, "10.0.1.0/24");
     cloud.subnet(&vpc, "10.0.2.0/24");
@@ -160,6 +165,27 @@ fn routes_through_an_instance_follow_its_state() {
     let held = network.held("172.16.0.0/12");
     assert_eq!((&held.network_interface_id, held.state.as_deref()), (&interface, Some("blackhole")));
     assert_eq!(network.tables_with("route.state", "blackhole"), 1);
+}
+
+#[test]
+fn a_route_to_a_detaching_interface_is_a_blackhole_at_once() {
+    let network = network_of(Cloud::with(Config { hot_plug: true, ..Config::default() }));
+    let Network { cloud, subnet, .. } = &network;
+    let instance = cloud.started(subnet);
+    let second = cloud.interface(subnet);
+    let attached = cloud.ok::<op::AttachNetworkInterface>(input!(AttachNetworkInterfaceRequest {
+        instance_id: &instance,
+        network_interface_id: &second,
+        device_index: 1
+    }));
+    cloud.ok::<op::CreateRoute>(network.to_interface("172.16.0.0/12", &second));
+    let held = network.held("172.16.0.0/12");
+    assert_eq!((held.state.as_deref(), held.instance_id.as_ref()), (Some("active"), Some(&instance)));
+    let detach = input!(DetachNetworkInterfaceRequest { attachment_id: attached.attachment_id.unwrap() });
+    cloud.ok::<op::DetachNetworkInterface>(detach);
+    let shown = cloud.describe_interface(&second).attachment.unwrap();
+    assert_eq!(shown.status.as_deref(), Some("detaching"));
+    assert_eq!(network.held("172.16.0.0/12").state.as_deref(), Some("blackhole"));
 }
 
 #[test]

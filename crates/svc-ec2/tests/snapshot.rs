@@ -278,6 +278,33 @@ fn permissions_that_cannot_be() {
         ..modify(&id, &["all"], &[])
     };
     check(codes, "InvalidParameterValue", "…");
+    // One request either adds or removes, and not too many.
+    let adds_and_removes = modify(&id, &["210987654321"], &["320987654321"]);
+    check(adds_and_removes, "InvalidParameterCombination", "…");
+    let mixed = api::ModifySnapshotAttributeRequest {
+        operation_type: Some("remove".to_owned()),
+        group_names: Some(vec!["all".to_owned()]),
+        ..modify(&id, &["210987654321"], &[])
+    };
+    check(mixed, "InvalidParameterCombination", "…");
+    let without_operation = api::ModifySnapshotAttributeRequest {
+        user_ids: Some(vec!["320987654321".to_owned()]),
+        ..modify(&id, &["210987654321"], &[])
+    };
+    check(without_operation, "MissingParameter", "…");
+    let accounts = |from: u64, count: u64| {
+        let all: Vec<String> =
+            (from..from + count).map(|number| (500_000_000_000 + number).to_string()).collect();
+        modify(&id, &all.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+    };
+    check(accounts(0, 501), "InvalidParameterValue", "…");
+    assert_eq!(permissions(&cloud, &id), []);
+    cloud.ok::<op::ModifySnapshotAttribute>(accounts(0, 500));
+    cloud.ok::<op::ModifySnapshotAttribute>(accounts(500, 500));
+    check(accounts(1000, 1), "ResourceLimitExceeded", "A snapshot can be shared with at most 1000 accounts.");
+    cloud.ok::<op::ModifySnapshotAttribute>(accounts(999, 1));
+    cloud.ok::<op::ModifySnapshotAttribute>(modify(&id, &[], &["500000000000"]));
+    cloud.ok::<op::ModifySnapshotAttribute>(accounts(1000, 1));
     // Nobody else has the key.
     let encrypted = input!(CreateSnapshotRequest { volume_id: volume(&cloud) });
     let encrypted = cloud.ok::<op::CreateSnapshot>(encrypted).snapshot_id.unwrap();

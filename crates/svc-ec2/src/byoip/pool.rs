@@ -282,8 +282,7 @@ fn describe_ipv6(
     };
     let mut pools: Vec<_> = pools.iter().map(shown).collect();
     IPV6_FILTERS.apply(&mut pools, input.filters.as_ref())?;
-    let mut page = Page::new("DescribeIpv6Pools", input.max_results, input.next_token.as_ref());
-    page.limits = (1, 1000);
+    let page = Page::within("DescribeIpv6Pools", input.max_results, input.next_token.as_ref(), (1, 1000));
     let (pools, next_token) = page.cut(pools, |pool| pool.pool_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeIpv6PoolsResult { ipv6_pools: Some(pools), next_token })
 }
@@ -301,8 +300,8 @@ fn associated(
     };
     let mut blocks: Vec<_> = given(&view, pool.id).into_iter().map(shown).collect();
     blocks.sort_by(|one, other| one.ipv6_cidr.cmp(&other.ipv6_cidr));
-    let mut page = Page::new("GetAssociatedIpv6PoolCidrs", input.max_results, input.next_token.as_ref());
-    page.limits = (1, 1000);
+    let page =
+        Page::within("GetAssociatedIpv6PoolCidrs", input.max_results, input.next_token.as_ref(), (1, 1000));
     let (blocks, next_token) = page.cut(blocks, |block| block.ipv6_cidr.as_deref().unwrap_or_default())?;
     ec2.answer(
         input.dry_run,
@@ -346,8 +345,7 @@ fn describe_ipv4(
     };
     let mut pools: Vec<_> = pools.iter().map(shown).collect();
     IPV4_FILTERS.apply(&mut pools, input.filters.as_ref())?;
-    let mut page = Page::new("DescribePublicIpv4Pools", input.max_results, input.next_token.as_ref());
-    page.limits = (1, 10);
+    let page = Page::within("DescribePublicIpv4Pools", input.max_results, input.next_token.as_ref(), (1, 10));
     let (pools, next_token) = page.cut(pools, |pool| pool.pool_id.as_deref().unwrap_or_default())?;
     Ok(api::DescribePublicIpv4PoolsResult { public_ipv4_pools: Some(pools), next_token })
 }

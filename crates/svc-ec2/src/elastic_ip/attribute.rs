@@ -47,12 +47,8 @@ fn describe(
         public_ip: Some(elastic_ip.address.to_string()),
         ..Default::default()
     });
-    let page = Page {
-        operation: "DescribeAddressesAttribute",
-        max_results: input.max_results,
-        next_token: input.next_token.as_ref(),
-        limits: PAGE_LIMITS,
-    };
+    let page =
+        Page::within("DescribeAddressesAttribute", input.max_results, input.next_token.as_ref(), PAGE_LIMITS);
     let (addresses, next_token) =
         page.cut(attributes.collect(), |address| address.allocation_id.as_deref().unwrap_or_default())?;
     ec2.answer(

@@ -218,8 +218,8 @@ fn describe(
         .filter(|held| wanted.is_empty() || wanted.contains(&held.allocation))
         .map(|held| shown(&held, if held.accepted_at.is_some() { "accepted" } else { "pending" }))
         .collect();
-    let mut page = Page::new("DescribeAddressTransfers", input.max_results, input.next_token.as_ref());
-    page.limits = PAGE_LIMITS;
+    let page =
+        Page::within("DescribeAddressTransfers", input.max_results, input.next_token.as_ref(), PAGE_LIMITS);
     let (transfers, next_token) =
         page.cut(transfers, |held| held.allocation_id.as_deref().unwrap_or_default())?;
     ec2.answer(

@@ -151,8 +151,7 @@ fn cloud_watch_logs(
     partition: Partition,
     input: &api::CreateFlowLogsRequest,
 ) -> Result<FlowLogDestination, ServiceError> {
-    let permission = input.deliver_logs_permission_arn.as_deref().filter(|arn| !arn.is_empty());
-    let permission = permission.ok_or_else(|| {
+    let permission = input.deliver_logs_permission_arn.as_deref().ok_or_else(|| {
         invalid("DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.")
     })?;
     let role = role(partition, permission, "DeliverLogsPermissionArn")?;
@@ -187,7 +186,7 @@ fn arn_only<'a>(input: &'a api::CreateFlowLogsRequest, kind: &str) -> Result<&'a
     if input.log_group_name.is_some() {
         return Err(invalid(format!("LogGroupName is not applicable for {kind} delivery")));
     }
-    let arn = input.log_destination.as_deref().filter(|arn| !arn.is_empty());
+    let arn = input.log_destination.as_deref();
     arn.ok_or_else(|| invalid(format!("LogDestination can't be empty if LogDestinationType is {kind}.")))
 }
 

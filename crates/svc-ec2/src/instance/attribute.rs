@@ -167,7 +167,9 @@ impl Change {
 
 fn change_type(edit: &Edit<'_>, instance: &mut Instance, name: &str) -> Result<(), ServiceError> {
     let kind = instance_type::named(name)?;
-    instance_type::check_fits(name, &Equipment::of(edit, instance))?;
+    if instance.instance_type != kind.name {
+        instance_type::check_fits(name, &Equipment::of(edit, instance))?;
+    }
     if !kind.is_burstable {
         instance.cpu_credits = None;
     } else if instance.cpu_credits.is_none() {

@@ -13,7 +13,7 @@ use super::lifecycle::InstanceState;
 use super::{Instance, profile};
 use crate::elastic_ip::{self, Associated, PublicAssociation};
 use crate::instance_type::boot_modes;
-use crate::network_interface::{Attachment, NetworkInterface, private_dns_name};
+use crate::network_interface::{NetworkInterface, private_dns_name};
 use crate::page::Page;
 use crate::state::{Resource, State};
 use crate::{Ec2, error, security_group, tag, volume};
@@ -70,18 +70,13 @@ fn shown_interface(
     instance: &Instance,
     interface: &NetworkInterface,
 ) -> api::InstanceNetworkInterface {
-    let status = |held: &Attachment| match held.is_detaching() {
-        true => "detaching",
-        false if instance.is_launching() => "attaching",
-        false => "attached",
-    };
     let attachment = interface.attached(state.now()).map(|held| api::InstanceNetworkInterfaceAttachment {
         attach_time: Some(held.attached_at),
         attachment_id: Some(held.id.to_string()),
         delete_on_termination: Some(held.delete_on_termination),
         device_index: i32::try_from(held.device_index).ok(),
         network_card_index: Some(0),
-        status: Some(status(held).to_owned()),
+        status: Some(held.status(instance.is_launching()).to_owned()),
         ..Default::default()
     });
     let association = |address: Ipv4Addr| {

@@ -12,7 +12,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::Instance;
 use super::lifecycle::{DesiredState, InstanceState};
-use crate::instance_type::{Equipment, check_fits};
+use crate::instance_type::{Equipment, check_growth};
 use crate::placement_group::{PlacementGroup, PlacementStrategy, by_name};
 use crate::state::{Edit, State};
 use crate::vpc::{Tenancy, Vpc};
@@ -69,7 +69,7 @@ fn named_group(
     name: Option<&str>,
     id: Option<&str>,
 ) -> Result<Option<Arc<PlacementGroup>>, ServiceError> {
-    match (name.filter(|name| !name.is_empty()), id.filter(|id| !id.is_empty())) {
+    match (name.filter(|name| !name.is_empty()), id) {
         (None, None) => Ok(None),
         (Some(name), None) => by_name(state, name).map(Some),
         (None, Some(id)) => state.named::<PlacementGroup>(id).map(Some),
@@ -319,7 +319,7 @@ fn modify(
         check_tenancy(edit, &instance, input.tenancy.as_deref())?;
         let wanted = named_group(edit, input.group_name.as_deref(), input.group_id.as_deref())?;
         // An empty name takes the instance out of its group.
-        let leaves = wanted.is_none() && (input.group_name.is_some() || input.group_id.is_some());
+        let leaves = wanted.is_none() && input.group_name.is_some();
         let current = instance.placement.group.filter(|_| !leaves);
         let group = wanted.or_else(|| current.and_then(|id| edit.find::<PlacementGroup>(id)));
         match group {
@@ -339,8 +339,9 @@ fn modify(
                     }
                     PlacementStrategy::Cluster | PlacementStrategy::Spread => None,
                 });
+                let before = Equipment::of(edit, &instance);
                 instance.placement.group = Some(group.id);
-                check_fits(&instance.instance_type, &Equipment::of(edit, &instance))?;
+                check_growth(&instance.instance_type, &before, &Equipment::of(edit, &instance))?;
             }
         }
         edit.put(instance);

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_model::{Fields, Model, ShapeId, ShapeKind, Value};
+use aws_model::{Fields, Model, ShapeId, ShapeKind, Value, is_absent_to_ec2};
 use aws_types::Tag;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -76,7 +76,8 @@ fn kept_members(fields: &Fields) -> BTreeMap<String, Document> {
     fields.iter().filter_map(|(name, value)| Some((name.to_owned(), kept(value)?))).collect()
 }
 
-/// Makes a value of a shape again. A member that the model does not have (any more) is left out.
+/// Makes a value of a shape again. A member that the model does not have (any more) is left out, and an empty text that a
+/// request would not have had: older builds kept such texts.
 fn value(model: &'static Model, shape: ShapeId, document: &Document) -> Value {
     match (document, &model.shape(shape).kind) {
         (Document::Boolean(value), _) => Value::Boolean(*value),
@@ -95,6 +96,9 @@ fn value(model: &'static Model, shape: ShapeId, document: &Document) -> Value {
 fn fields(model: &'static Model, shape: ShapeId, members: &BTreeMap<String, Document>) -> Fields {
     let Some(structure) = model.structure(shape) else { return Fields::new() };
     let member = |(name, document): (&String, &Document)| {
+        if matches!(document, Document::Text(text) if is_absent_to_ec2(name, text)) {
+            return None;
+        }
         let member = structure.member(name)?;
         Some((member.name, value(model, member.shape, document)))
     };
@@ -224,7 +228,7 @@ pub(crate) fn completed(
 ) -> Result<(api::RunInstancesRequest, Vec<Tag>), ServiceError> {
     let Some(wanted) = &input.launch_template else { return Ok((input.clone(), Vec::new())) };
     let template = named(state, wanted.launch_template_id.as_ref(), wanted.launch_template_name.as_ref())?;
-    let version = wanted.version.as_deref().filter(|version| !version.is_empty()).unwrap_or(DEFAULT);
+    let version = wanted.version.as_deref().unwrap_or(DEFAULT);
     let version = template.version(version)?;
     if version.data.0.contains_key("InstanceRequirements") {
         return Err(error::unsupported("Instance requirements of launch templates are not supported."));

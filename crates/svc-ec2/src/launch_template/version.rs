@@ -282,8 +282,12 @@ fn describe(
             (format!("{id}/{number:019}"), version)
         })
         .collect();
-    let mut page = Page::new("DescribeLaunchTemplateVersions", input.max_results, input.next_token.as_ref());
-    page.limits = PAGE_LIMITS;
+    let page = Page::within(
+        "DescribeLaunchTemplateVersions",
+        input.max_results,
+        input.next_token.as_ref(),
+        PAGE_LIMITS,
+    );
     let (versions, next_token) = page.cut(keyed, |(key, _)| key)?;
     let versions = versions.into_iter().map(|(_, version)| version).collect();
     ec2.answer(

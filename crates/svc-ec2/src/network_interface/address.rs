@@ -10,7 +10,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::{NetworkInterface, WantedPrefixes, check_address_count, check_requester, prefix};
 use crate::elastic_ip::association;
 use crate::instance::Instance;
-use crate::instance_type::{Equipment, check_fits};
+use crate::instance_type::{Equipment, check_growth};
 use crate::state::{Edit, State};
 use crate::subnet::Subnet;
 use crate::subnet::address::Addresses;
@@ -39,7 +39,8 @@ fn check_limits(edit: &Edit<'_>, interface: &NetworkInterface) -> Result<(), Ser
     check_address_count(v6_count)?;
     let Some(attachment) = &interface.attachment else { return Ok(()) };
     let instance = edit.held::<Instance>(attachment.instance)?;
-    check_fits(&instance.instance_type, &Equipment::of(edit, &instance).with_interface(interface))
+    let before = Equipment::of(edit, &instance);
+    check_growth(&instance.instance_type, &before, &before.clone().with_interface(interface))
 }
 
 /// Takes an address away from another interface that has it as a secondary one. A public address goes with it.

@@ -12,7 +12,7 @@ use super::managed::MANAGED_ATTACHMENT;
 use super::{Attachment, NetworkInterface, check_requester};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
-use crate::instance_type::{Equipment, check_fits};
+use crate::instance_type::{Equipment, check_growth};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, pace};
 
@@ -77,7 +77,8 @@ fn attach(
                 "You may not attach a network interface to an instance if they are not in the same availability zone",
             ));
         }
-        check_fits(&instance.instance_type, &Equipment::of(edit, &instance).with_interface(&interface))?;
+        let before = Equipment::of(edit, &instance);
+        check_growth(&instance.instance_type, &before, &before.clone().with_interface(&interface))?;
         let mut others = Vec::with_capacity(instance.interfaces.len());
         for id in &instance.interfaces {
             let index = edit.held::<NetworkInterface>(*id)?.attachment.map_or(0, |held| held.device_index);

@@ -32,15 +32,9 @@ pub(crate) fn private_dns_name(region: &Region, address: Ipv4Addr) -> String {
     format!("ip-{a}-{b}-{c}-{d}.{}", zone::private_domain(region))
 }
 
-/// `attaching` until the instance runs for the first time, then `attached`, and `detaching` at last.
 fn attachment_status(state: &impl State, attachment: &Attachment) -> &'static str {
-    let is_launching =
-        || state.find::<Instance>(attachment.instance).is_some_and(|instance| instance.is_launching());
-    match attachment.is_detaching() {
-        true => "detaching",
-        false if is_launching() => "attaching",
-        false => "attached",
-    }
+    let instance = state.find::<Instance>(attachment.instance);
+    attachment.status(instance.is_some_and(|instance| instance.is_launching()))
 }
 
 /// An interface as answers have it.

@@ -218,9 +218,12 @@ fn describe(
 ) -> Result<api::DescribeNetworkInterfacePermissionsResult, ServiceError> {
     let view = ec2.view(context);
     let ids = input.network_interface_permission_ids.as_ref();
-    let mut page =
-        Page::new("DescribeNetworkInterfacePermissions", input.max_results, input.next_token.as_ref());
-    page.limits = (5, 255);
+    let page = Page::within(
+        "DescribeNetworkInterfacePermissions",
+        input.max_results,
+        input.next_token.as_ref(),
+        (5, 255),
+    );
     let wanted = FILTERS.wanted(input.filters.as_ref());
     let (permissions, next_token) =
         page.of(&view, ids, wanted, |held: &NetworkInterfacePermission| shown(&view, held))?;

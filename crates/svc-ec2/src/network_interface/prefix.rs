@@ -7,6 +7,7 @@ use aws_api::ec2 as api;
 use ipnet::{Ipv4Net, Ipv6Net};
 use service_api::ServiceError;
 
+use super::NewInterface;
 use crate::error;
 use crate::state::Edit;
 use crate::subnet::address::Addresses;
@@ -153,6 +154,35 @@ impl WantedPrefixes {
         }
         for _ in 0..self.v6_count {
             taken.v6.push(addresses.take_any_prefix_v6(edit.new_bits())?);
+        }
+        Ok(())
+    }
+}
+
+impl NewInterface {
+    /// Checks that prefixes are not asked for together with further addresses of their family.
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkInterface.html>
+    ///
+    /// # Errors
+    /// `InvalidParameterCombination`.
+    pub(crate) fn check_prefixes(&self) -> Result<(), ServiceError> {
+        let first = |wanted: &[(bool, &'static str)]| {
+            wanted.iter().find(|(is_wanted, _)| *is_wanted).map(|(_, parameter)| *parameter)
+        };
+        let v4 = first(&[
+            (!self.secondaries.is_empty(), "privateIpAddresses"),
+            (self.secondary_count > 0, "secondaryPrivateIpAddressCount"),
+        ]);
+        let v6 = first(&[
+            (!self.ipv6.is_empty(), "ipv6Addresses"),
+            (self.ipv6_count.is_some_and(|count| count > 0), "ipv6AddressCount"),
+        ]);
+        for (prefixes, addresses) in self.prefixes.parameters().into_iter().zip([v4, v6]) {
+            if let (Some(prefixes), Some(addresses)) = (prefixes, addresses) {
+                return Err(error::combination(format!(
+                    "The parameter {prefixes} cannot be used with the parameter {addresses}"
+                )));
+            }
         }
         Ok(())
     }

@@ -189,12 +189,8 @@ fn describe(
     let lists = Listed::selected(&view, input.prefix_list_ids.as_ref())?;
     let mut lists: Vec<_> = lists.iter().map(|list| list.shown(&view)).collect();
     FILTERS.apply(&mut lists, input.filters.as_ref())?;
-    let page = Page {
-        operation: "DescribeManagedPrefixLists",
-        max_results: input.max_results,
-        next_token: input.next_token.as_ref(),
-        limits: PAGE_LIMITS,
-    };
+    let page =
+        Page::within("DescribeManagedPrefixLists", input.max_results, input.next_token.as_ref(), PAGE_LIMITS);
     let (lists, next_token) = page.cut(lists, |list| list.prefix_list_id.as_deref().unwrap_or_default())?;
     ec2.answer(input.dry_run, api::DescribeManagedPrefixListsResult { next_token, prefix_lists: Some(lists) })
 }
@@ -269,12 +265,12 @@ fn associations(
         })
         .collect();
     associations.sort_by(|one, other| one.resource_id.cmp(&other.resource_id));
-    let page = Page {
-        operation: "GetManagedPrefixListAssociations",
-        max_results: input.max_results,
-        next_token: input.next_token.as_ref(),
-        limits: ASSOCIATIONS_PAGE_LIMITS,
-    };
+    let page = Page::within(
+        "GetManagedPrefixListAssociations",
+        input.max_results,
+        input.next_token.as_ref(),
+        ASSOCIATIONS_PAGE_LIMITS,
+    );
     let (associations, next_token) =
         page.cut(associations, |held| held.resource_id.as_deref().unwrap_or_default())?;
     ec2.answer(

@@ -153,12 +153,12 @@ fn get(
             api::PrefixListEntry { cidr: Some(entry.block.to_string()), description: entry.description };
         (page_key(entry.block), shown)
     });
-    let page = Page {
-        operation: "GetManagedPrefixListEntries",
-        max_results: input.max_results,
-        next_token: input.next_token.as_ref(),
-        limits: PAGE_LIMITS,
-    };
+    let page = Page::within(
+        "GetManagedPrefixListEntries",
+        input.max_results,
+        input.next_token.as_ref(),
+        PAGE_LIMITS,
+    );
     let (entries, next_token) = page.cut(entries.collect(), |(key, _)| key)?;
     let entries = entries.into_iter().map(|(_, entry)| entry).collect();
     ec2.answer(input.dry_run, api::GetManagedPrefixListEntriesResult { entries: Some(entries), next_token })

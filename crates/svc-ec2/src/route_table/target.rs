@@ -260,7 +260,9 @@ pub(super) fn shown(
         }
         RouteTarget::NetworkInterface(id) => {
             let interface = state.find::<NetworkInterface>(id);
+            // Packets end when an attachment begins to.
             let attachment = interface.as_ref().and_then(|interface| interface.attachment.as_ref());
+            let attachment = attachment.filter(|attachment| !attachment.is_detaching());
             let instance = attachment.and_then(|attachment| state.find::<Instance>(attachment.instance));
             let is_active = instance.as_ref().is_some_and(|instance| {
                 matches!(instance.state, InstanceState::Pending | InstanceState::Running)

@@ -8,7 +8,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, SecurityGroupId, VpcId, VpcPeeringConnectionId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Scope};
+use store::Read;
 
 use super::{Peer, SecurityGroup, SecurityGroupRule, rule};
 use crate::Ec2;
@@ -47,7 +47,7 @@ impl PeeredGroup {
     }
 
     fn record(&self, state: &impl State) -> Option<std::sync::Arc<SecurityGroup>> {
-        let scope = Scope::new(state.scope().partition, self.account, state.region().clone());
+        let scope = state.part_of(self.account);
         let group = state.reader().get::<SecurityGroup>(&scope, &self.group.to_string());
         group.filter(|group| group.vpc == self.vpc)
     }
@@ -186,8 +186,12 @@ fn describe_stale(
             vpc_id: Some(vpc.id.to_string()),
         });
     }
-    let mut page = Page::new("DescribeStaleSecurityGroups", input.max_results, input.next_token.as_ref());
-    page.limits = PAGE_LIMITS;
+    let page = Page::within(
+        "DescribeStaleSecurityGroups",
+        input.max_results,
+        input.next_token.as_ref(),
+        PAGE_LIMITS,
+    );
     let (stale, next_token) = page.cut(stale, |group| group.group_id.as_deref().unwrap_or_default())?;
     ec2.answer(
         input.dry_run,

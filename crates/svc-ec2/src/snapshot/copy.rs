@@ -4,21 +4,14 @@
 //! <https://docs.aws.amazon.com/ebs/latest/userguide/ebs-copy-snapshot.html>
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::Region;
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::{CreateVolumePermissions, Snapshot, checked_description, source};
 use crate::state::{Edit, State};
-use crate::{Ec2, error, pace, quota, tag};
+use crate::{Ec2, error, pace, quota, tag, zone};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::CopySnapshot>(copy)
-}
-
-/// The region that a parameter names.
-fn region(text: &str, parameter: &str) -> Result<Region, ServiceError> {
-    let region = text.parse().ok().filter(|region| aws_catalog::region(region).is_some());
-    region.ok_or_else(|| error::invalid_value_for(text, parameter, "There is no such region."))
 }
 
 /// The copy is of another volume than any: which one it was is not told in another region.
@@ -35,7 +28,7 @@ fn copy(
     ])?;
     let tags = tag::specified(input.tag_specifications.as_ref(), "snapshot")?;
     let description = checked_description(input.description.as_ref())?;
-    let from = region(&input.source_region, "sourceRegion")?;
+    let from = zone::region_named(&input.source_region, "sourceRegion")?;
     ec2.edit(context, input.dry_run, |edit: &mut Edit<'_>| {
         // Clients name their own region, with which they sign.
         if let Some(to) = input.destination_region.as_deref().filter(|to| *to != edit.region().as_str()) {

@@ -11,13 +11,20 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{AccountId, SnapshotId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Read, Record, RecordKind, Scope};
+use store::{Read, Record, RecordKind};
 
 use super::{Snapshot, check_not_of_image};
 use crate::state::{Edit, State, nobody};
 use crate::{Ec2, error};
 
 const ATTRIBUTE: &str = "createVolumePermission";
+
+/// How many permissions one request can add or remove.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySnapshotAttribute.html>
+const MOST_CHANGES: usize = 500;
+
+/// With how many accounts a snapshot can be shared. AWS publishes no number; this is that of an image.
+const MOST_ACCOUNTS: usize = 1000;
 
 /// Who beside its owner sees a snapshot and can make volumes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,13 +67,8 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
         .with::<op::ResetSnapshotAttribute>(reset)
 }
 
-/// The part of an account in the region.
-fn part_of(state: &impl State, account: AccountId) -> Scope {
-    Scope::new(state.scope().partition, account, state.region().clone())
-}
-
 fn shared_with(state: &impl State, id: &str, shared: &SharedSnapshot) -> Option<Arc<Snapshot>> {
-    let found = state.reader().get::<Snapshot>(&part_of(state, shared.owner), id)?;
+    let found = state.reader().get::<Snapshot>(&state.part_of(shared.owner), id)?;
     let is_shared = shared.owner != state.account() && found.permissions.has(state.account());
     is_shared.then_some(found)
 }
@@ -74,13 +76,13 @@ fn shared_with(state: &impl State, id: &str, shared: &SharedSnapshot) -> Option<
 /// The snapshot of another account that is shared with this one, and its owner.
 pub(super) fn other(state: &impl State, id: SnapshotId) -> Option<(AccountId, Arc<Snapshot>)> {
     let id = id.to_string();
-    let shared = state.reader().get::<SharedSnapshot>(&part_of(state, nobody()), &id)?;
+    let shared = state.reader().get::<SharedSnapshot>(&state.part_of(nobody()), &id)?;
     Some((shared.owner, shared_with(state, &id, &shared)?))
 }
 
 /// The snapshots of other accounts that are shared with this one, with their owners.
 pub(super) fn others(state: &impl State) -> Vec<(AccountId, Arc<Snapshot>)> {
-    let nobodys = part_of(state, nobody());
+    let nobodys = state.part_of(nobody());
     let shared = state.reader().scan::<SharedSnapshot>(&nobodys);
     shared.filter_map(|(id, shared)| Some((shared.owner, shared_with(state, id, &shared)?))).collect()
 }
@@ -135,29 +137,42 @@ fn listed(list: Option<&Vec<api::CreateVolumePermission>>) -> Result<CreateVolum
     named(users, list.iter().filter_map(|held| held.group.as_ref()))
 }
 
-/// Whom a request adds and whom it removes.
+/// Whom a request adds and whom it removes; one of them is nobody.
 fn changes(
     input: &api::ModifySnapshotAttributeRequest,
 ) -> Result<[CreateVolumePermissions; 2], ServiceError> {
-    let mut changes = [CreateVolumePermissions::default(), CreateVolumePermissions::default()];
-    if let Some(held) = &input.create_volume_permission {
-        changes = [listed(held.add.as_ref())?, listed(held.remove.as_ref())?];
+    let modern = input.create_volume_permission.clone().unwrap_or_default();
+    let mut changes = [listed(modern.add.as_ref())?, listed(modern.remove.as_ref())?];
+    let lists = [input.user_ids.as_ref(), input.group_names.as_ref()];
+    let older = lists.into_iter().flatten().map(Vec::len).sum::<usize>();
+    match input.operation_type.as_deref() {
+        None if older > 0 => return Err(error::missing("operationType")),
+        None => {}
+        Some(operation) => {
+            let place = match operation {
+                "add" => 0,
+                "remove" => 1,
+                other => {
+                    let why = "It must be add or remove.";
+                    return Err(error::invalid_value_for(other, "operationType", why));
+                }
+            };
+            let users = input.user_ids.iter().flatten();
+            let more = named(users, input.group_names.iter().flatten())?;
+            changes[place].all |= more.all;
+            changes[place].accounts.extend(more.accounts);
+        }
     }
-    if let Some(operation) = input.operation_type.as_deref() {
-        let place = match operation {
-            "add" => 0,
-            "remove" => 1,
-            other => {
-                return Err(error::invalid_value_for(other, "operationType", "It must be add or remove."));
-            }
-        };
-        let users = input.user_ids.iter().flatten();
-        let more = named(users, input.group_names.iter().flatten())?;
-        changes[place].all |= more.all;
-        changes[place].accounts.extend(more.accounts);
+    if changes.iter().all(CreateVolumePermissions::is_any) {
+        return Err(error::combination("Permissions cannot be added and removed in the same request."));
     }
     if !changes.iter().any(CreateVolumePermissions::is_any) {
         return Err(error::missing(ATTRIBUTE));
+    }
+    let wanted = [modern.add, modern.remove].iter().flatten().map(Vec::len).sum::<usize>() + older;
+    if wanted > MOST_CHANGES {
+        let message = format!("A request can make at most {MOST_CHANGES} modifications to a snapshot.");
+        return Err(error::invalid_value(message));
     }
     Ok(changes)
 }
@@ -187,8 +202,13 @@ fn modify(
         }
         let held = &mut snapshot.permissions;
         held.all = (held.all || added.all) && !removed.all;
-        held.accounts.extend(added.accounts);
+        held.accounts.extend(&added.accounts);
         held.accounts.retain(|account| !removed.accounts.contains(account));
+        // A snapshot of an older state that is shared with more can lose some.
+        if held.accounts.len() > MOST_ACCOUNTS && !added.accounts.is_empty() {
+            let message = format!("A snapshot can be shared with at most {MOST_ACCOUNTS} accounts.");
+            return Err(ServiceError::new("ResourceLimitExceeded", message));
+        }
         put(edit, snapshot);
         Ok(Unit)
     })

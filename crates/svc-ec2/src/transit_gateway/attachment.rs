@@ -16,6 +16,7 @@ use store::{Read, Scope};
 
 use super::TransitGateway;
 use crate::filter::{Filters, text};
+use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::progress::{Change, Progress, Progressing};
 use crate::sharing::{self, Owned, Sharing};
@@ -260,13 +261,19 @@ impl TransitGatewayAttachment {
             self.propagations = gateway.options.propagation_table.into_iter().collect();
         }
     }
+}
 
-    /// Takes it out of all tables; static routes to it become blackholes.
-    pub(crate) fn end(&mut self, progress: Progress) {
-        self.association = None;
-        self.propagations.clear();
-        self.progress = progress;
-    }
+/// Ends an attachment: takes it out of all tables, where static routes to it become blackholes, and forgets its flow logs.
+pub(super) fn end(
+    edit: &mut Edit<'_>,
+    attachment: TransitGatewayAttachment,
+    progress: Progress,
+) -> TransitGatewayAttachment {
+    let ended =
+        TransitGatewayAttachment { association: None, propagations: Vec::new(), progress, ..attachment };
+    edit.put(ended.clone());
+    flow_log::forget(edit, FlowLogResource::TransitGatewayAttachment(ended.id));
+    ended
 }
 
 /// Whether a VPC has an attachment to that gateway which is in service.

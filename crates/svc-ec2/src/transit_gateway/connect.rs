@@ -11,7 +11,6 @@ use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
 use super::connect_peer::TransitGatewayConnectPeer;
 use super::{TransitGateway, has_non_deleted};
 use crate::filter::{Filters, text};
-use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress};
 use crate::state::State;
@@ -73,16 +72,15 @@ fn delete(
     ec2.edit(context, input.dry_run, |edit| {
         let held =
             progress::available::<TransitGatewayAttachment>(edit, &input.transit_gateway_attachment_id)?;
-        let mut connect = attachment::of_kind(held, KIND)?;
+        let connect = attachment::of_kind(held, KIND)?;
         let peers: Vec<_> = edit
             .all::<TransitGatewayConnectPeer>()
             .filter(|peer| peer.connect == connect.id && !peer.progress.is_ended())
             .map(|peer| peer.id.to_string())
             .collect();
         has_non_deleted(connect.id, "Connect Peers", &peers)?;
-        connect.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
-        edit.put(connect.clone());
-        flow_log::forget(edit, FlowLogResource::TransitGatewayAttachment(connect.id));
+        let progress = Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
+        let connect = attachment::end(edit, connect, progress);
         Ok(api::DeleteTransitGatewayConnectResult { transit_gateway_connect: Some(shown(edit, &connect)) })
     })
 }

@@ -7,17 +7,16 @@
 //! <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-peering.html>
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{AccountId, Region, Tags};
+use aws_types::{AccountId, Tags};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, PeeringSide, TransitGatewayAttachment};
 use crate::filter::{Filters, text};
-use crate::flow_log::{self, FlowLogResource};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, incorrect_state};
 use crate::state::{Edit, State};
-use crate::{Ec2, error, pace, tag};
+use crate::{Ec2, error, pace, tag, zone};
 
 const KIND: &str = "peering";
 
@@ -55,10 +54,7 @@ fn create(
         let why = "It must be an AWS account ID.";
         error::invalid_value_for(&input.peer_account_id, "peerAccountId", why)
     })?;
-    let region = input.peer_region.parse::<Region>().ok();
-    let region = region.filter(|region| aws_catalog::region(region).is_some()).ok_or_else(|| {
-        error::invalid_value_for(&input.peer_region, "peerRegion", "It must be the name of a region.")
-    })?;
+    let region = zone::region_named(&input.peer_region, "peerRegion")?;
     ec2.edit(context, input.dry_run, |edit| {
         let gateway = progress::available::<TransitGateway>(edit, &input.transit_gateway_id)?;
         if account == edit.account() && region == *edit.region() {
@@ -118,27 +114,17 @@ fn create(
     })
 }
 
-/// Changes the records of both sides.
+/// Changes and writes the records of both sides.
 fn change_both(
     edit: &mut Edit<'_>,
-    mut ours: TransitGatewayAttachment,
-    change: &dyn Fn(&Edit<'_>, &mut TransitGatewayAttachment) -> Result<(), ServiceError>,
+    ours: TransitGatewayAttachment,
+    change: impl Fn(&mut Edit<'_>, TransitGatewayAttachment) -> Result<TransitGatewayAttachment, ServiceError>,
 ) -> Result<api::TransitGatewayPeeringAttachment, ServiceError> {
-    change(edit, &mut ours)?;
-    edit.put(ours.clone());
-    let logged = FlowLogResource::TransitGatewayAttachment(ours.id);
-    if ours.progress.is_ended() {
-        flow_log::forget(edit, logged);
-    }
+    let ours = change(edit, ours)?;
     if let Some(side) = ours.other_side() {
         let mut other = edit.elsewhere(side.account, side.region.clone());
-        let mut theirs = other.held::<TransitGatewayAttachment>(ours.id)?;
-        change(&other, &mut theirs)?;
-        let is_ended = theirs.progress.is_ended();
-        other.put(theirs);
-        if is_ended {
-            flow_log::forget(&mut other, logged);
-        }
+        let theirs = other.held::<TransitGatewayAttachment>(ours.id)?;
+        change(&mut other, theirs)?;
     }
     Ok(shown(edit, &ours))
 }
@@ -164,12 +150,13 @@ fn accept(
 ) -> Result<api::AcceptTransitGatewayPeeringAttachmentResult, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let peering = pending(edit, &input.transit_gateway_attachment_id)?;
-        let shown = change_both(edit, peering, &|edit, peering| {
+        let shown = change_both(edit, peering, |edit, mut peering| {
             let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
             let gateway = edit.held::<TransitGateway>(peering.gateway)?;
             peering.use_defaults(&gateway, done_at);
             peering.progress = Progress::new(Change::Accept, done_at);
-            Ok(())
+            edit.put(peering.clone());
+            Ok(peering)
         })?;
         Ok(api::AcceptTransitGatewayPeeringAttachmentResult {
             transit_gateway_peering_attachment: Some(shown),
@@ -184,9 +171,9 @@ fn reject(
 ) -> Result<api::RejectTransitGatewayPeeringAttachmentResult, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
         let peering = pending(edit, &input.transit_gateway_attachment_id)?;
-        let shown = change_both(edit, peering, &|edit, peering| {
-            peering.end(Progress::new(Change::Reject, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
-            Ok(())
+        let shown = change_both(edit, peering, |edit, peering| {
+            let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+            Ok(attachment::end(edit, peering, Progress::new(Change::Reject, done_at)))
         })?;
         Ok(api::RejectTransitGatewayPeeringAttachmentResult {
             transit_gateway_peering_attachment: Some(shown),
@@ -206,9 +193,9 @@ fn delete(
         if !matches!(peering.progress.state(edit.now()), "available" | "pendingAcceptance") {
             return Err(incorrect_state(text));
         }
-        let shown = change_both(edit, peering, &|edit, peering| {
-            peering.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
-            Ok(())
+        let shown = change_both(edit, peering, |edit, peering| {
+            let done_at = pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit);
+            Ok(attachment::end(edit, peering, Progress::new(Change::Delete, done_at)))
         })?;
         Ok(api::DeleteTransitGatewayPeeringAttachmentResult {
             transit_gateway_peering_attachment: Some(shown),

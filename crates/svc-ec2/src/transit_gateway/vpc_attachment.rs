@@ -13,7 +13,6 @@ use super::attachment::{
 };
 use super::{TransitGateway, has_non_deleted, switch, switched};
 use crate::filter::{Filters, text};
-use crate::flow_log::{self, FlowLogResource};
 use crate::network_interface::{self, ManagedKind, NewInterface};
 use crate::page::Page;
 use crate::progress::{self, Change, Progress, incorrect_state};
@@ -243,9 +242,8 @@ fn delete(
                 .collect();
             has_non_deleted(attachment.id, "Transit Gateway Connect Attachments", &over)?;
             remove_interfaces(&mut edit, &attachment);
-            attachment.end(Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(&edit)));
-            edit.put(attachment.clone());
-            flow_log::forget(&mut edit, FlowLogResource::TransitGatewayAttachment(attachment.id));
+            let progress = Progress::new(Change::Delete, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(&edit));
+            attachment = attachment::end(&mut edit, attachment, progress);
         }
         Ok(api::DeleteTransitGatewayVpcAttachmentResult {
             transit_gateway_vpc_attachment: Some(answered(edit, found.owner, attachment)),
@@ -301,10 +299,10 @@ fn reject(
     input: api::RejectTransitGatewayVpcAttachmentRequest,
 ) -> Result<api::RejectTransitGatewayVpcAttachmentResult, ServiceError> {
     ec2.edit(context, input.dry_run, |edit| {
-        let mut attachment = pending(edit, &input.transit_gateway_attachment_id)?;
+        let attachment = pending(edit, &input.transit_gateway_attachment_id)?;
         remove_interfaces(edit, &attachment);
-        attachment.end(Progress::new(Change::Reject, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit)));
-        edit.put(attachment.clone());
+        let progress = Progress::new(Change::Reject, pace::TRANSIT_GATEWAY_ATTACHMENT.done_at(edit));
+        let attachment = attachment::end(edit, attachment, progress);
         Ok(api::RejectTransitGatewayVpcAttachmentResult {
             transit_gateway_vpc_attachment: Some(shown(edit, &attachment)),
         })

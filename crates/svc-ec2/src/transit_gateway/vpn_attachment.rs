@@ -8,7 +8,6 @@ use service_api::ServiceError;
 
 use super::TransitGateway;
 use super::attachment::{self, AttachmentTarget, TransitGatewayAttachment};
-use crate::flow_log::{self, FlowLogResource};
 use crate::progress::{Change, Progress};
 use crate::state::{Edit, State};
 
@@ -47,9 +46,7 @@ pub(crate) fn detach(edit: &mut Edit<'_>, connection: VpnConnectionId, done_at: 
         .all::<TransitGatewayAttachment>()
         .find(|attachment| attachment.target == target && !attachment.progress.is_ended());
     if let Some(held) = held {
-        let mut attachment = TransitGatewayAttachment::clone(&held);
-        attachment.end(Progress::new(Change::Delete, done_at));
-        edit.put(attachment);
-        flow_log::forget(edit, FlowLogResource::TransitGatewayAttachment(held.id));
+        let held = TransitGatewayAttachment::clone(&held);
+        attachment::end(edit, held, Progress::new(Change::Delete, done_at));
     }
 }

@@ -12,7 +12,7 @@ use service_api::{Operations, RequestContext, ServiceError};
 use super::{Volume, VolumeAttachment, VolumeState, wrong_state};
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
-use crate::instance_type::{Equipment, check_fits};
+use crate::instance_type::{Equipment, check_growth};
 use crate::state::{Edit, State};
 use crate::{Ec2, error, pace};
 
@@ -153,7 +153,8 @@ fn check_attach(
             "Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"
         )));
     }
-    check_fits(&instance.instance_type, &Equipment::of(edit, instance).with_volume())
+    let before = Equipment::of(edit, instance);
+    check_growth(&instance.instance_type, &before, &before.clone().with_volume())
 }
 
 fn attach(

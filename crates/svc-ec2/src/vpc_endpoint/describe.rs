@@ -146,8 +146,12 @@ fn describe_associations(
     view.selected::<VpcEndpoint>(input.vpc_endpoint_ids.as_ref())?;
     let mut none = Vec::new();
     ASSOCIATION_FILTERS.apply(&mut none, input.filters.as_ref())?;
-    let mut page = Page::new("DescribeVpcEndpointAssociations", input.max_results, input.next_token.as_ref());
-    page.limits = (1, 100);
+    let page = Page::within(
+        "DescribeVpcEndpointAssociations",
+        input.max_results,
+        input.next_token.as_ref(),
+        (1, 100),
+    );
     let (none, next_token) = page.cut(none, |held| held.id.as_deref().unwrap_or_default())?;
     let answer =
         api::DescribeVpcEndpointAssociationsResult { next_token, vpc_endpoint_associations: Some(none) };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::Read as _;
 
-use super::{VpcEndpointService, invalid, named, part_of};
+use super::{VpcEndpointService, invalid, named};
 use crate::filter::{Filters, text};
 use crate::page::{LIMITS, Page};
 use crate::state::{Edit, Naming, Resource, State, not_found, parse_id, resource};
@@ -64,7 +64,7 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 /// The endpoint of a connection, as long as it is shown.
 fn endpoint_of(state: &impl State, held: &VpcEndpointConnection) -> Option<Arc<VpcEndpoint>> {
-    let scope = part_of(state, held.endpoint_owner);
+    let scope = state.part_of(held.endpoint_owner);
     let endpoint = state.reader().get::<VpcEndpoint>(&scope, &held.endpoint.to_string())?;
     endpoint.is_visible(state.now()).then_some(endpoint)
 }
@@ -108,7 +108,7 @@ pub(crate) fn index(edit: &mut Edit<'_>) {
         edit.all::<VpcEndpointConnection>().filter(|held| held.shown_until.is_none()).collect();
     for held in connections {
         let mut held = Arc::unwrap_or_clone(held);
-        let scope = part_of(edit, held.endpoint_owner);
+        let scope = edit.part_of(held.endpoint_owner);
         let endpoint = edit.reader().get::<VpcEndpoint>(&scope, &held.endpoint.to_string());
         held.shown_until = endpoint.map_or_else(|| Some(edit.now()), |endpoint| endpoint.ends_at());
         edit.put(held);

@@ -9,7 +9,7 @@ use aws_types::{AccountId, ResourceId as _, Tags, VpcEndpointServiceId};
 use service_api::{Operations, Principal, RequestContext, ServiceError};
 use store::Read as _;
 
-use super::{ServiceOwner, connection, part_of};
+use super::{ServiceOwner, connection};
 use crate::filter::{Filters, text};
 use crate::page::{LIMITS_FROM_ONE, Page};
 use crate::state::{State, nobody};
@@ -52,7 +52,7 @@ pub(crate) fn all(state: &impl State, caller: &Principal) -> Vec<Offer> {
         payer: None,
         tags: Tags::default(),
     });
-    let owners: Vec<_> = state.reader().scan::<ServiceOwner>(&part_of(state, nobody())).collect();
+    let owners: Vec<_> = state.reader().scan::<ServiceOwner>(&state.part_of(nobody())).collect();
     let of_customers = owners.into_iter().filter_map(|(id, _)| {
         let (owner, service) = super::find(state, id.parse().ok()?)?;
         let private = service.private_dns_name.as_ref();

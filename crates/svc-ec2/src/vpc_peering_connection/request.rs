@@ -3,7 +3,7 @@
 //! Owns whom a VPC can ask, and which requests fail. Refuses to know what becomes of a request.
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{AccountId, Region, Tags};
+use aws_types::{AccountId, Tags};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::Read;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::state::{Edit, State, parse_id};
 use crate::vpc::Vpc;
-use crate::{Ec2, error, pace, quota, tag};
+use crate::{Ec2, error, pace, quota, tag, zone};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::CreateVpcPeeringConnection>(create)
@@ -22,11 +22,6 @@ fn account(text: &str) -> Result<AccountId, ServiceError> {
     text.parse().map_err(|error: aws_types::ParseAccountIdError| {
         error::invalid_value_for(text, "peerOwnerId", &format!("{error}."))
     })
-}
-
-fn region(text: &str) -> Result<Region, ServiceError> {
-    let known = text.parse::<Region>().ok().filter(|region| aws_catalog::region(region).is_some());
-    known.ok_or_else(|| error::invalid_value_for(text, "peerRegion", "There is no such region."))
 }
 
 /// Whether two VPCs can be connected: the peer exists, and no blocks overlap.
@@ -75,7 +70,8 @@ fn create(
     let peer = input.peer_vpc_id.as_deref().ok_or_else(|| error::missing("peerVpcId"))?;
     let peer = parse_id::<Vpc>(peer)?;
     let peer_account = input.peer_owner_id.as_deref().map(account).transpose()?;
-    let peer_region = input.peer_region.as_deref().map(region).transpose()?;
+    let named = |text| zone::region_named(text, "peerRegion");
+    let peer_region = input.peer_region.as_deref().map(named).transpose()?;
     ec2.edit(context, input.dry_run, |edit| {
         let vpc = edit.named::<Vpc>(&input.vpc_id)?;
         let requester = PeeredVpc {

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::tunnel::{DEFAULT_DPD_SECS, DEFAULT_PHASE1_SECS, DEFAULT_PHASE2_SECS};
 use super::{TargetGateway, VpnConnection, VpnTunnel};
 use crate::customer_gateway::{CustomerGateway, IPSEC};
 
@@ -77,7 +78,7 @@ fn ike(writer: &mut Writer, tunnel: &VpnTunnel) {
     writer.element("ike", |writer| {
         writer.value("authentication_protocol", first(&settings.phase1_integrity, "SHA1").to_lowercase());
         writer.value("encryption_protocol", cipher(&settings.phase1_encryption));
-        writer.value("lifetime", settings.phase1_lifetime_secs.unwrap_or(28_800));
+        writer.value("lifetime", settings.phase1_lifetime_secs.unwrap_or(DEFAULT_PHASE1_SECS));
         writer.value("perfect_forward_secrecy", group(&settings.phase1_groups));
         writer.value("mode", "main");
         writer.value("pre_shared_key", &tunnel.pre_shared_key);
@@ -92,12 +93,12 @@ fn ipsec(writer: &mut Writer, tunnel: &VpnTunnel) {
         "SHA2-512" => "hmac-sha2-512-256",
         _ => "hmac-sha1-96",
     };
-    let timeout = settings.dpd_timeout_secs.unwrap_or(30).unsigned_abs();
+    let timeout = settings.dpd_timeout_secs.unwrap_or(DEFAULT_DPD_SECS).unsigned_abs();
     writer.element("ipsec", |writer| {
         writer.value("protocol", "esp");
         writer.value("authentication_protocol", authentication);
         writer.value("encryption_protocol", cipher(&settings.phase2_encryption));
-        writer.value("lifetime", settings.phase2_lifetime_secs.unwrap_or(3600));
+        writer.value("lifetime", settings.phase2_lifetime_secs.unwrap_or(DEFAULT_PHASE2_SECS));
         writer.value("perfect_forward_secrecy", group(&settings.phase2_groups));
         writer.value("mode", "tunnel");
         writer.value("clear_df_bit", true);

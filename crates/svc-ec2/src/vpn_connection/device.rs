@@ -11,7 +11,7 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{Operations, RequestContext, ServiceError};
 
 use super::configuration::{HOLD_TIME_SECS, TCP_MSS_BYTES};
-use super::tunnel::{DEFAULT_PHASE1_SECS, DEFAULT_PHASE2_SECS};
+use super::tunnel::{DEFAULT_DPD_SECS, DEFAULT_PHASE1_SECS, DEFAULT_PHASE2_SECS};
 use super::{VpnConnection, VpnTunnel, amazon_side_asn};
 use crate::customer_gateway::CustomerGateway;
 use crate::page::Page;
@@ -41,8 +41,12 @@ fn types(
         vendor: Some("Generic".to_owned()),
         vpn_connection_device_type_id: Some(GENERIC.to_owned()),
     };
-    let mut page = Page::new("GetVpnConnectionDeviceTypes", input.max_results, input.next_token.as_ref());
-    page.limits = PAGE_LIMITS;
+    let page = Page::within(
+        "GetVpnConnectionDeviceTypes",
+        input.max_results,
+        input.next_token.as_ref(),
+        PAGE_LIMITS,
+    );
     let (types, next_token) = page
         .cut(vec![generic], |device| device.vpn_connection_device_type_id.as_deref().unwrap_or_default())?;
     let answer =
@@ -171,6 +175,9 @@ fn security(
         ("esp.integrity", chosen(&settings.phase2_integrity, proposal.integrity)),
         ("esp.perfect_forward_secrecy_group", group(&settings.phase2_groups)),
         ("esp.lifetime_secs", phase2_secs.to_string()),
-        ("dead_peer_detection.timeout_secs", settings.dpd_timeout_secs.unwrap_or(30).to_string()),
+        (
+            "dead_peer_detection.timeout_secs",
+            settings.dpd_timeout_secs.unwrap_or(DEFAULT_DPD_SECS).to_string(),
+        ),
     ]
 }

@@ -27,6 +27,8 @@ const PHASE1_GROUPS: &[i32] = &[2, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];
 const PHASE2_GROUPS: &[i32] = &[2, 5, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24];
 pub(super) const DEFAULT_PHASE1_SECS: i32 = 28_800;
 pub(super) const DEFAULT_PHASE2_SECS: i32 = 3600;
+/// The shortest time after which a silent peer is dead, which is also the default.
+pub(super) const DEFAULT_DPD_SECS: i32 = 30;
 
 /// The options that a request gives; the others have AWS's defaults and are not shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,7 +243,7 @@ impl VpnTunnelSettings {
         between(self.rekey_margin_secs, 60, phase2 / 2, "rekeyMarginTimeSeconds")?;
         between(self.rekey_fuzz_percentage, 0, 100, "rekeyFuzzPercentage")?;
         between(self.replay_window_size, 64, 2048, "replayWindowSize")?;
-        between(self.dpd_timeout_secs, 30, i32::MAX, "dpdTimeoutSeconds")?;
+        between(self.dpd_timeout_secs, DEFAULT_DPD_SECS, i32::MAX, "dpdTimeoutSeconds")?;
         let action = self.dpd_timeout_action.as_deref();
         action.map_or(Ok(()), |action| among(&action, &["clear", "none", "restart"], "dpdTimeoutAction"))?;
         let startup = self.startup_action.as_deref();

@@ -218,7 +218,18 @@ fn an_attachment_is_rejected_taken_back_or_accepted_at_once() {
     let vpc_of = input!(DeleteVpcRequest { vpc_id: &vpc });
     other.refuses::<op::DeleteVpc>(vpc_of, "DependencyViolation", "…");
     assert_eq!(interfaces(&other, &subnet), 1);
+    owner.ok::<op::CreateFlowLogs>(input!(CreateFlowLogsRequest {
+        resource_type: "TransitGatewayAttachment",
+        resource_ids: [&first],
+        log_destination_type: "s3",
+        log_destination: "arn:aws:s3:::bucket",
+        max_aggregation_interval: 60,
+    }));
+    let logs =
+        || owner.ok::<op::DescribeFlowLogs>(input!(DescribeFlowLogsRequest {})).flow_logs.unwrap().len();
+    assert_eq!(logs(), 1);
     let made = owner.ok::<op::RejectTransitGatewayVpcAttachment>(reject(&first));
+    assert_eq!(logs(), 0, "they go with what they are of");
     assert_eq!(made.transit_gateway_vpc_attachment.unwrap().state.as_deref(), Some("rejecting"));
     owner.wait(DONE);
     assert_eq!((state(&other, &first).as_str(), interfaces(&other, &subnet)), ("rejected", 0));
