@@ -245,7 +245,8 @@ pub(crate) fn remove_ended(edit: &mut Edit<'_>) {
 
 impl Ec2 {
     /// Carries out what has come due since the last request and shows in records of other resources: the interfaces and
-    /// Elastic IP addresses that NAT gateways have no more, and the attachments of detached interfaces. Every request does this first; reconcilers need not.
+    /// Elastic IP addresses that NAT gateways have no more, and the attachments of detached interfaces. Every request
+    /// does this first; reconcilers need not.
     ///
     /// # Errors
     /// A failed commit.

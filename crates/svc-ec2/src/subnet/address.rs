@@ -1,8 +1,8 @@
 //! Which addresses of a subnet are free.
 //!
 //! Owns the choice of private addresses, and the memory of where it stands. Refuses to keep a list: what is taken is
-//! what interfaces of the subnet have, read once for a request, so that a launch of many instances does not read it many times. The
-//! choice of prefixes is in [`super::prefix`].
+//! what interfaces of the subnet have, read once for a request, so that a launch of many instances does not read it many
+//! times. The choice of prefixes is in [`super::prefix`].
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
