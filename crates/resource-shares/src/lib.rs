@@ -1,8 +1,9 @@
 //! Which resources accounts share with which others.
 //!
 //! Owns the records of resource shares and invitations, and the questions that the service of a resource asks:
-//! [`is_shared_with`], and [`related`], which tells at once that an account has nothing to do with others. Refuses to know how shares come to be (that is `svc-ram`'s), and what sharing a resource allows
-//! (that is the resource's service's).
+//! [`is_shared_with`], and [`related`], which tells at once that an account has nothing to do with others. Refuses to
+//! know how shares come to be (that is `svc-ram`'s), and what sharing a resource allows (that is the resource's
+//! service's).
 //!
 //! <https://docs.aws.amazon.com/ram/latest/userguide/what-is.html>
 

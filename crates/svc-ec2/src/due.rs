@@ -62,6 +62,8 @@ impl<R: Resource> Timed for R {
 struct Kind {
     /// As the store names it.
     name: &'static str,
+    /// Raised where something else is due of such records, or at another time: those of older builds are entered anew.
+    version: u32,
     /// Puts the records that are there into the index.
     index: fn(&mut Edit<'_>),
     /// What is due about one record, if it is there and something is.
@@ -75,6 +77,7 @@ impl Kind {
     const fn ending<R: Timed + Clone>() -> Self {
         Self {
             name: R::KIND,
+            version: 1,
             index: index::<R>,
             due: due_of::<R>,
             carry_out: |edit, id| edit.remove_timed::<R>(id),
@@ -125,9 +128,12 @@ impl Record for DueRecord {
 /// The kinds of records that are written here alone.
 pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<DueRecord>()];
 
-/// The key that tells that the records of before there was an index are in it: those of all kinds of today. A build that
-/// knows more kinds has another key, and enters their records.
-static INDEXED: LazyLock<String> = LazyLock::new(|| format!("{INDEXED_PREFIX}/{}", KINDS.len()));
+/// The key that tells that the records of before there was an index are in it: those of all kinds of today, each named
+/// with its version. A build that knows other kinds has another key, and enters their records.
+static INDEXED: LazyLock<String> = LazyLock::new(|| {
+    let kinds: Vec<String> = KINDS.iter().map(|kind| format!("{}:{}", kind.name, kind.version)).collect();
+    format!("{INDEXED_PREFIX}/{}", kinds.join(","))
+});
 const INDEXED_PREFIX: &str = "indexed";
 const CHANGES: &str = "change";
 const ENDS: &str = "end";
@@ -239,7 +245,8 @@ pub(crate) fn remove_ended(edit: &mut Edit<'_>) {
 
 impl Ec2 {
     /// Carries out what has come due since the last request and shows in records of other resources: the interfaces and
-    /// Elastic IP addresses that NAT gateways have no more, and the attachments of detached interfaces. Every request does this first; reconcilers need not.
+    /// Elastic IP addresses that NAT gateways have no more, and the attachments of detached interfaces. Every request
+    /// does this first; reconcilers need not.
     ///
     /// # Errors
     /// A failed commit.

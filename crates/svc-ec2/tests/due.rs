@@ -344,8 +344,10 @@ fn ranges_and_their_pools_go() {
     assert_eq!(count::<record::Ipv6Pool>(&cloud) + count::<record::PublicIpv4Pool>(&cloud), 0);
 }
 
-#[test]
-fn records_of_kinds_that_an_older_build_did_not_enter_go_too() {
+/// Checks that transfers of addresses are entered in a state that has this in the place of the key which tells what is
+/// entered.
+#[track_caller]
+fn enters_transfers(entered: impl Fn(&str) -> String) {
     let backend = MemoryBackend::new();
     let open = || Cloud::on(Store::open(backend.clone()).unwrap(), Config::default());
     let cloud = open();
@@ -358,14 +360,28 @@ fn records_of_kinds_that_an_older_build_did_not_enter_go_too() {
         let is_new = |key: &&String| key.contains("ec2.address-transfer") || key.starts_with("indexed");
         assert_eq!(keys.iter().filter(is_new).count(), 2);
         keys.iter().filter(is_new).for_each(|key| assert!(transaction.delete::<DueRecord>(&scope, key)));
-        transaction.put(&scope, "indexed", DueRecord(serde_json::json!({})));
-        Ok::<_, StoreError>(())
+        let entered = entered(keys.iter().find(|key| key.starts_with("indexed")).unwrap());
+        transaction.put(&scope, &entered, DueRecord(serde_json::json!({})));
+        Ok::<_, StoreError>(entered)
     };
-    Store::open(backend.clone()).unwrap().transact(age).unwrap();
+    let entered = Store::open(backend.clone()).unwrap().transact(age).unwrap();
     let cloud = open();
     change(&cloud);
-    assert!(!cloud.store.snapshot().contains::<DueRecord>(&scope, "indexed"));
+    assert!(!cloud.store.snapshot().contains::<DueRecord>(&scope, &entered));
     stays::<AddressTransfer>(&cloud, 7 * DAY);
+}
+
+#[test]
+fn records_of_kinds_that_an_older_build_did_not_enter_go_too() {
+    // Builds of before the first release did not name the kinds, or told how many there are.
+    for entered in ["indexed", "indexed/24", "indexed/25"] {
+        enters_transfers(|_| entered.to_owned());
+    }
+    enters_transfers(|today| today.replace("ec2.address-transfer:1,", ""));
+    // As many kinds, and one of them another.
+    enters_transfers(|today| today.replace("ec2.address-transfer:1", "ec2.other:1"));
+    // What is due of the kind was something else.
+    enters_transfers(|today| today.replace("ec2.address-transfer:1", "ec2.address-transfer:0"));
 }
 
 #[test]

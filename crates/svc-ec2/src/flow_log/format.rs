@@ -11,12 +11,14 @@ const DEFAULT: &str = "${version} ${account-id} ${interface-id} ${srcaddr} ${dst
 
 /// The fields of the logs of transit gateways, which are version 6; all of them are the default.
 /// <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-flow-logs.html#flow-log-records>
-const OF_TRANSIT_GATEWAYS: &str = "${version} ${resource-type} ${account-id} ${tgw-id} ${tgw-attachment-id} ${tgw-src-vpc-account-id} \
+const OF_TRANSIT_GATEWAYS: &str = "\
+     ${version} ${resource-type} ${account-id} ${tgw-id} ${tgw-attachment-id} ${tgw-src-vpc-account-id} \
      ${tgw-dst-vpc-account-id} ${tgw-src-vpc-id} ${tgw-dst-vpc-id} ${tgw-src-subnet-id} ${tgw-dst-subnet-id} \
-     ${tgw-src-eni} ${tgw-dst-eni} ${tgw-src-az-id} ${tgw-dst-az-id} ${tgw-pair-attachment-id} ${srcaddr} ${dstaddr} \
-     ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${log-status} ${type} \
-     ${packets-lost-no-route} ${packets-lost-blackhole} ${packets-lost-mtu-exceeded} ${packets-lost-ttl-expired} \
-     ${tcp-flags} ${region} ${flow-direction} ${pkt-src-aws-service} ${pkt-dst-aws-service}";
+     ${tgw-src-eni} ${tgw-dst-eni} ${tgw-src-az-id} ${tgw-dst-az-id} ${tgw-pair-attachment-id} ${srcaddr} \
+     ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} ${end} ${log-status} ${type} \
+     ${packets-lost-no-route} ${packets-lost-blackhole} ${packets-lost-mtu-exceeded} \
+     ${packets-lost-ttl-expired} ${tcp-flags} ${region} ${flow-direction} ${pkt-src-aws-service} \
+     ${pkt-dst-aws-service}";
 
 /// All other fields that AWS documents, by the version that brought them.
 const FIELDS: [(u8, &[&str]); 8] = [

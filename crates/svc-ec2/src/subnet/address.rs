@@ -1,8 +1,8 @@
 //! Which addresses of a subnet are free.
 //!
 //! Owns the choice of private addresses, and the memory of where it stands. Refuses to keep a list: what is taken is
-//! what interfaces of the subnet have, read once for a request, so that a launch of many instances does not read it many times. The
-//! choice of prefixes is in [`super::prefix`].
+//! what interfaces of the subnet have, read once for a request, so that a launch of many instances does not read it many
+//! times. The choice of prefixes is in [`super::prefix`].
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -89,8 +89,7 @@ impl Addresses {
         let next = last.map_or(subnet.cidr.network(), |last| after(subnet, last.address));
         let (mut reserved, mut reserved_v6) = (Vec::new(), Vec::new());
         let (mut for_prefixes, mut for_prefixes_v6) = (Vec::new(), Vec::new());
-        let held = state.reader().scan::<SubnetCidrReservation>(&scope).map(|(_, held)| held);
-        for held in held.filter(|held| held.subnet == subnet.id) {
+        for (_, held) in state.reader().parts::<SubnetCidrReservation>(&scope, &subnet.id.to_string()) {
             let is_for_prefixes = held.reservation_type == ReservationType::Prefix;
             match held.block {
                 IpNet::V4(block) => {

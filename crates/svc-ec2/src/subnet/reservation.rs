@@ -57,7 +57,7 @@ pub struct SubnetCidrReservation {
 resource!(
     SubnetCidrReservation,
     SubnetCidrReservationId,
-    "ec2.subnet-cidr-reservation",
+    "ec2.subnet-cidr-reservation" in subnet,
     Naming {
         resource_type: "subnet-cidr-reservation",
         noun: "subnet CIDR reservation",
@@ -75,11 +75,7 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 /// The reservations in a subnet.
 pub(super) fn of(state: &impl State, subnet: SubnetId) -> Vec<SubnetCidrReservation> {
-    state
-        .all::<SubnetCidrReservation>()
-        .filter(|held| held.subnet == subnet)
-        .map(std::sync::Arc::unwrap_or_clone)
-        .collect()
+    state.parts::<SubnetCidrReservation, _>(subnet).map(std::sync::Arc::unwrap_or_clone).collect()
 }
 
 /// Removes the reservations of a subnet that is deleted.
