@@ -1,4 +1,4 @@
-//! The state of older builds opens, whole, and means what it meant. `tests/states` holds one file of each release, with
+//! The state of older builds opens, whole, and means what it meant. `tests/states` holds a file of each of them, with
 //! records of every kind that it knew; ARCHITECTURE.md says how the next one is made.
 
 use std::collections::BTreeSet;
@@ -13,12 +13,13 @@ use crate::byoip;
 use crate::cloud::{Cloud, api, filters, input, op, tags};
 use crate::state_file::{self, contents, kinds, open};
 
-/// The releases whose state is kept, and the kinds of records that they had.
-const RELEASES: [(&str, &[&[&str]]); 2] = [("0.1", &[&KINDS]), (NEWEST, &[&KINDS, &KINDS_OF_0_2])];
-const NEWEST: &str = "0.2";
+/// The builds whose state is kept, and the kinds of records that they had.
+const BUILDS: [(&str, &[&[&str]]); 2] = [("0.1", &[&KINDS]), (NEWEST, &[&KINDS, &KINDS_AFTER_0_1])];
+/// No release, but the last build before 0.2, until that release writes its own file in the place of this one.
+const NEWEST: &str = "before-0.2";
 
-/// The kinds that came with 0.2.
-const KINDS_OF_0_2: [&str; 10] = [
+/// The kinds that came after 0.1.
+const KINDS_AFTER_0_1: [&str; 10] = [
     "ec2.address-transfer",
     "ec2.brought-range",
     "ec2.due",
@@ -31,10 +32,10 @@ const KINDS_OF_0_2: [&str; 10] = [
     "ec2.volume",
 ];
 
-/// The kinds of this build that no release had yet.
+/// The kinds of this build that no file has yet.
 const WITHOUT_RELEASE: [&str; 1] = ["ec2.shared-snapshot"];
 
-/// The kinds of 0.1. One that comes later is in the file of a later release.
+/// The kinds of 0.1. One that comes later is in the file of a later build.
 const KINDS: [&str; 41] = [
     "ec2.client-token",
     "ec2.counters",
@@ -279,7 +280,7 @@ fn make_endpoints(cloud: &Cloud, vpc: &str) {
     ));
 }
 
-/// How a release's file is made, with its code: `cargo nextest run -p svc-ec2 --run-ignored only write_state`.
+/// How the newest build's file is made, with its code: `cargo nextest run -p svc-ec2 --run-ignored only write_state`.
 #[test]
 #[ignore = "writes the state file of a release"]
 fn write_state() {
@@ -296,14 +297,14 @@ fn all_kinds() -> BTreeSet<&'static str> {
 
 #[test]
 fn every_kind_of_record_is_in_the_state_of_a_release() {
-    let kept = RELEASES.last().unwrap().1.iter().copied().flatten().copied();
+    let kept = BUILDS.last().unwrap().1.iter().copied().flatten().copied();
     let kept: BTreeSet<&str> = kept.chain(WITHOUT_RELEASE).collect();
     assert_eq!(kept, all_kinds());
 }
 
 #[test]
 fn the_state_of_every_release_opens() {
-    for (release, kinds_then) in RELEASES {
+    for (release, kinds_then) in BUILDS {
         let directory = state_file::directory(&file(release));
         let before = contents(&directory);
         let found = kinds(&before);
@@ -356,8 +357,8 @@ fn the_state_of_every_release_opens() {
 }
 
 #[test]
-fn what_came_with_0_2_means_what_it_meant() {
-    let directory = state_file::directory(&file("0.2"));
+fn what_came_after_0_1_means_what_it_meant() {
+    let directory = state_file::directory(&file(NEWEST));
     let store = open(&directory);
     Ec2::upgrade_records(&store).unwrap();
     let cloud = Cloud::on(store, Config::default());
@@ -436,8 +437,8 @@ fn records_from_before_a_member_was_added_open() {
 #[test]
 fn records_of_a_newer_build_are_refused() {
     let newer = |text: &str| format!("1000000\n{}", text.split_once('\n').unwrap().1);
-    for kind in KINDS.into_iter().chain(KINDS_OF_0_2) {
-        let error = open_changed("0.2", kind, newer).map(|_| ()).unwrap_err().to_string();
+    for kind in KINDS.into_iter().chain(KINDS_AFTER_0_1) {
+        let error = open_changed(NEWEST, kind, newer).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(kind) && error.contains("version 1000000"), "{kind}: {error}");
     }
 }
