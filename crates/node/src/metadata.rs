@@ -81,7 +81,8 @@ fn attached(
         ipv4_prefixes: interface.ipv4_prefixes.clone(),
         ipv6_prefixes: interface.ipv6_prefixes.clone(),
         public_hostname: public_ipv4s
-            .first()
+            .iter()
+            .find(|(_, private)| interface.private_addresses.first() == Some(private))
             .and_then(|(public, _)| vpc.public_dns_name(&scope.region, *public)),
         public_ipv4s,
         security_groups: interface.groups.iter().filter_map(group).collect(),

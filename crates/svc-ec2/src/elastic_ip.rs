@@ -228,12 +228,7 @@ fn take(
     check_room(edit)?;
     let address = match (parsed, wanted) {
         (Some(address), Some(text)) => pool::take(edit, address).ok_or_else(|| unknown_address(text))?,
-        _ => pool::take_any(edit).ok_or_else(|| {
-            ServiceError::new(
-                "InsufficientAddressCapacity",
-                "There are not enough free addresses to satisfy your request.",
-            )
-        })?,
+        _ => pool::take_any(edit).ok_or_else(error::no_free_address)?,
     };
     Ok((address, None))
 }

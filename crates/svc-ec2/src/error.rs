@@ -10,6 +10,11 @@ use service_api::ServiceError;
 
 /// The status of `DryRunOperation`.
 const PRECONDITION_FAILED: u16 = 412;
+/// The status of what AWS counts among its own errors: a client that tries again may find room.
+const SERVER_ERROR: u16 = 500;
+
+/// The code of [`no_free_address`].
+pub(crate) const ADDRESS_SHORTAGE: &str = "InsufficientAddressCapacity";
 
 /// The request would have succeeded.
 pub(crate) fn dry_run() -> ServiceError {
@@ -50,12 +55,18 @@ pub(crate) fn dependency(noun: &str, id: impl Display) -> ServiceError {
     )
 }
 
+/// A pool of public addresses is empty.
+pub(crate) fn no_free_address() -> ServiceError {
+    let message = "There are not enough free addresses to satisfy your request.";
+    ServiceError::new(ADDRESS_SHORTAGE, message).with_status(SERVER_ERROR)
+}
+
 /// Something that AWS can do and this implementation refuses.
 pub(crate) fn unsupported(message: impl Into<String>) -> ServiceError {
     ServiceError::new("UnsupportedOperation", message)
 }
 
-/// Refuses the first of these things that is asked for, each with how it is named.
+/// Refuses the first of these things that is asked for, each with how several of it are named.
 ///
 /// # Errors
 /// `UnsupportedOperation`.

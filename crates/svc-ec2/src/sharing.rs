@@ -35,6 +35,9 @@ pub(crate) struct Owned<R> {
     pub(crate) resource: Arc<R>,
 }
 
+/// The status of `UnauthorizedOperation`.
+const FORBIDDEN: u16 = 403;
+
 /// Stands in messages for the operation that was asked for.
 const OPERATION: &str = "{operation}";
 
@@ -44,7 +47,7 @@ pub(crate) fn not_owned<R: Resource>() -> ServiceError {
     if R::SHARING == Sharing::Vpc {
         message += " A subnet in this vpc is shared but the provided object is not owned by you";
     }
-    ServiceError::new("UnauthorizedOperation", message)
+    ServiceError::new("UnauthorizedOperation", message).with_status(FORBIDDEN)
 }
 
 /// The error for what was asked for by leaving out groups: the default group of a shared VPC is its owner's.

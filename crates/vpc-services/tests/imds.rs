@@ -238,6 +238,16 @@ fn the_identity_document() {
 }
 
 #[test]
+fn the_public_address_is_that_of_the_primary_private_address() {
+    let of_secondary = ("198.51.100.9".parse().unwrap(), "10.0.1.6".parse().unwrap());
+    let secondary = AttachedInterface { public_ipv4s: vec![of_secondary], ..interface() };
+    let server = start([InstanceMetadata { interfaces: vec![secondary], ..metadata() }]);
+    assert_eq!(server.get("/latest/meta-data/public-ipv4").status, 404);
+    let of_interface = "/latest/meta-data/network/interfaces/macs/02:29:96:8f:6a:2d/public-ipv4s";
+    assert_eq!(server.get(of_interface).body, "198.51.100.9");
+}
+
+#[test]
 fn what_is_not_there_is_not_found() {
     let server = start([metadata()]);
     for path in [

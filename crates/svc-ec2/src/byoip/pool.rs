@@ -249,12 +249,9 @@ pub(crate) fn take_ipv4(
             return Err(error::invalid_value_for(address, "address", "It is allocated already."));
         }
         Some(address) => address,
-        None => whole(pool.block).find(|address| !given.contains(address)).ok_or_else(|| {
-            ServiceError::new(
-                "InsufficientAddressCapacity",
-                "There are not enough free addresses to satisfy your request.",
-            )
-        })?,
+        None => {
+            whole(pool.block).find(|address| !given.contains(address)).ok_or_else(error::no_free_address)?
+        }
     };
     Ok(Some((address, pool.id)))
 }

@@ -21,7 +21,7 @@ use crate::{default_vpc, error, zone};
 
 /// Whether an error says that a subnet has no more addresses or prefixes, or the region no more public addresses.
 pub(super) fn is_shortage(error: &ServiceError) -> bool {
-    let shortages = ["InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks", public_address::SHORTAGE];
+    let shortages = ["InsufficientFreeAddressesInSubnet", "InsufficientCidrBlocks", error::ADDRESS_SHORTAGE];
     shortages.contains(&&*error.code)
 }
 

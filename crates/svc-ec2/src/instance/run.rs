@@ -59,7 +59,7 @@ fn refuse_unsupported(input: &api::RunInstancesRequest) -> Result<(), ServiceErr
         (input.operator.is_some(), "Service-managed instances"),
         (reserves, "Capacity reservations"),
         (watches, "Categories of metrics"),
-        (hibernates, "Hibernation"),
+        (hibernates, "Launches that hibernate"),
         (encloses, "Nitro enclaves"),
     ])
 }

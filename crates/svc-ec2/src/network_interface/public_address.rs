@@ -12,6 +12,7 @@ use service_api::ServiceError;
 
 use super::NetworkInterface;
 use crate::elastic_ip::{Associated, pool};
+use crate::error;
 use crate::instance::Instance;
 use crate::instance::lifecycle::InstanceState;
 use crate::state::{Edit, State};
@@ -48,18 +49,13 @@ impl AssignedAddress {
     }
 }
 
-/// The code of the error that says that the pool is empty.
-pub(crate) const SHORTAGE: &str = "InsufficientAddressCapacity";
-
 /// Takes an address for an interface that wants one, whatever it hangs on; the caller writes it.
 ///
 /// # Errors
 /// `InsufficientAddressCapacity`.
 pub(crate) fn take(edit: &mut Edit<'_>, interface: &mut NetworkInterface) -> Result<(), ServiceError> {
     if interface.assigned_address == AssignedAddress::Wanted {
-        let address = pool::take_any(edit).ok_or_else(|| {
-            ServiceError::new(SHORTAGE, "There are not enough free addresses to satisfy your request.")
-        })?;
+        let address = pool::take_any(edit).ok_or_else(error::no_free_address)?;
         interface.assigned_address = AssignedAddress::Held(address);
     }
     Ok(())

@@ -237,7 +237,8 @@ fn for_vpc(
     input: api::GetSecurityGroupsForVpcRequest,
 ) -> Result<api::GetSecurityGroupsForVpcResult, ServiceError> {
     let view = ec2.view(context);
-    let vpc = view.named::<Vpc>(&input.vpc_id)?.id;
+    // In a shared VPC each account has groups of its own.
+    let vpc = view.usable::<Vpc>(&input.vpc_id)?.resource.id;
     let mut groups: Vec<_> = view
         .all::<SecurityGroup>()
         .filter(|group| group.vpc == vpc || is_associated(&view, group.id, vpc))

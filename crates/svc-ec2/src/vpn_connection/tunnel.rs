@@ -388,12 +388,7 @@ pub(super) fn make(
         let inside = settings.inside.unwrap_or_else(|| any_inside(edit, &taken));
         taken.push(inside);
         let pre_shared_key = settings.pre_shared_key.clone().unwrap_or_else(|| any_key(edit));
-        let outside = pool::take_any(edit).ok_or_else(|| {
-            ServiceError::new(
-                "InsufficientAddressCapacity",
-                "There are not enough public addresses available.",
-            )
-        })?;
+        let outside = pool::take_any(edit).ok_or_else(error::no_free_address)?;
         tunnels.push(VpnTunnel { outside, inside, pre_shared_key, settings });
     }
     Ok(tunnels)

@@ -133,6 +133,13 @@ fn participants_have_groups_interfaces_and_instances_in_a_shared_subnet() {
     assert_eq!((&made.vpc_id, &made.subnet_id), (&Some(net.vpc.clone()), &Some(net.subnet.clone())));
     let id = made.network_interface_id.clone().unwrap();
     let address = made.private_ip_address.unwrap();
+    let usable = input!(GetSecurityGroupsForVpcRequest { vpc_id: &net.vpc });
+    let usable = other.ok::<op::GetSecurityGroupsForVpc>(usable).security_group_for_vpcs.unwrap();
+    assert_eq!(
+        (usable.len(), usable[0].group_id.as_ref()),
+        (1, Some(&group)),
+        "its own, and no default group"
+    );
 
     // The subnet's addresses are one set, whoever takes them.
     let of_owner = owner.interface(&net.subnet);
@@ -280,6 +287,8 @@ fn participants_change_nothing_that_is_the_owners() {
             $(other.refuses::<op::$operation>($request, NOT_AUTHORIZED, &message(stringify!($operation)));)*
         };
     }
+    let deletion = input!(DeleteSubnetRequest { subnet_id: &net.subnet });
+    assert_eq!(other.call::<op::DeleteSubnet>(deletion).unwrap_err().status, Some(403));
     refuses! {
         DeleteSubnet(input!(DeleteSubnetRequest { subnet_id: &net.subnet }));
         ModifySubnetAttribute(input!(ModifySubnetAttributeRequest {

@@ -99,7 +99,7 @@ pub struct AttachedInterface {
     pub ipv6_prefixes: Vec<Ipv6Net>,
     /// Public addresses, each with the private one that it stands for.
     pub public_ipv4s: Vec<(Ipv4Addr, Ipv4Addr)>,
-    /// The public DNS name of the first public address, when the VPC has them.
+    /// The public DNS name of the primary private address's public one, when the VPC has such names.
     pub public_hostname: Option<String>,
     /// Security groups and their names.
     pub security_groups: Vec<(SecurityGroupId, String)>,

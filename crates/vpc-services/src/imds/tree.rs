@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html#instancedata-data-categories>
 
+use std::net::Ipv4Addr;
+
 use bytes::Bytes;
 
 use super::document;
@@ -142,7 +144,9 @@ fn meta_data(metadata: &InstanceMetadata) -> Entry {
         entries.push(leaf("mac", primary.mac));
         entries.extend(primary.private_ipv4s.first().map(|address| leaf("local-ipv4", address)));
         entries.extend(primary.ipv6s.first().map(|address| leaf("ipv6", address)));
-        entries.extend(primary.public_ipv4s.first().map(|(public, _)| leaf("public-ipv4", public)));
+        let of_primary = |pair: &&(Ipv4Addr, Ipv4Addr)| primary.private_ipv4s.first() == Some(&pair.1);
+        let public = primary.public_ipv4s.iter().find(of_primary);
+        entries.extend(public.map(|(public, _)| leaf("public-ipv4", public)));
         entries.extend(primary.public_hostname.as_ref().map(|name| leaf("public-hostname", name)));
         entries.push(lines("security-groups", primary.security_groups.iter().map(|(_, name)| name)));
     }
