@@ -27,6 +27,7 @@ mod instance_filters;
 mod instance_limits;
 mod instance_monitoring;
 mod instance_profile;
+mod instance_status;
 mod instance_type;
 mod internet_gateway;
 mod invariants;
