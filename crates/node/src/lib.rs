@@ -26,6 +26,8 @@ mod shareable;
 #[cfg(test)]
 #[path = "../../store/tests/state_file/mod.rs"]
 mod state_file;
+#[cfg(test)]
+mod testing;
 mod topology;
 
 use std::io;

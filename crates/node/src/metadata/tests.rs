@@ -1,52 +1,15 @@
 //! The public addresses that an instance sees of itself, by the operations that give and take them.
 
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_api::Operation;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{InstanceId, Partition, Timestamp};
-use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _};
+use service_api::Service as _;
 use store::{MemoryBackend, Store};
-use svc_ec2::{Config, Ec2, HostView};
+use svc_ec2::{Config, Ec2};
 
 use super::*;
-
-struct Ids(AtomicU64);
-
-impl IdSource for Ids {
-    fn bits(&self) -> u128 {
-        let count = self.0.fetch_add(1, Ordering::Relaxed) + 1;
-        u128::from(count).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-    }
-}
-
-struct NoHost;
-
-impl HostView for NoHost {
-    fn console_output(&self, _: InstanceId) -> Option<Vec<u8>> {
-        None
-    }
-}
-
-fn context() -> RequestContext {
-    RequestContext {
-        partition: Partition::Aws,
-        region: "us-east-1".parse().unwrap(),
-        principal: Principal {
-            account: "123456789012".parse().unwrap(),
-            kind: PrincipalKind::Root,
-            arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
-            user_id: "123456789012".to_owned(),
-            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-        },
-        request_id: RequestId::from_bits(1),
-        now: Timestamp::from_unix_millis(1_795_357_680_000),
-        source_ip: "127.0.0.1".parse().unwrap(),
-        user_agent: String::new(),
-        secure_transport: false,
-    }
-}
+use crate::testing::{Ids, NoHost, context};
 
 /// A cloud with the default VPC, whose subnets give instances public addresses.
 struct Cloud {
@@ -57,7 +20,7 @@ struct Cloud {
 impl Cloud {
     fn new() -> Self {
         let store = Store::open(MemoryBackend::new()).unwrap();
-        let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+        let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
         ec2.ensure_region(&context().scope(), context().now).unwrap();
         Self { store, ec2 }
     }

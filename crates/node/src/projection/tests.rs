@@ -1,53 +1,16 @@
 //! What records tell the engine, by the operations that write them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use aws_api::Operation;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{InstanceId, Partition, Timestamp};
-use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _};
+use service_api::{RequestContext, Service as _};
 use store::{MemoryBackend, Store};
-use svc_ec2::{Config, Ec2, HostView};
+use svc_ec2::{Config, Ec2};
 
 use super::*;
+use crate::testing::{Ids, NoHost, context};
 
 mod prefix_lists;
 mod shared;
-
-struct Ids(AtomicU64);
-
-impl IdSource for Ids {
-    fn bits(&self) -> u128 {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed) + 1) << 64
-    }
-}
-
-struct NoHost;
-
-impl HostView for NoHost {
-    fn console_output(&self, _: InstanceId) -> Option<Vec<u8>> {
-        None
-    }
-}
-
-fn context() -> RequestContext {
-    RequestContext {
-        partition: Partition::Aws,
-        region: "us-east-1".parse().unwrap(),
-        principal: Principal {
-            account: "123456789012".parse().unwrap(),
-            kind: PrincipalKind::Root,
-            arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
-            user_id: "123456789012".to_owned(),
-            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-        },
-        request_id: RequestId::from_bits(1),
-        now: Timestamp::from_unix_millis(1_795_357_680_000),
-        source_ip: "127.0.0.1".parse().unwrap(),
-        user_agent: String::new(),
-        secure_transport: false,
-    }
-}
 
 /// Carries out an operation, and gives its answer with what it tells the engine.
 fn told<O: Operation>(store: &Store, ec2: &Ec2, input: O::Input) -> (O::Output, Vec<Delta>)
@@ -81,7 +44,7 @@ where
 #[test]
 fn the_prefixes_of_an_interface_reach_the_engine() {
     let store = Store::open(MemoryBackend::new()).unwrap();
-    let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+    let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
     let vpc_input = api::CreateVpcRequest {
         cidr_block: Some("10.0.0.0/16".to_owned()),
         amazon_provided_ipv6_cidr_block: Some(true),
@@ -118,7 +81,7 @@ fn the_prefixes_of_an_interface_reach_the_engine() {
 #[test]
 fn a_dhcp_option_set_reaches_the_engine_whole() {
     let store = Store::open(MemoryBackend::new()).unwrap();
-    let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+    let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
     let vpc_input =
         api::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".to_owned()), ..Default::default() };
     let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);

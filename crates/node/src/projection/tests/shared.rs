@@ -44,7 +44,7 @@ fn share(store: &Store, resources: &[String]) {
 #[test]
 fn what_another_account_has_in_a_shared_subnet_is_in_its_vpc() {
     let store = Store::open(MemoryBackend::new()).unwrap();
-    let ec2 = Ec2::new(store.clone(), Ids(AtomicU64::new(0)), NoHost, Config::default());
+    let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
     let mut other = context();
     other.principal.account = "210987654321".parse().unwrap();
     let text = |text: &str| Some(text.to_owned());
