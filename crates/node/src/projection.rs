@@ -12,8 +12,9 @@ use store::{Commit, Read as _, Record as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use vpc_model::{
     AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface,
-    NetbiosNodeType, NetworkAcl, NetworkAclEntry, Object, ObjectId, Peer, Port, PortRange, Protocol,
-    Resolver, Route, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    InterfaceRole, InternetBlock, NetbiosNodeType, NetworkAcl, NetworkAclEntry, Object, ObjectId, Peer, Port,
+    PortRange, Protocol, Resolver, Route, RouteOrigin, RouteTable, RouteTarget, SecurityGroup,
+    SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
 use crate::shareable;
@@ -266,6 +267,7 @@ fn put_subnets(projection: &mut Projection, snapshot: &Snapshot, scope: &Scope, 
             zone: record.zone.clone(),
             route_table,
             network_acl: association.acl,
+            internet_block: InternetBlock::Off,
         });
     }
 }
@@ -334,7 +336,7 @@ fn route_table(snapshot: &Snapshot, scope: &Scope, record: &ec2::RouteTable) -> 
     for route in &record.routes {
         if let ec2::Destination::Block(destination) = route.destination {
             taken.insert(destination);
-            routes.push(Route { destination, target: target(route) });
+            routes.push(Route::fixed(destination, target(route)));
         }
     }
     let vpc = snapshot.get::<ec2::Vpc>(scope, &record.vpc.to_string());
@@ -347,7 +349,7 @@ fn route_table(snapshot: &Snapshot, scope: &Scope, record: &ec2::RouteTable) -> 
         for destination in ec2::prefix_list_blocks(snapshot, scope, list) {
             let is_local = local.iter().any(|block| block.contains(&destination));
             if !is_local && taken.insert(destination) {
-                routes.push(Route { destination, target: target(route) });
+                routes.push(Route { destination, target: target(route), origin: RouteOrigin::PrefixList });
             }
         }
     }
@@ -455,6 +457,8 @@ fn interface(record: &ec2::NetworkInterface) -> Option<Interface> {
         ipv6: record.ipv6_addresses.clone(),
         ipv4_prefixes: record.ipv4_prefixes.clone(),
         ipv6_prefixes: record.ipv6_prefixes.clone(),
+        public_ipv4: Vec::new(),
+        role: InterfaceRole::Workload,
         security_groups: record.groups.clone(),
         source_dest_check: record.source_dest_check,
         idle_timeouts: idle_timeouts.unwrap_or_default(),

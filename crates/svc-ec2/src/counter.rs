@@ -89,7 +89,8 @@ pub(crate) fn place(edit: &mut Edit<'_>) -> Option<Place> {
     next(edit, |counters| {
         counters.macs = counters.macs.max(counters.last_port.into()) + 1;
         if free.is_none() {
-            counters.last_port = Some(counters.last_port + 1).filter(|port| *port <= Port::MAX.number())?;
+            let mut ports = counters.last_port + 1..=Port::MAX.number();
+            counters.last_port = ports.find(|&port| Port::new(port).is_ok_and(|port| !port.is_reserved()))?;
         }
         Some(Place { port: free.unwrap_or(counters.last_port), mac: mac(counters.macs) })
     })

@@ -18,8 +18,9 @@ use ipnet::{IpNet, Ipv4Net};
 use vpc_engine::testing::Random;
 use vpc_engine::{Flows, Millis, Packet, Snapshot, TcpFlags, Transport, Verdict, forward, router_mac};
 use vpc_model::{
-    AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, NetworkAcl, NetworkAclEntry, Peer,
-    Port, PortRange, Protocol, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, InterfaceRole, InternetBlock,
+    NetworkAcl, NetworkAclEntry, Peer, Port, PortRange, Protocol, RouteTable, SecurityGroup,
+    SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
 const INTERFACES: [usize; 3] = [10, 1_000, 100_000];
@@ -80,6 +81,8 @@ fn interface(index: usize) -> Interface {
             Ipv4Addr::new(10, 0, 0, 4).to_bits() + (subnet << 12) as u32 + in_subnet as u32,
         ),
         secondary_ipv4: Vec::new(),
+        public_ipv4: Vec::new(),
+        role: InterfaceRole::Workload,
         ipv6: Vec::new(),
         ipv4_prefixes: Vec::new(),
         ipv6_prefixes: Vec::new(),
@@ -128,6 +131,7 @@ fn network(interfaces: usize) -> Snapshot {
                     zone: "us-east-1a".parse().expect("a zone"),
                     route_table,
                     network_acl,
+                    internet_block: InternetBlock::Off,
                 }
                 .into(),
             );

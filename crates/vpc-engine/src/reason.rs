@@ -4,7 +4,11 @@
 
 use std::net::IpAddr;
 
-use aws_types::{MacAddress, NetworkAclId, NetworkInterfaceId, RouteTableId, VpcId};
+use aws_types::{
+    EgressOnlyInternetGatewayId, InternetGatewayId, MacAddress, NatGatewayId, NetworkAclId, NetworkInterfaceId,
+    RouteTableId, SubnetId, TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId,
+    VpcEndpointId, VpcId, VpcPeeringConnectionId,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use vpc_model::{AclRuleNumber, Direction, ObjectId, Port};
@@ -204,6 +208,175 @@ reasons! {
     43 UnsolicitedByService => "the services answer requests and send nothing of their own",
     /// A reset that belongs to no connection with a service.
     44 UnknownServiceConnection => "the reset belongs to no connection with a service",
+
+    // The way to and from the internet.
+    /// Fact 33: out through an internet gateway needs a public address that stands for the source.
+    50 NoPublicAddress {
+        /// The source.
+        address: IpAddr,
+    } => "{address} has no public address, without which nothing goes out through an internet gateway",
+    /// Fact 35: a destination that nobody on the internet can have.
+    51 PrivateDestination {
+        /// The destination.
+        address: IpAddr,
+    } => "{address} is a private address, which an internet gateway does not send to",
+    /// Fact 36: a source that nobody on the internet can have.
+    52 PrivateSource {
+        /// The source.
+        address: IpAddr,
+    } => "{address} is a private address, which an internet gateway does not take packets from",
+    /// Fact 39.
+    53 PublicAccessBlocked {
+        /// The subnet.
+        subnet: SubnetId,
+    } => "VPC Block Public Access keeps {subnet} from the internet",
+    /// The simulated internet has no such host.
+    54 NoSuchHost {
+        /// The destination.
+        address: IpAddr,
+    } => "no host on the internet has the address {address}; `brume internet add` makes one",
+    /// Fact 34: no interface has the public address, or it cannot be reached by it.
+    55 NoSuchPublicAddress {
+        /// The destination.
+        address: IpAddr,
+    } => "no network interface has the public address {address}",
+    /// The VPC of the public address has no internet gateway.
+    56 NoInternetGateway {
+        /// The VPC.
+        vpc: VpcId,
+    } => "no internet gateway is attached to {vpc}",
+    /// Fact 40: an egress-only gateway takes in nothing that was not asked for from inside.
+    57 EgressOnly {
+        /// The gateway.
+        gateway: EgressOnlyInternetGatewayId,
+    } => "{gateway} only lets in what belongs to a connection that was opened from inside",
+    /// Fact 12: what comes in for the source by the gateway goes to a middlebox, which what goes out must pass too.
+    58 MiddleboxBypassed {
+        /// The gateway.
+        gateway: InternetGatewayId,
+        /// The source.
+        address: IpAddr,
+    } => "{gateway} sends what comes for {address} to a middlebox, which has not sent this packet",
+    /// An egress-only gateway carries IPv6 alone.
+    59 Ipv4ThroughEgressOnly {
+        /// The gateway.
+        gateway: EgressOnlyInternetGatewayId,
+    } => "{gateway} carries IPv6 only",
+
+    // NAT gateways.
+    /// Fact 48: nothing that was not asked for from inside.
+    60 NatUnsolicited {
+        /// The gateway.
+        gateway: NatGatewayId,
+    } => "{gateway} has no connection that this packet belongs to",
+    /// Fact 44: TCP, UDP and ICMP queries.
+    61 NatProtocol {
+        /// The gateway.
+        gateway: NatGatewayId,
+    } => "{gateway} translates TCP, UDP and ICMP only",
+    /// Fact 41: the gateway has no port left for this destination, which its metric ErrorPortAllocation counts.
+    62 NatPortAllocation {
+        /// The gateway.
+        gateway: NatGatewayId,
+        /// The destination.
+        address: IpAddr,
+    } => "{gateway} has no port left for connections to {address}",
+    /// Fact 43: the connection has been idle for too long; the sender gets a reset.
+    63 NatIdle {
+        /// The gateway.
+        gateway: NatGatewayId,
+    } => "{gateway} does not know this connection, or not any more",
+    /// Fact 45: fragments of TCP and ICMP.
+    64 NatFragment {
+        /// The gateway.
+        gateway: NatGatewayId,
+    } => "{gateway} passes fragments of UDP only",
+    /// NAT gateways translate IPv4 to IPv4.
+    65 NatIpv6 {
+        /// The gateway.
+        gateway: NatGatewayId,
+    } => "{gateway} translates IPv4 only",
+    /// The address is that of an interface which AWS manages, and which takes no packets for itself.
+    66 ManagedInterface {
+        /// The interface.
+        interface: NetworkInterfaceId,
+    } => "{interface} is managed by AWS and takes no packets for itself",
+
+    // Peering connections and transit gateways.
+    /// Fact 51: no transit.
+    70 PeeringTransit {
+        /// The connection.
+        connection: VpcPeeringConnectionId,
+        /// The destination.
+        address: IpAddr,
+    } => "{connection} carries packets of its two VPCs only, and {address} is in neither block",
+    /// The VPC of the route table is not attached to the gateway.
+    71 NotAttached {
+        /// The gateway.
+        gateway: TransitGatewayId,
+        /// The VPC.
+        vpc: VpcId,
+    } => "{vpc} is not attached to {gateway}",
+    /// Fact 56: the attachment has no subnet in the sender's zone.
+    72 ZoneNotAttached {
+        /// The attachment.
+        attachment: TransitGatewayAttachmentId,
+        /// The subnet that the packet comes from.
+        subnet: SubnetId,
+    } => "{attachment} has no subnet in the zone of {subnet}",
+    /// Fact 58.
+    73 NoAssociation {
+        /// The attachment.
+        attachment: TransitGatewayAttachmentId,
+    } => "{attachment} is associated with no route table",
+    /// No route of the gateway leads there.
+    74 NoTransitRoute {
+        /// The route table.
+        table: TransitGatewayRouteTableId,
+        /// The destination.
+        address: IpAddr,
+    } => "{table} has no route to {address}",
+    /// Fact 55, or the attachment that a route leads to is gone.
+    75 TransitBlackhole {
+        /// The route table.
+        table: TransitGatewayRouteTableId,
+        /// The route.
+        destination: IpNet,
+    } => "the route {destination} of {table} is a blackhole",
+    /// There is no VPN engine: the tunnels of virtual private gateways, VPN and Connect attachments are down.
+    76 TunnelDown {
+        /// What the tunnels are of.
+        object: ObjectId,
+    } => "the tunnels of {object} are down: Brume has no VPN engine yet",
+    /// The attachment carries no IPv6.
+    77 Ipv6NotAttached {
+        /// The attachment.
+        attachment: TransitGatewayAttachmentId,
+    } => "IPv6 support of {attachment} is off",
+    /// The packet goes round in circles between gateways.
+    78 RoutingLoop {
+        /// The destination.
+        address: IpAddr,
+    } => "the routes to {address} lead in circles",
+
+    // Endpoints.
+    /// Fact 59: a gateway endpoint takes TCP and ICMP echo.
+    80 EndpointProtocol {
+        /// The endpoint.
+        endpoint: VpcEndpointId,
+    } => "{endpoint} takes TCP and ICMP echo only",
+    /// There is no load balancer behind it.
+    81 NoAppliance {
+        /// The endpoint.
+        endpoint: VpcEndpointId,
+    } => "no appliance is behind {endpoint}: Brume has no Gateway Load Balancers yet",
+
+    // Sizes.
+    /// Fact 64: the packet must not be fragmented and is too large; the sender is told so.
+    90 PacketTooBig {
+        /// The largest packet that the path carries, in bytes.
+        mtu_bytes: u16,
+    } => "the packet is larger than the {mtu_bytes} bytes that the path carries, and must not be fragmented",
 }
 
 #[cfg(test)]

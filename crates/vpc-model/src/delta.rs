@@ -1,11 +1,20 @@
 //! Changes of the network's intent. Refuses to know their cause and their effect.
 
+use std::net::IpAddr;
+
 use aws_types::{
-    DhcpOptionsId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+    DhcpOptionsId, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkAclId,
+    NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, TransitGatewayAttachmentId,
+    TransitGatewayId, TransitGatewayRouteTableId, VpcEndpointId, VpcId, VpcPeeringConnectionId, VpnGatewayId,
 };
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{DhcpOptions, Interface, NetworkAcl, RouteTable, SecurityGroup, Subnet, Vpc};
+use crate::{
+    DhcpOptions, EgressOnlyInternetGateway, Interface, InternetGateway, InternetHost, NatGateway, NetworkAcl,
+    RouteTable, SecurityGroup, ServiceAddresses, Subnet, TransitGateway, TransitGatewayAttachment,
+    TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint, VpcPeeringConnection, VpnGateway,
+};
 
 /// One change. The later of two about the same object counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,12 +64,6 @@ macro_rules! objects {
                 }
             }
 
-            impl From<$id> for ObjectId {
-                fn from(id: $id) -> Self {
-                    Self::$name(id)
-                }
-            }
-
             impl From<$name> for Delta {
                 fn from(object: $name) -> Self {
                     Self::Put(Object::$name(object))
@@ -85,4 +88,59 @@ objects! {
     Interface(NetworkInterfaceId),
     /// A DHCP option set.
     DhcpOptions(DhcpOptionsId),
+    /// An internet gateway.
+    InternetGateway(InternetGatewayId),
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    /// A NAT gateway.
+    NatGateway(NatGatewayId),
+    /// A virtual private gateway.
+    VpnGateway(VpnGatewayId),
+    /// A VPC peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
+    /// A transit gateway.
+    TransitGateway(TransitGatewayId),
+    /// An attachment of a transit gateway.
+    TransitGatewayAttachment(TransitGatewayAttachmentId),
+    /// A peering of transit gateways.
+    TransitGatewayPeering(TransitGatewayAttachmentId),
+    /// A route table of a transit gateway.
+    TransitGatewayRouteTable(TransitGatewayRouteTableId),
+    /// A VPC endpoint.
+    VpcEndpoint(VpcEndpointId),
+    /// Public addresses of a service.
+    ServiceAddresses(IpNet),
+    /// A host of the simulated internet.
+    InternetHost(IpAddr),
+}
+
+macro_rules! ids {
+    ($($name:ident($id:ty),)*) => {
+        $(
+            impl From<$id> for ObjectId {
+                fn from(id: $id) -> Self {
+                    Self::$name(id)
+                }
+            }
+        )*
+    };
+}
+
+// Those that tell what they are the id of.
+ids! {
+    Vpc(VpcId),
+    Subnet(SubnetId),
+    RouteTable(RouteTableId),
+    NetworkAcl(NetworkAclId),
+    SecurityGroup(SecurityGroupId),
+    Interface(NetworkInterfaceId),
+    DhcpOptions(DhcpOptionsId),
+    InternetGateway(InternetGatewayId),
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
+    NatGateway(NatGatewayId),
+    VpnGateway(VpnGatewayId),
+    VpcPeeringConnection(VpcPeeringConnectionId),
+    TransitGateway(TransitGatewayId),
+    TransitGatewayRouteTable(TransitGatewayRouteTableId),
+    VpcEndpoint(VpcEndpointId),
 }

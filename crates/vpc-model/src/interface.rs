@@ -31,6 +31,10 @@ pub struct Interface {
     pub ipv4_prefixes: Vec<Ipv4Net>,
     /// Blocks of IPv6 addresses that are all its own, each of the length [`Self::IPV6_PREFIX_LENGTH`].
     pub ipv6_prefixes: Vec<Ipv6Net>,
+    /// The public addresses that stand for private ones of it at an internet gateway.
+    pub public_ipv4: Vec<PublicIpv4>,
+    /// Who is behind it.
+    pub role: InterfaceRole,
     /// The security groups it carries.
     pub security_groups: Vec<SecurityGroupId>,
     /// Whether packets from a foreign source, or to a foreign destination, are dropped.
@@ -56,6 +60,29 @@ impl Interface {
             .chain(self.secondary_ipv4.iter().copied().map(IpAddr::V4))
             .chain(self.ipv6.iter().copied().map(IpAddr::V6))
     }
+}
+
+/// A public address and the private one that it stands for. No other interface of the cloud has the public one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PublicIpv4 {
+    /// The public address.
+    pub public: Ipv4Addr,
+    /// The private address.
+    pub private: Ipv4Addr,
+}
+
+/// Who is behind an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InterfaceRole {
+    /// A workload: an instance, or a service that runs in a namespace of its own.
+    #[default]
+    Workload,
+    /// A NAT gateway. Nothing is plugged in there; the engine does what it does.
+    NatGateway,
+    /// A transit gateway's attachment, likewise.
+    TransitGateway,
+    /// A Gateway Load Balancer endpoint, likewise.
+    GatewayLoadBalancerEndpoint,
 }
 
 /// Idle timeouts of connection tracking, in seconds.

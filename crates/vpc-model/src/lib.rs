@@ -6,22 +6,35 @@
 
 mod delta;
 mod dhcp_options;
+mod endpoint;
+mod gateway;
 mod interface;
 mod network_acl;
+mod peering;
 mod port;
 mod route_table;
 mod security_group;
 pub mod subnet;
 mod traffic;
+mod transit_gateway;
 pub mod vpc;
 
 pub use delta::{Delta, Object, ObjectId};
 pub use dhcp_options::{DhcpOptions, NetbiosNodeType, Resolver};
-pub use interface::{IdleTimeouts, IdleTimeoutsError, Interface};
+pub use endpoint::{
+    InternetHost, InternetPlace, ManagedService, ServiceAddresses, VpcEndpoint, VpcEndpointKind,
+};
+pub use gateway::{EgressOnlyInternetGateway, InternetGateway, NatGateway, VpnGateway};
+pub use interface::{IdleTimeouts, IdleTimeoutsError, Interface, InterfaceRole, PublicIpv4};
 pub use network_acl::{AclAction, AclRuleNumber, AclRuleNumberError, NetworkAcl, NetworkAclEntry};
+pub use peering::VpcPeeringConnection;
 pub use port::{Port, PortError};
-pub use route_table::{Route, RouteTable, RouteTarget};
+pub use route_table::{Route, RouteOrigin, RouteTable, RouteTarget};
 pub use security_group::{Peer, SecurityGroup, SecurityGroupRule};
-pub use subnet::Subnet;
+pub use subnet::{InternetBlock, Subnet};
 pub use traffic::{Direction, IcmpMatch, PortRange, PortRangeError, Protocol, Traffic};
+pub use transit_gateway::{
+    AttachedNetwork, AttachedSubnet, AttachedVpc, PeeringSide, TransitGateway, TransitGatewayAttachment,
+    TransitGatewayPeering, TransitGatewayRoute, TransitGatewayRouteTable,
+};
 pub use vpc::Vpc;

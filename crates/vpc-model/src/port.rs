@@ -21,6 +21,12 @@ pub struct PortError(u32);
 impl Port {
     /// The service namespace: DNS, instance metadata, time.
     pub const SERVICES: Self = Self(0);
+    /// The declared hosts of the simulated internet. Beyond [`Self::LAST_OF_INTERFACES`], like those that follow.
+    pub const INTERNET: Self = Self((1 << 17) - 1);
+    /// The machine that the cloud runs on.
+    pub const WORKSTATION: Self = Self((1 << 17) - 2);
+    /// The last port below those that are reserved. Those above the reserved ones are interfaces' too.
+    pub const LAST_OF_INTERFACES: Self = Self((1 << 17) - 17);
     /// The highest port.
     pub const MAX: Self = Self((1 << 22) - 1);
 
@@ -30,6 +36,11 @@ impl Port {
     /// When the number is above [`Port::MAX`].
     pub const fn new(number: u32) -> Result<Self, PortError> {
         if number > Self::MAX.0 { Err(PortError(number)) } else { Ok(Self(number)) }
+    }
+
+    /// Whether no interface can have it: services, the internet, the workstation, and some for what will come.
+    pub const fn is_reserved(self) -> bool {
+        self.0 == Self::SERVICES.0 || (Self::LAST_OF_INTERFACES.0 < self.0 && self.0 <= Self::INTERNET.0)
     }
 
     /// The number.

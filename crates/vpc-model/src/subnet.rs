@@ -23,6 +23,21 @@ pub struct Subnet {
     pub route_table: RouteTableId,
     /// The network ACL in force.
     pub network_acl: NetworkAclId,
+    /// What VPC Block Public Access keeps from it.
+    pub internet_block: InternetBlock,
+}
+
+/// What VPC Block Public Access keeps from a subnet, exclusions considered (fact 39).
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa.html>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InternetBlock {
+    /// Nothing.
+    #[default]
+    Off,
+    /// What comes in by an internet gateway, unless it is for a NAT gateway.
+    Ingress,
+    /// What passes an internet gateway or egress-only gateway, whichever way.
+    Bidirectional,
 }
 
 /// How many IPv4 addresses of a subnet AWS keeps: the first four and the last.

@@ -14,8 +14,9 @@ use aws_types::{
 use host_net::{Netlink, NetworkNamespace, VethPeer, VethSpec};
 use ipnet::{IpNet, Ipv4Net};
 use vpc_model::{
-    AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, NetworkAcl, NetworkAclEntry, Peer,
-    Port, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, InterfaceRole, InternetBlock,
+    NetworkAcl, NetworkAclEntry, Peer, Port, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Traffic,
+    Vpc,
 };
 
 use super::load::Ends;
@@ -263,7 +264,11 @@ fn intent() -> Vec<Delta> {
         let subnet = SubnetId::from_bits(number);
         let cidr = Ipv4Net::new_assert(address, 24).trunc();
         let zone = "us-east-1a".parse().expect("a zone's name");
-        deltas.push(Subnet { id: subnet, vpc, cidr, ipv6_cidr: None, zone, route_table, network_acl }.into());
+        let internet_block = InternetBlock::Off;
+        deltas.push(
+            Subnet { id: subnet, vpc, cidr, ipv6_cidr: None, zone, route_table, network_acl, internet_block }
+                .into(),
+        );
         let interface = Interface {
             id: NetworkInterfaceId::from_bits(number),
             port: port(number as u32),
@@ -272,6 +277,8 @@ fn intent() -> Vec<Delta> {
             mac: MacAddress::local(number as u64),
             ipv4: address,
             secondary_ipv4: Vec::new(),
+            public_ipv4: Vec::new(),
+            role: InterfaceRole::Workload,
             ipv6: Vec::new(),
             ipv4_prefixes: Vec::new(),
             ipv6_prefixes: Vec::new(),

@@ -16,8 +16,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use socket2::{Domain, Protocol, Socket, Type};
 use tempfile::TempDir;
 use vpc_model::{
-    AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, NetworkAcl, NetworkAclEntry, Peer,
-    Port, PortRange, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, InterfaceRole, InternetBlock,
+    NetworkAcl, NetworkAclEntry, Peer, Port, PortRange, RouteTable, SecurityGroup, SecurityGroupRule, Subnet,
+    Traffic, Vpc,
 };
 
 /// Long enough for a packet that gets through, on a machine with other things to do.
@@ -352,6 +353,7 @@ pub fn subnet(number: u128, vpc: u128, cidr: &str) -> Delta {
         zone: "us-east-1a".parse().unwrap(),
         route_table: RouteTableId::from_bits(vpc),
         network_acl: NetworkAclId::from_bits(vpc),
+        internet_block: InternetBlock::Off,
     }
     .into()
 }
@@ -393,6 +395,8 @@ pub fn interface(number: u32, vpc: u128, in_subnet: u128, ipv4: &str, groups: &[
         mac: MacAddress::local(number.into()),
         ipv4: ipv4.parse().unwrap(),
         secondary_ipv4: Vec::new(),
+        public_ipv4: Vec::new(),
+        role: InterfaceRole::Workload,
         ipv6: vec![Ipv6Addr::from_bits(ipv6)],
         ipv4_prefixes: Vec::new(),
         ipv6_prefixes: Vec::new(),

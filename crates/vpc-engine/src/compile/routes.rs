@@ -46,13 +46,14 @@ impl Routes {
         let blocks = vpc.ipv4_cidrs.iter().map(|&cidr| IpNet::V4(cidr));
         let blocks = blocks.chain(vpc.ipv6_cidrs.iter().map(|&cidr| IpNet::V6(cidr)));
         let mut routes: Vec<Route> = blocks
-            .map(|destination| Route { destination: destination.trunc(), target: RouteTarget::Local })
+            .map(|destination| Route::fixed(destination.trunc(), RouteTarget::Local))
             .chain(
                 table.routes.iter().map(|route| Route { destination: route.destination.trunc(), ..*route }),
             )
             .collect();
-        // The sort is stable: of two routes for one destination, the later is painted over the earlier.
-        routes.sort_by_key(|route| route.destination.prefix_len());
+        // The sort is stable: of two routes for one destination, the stronger, or the later of equals, is painted over the
+        // other (facts 2, 3).
+        routes.sort_by_key(|route| (route.destination.prefix_len(), route.origin));
         let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
         for (index, route) in (0..).zip(&routes) {
             match route.destination {
@@ -98,13 +99,13 @@ mod tests {
             let target = |index| RouteTarget::Interface(aws_types::NetworkInterfaceId::from_bits(index));
             let routes: Vec<Route> = (0..)
                 .zip(&nets)
-                .map(|(index, &destination)| Route { destination, target: target(index) })
+                .map(|(index, &destination)| Route::fixed(destination, target(index)))
                 .collect();
             let table = RouteTable { id: RouteTableId::from_bits(1), vpc: vpc.id, routes: routes.clone() };
             let compiled = Routes::new(&table, &vpc);
             let mut all: Vec<Route> = vec![
-                Route { destination: "10.0.0.0/16".parse().unwrap(), target: RouteTarget::Local },
-                Route { destination: "2600:1f00::/56".parse().unwrap(), target: RouteTarget::Local },
+                Route::fixed("10.0.0.0/16".parse().unwrap(), RouteTarget::Local),
+                Route::fixed("2600:1f00::/56".parse().unwrap(), RouteTarget::Local),
             ];
             all.extend(routes);
             for address in addresses {

@@ -105,6 +105,7 @@ impl<'a> Crossing<'a> {
                 let is_direct = source::owns(self.network, receiver, address);
                 self.not_back(Hop { receiver, is_direct })
             }
+            _ => Err(blackhole),
         }
     }
 

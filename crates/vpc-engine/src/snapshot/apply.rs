@@ -119,6 +119,7 @@ impl Network {
             Object::DhcpOptions(options) => {
                 self.dhcp_options.insert(options.id, Arc::new(options.clone()));
             }
+            _ => {}
         }
     }
 
@@ -133,6 +134,7 @@ impl Network {
             ObjectId::DhcpOptions(id) => {
                 self.dhcp_options.remove(&id);
             }
+            _ => {}
         }
     }
 

@@ -8,9 +8,9 @@ use aws_types::{
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use vpc_model::{
-    AclAction, AclRuleNumber, Delta, Direction, IcmpMatch, IdleTimeouts, Interface, NetworkAcl,
-    NetworkAclEntry, Peer, Port, PortRange, Protocol, Route, RouteTable, RouteTarget, SecurityGroup,
-    SecurityGroupRule, Subnet, Traffic, Vpc,
+    AclAction, AclRuleNumber, Delta, Direction, IcmpMatch, IdleTimeouts, Interface, InterfaceRole,
+    InternetBlock, NetworkAcl, NetworkAclEntry, Peer, Port, PortRange, Protocol, Route, RouteTable,
+    RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
 use super::random::Random;
@@ -100,6 +100,7 @@ impl Topology {
                 zone: "us-east-1a".parse().expect("a zone"),
                 route_table: RouteTableId::from_bits(id(random.below(tables))),
                 network_acl: NetworkAclId::from_bits(id(random.below(acls))),
+                internet_block: InternetBlock::Off,
             });
         }
         for index in 0..tables {
@@ -152,6 +153,8 @@ impl Topology {
             mac: MacAddress::local(0x1000 + number as u64),
             ipv4: host(offset),
             secondary_ipv4: if random.percent(20) { vec![host(offset + 100)] } else { Vec::new() },
+            public_ipv4: Vec::new(),
+            role: InterfaceRole::Workload,
             ipv6: ipv6
                 .map(|net| Ipv6Addr::from_bits(net.network().to_bits() + u128::from(offset)))
                 .into_iter()
@@ -284,7 +287,7 @@ impl Topology {
                 2 => RouteTarget::Interface(interface.id),
                 _ => RouteTarget::Interface(NetworkInterfaceId::from_bits(random.between(1, 9) as u128)),
             };
-            routes.push(Route { destination, target });
+            routes.push(Route::fixed(destination, target));
         }
         routes
     }

@@ -20,9 +20,9 @@ use vpc_engine::{
     TcpFlags, Transport, Verdict, forward, router_mac,
 };
 use vpc_model::{
-    AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface, NetworkAcl,
-    NetworkAclEntry, ObjectId, Peer, Port, PortRange, Protocol, Resolver, Route, RouteTable, RouteTarget,
-    SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface,
+    InterfaceRole, InternetBlock, NetworkAcl, NetworkAclEntry, ObjectId, Peer, Port, PortRange, Protocol,
+    Resolver, Route, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
 /// The network, and the engine that runs it.
@@ -133,6 +133,7 @@ impl World {
                     zone: "us-east-1a".parse().unwrap(),
                     route_table: RouteTableId::from_bits(number(name_of_subnet)),
                     network_acl: NetworkAclId::from_bits(number(name_of_subnet)),
+                    internet_block: InternetBlock::Off,
                 };
                 world.apply(&[subnet.into()]);
             }
@@ -199,14 +200,12 @@ impl World {
     pub(crate) fn routes(&mut self, subnet: &str, routes: &[&str]) {
         let routes = routes.iter().map(|route| {
             let (destination, target) = route.split_once(' ').unwrap();
-            Route {
-                destination: destination.parse::<IpNet>().unwrap(),
-                target: match target.strip_prefix('@') {
-                    Some(name) => RouteTarget::Interface(eni(name)),
-                    None if target == "local" => RouteTarget::Local,
-                    None => RouteTarget::Blackhole,
-                },
-            }
+            let target = match target.strip_prefix('@') {
+                Some(name) => RouteTarget::Interface(eni(name)),
+                None if target == "local" => RouteTarget::Local,
+                None => RouteTarget::Blackhole,
+            };
+            Route::fixed(destination.parse::<IpNet>().unwrap(), target)
         });
         let vpc = VpcId::from_bits(number(if subnet == "W" { "w" } else { "v" }));
         let table = RouteTable { id: RouteTableId::from_bits(number(subnet)), vpc, routes: routes.collect() };
@@ -233,6 +232,8 @@ impl World {
             subnet: subnet(name_of_subnet),
             mac: MacAddress::local(u64::from(port.number()) + 0x100),
             ipv4,
+            public_ipv4: Vec::new(),
+            role: InterfaceRole::Workload,
             secondary_ipv4: addresses[1..]
                 .iter()
                 .filter_map(|address| match address {

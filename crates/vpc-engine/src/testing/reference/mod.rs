@@ -85,6 +85,8 @@ impl Reference {
                 Delta::Remove(ObjectId::NetworkAcl(id)) => self.acls.retain(|old| old.id != *id),
                 Delta::Remove(ObjectId::SecurityGroup(id)) => self.groups.retain(|old| old.id != *id),
                 Delta::Remove(ObjectId::Interface(id)) => self.interfaces.retain(|old| old.id != *id),
+                // Gateways are not judged yet.
+                Delta::Put(_) | Delta::Remove(_) => {}
             }
         }
         for (id, port) in before {
@@ -277,6 +279,7 @@ impl Reference {
                 .iter()
                 .find(|interface| interface.id == id && interface.vpc == sender.vpc)
                 .ok_or("Blackhole"),
+            _ => Err("Blackhole"),
         }
     }
 
