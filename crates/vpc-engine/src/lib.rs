@@ -23,10 +23,10 @@ mod time;
 mod verdict;
 
 pub use flows::{Activity, FlowDirection, FlowEvent, FlowId, FlowKey, FlowOptions, FlowRecord, Flows};
-pub use forward::forward;
+pub use forward::{NAT_CONNECTIONS_PER_DESTINATION, ServicePeer, forward};
 pub use frame::handle_frame;
 pub use packet::{Endpoint, Fragment, Inner, InnerTransport, Packet, TcpFlags, Transport};
 pub use reason::DropReason;
-pub use snapshot::{Applied, Snapshot, StalePorts, router_mac};
+pub use snapshot::{Applied, Domain, Snapshot, StalePorts, router_mac};
 pub use time::Millis;
-pub use verdict::{CacheEntry, CacheKey, CachePlan, Delivery, FrameAction, Rewrite, Verdict};
+pub use verdict::{CacheEntry, CacheKey, CachePlan, Delivery, FrameAction, Quoted, Rewrite, Verdict};

@@ -29,6 +29,11 @@ pub struct Packet {
     pub ttl: u8,
     /// The length of the IP packet in bytes, headers included. With segmentation offload up to 64 KiB.
     pub length_bytes: u32,
+    /// The length of the largest IP packet that it becomes on a wire, in bytes: as long as itself without segmentation
+    /// offload.
+    pub segment_bytes: u32,
+    /// Whether a router may cut it into fragments: IPv4 without the bit "don't fragment".
+    pub may_be_fragmented: bool,
 }
 
 /// The transport header.
@@ -117,6 +122,104 @@ pub struct Fragment {
 /// The flags of a TCP segment, as in the 14th byte of its header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TcpFlags(pub u8);
+
+impl Packet {
+    /// What stands for its source port: of an ICMP query or its reply the identifier, otherwise 0 where it has none.
+    pub(crate) fn source_port(&self) -> u16 {
+        match self.transport {
+            Transport::Tcp { source, .. } | Transport::Udp { source, .. } => source,
+            Transport::Icmp { id, .. } => id,
+            Transport::Other | Transport::Continuation => 0,
+        }
+    }
+
+    /// The same for its destination port.
+    pub(crate) fn destination_port(&self) -> u16 {
+        match self.transport {
+            Transport::Tcp { destination, .. } | Transport::Udp { destination, .. } => destination,
+            Transport::Icmp { id, .. } => id,
+            Transport::Other | Transport::Continuation => 0,
+        }
+    }
+
+    /// Replaces the source; of an ICMP query the port is its identifier.
+    pub(crate) fn set_source(&mut self, endpoint: Endpoint) {
+        self.source = endpoint.address;
+        match &mut self.transport {
+            Transport::Tcp { source, .. } | Transport::Udp { source, .. } => *source = endpoint.port,
+            Transport::Icmp { id, .. } => *id = endpoint.port,
+            Transport::Other | Transport::Continuation => {}
+        }
+    }
+
+    /// Replaces the destination; of an ICMP reply the port is its identifier.
+    pub(crate) fn set_destination(&mut self, endpoint: Endpoint) {
+        self.destination = endpoint.address;
+        match &mut self.transport {
+            Transport::Tcp { destination, .. } | Transport::Udp { destination, .. } => {
+                *destination = endpoint.port;
+            }
+            Transport::Icmp { id, .. } => *id = endpoint.port,
+            Transport::Other | Transport::Continuation => {}
+        }
+    }
+
+    /// The packet that it is about, of an ICMP error.
+    pub(crate) fn about(&self) -> Option<&Inner> {
+        match &self.transport {
+            Transport::Icmp { about, .. } => about.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn about_mut(&mut self) -> Option<&mut Inner> {
+        match &mut self.transport {
+            Transport::Icmp { about, .. } => about.as_mut(),
+            _ => None,
+        }
+    }
+}
+
+impl Inner {
+    /// The source port, or the identifier of an ICMP query.
+    pub(crate) fn source_port(&self) -> u16 {
+        match self.transport {
+            InnerTransport::Ports { source, .. } => source,
+            InnerTransport::Icmp { id, .. } => id,
+            InnerTransport::Other => 0,
+        }
+    }
+
+    /// The destination port, or the identifier of an ICMP query.
+    pub(crate) fn destination_port(&self) -> u16 {
+        match self.transport {
+            InnerTransport::Ports { destination, .. } => destination,
+            InnerTransport::Icmp { id, .. } => id,
+            InnerTransport::Other => 0,
+        }
+    }
+
+    /// Replaces the source.
+    pub(crate) fn set_source(&mut self, endpoint: Endpoint) {
+        self.source = endpoint.address;
+        match &mut self.transport {
+            InnerTransport::Ports { source, .. } => *source = endpoint.port,
+            InnerTransport::Icmp { id, .. } => *id = endpoint.port,
+            InnerTransport::Other => {}
+        }
+    }
+
+    /// Replaces the destination.
+    pub(crate) fn set_destination(&mut self, endpoint: Endpoint) {
+        self.destination = endpoint.address;
+        match &mut self.transport {
+            InnerTransport::Ports { destination, .. } => *destination = endpoint.port,
+            InnerTransport::Icmp { id, .. } => *id = endpoint.port,
+            InnerTransport::Other => {}
+        }
+    }
+}
 
 impl TcpFlags {
     /// No more data from the sender.

@@ -12,11 +12,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_types::MacAddress;
 use ipnet::{Ipv4Net, Ipv6Net};
-use vpc_model::Port;
+use vpc_model::{ManagedService, Port};
 
 /// The MAC address of the service namespace's device. Frames for the services are addressed to it.
 pub const SERVICES_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x01]);
-/// The MAC address under which the services reach every interface: the next hop for [`LINK_IPV4`] and [`LINK_IPV6`].
+/// The MAC address of the device that the declared hosts of the internet are at.
+pub const INTERNET_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x03]);
+/// The MAC address of the workstation's device.
+pub const WORKSTATION_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x04]);
+/// The MAC address under which the services, the hosts of the internet and the workstation reach the fabric: the next hop for [`LINK_IPV4`] and [`LINK_IPV6`].
 pub const LINK_ROUTER_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x02]);
 /// The IPv4 range in which the services see the interfaces.
 pub const LINK_IPV4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10);
@@ -80,6 +84,24 @@ impl LinkService {
     pub fn at(address: IpAddr) -> Option<Self> {
         Self::ALL.into_iter().find(|service| service.listener(address) == address)
     }
+}
+
+/// Where a service of AWS with public addresses listens, for the family of an address. Nobody can ask for these
+/// addresses; who asks for a public one of the service is led here.
+pub fn managed_listener(service: ManagedService, like: IpAddr) -> IpAddr {
+    let number = match service {
+        ManagedService::S3 => 1,
+        ManagedService::DynamoDb => 2,
+    };
+    match like {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(169, 254, 171, number)),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 1, number.into())),
+    }
+}
+
+/// The service of AWS that listens at an address of [`managed_listener`].
+pub fn managed_service_at(address: IpAddr) -> Option<ManagedService> {
+    ManagedService::ALL.into_iter().find(|&service| managed_listener(service, address) == address)
 }
 
 /// Whether an address is reserved for services of the link.

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use vpc_model::{Port, PortRange, Protocol};
 
 use crate::flows::FlowId;
-use crate::packet::Endpoint;
+use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
+use crate::snapshot::Domain;
 
 /// The engine's answer for one packet.
 #[expect(clippy::large_enum_variant, reason = "a box would cost an allocation per packet")]
@@ -41,12 +42,16 @@ pub struct Delivery {
     pub rewrite: Rewrite,
     /// The tracked connection it belongs to, at either end; none where both ends let it pass untracked.
     pub flow: Option<FlowId>,
+    /// The largest packet that the path carries, in bytes. A larger one is to be fragmented; one that must not be does not
+    /// get here.
+    pub mtu_bytes: u16,
     /// What may be remembered of this decision. None for packets that must be looked at one by one: fragments, ICMP
     /// other than queries and their replies, and the segment that closes a TCP connection.
     pub cache: Option<CachePlan>,
 }
 
-/// What changes in a packet's headers. Neither the TTL nor the DSCP field does (fact 61a).
+/// What changes in a packet's headers. An ICMP query or reply has its identifier in the place of a port; where it becomes
+/// another, both ends have it. Neither the TTL nor the DSCP field does (fact 61a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rewrite {
     /// The Ethernet source that the receiver sees: the sender's within a subnet, otherwise its router's.
@@ -57,11 +62,44 @@ pub struct Rewrite {
     pub source: Option<Endpoint>,
     /// A new IP destination address and port.
     pub destination: Option<Endpoint>,
+    /// Of an ICMP error: new addresses and ports of the packet that it quotes.
+    pub quoted: Option<Quoted>,
+}
+
+/// The packet that an ICMP error quotes, as its receiver knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Quoted {
+    /// Its source; of an ICMP query the port is the identifier.
+    pub source: Endpoint,
+    /// Its destination, likewise.
+    pub destination: Endpoint,
+}
+
+impl Rewrite {
+    /// New link addresses, and whatever else is different between a packet as it came and as it goes on.
+    pub(crate) fn between(came: &Packet, goes: &Packet, source_mac: MacAddress, destination_mac: MacAddress) -> Self {
+        let source = Endpoint { address: goes.source, port: goes.source_port() };
+        let destination = Endpoint { address: goes.destination, port: goes.destination_port() };
+        let has_other_source = (came.source, came.source_port()) != (goes.source, source.port);
+        let has_other_destination =
+            (came.destination, came.destination_port()) != (goes.destination, destination.port);
+        let quoted = goes.about().filter(|about| came.about() != Some(about)).map(|about| Quoted {
+            source: Endpoint { address: about.source, port: about.source_port() },
+            destination: Endpoint { address: about.destination, port: about.destination_port() },
+        });
+        Self {
+            source_mac,
+            destination_mac,
+            source: has_other_source.then_some(source),
+            destination: has_other_destination.then_some(destination),
+            quoted,
+        }
+    }
 }
 
 /// Exact-match entries that decide the rest of a flow as the engine would.
 ///
-/// An entry stays right as long as neither its ingress port nor its egress port is reported stale by
+/// An entry stays right as long as neither its ingress port nor its egress port nor its domain is reported stale by
 /// [`crate::Snapshot::apply`], and its flow is not reported closed. TCP segments with SYN, fragments and ICMP other
 /// than queries must always come to the engine. Packets that entries let pass are to be reported with
 /// [`crate::Flows::touch`], at latest before the shortest idle timeout has passed; when it answers that the flow is
@@ -82,7 +120,7 @@ pub struct CachePlan {
 }
 
 /// One exact-match entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CacheEntry {
     /// The port that the packet comes in by.
     pub from: Port,
@@ -96,6 +134,10 @@ pub struct CacheEntry {
     pub to: Port,
     /// What changes on the way.
     pub rewrite: Rewrite,
+    /// The largest packet that the path carries, in bytes; a larger one must come to the engine.
+    pub mtu_bytes: u16,
+    /// What the decision depends on beside its two ports: it is right as long as this is not reported stale either.
+    pub domain: Option<Domain>,
 }
 
 /// The part of a packet that an exact-match entry compares.

@@ -3,7 +3,7 @@
 use aws_types::{DhcpOptionsId, VpcId};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// A virtual private cloud: one address space, in which an address belongs to at most one interface.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,6 +21,14 @@ pub struct Vpc {
 }
 
 impl Vpc {
+    /// Whether an address is in one of its blocks.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.ipv4_cidrs.iter().any(|cidr| cidr.contains(&address)),
+            IpAddr::V6(address) => self.ipv6_cidrs.iter().any(|cidr| cidr.contains(&address)),
+        }
+    }
+
     /// The address of the resolver: the base of the primary block plus two.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>
     pub fn resolver(&self) -> Option<Ipv4Addr> {

@@ -12,8 +12,10 @@ mod axis;
 mod classifier;
 mod policy;
 mod routes;
+mod transit;
 
 pub(crate) use acl::Acl;
 pub(crate) use classifier::Probe;
 pub(crate) use policy::{Policy, Rules};
-pub(crate) use routes::Routes;
+pub(crate) use routes::{Blocks, Routes};
+pub(crate) use transit::TransitRoutes;

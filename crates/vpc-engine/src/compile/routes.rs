@@ -8,13 +8,58 @@ use vpc_model::{Route, RouteTable, RouteTarget, Vpc};
 
 use super::axis::{Point, bounds, interval};
 
-/// A compiled route table. The families are apart: 0.0.0.0/0 does not cover IPv6 (fact 5).
+/// A compiled route table.
 #[derive(Debug)]
 pub(crate) struct Routes {
     pub(crate) id: RouteTableId,
-    routes: Box<[Route]>,
+    routes: Blocks<Route>,
+}
+
+/// Blocks of addresses, each with a value: the longest that holds an address counts, and of two for the same addresses the
+/// later. The families are apart: 0.0.0.0/0 does not cover IPv6 (fact 5).
+#[derive(Debug)]
+pub(crate) struct Blocks<T> {
+    values: Box<[T]>,
     ipv4: Ranges<u32>,
     ipv6: Ranges<u128>,
+}
+
+impl<T> Default for Blocks<T> {
+    fn default() -> Self {
+        Self { values: Box::default(), ipv4: Ranges::new(&[]), ipv6: Ranges::new(&[]) }
+    }
+}
+
+impl<T: Copy> Blocks<T> {
+    pub(crate) fn new(blocks: impl IntoIterator<Item = (IpNet, T)>) -> Self {
+        let mut blocks: Vec<(IpNet, T)> = blocks.into_iter().collect();
+        // The sort is stable: of two for the same addresses, the later is painted over the earlier.
+        blocks.sort_by_key(|(block, _)| block.prefix_len());
+        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+        for (index, (block, _)) in (0..).zip(&blocks) {
+            match block {
+                IpNet::V4(net) => ipv4.push((net.network().to_bits(), net.broadcast().to_bits(), index)),
+                IpNet::V6(net) => ipv6.push((net.network().to_bits(), net.broadcast().to_bits(), index)),
+            }
+        }
+        let values = blocks.into_iter().map(|(_, value)| value).collect();
+        Self { values, ipv4: Ranges::new(&ipv4), ipv6: Ranges::new(&ipv6) }
+    }
+
+    /// The value of an address.
+    pub(crate) fn find(&self, address: IpAddr) -> Option<T> {
+        self.find_ref(address).copied()
+    }
+}
+
+impl<T> Blocks<T> {
+    fn find_ref(&self, address: IpAddr) -> Option<&T> {
+        let index = match address {
+            IpAddr::V4(address) => self.ipv4.find(address.to_bits()),
+            IpAddr::V6(address) => self.ipv6.find(address.to_bits()),
+        };
+        index.map(|index| &self.values[index as usize])
+    }
 }
 
 /// Disjoint ranges and the route of each.
@@ -51,26 +96,15 @@ impl Routes {
                 table.routes.iter().map(|route| Route { destination: route.destination.trunc(), ..*route }),
             )
             .collect();
-        // The sort is stable: of two routes for one destination, the stronger, or the later of equals, is painted over the
-        // other (facts 2, 3).
-        routes.sort_by_key(|route| (route.destination.prefix_len(), route.origin));
-        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
-        for (index, route) in (0..).zip(&routes) {
-            match route.destination {
-                IpNet::V4(net) => ipv4.push((net.network().to_bits(), net.broadcast().to_bits(), index)),
-                IpNet::V6(net) => ipv6.push((net.network().to_bits(), net.broadcast().to_bits(), index)),
-            }
-        }
-        Self { id: table.id, routes: routes.into(), ipv4: Ranges::new(&ipv4), ipv6: Ranges::new(&ipv6) }
+        // The last of a destination counts: the strongest (facts 2, 3), and of equals the later.
+        routes.sort_by_key(|route| route.origin);
+        let routes = routes.into_iter().map(|route| (route.destination, route));
+        Self { id: table.id, routes: Blocks::new(routes) }
     }
 
     /// The route for a destination.
     pub(crate) fn find(&self, destination: IpAddr) -> Option<&Route> {
-        let index = match destination {
-            IpAddr::V4(address) => self.ipv4.find(address.to_bits()),
-            IpAddr::V6(address) => self.ipv6.find(address.to_bits()),
-        };
-        index.map(|index| &self.routes[index as usize])
+        self.routes.find_ref(destination)
     }
 }
 

@@ -18,7 +18,7 @@ pub use fragments::{FRAGMENTED_PACKETS_PER_INTERFACE, FRAGMENTS_SECS};
 pub use key::FlowKey;
 pub use record::{CloseReason, FlowEvent, FlowRecord};
 pub use state::{
-    FlowState, ICMP_SECS, OTHER_PROTOCOLS_SECS, TCP_CLOSING_SECS, TCP_HALF_CLOSED_SECS, TCP_OPENING_SECS,
+    FlowState, ICMP_SECS, NAT_IDLE_SECS, OTHER_PROTOCOLS_SECS, TCP_CLOSING_SECS, TCP_HALF_CLOSED_SECS, TCP_OPENING_SECS,
 };
 
 pub(crate) use fragments::Fragments;
@@ -61,11 +61,25 @@ impl Default for FlowOptions {
     }
 }
 
-/// A tracked connection, at the sender, the receiver or both. Stays unique after the connection is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// The most translations that a packet passes: a private NAT gateway, a public one, and that of a service of AWS.
+pub(crate) const NAT_GATEWAYS_PASSED_MAX: usize = 3;
+
+/// A tracked connection, at the sender, the receiver or both, and at NAT gateways between them. Stays unique after the
+/// connection is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId {
     pub(crate) sender: Option<EntryId>,
     pub(crate) receiver: Option<EntryId>,
+    pub(crate) nat: [Option<NatFlow>; NAT_GATEWAYS_PASSED_MAX],
+}
+
+/// A connection at a NAT gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NatFlow {
+    /// The half that the far side sees.
+    pub(crate) far: EntryId,
+    /// Whether the packet that the flow's id came with goes to the far side.
+    pub(crate) is_outward: bool,
 }
 
 impl FlowId {
@@ -167,7 +181,29 @@ impl Flows {
             let Activity { flags, packets, bytes } = activity;
             alive &= self.table.advance(slot, Seen { sent_by_local, flags, packets, bytes, at: seen });
         }
+        for nat in flow.nat.into_iter().flatten() {
+            let Some(far) = self.table.slot(nat.far) else {
+                alive = false;
+                continue;
+            };
+            let Activity { flags, packets, bytes } = activity;
+            let seen = Seen { sent_by_local: true, flags, packets, bytes, at: seen };
+            alive &= self.advance_nat(far, nat.is_outward == (direction == FlowDirection::Forward), seen);
+        }
         alive
+    }
+
+    /// Takes packets of a connection through a NAT gateway into account at both its halves; false when they ended it.
+    pub(crate) fn advance_nat(&mut self, far: u32, is_outward: bool, seen: Seen) -> bool {
+        let near = self.table.translated(far);
+        // The gateway sends on to the far side what the near side has sent it.
+        self.table.advance(far, Seen { sent_by_local: is_outward, ..seen })
+            && near.is_none_or(|near| self.table.advance(near, Seen { sent_by_local: !is_outward, ..seen }))
+    }
+
+    /// How many connections a NAT gateway translates, by the port of its interface.
+    pub fn translated(&self, port: Port) -> u32 {
+        self.table.used(port, Account::Nat)
     }
 
     /// Forgets what has been idle for too long, at least once a second or so; answers how many that were. Lookups never
@@ -202,7 +238,9 @@ impl Flows {
 
     /// Whether a flow is still tracked wherever it was.
     pub fn is_alive(&self, flow: FlowId) -> bool {
-        [flow.sender, flow.receiver].into_iter().flatten().all(|entry| self.table.slot(entry).is_some())
+        let nat = flow.nat.into_iter().flatten().map(|nat| nat.far);
+        let entries = flow.sender.into_iter().chain(flow.receiver).chain(nat);
+        entries.into_iter().all(|entry| self.table.slot(entry).is_some())
     }
 
     /// Puts back a connection from a journal. Answers false, and changes nothing, when it would have been forgotten by
@@ -225,8 +263,13 @@ impl Flows {
             let slot = self.table.find(&PackedKey::new(port, way, &tuple), now)?;
             Some(self.table.id(slot))
         };
-        let flow =
-            FlowId { sender: id(entry.from, Way::Out, sent), receiver: id(entry.to, Way::In, received) };
+        // Those at NAT gateways cannot be told from here. Whoever adopts entries has the engine decide about each again
+        // once intent is given, and learns of them then.
+        let flow = FlowId {
+            sender: id(entry.from, Way::Out, sent),
+            receiver: id(entry.to, Way::In, received),
+            ..FlowId::default()
+        };
         (flow.sender.is_some() || flow.receiver.is_some()).then_some(flow)
     }
 }

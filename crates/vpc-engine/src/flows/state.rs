@@ -146,25 +146,45 @@ impl Progress {
     }
 }
 
-/// How long each state may idle, in seconds.
+/// How long a connection through a NAT gateway may idle, whatever its protocol (fact 43).
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout>
+pub const NAT_IDLE_SECS: u32 = 350;
+
+/// How long each state may idle, in seconds. Written to journals as the interface's own timeouts once were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct Timeouts(IdleTimeouts);
+pub(crate) struct Timeouts {
+    tcp_established_secs: u32,
+    udp_stream_secs: u32,
+    udp_secs: u32,
+}
 
 impl From<IdleTimeouts> for Timeouts {
     fn from(timeouts: IdleTimeouts) -> Self {
-        Self(timeouts)
+        Self {
+            tcp_established_secs: timeouts.tcp_established_secs(),
+            udp_stream_secs: timeouts.udp_stream_secs(),
+            udp_secs: timeouts.udp_secs(),
+        }
     }
 }
 
 impl Timeouts {
+    /// Those of a NAT gateway. No interface's UDP timeouts are as long, which tells them apart.
+    pub(crate) const NAT: Self = Self {
+        tcp_established_secs: NAT_IDLE_SECS,
+        udp_stream_secs: NAT_IDLE_SECS,
+        udp_secs: NAT_IDLE_SECS,
+    };
+
     pub(crate) fn secs(&self, state: FlowState) -> u32 {
         match state {
-            FlowState::Opening => TCP_OPENING_SECS,
-            FlowState::Established => self.0.tcp_established_secs(),
-            FlowState::HalfClosed => TCP_HALF_CLOSED_SECS.min(self.0.tcp_established_secs()),
             FlowState::Closing => TCP_CLOSING_SECS,
-            FlowState::Exchange => self.0.udp_secs(),
-            FlowState::Stream => self.0.udp_stream_secs(),
+            _ if *self == Self::NAT => NAT_IDLE_SECS,
+            FlowState::Opening => TCP_OPENING_SECS,
+            FlowState::Established => self.tcp_established_secs,
+            FlowState::HalfClosed => TCP_HALF_CLOSED_SECS.min(self.tcp_established_secs),
+            FlowState::Exchange => self.udp_secs,
+            FlowState::Stream => self.udp_stream_secs,
             FlowState::Icmp => ICMP_SECS,
             FlowState::Other => OTHER_PROTOCOLS_SECS,
         }

@@ -4,6 +4,7 @@
 //! decide what is stored. Every operation but forgetting a port takes constant time.
 
 use hashbrown::HashTable;
+use rustc_hash::FxHashMap;
 use vpc_model::Port;
 
 use super::key::PackedKey;
@@ -11,6 +12,7 @@ use super::record::{CloseReason, FlowEvent, FlowRecord};
 use super::state::{FlowState, Progress, Side, Step, Timeouts};
 use super::wheel::{NONE, Wheel};
 use crate::packet::TcpFlags;
+use crate::services::LinkService;
 use crate::time::Millis;
 
 /// A connection's place in the table, and which of the connections that have been there.
@@ -27,7 +29,9 @@ pub(crate) enum Account {
     Tracked,
     /// The connections with services of the link.
     Service,
-    /// None: the services' own half of a translation, and what is closing.
+    /// The translated connections of a NAT gateway: the half that the far side sees.
+    Nat,
+    /// None: the other half of a translation, and what is closing.
     Free,
 }
 
@@ -75,9 +79,27 @@ struct PortList {
     head: u32,
     tracked: u32,
     services: u32,
+    nat: u32,
 }
 
-const NO_FLOWS: PortList = PortList { head: NONE, tracked: 0, services: 0 };
+const NO_FLOWS: PortList = PortList { head: NONE, tracked: 0, services: 0, nat: 0 };
+
+/// One address of a NAT gateway and one destination of its connections (fact 41).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct NatPair {
+    port: u32,
+    local: u128,
+    remote: u128,
+    remote_port: u16,
+    protocol: u8,
+}
+
+impl NatPair {
+    fn of(key: &PackedKey) -> Self {
+        let PackedKey { local, remote, port, remote_port, protocol, .. } = *key;
+        Self { port, local, remote, remote_port, protocol }
+    }
+}
 
 /// Where a connection is, with its key's hash, so that most comparisons and a growing index need not look at the entry.
 #[derive(Clone, Copy)]
@@ -92,6 +114,8 @@ pub(crate) struct Table {
     entries: Vec<Entry>,
     free: Vec<u32>,
     ports: Vec<PortList>,
+    /// How many connections there are of each pair.
+    nat_pairs: FxHashMap<NatPair, u32>,
     wheel: Wheel,
     events: Option<Vec<FlowEvent>>,
 }
@@ -114,6 +138,7 @@ impl Table {
             entries: Vec::new(),
             free: Vec::new(),
             ports: Vec::new(),
+            nat_pairs: FxHashMap::default(),
             wheel: Wheel::new(),
             events: record_events.then(Vec::new),
         }
@@ -169,8 +194,19 @@ impl Table {
         match account {
             Account::Tracked => list.tracked,
             Account::Service => list.services,
+            Account::Nat => list.nat,
             Account::Free => 0,
         }
+    }
+
+    /// How many connections of a NAT gateway have the address and the destination of a key.
+    pub(crate) fn nat_connections(&self, key: &PackedKey) -> u32 {
+        self.nat_pairs.get(&NatPair::of(key)).copied().unwrap_or_default()
+    }
+
+    /// A number that senders cannot guess, for a key.
+    pub(crate) fn hash_of(&self, key: &PackedKey) -> u32 {
+        key.hash(self.seed)
     }
 
     /// Adds a connection and makes its event; an entry that has its key is replaced.
@@ -226,6 +262,10 @@ impl Table {
         match entry.account {
             Account::Tracked => list.tracked += 1,
             Account::Service => list.services += 1,
+            Account::Nat => {
+                list.nat += 1;
+                *self.nat_pairs.entry(NatPair::of(&entry.key)).or_default() += 1;
+            }
             Account::Free => {}
         }
         let (next, deadline) = (entry.next_of_port, entry.deadline);
@@ -292,6 +332,16 @@ impl Table {
         match std::mem::replace(&mut entry.account, Account::Free) {
             Account::Tracked => list.tracked -= 1,
             Account::Service => list.services -= 1,
+            Account::Nat => {
+                list.nat -= 1;
+                let pair = NatPair::of(&entry.key);
+                if let Some(count) = self.nat_pairs.get_mut(&pair) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.nat_pairs.remove(&pair);
+                    }
+                }
+            }
             Account::Free => {}
         }
     }
@@ -395,6 +445,13 @@ impl Table {
         }
         let account = match (record.key.port, record.translated, record.progress.state) {
             (Port::SERVICES, ..) | (.., FlowState::Closing) => Account::Free,
+            // Both halves of a NAT gateway's are at its own port, and the far side's is the one that it opened itself.
+            (port, Some(other), _) if other.port == port => match record.opened_by_local {
+                true => Account::Nat,
+                false => Account::Free,
+            },
+            // A gateway endpoint's connection counts as any of the interface.
+            (_, Some(other), _) if LinkService::at(other.local.address).is_none() => Account::Tracked,
             (_, Some(_), _) => Account::Service,
             (_, None, _) => Account::Tracked,
         };

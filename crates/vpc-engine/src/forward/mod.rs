@@ -4,28 +4,39 @@
 //! caches and devices.
 //!
 //! ```text
-//!   from --> checks of the sender --> [services of the link] --> egress rules --> egress ACL --> route
-//!   to   <------------------- ingress rules <-- destination check <-- ingress ACL <--------------+
+//!   from --> checks of the sender --> [services of the link] --> egress rules --> the journey: ACLs, routes, gateways
+//!   to   <------------------------------- ingress rules <-- destination check <--------------+
 //! ```
 //! A rule is only asked when the interface does not track the packet's connection. ACLs and routes are asked for every
-//! packet that comes here (facts 17, 28).
+//! packet that comes here (facts 17, 28). The rules of the sender come first whatever the journey finds, and those of the
+//! receiver last; a packet from the internet has no sender's rules.
 
-mod crossing;
+mod endpoint;
+mod gates;
+mod internet;
+mod journey;
+mod nat;
 mod plan;
 mod service;
 mod source;
 mod tracking;
+mod transit;
 
-use vpc_model::Port;
+use aws_types::SecurityGroupId;
+use vpc_model::{Direction, Port};
 
-use crate::flows::{Flows, Tuple, Way};
+use crate::flows::{FlowId, Flows, Tuple, Way};
 use crate::packet::{Fragment, Packet, TcpFlags, Transport};
 use crate::reason::DropReason;
 use crate::snapshot::{Network, Snapshot};
 use crate::time::Millis;
 use crate::verdict::{Delivery, Rewrite, Verdict};
-use crossing::Crossing;
-use tracking::{Gate, Gates};
+use journey::{Journey, Landing, Trip};
+use plan::{Delivered, Origin};
+use tracking::{End, Gate};
+
+pub use endpoint::ServicePeer;
+pub use nat::NAT_CONNECTIONS_PER_DESTINATION;
 
 /// Decides one packet that came in by a port, and tracks its connection.
 ///
@@ -79,6 +90,11 @@ fn decide(
     if from == Port::SERVICES {
         return service::answer(network, flows, packet, &tuple, now);
     }
+    if matches!(from, Port::INTERNET | Port::WORKSTATION) {
+        source::check_internet(packet)?;
+        let trip = Journey::new(network, flows, packet, tuple, now).from_internet();
+        return deliver(network, flows, Origin::Internet(from), packet, &tuple, trip, now);
+    }
     let sender = network.at(from).ok_or(DropReason::UnknownPort { port: from })?;
     source::check(sender, packet)?;
     let subnet = network
@@ -90,57 +106,90 @@ fn decide(
         return service::ask(network, flows, (sender, subnet), service, packet, &tuple, now);
     }
     source::check_source(network, sender, packet.source)?;
-    let crossing = Crossing {
-        network,
-        sender,
-        subnet,
-        source: packet.source,
-        destination: packet.destination,
-        tuple,
-        likely: None,
-    };
-    cross(&crossing, flows, packet, now)
+    let journey = Journey::new(network, flows, packet, tuple, now);
+    let trip = journey.from_interface(sender, subnet, Some(packet.destination_mac));
+    deliver(network, flows, Origin::Interface(sender), packet, &tuple, trip, now)
 }
 
-/// Takes a packet from one interface to another.
-fn cross(
-    crossing: &Crossing<'_>,
+/// Asks the rules at both ends of a journey, and delivers the packet where it has landed. `came` is the packet as it came.
+fn deliver(
+    network: &Network,
     flows: &mut Flows,
-    packet: &Packet,
+    origin: Origin<'_>,
+    came: &Packet,
+    tuple: &Tuple,
+    trip: Trip<'_>,
     now: Millis,
 ) -> Result<Delivery, DropReason> {
-    let sender = crossing.sender;
-    // Whether there is a route is reported only after the gates of the sender.
-    let hop = crossing.next_hop(packet.destination_mac);
-    let sent = match tracking::known(flows, sender.port, Way::Out, packet, &crossing.tuple, now) {
-        Some(gate) => gate,
-        None => Gate::Passed { track: crossing.egress_rules(hop.as_ref().ok())? },
+    let sent = match origin {
+        Origin::Internet(_) => None,
+        Origin::Interface(plugged) => {
+            let gate = match tracking::known(flows, plugged.port, Way::Out, came, tuple, now) {
+                Some(gate) => gate,
+                None => {
+                    let peer = trip.peer.filter(|_| trip.shows_groups || trip.landing.is_err());
+                    let groups: &[SecurityGroupId] = peer.map_or(&[], |peer| network.groups_of(peer));
+                    let destination = came.destination;
+                    let track = gates::rules(network, plugged, Direction::Egress, tuple, destination, groups)?;
+                    Gate::Passed { track: track || trip.is_tracked }
+                }
+            };
+            Some(End { plugged, way: Way::Out, gate, packet: came, tuple })
+        }
     };
-    crossing.egress_acl(hop.as_ref().ok())?;
-    let hop = hop?;
-    let receiver = hop.receiver;
-    let receiver_subnet = crossing.ingress_acl(&hop)?;
-    crossing.destination_check(&hop)?;
-    let received = match tracking::known(flows, receiver.port, Way::In, packet, &crossing.tuple, now) {
-        Some(gate) => gate,
-        None => Gate::Passed { track: crossing.ingress_rules(&hop)? },
+    let landing = trip.landing?;
+    if let Landing::Service(service, endpoint) = landing {
+        return endpoint::deliver(network, flows, (service, endpoint), origin, sent, (came, tuple), &trip, now);
+    }
+    let received = match landing {
+        Landing::Internet(_) | Landing::Service(..) => None,
+        Landing::Interface(hop, _) => {
+            gates::destination_check(&hop, trip.packet.destination)?;
+            let plugged = hop.receiver;
+            let (packet, tuple) = (&trip.packet, &trip.tuple);
+            let gate = match tracking::known(flows, plugged.port, Way::In, packet, tuple, now) {
+                Some(gate) => gate,
+                None => {
+                    let groups = sender_groups(network, origin, &trip);
+                    let track = gates::rules(network, plugged, Direction::Ingress, tuple, packet.source, groups)?;
+                    Gate::Passed { track: track || trip.is_tracked }
+                }
+            };
+            Some(End { plugged, way: Way::In, gate, packet, tuple })
+        }
     };
-    let gates = Gates { sent, received };
-    let flow = tracking::track(flows, sender, receiver, gates, packet, &crossing.tuple, now)?;
-    let rewrite = Rewrite {
-        source_mac: if sender.subnet == receiver.subnet {
-            packet.source_mac
-        } else {
-            receiver_subnet.router_mac
-        },
-        destination_mac: receiver.mac,
-        source: None,
-        destination: None,
+    let ends = [sent, received];
+    if u32::from(trip.mtu_bytes) < came.segment_bytes && !came.may_be_fragmented {
+        return Err(DropReason::PacketTooBig { mtu_bytes: trip.mtu_bytes });
+    }
+    let translated = trip.translations.iter().flatten().map(nat::Translation::entries).sum();
+    let [sender, receiver] = tracking::track(flows, ends, translated, now)?;
+    let nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
+    let flow = FlowId { sender, receiver, nat };
+    let flow = (flow != FlowId::default()).then_some(flow);
+    let from = match origin {
+        Origin::Interface(plugged) => Some(plugged.subnet),
+        Origin::Internet(_) => None,
     };
-    let cache = if tracking::lasts(gates, packet, &crossing.tuple) {
-        plan::plan(crossing, gates, &hop, receiver_subnet, packet, rewrite)
-    } else {
-        None
-    };
-    Ok(Delivery { to: receiver.port, rewrite, flow, cache })
+    let ((source_mac, destination_mac), to) = plan::landing_macs(&trip, landing, came, from)
+        .ok_or(DropReason::RoutingLoop { address: came.destination })?;
+    let rewrite = Rewrite::between(came, &trip.packet, source_mac, destination_mac);
+    let cache = tracking::lasts(ends, came, tuple).then(|| {
+        let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
+        plan::plan(network, flows, &delivered, now)
+    });
+    Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache: cache.flatten() })
+}
+
+/// The groups of the sender that rules of the receiver may mean: those of the interface whose own address the source is,
+/// as long as nothing on the way hides it (fact 19).
+fn sender_groups<'n>(network: &'n Network, origin: Origin<'n>, trip: &Trip<'_>) -> &'n [SecurityGroupId] {
+    match origin {
+        Origin::Interface(plugged)
+            if trip.shows_groups && source::owns(network, plugged, trip.packet.source) =>
+        {
+            network.groups_of(plugged)
+        }
+        Origin::Interface(_) | Origin::Internet(_) => &[],
+    }
 }

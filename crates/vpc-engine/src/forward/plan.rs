@@ -2,19 +2,46 @@
 //!
 //! Owns the exact-match entries of both directions, and for which other connections they would be the same. Refuses to
 //! know how a cache stores them. An entry is only given when the engine would decide every packet that it matches in the
-//! same way, as long as neither port is stale.
+//! same way, as long as neither its ports nor its domain are stale.
 
 use std::net::IpAddr;
 
-use vpc_model::PortRange;
+use aws_types::MacAddress;
+use vpc_model::{Port, PortRange, Protocol};
 
-use super::crossing::{Crossing, Hop, reply_kind};
+use super::gates::{self, reply_kind};
+use super::journey::{Journey, Landing, Trip};
 use super::source;
-use super::tracking::{Gate, Gates, flags};
-use crate::flows::{Tuple, TupleKind};
-use crate::packet::Packet;
-use crate::snapshot::CompiledSubnet;
+use super::tracking::{End, Gate, flags};
+use crate::flows::{Flows, Tuple, TupleKind};
+use crate::packet::{Packet, TcpFlags, Transport};
+use crate::services::{INTERNET_MAC, LINK_ROUTER_MAC, WORKSTATION_MAC};
+use crate::snapshot::{Network, PluggedInterface};
+use crate::time::Millis;
 use crate::verdict::{CacheEntry, CacheKey, CachePlan, Rewrite};
+
+/// Where a packet begins its way.
+#[derive(Clone, Copy)]
+pub(crate) enum Origin<'n> {
+    /// At an interface.
+    Interface(&'n PluggedInterface),
+    /// On the internet, or at the services, at that port.
+    Internet(Port),
+}
+
+impl Origin<'_> {
+    pub(crate) fn port(&self) -> Port {
+        match self {
+            Self::Interface(plugged) => plugged.port,
+            Self::Internet(port) => *port,
+        }
+    }
+}
+
+/// The MAC address of the device at a port of the internet.
+pub(crate) fn internet_mac(port: Port) -> MacAddress {
+    if port == Port::WORKSTATION { WORKSTATION_MAC } else { INTERNET_MAC }
+}
 
 /// The key of a packet with that tuple; none for ICMP messages, which are looked at one by one.
 pub(crate) fn key(source: IpAddr, destination: IpAddr, tuple: &Tuple) -> Option<CacheKey> {
@@ -28,77 +55,163 @@ pub(crate) fn key(source: IpAddr, destination: IpAddr, tuple: &Tuple) -> Option<
     Some(CacheKey { source, destination, protocol: tuple.protocol, source_port, destination_port })
 }
 
-/// The entries for a packet that was delivered past these gates, of a connection that lasts.
+/// A packet that was delivered past these gates, of a connection that lasts.
+pub(crate) struct Delivered<'a, 'n> {
+    pub(crate) origin: Origin<'n>,
+    /// As it came.
+    pub(crate) came: &'a Packet,
+    pub(crate) tuple: &'a Tuple,
+    pub(crate) trip: &'a Trip<'n>,
+    pub(crate) landing: Landing<'n>,
+    pub(crate) to: Port,
+    pub(crate) rewrite: Rewrite,
+    pub(crate) ends: [Option<End<'a>>; 2],
+}
+
+/// The entries for a delivered packet and its replies.
 pub(crate) fn plan(
-    crossing: &Crossing<'_>,
-    gates: Gates,
-    hop: &Hop<'_>,
-    receiver_subnet: &CompiledSubnet,
-    packet: &Packet,
-    rewrite: Rewrite,
+    network: &Network,
+    flows: &Flows,
+    delivered: &Delivered<'_, '_>,
+    now: Millis,
 ) -> Option<CachePlan> {
+    let Delivered { came, tuple, trip, .. } = delivered;
     let forward = CacheEntry {
-        from: crossing.sender.port,
-        key: key(packet.source, packet.destination, &crossing.tuple)?,
-        source_mac: packet.source_mac,
-        destination_mac: packet.destination_mac,
-        to: hop.receiver.port,
-        rewrite,
+        from: delivered.origin.port(),
+        key: key(came.source, came.destination, tuple)?,
+        source_mac: came.source_mac,
+        destination_mac: came.destination_mac,
+        to: delivered.to,
+        rewrite: delivered.rewrite,
+        mtu_bytes: trip.mtu_bytes,
+        domain: trip.domain,
     };
-    let back = reverse(crossing, hop, receiver_subnet);
+    let back = reverse(network, flows, delivered, now);
     // What passed as a known connection's says nothing of what the rules would.
-    let asked_rules = [gates.sent, gates.received].iter().all(|gate| matches!(gate, Gate::Passed { .. }));
-    let opens = packet.fragment.is_none() && flags(packet).opens();
-    let source_ports = back.filter(|_| opens && asked_rules).map(|(_, source_ports)| source_ports);
+    let asked_rules =
+        delivered.ends.iter().flatten().all(|end| matches!(end.gate, Gate::Passed { .. }));
+    let opens = came.fragment.is_none() && flags(came).opens();
+    let source_ports = back.filter(|_| opens && asked_rules).and_then(|(_, source_ports)| source_ports);
     Some(CachePlan { forward, reverse: back.map(|(reverse, _)| reverse), source_ports })
 }
 
-/// The entry for replies, if they would pass every gate and come back to the sender. The rules need not be asked: each
-/// end lets replies pass because it tracks the connection, or leaves it untracked because its rules do (fact 23).
-///
-/// With it come the source ports around the packet's own that make no difference to it. Only ACLs look at the port that
-/// a reply goes to, and nothing looks at the port that a request comes from, so for these ports the whole decision is the
-/// same but for what is tracked.
-fn reverse(
-    crossing: &Crossing<'_>,
-    hop: &Hop<'_>,
-    receiver_subnet: &CompiledSubnet,
-) -> Option<(CacheEntry, PortRange)> {
-    let back = Crossing {
-        network: crossing.network,
-        sender: hop.receiver,
-        subnet: receiver_subnet,
-        source: crossing.destination,
-        destination: crossing.source,
-        tuple: crossing.tuple.reversed(),
-        likely: Some(crossing.sender),
+/// The reply to a packet, as its receiver sends it.
+pub(crate) fn reply_to(packet: &Packet) -> Packet {
+    let transport = match packet.transport {
+        Transport::Tcp { source, destination, .. } => {
+            Transport::Tcp { source: destination, destination: source, flags: TcpFlags::ACK }
+        }
+        Transport::Udp { source, destination } => Transport::Udp { source: destination, destination: source },
+        Transport::Icmp { kind, code, id, about } => {
+            let kind = match crate::flows::icmp_query(packet.protocol, kind) {
+                Some((query, false)) => reply_kind(query),
+                Some((query, true)) => query,
+                None => kind,
+            };
+            Transport::Icmp { kind, code, id, about }
+        }
+        other @ (Transport::Other | Transport::Continuation) => other,
     };
-    let sender = crossing.sender;
-    source::check_source(back.network, back.sender, back.source).ok()?;
-    let return_hop = back.route().ok()?;
-    if return_hop.receiver.port != sender.port {
+    Packet { source: packet.destination, destination: packet.source, transport, ..*packet }
+}
+
+/// The entry for replies, if they would pass every gate and come back to where the packet came from. The rules need not be
+/// asked: each end lets replies pass because it tracks the connection, or leaves it untracked because its rules do
+/// (fact 23).
+///
+/// With it come the source ports around the packet's own that make no difference to it, where both directions stay in the
+/// VPC. Only ACLs look at the port that a reply goes to, and nothing looks at the port that a request comes from, so for
+/// these ports the whole decision is the same but for what is tracked.
+fn reverse(
+    network: &Network,
+    flows: &Flows,
+    delivered: &Delivered<'_, '_>,
+    now: Millis,
+) -> Option<(CacheEntry, Option<PortRange>)> {
+    let Delivered { origin, came, trip, .. } = delivered;
+    let mut reply = reply_to(&trip.packet);
+    let likely = match origin {
+        Origin::Interface(sender) => Some(*sender),
+        Origin::Internet(_) => None,
+    };
+    let tuple = trip.tuple.reversed();
+    let journey = Journey::new(network, flows, &reply, tuple, now).likely_to(likely);
+    let back = match delivered.landing {
+        Landing::Interface(hop, subnet) => {
+            source::check_source(network, hop.receiver, reply.source).ok()?;
+            let back = journey.from_interface(hop.receiver, subnet, None);
+            let stays = matches!(back.landing, Ok(Landing::Interface(to, _)) if to.receiver.subnet == hop.receiver.subnet)
+                && !back.passed_gateway;
+            reply.source_mac = hop.receiver.mac;
+            reply.destination_mac = match back.landing {
+                Ok(Landing::Interface(to, _)) if stays => to.receiver.mac,
+                _ => subnet.router_mac,
+            };
+            back
+        }
+        Landing::Internet(port) => {
+            (reply.source_mac, reply.destination_mac) = (internet_mac(port), LINK_ROUTER_MAC);
+            journey.from_internet()
+        }
+        // The two halves of such a connection say what its replies are.
+        Landing::Service(..) => return None,
+    };
+    let expected = reply_to(came);
+    let is_as_expected = back.packet.source == expected.source
+        && back.packet.destination == expected.destination
+        && back.tuple == delivered.tuple.reversed();
+    if !is_as_expected {
         return None;
     }
-    back.egress_acl(Some(&return_hop)).ok()?;
-    let sender_subnet = back.ingress_acl(&return_hop).ok()?;
-    back.destination_check(&return_hop).ok()?;
-    let stays = sender.subnet == hop.receiver.subnet;
-    let source_ports = match crossing.tuple.kind {
-        TupleKind::Ports { source, .. } => back.acl_ports_around(&return_hop, sender_subnet, source),
-        TupleKind::Query { .. } | TupleKind::Message { .. } => PortRange::ALL,
+    let from = match delivered.landing {
+        Landing::Interface(hop, _) => Some(hop.receiver.subnet),
+        Landing::Internet(_) | Landing::Service(..) => None,
+    };
+    let (macs, to) = landing_macs(&back, back.landing.ok()?, &reply, from)?;
+    if to != origin.port() {
+        return None;
+    }
+    let source_ports = match (delivered.landing, back.landing, delivered.tuple.kind) {
+        (Landing::Interface(hop, from), Ok(Landing::Interface(to, subnet)), TupleKind::Ports { source, .. })
+            if !trip.passed_gateway && !back.passed_gateway && delivered.tuple.protocol == Protocol::TCP =>
+        {
+            Some(match hop.receiver.subnet == to.receiver.subnet {
+                true => PortRange::ALL,
+                false => gates::acl_ports_around(from, subnet, source),
+            })
+        }
+        _ => None,
     };
     let entry = CacheEntry {
-        from: hop.receiver.port,
-        key: key(back.source, back.destination, &back.tuple)?,
-        source_mac: hop.receiver.mac,
-        destination_mac: if stays { sender.mac } else { receiver_subnet.router_mac },
-        to: sender.port,
-        rewrite: Rewrite {
-            source_mac: if stays { hop.receiver.mac } else { sender_subnet.router_mac },
-            destination_mac: sender.mac,
-            source: None,
-            destination: None,
-        },
+        from: delivered.to,
+        key: key(reply.source, reply.destination, &tuple)?,
+        source_mac: reply.source_mac,
+        destination_mac: reply.destination_mac,
+        to,
+        rewrite: Rewrite::between(&reply, &back.packet, macs.0, macs.1),
+        mtu_bytes: back.mtu_bytes,
+        domain: back.domain,
     };
     Some((entry, source_ports))
+}
+
+/// The link addresses of a packet where it lands, source first, and the port; none where it does not land or the
+/// destination check refuses it. `came` is as it was sent, by an interface of the subnet `from` or from elsewhere.
+pub(crate) fn landing_macs(
+    trip: &Trip<'_>,
+    landing: Landing<'_>,
+    came: &Packet,
+    from: Option<u32>,
+) -> Option<((MacAddress, MacAddress), Port)> {
+    match landing {
+        Landing::Interface(hop, subnet) => {
+            gates::destination_check(&hop, trip.packet.destination).ok()?;
+            // Within a subnet neighbours see each other.
+            let is_neighbours = !trip.passed_gateway && from == Some(hop.receiver.subnet);
+            let source = if is_neighbours { came.source_mac } else { subnet.router_mac };
+            Some(((source, hop.receiver.mac), hop.receiver.port))
+        }
+        Landing::Internet(port) => Some(((LINK_ROUTER_MAC, internet_mac(port)), port)),
+        Landing::Service(..) => None,
+    }
 }

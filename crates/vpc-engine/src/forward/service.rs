@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 use vpc_model::{Port, Protocol};
 
+use super::journey::VPC_MTU_BYTES;
 use super::source;
 use super::tracking::flags;
 use crate::flows::{
@@ -87,6 +88,7 @@ fn towards_service(far: &PackedKey) -> Rewrite {
         destination_mac: SERVICES_MAC,
         source: Some(remote(far)),
         destination: Some(local(far)),
+        quoted: None,
     }
 }
 
@@ -97,6 +99,7 @@ fn towards_interface(near: &PackedKey, plugged: &PluggedInterface, subnet: &Comp
         destination_mac: plugged.mac,
         source: Some(remote(near)),
         destination: Some(local(near)),
+        quoted: None,
     }
 }
 
@@ -122,6 +125,8 @@ fn entries(
         destination_mac: subnet.router_mac,
         to: Port::SERVICES,
         rewrite: towards_service(far),
+        mtu_bytes: VPC_MTU_BYTES,
+        domain: None,
     };
     let answer = CacheEntry {
         from: Port::SERVICES,
@@ -130,6 +135,8 @@ fn entries(
         destination_mac: LINK_ROUTER_MAC,
         to: port,
         rewrite: towards_interface(near, plugged, subnet),
+        mtu_bytes: VPC_MTU_BYTES,
+        domain: None,
     };
     [request, answer]
 }
@@ -164,13 +171,13 @@ pub(crate) fn ask(
     let far = flows.table.key(pair.far);
     let rewrite = towards_service(&far);
     let flow = advance(flows, known, (pair.near, pair.far), packet, now).unwrap_or_else(|| {
-        Some(FlowId { sender: Some(flows.table.id(pair.near)), receiver: Some(flows.table.id(pair.far)) })
+        Some(FlowId { sender: Some(flows.table.id(pair.near)), receiver: Some(flows.table.id(pair.far)), ..FlowId::default() })
     });
     let [request, answer] = entries(&near, &far, sender, subnet);
     // The request may have been addressed to another MAC address than the answer will come from.
     let forward = CacheEntry { destination_mac: packet.destination_mac, ..request };
     let cache = flow.map(|_| CachePlan { forward, reverse: Some(answer), source_ports: None });
-    Ok(Delivery { to: Port::SERVICES, rewrite, flow, cache })
+    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, cache })
 }
 
 /// Takes a packet of a known connection into account at the sending and the receiving entry. Answers nothing for a new
@@ -183,7 +190,7 @@ fn advance(
     now: Millis,
 ) -> Option<Option<FlowId>> {
     known?;
-    let flow = FlowId { sender: Some(flows.table.id(sending)), receiver: Some(flows.table.id(receiving)) };
+    let flow = FlowId { sender: Some(flows.table.id(sending)), receiver: Some(flows.table.id(receiving)), ..FlowId::default() };
     // The end of one entry is the end of both.
     let goes_on = flows.table.advance(sending, seen(packet, true, now))
         && flows.table.advance(receiving, seen(packet, false, now));
@@ -261,9 +268,12 @@ pub(crate) fn answer(
     tuple: &Tuple,
     now: Millis,
 ) -> Result<Delivery, DropReason> {
-    ports(tuple, packet.source)?;
     let far = PackedKey::new(Port::SERVICES, Way::Out, tuple);
     let known = flows.table.find(&far, now).filter(|&slot| !flows.table.restarts(slot, flags(packet)));
+    if let Some(far) = known.filter(|_| services::managed_service_at(packet.source).is_some()) {
+        return super::endpoint::answer(network, flows, packet, tuple, far, now);
+    }
+    ports(tuple, packet.source)?;
     let known = known.and_then(|far| Some(Pair { near: flows.table.translated(far)?, far }));
     let pair = known.ok_or(DropReason::UnsolicitedByService)?;
     let near = flows.table.key(pair.near);
@@ -284,5 +294,5 @@ pub(crate) fn answer(
     let reverse =
         asked(subnet, address(near.remote)).is_ok_and(|service| service.is_some()).then_some(request);
     let cache = flow.map(|_| CachePlan { forward, reverse, source_ports: None });
-    Ok(Delivery { to, rewrite, flow, cache })
+    Ok(Delivery { to, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, cache })
 }

@@ -31,6 +31,22 @@ pub(crate) fn check(sender: &PluggedInterface, packet: &Packet) -> Result<(), Dr
     Ok(())
 }
 
+/// The same for what comes from the internet, which has no MAC address of its own to be held to.
+pub(crate) fn check_internet(packet: &Packet) -> Result<(), DropReason> {
+    let (source, destination) = (packet.source, packet.destination);
+    if source.is_ipv4() != destination.is_ipv4() {
+        return Err(DropReason::Malformed);
+    }
+    check_group(packet.destination_mac, destination)?;
+    if is_impossible(source) || source.is_multicast() || is_link_local(source) {
+        return Err(DropReason::InvalidSource { address: source });
+    }
+    if is_impossible(destination) || is_link_local(destination) || services::is_reserved(destination) {
+        return Err(DropReason::InvalidDestination { address: destination });
+    }
+    Ok(())
+}
+
 /// Fact A8.
 fn check_group(mac: MacAddress, address: IpAddr) -> Result<(), DropReason> {
     let is_broadcast = match address {

@@ -5,7 +5,7 @@
 use vpc_model::Port;
 
 use crate::flows::{
-    Account, FlowId, Flows, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
+    Account, EntryId, Flows, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
 };
 use crate::packet::{Packet, TcpFlags, Transport};
 use crate::reason::DropReason;
@@ -26,11 +26,14 @@ pub(crate) enum Gate {
     },
 }
 
-/// The gates of both interfaces.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gates {
-    pub(crate) sent: Gate,
-    pub(crate) received: Gate,
+/// One of the two interfaces of a connection, with what it sees of a packet that has passed its gate.
+#[derive(Clone, Copy)]
+pub(crate) struct End<'a> {
+    pub(crate) plugged: &'a PluggedInterface,
+    pub(crate) way: Way,
+    pub(crate) gate: Gate,
+    pub(crate) packet: &'a Packet,
+    pub(crate) tuple: &'a Tuple,
 }
 
 /// The TCP flags of a packet; none for other protocols.
@@ -83,58 +86,61 @@ fn begins(packet: &Packet, tuple: &Tuple) -> bool {
 }
 
 /// Whether later packets of the connection will pass both interfaces as this one did: because it is tracked, or because
-/// it need not be. Not so for replies, errors and resets that a rule let pass: they begin nothing.
-pub(crate) fn lasts(gates: Gates, packet: &Packet, tuple: &Tuple) -> bool {
+/// it need not be. Not so for replies, errors and resets that a rule let pass: they begin nothing. An end that is no
+/// interface lets everything pass.
+pub(crate) fn lasts(ends: [Option<End<'_>>; 2], packet: &Packet, tuple: &Tuple) -> bool {
     let begins = begins(packet, tuple);
-    let is_remembered = |gate| match gate {
-        Gate::Known(_) | Gate::Passed { track: false } => true,
-        Gate::Passed { track: true } => begins,
-        Gate::Related => false,
+    let is_remembered = |end: Option<End<'_>>| match end.map(|end| end.gate) {
+        None | Some(Gate::Known(_) | Gate::Passed { track: false }) => true,
+        Some(Gate::Passed { track: true }) => begins,
+        Some(Gate::Related) => false,
     };
     let flags = flags(packet);
     let closes = flags.contains(TcpFlags::RST) || flags.contains(TcpFlags::FIN);
-    is_remembered(gates.sent) && is_remembered(gates.received) && !closes
+    ends.into_iter().all(is_remembered) && !closes
 }
 
-/// Takes a packet that has passed all gates into account at both interfaces. Answers the flow, unless it is untracked
-/// or ended with this packet.
+/// Takes a packet that has passed all gates into account at both interfaces, with room left for so many further entries.
+/// Answers where it is tracked, unless it ended with this packet.
 pub(crate) fn track(
     flows: &mut Flows,
-    sender: &PluggedInterface,
-    receiver: &PluggedInterface,
-    gates: Gates,
-    packet: &Packet,
-    tuple: &Tuple,
+    ends: [Option<End<'_>>; 2],
+    further_entries: usize,
     now: Millis,
-) -> Result<Option<FlowId>, DropReason> {
-    let begins = begins(packet, tuple);
-    let ends = [(sender, Way::Out, gates.sent), (receiver, Way::In, gates.received)];
-    let is_new = |gate| begins && matches!(gate, Gate::Passed { track: true });
-    for (plugged, _, gate) in ends {
-        if is_new(gate) {
-            make_room(flows, plugged, now)?;
+) -> Result<[Option<EntryId>; 2], DropReason> {
+    let is_new = |end: &End<'_>| {
+        begins(end.packet, end.tuple) && matches!(end.gate, Gate::Passed { track: true })
+    };
+    for end in ends.iter().flatten().filter(|end| is_new(end)) {
+        make_room(flows, end.plugged, further_entries, now)?;
+    }
+    if further_entries > 0 && flows.len() + 2 + further_entries > flows.entries_max {
+        flows.expire(now);
+        if flows.len() + 2 + further_entries > flows.entries_max {
+            return Err(DropReason::FlowTableFull);
         }
     }
-    let [sent, received] = ends.map(|(plugged, way, gate)| {
+    Ok(ends.map(|end| {
+        let end = end?;
         let seen = Seen {
-            sent_by_local: way == Way::Out,
-            flags: flags(packet),
+            sent_by_local: end.way == Way::Out,
+            flags: flags(end.packet),
             packets: 1,
-            bytes: u64::from(packet.length_bytes),
+            bytes: u64::from(end.packet.length_bytes),
             at: now,
         };
-        let timeouts = Timeouts::from(plugged.idle_timeouts);
-        match gate {
+        let timeouts = Timeouts::from(end.plugged.idle_timeouts);
+        match end.gate {
             Gate::Known(slot) => {
                 flows.table.set_timeouts(slot, timeouts);
                 flows.table.advance(slot, seen).then(|| flows.table.id(slot))
             }
-            gate if is_new(gate) => {
+            _ if is_new(&end) => {
                 let opening = Opening {
-                    key: PackedKey::new(plugged.port, way, tuple),
+                    key: PackedKey::new(end.plugged.port, end.way, end.tuple),
                     account: Account::Tracked,
-                    opened_by_local: way == Way::Out,
-                    progress: Progress::begin(tuple.protocol, flags(packet)),
+                    opened_by_local: end.way == Way::Out,
+                    progress: Progress::begin(end.tuple.protocol, flags(end.packet)),
                     timeouts,
                 };
                 let slot = flows.table.open(opening, seen);
@@ -142,17 +148,20 @@ pub(crate) fn track(
             }
             Gate::Passed { .. } | Gate::Related => None,
         }
-    });
-    let flow = FlowId { sender: sent, receiver: received };
-    Ok((sent.is_some() || received.is_some()).then_some(flow))
+    }))
 }
 
 /// Checks the limits before a connection is added (fact 27). What is idle is forgotten first.
-fn make_room(flows: &mut Flows, plugged: &PluggedInterface, now: Millis) -> Result<(), DropReason> {
+fn make_room(
+    flows: &mut Flows,
+    plugged: &PluggedInterface,
+    further_entries: usize,
+    now: Millis,
+) -> Result<(), DropReason> {
     let limit = plugged.tracking_limit;
     let port = plugged.port;
     // A connection may add an entry at each of its two ends.
-    let is_full = |flows: &Flows| flows.len() + 2 > flows.entries_max;
+    let is_full = |flows: &Flows| flows.len() + 2 + further_entries > flows.entries_max;
     if flows.tracked(port) >= limit || is_full(flows) {
         flows.expire(now);
     }

@@ -19,6 +19,9 @@ pub(crate) const ETHER_TYPE_IPV4: u16 = 0x0800;
 pub(crate) const ETHER_TYPE_ARP: u16 = 0x0806;
 pub(crate) const ETHER_TYPE_IPV6: u16 = 0x86dd;
 
+/// The bit "don't fragment" of IPv4.
+const DONT_FRAGMENT: u16 = 0x4000;
+
 /// How many IPv6 extension headers a packet may have before it is not worth a look.
 const EXTENSION_HEADERS_MAX: usize = 8;
 
@@ -94,6 +97,8 @@ pub fn parse(frame: &[u8]) -> Result<Packet, DropReason> {
         fragment: layout.fragment,
         ttl,
         length_bytes: (layout.end - ETHERNET_BYTES) as u32,
+        segment_bytes: (layout.end - ETHERNET_BYTES) as u32,
+        may_be_fragmented: !layout.is_ipv6 && u16_at(frame, ETHERNET_BYTES + 6)? & DONT_FRAGMENT == 0,
     })
 }
 

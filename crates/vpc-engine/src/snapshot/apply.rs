@@ -9,13 +9,14 @@ use std::sync::Arc;
 use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use vpc_model::{
-    Delta, Interface, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet, Vpc,
+    Delta, Interface, InterfaceRole, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet, Vpc,
 };
 
+use super::gateways::TouchedGateways;
 use super::index::Map;
 use super::{
-    Applied, CompiledSubnet, Network, PluggedInterface, Snapshot, StalePorts, ipv4_prefix, ipv6_prefix,
-    router_mac, router_of,
+    Applied, CompiledSubnet, Domain, Network, PluggedInterface, Snapshot, StalePorts, ipv4_prefix, ipv6_block,
+    ipv6_prefix, router_mac, router_of,
 };
 use crate::compile::{Acl, Policy, Routes};
 use crate::flows::TRACKED_CONNECTIONS_PER_INTERFACE;
@@ -28,6 +29,7 @@ struct Touched {
     acls: FxHashSet<NetworkAclId>,
     subnets: FxHashSet<SubnetId>,
     policies: FxHashMap<u32, Arc<[SecurityGroupId]>>,
+    gateways: TouchedGateways,
     stale: FxHashSet<Port>,
     removed: FxHashSet<Port>,
 }
@@ -73,8 +75,12 @@ impl Snapshot {
             ports.sort_unstable();
             ports
         };
+        let mut stale_domains: Vec<Domain> = std::mem::take(&mut touched.gateways.domains);
+        stale_domains.sort_unstable();
+        stale_domains.dedup();
         Applied {
             snapshot: Self(Arc::new(network)),
+            stale_domains,
             stale: StalePorts(sorted(touched.stale)),
             removed: sorted(touched.removed),
         }
@@ -119,7 +125,28 @@ impl Network {
             Object::DhcpOptions(options) => {
                 self.dhcp_options.insert(options.id, Arc::new(options.clone()));
             }
-            _ => {}
+            Object::InternetGateway(it) => self.gateways.set_internet(it.id, Some(it), &mut touched.gateways),
+            Object::EgressOnlyInternetGateway(it) => {
+                self.gateways.set_egress_only(it.id, Some(it), &mut touched.gateways);
+            }
+            Object::NatGateway(it) => self.gateways.set_nat(it.id, Some(it), &mut touched.gateways),
+            Object::VpnGateway(it) => self.gateways.set_vpn(it.id, Some(it)),
+            Object::VpcPeeringConnection(it) => {
+                self.gateways.set_peering(it.id, Some(it), &mut touched.gateways);
+            }
+            Object::TransitGateway(it) => self.gateways.set_transit(it.id, Some(it), &mut touched.gateways),
+            Object::TransitGatewayAttachment(it) => {
+                self.gateways.set_attachment(it.id, Some(it), &mut touched.gateways);
+            }
+            Object::TransitGatewayPeering(it) => {
+                self.gateways.set_transit_peering(it.id, Some(it), &mut touched.gateways);
+            }
+            Object::TransitGatewayRouteTable(it) => {
+                self.gateways.set_transit_table(it.id, Some(it), &mut touched.gateways);
+            }
+            Object::VpcEndpoint(it) => self.gateways.set_endpoint(it.id, Some(it), &mut touched.gateways),
+            Object::ServiceAddresses(it) => self.gateways.set_service(it.id, Some(it), &mut touched.gateways),
+            Object::InternetHost(it) => self.gateways.set_host(it.id, Some(it), &mut touched.gateways),
         }
     }
 
@@ -134,15 +161,43 @@ impl Network {
             ObjectId::DhcpOptions(id) => {
                 self.dhcp_options.remove(&id);
             }
-            _ => {}
+            ObjectId::InternetGateway(id) => self.gateways.set_internet(id, None, &mut touched.gateways),
+            ObjectId::EgressOnlyInternetGateway(id) => {
+                self.gateways.set_egress_only(id, None, &mut touched.gateways);
+            }
+            ObjectId::NatGateway(id) => self.gateways.set_nat(id, None, &mut touched.gateways),
+            ObjectId::VpnGateway(id) => self.gateways.set_vpn(id, None),
+            ObjectId::VpcPeeringConnection(id) => self.gateways.set_peering(id, None, &mut touched.gateways),
+            ObjectId::TransitGateway(id) => self.gateways.set_transit(id, None, &mut touched.gateways),
+            ObjectId::TransitGatewayAttachment(id) => {
+                self.gateways.set_attachment(id, None, &mut touched.gateways);
+            }
+            ObjectId::TransitGatewayPeering(id) => {
+                self.gateways.set_transit_peering(id, None, &mut touched.gateways);
+            }
+            ObjectId::TransitGatewayRouteTable(id) => {
+                self.gateways.set_transit_table(id, None, &mut touched.gateways);
+            }
+            ObjectId::VpcEndpoint(id) => self.gateways.set_endpoint(id, None, &mut touched.gateways),
+            ObjectId::ServiceAddresses(id) => self.gateways.set_service(id, None, &mut touched.gateways),
+            ObjectId::InternetHost(id) => self.gateways.set_host(id, None, &mut touched.gateways),
         }
     }
 
     fn set_vpc(&mut self, id: VpcId, vpc: Option<&Vpc>, touched: &mut Touched) {
-        if replace(&mut self.vpcs, id, vpc).is_ok() {
-            touched.tables.extend(self.tables_of_vpc.values(&id));
-            touched.subnets.extend(self.subnets_of_vpc.values(&id));
+        let Ok(old) = replace(&mut self.vpcs, id, vpc) else { return };
+        touched.tables.extend(self.tables_of_vpc.values(&id));
+        touched.subnets.extend(self.subnets_of_vpc.values(&id));
+        for cidr in old.iter().flat_map(|old| &old.ipv6_cidrs) {
+            let block = ipv6_block(cidr.prefix_len(), cidr.network());
+            if self.ipv6_blocks.get(&block) == Some(&id) {
+                self.ipv6_blocks.remove(&block);
+            }
         }
+        for cidr in vpc.iter().flat_map(|vpc| &vpc.ipv6_cidrs) {
+            self.ipv6_blocks.insert(ipv6_block(cidr.prefix_len(), cidr.network()), id);
+        }
+        self.gateways.touch_blocks(id, &mut touched.gateways);
     }
 
     fn set_subnet(&mut self, id: SubnetId, subnet: Option<&Subnet>, touched: &mut Touched) {
@@ -256,6 +311,14 @@ impl Network {
             .filter_map(|prefix| self.ipv6_prefixes.insert((vpc, ipv6_prefix(prefix.network())), port));
         touched.stale.extend(before.filter(|&before| before != port));
         self.neighbours.insert((subnet, interface.mac), port);
+        for pair in &interface.public_ipv4 {
+            let before = self.public_ipv4.insert(pair.public, port);
+            touched.stale.extend(before.filter(|&before| before != port));
+            self.public_of_private.insert((vpc, pair.private), pair.public);
+        }
+        if interface.role != InterfaceRole::Workload {
+            self.gateways.touch(interface.vpc, &mut touched.gateways);
+        }
         let plugged = PluggedInterface {
             vpc,
             subnet,
@@ -264,6 +327,7 @@ impl Network {
             ipv4: interface.ipv4,
             mac: interface.mac,
             source_dest_check: interface.source_dest_check,
+            role: interface.role,
             tracking_limit: interface.tracking_limit.unwrap_or(TRACKED_CONNECTIONS_PER_INTERFACE),
             idle_timeouts: interface.idle_timeouts,
             interface: Arc::new(interface.clone()),
@@ -298,6 +362,17 @@ impl Network {
             if self.ipv6_prefixes.get(&key) == Some(&port) {
                 self.ipv6_prefixes.remove(&key);
             }
+        }
+        for pair in &interface.public_ipv4 {
+            if self.public_ipv4.get(&pair.public) == Some(&port) {
+                self.public_ipv4.remove(&pair.public);
+            }
+            if self.public_of_private.get(&(*vpc, pair.private)) == Some(&pair.public) {
+                self.public_of_private.remove(&(*vpc, pair.private));
+            }
+        }
+        if interface.role != InterfaceRole::Workload {
+            self.gateways.touch(interface.vpc, &mut touched.gateways);
         }
         let key = (*subnet, interface.mac);
         if self.neighbours.get(&key) == Some(&port) {
@@ -345,6 +420,7 @@ impl Network {
                 None => self.routes.remove(id),
             };
             touched.subnets.extend(self.subnets_of_table.values(id));
+            self.gateways.touch_gateway_table(*id, &mut touched.gateways);
         }
         for id in &touched.acls {
             match self.network_acls.get(id).map(|acl| Acl::new(acl)) {
@@ -358,8 +434,23 @@ impl Network {
             if let Some(number) = self.subnet_numbers.get(id) {
                 let compiled = self.subnets.get(id).map(|subnet| Arc::new(self.compile_subnet(subnet)));
                 self.compiled_subnets.set(number as usize, compiled);
-                touched.stale.extend(self.ports_of_subnet.values(id));
+                for &port in self.ports_of_subnet.values(id) {
+                    touched.stale.insert(port);
+                    // What passes a gateway in the subnet depends on the subnet, wherever it comes from and goes to.
+                    let at = self.ports.get(port.index());
+                    if let Some(at) = at.filter(|at| at.role != InterfaceRole::Workload) {
+                        self.gateways.touch(at.interface.vpc, &mut touched.gateways);
+                    }
+                }
             }
+        }
+        self.gateways.compile(&mut touched.gateways, &self.vpcs);
+        for vpc in &touched.gateways.at_the_internet {
+            let subnets = self.subnets_of_vpc.values(vpc);
+            touched.stale.extend(subnets.flat_map(|subnet| self.ports_of_subnet.values(subnet)));
+        }
+        if touched.gateways.hosts {
+            touched.stale.extend([Port::INTERNET, Port::WORKSTATION, Port::SERVICES]);
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod apply;
 mod chunked;
+mod gateways;
 mod index;
 
 use std::fmt;
@@ -19,12 +20,21 @@ use aws_types::{
     SubnetId, VpcId,
 };
 use vpc_model::{
-    DhcpOptions, IdleTimeouts, Interface, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet, Vpc, subnet,
+    DhcpOptions, IdleTimeouts, Interface, InterfaceRole, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet, Vpc,
+    subnet,
 };
 
 use crate::compile::{Acl, Policy, Routes};
 use chunked::{ChunkedMap, Slots};
+use gateways::fnv;
 use index::{Index, Map, Numbers};
+
+pub(crate) use gateways::Gateways;
+pub use gateways::Domain;
+
+/// The lengths of a VPC's IPv6 blocks.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#vpc-sizing-ipv6>
+const IPV6_BLOCK_LENGTHS: [u8; 5] = [60, 56, 52, 48, 44];
 
 /// An immutable, compiled view of the network's intent; cheap to clone, to share and to change.
 #[derive(Clone, Default)]
@@ -37,13 +47,15 @@ pub struct Applied {
     pub snapshot: Snapshot,
     /// The ports whose cached decisions may have changed.
     pub stale: StalePorts,
+    /// The domains whose cached decisions may have changed, ascending: of a decision that has one.
+    pub stale_domains: Vec<Domain>,
     /// The ports that no longer have the interface that they had, ascending. [`crate::Flows::forget_port`] is due for
     /// each of them.
     pub removed: Vec<Port>,
 }
 
 /// Ports whose cached decisions may have changed, ascending. A cached decision depends on its ingress port and its
-/// egress port, and on nothing else.
+/// egress port, and on nothing else but its domain, if it has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StalePorts(Vec<Port>);
 
@@ -58,6 +70,7 @@ pub(crate) struct PluggedInterface {
     pub(crate) ipv4: Ipv4Addr,
     pub(crate) mac: MacAddress,
     pub(crate) source_dest_check: bool,
+    pub(crate) role: InterfaceRole,
     pub(crate) tracking_limit: u32,
     pub(crate) idle_timeouts: IdleTimeouts,
     /// All of it, for reasons and the rarer questions.
@@ -89,6 +102,7 @@ pub(crate) struct Network {
     security_groups: Map<SecurityGroupId, Arc<SecurityGroup>>,
     dhcp_options: Map<DhcpOptionsId, Arc<DhcpOptions>>,
     interfaces: Map<NetworkInterfaceId, PluggedInterface>,
+    pub(crate) gateways: Gateways,
 
     // What follows from it, as packets need it.
     ports: Slots<PluggedInterface>,
@@ -98,6 +112,12 @@ pub(crate) struct Network {
     ipv4_prefixes: Map<(u32, u32), Port>,
     ipv6_prefixes: Map<(u32, u128), Port>,
     neighbours: Map<(u32, MacAddress), Port>,
+    /// The interface of each public address.
+    public_ipv4: Map<Ipv4Addr, Port>,
+    /// The public address of a private one, by the number of the VPC.
+    public_of_private: Map<(u32, Ipv4Addr), Ipv4Addr>,
+    /// The VPC of an IPv6 block, by its length and what its addresses have in common.
+    ipv6_blocks: Map<(u8, u128), VpcId>,
     compiled_subnets: Slots<Arc<CompiledSubnet>>,
     policies: Slots<Arc<Policy>>,
     routes: Map<RouteTableId, Arc<Routes>>,
@@ -205,6 +225,11 @@ pub(crate) fn ipv6_prefix(address: Ipv6Addr) -> u128 {
     address.to_bits() >> (128 - Interface::IPV6_PREFIX_LENGTH)
 }
 
+/// What the addresses of an IPv6 block of that length have in common, with the length.
+pub(crate) fn ipv6_block(length: u8, address: Ipv6Addr) -> (u8, u128) {
+    (length, address.to_bits().checked_shr(128 - u32::from(length)).unwrap_or_default())
+}
+
 impl Network {
     /// The interface at a port.
     pub(crate) fn at(&self, port: Port) -> Option<&PluggedInterface> {
@@ -228,6 +253,39 @@ impl Network {
     /// The interface that has an address in a VPC.
     pub(crate) fn owner(&self, vpc: u32, address: IpAddr) -> Option<&PluggedInterface> {
         self.at(self.port_of(vpc, address)?)
+    }
+
+    /// The interface that a public address stands for, and which private address of it.
+    pub(crate) fn public_ipv4(&self, public: Ipv4Addr) -> Option<(&PluggedInterface, Ipv4Addr)> {
+        let plugged = self.at(*self.public_ipv4.get(&public)?)?;
+        let pair = plugged.interface.public_ipv4.iter().find(|pair| pair.public == public)?;
+        Some((plugged, pair.private))
+    }
+
+    /// The public address that stands for a private one of a VPC.
+    pub(crate) fn public_of_private(&self, vpc: u32, private: Ipv4Addr) -> Option<Ipv4Addr> {
+        self.public_of_private.get(&(vpc, private)).copied()
+    }
+
+    /// The VPC that has an IPv6 address, and its number while an interface is in it.
+    pub(crate) fn vpc_of_ipv6(&self, address: Ipv6Addr) -> Option<VpcId> {
+        let mut found = IPV6_BLOCK_LENGTHS.into_iter().map(|length| ipv6_block(length, address));
+        found.find_map(|block| self.ipv6_blocks.get(&block)).copied()
+    }
+
+    /// The number of a VPC while an interface is in it.
+    pub(crate) fn number_of_vpc(&self, vpc: VpcId) -> Option<u32> {
+        self.vpc_numbers.get(&vpc)
+    }
+
+    /// The VPC with an id.
+    pub(crate) fn vpc(&self, id: VpcId) -> Option<&Vpc> {
+        self.vpcs.get(&id).map(Arc::as_ref)
+    }
+
+    /// A route table, compiled.
+    pub(crate) fn routes(&self, id: RouteTableId) -> Option<&Routes> {
+        self.routes.get(&id).map(Arc::as_ref)
     }
 
     /// The interface that has a MAC address in a subnet.
@@ -271,12 +329,7 @@ impl CompiledSubnet {
 /// id, so that it stays when a daemon restarts. Its first byte is none that an interface's address begins with.
 pub fn router_mac(subnet: SubnetId) -> MacAddress {
     let text = subnet.to_string();
-    let digits = &text[SubnetId::PREFIX.len() + 1..];
-    // FNV-1a: the id is random, so any mixing of all of its digits will do.
-    let hash = digits.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let [.., a, b, c, d, e] = hash.to_be_bytes();
+    let [.., a, b, c, d, e] = fnv(&text[SubnetId::PREFIX.len() + 1..]).to_be_bytes();
     MacAddress([0x0a, a, b, c, d, e])
 }
 

@@ -1,0 +1,308 @@
+//! Services of AWS that have public addresses: by a gateway endpoint or over the internet.
+//!
+//! Owns how such a service sees who asks (facts 59, 60), and the way of its answers. Refuses to know what it answers and
+//! what policies say.
+//!
+//! As with the services of the link, a connection is two entries of the table that know each other: one with the addresses
+//! that the asker uses, at the port of the asker, and one at the service port, where each asker has an address of its own.
+//! Through an endpoint the asker is the interface, and its entry is the one that its rules track. Over the internet it is
+//! whoever has the public address; a NAT gateway, say.
+
+use std::net::IpAddr;
+
+use aws_types::VpcEndpointId;
+use vpc_model::{ManagedService, Port, Protocol, RouteTarget, VpcEndpoint};
+
+use super::journey::{Journey, Trip};
+use super::plan::{self, Origin};
+use super::source;
+use super::tracking::{self, End, flags};
+use crate::flows::{
+    Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
+    address,
+};
+use crate::packet::{Endpoint, Packet};
+use crate::reason::DropReason;
+use crate::services::{self, LINK_ROUTER_MAC, SERVICES_MAC};
+use crate::snapshot::{Network, Snapshot};
+use crate::time::Millis;
+use crate::verdict::{CacheEntry, CachePlan, Delivery, Rewrite};
+
+/// How many source ports are tried for a connection whose own one is taken by another of the same asker.
+const PORTS_TRIED: u16 = 64;
+
+/// Who is at the other end of a connection with a service of AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServicePeer {
+    /// The service that was asked.
+    pub service: ManagedService,
+    /// The address and port that the packets come from: private through an endpoint, public over the internet.
+    pub source: Endpoint,
+    /// The address and port that was asked for.
+    pub destination: Endpoint,
+    /// The asking interface, or the port of the internet.
+    pub port: Port,
+    /// The endpoint that leads to the service from there, if the connection came through one.
+    pub endpoint: Option<VpcEndpointId>,
+}
+
+impl Flows {
+    /// Who is behind the address and port that a service sees on a connection; none where nobody is, or not any more.
+    pub fn service_peer(
+        &self,
+        snapshot: &Snapshot,
+        listener: Endpoint,
+        peer: Endpoint,
+        now: Millis,
+    ) -> Option<ServicePeer> {
+        let service = services::managed_service_at(listener.address)?;
+        let far = FlowKey { port: Port::SERVICES, protocol: Protocol::TCP, local: listener, remote: peer };
+        let far = self.table.find(&far.into(), now)?;
+        let near = FlowKey::from(self.table.key(self.table.translated(far)?));
+        let network = snapshot.network();
+        let interface = network.at(near.port).filter(|at| source::owns(network, at, near.local.address));
+        let endpoint = interface.and_then(|at| {
+            let routes = network.subnet_of(at)?.routes.as_deref()?;
+            match routes.find(near.remote.address)?.target {
+                RouteTarget::VpcEndpoint(id) => network.gateways.endpoint(id).map(|endpoint| endpoint.id),
+                _ => None,
+            }
+        });
+        Some(ServicePeer { service, source: near.local, destination: near.remote, port: near.port, endpoint })
+    }
+}
+
+/// Delivers a packet that has landed at a service.
+pub(super) fn deliver(
+    network: &Network,
+    flows: &mut Flows,
+    (service, endpoint): (ManagedService, Option<&VpcEndpoint>),
+    origin: Origin<'_>,
+    sent: Option<End<'_>>,
+    (came, tuple): (&Packet, &Tuple),
+    trip: &Trip<'_>,
+    now: Millis,
+) -> Result<Delivery, DropReason> {
+    let is_taken = match trip.tuple.kind {
+        TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
+        TupleKind::Query { kind, is_reply, .. } => !is_reply && matches!(kind, 8 | 128),
+        TupleKind::Message { .. } => false,
+    };
+    if !is_taken {
+        let address = trip.packet.destination;
+        let refused = DropReason::ServiceProtocol { address };
+        return Err(endpoint.map_or(refused, |held| DropReason::EndpointProtocol { endpoint: held.id }));
+    }
+    let asker = match endpoint {
+        Some(_) => origin.port(),
+        None => public_port(network, trip.packet.source).unwrap_or(origin.port()),
+    };
+    let near = PackedKey::new(asker, Way::Out, &trip.tuple);
+    let known = flows.table.find(&near, now).filter(|&slot| !flows.table.restarts(slot, flags(came)));
+    let pair = known.and_then(|near| Some((near, flows.table.translated(near)?)));
+    // The far half that is there or will be.
+    let far = match pair {
+        Some((_, far)) => flows.table.key(far),
+        None => free_far(flows, service, asker, &trip.packet, now).ok_or(DropReason::FlowTableFull)?,
+    };
+    let translated: usize = trip.translations.iter().flatten().map(super::nat::Translation::entries).sum();
+    let [sender, _] = tracking::track(flows, [sent, None], translated + 2, now)?;
+    let mut nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
+    let seen = Seen {
+        sent_by_local: true,
+        flags: flags(came),
+        packets: 1,
+        bytes: u64::from(came.length_bytes),
+        at: now,
+    };
+    let is_tracked = |flows: &Flows| sender.map(|id| id.slot) == flows.table.find(&near, now);
+    let flow = match pair {
+        // Through an endpoint the near half has been taken into account as the interface's own.
+        Some((near, far)) => {
+            let goes_on = (is_tracked(flows) || flows.table.advance(near, seen))
+                && flows.table.slot(flows.table.id(far)).is_some()
+                && flows.table.advance(far, Seen { sent_by_local: false, ..seen });
+            goes_on.then(|| (flows.table.id(near), flows.table.id(far)))
+        }
+        None => {
+            let opening = |key, opened_by_local| Opening {
+                key,
+                account: Account::Free,
+                opened_by_local,
+                progress: Progress::begin(Protocol(far.protocol), flags(came)),
+                timeouts: Timeouts::from(vpc_model::IdleTimeouts::DEFAULT),
+            };
+            let near = match flows.table.find(&near, now) {
+                Some(tracked) => tracked,
+                None => flows.table.open(opening(near, true), seen),
+            };
+            let far = flows.table.place(opening(far, false), Seen { sent_by_local: false, ..seen });
+            flows.table.pair(near, far);
+            flows.table.announce(near);
+            flows.table.announce(far);
+            Some((flows.table.id(near), flows.table.id(far)))
+        }
+    };
+    let flow = flow.map(|(near, far)| {
+        if sender == Some(near) {
+            return FlowId { sender, receiver: Some(far), nat };
+        }
+        // The halves of the translation are kept alive as those of a NAT gateway are.
+        if let Some(free) = nat.iter_mut().find(|held| held.is_none()) {
+            *free = Some(NatFlow { far: near, is_outward: true });
+        }
+        FlowId { sender, receiver: None, nat }
+    });
+    let mut goes = trip.packet;
+    goes.set_source(far_peer(&far));
+    goes.set_destination(far_own(&far));
+    let rewrite = Rewrite::between(came, &goes, LINK_ROUTER_MAC, SERVICES_MAC);
+    let near = flows.table.find(&near, now).filter(|_| flow.is_some() && tracking::lasts([sent, None], came, tuple));
+    let cache = near.and_then(|near| {
+        plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, near), now)
+    });
+    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache })
+}
+
+/// The port of whoever has a public address.
+fn public_port(network: &Network, public: IpAddr) -> Option<Port> {
+    match public {
+        IpAddr::V4(address) => network.public_ipv4(address).map(|(plugged, _)| plugged.port),
+        IpAddr::V6(address) => {
+            let number = network.number_of_vpc(network.vpc_of_ipv6(address)?)?;
+            network.owner(number, public).map(|plugged| plugged.port)
+        }
+    }
+}
+
+/// What a service sees as the asker's end.
+fn far_peer(far: &PackedKey) -> Endpoint {
+    let is_icmp = matches!(Protocol(far.protocol), Protocol::ICMP | Protocol::ICMPV6);
+    Endpoint { address: address(far.remote), port: if is_icmp { far.local_port } else { far.remote_port } }
+}
+
+/// What a service sees as its own end.
+fn far_own(far: &PackedKey) -> Endpoint {
+    Endpoint { address: address(far.local), port: far.local_port }
+}
+
+/// A far half for a new connection, which no other connection has.
+fn free_far(
+    flows: &Flows,
+    service: ManagedService,
+    asker: Port,
+    packet: &Packet,
+    now: Millis,
+) -> Option<PackedKey> {
+    let source = services::link_address(asker, packet.source);
+    let own = packet.source_port();
+    let candidates = (0..PORTS_TRIED).map(|step| match step {
+        0 => own,
+        // A stride that is coprime to the number of ports from 1024 on visits them all.
+        step => 1024 + ((u32::from(own) + u32::from(step) * 7919) % 64_512) as u16,
+    });
+    let far = |port| {
+        let mut seen = *packet;
+        seen.set_destination(Endpoint {
+            address: services::managed_listener(service, packet.destination),
+            port: packet.destination_port(),
+        });
+        seen.set_source(Endpoint { address: source, port });
+        PackedKey::new(Port::SERVICES, Way::In, &Tuple::of(&seen))
+    };
+    candidates.map(far).find(|key| flows.table.find(key, now).is_none())
+}
+
+/// A packet that a service sends on the connection with that far half, as the asker sees it, and its way there.
+fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32, now: Millis) -> Trip<'n> {
+    let key = flows.table.key(near);
+    let near = FlowKey::from(key);
+    let mut goes = *packet;
+    // Of an ICMP reply the ports are its identifier.
+    let is_icmp = matches!(near.protocol, Protocol::ICMP | Protocol::ICMPV6);
+    let remote_port = if is_icmp { key.local_port } else { key.remote_port };
+    goes.set_source(Endpoint { address: near.remote.address, port: remote_port });
+    goes.set_destination(near.local);
+    let journey = Journey::new(network, flows, &goes, Tuple::of(&goes), now);
+    // Through an endpoint the asker has an address of the VPC, over the internet a public one.
+    let inside = network.at(near.port).and_then(|asker| network.owner(asker.vpc, near.local.address));
+    match inside {
+        Some(receiver) => journey.to_interface(receiver),
+        None => journey.from_internet(),
+    }
+}
+
+/// Delivers the answer of a service, of the connection with that far half.
+pub(super) fn answer(
+    network: &Network,
+    flows: &mut Flows,
+    packet: &Packet,
+    tuple: &Tuple,
+    far: u32,
+    now: Millis,
+) -> Result<Delivery, DropReason> {
+    let near = flows.table.translated(far).ok_or(DropReason::UnsolicitedByService)?;
+    let (near_id, far_id) = (flows.table.id(near), flows.table.id(far));
+    let trip = way_back(network, flows, packet, near, now);
+    let delivery = super::deliver(network, flows, Origin::Internet(Port::SERVICES), packet, tuple, trip, now)?;
+    let seen = Seen {
+        sent_by_local: true,
+        flags: flags(packet),
+        packets: 1,
+        bytes: u64::from(packet.length_bytes),
+        at: now,
+    };
+    if let Some(far) = flows.table.slot(far_id) {
+        flows.table.advance(far, seen);
+    }
+    // Through an endpoint it has been taken into account as the interface's own.
+    let is_own = delivery.flow.is_some_and(|flow| flow.receiver == Some(near_id));
+    if let Some(near) = flows.table.slot(near_id).filter(|_| !is_own) {
+        flows.table.advance(near, Seen { sent_by_local: false, ..seen });
+    }
+    // What the asker sends next has both directions cached.
+    Ok(Delivery { cache: None, ..delivery })
+}
+
+/// The entries of both directions of a connection that lasts.
+fn plan(
+    network: &Network,
+    flows: &Flows,
+    origin: Origin<'_>,
+    (came, tuple): (&Packet, &Tuple),
+    trip: &Trip<'_>,
+    (goes, rewrite, near): (&Packet, Rewrite, u32),
+    now: Millis,
+) -> Option<CachePlan> {
+    let forward = CacheEntry {
+        from: origin.port(),
+        key: plan::key(came.source, came.destination, tuple)?,
+        source_mac: came.source_mac,
+        destination_mac: came.destination_mac,
+        to: Port::SERVICES,
+        rewrite,
+        mtu_bytes: trip.mtu_bytes,
+        domain: trip.domain,
+    };
+    let reply = Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
+    let back = way_back(network, flows, &reply, near, now);
+    let expected = plan::reply_to(came);
+    let is_as_expected = back.packet.source == expected.source
+        && back.packet.destination == expected.destination
+        && back.tuple == tuple.reversed();
+    let landed = back.landing.ok().and_then(|landing| plan::landing_macs(&back, landing, &reply, None));
+    let landed = landed.filter(|(_, to)| is_as_expected && *to == origin.port());
+    let reverse = landed.and_then(|((source_mac, destination_mac), to)| {
+        Some(CacheEntry {
+            from: Port::SERVICES,
+            key: plan::key(reply.source, reply.destination, &Tuple::of(&reply))?,
+            source_mac: reply.source_mac,
+            destination_mac: reply.destination_mac,
+            to,
+            rewrite: Rewrite::between(&reply, &back.packet, source_mac, destination_mac),
+            mtu_bytes: back.mtu_bytes,
+            domain: back.domain,
+        })
+    });
+    Some(CachePlan { forward, reverse, source_ports: None })
+}

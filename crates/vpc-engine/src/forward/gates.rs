@@ -1,0 +1,119 @@
+//! The gates that a packet passes at an interface and at the edge of a subnet: rules, ACLs, checks.
+//!
+//! Owns each gate as one function that only reads. Refuses to know connections, whoever asks a rule has found none, and
+//! the way between the gates.
+
+use std::net::IpAddr;
+
+use aws_types::SecurityGroupId;
+use vpc_model::{AclAction, Direction, PortRange, Protocol};
+
+use super::journey::Hop;
+use crate::compile::{Probe, Rules};
+use crate::flows::{Tuple, TupleKind};
+use crate::reason::DropReason;
+use crate::snapshot::{CompiledSubnet, Network, PluggedInterface};
+
+impl Probe {
+    /// What a rule compares of a packet.
+    pub(crate) fn of(tuple: &Tuple) -> Self {
+        match tuple.kind {
+            TupleKind::Ports { destination, .. } => match tuple.protocol {
+                Protocol::TCP => Self::Tcp(destination),
+                Protocol::UDP => Self::Udp(destination),
+                Protocol(number) => Self::Other(number),
+            },
+            TupleKind::Query { kind, is_reply, .. } => {
+                Self::icmp(tuple.protocol, if is_reply { reply_kind(kind) } else { kind }, 0)
+            }
+            TupleKind::Message { kind, code } => Self::icmp(tuple.protocol, kind, code),
+        }
+    }
+
+    fn icmp(protocol: Protocol, kind: u8, code: u8) -> Self {
+        let message = u16::from_be_bytes([kind, code]);
+        if protocol == Protocol::ICMP { Self::Icmp(message) } else { Self::Icmpv6(message) }
+    }
+}
+
+/// The ICMP type that answers a query.
+pub(crate) fn reply_kind(kind: u8) -> u8 {
+    match kind {
+        8 => 0,
+        kind => kind + 1,
+    }
+}
+
+/// Asks the rules of an interface's groups about a packet to or from `peer`, which carries these groups as far as a rule
+/// may know (fact 19); answers whether the connection is to be tracked there.
+pub(crate) fn rules(
+    network: &Network,
+    plugged: &PluggedInterface,
+    direction: Direction,
+    tuple: &Tuple,
+    peer: IpAddr,
+    peer_groups: &[SecurityGroupId],
+) -> Result<bool, DropReason> {
+    let asked = || {
+        let policy = network.policy_of(plugged)?;
+        let (rules, opposite) = (policy.rules(direction), policy.rules(direction.opposite()));
+        let admission = rules.admit(Probe::of(tuple), peer, peer_groups)?;
+        Some(!is_untracked(admission.open, rules, opposite, tuple, peer))
+    };
+    asked().ok_or_else(|| {
+        let interface = plugged.interface.id;
+        match direction {
+            Direction::Egress => DropReason::NoEgressRule { interface },
+            Direction::Ingress => DropReason::NoIngressRule { interface },
+        }
+    })
+}
+
+/// Fact 23: TCP and UDP that a rule for any address lets pass, while one in the other direction lets any address
+/// and all ports pass, is not tracked. Either of the two may be the rule for the request, so that the first packet
+/// and its reply are judged alike.
+fn is_untracked(open: bool, rules: &Rules, opposite: &Rules, tuple: &Tuple, peer: IpAddr) -> bool {
+    let protocol = tuple.protocol;
+    if !open || !matches!(protocol, Protocol::TCP | Protocol::UDP) {
+        return false;
+    }
+    opposite.is_open_to_all_ports(protocol, peer)
+        || (rules.is_open_to_all_ports(protocol, peer)
+            && opposite.is_open_to(Probe::of(&tuple.reversed()), peer))
+}
+
+/// Asks the ACL of a subnet about a packet to or from `peer` (facts 17, 28).
+pub(crate) fn acl(
+    subnet: &CompiledSubnet,
+    direction: Direction,
+    tuple: &Tuple,
+    peer: IpAddr,
+) -> Result<(), DropReason> {
+    let acl = subnet.acl.as_deref();
+    let acl = acl.ok_or(DropReason::Missing { object: subnet.subnet.network_acl.into() })?;
+    match acl.decide(direction, Probe::of(tuple), peer) {
+        (AclAction::Allow, _) => Ok(()),
+        (AclAction::Deny, rule) => Err(DropReason::NetworkAclDenied { acl: acl.id, direction, rule }),
+    }
+}
+
+/// The TCP destination ports around one for which the ACLs between two subnets decide as they do for it.
+pub(crate) fn acl_ports_around(from: &CompiledSubnet, to: &CompiledSubnet, port: u16) -> PortRange {
+    let around = |subnet: &CompiledSubnet, direction| {
+        let acl = subnet.acl.as_deref();
+        acl.map_or(PortRange::one(port), |acl| acl.tcp_ports_around(direction, port))
+    };
+    let egress = around(from, Direction::Egress);
+    let ingress = around(to, Direction::Ingress);
+    // Both hold the port, so they overlap.
+    PortRange::new(egress.from().max(ingress.from()), egress.to().min(ingress.to()))
+        .unwrap_or(PortRange::one(port))
+}
+
+/// The destination check (fact 31).
+pub(crate) fn destination_check(hop: &Hop<'_>, address: IpAddr) -> Result<(), DropReason> {
+    if hop.receiver.source_dest_check && !hop.is_direct {
+        return Err(DropReason::DestinationCheck { interface: hop.receiver.interface.id, address });
+    }
+    Ok(())
+}

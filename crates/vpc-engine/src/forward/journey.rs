@@ -1,0 +1,425 @@
+//! The way of a packet: from one router to the next, until it lands.
+//!
+//! Owns the route at each router, the ACLs on the way in the order in which they are met, and what each gateway does to the
+//! packet. Only reads: what a NAT gateway is to remember is an outcome of the journey. Refuses to know the rules at both
+//! ends and what is tracked there.
+//!
+//! ```text
+//!   interface --> router of its subnet --> interface of the VPC                                         (lands)
+//!                  ^      |
+//!                  |      +--> NAT gateway ------> router of the gateway's subnet
+//!                  |      +--> transit gateway --> router of the attachment's subnet in another VPC
+//!                  |      +--> peering ----------> interface of the other VPC                           (lands)
+//!                  |      +--> endpoint ---------> service                                              (lands)
+//!                  |      +--> internet gateway -> internet --> a host, or a service of AWS             (lands)
+//!                  |                                  ^  |
+//!                  |       internet, workstation -----+  +----> internet gateway --> interface          (lands)
+//!                  +------------ NAT gateway <--------------------------+
+//! ```
+
+use std::net::IpAddr;
+
+use aws_types::MacAddress;
+use vpc_model::{Direction, InterfaceRole, ManagedService, Port, RouteTarget, VpcEndpoint, VpcEndpointKind};
+
+use super::nat::Translation;
+use super::{gates, source};
+use crate::compile::Routes;
+use crate::flows::{Flows, NAT_GATEWAYS_PASSED_MAX, Tuple};
+use crate::packet::{Endpoint, Packet};
+use crate::reason::DropReason;
+use crate::snapshot::{CompiledSubnet, Domain, Network, PluggedInterface};
+use crate::time::Millis;
+
+/// Routers that a packet passes at most. No sound network needs as many.
+const ROUTERS_MAX: usize = 16;
+/// The largest packet inside a VPC and over a peering in one region, in bytes (fact 64).
+pub(crate) const VPC_MTU_BYTES: u16 = 9001;
+
+/// The interface that a packet goes to.
+#[derive(Clone, Copy)]
+pub(crate) struct Hop<'n> {
+    pub(crate) receiver: &'n PluggedInterface,
+    /// Whether the destination is the receiver's own address. Otherwise it is a middlebox.
+    pub(crate) is_direct: bool,
+}
+
+/// Where a packet lands.
+#[derive(Clone, Copy)]
+pub(crate) enum Landing<'n> {
+    /// At an interface of that subnet.
+    Interface(Hop<'n>, &'n CompiledSubnet),
+    /// At a host of the internet, by that port.
+    Internet(Port),
+    /// At a service of AWS, through an endpoint or over the internet.
+    Service(ManagedService, Option<&'n VpcEndpoint>),
+}
+
+/// Where a packet is under way.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'n> {
+    /// At the router of a subnet, which has that number.
+    Router(&'n CompiledSubnet, u32),
+    /// Outside of all VPCs.
+    Internet,
+    /// Before an interface of a VPC. It comes from the subnet with that number, or from outside.
+    Interface(Hop<'n>, Option<u32>),
+    /// At a host of the internet, by that port.
+    Host(Port),
+    /// At a gateway endpoint of the subnet's VPC, or at a service's public address.
+    Service(ManagedService, Option<&'n VpcEndpoint>),
+}
+
+/// What comes of a journey.
+pub(crate) struct Trip<'n> {
+    /// Where the packet lands, or why it does not.
+    pub(crate) landing: Result<Landing<'n>, DropReason>,
+    /// The packet as it looks there.
+    pub(crate) packet: Packet,
+    /// The same.
+    pub(crate) tuple: Tuple,
+    /// What NAT gateways have done, in order.
+    pub(crate) translations: [Option<Translation>; NAT_GATEWAYS_PASSED_MAX],
+    /// The interface that a group in a rule of the sender may mean (fact 19).
+    pub(crate) peer: Option<&'n PluggedInterface>,
+    /// Whether groups of the sender may be meant by rules of the receiver.
+    pub(crate) shows_groups: bool,
+    /// Whether the connection is tracked whatever the rules say (fact 26).
+    pub(crate) is_tracked: bool,
+    /// Whether it left its VPC or passed a gateway.
+    pub(crate) passed_gateway: bool,
+    /// The largest packet that the way carries.
+    pub(crate) mtu_bytes: u16,
+    pub(crate) domain: Option<Domain>,
+}
+
+/// A packet under way.
+pub(crate) struct Journey<'n, 'f> {
+    pub(super) network: &'n Network,
+    pub(super) flows: &'f Flows,
+    pub(super) now: Millis,
+    /// The interface that it has left last: a workload's or a NAT gateway's.
+    pub(super) exit: Option<&'n PluggedInterface>,
+    /// An interface that may well have the destination, which saves a lookup: for a reply, the one that asked.
+    likely: Option<&'n PluggedInterface>,
+    pub(super) trip: Trip<'n>,
+}
+
+impl<'n, 'f> Journey<'n, 'f> {
+    pub(crate) fn new(network: &'n Network, flows: &'f Flows, packet: &Packet, tuple: Tuple, now: Millis) -> Self {
+        let trip = Trip {
+            landing: Err(DropReason::RoutingLoop { address: packet.destination }),
+            packet: *packet,
+            tuple,
+            translations: [None; NAT_GATEWAYS_PASSED_MAX],
+            peer: None,
+            shows_groups: true,
+            is_tracked: false,
+            passed_gateway: false,
+            mtu_bytes: VPC_MTU_BYTES,
+            domain: None,
+        };
+        Self { network, flows, now, exit: None, likely: None, trip }
+    }
+
+    /// The same packet, if it may well be for that interface.
+    pub(crate) fn likely_to(self, likely: Option<&'n PluggedInterface>) -> Self {
+        Self { likely, ..self }
+    }
+
+    /// Takes the packet on its way from an interface, to the neighbour with that MAC address or to the router.
+    pub(crate) fn from_interface(
+        mut self,
+        sender: &'n PluggedInterface,
+        subnet: &'n CompiledSubnet,
+        next_hop: Option<MacAddress>,
+    ) -> Trip<'n> {
+        self.exit = Some(sender);
+        let neighbour = next_hop.and_then(|mac| self.neighbour(sender, subnet, mac));
+        let place = match neighbour {
+            Some(hop) => hop.and_then(|hop| {
+                self.trip.peer = hop.is_direct.then_some(hop.receiver);
+                self.leave_subnet(subnet, hop.receiver.subnet == sender.subnet)?;
+                Ok(Place::Interface(hop, Some(sender.subnet)))
+            }),
+            None => self.route_from(subnet, sender.subnet),
+        };
+        self.travel(place)
+    }
+
+    /// Takes the packet, which comes from outside, to an interface that has its destination.
+    pub(crate) fn to_interface(self, receiver: &'n PluggedInterface) -> Trip<'n> {
+        self.travel(Ok(Place::Interface(Hop { receiver, is_direct: true }, None)))
+    }
+
+    /// Takes the packet on its way from the internet.
+    pub(crate) fn from_internet(self) -> Trip<'n> {
+        self.travel(Ok(Place::Internet))
+    }
+
+    fn travel(mut self, start: Result<Place<'n>, DropReason>) -> Trip<'n> {
+        let mut place = start;
+        for _ in 0..ROUTERS_MAX {
+            let next = match place {
+                Err(reason) => {
+                    self.trip.landing = Err(reason);
+                    return self.trip;
+                }
+                Ok(Place::Router(subnet, number)) => self.route_from(subnet, number),
+                Ok(Place::Internet) => self.at_internet(),
+                Ok(Place::Interface(hop, from)) => match self.arrive(hop, from) {
+                    Ok(Arrival::Landed(landing)) => {
+                        self.trip.landing = Ok(landing);
+                        return self.trip;
+                    }
+                    Ok(Arrival::GoesOn(place)) => Ok(place),
+                    Err(reason) => Err(reason),
+                },
+                Ok(Place::Host(port)) => {
+                    self.trip.landing = Ok(Landing::Internet(port));
+                    return self.trip;
+                }
+                Ok(Place::Service(service, endpoint)) => {
+                    self.trip.landing = Ok(Landing::Service(service, endpoint));
+                    return self.trip;
+                }
+            };
+            place = next;
+        }
+        self.trip.landing = Err(DropReason::RoutingLoop { address: self.trip.packet.destination });
+        self.trip
+    }
+
+    /// The neighbour that a frame is addressed to; none stands for the router.
+    ///
+    /// An address of the subnet decides by itself, whatever the frame is addressed to: so a neighbour whose ARP entry
+    /// is older than a moved or reused address is understood, where AWS would have announced the move. Beyond the
+    /// subnet the neighbour that the frame is addressed to is the next hop (a middlebox, or a node that routes for
+    /// containers); a MAC address that nobody has any more stands for the router.
+    fn neighbour(
+        &self,
+        sender: &PluggedInterface,
+        subnet: &CompiledSubnet,
+        mac: MacAddress,
+    ) -> Option<Result<Hop<'n>, DropReason>> {
+        let destination = self.trip.packet.destination;
+        if mac == subnet.router_mac || subnet.contains(destination) {
+            return None;
+        }
+        let receiver = self.network.neighbour(sender.subnet, mac)?;
+        let is_direct = source::owns(self.network, receiver, destination);
+        Some(self.not_back(Hop { receiver, is_direct }))
+    }
+
+    /// The router of a subnet sends the packet on (facts 1, 6, 9, 10, 15). Why it cannot is said after its ACL was asked.
+    fn route_from(&mut self, subnet: &'n CompiledSubnet, number: u32) -> Result<Place<'n>, DropReason> {
+        let route = self.find_route(subnet);
+        let stays = match &route {
+            Ok(Step::Interface(hop)) => hop.receiver.subnet == number,
+            Ok(Step::Target(RouteTarget::NatGateway(id))) => {
+                let nat = self.network.gateways.nat(*id).and_then(|nat| self.network.target(nat.interface));
+                nat.is_some_and(|plugged| plugged.subnet == number)
+            }
+            Ok(Step::Target(_)) => false,
+            Err(_) => subnet.contains(self.trip.packet.destination),
+        };
+        match &route {
+            Ok(Step::Interface(hop)) if !self.trip.passed_gateway => {
+                self.trip.peer = hop.is_direct.then_some(hop.receiver);
+            }
+            // Where nothing leads on, the owner of the address counts, so that the reason is the route and not a rule
+            // that would allow it.
+            Err(_) if !self.trip.passed_gateway => {
+                let number = subnet.vpc_number;
+                self.trip.peer =
+                    number.and_then(|vpc| self.network.owner(vpc, self.trip.packet.destination));
+            }
+            Ok(Step::Target(RouteTarget::VpcPeeringConnection(id))) if !self.trip.passed_gateway => {
+                self.trip.peer = self.peer_over(*id, subnet);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        self.leave_subnet(subnet, stays)?;
+        match route? {
+            Step::Interface(hop) => Ok(Place::Interface(hop, Some(number))),
+            Step::Target(target) => {
+                self.trip.passed_gateway = true;
+                self.pass(target, subnet, number)
+            }
+        }
+    }
+
+    /// Asks the ACL of a subnet that the packet leaves (fact 16).
+    fn leave_subnet(&self, subnet: &CompiledSubnet, stays: bool) -> Result<(), DropReason> {
+        if stays {
+            return Ok(());
+        }
+        gates::acl(subnet, Direction::Egress, &self.trip.tuple, self.trip.packet.destination)
+    }
+
+    /// Asks the ACL of a subnet that the packet comes into.
+    pub(super) fn enter_subnet(&self, subnet: &CompiledSubnet) -> Result<(), DropReason> {
+        gates::acl(subnet, Direction::Ingress, &self.trip.tuple, self.trip.packet.source)
+    }
+
+    fn find_route(&self, subnet: &'n CompiledSubnet) -> Result<Step<'n>, DropReason> {
+        let address = self.trip.packet.destination;
+        if subnet.contains(address) {
+            if address == IpAddr::V4(subnet.router) {
+                return Err(DropReason::RouterAddress { address });
+            }
+            return self.local(subnet).map(Step::Interface);
+        }
+        let table = subnet.routes.as_deref();
+        let table = table.ok_or(DropReason::Missing { object: subnet.subnet.route_table.into() })?;
+        self.step_by(table, subnet)
+    }
+
+    /// What a route table says about the packet, in the VPC of a subnet.
+    pub(super) fn step_by(&self, table: &Routes, subnet: &'n CompiledSubnet) -> Result<Step<'n>, DropReason> {
+        let address = self.trip.packet.destination;
+        let route = table.find(address).ok_or(DropReason::NoRoute { table: table.id, address })?;
+        let blackhole = DropReason::Blackhole { table: table.id, destination: route.destination };
+        let (vpc, gateways) = (subnet.subnet.vpc, &self.network.gateways);
+        let is_there = match route.target {
+            RouteTarget::Local => return self.local(subnet).map(Step::Interface),
+            RouteTarget::Interface(id) => {
+                let receiver = self.network.target(id).filter(|target| Some(target.vpc) == subnet.vpc_number);
+                let receiver = receiver.ok_or(blackhole)?;
+                let is_direct = source::owns(self.network, receiver, address);
+                return self.not_back(Hop { receiver, is_direct }).map(Step::Interface);
+            }
+            RouteTarget::Blackhole => false,
+            RouteTarget::InternetGateway(id) => gateways.internet(id).is_some_and(|held| held.vpc == vpc),
+            RouteTarget::EgressOnlyInternetGateway(id) => {
+                gateways.egress_only(id).is_some_and(|held| held.vpc == vpc)
+            }
+            RouteTarget::NatGateway(id) => gateways.nat(id).is_some_and(|held| held.vpc == vpc),
+            RouteTarget::VpcPeeringConnection(id) => {
+                gateways.peering(id).is_some_and(|held| held.peer_of(vpc).is_some())
+            }
+            RouteTarget::TransitGateway(id) => gateways.transit(id).is_some(),
+            RouteTarget::VpcEndpoint(id) => gateways.endpoint(id).is_some_and(|held| held.vpc == vpc),
+            RouteTarget::VpnGateway(id) => gateways.vpn(id).is_some_and(|held| held.vpc == vpc),
+        };
+        if is_there { Ok(Step::Target(route.target)) } else { Err(blackhole) }
+    }
+
+    /// The interface of the subnet's VPC that has the destination.
+    fn local(&self, subnet: &CompiledSubnet) -> Result<Hop<'n>, DropReason> {
+        let address = self.trip.packet.destination;
+        let missing = DropReason::NoSuchAddress { vpc: subnet.subnet.vpc, address };
+        let vpc = subnet.vpc_number.ok_or(missing)?;
+        let likely = self.likely.filter(|likely| likely.vpc == vpc && address == IpAddr::V4(likely.ipv4));
+        let receiver = likely.or_else(|| self.network.owner(vpc, address)).ok_or(missing)?;
+        self.not_back(Hop { receiver, is_direct: true })
+    }
+
+    fn not_back(&self, hop: Hop<'n>) -> Result<Hop<'n>, DropReason> {
+        match self.exit {
+            Some(exit) if exit.port == hop.receiver.port => {
+                Err(DropReason::Hairpin { interface: exit.interface.id })
+            }
+            _ => Ok(hop),
+        }
+    }
+
+    /// What a target beyond the subnet does with the packet.
+    fn pass(
+        &mut self,
+        target: RouteTarget,
+        subnet: &'n CompiledSubnet,
+        number: u32,
+    ) -> Result<Place<'n>, DropReason> {
+        let gateways = &self.network.gateways;
+        // Each was found to be there when the route was.
+        let blackhole = DropReason::RoutingLoop { address: self.trip.packet.destination };
+        match target {
+            RouteTarget::Local | RouteTarget::Interface(_) | RouteTarget::Blackhole => Err(blackhole),
+            RouteTarget::InternetGateway(id) => {
+                self.leave_by_internet_gateway(gateways.internet(id).ok_or(blackhole)?, subnet)
+            }
+            RouteTarget::EgressOnlyInternetGateway(id) => {
+                self.leave_by_egress_only(gateways.egress_only(id).ok_or(blackhole)?, subnet)
+            }
+            RouteTarget::NatGateway(id) => {
+                self.into_nat_gateway(gateways.nat(id).ok_or(blackhole)?, number)
+            }
+            RouteTarget::VpcPeeringConnection(id) => {
+                self.over_peering(gateways.peering(id).ok_or(blackhole)?, subnet)
+            }
+            RouteTarget::TransitGateway(id) => {
+                self.into_transit_gateway(gateways.transit(id).ok_or(blackhole)?, subnet, number)
+            }
+            RouteTarget::VpcEndpoint(id) => {
+                let endpoint = gateways.endpoint(id).ok_or(blackhole)?;
+                self.enters_domain(subnet);
+                match endpoint.kind {
+                    VpcEndpointKind::Gateway(service) => {
+                        self.trip.is_tracked = true;
+                        Ok(Place::Service(service, Some(endpoint)))
+                    }
+                    VpcEndpointKind::GatewayLoadBalancer => Err(DropReason::NoAppliance { endpoint: id }),
+                }
+            }
+            RouteTarget::VpnGateway(id) => Err(DropReason::TunnelDown { object: id.into() }),
+        }
+    }
+
+    /// From now on the decision depends on what joins the VPC of a subnet with others.
+    pub(super) fn enters_domain(&mut self, subnet: &CompiledSubnet) {
+        self.trip.domain = Some(self.network.gateways.domain(subnet.subnet.vpc));
+    }
+
+    /// The packet comes before an interface, from a subnet or from outside.
+    fn arrive(&mut self, hop: Hop<'n>, from: Option<u32>) -> Result<Arrival<'n>, DropReason> {
+        let subnet = self.subnet_of(hop.receiver)?;
+        if from != Some(hop.receiver.subnet) {
+            self.enter_subnet(subnet)?;
+        }
+        match hop.receiver.role {
+            InterfaceRole::Workload => Ok(Arrival::Landed(Landing::Interface(hop, subnet))),
+            InterfaceRole::NatGateway => self.back_through_nat_gateway(hop.receiver, subnet).map(Arrival::GoesOn),
+            InterfaceRole::TransitGateway | InterfaceRole::GatewayLoadBalancerEndpoint => {
+                Err(DropReason::ManagedInterface { interface: hop.receiver.interface.id })
+            }
+        }
+    }
+
+    /// The subnet of an interface.
+    pub(super) fn subnet_of(&self, plugged: &PluggedInterface) -> Result<&'n CompiledSubnet, DropReason> {
+        let subnet = self.network.subnet_of(plugged).filter(|subnet| subnet.vpc_number == Some(plugged.vpc));
+        subnet.ok_or_else(|| DropReason::Missing { object: plugged.interface.subnet.into() })
+    }
+
+    /// Replaces the source.
+    pub(super) fn set_source(&mut self, endpoint: Endpoint) {
+        self.trip.packet.set_source(endpoint);
+        self.trip.tuple = Tuple::of(&self.trip.packet);
+    }
+
+    /// Replaces the destination.
+    pub(super) fn set_destination(&mut self, endpoint: Endpoint) {
+        self.trip.packet.set_destination(endpoint);
+        self.trip.tuple = Tuple::of(&self.trip.packet);
+    }
+
+    /// The way carries no larger packets than this.
+    pub(super) fn limit_mtu(&mut self, mtu_bytes: u16) {
+        self.trip.mtu_bytes = self.trip.mtu_bytes.min(mtu_bytes);
+    }
+}
+
+/// What a router does next.
+pub(super) enum Step<'n> {
+    /// Hands the packet to an interface of its VPC.
+    Interface(Hop<'n>),
+    /// Hands it to a gateway of some kind.
+    Target(RouteTarget),
+}
+
+/// What becomes of a packet before an interface.
+enum Arrival<'n> {
+    Landed(Landing<'n>),
+    GoesOn(Place<'n>),
+}

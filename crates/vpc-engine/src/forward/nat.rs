@@ -1,0 +1,271 @@
+//! NAT gateways: addresses and ports of their own for connections that are opened from inside.
+//!
+//! Owns what a gateway translates (facts 41 to 50), and which address and port it takes. Refuses to know the way to the
+//! gateway and from it.
+//!
+//! A connection is two entries of the table at the port of the gateway's interface, which know each other: the near one as
+//! the client sees it, the far one as the server does.
+//!
+//! ```text
+//!   client 10.0.1.5:4000  -->  server 203.0.113.9:443      near: local 203.0.113.9:443, remote 10.0.1.5:4000
+//!   gateway 10.0.0.7:1100 -->  server 203.0.113.9:443      far:  local 10.0.0.7:1100,   remote 203.0.113.9:443
+//! ```
+
+use std::net::IpAddr;
+
+use aws_types::NatGatewayId;
+use vpc_model::{NatGateway, Port, Protocol};
+
+use super::journey::{Journey, Place};
+use super::tracking::flags;
+use crate::flows::{
+    Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way, address,
+    bits,
+};
+use crate::packet::{Endpoint, Packet, TcpFlags};
+use crate::reason::DropReason;
+use crate::snapshot::{CompiledSubnet, PluggedInterface};
+use crate::time::Millis;
+
+/// Connections of one address of a gateway to one destination (fact 41).
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>
+pub const NAT_CONNECTIONS_PER_DESTINATION: u32 = 55_000;
+/// The first port that a gateway takes (fact 42); the last is 65535.
+const FIRST_PORT: u16 = 1024;
+const PORTS: u32 = 65_536 - FIRST_PORT as u32;
+/// Between the ports that are tried one after the other: coprime to their number, so that all are visited.
+const STRIDE: u32 = 7919;
+
+/// What a NAT gateway has done to a packet.
+#[derive(Clone, Copy)]
+pub(crate) enum Translation {
+    /// It belongs to the connection with that far half, and goes to the far side or comes from it.
+    Known { far: u32, is_outward: bool },
+    /// It opens one.
+    New { near: PackedKey, far: PackedKey },
+    /// It is an ICMP error about a connection.
+    Related,
+}
+
+impl Translation {
+    /// Takes a packet that has passed all gates into account; none where the connection ended with it or is none.
+    pub(crate) fn commit(self, flows: &mut Flows, packet: &Packet, now: Millis) -> Option<NatFlow> {
+        let seen = Seen {
+            sent_by_local: true,
+            flags: flags(packet),
+            packets: 1,
+            bytes: u64::from(packet.length_bytes),
+            at: now,
+        };
+        let flow = |far: EntryId, is_outward| NatFlow { far, is_outward };
+        match self {
+            Self::Known { far, is_outward } => {
+                let id = flows.table.id(far);
+                flows.advance_nat(far, is_outward, seen).then(|| flow(id, is_outward))
+            }
+            Self::New { near, far } => {
+                let opening = |key, account, opened_by_local| Opening {
+                    key,
+                    account,
+                    opened_by_local,
+                    progress: Progress::begin(Protocol(far.protocol), flags(packet)),
+                    timeouts: Timeouts::NAT,
+                };
+                let near =
+                    flows.table.place(opening(near, Account::Free, false), Seen { sent_by_local: false, ..seen });
+                let far = flows.table.place(opening(far, Account::Nat, true), seen);
+                flows.table.pair(near, far);
+                flows.table.announce(near);
+                flows.table.announce(far);
+                Some(flow(flows.table.id(far), true))
+            }
+            Self::Related => None,
+        }
+    }
+
+    /// How many entries it needs.
+    pub(crate) fn entries(&self) -> usize {
+        match self {
+            Self::New { .. } => 2,
+            Self::Known { .. } | Self::Related => 0,
+        }
+    }
+}
+
+/// The client, of a near half: of an ICMP query the port is the identifier.
+fn client(near: &PackedKey) -> Endpoint {
+    let port = if is_icmp(near) { near.local_port } else { near.remote_port };
+    Endpoint { address: address(near.remote), port }
+}
+
+/// The gateway's address and port, of a far half.
+fn own(far: &PackedKey) -> Endpoint {
+    Endpoint { address: address(far.local), port: far.local_port }
+}
+
+fn is_icmp(key: &PackedKey) -> bool {
+    matches!(Protocol(key.protocol), Protocol::ICMP | Protocol::ICMPV6)
+}
+
+impl<'n> Journey<'n, '_> {
+    /// From a subnet into a NAT gateway, and out of it into the gateway's own subnet.
+    pub(super) fn into_nat_gateway(
+        &mut self,
+        gateway: &'n NatGateway,
+        from: u32,
+    ) -> Result<Place<'n>, DropReason> {
+        let plugged = self.network.target(gateway.interface);
+        let plugged = plugged.ok_or(DropReason::Missing { object: gateway.interface.into() })?;
+        let subnet = self.subnet_of(plugged)?;
+        if plugged.subnet != from {
+            self.enter_subnet(subnet)?;
+        }
+        let translation = self.translate_out(gateway, plugged.port)?;
+        self.note(translation)?;
+        self.enters_domain(subnet);
+        self.trip.shows_groups = false;
+        self.trip.is_tracked = true;
+        self.exit = Some(plugged);
+        Ok(Place::Router(subnet, plugged.subnet))
+    }
+
+    /// From the far side to a NAT gateway's own address, and out of it into its own subnet.
+    pub(super) fn back_through_nat_gateway(
+        &mut self,
+        plugged: &'n PluggedInterface,
+        subnet: &'n CompiledSubnet,
+    ) -> Result<Place<'n>, DropReason> {
+        let gateway = self.network.gateways.nat_of(plugged.interface.id);
+        let gateway = gateway.ok_or(DropReason::ManagedInterface { interface: plugged.interface.id })?;
+        let translation = self.translate_back(gateway.id, plugged.port)?;
+        self.note(translation)?;
+        self.trip.passed_gateway = true;
+        self.enters_domain(subnet);
+        self.trip.shows_groups = false;
+        self.trip.is_tracked = true;
+        self.exit = Some(plugged);
+        Ok(Place::Router(subnet, plugged.subnet))
+    }
+
+    fn note(&mut self, translation: Translation) -> Result<(), DropReason> {
+        let free = self.trip.translations.iter_mut().find(|held| held.is_none());
+        *free.ok_or(DropReason::RoutingLoop { address: self.trip.packet.destination })? = Some(translation);
+        Ok(())
+    }
+
+    fn translate_out(&mut self, gateway: &NatGateway, port: Port) -> Result<Translation, DropReason> {
+        let id = gateway.id;
+        let (packet, tuple) = (self.trip.packet, self.trip.tuple);
+        if packet.source.is_ipv6() {
+            return Err(DropReason::NatIpv6 { gateway: id });
+        }
+        if let TupleKind::Message { .. } = tuple.kind {
+            return self.translate_error_out(id, port);
+        }
+        if !matches!(tuple.protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP) {
+            return Err(DropReason::NatProtocol { gateway: id });
+        }
+        self.check_fragment(id)?;
+        let near = PackedKey::new(port, Way::In, &tuple);
+        let table = &self.flows.table;
+        let known = table.find(&near, self.now).filter(|&slot| !table.restarts(slot, flags(&packet)));
+        if let Some(far) = known.and_then(|near| table.translated(near)) {
+            self.set_source(own(&table.key(far)));
+            return Ok(Translation::Known { far, is_outward: true });
+        }
+        match tuple.kind {
+            TupleKind::Query { is_reply: true, .. } => return Err(DropReason::NatUnsolicited { gateway: id }),
+            _ if tuple.protocol == Protocol::TCP && !flags(&packet).opens() => {
+                return Err(DropReason::NatIdle { gateway: id });
+            }
+            _ => {}
+        }
+        let far = self.choose(gateway, port, &near).ok_or(DropReason::NatPortAllocation {
+            gateway: id,
+            address: packet.destination,
+        })?;
+        self.set_source(own(&far));
+        Ok(Translation::New { near, far })
+    }
+
+    /// An address and port for a new connection: the client's own port where it is free. None when every address has as
+    /// many connections to the destination as it may.
+    fn choose(&self, gateway: &NatGateway, port: Port, near: &PackedKey) -> Option<PackedKey> {
+        let table = &self.flows.table;
+        let hash = table.hash_of(near);
+        let far_at = |local: IpAddr, local_port: u16| {
+            let tuple = &self.trip.tuple;
+            let mut far = PackedKey::new(port, Way::Out, tuple);
+            (far.local, far.local_port) = (bits(local), local_port);
+            far
+        };
+        let count = gateway.addresses.len();
+        let first = hash as usize % count.max(1);
+        let addresses = (0..count).map(|step| IpAddr::V4(gateway.addresses[(first + step) % count]));
+        let wanted = client(near).port;
+        addresses.into_iter().find_map(|local| {
+            if table.nat_connections(&far_at(local, 0)) >= NAT_CONNECTIONS_PER_DESTINATION {
+                return None;
+            }
+            let others = (0..PORTS).map(|step| {
+                let offset = (hash % PORTS).wrapping_add(step.wrapping_mul(STRIDE)) % PORTS;
+                FIRST_PORT + offset as u16
+            });
+            let ports = Some(wanted).filter(|&port| port >= FIRST_PORT).into_iter().chain(others);
+            ports.map(|port| far_at(local, port)).find(|far| table.find(far, self.now).is_none())
+        })
+    }
+
+    /// A client's error about a packet that came to it through the gateway.
+    fn translate_error_out(&mut self, id: NatGatewayId, port: Port) -> Result<Translation, DropReason> {
+        let unknown = DropReason::NatUnsolicited { gateway: id };
+        let about = self.trip.packet.about().ok_or(DropReason::NatProtocol { gateway: id })?;
+        // The gateway had sent it to the client.
+        let near = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
+        let slot = self.flows.table.find(&near, self.now).ok_or(unknown)?;
+        let far = self.flows.table.translated(slot).ok_or(unknown)?;
+        let own = own(&self.flows.table.key(far));
+        if let Some(about) = self.trip.packet.about_mut() {
+            about.set_destination(own);
+        }
+        self.set_source(Endpoint { address: own.address, port: 0 });
+        Ok(Translation::Related)
+    }
+
+    fn translate_back(&mut self, id: NatGatewayId, port: Port) -> Result<Translation, DropReason> {
+        let unknown = DropReason::NatUnsolicited { gateway: id };
+        let table = &self.flows.table;
+        let (packet, tuple) = (self.trip.packet, self.trip.tuple);
+        if let TupleKind::Message { .. } = tuple.kind {
+            let about = packet.about().ok_or(unknown)?;
+            // The gateway had sent it to the far side.
+            let far = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
+            let slot = table.find(&far, self.now).ok_or(unknown)?;
+            let client = client(&table.key(table.translated(slot).ok_or(unknown)?));
+            if let Some(about) = self.trip.packet.about_mut() {
+                about.set_source(client);
+            }
+            self.set_destination(Endpoint { address: client.address, port: 0 });
+            return Ok(Translation::Related);
+        }
+        let far = PackedKey::new(port, Way::In, &tuple);
+        let far = table.find(&far, self.now).ok_or(unknown)?;
+        let near = table.translated(far).ok_or(unknown)?;
+        self.check_fragment(id)?;
+        // Its far half was opened by the gateway, so what comes back begins nothing.
+        if flags(&packet).contains(TcpFlags::SYN) && table.restarts(far, flags(&packet)) {
+            return Err(unknown);
+        }
+        self.set_destination(client(&table.key(near)));
+        Ok(Translation::Known { far, is_outward: false })
+    }
+
+    /// Fact 45.
+    fn check_fragment(&self, gateway: NatGatewayId) -> Result<(), DropReason> {
+        let packet = &self.trip.packet;
+        if packet.fragment.is_some() && packet.protocol != Protocol::UDP {
+            return Err(DropReason::NatFragment { gateway });
+        }
+        Ok(())
+    }
+}
