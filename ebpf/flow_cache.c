@@ -105,7 +105,7 @@ struct {
 
 struct {
 	MAP_UINT(type, BPF_MAP_TYPE_ARRAY);
-	MAP_UINT(max_entries, PORT_LIMIT);
+	MAP_UINT(max_entries, EPOCH_SLOTS);
 	MAP_TYPE(key, __u32);
 	MAP_TYPE(value, __u32);
 } epochs SECTION(".maps");
@@ -198,7 +198,8 @@ static ALWAYS_INLINE int parse(struct __sk_buff *skb, struct flow_key *key, stru
 	return 0;
 }
 
-/* Whether the decision still holds: both ports' epochs, the link addresses and the size are what it was made for. */
+/* Whether the decision still holds: the epochs of both ports and of its domain, the link addresses and the size are what it
+ * was made for. */
 static ALWAYS_INLINE int is_current(struct __sk_buff *skb, const struct flow_key *key, const struct flow_entry *entry,
 				    const struct parsed *parsed)
 {
@@ -214,6 +215,12 @@ static ALWAYS_INLINE int is_current(struct __sk_buff *skb, const struct flow_key
 	epoch = bpf_map_lookup_elem(&epochs, &egress);
 	if (!epoch || *epoch != entry->egress_epoch)
 		return 0;
+	if (entry->domain_slot) {
+		__u32 slot = entry->domain_slot;
+		epoch = bpf_map_lookup_elem(&epochs, &slot);
+		if (!epoch || *epoch != entry->domain_epoch)
+			return 0;
+	}
 	if ((void *)(ethernet + 1) > end || ethernet->macs[0] != entry->match_macs[0] ||
 	    ethernet->macs[1] != entry->match_macs[1] || ethernet->macs[2] != entry->match_macs[2])
 		return 0;

@@ -10,6 +10,8 @@
 
 #define PORT_IFINDEX_BASE 64
 #define PORT_LIMIT (1 << 17)
+#define DOMAIN_LIMIT (1 << 12)
+#define EPOCH_SLOTS (PORT_LIMIT + DOMAIN_LIMIT)
 #define FLOW_ENTRIES_LIMIT (1 << 18)
 #define ADMISSION_LIMIT (1 << 16)
 #define EVENT_RING_BYTES (1 << 19)
@@ -57,6 +59,8 @@ struct flow_entry {
 	__u32 port_difference;
 	__u32 match_macs[3];
 	__u32 macs[3];
+	__u32 domain_slot;
+	__u32 domain_epoch;
 	__u32 padding;
 };
 
@@ -80,15 +84,16 @@ _Static_assert(sizeof(struct flow_key) == 44, "flow_key");
 ASSERT_OFFSET(struct flow_key, destination, 20);
 ASSERT_OFFSET(struct flow_key, source_port, 36);
 ASSERT_OFFSET(struct flow_key, protocol, 40);
-_Static_assert(sizeof(struct flow_entry) == 120, "flow_entry");
+_Static_assert(sizeof(struct flow_entry) == 128, "flow_entry");
 ASSERT_OFFSET(struct flow_entry, actions, 24);
 ASSERT_OFFSET(struct flow_entry, source, 48);
 ASSERT_OFFSET(struct flow_entry, address_difference, 84);
 ASSERT_OFFSET(struct flow_entry, match_macs, 92);
 ASSERT_OFFSET(struct flow_entry, macs, 104);
-_Static_assert(sizeof(struct admission) == 248, "admission");
-ASSERT_OFFSET(struct admission, reverse, 120);
-ASSERT_OFFSET(struct admission, first_source_port, 240);
+ASSERT_OFFSET(struct flow_entry, domain_slot, 116);
+_Static_assert(sizeof(struct admission) == 264, "admission");
+ASSERT_OFFSET(struct admission, reverse, 128);
+ASSERT_OFFSET(struct admission, first_source_port, 256);
 _Static_assert(sizeof(struct tcp_event) == 64, "tcp_event");
 ASSERT_OFFSET(struct tcp_event, macs, 52);
 

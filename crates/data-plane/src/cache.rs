@@ -12,13 +12,15 @@ use host_ebpf::{FlowCache, FlowCacheError};
 use smallvec::SmallVec;
 use vpc_abi as abi;
 use vpc_engine::{
-    Activity, CacheEntry, CachePlan, FlowDirection, FlowId, Flows, Packet, TcpFlags, Transport,
+    Activity, CacheEntry, CachePlan, Domain, FlowDirection, FlowId, Flows, Packet, TcpFlags, Transport,
 };
 use vpc_model::{Port, Protocol};
 
 use crate::admissions::Admissions;
 use crate::clock::CacheTime;
-use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet};
+use crate::entry::{
+    Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, slot_of_domain,
+};
 
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
 const CLOSING_NS: u64 = 200_000_000;
@@ -35,7 +37,8 @@ pub(crate) struct Cache {
     cache: FlowCache,
     admissions: Admissions,
     installed: HashMap<abi::FlowKey, Installed>,
-    epochs: HashMap<Port, u32>,
+    /// By slot: see [`slot_of`] and [`slot_of_domain`].
+    epochs: HashMap<u32, u32>,
     is_full: bool,
     /// Entries of connections that both sides have closed, and since when they are.
     closing: VecDeque<(abi::FlowKey, u64)>,
@@ -55,8 +58,8 @@ struct Installed {
     macs: Macs,
     /// Whether such a frame was seen; otherwise one is expected.
     is_seen: bool,
-    /// Of its two ports.
-    epochs: (u32, u32),
+    /// Of its two ports and of its domain.
+    epochs: Epochs,
     /// When it was installed, in the cache's time.
     since_ns: u64,
     /// Whether its connection is over and it is only there for the last acknowledgement.
@@ -65,6 +68,20 @@ struct Installed {
     packets: u64,
     bytes: u64,
     tcp_flags: u32,
+}
+
+/// The epochs of two ports and of a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epochs {
+    pub(crate) ingress: u32,
+    pub(crate) egress: u32,
+    /// 0 where there is no domain.
+    pub(crate) domain: u32,
+}
+
+/// The epoch slot of a port; none beyond the cache's limit.
+fn slot_of(port: Port) -> Option<u32> {
+    Some(port.number()).filter(|&number| number < abi::PORT_LIMIT)
 }
 
 /// An entry that is about to be installed.
@@ -103,7 +120,7 @@ impl Belongs {
 
 impl Installed {
     /// What is known of an entry that has carried nothing yet.
-    fn new(plan: &CacheEntry, belongs: Belongs, epochs: (u32, u32), time: CacheTime) -> Self {
+    fn new(plan: &CacheEntry, belongs: Belongs, epochs: Epochs, time: CacheTime) -> Self {
         let Belongs { flow, direction, other, .. } = belongs;
         Self {
             flow,
@@ -171,7 +188,11 @@ impl Cache {
                 other: None,
                 macs: Macs(entry.match_macs),
                 is_seen: true,
-                epochs: (entry.ingress_epoch, entry.egress_epoch),
+                epochs: Epochs {
+                    ingress: entry.ingress_epoch,
+                    egress: entry.egress_epoch,
+                    domain: entry.domain_epoch,
+                },
                 since_ns: entry.last_seen_ns,
                 is_retired: false,
                 packets: 0,
@@ -210,21 +231,43 @@ impl Cache {
 
     /// Makes every entry that has to do with a port stale.
     pub(crate) fn bump(&mut self, port: Port) -> Result<(), FlowCacheError> {
-        if let Some(epoch) = self.epoch(port)? {
+        slot_of(port).map_or(Ok(()), |slot| self.bump_slot(slot))
+    }
+
+    /// Makes every entry that depends on a domain stale.
+    pub(crate) fn bump_domain(&mut self, domain: Domain) -> Result<(), FlowCacheError> {
+        self.bump_slot(slot_of_domain(domain))
+    }
+
+    fn bump_slot(&mut self, slot: u32) -> Result<(), FlowCacheError> {
+        if let Some(epoch) = self.epoch(slot)? {
             let next = epoch.wrapping_add(1);
-            self.cache.set_epoch(port.number(), next)?;
-            self.epochs.insert(port, next);
+            self.cache.set_epoch(slot, next)?;
+            self.epochs.insert(slot, next);
         }
         Ok(())
     }
 
-    fn epoch(&mut self, port: Port) -> Result<Option<u32>, FlowCacheError> {
-        if let Some(&epoch) = self.epochs.get(&port) {
+    fn epoch(&mut self, slot: u32) -> Result<Option<u32>, FlowCacheError> {
+        if let Some(&epoch) = self.epochs.get(&slot) {
             return Ok(Some(epoch));
         }
-        let epoch = self.cache.epoch(port.number())?;
-        self.epochs.extend(epoch.map(|epoch| (port, epoch)));
+        let epoch = self.cache.epoch(slot)?;
+        self.epochs.extend(epoch.map(|epoch| (slot, epoch)));
         Ok(epoch)
+    }
+
+    /// The epochs that an entry for a plan has to carry now; none where a port is beyond the cache's limit.
+    fn epochs_of(&mut self, plan: &CacheEntry) -> Result<Option<Epochs>, FlowCacheError> {
+        let (Some(from), Some(to)) = (slot_of(plan.from), slot_of(plan.to)) else { return Ok(None) };
+        let domain = match plan.domain {
+            Some(domain) => self.epoch(slot_of_domain(domain))?,
+            None => Some(0),
+        };
+        let (Some(ingress), Some(egress), Some(domain)) = (self.epoch(from)?, self.epoch(to)?, domain) else {
+            return Ok(None);
+        };
+        Ok(Some(Epochs { ingress, egress, domain }))
     }
 
     /// Installs both directions of a plan, and where the plan holds for more connections and `may_admit`, perhaps an
@@ -282,11 +325,8 @@ impl Cache {
         if !is_cacheable(&plan.key) {
             return Ok(None);
         }
-        let (Some(ingress_epoch), Some(egress_epoch)) = (self.epoch(plan.from)?, self.epoch(plan.to)?) else {
-            return Ok(None);
-        };
+        let Some(epochs) = self.epochs_of(plan)? else { return Ok(None) };
         let Belongs { key, direction, .. } = belongs;
-        let epochs = (ingress_epoch, egress_epoch);
         let macs = Macs::new(plan.destination_mac, plan.source_mac);
         let is_seen = direction == FlowDirection::Forward;
         if let Some(known) = self.installed.get(&key) {
@@ -298,7 +338,7 @@ impl Cache {
             // What the earlier entry counted goes with it.
             self.report(&key, flows, time)?;
         }
-        let entry = entry_of(plan, ingress_epoch, egress_epoch);
+        let entry = entry_of(plan, epochs);
         let installed = Installed::new(plan, belongs, epochs, time);
         Ok(Some(Prepared { key, entry, installed }))
     }
@@ -315,13 +355,11 @@ impl Cache {
         let (forward, reverse) = Belongs::of(plan, flow);
         for (entry, belongs) in [(Some(&plan.forward), Some(forward)), (plan.reverse.as_ref(), reverse)] {
             let (Some(entry), Some(belongs)) = (entry, belongs) else { continue };
-            let (Some(ingress), Some(egress)) = (self.epoch(entry.from)?, self.epoch(entry.to)?) else {
-                continue;
-            };
+            let Some(epochs) = self.epochs_of(entry)? else { continue };
             if !self.strangers.is_empty() {
                 self.strangers.remove(&belongs.key);
             }
-            self.installed.insert(belongs.key, Installed::new(entry, belongs, (ingress, egress), time));
+            self.installed.insert(belongs.key, Installed::new(entry, belongs, epochs, time));
         }
         if may_admit {
             self.admissions.used(&forward.key, time);

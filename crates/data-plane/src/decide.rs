@@ -9,7 +9,7 @@ use host_net::{FrameBatch, VirtioNetHeader};
 use smallvec::SmallVec;
 use vpc_abi as abi;
 use vpc_engine::flows::FlowState;
-use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse};
+use vpc_engine::frame::{ETHERNET_BYTES, TransportChecksum, apply_rewrite, fragments, parse};
 use vpc_engine::{
     Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Snapshot, Verdict, forward,
     handle_frame,
@@ -67,7 +67,7 @@ pub(crate) struct Outgoing {
 pub(crate) enum Body {
     /// The received frame of that number, rewritten in place.
     Received(usize),
-    /// One that the fabric itself answers with.
+    /// One that the fabric itself answers with, or a fragment.
     Answer(Vec<u8>),
 }
 
@@ -117,27 +117,39 @@ impl Decider {
             self.check(reported);
         }
         let now = clock::now();
-        match handle_frame(&self.snapshot, &mut self.flows, from, frame, now) {
+        let segment = header.segment_payload_bytes();
+        match handle_frame(&self.snapshot, &mut self.flows, from, frame, segment, now) {
             FrameAction::Drop(reason) => self.drops.count(from, reason),
+            FrameAction::Refuse(reason, answer) => {
+                self.drops.count(from, reason);
+                outbox.frames.push(Outgoing { device: device_of(from), body: Body::Answer(answer) });
+            }
             FrameAction::Reply(answer) => {
                 outbox.frames.push(Outgoing { device: device_of(from), body: Body::Answer(answer) });
             }
-            FrameAction::Forward(delivery) => match self.deliver(&delivery, frame, header, time) {
-                Ok(()) => outbox
-                    .frames
-                    .push(Outgoing { device: device_of(delivery.to), body: Body::Received(index) }),
-                Err(reason) => self.drops.count(from, reason),
-            },
+            FrameAction::Forward(delivery) => {
+                let device = device_of(delivery.to);
+                match self.deliver(&delivery, frame, header, time) {
+                    Ok(None) => outbox.frames.push(Outgoing { device, body: Body::Received(index) }),
+                    Ok(Some(fragments)) => {
+                        let bodies = fragments.into_iter().map(Body::Answer);
+                        outbox.frames.extend(bodies.map(|body| Outgoing { device, body }));
+                    }
+                    Err(reason) => self.drops.count(from, reason),
+                }
+            }
         }
     }
 
+    /// Rewrites a frame that goes on, and has the cache carry what follows. Answers its fragments where it is larger than
+    /// the way carries.
     fn deliver(
         &mut self,
         delivery: &Delivery,
         frame: &mut [u8],
         header: VirtioNetHeader,
         time: CacheTime,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Option<Vec<Vec<u8>>>, DropReason> {
         let checksum = match header.needs_checksum() {
             true => TransportChecksum::Partial,
             false => TransportChecksum::Complete,
@@ -150,7 +162,11 @@ impl Decider {
             let installed = cache.install(plan, delivery.flow, may_admit, &mut self.flows, time);
             self.check(installed);
         }
-        Ok(())
+        let is_whole = header.segment_payload_bytes().is_none();
+        if is_whole && frame.len() > usize::from(delivery.mtu_bytes) + ETHERNET_BYTES {
+            return fragments(frame, delivery.mtu_bytes, checksum).map(Some);
+        }
+        Ok(None)
     }
 
     /// Carries out what the engine says has happened to connections: in the journal, and for those gone in the cache.
@@ -201,7 +217,9 @@ impl Decider {
         }
         let bumped = self.cache.as_mut().map_or(Ok(()), |cache| {
             let ports = applied.stale.iter().chain(applied.removed.iter().copied());
-            ports.map(|port| cache.bump(port)).fold(Ok(()), Result::and)
+            let ports = ports.map(|port| cache.bump(port)).fold(Ok(()), Result::and);
+            let domains = applied.stale_domains.iter().map(|&domain| cache.bump_domain(domain));
+            domains.fold(ports, Result::and)
         });
         // What was let in up to now was let in by the old rules, so they say what becomes of it.
         let time = CacheTime::now();

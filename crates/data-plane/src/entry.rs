@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_types::MacAddress;
 use vpc_abi as abi;
-use vpc_engine::{CacheEntry, CacheKey, Endpoint, FlowKey, Packet, Rewrite, TcpFlags, Transport};
+use vpc_engine::{CacheEntry, CacheKey, Domain, Endpoint, FlowKey, Packet, Rewrite, TcpFlags, Transport};
 use vpc_model::{Port, Protocol};
 
-use crate::layout::VPC_MTU_BYTES;
+use crate::cache::Epochs;
 
 const ICMP_ECHO: u16 = 8 << 8;
 const ICMP_ECHO_REPLY: u16 = 0;
@@ -82,6 +82,9 @@ pub(crate) fn packet_of(event: &abi::TcpEvent) -> Option<(Port, Packet)> {
         // No verdict depends on it.
         ttl: u8::MAX,
         length_bytes: event.length_bytes,
+        // Only what fitted was let in.
+        segment_bytes: 0,
+        may_be_fragmented: true,
     };
     Some((Port::new(key.port).ok()?, packet))
 }
@@ -124,8 +127,15 @@ fn key(from: Port, key: &CacheKey) -> abi::FlowKey {
     }
 }
 
+const _: () = assert!(abi::DOMAIN_LIMIT == Domain::LIMIT);
+
+/// The epoch slot of a domain.
+pub(crate) fn slot_of_domain(domain: Domain) -> u32 {
+    abi::PORT_LIMIT + domain.number()
+}
+
 /// The entry for a plan, at these epochs.
-pub(crate) fn entry_of(plan: &CacheEntry, ingress_epoch: u32, egress_epoch: u32) -> abi::FlowEntry {
+pub(crate) fn entry_of(plan: &CacheEntry, epochs: Epochs) -> abi::FlowEntry {
     let macs = Macs::new(plan.destination_mac, plan.source_mac);
     let CacheEntry { key, to, rewrite, .. } = plan;
     let kept = |address, port| Endpoint { address, port };
@@ -150,29 +160,40 @@ pub(crate) fn entry_of(plan: &CacheEntry, ingress_epoch: u32, egress_epoch: u32)
         let new = [source.port.to_be_bytes(), destination.port.to_be_bytes()].concat();
         port_difference = difference(&old, &new);
     }
+    // Of ICMP echo there is one identifier, which both ends have in the place of a port.
+    let (mut source_port, destination_port) = (source.port, destination.port);
+    if !has_ports {
+        source_port = rewrite.source.or(rewrite.destination).map_or(key.source_port, |new| new.port);
+        if source_port != key.source_port {
+            actions |= abi::ACTION_PORTS;
+            port_difference = difference(&key.source_port.to_be_bytes(), &source_port.to_be_bytes());
+        }
+    }
     abi::FlowEntry {
         packets: 0,
         bytes: 0,
         last_seen_ns: 0,
         actions,
         tcp_flags: 0,
-        ingress_epoch,
-        egress_epoch,
+        ingress_epoch: epochs.ingress,
+        egress_epoch: epochs.egress,
         egress_port: to.number(),
-        mtu_bytes: VPC_MTU_BYTES,
+        mtu_bytes: plan.mtu_bytes.into(),
         source: octets(source.address),
         destination: octets(destination.address),
-        source_port: source.port.to_be_bytes(),
-        destination_port: destination.port.to_be_bytes(),
+        source_port: source_port.to_be_bytes(),
+        destination_port: destination_port.to_be_bytes(),
         address_difference,
         port_difference,
         match_macs: macs.0,
         macs: new_macs.0,
+        domain_slot: plan.domain.map_or(0, slot_of_domain),
+        domain_epoch: epochs.domain,
         padding: [0; 4],
     }
 }
 
-/// The plan that an entry was made from; none when it is not of this program's making.
+/// The plan that an entry was made from, without its domain; none when it is not of this program's making.
 pub(crate) fn cache_entry_of(key: &abi::FlowKey, entry: &abi::FlowEntry) -> Option<CacheEntry> {
     let address = |octets| address(key.family, octets);
     let port = u16::from_be_bytes;
@@ -184,6 +205,12 @@ pub(crate) fn cache_entry_of(key: &abi::FlowKey, entry: &abi::FlowEntry) -> Opti
         destination_port: port(key.destination_port),
     };
     let is_rewritten = entry.actions & (abi::ACTION_ADDRESSES | abi::ACTION_PORTS) != 0;
+    // Of ICMP echo both ends have the identifier.
+    let is_icmp = matches!(old.protocol, Protocol::ICMP | Protocol::ICMPV6);
+    let (old_destination_port, new_destination_port) = match is_icmp {
+        true => (old.source_port, entry.source_port),
+        false => (old.destination_port, entry.destination_port),
+    };
     let endpoint = |octets, bytes, old: (IpAddr, u16)| -> Option<Option<Endpoint>> {
         let new = (address(octets)?, port(bytes));
         Some((is_rewritten && new != old).then_some(Endpoint { address: new.0, port: new.1 }))
@@ -202,10 +229,14 @@ pub(crate) fn cache_entry_of(key: &abi::FlowKey, entry: &abi::FlowEntry) -> Opti
             source: endpoint(entry.source, entry.source_port, (old.source, old.source_port))?,
             destination: endpoint(
                 entry.destination,
-                entry.destination_port,
-                (old.destination, old.destination_port),
+                new_destination_port,
+                (old.destination, old_destination_port),
             )?,
+            quoted: None,
+            segment_payload_max: None,
         },
+        mtu_bytes: entry.mtu_bytes.try_into().ok()?,
+        domain: None,
     })
 }
 
@@ -295,6 +326,8 @@ mod tests {
                 destination_mac: MacAddress([4; 6]),
                 source: source.map(endpoint).filter(|new| *new != kept_source),
                 destination: destination.map(endpoint).filter(|new| *new != kept_destination),
+                quoted: None,
+                segment_payload_max: None,
             };
             let plan = CacheEntry {
                 from: Port::new(from).unwrap(),
@@ -303,8 +336,10 @@ mod tests {
                 destination_mac: MacAddress(destination_mac),
                 to: Port::new(to).unwrap(),
                 rewrite,
+                mtu_bytes: 1500,
+                domain: None,
             };
-            let entry = entry_of(&plan, 1, 2);
+            let entry = entry_of(&plan, Epochs { ingress: 1, egress: 2, domain: 0 });
             prop_assert_eq!(cache_entry_of(&key_of(&plan), &entry), Some(plan));
         }
     }

@@ -148,7 +148,7 @@ fn run(lab: &Lab, seed: u64, shown: &mut Shown) -> Result<(), String> {
             Step::Packet(from, packet) => {
                 let payload = [step as u8; 16];
                 let sent = frame(&packet, &payload);
-                let action = handle_frame(&snapshot, &mut flows, from, &sent, now());
+                let action = handle_frame(&snapshot, &mut flows, from, &sent, None, now());
                 let (expected, arrival) = expect(action, from, &packet, &sent);
                 let seen = bench.send(from, &sent);
                 if seen != expected {
@@ -186,7 +186,7 @@ fn expect(
 ) -> (Vec<(Port, Vec<u8>)>, Option<Arrival>) {
     match action {
         FrameAction::Drop(_) => (Vec::new(), None),
-        FrameAction::Reply(answer) => (vec![(from, answer)], None),
+        FrameAction::Reply(answer) | FrameAction::Refuse(_, answer) => (vec![(from, answer)], None),
         FrameAction::Forward(delivery) => {
             let mut frame = sent.to_vec();
             apply_rewrite(&mut frame, &delivery.rewrite, TransportChecksum::Complete).unwrap();

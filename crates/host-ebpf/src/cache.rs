@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
 use aya::programs::{ProgramError, ProgramFd, SchedClassifier};
 use aya::{EbpfError, EbpfLoader, Pod};
-use vpc_abi::{Admission, FLOW_ENTRIES_LIMIT, FlowEntry, FlowKey, PORT_LIMIT, TcpEvent};
+use vpc_abi::{Admission, FLOW_ENTRIES_LIMIT, FlowEntry, FlowKey, EPOCH_SLOTS, TcpEvent};
 use zerocopy::FromBytes;
 
 use crate::batch::{self, Batch, Cursor};
@@ -209,26 +209,26 @@ impl FlowCache {
         Ok(pins::unmount(folder)?)
     }
 
-    /// The epoch that entries of a port have to carry; none when the port is beyond the cache's limit.
+    /// The epoch that entries of a port or domain have to carry, by its slot; none when that is beyond the cache's limit.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn epoch(&self, port: u32) -> Result<Option<u32>, FlowCacheError> {
-        if port >= PORT_LIMIT {
+    pub fn epoch(&self, slot: u32) -> Result<Option<u32>, FlowCacheError> {
+        if slot >= EPOCH_SLOTS {
             return Ok(None);
         }
-        self.epochs.get(&port, 0).map(Some).map_err(|source| FlowCacheError::Map { map: EPOCHS, source })
+        self.epochs.get(&slot, 0).map(Some).map_err(|source| FlowCacheError::Map { map: EPOCHS, source })
     }
 
-    /// Sets a port's epoch: at once, no entry decided at an earlier one is used any more.
+    /// Sets the epoch of a port or domain: at once, no entry decided at an earlier one is used any more.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn set_epoch(&mut self, port: u32, epoch: u32) -> Result<(), FlowCacheError> {
-        if port >= PORT_LIMIT {
+    pub fn set_epoch(&mut self, slot: u32, epoch: u32) -> Result<(), FlowCacheError> {
+        if slot >= EPOCH_SLOTS {
             return Ok(());
         }
-        self.epochs.set(port, epoch, 0).map_err(|source| FlowCacheError::Map { map: EPOCHS, source })
+        self.epochs.set(slot, epoch, 0).map_err(|source| FlowCacheError::Map { map: EPOCHS, source })
     }
 
     /// What the cache holds for a key.

@@ -61,6 +61,11 @@ impl VirtioNetHeader {
     /// The checksum has been verified.
     pub const DATA_VALID: u8 = 2;
 
+    /// By how many bytes of payload the frame is still to be segmented; none for one that is not.
+    pub fn segment_payload_bytes(&self) -> Option<u16> {
+        Some(self.gso_size).filter(|&size| self.gso_type != 0 && size != 0)
+    }
+
     /// Whether the transport checksum is still to be completed.
     pub fn needs_checksum(&self) -> bool {
         self.flags & Self::NEEDS_CHECKSUM != 0

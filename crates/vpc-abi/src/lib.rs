@@ -18,6 +18,12 @@ pub const PORT_IFINDEX_BASE: u32 = 64;
 /// Ports from this number on have no epoch slot; their flows are carried by the slow path alone.
 pub const PORT_LIMIT: u32 = 1 << 17;
 
+/// Numbers of domains: what decisions about packets that pass gateways depend on beside their ports.
+pub const DOMAIN_LIMIT: u32 = 1 << 12;
+
+/// Slots of the epoch map: those of ports, then those of domains.
+pub const EPOCH_SLOTS: u32 = PORT_LIMIT + DOMAIN_LIMIT;
+
 /// Entries of the flow map; each direction of a connection is one.
 pub const FLOW_ENTRIES_LIMIT: u32 = 1 << 18;
 
@@ -119,6 +125,10 @@ pub struct FlowEntry {
     pub match_macs: [u8; 12],
     /// New destination and source MAC.
     pub macs: [u8; 12],
+    /// The epoch slot of the domain that the decision depends on; 0 for none.
+    pub domain_slot: u32,
+    /// Epoch of that domain when the decision was made.
+    pub domain_epoch: u32,
     /// Zero.
     pub padding: [u8; 4],
 }
@@ -159,15 +169,16 @@ const _: () = {
     assert!(offset_of!(FlowKey, destination) == 20);
     assert!(offset_of!(FlowKey, source_port) == 36);
     assert!(offset_of!(FlowKey, protocol) == 40);
-    assert!(size_of::<FlowEntry>() == 120);
+    assert!(size_of::<FlowEntry>() == 128);
     assert!(offset_of!(FlowEntry, actions) == 24);
     assert!(offset_of!(FlowEntry, source) == 48);
     assert!(offset_of!(FlowEntry, address_difference) == 84);
     assert!(offset_of!(FlowEntry, match_macs) == 92);
     assert!(offset_of!(FlowEntry, macs) == 104);
-    assert!(size_of::<Admission>() == 248);
-    assert!(offset_of!(Admission, reverse) == 120);
-    assert!(offset_of!(Admission, first_source_port) == 240);
+    assert!(offset_of!(FlowEntry, domain_slot) == 116);
+    assert!(size_of::<Admission>() == 264);
+    assert!(offset_of!(Admission, reverse) == 128);
+    assert!(offset_of!(Admission, first_source_port) == 256);
     assert!(size_of::<TcpEvent>() == 64);
     assert!(offset_of!(TcpEvent, macs) == 52);
 };

@@ -175,6 +175,8 @@ fn packets(interfaces: usize, talkers: usize) -> Vec<(Port, Packet)> {
                 fragment: None,
                 ttl: 64,
                 length_bytes: 60,
+                segment_bytes: 60,
+                may_be_fragmented: true,
             };
             (from.port, packet)
         })

@@ -377,6 +377,11 @@ reasons! {
         /// The largest packet that the path carries, in bytes.
         mtu_bytes: u16,
     } => "the packet is larger than the {mtu_bytes} bytes that the path carries, and must not be fragmented",
+    /// The same at a transit gateway, which tells nobody.
+    91 TransitPacketTooBig {
+        /// The largest packet that it carries, in bytes.
+        mtu_bytes: u16,
+    } => "the packet is larger than the {mtu_bytes} bytes that a transit gateway carries",
 }
 
 #[cfg(test)]

@@ -64,6 +64,8 @@ pub struct Rewrite {
     pub destination: Option<Endpoint>,
     /// Of an ICMP error: new addresses and ports of the packet that it quotes.
     pub quoted: Option<Quoted>,
+    /// Of a TCP segment with SYN: the largest segment that it may announce, in bytes of payload.
+    pub segment_payload_max: Option<u16>,
 }
 
 /// The packet that an ICMP error quotes, as its receiver knows it.
@@ -93,6 +95,7 @@ impl Rewrite {
             source: has_other_source.then_some(source),
             destination: has_other_destination.then_some(destination),
             quoted,
+            segment_payload_max: None,
         }
     }
 }
@@ -161,6 +164,8 @@ pub struct CacheKey {
 pub enum FrameAction {
     /// Send this frame back to the port it came from: the fabric answers ARP, neighbour discovery and DHCP itself.
     Reply(Vec<u8>),
+    /// Drop it, and tell its sender by sending this frame back to the port it came from.
+    Refuse(DropReason, Vec<u8>),
     /// Apply the rewrite ([`crate::frame::apply_rewrite`]) and send the frame out by the port that it names.
     Forward(Delivery),
     /// Drop it.

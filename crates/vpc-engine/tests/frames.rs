@@ -30,13 +30,13 @@ fn network() -> World {
 
 fn act(world: &mut World, from: &str, bytes: &[u8]) -> FrameAction {
     let port = world.port(from);
-    handle_frame(&world.snapshot, &mut world.flows, port, bytes, world.now)
+    handle_frame(&world.snapshot, &mut world.flows, port, bytes, None, world.now)
 }
 
 fn reply(world: &mut World, from: &str, bytes: &[u8]) -> Result<Vec<u8>, &'static str> {
     match act(world, from, bytes) {
         FrameAction::Reply(bytes) => Ok(bytes),
-        FrameAction::Drop(reason) => Err(reason.name()),
+        FrameAction::Drop(reason) | FrameAction::Refuse(reason, _) => Err(reason.name()),
         FrameAction::Forward(_) => Err("Forward"),
     }
 }
@@ -112,6 +112,8 @@ fn udp_packet(world: &World, name: &str, source: IpAddr, destination: IpAddr, po
         fragment: None,
         ttl: 64,
         length_bytes: 0,
+        segment_bytes: 0,
+        may_be_fragmented: true,
     }
 }
 
@@ -273,6 +275,8 @@ fn solicitation(world: &World, source: &str, target: &str) -> Vec<u8> {
         fragment: None,
         ttl: 255,
         length_bytes: 0,
+        segment_bytes: 0,
+        may_be_fragmented: true,
     };
     let mut bytes = frame(&packet, &target.octets());
     // Where the identifier of a query would be there is nothing.
@@ -376,7 +380,8 @@ proptest! {
             let mut read = parse(&bytes);
             if let Ok(read) = &mut read {
                 prop_assert_eq!(read.length_bytes as usize, bytes.len() - 14);
-                read.length_bytes = packet.length_bytes;
+                prop_assert_eq!(read.segment_bytes, read.length_bytes);
+                (read.length_bytes, read.segment_bytes) = (packet.length_bytes, packet.segment_bytes);
             }
             let mut expected = packet;
             // An error without a quote may quote the payload.
@@ -410,6 +415,8 @@ proptest! {
                 destination_mac: MacAddress::local(2),
                 source: (which & 1 != 0).then(|| endpoint(source, ports.0, packet.source)),
                 destination: (which & 2 != 0).then(|| endpoint(destination, ports.1, packet.source)),
+                quoted: None,
+                segment_payload_max: None,
             };
             let mut bytes = frame(&packet, &payload);
             apply_rewrite(&mut bytes, &rewrite, TransportChecksum::Complete).unwrap();
@@ -452,11 +459,11 @@ proptest! {
                 bytes[at] = *value;
             }
             bytes.truncate(cut.index(bytes.len() + 1));
-            let action = handle_frame(&snapshot, &mut flows, port, &bytes, now);
+            let action = handle_frame(&snapshot, &mut flows, port, &bytes, None, now);
             if let FrameAction::Forward(delivery) = action {
                 apply_rewrite(&mut bytes, &delivery.rewrite, TransportChecksum::Complete).unwrap();
             }
-            handle_frame(&snapshot, &mut flows, port, &noise, now);
+            handle_frame(&snapshot, &mut flows, port, &noise, None, now);
         }
     }
 }
@@ -472,6 +479,8 @@ fn udp_without_a_checksum_stays_without() {
         destination_mac: SERVICES_MAC,
         source: Some(Endpoint { address: "100.64.0.1".parse().unwrap(), port: 5001 }),
         destination: None,
+        quoted: None,
+        segment_payload_max: None,
     };
     apply_rewrite(&mut bytes, &rewrite, TransportChecksum::Complete).unwrap();
     assert_eq!(bytes[40..42], [0, 0]);

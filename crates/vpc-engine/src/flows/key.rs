@@ -148,16 +148,18 @@ impl Tuple {
     /// Replaces source address and port.
     pub(crate) fn set_source(&mut self, endpoint: Endpoint) {
         self.source = bits(endpoint.address);
-        if let TupleKind::Ports { source, .. } = &mut self.kind {
-            *source = endpoint.port;
+        match &mut self.kind {
+            TupleKind::Ports { source: port, .. } | TupleKind::Query { id: port, .. } => *port = endpoint.port,
+            TupleKind::Message { .. } => {}
         }
     }
 
     /// Replaces destination address and port.
     pub(crate) fn set_destination(&mut self, endpoint: Endpoint) {
         self.destination = bits(endpoint.address);
-        if let TupleKind::Ports { destination, .. } = &mut self.kind {
-            *destination = endpoint.port;
+        match &mut self.kind {
+            TupleKind::Ports { destination: port, .. } | TupleKind::Query { id: port, .. } => *port = endpoint.port,
+            TupleKind::Message { .. } => {}
         }
     }
 

@@ -90,6 +90,10 @@ pub(crate) struct Trip<'n> {
     pub(crate) passed_gateway: bool,
     /// The largest packet that the way carries.
     pub(crate) mtu_bytes: u16,
+    /// Whether it passes a transit gateway, which drops larger packets without a word and has connections announce no
+    /// larger segments.
+    /// <https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html#mtu-quotas>
+    pub(crate) passed_transit_gateway: bool,
     pub(crate) domain: Option<Domain>,
 }
 
@@ -117,6 +121,7 @@ impl<'n, 'f> Journey<'n, 'f> {
             is_tracked: false,
             passed_gateway: false,
             mtu_bytes: VPC_MTU_BYTES,
+            passed_transit_gateway: false,
             domain: None,
         };
         Self { network, flows, now, exit: None, likely: None, trip }
@@ -137,11 +142,11 @@ impl<'n, 'f> Journey<'n, 'f> {
         self.exit = Some(sender);
         let neighbour = next_hop.and_then(|mac| self.neighbour(sender, subnet, mac));
         let place = match neighbour {
-            Some(hop) => hop.and_then(|hop| {
-                self.trip.peer = hop.is_direct.then_some(hop.receiver);
-                self.leave_subnet(subnet, hop.receiver.subnet == sender.subnet)?;
-                Ok(Place::Interface(hop, Some(sender.subnet)))
-            }),
+            Some(hop) => {
+                self.note_peer(subnet, hop.as_ref().ok());
+                let stays = self.stays(subnet, sender.subnet, hop.as_ref().ok());
+                self.leave_subnet(subnet, stays).and(hop).map(|hop| Place::Interface(hop, Some(sender.subnet)))
+            }
             None => self.route_from(subnet, sender.subnet),
         };
         self.travel(place)
@@ -215,29 +220,23 @@ impl<'n, 'f> Journey<'n, 'f> {
     fn route_from(&mut self, subnet: &'n CompiledSubnet, number: u32) -> Result<Place<'n>, DropReason> {
         let route = self.find_route(subnet);
         let stays = match &route {
-            Ok(Step::Interface(hop)) => hop.receiver.subnet == number,
+            Ok(Step::Interface(hop)) => self.stays(subnet, number, Some(hop)),
             Ok(Step::Target(RouteTarget::NatGateway(id))) => {
                 let nat = self.network.gateways.nat(*id).and_then(|nat| self.network.target(nat.interface));
                 nat.is_some_and(|plugged| plugged.subnet == number)
             }
             Ok(Step::Target(_)) => false,
-            Err(_) => subnet.contains(self.trip.packet.destination),
+            Err(_) => self.stays(subnet, number, None),
         };
-        match &route {
-            Ok(Step::Interface(hop)) if !self.trip.passed_gateway => {
-                self.trip.peer = hop.is_direct.then_some(hop.receiver);
+        if !self.trip.passed_gateway {
+            match &route {
+                Ok(Step::Interface(hop)) => self.note_peer(subnet, Some(hop)),
+                Ok(Step::Target(RouteTarget::VpcPeeringConnection(id))) => {
+                    self.trip.peer = self.peer_over(*id, subnet);
+                }
+                Ok(Step::Target(_)) => {}
+                Err(_) => self.note_peer(subnet, None),
             }
-            // Where nothing leads on, the owner of the address counts, so that the reason is the route and not a rule
-            // that would allow it.
-            Err(_) if !self.trip.passed_gateway => {
-                let number = subnet.vpc_number;
-                self.trip.peer =
-                    number.and_then(|vpc| self.network.owner(vpc, self.trip.packet.destination));
-            }
-            Ok(Step::Target(RouteTarget::VpcPeeringConnection(id))) if !self.trip.passed_gateway => {
-                self.trip.peer = self.peer_over(*id, subnet);
-            }
-            Ok(_) | Err(_) => {}
         }
         self.leave_subnet(subnet, stays)?;
         match route? {
@@ -247,6 +246,26 @@ impl<'n, 'f> Journey<'n, 'f> {
                 self.pass(target, subnet, number)
             }
         }
+    }
+
+    /// Whether the packet stays in a subnet, which has that number. Where nothing leads on, its destination says so.
+    fn stays(&self, subnet: &CompiledSubnet, number: u32, hop: Option<&Hop<'n>>) -> bool {
+        hop.map_or_else(
+            || subnet.contains(self.trip.packet.destination),
+            |hop| hop.receiver.subnet == number,
+        )
+    }
+
+    /// Notes whose groups a rule of the sender may mean. Where nothing leads on it is the owner of the address, so that
+    /// the reason is the route and not a rule that would allow it.
+    fn note_peer(&mut self, subnet: &CompiledSubnet, hop: Option<&Hop<'n>>) {
+        self.trip.peer = match hop {
+            Some(hop) => hop.is_direct.then_some(hop.receiver),
+            None => {
+                let vpc = subnet.vpc_number;
+                vpc.and_then(|vpc| self.network.owner(vpc, self.trip.packet.destination))
+            }
+        };
     }
 
     /// Asks the ACL of a subnet that the packet leaves (fact 16).

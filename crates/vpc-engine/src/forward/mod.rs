@@ -159,9 +159,7 @@ fn deliver(
         }
     };
     let ends = [sent, received];
-    if u32::from(trip.mtu_bytes) < came.segment_bytes && !came.may_be_fragmented {
-        return Err(DropReason::PacketTooBig { mtu_bytes: trip.mtu_bytes });
-    }
+    check_size(came, &trip)?;
     let translated = trip.translations.iter().flatten().map(nat::Translation::entries).sum();
     let [sender, receiver] = tracking::track(flows, ends, translated, now)?;
     let nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
@@ -173,12 +171,36 @@ fn deliver(
     };
     let ((source_mac, destination_mac), to) = plan::landing_macs(&trip, landing, came, from)
         .ok_or(DropReason::RoutingLoop { address: came.destination })?;
-    let rewrite = Rewrite::between(came, &trip.packet, source_mac, destination_mac);
+    let is_announcing = trip.passed_transit_gateway && tracking::flags(came).contains(TcpFlags::SYN);
+    let rewrite = Rewrite {
+        segment_payload_max: is_announcing.then(|| segment_payload_max(&trip)),
+        ..Rewrite::between(came, &trip.packet, source_mac, destination_mac)
+    };
     let cache = tracking::lasts(ends, came, tuple).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });
     Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache: cache.flatten() })
+}
+
+/// Fact 64.
+fn check_size(came: &Packet, trip: &Trip<'_>) -> Result<(), DropReason> {
+    let mtu_bytes = transit::TRANSIT_MTU_BYTES;
+    if trip.passed_transit_gateway && came.segment_bytes > u32::from(mtu_bytes) {
+        return Err(DropReason::TransitPacketTooBig { mtu_bytes });
+    }
+    // What is still to be segmented is not fragmented as well: its sender makes smaller segments once it is told.
+    let may_be_fragmented = came.may_be_fragmented && came.segment_bytes == came.length_bytes;
+    if u32::from(trip.mtu_bytes) < came.segment_bytes && !may_be_fragmented {
+        return Err(DropReason::PacketTooBig { mtu_bytes: trip.mtu_bytes });
+    }
+    Ok(())
+}
+
+/// The largest TCP payload of a packet that the way carries, with headers without options.
+fn segment_payload_max(trip: &Trip<'_>) -> u16 {
+    let headers = if trip.packet.source.is_ipv4() { 20 + 20 } else { 40 + 20 };
+    trip.mtu_bytes - headers
 }
 
 /// The groups of the sender that rules of the receiver may mean: those of the interface whose own address the source is,

@@ -89,6 +89,7 @@ fn towards_service(far: &PackedKey) -> Rewrite {
         source: Some(remote(far)),
         destination: Some(local(far)),
         quoted: None,
+        segment_payload_max: None,
     }
 }
 
@@ -100,6 +101,7 @@ fn towards_interface(near: &PackedKey, plugged: &PluggedInterface, subnet: &Comp
         source: Some(remote(near)),
         destination: Some(local(near)),
         quoted: None,
+        segment_payload_max: None,
     }
 }
 

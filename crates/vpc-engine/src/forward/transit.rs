@@ -17,7 +17,7 @@ use vpc_model::{ObjectId, Port};
 
 /// The largest packet between regions and through a transit gateway, in bytes (fact 64).
 /// <https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html#mtu-quotas>
-const TRANSIT_MTU_BYTES: u16 = 8500;
+pub(super) const TRANSIT_MTU_BYTES: u16 = 8500;
 /// Transit gateways that a packet passes one after the other at most.
 const TRANSIT_GATEWAYS_MAX: usize = 8;
 
@@ -79,6 +79,7 @@ impl<'n> Journey<'n, '_> {
         self.check_family(attachment, attached)?;
         self.enters_domain(subnet);
         self.limit_mtu(TRANSIT_MTU_BYTES);
+        self.trip.passed_transit_gateway = true;
         self.trip.is_tracked = true;
         self.exit = None;
         let referencing = gateway.security_group_referencing && attached.security_group_referencing;

@@ -11,6 +11,7 @@ use super::parse::{self, ETHER_TYPE_ARP, ETHERNET_BYTES};
 use super::{Asker, LINK_ROUTER_MAC};
 use crate::reason::DropReason;
 use crate::services::{LINK_IPV4, LinkService};
+use crate::snapshot::Network;
 
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
@@ -81,6 +82,15 @@ fn mac_of(asker: &Asker<'_>, target: Ipv4Addr) -> Option<MacAddress> {
     }
     let neighbour = asker.network.owner(asker.plugged.vpc, address)?;
     (neighbour.subnet == asker.plugged.subnet).then_some(neighbour.interface.mac)
+}
+
+/// Answers hosts of the internet and the workstation, which reach whatever is not one of them through the same next hop.
+pub(crate) fn answer_internet(network: &Network, frame: &[u8]) -> Result<Vec<u8>, DropReason> {
+    let request = read(frame)?;
+    if request.operation != REQUEST || network.gateways.host(IpAddr::V4(request.target)).is_some() {
+        return Err(DropReason::Unanswered);
+    }
+    Ok(reply(&request, LINK_ROUTER_MAC))
 }
 
 /// Answers the services, which reach every interface through the same next hop.

@@ -45,6 +45,57 @@ fn checksum(sum: u32) -> [u8; 2] {
     (!(sum as u16)).to_be_bytes()
 }
 
+/// An IPv4 packet with that payload behind its header.
+pub(crate) fn ipv4(
+    link: &Link,
+    protocol: Protocol,
+    (source, destination): (Ipv4Addr, Ipv4Addr),
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut frame = link.header(ETHER_TYPE_IPV4);
+    let mut header = [0; IPV4_BYTES];
+    header[0] = 0x45;
+    header[2..4].copy_from_slice(&((IPV4_BYTES + payload.len()) as u16).to_be_bytes());
+    header[8] = HOP_LIMIT;
+    header[9] = protocol.0;
+    header[12..16].copy_from_slice(&source.octets());
+    header[16..20].copy_from_slice(&destination.octets());
+    let header_checksum = checksum(sum(0, &header));
+    header[10..12].copy_from_slice(&header_checksum);
+    frame.extend(header);
+    frame.extend(payload);
+    frame
+}
+
+/// An ICMP message over IPv4; its checksum field is filled in.
+pub(crate) fn icmp4(link: &Link, ends: (Ipv4Addr, Ipv4Addr), mut message: Vec<u8>) -> Vec<u8> {
+    message[2..4].fill(0);
+    let value = checksum(sum(0, &message));
+    message[2..4].copy_from_slice(&value);
+    ipv4(link, Protocol::ICMP, ends, &message)
+}
+
+/// A TCP segment over IPv4; its checksum field is filled in.
+pub(crate) fn tcp4(link: &Link, ends: (Ipv4Addr, Ipv4Addr), mut segment: Vec<u8>) -> Vec<u8> {
+    segment[16..18].fill(0);
+    let pseudo = [ends.0.octets(), ends.1.octets()].concat();
+    let pseudo = sum(u32::from(Protocol::TCP.0) + segment.len() as u32, &pseudo);
+    let value = checksum(sum(pseudo, &segment));
+    segment[16..18].copy_from_slice(&value);
+    ipv4(link, Protocol::TCP, ends, &segment)
+}
+
+/// The checksum of bytes that have 0 where it stands.
+pub(crate) fn checksum_of(bytes: &[u8]) -> [u8; 2] {
+    checksum(sum(0, bytes))
+}
+
+/// The checksum of an ICMPv6 message that has 0 where it stands, between these two addresses.
+pub(crate) fn icmp6_checksum(addresses: &[u8], message: &[u8]) -> [u8; 2] {
+    let pseudo = sum(u32::from(Protocol::ICMPV6.0) + message.len() as u32, addresses);
+    checksum(sum(pseudo, message))
+}
+
 /// A UDP datagram over IPv4.
 pub(crate) fn udp4(
     link: &Link,
@@ -52,21 +103,11 @@ pub(crate) fn udp4(
     (destination, destination_port): (Ipv4Addr, u16),
     payload: &[u8],
 ) -> Vec<u8> {
-    let udp_bytes = (UDP_BYTES + payload.len()) as u16;
-    let mut frame = link.header(ETHER_TYPE_IPV4);
-    let mut header = [0; IPV4_BYTES];
-    header[0] = 0x45;
-    header[2..4].copy_from_slice(&(IPV4_BYTES as u16 + udp_bytes).to_be_bytes());
-    header[8] = HOP_LIMIT;
-    header[9] = Protocol::UDP.0;
-    header[12..16].copy_from_slice(&source.octets());
-    header[16..20].copy_from_slice(&destination.octets());
-    let header_checksum = checksum(sum(0, &header));
-    header[10..12].copy_from_slice(&header_checksum);
-    frame.extend(header);
-    let pseudo = sum(u32::from(Protocol::UDP.0) + u32::from(udp_bytes), &header[12..20]);
-    frame.extend(udp(pseudo, source_port, destination_port, payload));
-    frame
+    let udp_bytes = (UDP_BYTES + payload.len()) as u32;
+    let addresses = [source.octets(), destination.octets()].concat();
+    let pseudo = sum(u32::from(Protocol::UDP.0) + udp_bytes, &addresses);
+    let datagram = udp(pseudo, source_port, destination_port, payload);
+    ipv4(link, Protocol::UDP, (source, destination), &datagram)
 }
 
 /// A UDP datagram over IPv6.

@@ -8,8 +8,10 @@ mod arp;
 mod build;
 mod dhcp;
 mod dhcp6;
+mod fragment;
 mod neighbour;
 mod parse;
+mod refuse;
 mod rewrite;
 
 use vpc_model::{Port, Protocol};
@@ -23,8 +25,9 @@ use crate::time::Millis;
 use crate::verdict::{FrameAction, Verdict};
 
 pub use dhcp::LEASE_SECS;
+pub use fragment::fragments;
 pub use neighbour::{ROUTER_LIFETIME_SECS, router_advertisement};
-pub use parse::parse;
+pub use parse::{ETHERNET_BYTES, parse};
 pub use rewrite::{TransportChecksum, apply_rewrite};
 
 /// Who asks the fabric something.
@@ -37,15 +40,17 @@ pub(crate) struct Asker<'a> {
 
 /// Decides one frame that came in by a port.
 ///
-/// Nothing is copied: a frame that goes on is to be changed by [`apply_rewrite`] and sent out by the port named.
+/// Nothing is copied: a frame that goes on is to be changed by [`apply_rewrite`] and sent out by the port named. A frame
+/// that is still to be segmented says by how many bytes of payload, otherwise `segment_payload_bytes` is none.
 pub fn handle_frame(
     snapshot: &Snapshot,
     flows: &mut Flows,
     from: Port,
     frame: &[u8],
+    segment_payload_bytes: Option<u16>,
     now: Millis,
 ) -> FrameAction {
-    match try_handle(snapshot, flows, from, frame, now) {
+    match try_handle(snapshot, flows, from, frame, segment_payload_bytes, now) {
         Ok(action) => action,
         Err(reason) => FrameAction::Drop(reason),
     }
@@ -56,32 +61,45 @@ fn try_handle(
     flows: &mut Flows,
     from: Port,
     frame: &[u8],
+    segment_payload_bytes: Option<u16>,
     now: Millis,
 ) -> Result<FrameAction, DropReason> {
     if parse::u16_at(frame, 12)? == parse::ETHER_TYPE_ARP {
         let reply = match asker(snapshot, from)? {
             Some(asker) => arp::answer(&asker, frame)?,
-            None => arp::answer_services(frame)?,
+            None if from == Port::SERVICES => arp::answer_services(frame)?,
+            None => arp::answer_internet(snapshot.network(), frame)?,
         };
         return Ok(FrameAction::Reply(reply));
     }
-    let packet = parse(frame)?;
+    let mut packet = parse(frame)?;
+    if let Some(payload) = segment_payload_bytes {
+        let headers = parse::headers_bytes(frame)? - parse::ETHERNET_BYTES;
+        packet.segment_bytes = packet.length_bytes.min(headers as u32 + u32::from(payload));
+    }
     if is_for_fabric(&packet) {
         let reply = match asker(snapshot, from)? {
             Some(asker) => answer(snapshot, &asker, &packet, frame)?,
-            None => neighbour::answer_services(&packet, frame)?,
+            None if from == Port::SERVICES => neighbour::answer_services(&packet, frame)?,
+            None => neighbour::answer_internet(snapshot.network(), &packet, frame)?,
         };
         return Ok(FrameAction::Reply(reply));
     }
     Ok(match crate::forward(snapshot, flows, from, &packet, now) {
         Verdict::Deliver(delivery) => FrameAction::Forward(delivery),
-        Verdict::Drop(reason) => FrameAction::Drop(reason),
+        Verdict::Drop(reason) => match asker(snapshot, from).ok().flatten() {
+            Some(asker) => match refuse::answer(&asker, reason, &packet, frame) {
+                Some(answer) => FrameAction::Refuse(reason, answer),
+                None => FrameAction::Drop(reason),
+            },
+            None => FrameAction::Drop(reason),
+        },
     })
 }
 
-/// The interface at a port with its subnet; none for the services.
+/// The interface at a port with its subnet; none for the services and the internet.
 fn asker(snapshot: &Snapshot, from: Port) -> Result<Option<Asker<'_>>, DropReason> {
-    if from == Port::SERVICES {
+    if from.is_reserved() {
         return Ok(None);
     }
     let network = snapshot.network();

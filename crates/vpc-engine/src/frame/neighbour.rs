@@ -14,7 +14,7 @@ use super::{Asker, LINK_ROUTER_MAC};
 use crate::packet::{Packet, Transport};
 use crate::reason::DropReason;
 use crate::services::{LINK_IPV6, LinkService};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Network, Snapshot};
 
 const ROUTER_SOLICITATION: u8 = 133;
 const ROUTER_ADVERTISEMENT: u8 = 134;
@@ -141,6 +141,20 @@ fn router_advertisement_for(snapshot: &Snapshot, asker: &Asker<'_>) -> Option<Ve
     message.extend(prefix.network().octets());
     let link = Link { source: router_mac, destination: asker.plugged.interface.mac };
     Some(build::icmp6(&link, link_local(router_mac), ALL_NODES, message))
+}
+
+/// Answers hosts of the internet and the workstation, which reach whatever is not one of them through the same next hop.
+pub(crate) fn answer_internet(network: &Network, packet: &Packet, frame: &[u8]) -> Result<Vec<u8>, DropReason> {
+    let (Transport::Icmp { kind: NEIGHBOUR_SOLICITATION, .. }, IpAddr::V6(source)) =
+        (packet.transport, packet.source)
+    else {
+        return Err(DropReason::Unanswered);
+    };
+    let target = target(frame)?;
+    if source.is_unspecified() || network.gateways.host(IpAddr::V6(target)).is_some() {
+        return Err(DropReason::Unanswered);
+    }
+    Ok(advertisement(packet, source, target, LINK_ROUTER_MAC, true))
 }
 
 /// Answers the services, which reach every interface through the same next hop.

@@ -12,7 +12,7 @@ use crate::packet::{Fragment, Inner, InnerTransport, Packet, TcpFlags, Transport
 use crate::reason::DropReason;
 
 /// The length of an Ethernet header, without VLAN tags: a VPC has none.
-pub(crate) const ETHERNET_BYTES: usize = 14;
+pub const ETHERNET_BYTES: usize = 14;
 pub(crate) const IPV4_BYTES: usize = 20;
 pub(crate) const IPV6_BYTES: usize = 40;
 pub(crate) const ETHER_TYPE_IPV4: u16 = 0x0800;
@@ -100,6 +100,20 @@ pub fn parse(frame: &[u8]) -> Result<Packet, DropReason> {
         segment_bytes: (layout.end - ETHERNET_BYTES) as u32,
         may_be_fragmented: !layout.is_ipv6 && u16_at(frame, ETHERNET_BYTES + 6)? & DONT_FRAGMENT == 0,
     })
+}
+
+/// The bytes of all headers of a frame, up to and with that of TCP or UDP.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn headers_bytes(frame: &[u8]) -> Result<usize, DropReason> {
+    let layout = layout(frame)?;
+    Ok(layout.transport
+        + match layout.protocol {
+            Protocol::TCP => usize::from(bytes::<1>(frame, layout.transport + 12)?[0] >> 4) * 4,
+            Protocol::UDP => 8,
+            _ => 0,
+        })
 }
 
 /// Finds the headers of a frame.

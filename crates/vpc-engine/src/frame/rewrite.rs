@@ -15,10 +15,17 @@ use std::net::IpAddr;
 
 use vpc_model::Protocol;
 
-use super::parse::{self, ETHERNET_BYTES};
-use crate::packet::Endpoint;
+use super::build;
+use super::parse::{self, ETHERNET_BYTES, IPV6_BYTES};
+use crate::packet::{Endpoint, Packet, Transport};
 use crate::reason::DropReason;
-use crate::verdict::Rewrite;
+use crate::verdict::{Quoted, Rewrite};
+
+/// The options of a TCP header that end them, and that fill them up.
+const OPTION_END: u8 = 0;
+const OPTION_NOTHING: u8 = 1;
+/// The option that announces the largest segment, and its length (RFC 9293 section 3.7.1).
+const OPTION_SEGMENT_SIZE: [u8; 2] = [2, 4];
 
 /// What the checksum field of a frame's transport header holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +69,9 @@ impl Difference {
     }
 }
 
-/// Rewrites a frame in place: link addresses, IP addresses, ports, and the checksums over them. Everything else stays as
-/// it is, the TTL too (fact 61a). A later fragment has no ports and no transport checksum to rewrite.
+/// Rewrites a frame in place: link addresses, IP addresses, ports, what an ICMP error quotes, and the checksums over them.
+/// Everything else stays as it is, the TTL too (fact 61a). A later fragment has no ports and no transport checksum to
+/// rewrite.
 ///
 /// # Errors
 /// [`DropReason::Malformed`] or [`DropReason::UnsupportedEtherType`] when the frame is not one that [`parse()`](super::parse())
@@ -80,10 +88,9 @@ pub fn apply_rewrite(
         return Err(DropReason::Malformed);
     }
     let has_ports = matches!(layout.protocol, Protocol::TCP | Protocol::UDP) && layout.has_transport_header();
-    if has_ports {
-        // Reads the transport header, so that nothing below can be out of bounds.
-        parse::parse(frame)?;
-    }
+    let is_icmp = matches!(layout.protocol, Protocol::ICMP | Protocol::ICMPV6) && layout.has_transport_header();
+    // Reads the transport header, so that nothing below can be out of bounds.
+    let packet = if has_ports || is_icmp { Some(parse::parse(frame)?) } else { None };
     frame[..6].copy_from_slice(&rewrite.destination_mac.0);
     frame[6..12].copy_from_slice(&rewrite.source_mac.0);
 
@@ -102,8 +109,20 @@ pub fn apply_rewrite(
             replace(frame, layout.transport + 2 * index, &port.to_be_bytes(), &mut ports);
         }
     }
+    // Of a query or its reply both ends have the identifier in the place of a port.
+    let id = rewrite.source.or(rewrite.destination).filter(|_| packet.as_ref().is_some_and(is_query));
+    if let Some(Endpoint { port, .. }) = id {
+        replace(frame, layout.transport + 4, &port.to_be_bytes(), &mut ports);
+    }
+    if let Some(maximum) = rewrite.segment_payload_max.filter(|_| layout.protocol == Protocol::TCP && has_ports) {
+        limit_segments(&mut frame[..layout.end], layout.transport, maximum, &mut ports);
+    }
     if !layout.is_ipv6 {
         update(frame, ETHERNET_BYTES + 10, |old| addresses.apply_to_checksum(old));
+    }
+    if let Some(quoted) = rewrite.quoted.filter(|_| is_icmp) {
+        requote(frame, &layout, &quoted);
+        return Ok(());
     }
     if layout.has_transport_header() {
         update_transport(frame, &layout, addresses, ports, checksum);
@@ -122,9 +141,12 @@ fn update_transport(
         Protocol::TCP => 16,
         Protocol::UDP => 6,
         Protocol::ICMPV6 => 2,
-        // ICMP has no pseudo header; of other protocols nothing is known.
+        // Without a pseudo header.
+        Protocol::ICMP => 2,
+        // Of other protocols nothing is known.
         _ => return,
     };
+    let addresses = if layout.protocol == Protocol::ICMP { Difference::default() } else { addresses };
     let at = layout.transport + offset;
     if at + 2 > layout.end {
         return;
@@ -143,6 +165,106 @@ fn update_transport(
             }
         }),
     }
+}
+
+/// Makes a partial transport checksum a complete one.
+pub(crate) fn complete_checksum(frame: &mut [u8], layout: &parse::Layout) -> Result<(), DropReason> {
+    let offset = match layout.protocol {
+        Protocol::TCP => 16,
+        Protocol::UDP => 6,
+        _ => return Err(DropReason::Malformed),
+    };
+    let at = layout.transport + offset;
+    if at + 2 > layout.end {
+        return Err(DropReason::Malformed);
+    }
+    // The field holds the sum of the pseudo header, so the sum over all of it is that of the segment with it.
+    let value = match build::checksum_of(&frame[layout.transport..layout.end]) {
+        [0, 0] if layout.protocol == Protocol::UDP => [0xff, 0xff],
+        value => value,
+    };
+    frame[at..at + 2].copy_from_slice(&value);
+    Ok(())
+}
+
+/// Whether an ICMP packet is a query or a reply, which have an identifier.
+fn is_query(packet: &Packet) -> bool {
+    match packet.transport {
+        Transport::Icmp { kind, .. } => crate::flows::icmp_query(packet.protocol, kind).is_some(),
+        _ => false,
+    }
+}
+
+/// Announces no larger segments than that, where more are announced (RFC 6691).
+fn limit_segments(frame: &mut [u8], transport: usize, maximum: u16, difference: &mut Difference) {
+    let end = frame.get(transport + 12).map_or(0, |word| transport + usize::from(word >> 4) * 4).min(frame.len());
+    let mut at = transport + 20;
+    while at + 1 < end {
+        match [frame[at], frame[at + 1]] {
+            [OPTION_END, _] => return,
+            [OPTION_NOTHING, _] => at += 1,
+            OPTION_SEGMENT_SIZE if at + 4 <= end => {
+                let announced = u16::from_be_bytes([frame[at + 2], frame[at + 3]]);
+                // The words of a checksum begin at even places of the segment.
+                if announced > maximum && (at + 2 - transport).is_multiple_of(2) {
+                    replace(frame, at + 2, &maximum.to_be_bytes(), difference);
+                } else if announced > maximum {
+                    let [high, low] = maximum.to_be_bytes();
+                    let word = [frame[at + 1], high, low, frame[at + 4..end].first().copied().unwrap_or(0)];
+                    replace(frame, at + 1, &word, difference);
+                }
+                return;
+            }
+            [_, length] if length >= 2 => at += usize::from(length),
+            _ => return,
+        }
+    }
+}
+
+/// Writes new addresses and ports into the packet that an ICMP error quotes, with the checksum of its IPv4 header. That of
+/// its transport header stays as it was: most errors do not quote all that it covers.
+fn requote(frame: &mut [u8], layout: &parse::Layout, quoted: &Quoted) {
+    let at = layout.transport + 8;
+    let (ends, transport, protocol) = if layout.is_ipv6 {
+        let protocol = frame.get(at + 6).copied().unwrap_or_default();
+        ([at + 8, at + 24], at + IPV6_BYTES, protocol)
+    } else {
+        let header = frame.get(at).map_or(0, |byte| usize::from(byte & 0xf) * 4);
+        let protocol = frame.get(at + 9).copied().unwrap_or_default();
+        ([at + 12, at + 16], at + header, protocol)
+    };
+    let mut write = |at: usize, bytes: &[u8]| {
+        if at + bytes.len() <= layout.end {
+            frame[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+    };
+    for (endpoint, place) in [quoted.source, quoted.destination].into_iter().zip(ends) {
+        match endpoint.address {
+            IpAddr::V4(address) => write(place, &address.octets()),
+            IpAddr::V6(address) => write(place, &address.octets()),
+        }
+    }
+    match Protocol(protocol) {
+        Protocol::TCP | Protocol::UDP => {
+            write(transport, &quoted.source.port.to_be_bytes());
+            write(transport + 2, &quoted.destination.port.to_be_bytes());
+        }
+        Protocol::ICMP | Protocol::ICMPV6 => write(transport + 4, &quoted.source.port.to_be_bytes()),
+        _ => {}
+    }
+    if !layout.is_ipv6 && transport <= layout.end {
+        frame[at + 10..at + 12].fill(0);
+        let header = build::checksum_of(&frame[at..transport]);
+        frame[at + 10..at + 12].copy_from_slice(&header);
+    }
+    let checksum_at = layout.transport + 2;
+    frame[checksum_at..checksum_at + 2].fill(0);
+    let message = &frame[layout.transport..layout.end];
+    let value = match layout.is_ipv6 {
+        false => build::checksum_of(message),
+        true => build::icmp6_checksum(&frame[ETHERNET_BYTES + 8..ETHERNET_BYTES + 40], message),
+    };
+    frame[checksum_at..checksum_at + 2].copy_from_slice(&value);
 }
 
 fn replace(frame: &mut [u8], at: usize, new: &[u8], difference: &mut Difference) {

@@ -142,6 +142,8 @@ impl Scenario {
             fragment: None,
             ttl: 64,
             length_bytes: 60,
+            segment_bytes: 60,
+            may_be_fragmented: source.is_ipv4(),
         };
         if self.random.percent(6) {
             let id = self.random.below(2) as u32;

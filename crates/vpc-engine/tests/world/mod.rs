@@ -300,6 +300,8 @@ impl World {
             fragment: None,
             ttl: 64,
             length_bytes: 100,
+            segment_bytes: 100,
+            may_be_fragmented: source.is_ipv4(),
         }
     }
 
