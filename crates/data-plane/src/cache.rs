@@ -18,9 +18,7 @@ use vpc_model::{Port, Protocol};
 
 use crate::admissions::Admissions;
 use crate::clock::CacheTime;
-use crate::entry::{
-    Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, slot_of_domain,
-};
+use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, slot_of_domain};
 
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
 const CLOSING_NS: u64 = 200_000_000;

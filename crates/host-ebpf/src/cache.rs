@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
 use aya::programs::{ProgramError, ProgramFd, SchedClassifier};
 use aya::{EbpfError, EbpfLoader, Pod};
-use vpc_abi::{Admission, FLOW_ENTRIES_LIMIT, FlowEntry, FlowKey, EPOCH_SLOTS, TcpEvent};
+use vpc_abi::{Admission, EPOCH_SLOTS, FLOW_ENTRIES_LIMIT, FlowEntry, FlowKey, TcpEvent};
 use zerocopy::FromBytes;
 
 use crate::batch::{self, Batch, Cursor};

@@ -79,7 +79,12 @@ pub struct Quoted {
 
 impl Rewrite {
     /// New link addresses, and whatever else is different between a packet as it came and as it goes on.
-    pub(crate) fn between(came: &Packet, goes: &Packet, source_mac: MacAddress, destination_mac: MacAddress) -> Self {
+    pub(crate) fn between(
+        came: &Packet,
+        goes: &Packet,
+        source_mac: MacAddress,
+        destination_mac: MacAddress,
+    ) -> Self {
         let source = Endpoint { address: goes.source, port: goes.source_port() };
         let destination = Endpoint { address: goes.destination, port: goes.destination_port() };
         let has_other_source = (came.source, came.source_port()) != (goes.source, source.port);

@@ -52,7 +52,10 @@ impl TransitRoutes {
         }
         for route in &table.routes {
             let strength = if route.is_of_prefix_list { Strength::PrefixList } else { Strength::Static };
-            routes.push((strength, TransitRoute { destination: route.destination.trunc(), target: route.target }));
+            routes.push((
+                strength,
+                TransitRoute { destination: route.destination.trunc(), target: route.target },
+            ));
         }
         // The last of a destination counts: the strongest, and of equals that of the lowest attachment.
         routes.sort_by_key(|(strength, route)| (*strength, std::cmp::Reverse(route.target)));

@@ -149,7 +149,9 @@ impl Tuple {
     pub(crate) fn set_source(&mut self, endpoint: Endpoint) {
         self.source = bits(endpoint.address);
         match &mut self.kind {
-            TupleKind::Ports { source: port, .. } | TupleKind::Query { id: port, .. } => *port = endpoint.port,
+            TupleKind::Ports { source: port, .. } | TupleKind::Query { id: port, .. } => {
+                *port = endpoint.port;
+            }
             TupleKind::Message { .. } => {}
         }
     }
@@ -158,7 +160,9 @@ impl Tuple {
     pub(crate) fn set_destination(&mut self, endpoint: Endpoint) {
         self.destination = bits(endpoint.address);
         match &mut self.kind {
-            TupleKind::Ports { destination: port, .. } | TupleKind::Query { id: port, .. } => *port = endpoint.port,
+            TupleKind::Ports { destination: port, .. } | TupleKind::Query { id: port, .. } => {
+                *port = endpoint.port;
+            }
             TupleKind::Message { .. } => {}
         }
     }

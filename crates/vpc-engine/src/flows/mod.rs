@@ -18,7 +18,8 @@ pub use fragments::{FRAGMENTED_PACKETS_PER_INTERFACE, FRAGMENTS_SECS};
 pub use key::FlowKey;
 pub use record::{CloseReason, FlowEvent, FlowRecord};
 pub use state::{
-    FlowState, ICMP_SECS, NAT_IDLE_SECS, OTHER_PROTOCOLS_SECS, TCP_CLOSING_SECS, TCP_HALF_CLOSED_SECS, TCP_OPENING_SECS,
+    FlowState, ICMP_SECS, NAT_IDLE_SECS, OTHER_PROTOCOLS_SECS, TCP_CLOSING_SECS, TCP_HALF_CLOSED_SECS,
+    TCP_OPENING_SECS,
 };
 
 pub(crate) use fragments::Fragments;

@@ -170,11 +170,8 @@ impl From<IdleTimeouts> for Timeouts {
 
 impl Timeouts {
     /// Those of a NAT gateway. No interface's UDP timeouts are as long, which tells them apart.
-    pub(crate) const NAT: Self = Self {
-        tcp_established_secs: NAT_IDLE_SECS,
-        udp_stream_secs: NAT_IDLE_SECS,
-        udp_secs: NAT_IDLE_SECS,
-    };
+    pub(crate) const NAT: Self =
+        Self { tcp_established_secs: NAT_IDLE_SECS, udp_stream_secs: NAT_IDLE_SECS, udp_secs: NAT_IDLE_SECS };
 
     pub(crate) fn secs(&self, state: FlowState) -> u32 {
         match state {

@@ -18,8 +18,8 @@ use super::plan::{self, Origin};
 use super::source;
 use super::tracking::{self, End, flags};
 use crate::flows::{
-    Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
-    address,
+    Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind,
+    Way, address,
 };
 use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
@@ -72,17 +72,27 @@ impl Flows {
     }
 }
 
+/// A packet that has landed at a service.
+pub(super) struct Asked<'a, 'n> {
+    pub(super) service: ManagedService,
+    /// The endpoint that it came through, or none over the internet.
+    pub(super) endpoint: Option<&'n VpcEndpoint>,
+    pub(super) origin: Origin<'n>,
+    pub(super) sent: Option<End<'a>>,
+    /// As it came.
+    pub(super) came: &'a Packet,
+    pub(super) tuple: &'a Tuple,
+    pub(super) trip: &'a Trip<'n>,
+}
+
 /// Delivers a packet that has landed at a service.
 pub(super) fn deliver(
     network: &Network,
     flows: &mut Flows,
-    (service, endpoint): (ManagedService, Option<&VpcEndpoint>),
-    origin: Origin<'_>,
-    sent: Option<End<'_>>,
-    (came, tuple): (&Packet, &Tuple),
-    trip: &Trip<'_>,
+    asked: &Asked<'_, '_>,
     now: Millis,
 ) -> Result<Delivery, DropReason> {
+    let Asked { service, endpoint, origin, sent, came, tuple, trip } = *asked;
     let is_taken = match trip.tuple.kind {
         TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
         TupleKind::Query { kind, is_reply, .. } => !is_reply && matches!(kind, 8 | 128),
@@ -157,10 +167,10 @@ pub(super) fn deliver(
     goes.set_source(far_peer(&far));
     goes.set_destination(far_own(&far));
     let rewrite = Rewrite::between(came, &goes, LINK_ROUTER_MAC, SERVICES_MAC);
-    let near = flows.table.find(&near, now).filter(|_| flow.is_some() && tracking::lasts([sent, None], came, tuple));
-    let cache = near.and_then(|near| {
-        plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, near), now)
-    });
+    let near =
+        flows.table.find(&near, now).filter(|_| flow.is_some() && tracking::lasts([sent, None], came, tuple));
+    let cache =
+        near.and_then(|near| plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, near), now));
     Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache })
 }
 
@@ -227,8 +237,8 @@ fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32,
     // Through an endpoint the asker has an address of the VPC, over the internet a public one.
     let inside = network.at(near.port).and_then(|asker| network.owner(asker.vpc, near.local.address));
     match inside {
-        Some(receiver) => journey.to_interface(receiver),
-        None => journey.from_internet(),
+        Some(receiver) => journey.start_before_interface(receiver),
+        None => journey.start_on_internet(),
     }
 }
 
@@ -244,7 +254,8 @@ pub(super) fn answer(
     let near = flows.table.translated(far).ok_or(DropReason::UnsolicitedByService)?;
     let (near_id, far_id) = (flows.table.id(near), flows.table.id(far));
     let trip = way_back(network, flows, packet, near, now);
-    let delivery = super::deliver(network, flows, Origin::Internet(Port::SERVICES), packet, tuple, trip, now)?;
+    let delivery =
+        super::deliver(network, flows, Origin::Internet(Port::SERVICES), packet, tuple, trip, now)?;
     let seen = Seen {
         sent_by_local: true,
         flags: flags(packet),

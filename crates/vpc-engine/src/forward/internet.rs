@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use vpc_model::{
-    EgressOnlyInternetGateway, InterfaceRole, InternetBlock, InternetGateway, InternetPlace, Port, RouteTarget,
-    VpcEndpointKind,
+    EgressOnlyInternetGateway, InterfaceRole, InternetBlock, InternetGateway, InternetPlace, Port,
+    RouteTarget, VpcEndpointKind,
 };
 
 use super::journey::{Hop, Journey, Place, Step};
@@ -72,10 +72,9 @@ impl<'n> Journey<'n, '_> {
     fn public_source(&self, subnet: &CompiledSubnet) -> Result<IpAddr, DropReason> {
         let address = self.trip.packet.source;
         let public = match address {
-            IpAddr::V4(private) => subnet
-                .vpc_number
-                .and_then(|vpc| self.network.public_of_private(vpc, private))
-                .map(IpAddr::V4),
+            IpAddr::V4(private) => {
+                subnet.vpc_number.and_then(|vpc| self.network.public_of_private(vpc, private)).map(IpAddr::V4)
+            }
             IpAddr::V6(_) => subnet.vpc.as_ref().filter(|vpc| vpc.contains(address)).map(|_| address),
         };
         public.ok_or(DropReason::NoPublicAddress { address })

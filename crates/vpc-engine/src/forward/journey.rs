@@ -110,7 +110,13 @@ pub(crate) struct Journey<'n, 'f> {
 }
 
 impl<'n, 'f> Journey<'n, 'f> {
-    pub(crate) fn new(network: &'n Network, flows: &'f Flows, packet: &Packet, tuple: Tuple, now: Millis) -> Self {
+    pub(crate) fn new(
+        network: &'n Network,
+        flows: &'f Flows,
+        packet: &Packet,
+        tuple: Tuple,
+        now: Millis,
+    ) -> Self {
         let trip = Trip {
             landing: Err(DropReason::RoutingLoop { address: packet.destination }),
             packet: *packet,
@@ -133,7 +139,7 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// Takes the packet on its way from an interface, to the neighbour with that MAC address or to the router.
-    pub(crate) fn from_interface(
+    pub(crate) fn start_at_interface(
         mut self,
         sender: &'n PluggedInterface,
         subnet: &'n CompiledSubnet,
@@ -145,7 +151,9 @@ impl<'n, 'f> Journey<'n, 'f> {
             Some(hop) => {
                 self.note_peer(subnet, hop.as_ref().ok());
                 let stays = self.stays(subnet, sender.subnet, hop.as_ref().ok());
-                self.leave_subnet(subnet, stays).and(hop).map(|hop| Place::Interface(hop, Some(sender.subnet)))
+                self.leave_subnet(subnet, stays)
+                    .and(hop)
+                    .map(|hop| Place::Interface(hop, Some(sender.subnet)))
             }
             None => self.route_from(subnet, sender.subnet),
         };
@@ -153,12 +161,12 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// Takes the packet, which comes from outside, to an interface that has its destination.
-    pub(crate) fn to_interface(self, receiver: &'n PluggedInterface) -> Trip<'n> {
+    pub(crate) fn start_before_interface(self, receiver: &'n PluggedInterface) -> Trip<'n> {
         self.travel(Ok(Place::Interface(Hop { receiver, is_direct: true }, None)))
     }
 
     /// Takes the packet on its way from the internet.
-    pub(crate) fn from_internet(self) -> Trip<'n> {
+    pub(crate) fn start_on_internet(self) -> Trip<'n> {
         self.travel(Ok(Place::Internet))
     }
 
@@ -250,10 +258,7 @@ impl<'n, 'f> Journey<'n, 'f> {
 
     /// Whether the packet stays in a subnet, which has that number. Where nothing leads on, its destination says so.
     fn stays(&self, subnet: &CompiledSubnet, number: u32, hop: Option<&Hop<'n>>) -> bool {
-        hop.map_or_else(
-            || subnet.contains(self.trip.packet.destination),
-            |hop| hop.receiver.subnet == number,
-        )
+        hop.map_or_else(|| subnet.contains(self.trip.packet.destination), |hop| hop.receiver.subnet == number)
     }
 
     /// Notes whose groups a rule of the sender may mean. Where nothing leads on it is the owner of the address, so that
@@ -361,14 +366,12 @@ impl<'n, 'f> Journey<'n, 'f> {
             RouteTarget::EgressOnlyInternetGateway(id) => {
                 self.leave_by_egress_only(gateways.egress_only(id).ok_or(blackhole)?, subnet)
             }
-            RouteTarget::NatGateway(id) => {
-                self.into_nat_gateway(gateways.nat(id).ok_or(blackhole)?, number)
-            }
+            RouteTarget::NatGateway(id) => self.enter_nat_gateway(gateways.nat(id).ok_or(blackhole)?, number),
             RouteTarget::VpcPeeringConnection(id) => {
                 self.over_peering(gateways.peering(id).ok_or(blackhole)?, subnet)
             }
             RouteTarget::TransitGateway(id) => {
-                self.into_transit_gateway(gateways.transit(id).ok_or(blackhole)?, subnet, number)
+                self.enter_transit_gateway(gateways.transit(id).ok_or(blackhole)?, subnet, number)
             }
             RouteTarget::VpcEndpoint(id) => {
                 let endpoint = gateways.endpoint(id).ok_or(blackhole)?;
@@ -398,7 +401,9 @@ impl<'n, 'f> Journey<'n, 'f> {
         }
         match hop.receiver.role {
             InterfaceRole::Workload => Ok(Arrival::Landed(Landing::Interface(hop, subnet))),
-            InterfaceRole::NatGateway => self.back_through_nat_gateway(hop.receiver, subnet).map(Arrival::GoesOn),
+            InterfaceRole::NatGateway => {
+                self.back_through_nat_gateway(hop.receiver, subnet).map(Arrival::GoesOn)
+            }
             InterfaceRole::TransitGateway | InterfaceRole::GatewayLoadBalancerEndpoint => {
                 Err(DropReason::ManagedInterface { interface: hop.receiver.interface.id })
             }

@@ -92,7 +92,7 @@ fn decide(
     }
     if matches!(from, Port::INTERNET | Port::WORKSTATION) {
         source::check_internet(packet)?;
-        let trip = Journey::new(network, flows, packet, tuple, now).from_internet();
+        let trip = Journey::new(network, flows, packet, tuple, now).start_on_internet();
         return deliver(network, flows, Origin::Internet(from), packet, &tuple, trip, now);
     }
     let sender = network.at(from).ok_or(DropReason::UnknownPort { port: from })?;
@@ -107,7 +107,7 @@ fn decide(
     }
     source::check_source(network, sender, packet.source)?;
     let journey = Journey::new(network, flows, packet, tuple, now);
-    let trip = journey.from_interface(sender, subnet, Some(packet.destination_mac));
+    let trip = journey.start_at_interface(sender, subnet, Some(packet.destination_mac));
     deliver(network, flows, Origin::Interface(sender), packet, &tuple, trip, now)
 }
 
@@ -130,7 +130,8 @@ fn deliver(
                     let peer = trip.peer.filter(|_| trip.shows_groups || trip.landing.is_err());
                     let groups: &[SecurityGroupId] = peer.map_or(&[], |peer| network.groups_of(peer));
                     let destination = came.destination;
-                    let track = gates::rules(network, plugged, Direction::Egress, tuple, destination, groups)?;
+                    let track =
+                        gates::rules(network, plugged, Direction::Egress, tuple, destination, groups)?;
                     Gate::Passed { track: track || trip.is_tracked }
                 }
             };
@@ -139,7 +140,8 @@ fn deliver(
     };
     let landing = trip.landing?;
     if let Landing::Service(service, endpoint) = landing {
-        return endpoint::deliver(network, flows, (service, endpoint), origin, sent, (came, tuple), &trip, now);
+        let asked = endpoint::Asked { service, endpoint, origin, sent, came, tuple, trip: &trip };
+        return endpoint::deliver(network, flows, &asked, now);
     }
     let received = match landing {
         Landing::Internet(_) | Landing::Service(..) => None,
@@ -151,7 +153,8 @@ fn deliver(
                 Some(gate) => gate,
                 None => {
                     let groups = sender_groups(network, origin, &trip);
-                    let track = gates::rules(network, plugged, Direction::Ingress, tuple, packet.source, groups)?;
+                    let track =
+                        gates::rules(network, plugged, Direction::Ingress, tuple, packet.source, groups)?;
                     Gate::Passed { track: track || trip.is_tracked }
                 }
             };

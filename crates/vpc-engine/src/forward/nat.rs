@@ -19,8 +19,8 @@ use vpc_model::{NatGateway, Port, Protocol};
 use super::journey::{Journey, Place};
 use super::tracking::flags;
 use crate::flows::{
-    Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way, address,
-    bits,
+    Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
+    address, bits,
 };
 use crate::packet::{Endpoint, Packet, TcpFlags};
 use crate::reason::DropReason;
@@ -71,8 +71,9 @@ impl Translation {
                     progress: Progress::begin(Protocol(far.protocol), flags(packet)),
                     timeouts: Timeouts::NAT,
                 };
-                let near =
-                    flows.table.place(opening(near, Account::Free, false), Seen { sent_by_local: false, ..seen });
+                let near = flows
+                    .table
+                    .place(opening(near, Account::Free, false), Seen { sent_by_local: false, ..seen });
                 let far = flows.table.place(opening(far, Account::Nat, true), seen);
                 flows.table.pair(near, far);
                 flows.table.announce(near);
@@ -109,7 +110,7 @@ fn is_icmp(key: &PackedKey) -> bool {
 
 impl<'n> Journey<'n, '_> {
     /// From a subnet into a NAT gateway, and out of it into the gateway's own subnet.
-    pub(super) fn into_nat_gateway(
+    pub(super) fn enter_nat_gateway(
         &mut self,
         gateway: &'n NatGateway,
         from: u32,
@@ -174,16 +175,17 @@ impl<'n> Journey<'n, '_> {
             return Ok(Translation::Known { far, is_outward: true });
         }
         match tuple.kind {
-            TupleKind::Query { is_reply: true, .. } => return Err(DropReason::NatUnsolicited { gateway: id }),
+            TupleKind::Query { is_reply: true, .. } => {
+                return Err(DropReason::NatUnsolicited { gateway: id });
+            }
             _ if tuple.protocol == Protocol::TCP && !flags(&packet).opens() => {
                 return Err(DropReason::NatIdle { gateway: id });
             }
             _ => {}
         }
-        let far = self.choose(gateway, port, &near).ok_or(DropReason::NatPortAllocation {
-            gateway: id,
-            address: packet.destination,
-        })?;
+        let far = self
+            .choose(gateway, port, &near)
+            .ok_or(DropReason::NatPortAllocation { gateway: id, address: packet.destination })?;
         self.set_source(own(&far));
         Ok(Translation::New { near, far })
     }

@@ -88,8 +88,7 @@ pub(crate) fn plan(
     };
     let back = reverse(network, flows, delivered, now);
     // What passed as a known connection's says nothing of what the rules would.
-    let asked_rules =
-        delivered.ends.iter().flatten().all(|end| matches!(end.gate, Gate::Passed { .. }));
+    let asked_rules = delivered.ends.iter().flatten().all(|end| matches!(end.gate, Gate::Passed { .. }));
     let opens = came.fragment.is_none() && flags(came).opens();
     let source_ports = back.filter(|_| opens && asked_rules).and_then(|(_, source_ports)| source_ports);
     Some(CachePlan { forward, reverse: back.map(|(reverse, _)| reverse), source_ports })
@@ -139,7 +138,7 @@ fn reverse(
     let back = match delivered.landing {
         Landing::Interface(hop, subnet) => {
             source::check_source(network, hop.receiver, reply.source).ok()?;
-            let back = journey.from_interface(hop.receiver, subnet, None);
+            let back = journey.start_at_interface(hop.receiver, subnet, None);
             let stays = matches!(back.landing, Ok(Landing::Interface(to, _)) if to.receiver.subnet == hop.receiver.subnet)
                 && !back.passed_gateway;
             reply.source_mac = hop.receiver.mac;
@@ -151,7 +150,7 @@ fn reverse(
         }
         Landing::Internet(port) => {
             (reply.source_mac, reply.destination_mac) = (internet_mac(port), LINK_ROUTER_MAC);
-            journey.from_internet()
+            journey.start_on_internet()
         }
         // The two halves of such a connection say what its replies are.
         Landing::Service(..) => return None,
@@ -172,9 +171,11 @@ fn reverse(
         return None;
     }
     let source_ports = match (delivered.landing, back.landing, delivered.tuple.kind) {
-        (Landing::Interface(hop, from), Ok(Landing::Interface(to, subnet)), TupleKind::Ports { source, .. })
-            if !trip.passed_gateway && !back.passed_gateway && delivered.tuple.protocol == Protocol::TCP =>
-        {
+        (
+            Landing::Interface(hop, from),
+            Ok(Landing::Interface(to, subnet)),
+            TupleKind::Ports { source, .. },
+        ) if !trip.passed_gateway && !back.passed_gateway && delivered.tuple.protocol == Protocol::TCP => {
             Some(match hop.receiver.subnet == to.receiver.subnet {
                 true => PortRange::ALL,
                 false => gates::acl_ports_around(from, subnet, source),

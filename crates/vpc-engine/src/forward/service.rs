@@ -173,7 +173,11 @@ pub(crate) fn ask(
     let far = flows.table.key(pair.far);
     let rewrite = towards_service(&far);
     let flow = advance(flows, known, (pair.near, pair.far), packet, now).unwrap_or_else(|| {
-        Some(FlowId { sender: Some(flows.table.id(pair.near)), receiver: Some(flows.table.id(pair.far)), ..FlowId::default() })
+        Some(FlowId {
+            sender: Some(flows.table.id(pair.near)),
+            receiver: Some(flows.table.id(pair.far)),
+            ..FlowId::default()
+        })
     });
     let [request, answer] = entries(&near, &far, sender, subnet);
     // The request may have been addressed to another MAC address than the answer will come from.
@@ -192,7 +196,11 @@ fn advance(
     now: Millis,
 ) -> Option<Option<FlowId>> {
     known?;
-    let flow = FlowId { sender: Some(flows.table.id(sending)), receiver: Some(flows.table.id(receiving)), ..FlowId::default() };
+    let flow = FlowId {
+        sender: Some(flows.table.id(sending)),
+        receiver: Some(flows.table.id(receiving)),
+        ..FlowId::default()
+    };
     // The end of one entry is the end of both.
     let goes_on = flows.table.advance(sending, seen(packet, true, now))
         && flows.table.advance(receiving, seen(packet, false, now));

@@ -108,9 +108,8 @@ pub(crate) fn track(
     further_entries: usize,
     now: Millis,
 ) -> Result<[Option<EntryId>; 2], DropReason> {
-    let is_new = |end: &End<'_>| {
-        begins(end.packet, end.tuple) && matches!(end.gate, Gate::Passed { track: true })
-    };
+    let is_new =
+        |end: &End<'_>| begins(end.packet, end.tuple) && matches!(end.gate, Gate::Passed { track: true });
     for end in ends.iter().flatten().filter(|end| is_new(end)) {
         make_room(flows, end.plugged, further_entries, now)?;
     }

@@ -61,7 +61,7 @@ impl<'n> Journey<'n, '_> {
 
     /// From a subnet through a transit gateway into a subnet of another VPC.
     /// <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-nacls.html>
-    pub(super) fn into_transit_gateway(
+    pub(super) fn enter_transit_gateway(
         &mut self,
         gateway: &'n TransitGateway,
         subnet: &'n CompiledSubnet,
@@ -146,7 +146,8 @@ impl<'n> Journey<'n, '_> {
         self.check_family(attachment, attached)?;
         self.trip.shows_groups &= attached.security_group_referencing;
         let count = self.interfaces_of(attached).count();
-        let in_zone = zone.and_then(|zone| self.interfaces_of(attached).find(|(_, at)| at.subnet.zone == *zone));
+        let in_zone =
+            zone.and_then(|zone| self.interfaces_of(attached).find(|(_, at)| at.subnet.zone == *zone));
         let exit = if attached.appliance_mode && count > 0 {
             self.interfaces_of(attached).nth(self.connection_number() as usize % count)
         } else {

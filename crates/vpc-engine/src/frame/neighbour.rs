@@ -144,7 +144,11 @@ fn router_advertisement_for(snapshot: &Snapshot, asker: &Asker<'_>) -> Option<Ve
 }
 
 /// Answers hosts of the internet and the workstation, which reach whatever is not one of them through the same next hop.
-pub(crate) fn answer_internet(network: &Network, packet: &Packet, frame: &[u8]) -> Result<Vec<u8>, DropReason> {
+pub(crate) fn answer_internet(
+    network: &Network,
+    packet: &Packet,
+    frame: &[u8],
+) -> Result<Vec<u8>, DropReason> {
     let (Transport::Icmp { kind: NEIGHBOUR_SOLICITATION, .. }, IpAddr::V6(source)) =
         (packet.transport, packet.source)
     else {

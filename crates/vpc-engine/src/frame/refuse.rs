@@ -64,8 +64,11 @@ fn too_big(asker: &Asker<'_>, mtu_bytes: u16, packet: &Packet, frame: &[u8]) -> 
 
 /// Fact 43, as the other end would (RFC 9293 section 3.5.2).
 fn reset(asker: &Asker<'_>, packet: &Packet, frame: &[u8]) -> Option<Vec<u8>> {
-    let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination) else { return None };
-    let Transport::Tcp { source: source_port, destination: destination_port, flags } = packet.transport else {
+    let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination) else {
+        return None;
+    };
+    let Transport::Tcp { source: source_port, destination: destination_port, flags } = packet.transport
+    else {
         return None;
     };
     if flags.contains(TcpFlags::RST) {
@@ -76,9 +79,8 @@ fn reset(asker: &Asker<'_>, packet: &Packet, frame: &[u8]) -> Option<Vec<u8>> {
         [4, 8].map(|at| parse::bytes::<4>(frame, transport + at).map(u32::from_be_bytes));
     let (sequence, acknowledgement) = (sequence.ok()?, acknowledgement.ok()?);
     let payload = frame.len().checked_sub(parse::headers_bytes(frame).ok()?)? as u32;
-    let length = payload
-        + u32::from(flags.contains(TcpFlags::SYN))
-        + u32::from(flags.contains(TcpFlags::FIN));
+    let length =
+        payload + u32::from(flags.contains(TcpFlags::SYN)) + u32::from(flags.contains(TcpFlags::FIN));
     let (answer_sequence, answer_acknowledgement, answer_flags) = match flags.contains(TcpFlags::ACK) {
         true => (acknowledgement, 0, TcpFlags::RST),
         false => (0, sequence.wrapping_add(length), TcpFlags::RST.with(TcpFlags::ACK)),

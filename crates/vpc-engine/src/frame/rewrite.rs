@@ -88,7 +88,8 @@ pub fn apply_rewrite(
         return Err(DropReason::Malformed);
     }
     let has_ports = matches!(layout.protocol, Protocol::TCP | Protocol::UDP) && layout.has_transport_header();
-    let is_icmp = matches!(layout.protocol, Protocol::ICMP | Protocol::ICMPV6) && layout.has_transport_header();
+    let is_icmp =
+        matches!(layout.protocol, Protocol::ICMP | Protocol::ICMPV6) && layout.has_transport_header();
     // Reads the transport header, so that nothing below can be out of bounds.
     let packet = if has_ports || is_icmp { Some(parse::parse(frame)?) } else { None };
     frame[..6].copy_from_slice(&rewrite.destination_mac.0);
@@ -114,7 +115,9 @@ pub fn apply_rewrite(
     if let Some(Endpoint { port, .. }) = id {
         replace(frame, layout.transport + 4, &port.to_be_bytes(), &mut ports);
     }
-    if let Some(maximum) = rewrite.segment_payload_max.filter(|_| layout.protocol == Protocol::TCP && has_ports) {
+    if let Some(maximum) =
+        rewrite.segment_payload_max.filter(|_| layout.protocol == Protocol::TCP && has_ports)
+    {
         limit_segments(&mut frame[..layout.end], layout.transport, maximum, &mut ports);
     }
     if !layout.is_ipv6 {
@@ -197,7 +200,8 @@ fn is_query(packet: &Packet) -> bool {
 
 /// Announces no larger segments than that, where more are announced (RFC 6691).
 fn limit_segments(frame: &mut [u8], transport: usize, maximum: u16, difference: &mut Difference) {
-    let end = frame.get(transport + 12).map_or(0, |word| transport + usize::from(word >> 4) * 4).min(frame.len());
+    let end =
+        frame.get(transport + 12).map_or(0, |word| transport + usize::from(word >> 4) * 4).min(frame.len());
     let mut at = transport + 20;
     while at + 1 < end {
         match [frame[at], frame[at + 1]] {

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId};
 use rustc_hash::{FxHashMap, FxHashSet};
 use vpc_model::{
-    Delta, Interface, InterfaceRole, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet, Vpc,
+    Delta, Interface, InterfaceRole, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet,
+    Vpc,
 };
 
 use super::gateways::TouchedGateways;
 use super::index::Map;
 use super::{
-    Applied, CompiledSubnet, Domain, Network, PluggedInterface, Snapshot, StalePorts, ipv4_prefix, ipv6_block,
-    ipv6_prefix, router_mac, router_of,
+    Applied, CompiledSubnet, Domain, Network, PluggedInterface, Snapshot, StalePorts, ipv4_prefix,
+    ipv6_block, ipv6_prefix, router_mac, router_of,
 };
 use crate::compile::{Acl, Policy, Routes};
 use crate::flows::TRACKED_CONNECTIONS_PER_INTERFACE;
@@ -189,10 +190,7 @@ impl Network {
         touched.tables.extend(self.tables_of_vpc.values(&id));
         touched.subnets.extend(self.subnets_of_vpc.values(&id));
         for cidr in old.iter().flat_map(|old| &old.ipv6_cidrs) {
-            let block = ipv6_block(cidr.prefix_len(), cidr.network());
-            if self.ipv6_blocks.get(&block) == Some(&id) {
-                self.ipv6_blocks.remove(&block);
-            }
+            self.ipv6_blocks.remove(&ipv6_block(cidr.prefix_len(), cidr.network()), &id);
         }
         for cidr in vpc.iter().flat_map(|vpc| &vpc.ipv6_cidrs) {
             self.ipv6_blocks.insert(ipv6_block(cidr.prefix_len(), cidr.network()), id);

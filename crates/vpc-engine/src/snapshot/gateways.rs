@@ -12,9 +12,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_types::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId,
-    RouteTableId, TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId, VpcEndpointId,
-    VpcId, VpcPeeringConnectionId, VpnGatewayId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, RouteTableId,
+    TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId, VpcEndpointId, VpcId,
+    VpcPeeringConnectionId, VpnGatewayId,
 };
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
@@ -99,12 +99,15 @@ pub(super) struct TouchedGateways {
     services: bool,
 }
 
+/// What an object of a map was and is.
+type Replaced<V> = (Option<Arc<V>>, Option<Arc<V>>);
+
 /// A set or removed object of a map; none when it is as it was.
 fn replace<K: Clone + Eq + std::hash::Hash, V: Clone + Eq>(
     map: &mut Map<K, Arc<V>>,
     key: K,
     value: Option<&V>,
-) -> Option<(Option<Arc<V>>, Option<Arc<V>>)> {
+) -> Option<Replaced<V>> {
     if map.get(&key).map(Arc::as_ref) == value {
         return None;
     }
@@ -169,8 +172,7 @@ impl Gateways {
         vpc: VpcId,
         gateway: TransitGatewayId,
     ) -> Option<(&TransitGatewayAttachment, &AttachedVpc)> {
-        let mut attachments =
-            self.attachments_of_vpc.values(&vpc).filter_map(|id| self.attachment(*id));
+        let mut attachments = self.attachments_of_vpc.values(&vpc).filter_map(|id| self.attachment(*id));
         let attachment = attachments.find(|attachment| attachment.gateway == gateway)?;
         Some((attachment, attached_vpc(attachment)?))
     }

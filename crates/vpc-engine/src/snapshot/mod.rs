@@ -20,8 +20,8 @@ use aws_types::{
     SubnetId, VpcId,
 };
 use vpc_model::{
-    DhcpOptions, IdleTimeouts, Interface, InterfaceRole, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet, Vpc,
-    subnet,
+    DhcpOptions, IdleTimeouts, Interface, InterfaceRole, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet,
+    Vpc, subnet,
 };
 
 use crate::compile::{Acl, Policy, Routes};
@@ -29,8 +29,8 @@ use chunked::{ChunkedMap, Slots};
 use gateways::fnv;
 use index::{Index, Map, Numbers};
 
-pub(crate) use gateways::Gateways;
 pub use gateways::Domain;
+pub(crate) use gateways::Gateways;
 
 /// The lengths of a VPC's IPv6 blocks.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#vpc-sizing-ipv6>
@@ -116,8 +116,9 @@ pub(crate) struct Network {
     public_ipv4: Map<Ipv4Addr, Port>,
     /// The public address of a private one, by the number of the VPC.
     public_of_private: Map<(u32, Ipv4Addr), Ipv4Addr>,
-    /// The VPC of an IPv6 block, by its length and what its addresses have in common.
-    ipv6_blocks: Map<(u8, u128), VpcId>,
+    /// The VPC of an IPv6 block, by its length and what its addresses have in common. Should two have the same block, it is
+    /// the one with the lower id.
+    ipv6_blocks: Index<(u8, u128), VpcId>,
     compiled_subnets: Slots<Arc<CompiledSubnet>>,
     policies: Slots<Arc<Policy>>,
     routes: Map<RouteTableId, Arc<Routes>>,
@@ -270,7 +271,7 @@ impl Network {
     /// The VPC that has an IPv6 address, and its number while an interface is in it.
     pub(crate) fn vpc_of_ipv6(&self, address: Ipv6Addr) -> Option<VpcId> {
         let mut found = IPV6_BLOCK_LENGTHS.into_iter().map(|length| ipv6_block(length, address));
-        found.find_map(|block| self.ipv6_blocks.get(&block)).copied()
+        found.find_map(|block| self.ipv6_blocks.values(&block).next()).copied()
     }
 
     /// The number of a VPC while an interface is in it.

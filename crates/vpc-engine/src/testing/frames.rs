@@ -19,8 +19,10 @@ pub fn frame(packet: &Packet, payload: &[u8]) -> Vec<u8> {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             frame.extend([0x08, 0x00, 0x45, 0]);
             frame.extend(((20 + body.len()) as u16).to_be_bytes());
-            let (id, flags) = packet.fragment.map_or((0, 0x4000), |fragment| {
-                (fragment.id as u16, (fragment.offset_bytes / 8) as u16 | u16::from(fragment.more) << 13)
+            let dont_fragment = if packet.may_be_fragmented { 0 } else { 0x4000 };
+            let (id, flags) = packet.fragment.map_or((0, dont_fragment), |fragment| {
+                let place = (fragment.offset_bytes / 8) as u16 | u16::from(fragment.more) << 13;
+                (fragment.id as u16, place | dont_fragment)
             });
             frame.extend(id.to_be_bytes());
             frame.extend(flags.to_be_bytes());

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that is written wrongly may panic")]
 
+pub(crate) mod gateways;
 pub(crate) mod steps;
 
 use std::collections::BTreeMap;
@@ -273,7 +274,12 @@ impl World {
     }
 
     pub(crate) fn port(&self, name: &str) -> Port {
-        if name == "services" { Port::SERVICES } else { self.interfaces[name].port }
+        match name {
+            "services" => Port::SERVICES,
+            "internet" => Port::INTERNET,
+            "workstation" => Port::WORKSTATION,
+            name => self.interfaces[name].port,
+        }
     }
 
     /// A packet as the interface's own network stack would address it: to the neighbour or to the router.
@@ -314,6 +320,8 @@ impl World {
     pub(crate) fn outcome(&mut self, from: &str, packet: &Packet) -> String {
         match self.send(from, packet) {
             Verdict::Deliver(Delivery { to, .. }) if to == Port::SERVICES => "services".to_owned(),
+            Verdict::Deliver(Delivery { to, .. }) if to == Port::INTERNET => "internet".to_owned(),
+            Verdict::Deliver(Delivery { to, .. }) if to == Port::WORKSTATION => "workstation".to_owned(),
             Verdict::Deliver(Delivery { to, .. }) => {
                 let found = self.interfaces.iter().find(|(_, interface)| interface.port == to);
                 found.expect("a port of the world").0.clone()
