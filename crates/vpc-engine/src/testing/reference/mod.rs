@@ -201,6 +201,15 @@ impl Reference {
         first.expect("at least one candidate")
     }
 
+    /// Judges a packet where no engine has a say, so that choices are made up.
+    #[cfg(test)]
+    fn judge_alone(&mut self, from: Port, packet: &Packet, now: Millis) -> Result<Expectation, Reason> {
+        self.connections.retain(|connection| !connection.is_idle(now));
+        self.bindings.retain(|binding| !binding.is_gone(now));
+        (self.engine, self.candidate) = (None, 0);
+        self.judge_candidate(from, packet, now)
+    }
+
     fn judge_candidate(&mut self, from: Port, packet: &Packet, now: Millis) -> Result<Expectation, Reason> {
         let Some(fragment) = packet.fragment else { return self.judge_whole(from, packet, now) };
         if packet.transport != Transport::Continuation {

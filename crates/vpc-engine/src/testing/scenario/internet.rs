@@ -30,17 +30,22 @@ impl Scenario {
             let of_workloads = chosen.filter(|other| other.role != InterfaceRole::TransitGateway);
             of_workloads.flat_map(own_addresses).collect()
         };
-        let addresses = match random.below(100) {
-            0..=34 => private(true),
-            35..=54 => private(false),
-            55..=66 => topology.public_addresses(),
-            67..=82 => topology.hosts.iter().map(|host| host.id).collect(),
+        let mut addresses = match random.below(100) {
+            0..=29 => private(true),
+            30..=48 => private(false),
+            49..=59 => topology.public_addresses(),
+            60..=82 => topology.hosts.iter().map(|host| host.id).collect(),
             83..=91 => topology.service_addresses(),
             _ => ["198.18.9.9", "203.0.113.77", "2001:db8::77", "172.16.3.3", "100.64.9.9", "3fff::1"]
                 .iter()
                 .map(|text| text.parse().expect("an address"))
                 .collect(),
         };
+        // Mostly what the sender can ask for.
+        let is_own = |address: &IpAddr| own_addresses(sender).any(|own| own == *address);
+        if random.percent(90) {
+            addresses.retain(|address| !is_own(address) && (address.is_ipv4() || !sender.ipv6.is_empty()));
+        }
         if addresses.is_empty() { IpAddr::V4(sender.ipv4) } else { random.pick(&addresses) }
     }
 

@@ -140,8 +140,16 @@ impl Topology {
         if random.percent(15) {
             self.vpn_gateways.push(VpnGateway { id: VpnGatewayId::from_bits(number(0)), vpc });
         }
-        for place in 0..random.pick(&[0, 0, 1, 1, 2]) {
+        for place in 0..random.pick(&[0, 1, 1, 1, 2]) {
             self.add_nat_gateway(NatGatewayId::from_bits(number(place)), vpc, random);
+            // Its subnet has a table of its own, so that others can lead to it.
+            if random.percent(85) {
+                let id = RouteTableId::from_bits(number(10 + place));
+                self.route_tables.push(RouteTable { id, vpc, routes: Vec::new() });
+                let subnet = self.nat_gateways.last().map(|gateway| gateway.subnet);
+                let subnet = self.subnets.iter_mut().find(|listed| Some(listed.id) == subnet);
+                subnet.expect("it is listed").route_table = id;
+            }
         }
         for (place, service) in ManagedService::ALL.into_iter().enumerate() {
             if random.percent(25) {

@@ -307,9 +307,15 @@ impl Topology {
             .collect();
         // As in a group that AWS has just made, unless somebody has tightened it.
         for (rule, cidr) in [(8, IpNet::V4(Ipv4Net::default())), (9, IpNet::V6(Ipv6Net::default()))] {
-            if random.percent(65) {
+            if random.percent(if self.is_full() { 88 } else { 65 }) {
                 let id = SecurityGroupRuleId::from_bits((index * 16 + rule) as u128);
                 let (direction, traffic) = (Direction::Egress, Traffic::All);
+                rules.push(SecurityGroupRule { id, direction, traffic, peer: Peer::Cidr(cidr) });
+            }
+            // Ways through gateways are long: what is to be seen there must pass the filters first.
+            if self.is_full() && random.percent(35) {
+                let id = SecurityGroupRuleId::from_bits((index * 16 + rule + 4) as u128);
+                let (direction, traffic) = (Direction::Ingress, Traffic::All);
                 rules.push(SecurityGroupRule { id, direction, traffic, peer: Peer::Cidr(cidr) });
             }
         }
@@ -320,7 +326,8 @@ impl Topology {
     pub(crate) fn random_entries(&self, random: &mut Random) -> Vec<NetworkAclEntry> {
         let mut entries = Vec::new();
         for direction in [Direction::Ingress, Direction::Egress] {
-            for number in 1..=random.below(4) as u16 {
+            let count = if self.is_full() { random.pick(&[0, 0, 0, 1, 2]) } else { random.below(4) };
+            for number in 1..=count as u16 {
                 entries.push(NetworkAclEntry {
                     number: AclRuleNumber::new(number * 10).expect("a rule number"),
                     direction,
@@ -331,7 +338,7 @@ impl Topology {
             }
             for (number, cidr) in [(100, IpNet::V4(Ipv4Net::default())), (101, IpNet::V6(Ipv6Net::default()))]
             {
-                if random.percent(85) {
+                if random.percent(if self.is_full() { 94 } else { 85 }) {
                     let number = AclRuleNumber::new(number).expect("a rule number");
                     let (traffic, action) = (Traffic::All, AclAction::Allow);
                     entries.push(NetworkAclEntry { number, direction, traffic, cidr, action });

@@ -25,7 +25,17 @@ impl Topology {
             }
         };
         if random.percent(85) {
-            let target = self.way_out(vpc, false, random);
+            let is_of_gateway = self.subnets.iter().any(|subnet| {
+                subnet.route_table == table.id
+                    && self.nat_gateways.iter().any(|gateway| gateway.subnet == subnet.id)
+            });
+            let internet = self.internet_gateways.iter().find(|gateway| gateway.vpc == vpc);
+            let target = match internet {
+                Some(internet) if is_of_gateway && random.percent(85) => {
+                    RouteTarget::InternetGateway(internet.id)
+                }
+                _ => self.way_out(vpc, false, random),
+            };
             add(IpNet::V4(Ipv4Net::default()), target, RouteOrigin::Static);
         }
         if random.percent(75) {
@@ -138,6 +148,8 @@ impl Topology {
             ways.extend(vec![target; if is_ipv6 { usize::from(random.percent(20)) } else { 4 }]);
         }
         ways.extend(self.transit_gateways.iter().map(|gateway| RouteTarget::TransitGateway(gateway.id)));
+        let peerings = self.peerings.iter().filter(|peering| peering.peer_of(vpc).is_some());
+        ways.extend(peerings.take(1).map(|peering| RouteTarget::VpcPeeringConnection(peering.id)));
         if ways.is_empty() || random.percent(8) { self.odd_target(vpc, random) } else { random.pick(&ways) }
     }
 
