@@ -182,7 +182,7 @@ impl Scenario {
             .filter(|index| self.topology.interfaces[*index].role == InterfaceRole::Workload)
             .collect();
         let sender = self.topology.interfaces[self.random.pick(&workloads)].clone();
-        let is_far = self.topology.is_full() && self.random.percent(90);
+        let is_far = self.topology.is_full() && self.random.percent(82);
         let destination = if is_far { self.destination_anywhere(&sender) } else { self.destination(&sender) };
         let source = self.source(&sender, destination);
         let transport = self.transport(destination);

@@ -4,6 +4,8 @@
 
 mod gateways;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -25,7 +25,7 @@ use vpc_model::{
 
 use crate::packet::{Inner, InnerTransport, Packet, TcpFlags, Transport};
 use crate::services::LINK_ROUTER_MAC;
-use crate::testing::reference::{Arrival, Reference};
+use crate::testing::reference::{Arrival, Expectation, INTERNET_MAC, Reference};
 use crate::time::Millis;
 
 /// One thing that happens in a row.
@@ -134,7 +134,7 @@ fn target(word: &str) -> RouteTarget {
 }
 
 impl World {
-    fn usual() -> Self {
+    pub(super) fn usual() -> Self {
         let vpc = VpcId::from_bits(number("v"));
         let mut world = Self {
             reference: Reference::default(),
@@ -435,7 +435,7 @@ impl World {
     }
 
     /// A packet of somebody, such as `tcp 1000 80 S`, `udp 1 2`, `icmp 8 7` or `gre`.
-    fn packet(&self, from: &str, to: &str, what: &str) -> (Port, Packet) {
+    pub(super) fn packet(&self, from: &str, to: &str, what: &str) -> (Port, Packet) {
         let destination: IpAddr = parse(to);
         let (from, source, source_mac, destination_mac) = match from.split_once(' ') {
             Some((place, address)) => {
@@ -525,6 +525,16 @@ impl World {
         (at, Packet { protocol, transport: Transport::Icmp { kind, code: 1, id: 0, about }, ..packet })
     }
 
+    /// What the reference says beside an engine that says so.
+    pub(super) fn judge(
+        &mut self,
+        from: Port,
+        packet: &Packet,
+        engine: &Result<Arrival, &'static str>,
+    ) -> Result<Expectation, &'static str> {
+        self.reference.judge(from, packet, self.now, engine)
+    }
+
     /// Judges a packet and says what has become of it.
     fn play(&mut self, from: Port, packet: Packet) -> String {
         let expected = match self.reference.judge_alone(from, &packet, self.now) {
@@ -561,6 +571,22 @@ impl World {
             format!(" about {}:{} to {}:{}", inner.source, ports.0, inner.destination, ports.1)
         });
         format!("{place} {} {}{about}", source.0, destination.0)
+    }
+}
+
+/// How a packet to the declared hosts arrives with another source.
+pub(super) fn arrival_of(packet: &Packet, source: (IpAddr, u16)) -> Arrival {
+    let destination = match packet.transport {
+        Transport::Tcp { destination, .. } | Transport::Udp { destination, .. } => destination,
+        _ => 0,
+    };
+    Arrival {
+        to: Port::INTERNET,
+        source_mac: LINK_ROUTER_MAC,
+        destination_mac: INTERNET_MAC,
+        source,
+        destination: (packet.destination, destination),
+        any_other_source_port: false,
     }
 }
 
