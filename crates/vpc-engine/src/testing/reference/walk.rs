@@ -48,6 +48,7 @@ pub(super) struct Trip {
 }
 
 /// Where a way ends.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 #[derive(Clone, Debug)]
 pub(super) enum End {
     /// At a workload; `is_neighbour` when it and the sender are of one subnet and nothing is between.

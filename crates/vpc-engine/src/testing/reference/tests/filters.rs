@@ -77,7 +77,7 @@ fn groups_and_lists_on_the_way() {
         "16",
         &[
             Change(|world| {
-                world.deny("p", &[(Direction::Egress, "0.0.0.0/0"), (Direction::Ingress, "0.0.0.0/0")])
+                world.deny("p", &[(Direction::Egress, "0.0.0.0/0"), (Direction::Ingress, "0.0.0.0/0")]);
             }),
             Send("p", "10.0.0.11", "udp 1 2", "x"),
             Send("p", "198.18.0.50", "udp 1 2", "NetworkAclDenied"),
