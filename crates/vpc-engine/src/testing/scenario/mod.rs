@@ -2,16 +2,20 @@
 //!
 //! Owns what is sent and changed next. Refuses to judge: it is told what arrived, so that it can answer it.
 
+mod changes;
+mod internet;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_types::MacAddress;
-use vpc_model::{Delta, Interface, ObjectId, Port, Protocol};
+use vpc_model::{Delta, Interface, InterfaceRole, ObjectId, Port, Protocol};
 
 use super::random::Random;
 use super::reference::Arrival;
 use super::topology::{PORTS, Topology, own_addresses};
 use crate::packet::{Fragment, Inner, InnerTransport, Packet, TcpFlags, Transport};
-use crate::services::{LINK_ROUTER_MAC, SERVICES_MAC};
+use crate::services::LINK_ROUTER_MAC;
+use internet::mac_of;
 
 /// What happens next.
 #[derive(Clone, Debug)]
@@ -29,15 +33,37 @@ pub enum Step {
 pub struct Scenario {
     random: Random,
     topology: Topology,
-    arrived: Vec<(Port, Packet)>,
+    arrived: Vec<Seen>,
+    /// The last packet, and where it came in.
+    sent: Option<(Port, Packet)>,
+}
+
+/// A packet that has arrived.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Where.
+    at: Port,
+    /// As it looks there.
+    packet: Packet,
+    /// As it was sent and from where, if that is known.
+    sent: Option<(Port, Packet)>,
 }
 
 impl Scenario {
-    /// The run of a seed, through the topology of that seed.
+    /// The run of a seed, through the plain topology of that seed: VPCs and workloads alone.
     pub fn new(seed: u64) -> Self {
+        Self::through(seed, Topology::plain)
+    }
+
+    /// The run of a seed, through the full topology of that seed.
+    pub fn full(seed: u64) -> Self {
+        Self::through(seed, Topology::random)
+    }
+
+    fn through(seed: u64, topology: fn(&mut Random) -> Topology) -> Self {
         let mut random = Random::new(seed);
-        let topology = Topology::random(&mut random);
-        Self { random, topology, arrived: Vec::new() }
+        let topology = topology(&mut random);
+        Self { random, topology, arrived: Vec::new(), sent: None }
     }
 
     /// The network as it is now.
@@ -49,45 +75,76 @@ impl Scenario {
     pub fn step(&mut self) -> Step {
         match self.random.below(100) {
             0..=11 => self.change(),
-            12..=19 => Step::Wait(self.random.pick(&[1, 5, 29, 31, 60, 100, 179, 181, 600, 432_000])),
+            12..=19 => self.wait(),
             _ => self.packet(),
         }
     }
 
+    fn wait(&mut self) -> Step {
+        // How long a managed service may take is not for tests to find out.
+        let arrived = std::mem::take(&mut self.arrived);
+        let asks = |seen: &Seen| seen.sent.is_some_and(|(_, sent)| self.is_of_service(sent.destination));
+        self.arrived = arrived.into_iter().filter(|seen| seen.at != Port::SERVICES || !asks(seen)).collect();
+        if self.topology.is_full() {
+            // Connections through gateways live for 350 s, so time passes more slowly.
+            return Step::Wait(self.random.pick(&[1, 1, 4, 6, 29, 31, 60, 100, 181, 349, 351, 600]));
+        }
+        Step::Wait(self.random.pick(&[1, 5, 29, 31, 60, 100, 179, 181, 600, 432_000]))
+    }
+
     /// The next packet: a new one, or one that answers or continues what has arrived.
     pub fn packet(&mut self) -> Step {
-        if self.arrived.is_empty() || self.random.percent(45) {
-            return self.new_packet();
+        let step = self.next_packet();
+        if let Step::Packet(from, packet) = &step {
+            self.sent = Some((*from, *packet));
         }
-        let (at, seen) = self.arrived[self.random.below(self.arrived.len())];
+        step
+    }
+
+    fn next_packet(&mut self) -> Step {
+        if self.arrived.is_empty() || self.random.percent(45) {
+            let is_from_internet = self.topology.is_full() && self.random.percent(22);
+            return if is_from_internet { self.packet_from_internet() } else { self.new_packet() };
+        }
+        let seen = self.arrived[self.random.below(self.arrived.len())];
         match self.random.below(20) {
-            0..=9 => self.reply(at, &seen),
-            10 | 11 => self.error(at, &seen),
-            _ => self.again(at, &seen),
+            0..=9 => self.reply(seen.at, &seen.packet),
+            10 | 11 => self.error(seen.at, &seen.packet),
+            _ => self.again(&seen),
         }
     }
 
     /// Tells that a packet has arrived.
     pub fn arrived(&mut self, packet: &Packet, arrival: &Arrival) {
+        let sent = self.sent.filter(|(_, sent)| sent == packet);
         let mut packet = *packet;
         packet.source_mac = arrival.source_mac;
         packet.destination_mac = arrival.destination_mac;
         packet.source = arrival.source.0;
         packet.destination = arrival.destination.0;
-        if let Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } =
-            &mut packet.transport
-        {
-            *source = arrival.source.1;
-            *destination = arrival.destination.1;
+        match &mut packet.transport {
+            Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+                *source = arrival.source.1;
+                *destination = arrival.destination.1;
+            }
+            // A number other than the identifier is a new one.
+            Transport::Icmp { id, about: None, .. } => {
+                let told = [arrival.source.1, arrival.destination.1].into_iter();
+                *id = told.filter(|number| *number != 0).find(|number| number != id).unwrap_or(*id);
+            }
+            _ => {}
         }
         // What is answered is recent.
         if self.arrived.len() == 12 {
             self.arrived.remove(0);
         }
-        self.arrived.push((arrival.to, packet));
+        self.arrived.push(Seen { at: arrival.to, packet, sent });
     }
 
     fn change(&mut self) -> Step {
+        if self.topology.is_full() {
+            return Step::Change(self.change_anything());
+        }
         let (topology, random) = (&mut self.topology, &mut self.random);
         let delta = match random.below(8) {
             0..=2 => {
@@ -121,17 +178,15 @@ impl Scenario {
     }
 
     fn new_packet(&mut self) -> Step {
-        let sender = self.topology.interfaces[self.random.below(self.topology.interfaces.len())].clone();
-        let destination = self.destination(&sender);
+        let workloads: Vec<usize> = (0..self.topology.interfaces.len())
+            .filter(|index| self.topology.interfaces[*index].role == InterfaceRole::Workload)
+            .collect();
+        let sender = self.topology.interfaces[self.random.pick(&workloads)].clone();
+        let is_far = self.topology.is_full() && self.random.percent(82);
+        let destination = if is_far { self.destination_anywhere(&sender) } else { self.destination(&sender) };
         let source = self.source(&sender, destination);
         let transport = self.transport(destination);
-        let protocol = match transport {
-            Transport::Tcp { .. } => Protocol::TCP,
-            Transport::Udp { .. } => Protocol::UDP,
-            Transport::Icmp { .. } if destination.is_ipv4() => Protocol::ICMP,
-            Transport::Icmp { .. } => Protocol::ICMPV6,
-            Transport::Other | Transport::Continuation => Protocol(47),
-        };
+        let protocol = protocol_of(transport, destination);
         let mut packet = Packet {
             source_mac: if self.random.percent(97) { sender.mac } else { MacAddress::local(9) },
             destination_mac: self.destination_mac(&sender, destination),
@@ -227,6 +282,7 @@ impl Scenario {
     }
 
     fn transport(&mut self, destination: IpAddr) -> Transport {
+        let is_full = self.topology.is_full();
         let random = &mut self.random;
         let (source, port) = (random.pick(&PORTS), random.pick(&PORTS));
         let is_ipv4 = destination.is_ipv4();
@@ -244,7 +300,9 @@ impl Scenario {
             }
             9..=14 => Transport::Udp { source, destination: port },
             15..=17 => {
-                let kind = if is_ipv4 { random.pick(&[8, 8, 0, 13]) } else { random.pick(&[128, 128, 129]) };
+                // Beyond a VPC echo alone, whose identifiers are gateways' to replace.
+                let queries = if is_full { [8, 8, 8, 0] } else { [8, 8, 0, 13] };
+                let kind = if is_ipv4 { random.pick(&queries) } else { random.pick(&[128, 128, 129]) };
                 Transport::Icmp { kind, code: 0, id: random.below(3) as u16, about: None }
             }
             18 => {
@@ -292,8 +350,9 @@ impl Scenario {
     }
 
     /// Like a packet that has arrived, once more from where it came.
-    fn again(&mut self, at: Port, seen: &Packet) -> Step {
-        let mut packet = *seen;
+    fn again(&mut self, seen: &Seen) -> Step {
+        let (at, seen, sent) = (seen.at, &seen.packet, seen.sent);
+        let mut packet = sent.map_or(*seen, |(_, packet)| packet);
         packet.fragment = None;
         if let Transport::Tcp { flags, .. } = &mut packet.transport {
             *flags = match self.random.below(8) {
@@ -302,11 +361,12 @@ impl Scenario {
                 _ => TcpFlags::ACK,
             };
         }
-        let sender = self
-            .topology
-            .interfaces
-            .iter()
-            .find(|interface| own_addresses(interface).any(|own| own == seen.source));
+        if let Some((from, _)) = sent.filter(|_| self.topology.is_full()) {
+            let is_whole = !matches!(packet.transport, Transport::Continuation);
+            return if is_whole { Step::Packet(from, packet) } else { self.new_packet() };
+        }
+        let mut interfaces = self.topology.interfaces.iter();
+        let sender = interfaces.find(|interface| own_addresses(interface).any(|own| own == seen.source));
         let port = match sender {
             _ if matches!(packet.transport, Transport::Continuation) => return self.new_packet(),
             Some(sender) if at != Port::SERVICES => sender.port,
@@ -339,6 +399,10 @@ impl Scenario {
         // A middlebox sends errors from its own address.
         let source = match interface {
             Some(interface) if is_ipv4 && self.random.percent(30) => IpAddr::V4(interface.ipv4),
+            // And so does a router on the internet.
+            None if is_ipv4 && at != Port::SERVICES && self.random.percent(30) => {
+                IpAddr::V4(Ipv4Addr::new(203, 0, 113, 99))
+            }
             _ => seen.destination,
         };
         let packet = Packet {
@@ -357,10 +421,21 @@ impl Scenario {
         let interface = self.topology.interfaces.iter().find(|interface| interface.port == from);
         let (source_mac, destination_mac) = match interface {
             Some(interface) => (interface.mac, destination_mac),
-            None => (SERVICES_MAC, LINK_ROUTER_MAC),
+            None => (mac_of(from), LINK_ROUTER_MAC),
         };
         let is_bare = packet.source == IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         debug_assert!(!is_bare, "nothing arrives from nowhere");
         Step::Packet(from, Packet { source_mac, destination_mac, ..packet })
+    }
+}
+
+/// The protocol of a transport header.
+fn protocol_of(transport: Transport, destination: IpAddr) -> Protocol {
+    match transport {
+        Transport::Tcp { .. } => Protocol::TCP,
+        Transport::Udp { .. } => Protocol::UDP,
+        Transport::Icmp { .. } if destination.is_ipv4() => Protocol::ICMP,
+        Transport::Icmp { .. } => Protocol::ICMPV6,
+        Transport::Other | Transport::Continuation => Protocol(47),
     }
 }

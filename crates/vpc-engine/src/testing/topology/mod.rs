@@ -1,4 +1,11 @@
 //! A random network: small, and full of the cases that facts are about.
+//!
+//! [`Topology::plain`] has VPCs and workloads alone, [`Topology::random`] everything that the engine is told about.
+
+mod gateways;
+mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,62 +15,115 @@ use aws_types::{
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use vpc_model::{
-    AclAction, AclRuleNumber, Delta, Direction, IcmpMatch, IdleTimeouts, Interface, InterfaceRole,
-    InternetBlock, NetworkAcl, NetworkAclEntry, Peer, Port, PortRange, Protocol, Route, RouteTable,
-    RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    AclAction, AclRuleNumber, Delta, Direction, EgressOnlyInternetGateway, IcmpMatch, IdleTimeouts,
+    Interface, InterfaceRole, InternetBlock, InternetGateway, InternetHost, NatGateway, NetworkAcl,
+    NetworkAclEntry, Peer, Port, PortRange, Protocol, Route, RouteTable, RouteTarget, SecurityGroup,
+    SecurityGroupRule, ServiceAddresses, Subnet, Traffic, TransitGateway, TransitGatewayAttachment,
+    TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint, VpcPeeringConnection, VpnGateway,
 };
 
 use super::random::Random;
 
-/// Objects that refer to one another. Two VPCs always have the same IPv4 block.
-#[derive(Clone, Debug)]
+/// Objects that refer to one another. The VPCs of a plain network all have the same IPv4 block.
+#[derive(Clone, Debug, Default)]
 pub struct Topology {
-    /// One or two VPCs.
+    /// One or two VPCs in a plain network, two to four in a full one.
     pub vpcs: Vec<Vpc>,
     /// One to three in each.
     pub subnets: Vec<Subnet>,
-    /// One or two in each VPC.
+    /// One or two in each VPC, and those of internet gateways.
     pub route_tables: Vec<RouteTable>,
     /// One or two in each VPC.
     pub network_acls: Vec<NetworkAcl>,
     /// Two or three in each VPC.
     pub security_groups: Vec<SecurityGroup>,
-    /// Two to eight, at ports from 1 on.
+    /// Two to eight workloads at ports from 1 on, and what AWS manages.
     pub interfaces: Vec<Interface>,
+    /// At most one in each VPC.
+    pub internet_gateways: Vec<InternetGateway>,
+    /// The tables of internet gateways.
+    pub gateway_tables: Vec<RouteTableId>,
+    /// At most one in each VPC.
+    pub egress_only_gateways: Vec<EgressOnlyInternetGateway>,
+    /// Up to two in each VPC.
+    pub nat_gateways: Vec<NatGateway>,
+    /// At most one in each VPC.
+    pub vpn_gateways: Vec<VpnGateway>,
+    /// Between VPCs whose blocks do not overlap.
+    pub peerings: Vec<VpcPeeringConnection>,
+    /// Up to two.
+    pub transit_gateways: Vec<TransitGateway>,
+    /// At most one of each VPC at each gateway.
+    pub attachments: Vec<TransitGatewayAttachment>,
+    /// One, where there are two gateways.
+    pub transit_peerings: Vec<TransitGatewayPeering>,
+    /// One or two of each gateway.
+    pub transit_tables: Vec<TransitGatewayRouteTable>,
+    /// Of managed services and of Gateway Load Balancers.
+    pub endpoints: Vec<VpcEndpoint>,
+    /// The blocks of managed services.
+    pub services: Vec<ServiceAddresses>,
+    /// The hosts of the internet; a plain network has none.
+    pub hosts: Vec<InternetHost>,
 }
 
 /// TCP and UDP ports that rules and packets are made of.
 pub(crate) const PORTS: [u16; 6] = [22, 53, 80, 1024, 40_000, 65_535];
 
 impl Topology {
-    /// The topology of a seed.
+    /// A network with everything.
     pub fn random(random: &mut Random) -> Self {
-        let mut topology = Self {
-            vpcs: Vec::new(),
-            subnets: Vec::new(),
-            route_tables: Vec::new(),
-            network_acls: Vec::new(),
-            security_groups: Vec::new(),
-            interfaces: Vec::new(),
-        };
+        let mut topology = Self::default();
+        for number in 0..random.pick(&[2, 2, 2, 3, 3, 4]) {
+            topology.add_vpc(number, random);
+        }
+        // Blocks move before interfaces take addresses of them.
+        topology.spread(random);
+        topology.add_interfaces(random.between(3, 9), random);
+        topology.add_surroundings(random);
+        topology.fill(random);
+        topology
+    }
+
+    /// A network of VPCs and workloads alone.
+    pub fn plain(random: &mut Random) -> Self {
+        let mut topology = Self::default();
         for number in 0..random.between(1, 2) {
             topology.add_vpc(number, random);
         }
-        let count = random.between(2, 8);
-        for number in 1..=count {
-            let interface = topology.random_interface(number, random);
-            topology.interfaces.push(interface);
-        }
-        for index in 0..topology.security_groups.len() {
-            topology.security_groups[index].rules = topology.random_rules(random, index);
-        }
-        for index in 0..topology.network_acls.len() {
-            topology.network_acls[index].entries = topology.random_entries(random);
-        }
-        for index in 0..topology.route_tables.len() {
-            topology.route_tables[index].routes = topology.random_routes(random);
-        }
+        topology.add_interfaces(random.between(2, 8), random);
+        topology.fill(random);
         topology
+    }
+
+    fn add_interfaces(&mut self, count: usize, random: &mut Random) {
+        for number in 1..=count {
+            let interface = self.random_interface(number, random);
+            self.interfaces.push(interface);
+        }
+    }
+
+    /// Rules, entries and routes, which speak of everything else.
+    fn fill(&mut self, random: &mut Random) {
+        for index in 0..self.security_groups.len() {
+            self.security_groups[index].rules = self.random_rules(random, index);
+        }
+        for index in 0..self.network_acls.len() {
+            self.network_acls[index].entries = self.random_entries(random);
+        }
+        for index in 0..self.route_tables.len() {
+            self.route_tables[index].routes = self.routes_of(index, random);
+        }
+    }
+
+    /// Whether it has more than VPCs and workloads.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
+    /// New routes for the table of that index.
+    pub(crate) fn routes_of(&self, index: usize, random: &mut Random) -> Vec<Route> {
+        if self.is_full() { self.random_routes_of(index, random) } else { self.random_routes(random) }
     }
 
     /// Everything, as deltas.
@@ -75,6 +135,18 @@ impl Topology {
         deltas.extend(self.network_acls.iter().cloned().map(Delta::from));
         deltas.extend(self.security_groups.iter().cloned().map(Delta::from));
         deltas.extend(self.interfaces.iter().cloned().map(Delta::from));
+        deltas.extend(self.internet_gateways.iter().cloned().map(Delta::from));
+        deltas.extend(self.egress_only_gateways.iter().cloned().map(Delta::from));
+        deltas.extend(self.nat_gateways.iter().cloned().map(Delta::from));
+        deltas.extend(self.vpn_gateways.iter().cloned().map(Delta::from));
+        deltas.extend(self.peerings.iter().cloned().map(Delta::from));
+        deltas.extend(self.transit_gateways.iter().cloned().map(Delta::from));
+        deltas.extend(self.attachments.iter().cloned().map(Delta::from));
+        deltas.extend(self.transit_peerings.iter().cloned().map(Delta::from));
+        deltas.extend(self.transit_tables.iter().cloned().map(Delta::from));
+        deltas.extend(self.endpoints.iter().cloned().map(Delta::from));
+        deltas.extend(self.services.iter().cloned().map(Delta::from));
+        deltas.extend(self.hosts.iter().copied().map(Delta::from));
         deltas
     }
 
@@ -175,6 +247,12 @@ impl Topology {
 
     /// A block that means something here.
     fn random_net(&self, random: &mut Random) -> IpNet {
+        if self.is_full() && random.percent(15) {
+            let mut addresses = self.public_addresses();
+            addresses.extend(self.hosts.iter().map(|host| host.id));
+            addresses.extend(self.service_addresses());
+            return IpNet::from(random.pick(&addresses));
+        }
         let interface = &self.interfaces[random.below(self.interfaces.len())];
         let subnet = &self.subnets[random.below(self.subnets.len())];
         let vpc = &self.vpcs[random.below(self.vpcs.len())];
@@ -231,9 +309,15 @@ impl Topology {
             .collect();
         // As in a group that AWS has just made, unless somebody has tightened it.
         for (rule, cidr) in [(8, IpNet::V4(Ipv4Net::default())), (9, IpNet::V6(Ipv6Net::default()))] {
-            if random.percent(65) {
+            if random.percent(if self.is_full() { 88 } else { 65 }) {
                 let id = SecurityGroupRuleId::from_bits((index * 16 + rule) as u128);
                 let (direction, traffic) = (Direction::Egress, Traffic::All);
+                rules.push(SecurityGroupRule { id, direction, traffic, peer: Peer::Cidr(cidr) });
+            }
+            // Ways through gateways are long: what is to be seen there must pass the filters first.
+            if self.is_full() && random.percent(35) {
+                let id = SecurityGroupRuleId::from_bits((index * 16 + rule + 4) as u128);
+                let (direction, traffic) = (Direction::Ingress, Traffic::All);
                 rules.push(SecurityGroupRule { id, direction, traffic, peer: Peer::Cidr(cidr) });
             }
         }
@@ -244,7 +328,8 @@ impl Topology {
     pub(crate) fn random_entries(&self, random: &mut Random) -> Vec<NetworkAclEntry> {
         let mut entries = Vec::new();
         for direction in [Direction::Ingress, Direction::Egress] {
-            for number in 1..=random.below(4) as u16 {
+            let count = if self.is_full() { random.pick(&[0, 0, 0, 1, 2]) } else { random.below(4) };
+            for number in 1..=count as u16 {
                 entries.push(NetworkAclEntry {
                     number: AclRuleNumber::new(number * 10).expect("a rule number"),
                     direction,
@@ -255,7 +340,7 @@ impl Topology {
             }
             for (number, cidr) in [(100, IpNet::V4(Ipv4Net::default())), (101, IpNet::V6(Ipv6Net::default()))]
             {
-                if random.percent(85) {
+                if random.percent(if self.is_full() { 94 } else { 85 }) {
                     let number = AclRuleNumber::new(number).expect("a rule number");
                     let (traffic, action) = (Traffic::All, AclAction::Allow);
                     entries.push(NetworkAclEntry { number, direction, traffic, cidr, action });
