@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use vpc_engine::testing::{Arrival, Reference, Scenario, Step};
 use vpc_engine::{
-    CacheEntry, CacheKey, CachePlan, Delivery, DropReason, FlowId, FlowOptions, Flows, Inner, Millis, Packet,
-    Snapshot, TcpFlags, Transport, Verdict,
+    CacheEntry, CacheKey, CachePlan, Delivery, DropReason, FlowId, FlowOptions, Flows, Inner, InnerTransport,
+    Millis, Packet, Snapshot, TcpFlags, Transport, Verdict,
 };
 use vpc_model::Port;
 
@@ -15,8 +15,8 @@ use vpc_model::Port;
 const TOPOLOGIES: u64 = 2_000;
 /// How many things happen in each.
 const STEPS: usize = 60;
-/// Which networks: `Scenario::full` once the engine carries gateways, which `Scenario::new` has none of.
-const NETWORKS: fn(u64) -> Scenario = Scenario::new;
+/// Which networks: those with gateways too, and some of each without.
+const NETWORKS: fn(u64) -> Scenario = Scenario::full;
 
 /// An exact-match cache that is filled and emptied as the engine documents it.
 #[derive(Default)]
@@ -96,7 +96,13 @@ fn arrival(packet: &Packet, delivery: &Delivery) -> Arrival {
         }
         _ => (0, 0),
     };
-    let rewrite = delivery.rewrite;
+    let mut rewrite = delivery.rewrite;
+    // An identifier that stays is not spoken of.
+    if let Transport::Icmp { id, .. } = packet.transport {
+        for endpoint in [&mut rewrite.source, &mut rewrite.destination].into_iter().flatten() {
+            endpoint.port = if endpoint.port == id { 0 } else { endpoint.port };
+        }
+    }
     Arrival {
         to: delivery.to,
         source_mac: rewrite.source_mac,
@@ -109,12 +115,20 @@ fn arrival(packet: &Packet, delivery: &Delivery) -> Arrival {
     }
 }
 
-/// The packet that an ICMP error quotes, as the receiver of the error sees it. The engine translates none yet.
-fn quoted(packet: &Packet, _: &Delivery) -> Option<Inner> {
-    match packet.transport {
-        Transport::Icmp { about, .. } => about,
-        _ => None,
+/// The packet that an ICMP error quotes, as the receiver of the error sees it.
+fn quoted(packet: &Packet, delivery: &Delivery) -> Option<Inner> {
+    let Transport::Icmp { about: Some(mut about), .. } = packet.transport else { return None };
+    if let Some(quoted) = delivery.rewrite.quoted {
+        (about.source, about.destination) = (quoted.source.address, quoted.destination.address);
+        match &mut about.transport {
+            InnerTransport::Ports { source, destination } => {
+                (*source, *destination) = (quoted.source.port, quoted.destination.port);
+            }
+            InnerTransport::Icmp { id, .. } => *id = quoted.source.port,
+            InnerTransport::Other => {}
+        }
     }
+    Some(about)
 }
 
 /// Counts of what a run has shown, so that a test that shows nothing does not pass.
@@ -169,12 +183,15 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
                 for &port in &applied.removed {
                     flows.forget_port(port);
                 }
-                cache.0.retain(|_, (entry, _)| {
-                    !applied.stale.contains(entry.from) && !applied.stale.contains(entry.to)
-                });
-                admissions.retain(|Admission { plan, .. }| {
-                    !applied.stale.contains(plan.forward.from) && !applied.stale.contains(plan.forward.to)
-                });
+                let is_current = |entry: &CacheEntry| {
+                    let is_domain_stale =
+                        entry.domain.is_some_and(|domain| applied.stale_domains.contains(&domain));
+                    !applied.stale.contains(entry.from)
+                        && !applied.stale.contains(entry.to)
+                        && !is_domain_stale
+                };
+                cache.0.retain(|_, (entry, _)| is_current(entry));
+                admissions.retain(|Admission { plan, .. }| is_current(&plan.forward));
                 reference.apply(&deltas);
             }
             Step::Packet(from, packet) => {

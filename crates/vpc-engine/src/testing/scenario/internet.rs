@@ -96,6 +96,8 @@ impl Scenario {
                 fragment: None,
                 ttl: 64,
                 length_bytes: 60,
+                segment_bytes: 60,
+                may_be_fragmented: destination.is_ipv4(),
             },
         )
     }

@@ -482,6 +482,8 @@ impl World {
             fragment,
             ttl,
             length_bytes,
+            segment_bytes: length_bytes,
+            may_be_fragmented: source.is_ipv4(),
         };
         (from, packet)
     }
