@@ -93,6 +93,14 @@ pub(super) fn deliver(
     now: Millis,
 ) -> Result<Delivery, DropReason> {
     let Asked { service, endpoint, origin, sent, came, tuple, trip } = *asked;
+    let asker = match endpoint {
+        Some(_) => origin.port(),
+        None => public_port(network, trip.packet.source).unwrap_or(origin.port()),
+    };
+    if let Some(error) = error_for_service(flows, asker, &trip.packet, now) {
+        let rewrite = Rewrite::between(came, &error, LINK_ROUTER_MAC, SERVICES_MAC);
+        return Ok(Delivery { to: Port::SERVICES, rewrite, flow: None, mtu_bytes: trip.mtu_bytes, cache: None });
+    }
     let is_taken = match trip.tuple.kind {
         TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
         TupleKind::Query { kind, is_reply, .. } => !is_reply && matches!(kind, 8 | 128),
@@ -103,10 +111,6 @@ pub(super) fn deliver(
         let refused = DropReason::ServiceProtocol { address };
         return Err(endpoint.map_or(refused, |held| DropReason::EndpointProtocol { endpoint: held.id }));
     }
-    let asker = match endpoint {
-        Some(_) => origin.port(),
-        None => public_port(network, trip.packet.source).unwrap_or(origin.port()),
-    };
     let near = PackedKey::new(asker, Way::Out, &trip.tuple);
     let known = flows.table.find(&near, now).filter(|&slot| !flows.table.restarts(slot, flags(came)));
     let pair = known.and_then(|near| Some((near, flows.table.translated(near)?)));
@@ -172,6 +176,22 @@ pub(super) fn deliver(
     let cache =
         near.and_then(|near| plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, near), now));
     Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache })
+}
+
+/// An ICMP error about a packet that a service sent on a known connection, as the service gets it.
+fn error_for_service(flows: &Flows, asker: Port, packet: &Packet, now: Millis) -> Option<Packet> {
+    let about = packet.about()?;
+    // The asker had received it.
+    let near = flows.table.find(&PackedKey::new(asker, Way::In, &Tuple::of_inner(about)), now)?;
+    let far = flows.table.key(flows.table.translated(near)?);
+    let (own, peer) = (far_own(&far), far_peer(&far));
+    let mut error = *packet;
+    error.set_source(Endpoint { address: peer.address, port: 0 });
+    error.set_destination(Endpoint { address: own.address, port: 0 });
+    let about = error.about_mut()?;
+    about.set_source(own);
+    about.set_destination(peer);
+    Some(error)
 }
 
 /// The port of whoever has a public address.

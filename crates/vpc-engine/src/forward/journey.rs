@@ -371,13 +371,17 @@ impl<'n, 'f> Journey<'n, 'f> {
                 self.over_peering(gateways.peering(id).ok_or(blackhole)?, subnet)
             }
             RouteTarget::TransitGateway(id) => {
-                self.enter_transit_gateway(gateways.transit(id).ok_or(blackhole)?, subnet, number)
+                self.enter_transit_gateway(gateways.transit(id).ok_or(blackhole)?, subnet)
             }
             RouteTarget::VpcEndpoint(id) => {
                 let endpoint = gateways.endpoint(id).ok_or(blackhole)?;
                 self.enters_domain(subnet);
                 match endpoint.kind {
                     VpcEndpointKind::Gateway(service) => {
+                        let address = self.trip.packet.destination;
+                        if gateways.service(address) != Some(service) {
+                            return Err(DropReason::NoSuchService { address });
+                        }
                         self.trip.is_tracked = true;
                         Ok(Place::Service(service, Some(endpoint)))
                     }

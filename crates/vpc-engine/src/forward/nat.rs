@@ -176,7 +176,7 @@ impl<'n> Journey<'n, '_> {
         }
         match tuple.kind {
             TupleKind::Query { is_reply: true, .. } => {
-                return Err(DropReason::NatUnsolicited { gateway: id });
+                return Err(DropReason::NatIdle { gateway: id });
             }
             _ if tuple.protocol == Protocol::TCP && !flags(&packet).opens() => {
                 return Err(DropReason::NatIdle { gateway: id });
@@ -220,7 +220,7 @@ impl<'n> Journey<'n, '_> {
 
     /// A client's error about a packet that came to it through the gateway.
     fn translate_error_out(&mut self, id: NatGatewayId, port: Port) -> Result<Translation, DropReason> {
-        let unknown = DropReason::NatUnsolicited { gateway: id };
+        let unknown = DropReason::NatIdle { gateway: id };
         let about = self.trip.packet.about().ok_or(DropReason::NatProtocol { gateway: id })?;
         // The gateway had sent it to the client.
         let near = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
@@ -250,10 +250,10 @@ impl<'n> Journey<'n, '_> {
             self.set_destination(Endpoint { address: client.address, port: 0 });
             return Ok(Translation::Related);
         }
+        self.check_fragment(id)?;
         let far = PackedKey::new(port, Way::In, &tuple);
         let far = table.find(&far, self.now).ok_or(unknown)?;
         let near = table.translated(far).ok_or(unknown)?;
-        self.check_fragment(id)?;
         // Its far half was opened by the gateway, so what comes back begins nothing.
         if flags(&packet).contains(TcpFlags::SYN) && table.restarts(far, flags(&packet)) {
             return Err(unknown);

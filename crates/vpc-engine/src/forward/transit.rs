@@ -65,18 +65,16 @@ impl<'n> Journey<'n, '_> {
         &mut self,
         gateway: &'n TransitGateway,
         subnet: &'n CompiledSubnet,
-        number: u32,
     ) -> Result<Place<'n>, DropReason> {
         let (vpc, zone) = (subnet.subnet.vpc, &subnet.subnet.zone);
         let attached = self.network.gateways.attachment_of(vpc, gateway.id);
         let (attachment, attached) = attached.ok_or(DropReason::NotAttached { gateway: gateway.id, vpc })?;
+        self.check_family(attachment, attached)?;
         let entrance = self.interfaces_of(attached).find(|(_, at)| at.subnet.zone == *zone);
         let unzoned = DropReason::ZoneNotAttached { attachment: attachment.id, subnet: subnet.subnet.id };
-        let (entrance, entrance_subnet) = entrance.ok_or(unzoned)?;
+        let (_, entrance) = entrance.ok_or(unzoned)?;
         // In the subnet of the attachment itself both lists of the ACL are asked, elsewhere one of each subnet.
-        self.enter_subnet(entrance_subnet)?;
-        debug_assert!(entrance.subnet != number || entrance_subnet.subnet.id == subnet.subnet.id);
-        self.check_family(attachment, attached)?;
+        self.enter_subnet(entrance)?;
         self.enters_domain(subnet);
         self.limit_mtu(TRANSIT_MTU_BYTES);
         self.trip.passed_transit_gateway = true;

@@ -188,7 +188,8 @@ impl Reference {
         from: Option<&Subnet>,
         by: Leaver,
     ) -> Result<End, Reason> {
-        if trip.sender.as_ref().is_some_and(|sender| sender.port == receiver.port) {
+        // One's own public address is reached by way of the internet gateway.
+        if !trip.has_left && trip.sender.as_ref().is_some_and(|sender| sender.port == receiver.port) {
             return Err("Hairpin");
         }
         let is_same = from.is_some_and(|subnet| subnet.id == receiver.subnet);
