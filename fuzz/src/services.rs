@@ -1,6 +1,6 @@
 //! The services of the link: DNS, instance metadata, time.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,6 +9,7 @@ use http::{Method, Request};
 use vpc_services::{
     AttachedInterface, BlockDevice, DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer,
     InstanceMetadata, LinkLocalBudget, MetadataDirectory, MetadataOptions, MetadataServer, PublicKey,
+    PublicNames,
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
@@ -18,7 +19,12 @@ struct Directory;
 
 impl DnsDirectory for Directory {
     fn network(&self, _: IpAddr) -> Option<DnsNetwork> {
-        Some(DnsNetwork { is_supported: true, private_domain: "ec2.internal".into() })
+        Some(DnsNetwork {
+            is_supported: true,
+            has_private_names: true,
+            private_domain: "ec2.internal".into(),
+            blocks: vec!["100.70.0.0/16".parse().expect("a block"), "3fff::/56".parse().expect("a block")],
+        })
     }
 
     fn has_private_address(&self, _: IpAddr, _: Ipv4Addr) -> bool {
@@ -30,11 +36,26 @@ impl DnsDirectory for Directory {
     }
 
     fn other(&self, _: IpAddr, question: &DnsQuestion) -> DnsAnswer {
-        match question.name.len() % 3 {
-            0 => DnsAnswer::Host { addresses: vec![PEER; 40], ttl_secs: 60 },
+        match question.name.len() % 4 {
+            0 => DnsAnswer::Host { addresses: vec![PEER; 40], ttl_secs: 60, zone: "amazonaws.com".to_owned() },
             1 => DnsAnswer::Pointer { name: question.name.clone(), ttl_secs: 60 },
-            _ => DnsAnswer::NoSuchName,
+            2 => DnsAnswer::NoSuchName { zone: "amazonaws.com".to_owned() },
+            _ => DnsAnswer::Elsewhere,
         }
+    }
+
+    fn instance_with(&self, _: IpAddr, _: Ipv6Addr) -> Option<InstanceId> {
+        "i-0123456789abcdef0".parse().ok()
+    }
+}
+
+impl PublicNames for Directory {
+    fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
+        name.len().is_multiple_of(2).then(|| vec![PEER; 3])
+    }
+
+    fn name(&self, address: IpAddr) -> Option<String> {
+        Some(address.to_string())
     }
 }
 
@@ -47,8 +68,10 @@ impl MetadataDirectory for Directory {
 
 /// A packet to the resolver.
 pub fn dns(bytes: &[u8]) {
-    static SERVER: LazyLock<DnsServer> =
-        LazyLock::new(|| DnsServer::new(Arc::new(Directory), Arc::new(LinkLocalBudget::new())));
+    static SERVER: LazyLock<DnsServer> = LazyLock::new(|| {
+        let budget = Arc::new(LinkLocalBudget::new());
+        DnsServer::new(Arc::new(Directory), budget).with_public_names(Arc::new(Directory))
+    });
     if let Some(answer) = SERVER.answer_udp(PEER, bytes) {
         assert_eq!(answer[..2], bytes[..2], "an answer has the number of its query");
         assert!(SERVER.answer_udp(PEER, &answer).is_none(), "an answer is answered");
