@@ -19,7 +19,7 @@ pub use hickory_proto::rr::RecordType;
 pub use budget::{InterfaceNumber, LINK_LOCAL_PACKETS_PER_SEC, LinkLocalBudget};
 pub use dns::{DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer, NoPublicNames, PublicNames};
 pub use imds::{
-    AttachedInterface, BlockDevice, InstanceMetadata, MetadataDirectory, MetadataOptions, MetadataServer,
-    PublicKey, TokenPolicy,
+    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, MetadataDirectory, MetadataOptions,
+    MetadataServer, PublicKey, TokenPolicy,
 };
 pub use ntp::NtpServer;
