@@ -8,8 +8,8 @@ use aws_types::{InstanceId, Tag, Timestamp};
 use http::{Method, Request};
 use vpc_services::{
     AttachedInterface, BlockDevice, DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer,
-    InstanceMetadata, LinkLocalBudget, MetadataDirectory, MetadataOptions, MetadataServer, PublicKey,
-    PublicNames,
+    InstanceMetadata, InstanceProfile, LinkLocalBudget, MetadataDirectory, MetadataOptions, MetadataServer,
+    PublicKey, PublicNames,
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
@@ -22,6 +22,7 @@ impl DnsDirectory for Directory {
         Some(DnsNetwork {
             is_supported: true,
             has_private_names: true,
+            has_dns64: true,
             private_domain: "ec2.internal".into(),
             blocks: vec!["100.70.0.0/16".parse().expect("a block"), "3fff::/56".parse().expect("a block")],
         })
@@ -114,6 +115,8 @@ fn instance() -> InstanceMetadata {
         region: "us-west-2".parse().expect("a region"),
         availability_zone: "us-west-2b".parse().expect("a zone"),
         availability_zone_id: "usw2-az1".to_owned(),
+        placement_group: Some("group".to_owned()),
+        placement_partition: Some(2),
         account: "123456789012".parse().expect("an account"),
         instance: "i-1234567890abcdef0".parse().expect("an instance"),
         instance_type: "t3.micro".to_owned(),
@@ -125,6 +128,12 @@ fn instance() -> InstanceMetadata {
         pending_at: Timestamp::from_unix_secs(1_479_573_131),
         hostname: "ip-10-0-1-5.us-west-2.compute.internal".to_owned(),
         public_keys: vec![PublicKey { name: "key".to_owned(), openssh: "ssh-ed25519 AAAA".to_owned() }],
+        is_monitored: true,
+        profile: Some(InstanceProfile {
+            arn: "arn:aws:iam::123456789012:instance-profile/web".to_owned(),
+            id: "AIPAEXAMPLE".to_owned(),
+            updated_at: Timestamp::from_unix_secs(1_479_573_131),
+        }),
         user_data: Some("#!/bin/sh".into()),
         tags: [Tag { key: "Name".to_owned(), value: "web 1".to_owned() }].into_iter().collect(),
         interfaces: vec![interface()],

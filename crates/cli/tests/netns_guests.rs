@@ -171,6 +171,11 @@ fn metadata_follows_public_addresses() {
                 (format!("{of_interface}/public-hostname"), name.as_deref()),
                 (pair, address.map(|_| one.address.as_str())),
             ];
+            // Inside the VPC the name leads to the private address (fact 63).
+            if let Some(name) = &name {
+                let found = cloud.output(&one, &format!("getent ahostsv4 {name}"));
+                assert!(found.starts_with(&one.address), "{name}: {found}");
+            }
             for (path, expected) in expected {
                 let answer = get(&cloud, &one, "", &format!("/latest/meta-data/{path}"));
                 match expected {

@@ -19,7 +19,9 @@ use store::{Commit, Read as _, Scope, Snapshot, Store};
 use svc_ec2::record as ec2;
 use vpc_engine::services::port_of_link_address;
 use vpc_model::{Delta, Interface, Object, ObjectId, Port};
-use vpc_services::{DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, InstanceMetadata, MetadataDirectory};
+use vpc_services::{
+    DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, InstanceMetadata, MetadataDirectory, PublicNames,
+};
 
 use public_addresses::PublicAddresses;
 
@@ -139,11 +141,14 @@ impl Directory {
 impl DnsDirectory for Directory {
     fn network(&self, peer: IpAddr) -> Option<DnsNetwork> {
         let (scope, interface) = self.behind(peer)?;
-        let (_, vpc) = anyones::<ec2::Vpc>(&self.store.snapshot(), &scope, &interface.vpc.to_string())?;
+        let snapshot = self.store.snapshot();
+        let (_, vpc) = anyones::<ec2::Vpc>(&snapshot, &scope, &interface.vpc.to_string())?;
+        let (_, subnet) = anyones::<ec2::Subnet>(&snapshot, &scope, &interface.subnet.to_string())?;
         Some(DnsNetwork {
             is_supported: vpc.enable_dns_support,
             has_private_names: names::has_names(&vpc),
             private_domain: aws_catalog::region(&scope.region)?.private_domain().into(),
+            has_dns64: subnet.enable_dns64,
             blocks: vpc.blocks().map(IpNet::V4).chain(vpc.ipv6_blocks().map(IpNet::V6)).collect(),
         })
     }
@@ -195,6 +200,20 @@ impl DnsDirectory for Directory {
         let snapshot = self.store.snapshot();
         let asking = names::Asking { snapshot: &snapshot, scope, interface, now: (self.clock)() };
         names::answer(&asking, question, |address| self.public_addresses.read().holder(address).cloned())
+    }
+}
+
+/// What AWS publishes: what hosts of the internet find of the cloud.
+impl PublicNames for Directory {
+    fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
+        let holder = |address| self.public_addresses.read().holder(address).cloned();
+        names::published(&self.store.snapshot(), name, holder)
+    }
+
+    fn name(&self, address: IpAddr) -> Option<String> {
+        let IpAddr::V4(address) = address else { return None };
+        let held = self.public_addresses.read().holder(address).cloned()?;
+        names::public_name(&self.store.snapshot(), &held, address)
     }
 }
 

@@ -19,7 +19,7 @@ use vpc_services::{
 const INSTANCE: &str = "i-0123456789abcdef0";
 
 /// Two VPCs with the same addresses: 127.0.0.1 asks from one and 127.0.0.2 from the other, 127.0.0.3 from one whose DNS
-/// support is off, 127.0.0.5 from one without DNS hostnames, and nobody is behind the rest.
+/// support is off, 127.0.0.5 from one without DNS hostnames, 127.0.0.6 from a subnet with DNS64, and nobody is behind the rest.
 struct Directory;
 
 impl DnsDirectory for Directory {
@@ -27,10 +27,12 @@ impl DnsDirectory for Directory {
         let IpAddr::V4(peer) = peer else { return None };
         let network = |is_supported, has_private_names, domain: &str| {
             let blocks = ["100.70.0.0/16", "3fff::/56"].map(|block| block.parse().unwrap()).to_vec();
-            Some(DnsNetwork { is_supported, has_private_names, private_domain: domain.into(), blocks })
+            let has_dns64 = peer.octets()[3] == 6;
+            let private_domain = domain.into();
+            Some(DnsNetwork { is_supported, has_private_names, private_domain, has_dns64, blocks })
         };
         match peer.octets() {
-            [127, 0, 0, 1] => network(true, true, "ec2.internal"),
+            [127, 0, 0, 1 | 6] => network(true, true, "ec2.internal"),
             [127, 0, 0, 2] => network(true, true, "eu-west-1.compute.internal"),
             [127, 0, 0, 3] => network(false, true, "ec2.internal"),
             [127, 0, 0, 5] => network(true, false, "ec2.internal"),
@@ -40,7 +42,9 @@ impl DnsDirectory for Directory {
 
     fn has_private_address(&self, peer: IpAddr, address: Ipv4Addr) -> bool {
         match peer.to_string().as_str() {
-            "127.0.0.1" => [[10, 0, 0, 5], [100, 70, 0, 9]].map(Ipv4Addr::from).contains(&address),
+            "127.0.0.1" | "127.0.0.6" => {
+                [[10, 0, 0, 5], [100, 70, 0, 9]].map(Ipv4Addr::from).contains(&address)
+            }
             _ => address.octets() == [10, 0, 0, 6],
         }
     }
@@ -271,6 +275,24 @@ fn the_resolver_answers_for_its_own_zones() {
     check(unnamed, "6.0.0.10.in-addr.arpa.", PTR, NXDomain, &[], Some("10.in-addr.arpa"));
     check(unnamed, "localhost.", A, NoError, &["60 A 127.0.0.1"], None);
     check(unnamed, "www.example.org.", A, NoError, &["60 A 203.0.113.7"], None);
+}
+
+#[test]
+fn with_dns64_every_host_has_an_ipv6_address() {
+    let server = start();
+    let check = |name: &str, kind, expected: &[&str]| {
+        assert_eq!(answers(&server.ask("127.0.0.6", name, kind)), expected, "{name} {kind}");
+    };
+    use RecordType::{A, AAAA, MX};
+    let public = format!("{PUBLIC}.");
+    check(&public, AAAA, &["60 AAAA 64:ff9b::a00:5"]);
+    check(&public, A, &["60 A 10.0.0.5"]);
+    check(&public, MX, &[]);
+    check("ip-10-0-0-5.ec2.internal.", AAAA, &["60 AAAA 64:ff9b::a00:5"]);
+    // What has IPv6 addresses keeps them, and the asker itself is not behind a gateway.
+    check("www.example.org.", AAAA, &["60 AAAA 2001:db8::7"]);
+    check("localhost.", AAAA, &["60 AAAA ::1"]);
+    check("nothing.example.org.", AAAA, &[]);
 }
 
 #[test]

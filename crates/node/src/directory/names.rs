@@ -44,19 +44,45 @@ pub(super) fn answer(
         let public = holder(address).and_then(|held| public_name(asking.snapshot, &held, address));
         return public.map_or(DnsAnswer::Elsewhere, |name| DnsAnswer::Pointer { name, ttl_secs: TTL_SECS });
     }
-    if let Some(addresses) = of_own_endpoint(asking.snapshot, name) {
+    if let Some(addresses) = by_private_dns(asking, name) {
         return addresses;
     }
-    if let Some(addresses) = by_private_dns(asking, name) {
+    by_name(asking.snapshot, name, holder, |held| is_private_for(asking, held))
+}
+
+/// What a name stands for on the internet. `None` when AWS has no such name.
+pub(super) fn published(
+    snapshot: &Snapshot,
+    name: &str,
+    holder: impl Fn(Ipv4Addr) -> Option<Holder>,
+) -> Option<Vec<IpAddr>> {
+    match by_name(snapshot, name, holder, |_| false) {
+        DnsAnswer::Host { addresses, .. } => Some(addresses),
+        DnsAnswer::Pointer { .. }
+        | DnsAnswer::NoSuchName { .. }
+        | DnsAnswer::Elsewhere
+        | DnsAnswer::Refused => None,
+    }
+}
+
+/// What a name stands for that everybody knows; `is_private` says of what a public instance name stands for whether it is
+/// its private address.
+fn by_name(
+    snapshot: &Snapshot,
+    name: &str,
+    holder: impl Fn(Ipv4Addr) -> Option<Holder>,
+    is_private: impl Fn(&Holder) -> bool,
+) -> DnsAnswer {
+    if let Some(addresses) = of_own_endpoint(snapshot, name) {
         return addresses;
     }
     if let Some((zone, address)) = public_instance_name(name) {
         let held = address.and_then(|address| Some((address, holder(address)?)));
         let named = held.filter(|(address, held)| {
-            public_name(asking.snapshot, held, *address).is_some_and(|known| known == name)
+            public_name(snapshot, held, *address).is_some_and(|known| known == name)
         });
         let Some((public, held)) = named else { return DnsAnswer::NoSuchName { zone } };
-        let address = if is_private_for(asking, &held) { held.private } else { public };
+        let address = if is_private(&held) { held.private } else { public };
         return DnsAnswer::Host { addresses: vec![address.into()], ttl_secs: TTL_SECS, zone };
     }
     match service_address(name) {
@@ -197,7 +223,7 @@ fn public_instance_name(name: &str) -> Option<(String, Option<Ipv4Addr>)> {
 }
 
 /// The public name that an address has, if its VPC gives names.
-fn public_name(snapshot: &Snapshot, held: &Holder, address: Ipv4Addr) -> Option<String> {
+pub(super) fn public_name(snapshot: &Snapshot, held: &Holder, address: Ipv4Addr) -> Option<String> {
     let interface = snapshot.get::<ec2::NetworkInterface>(&held.scope, &held.interface.to_string())?;
     let (_, vpc) = anyones::<ec2::Vpc>(snapshot, &held.scope, &interface.vpc.to_string())?;
     vpc.public_dns_name(&held.scope.region, address)

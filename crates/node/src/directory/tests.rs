@@ -194,6 +194,14 @@ fn private_names_need_both_attributes_and_are_known_in_the_region() {
     assert!(found.is_supported && found.has_private_names);
     assert_eq!((&*found.private_domain, found.blocks.len()), ("ec2.internal", 2));
     assert_eq!(found.blocks[0], "10.0.0.0/16".parse().unwrap());
+    assert!(!found.has_dns64);
+    let input = api::ModifySubnetAttributeRequest {
+        subnet_id: subnet.clone(),
+        enable_dns64: Some(api::AttributeBooleanValue { value: Some(true) }),
+        ..Default::default()
+    };
+    cloud.ok::<op::ModifySubnetAttribute>(input);
+    assert!(network(&cloud).has_dns64);
     cloud.set_names(&here, &vpc, false);
     let found = network(&cloud);
     assert!(found.is_supported && !found.has_private_names);
@@ -264,6 +272,10 @@ fn fact_63_public_names_lead_to_private_addresses_inside_and_to_public_ones_outs
     assert_eq!(cloud.addresses(&other, &name), outside);
     let pointer = DnsAnswer::Pointer { name: name.clone(), ttl_secs: 60 };
     assert_eq!(cloud.ask(&other, &reversed(public)), pointer);
+    let published = |cloud: &Cloud| PublicNames::addresses(&cloud.directory, &name);
+    assert_eq!(published(&cloud).as_ref(), Some(&outside), "from the internet");
+    assert_eq!(PublicNames::name(&cloud.directory, public.into()).as_ref(), Some(&name));
+    assert_eq!(PublicNames::addresses(&cloud.directory, "www.example.org"), None);
     // The name of the address in another region's domain is no name.
     assert_eq!(cloud.addresses(&other, &ec2_name(public, "eu-west-1.compute.amazonaws.com")), NO_ADDRESSES);
     assert_eq!(cloud.addresses(&other, "ec2-198-18-255-1.compute-1.amazonaws.com"), NO_ADDRESSES);
@@ -318,6 +330,8 @@ fn fact_63_public_names_lead_to_private_addresses_inside_and_to_public_ones_outs
     let input = api::DisassociateAddressRequest { association_id: Some(association), ..Default::default() };
     cloud.ok::<op::DisassociateAddress>(input);
     assert_eq!(cloud.addresses(&neighbour, &name), NO_ADDRESSES);
+    assert_eq!(published(&cloud), None);
+    assert_eq!(PublicNames::name(&cloud.directory, public.into()), None);
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub struct DnsNetwork {
     pub has_private_names: bool,
     /// The domain of private instance names: `ec2.internal` in us-east-1, else `REGION.compute.internal`.
     pub private_domain: Arc<str>,
+    /// The subnet's `enableDns64`: names that have IPv4 addresses alone get IPv6 addresses that stand for them.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html>
+    pub has_dns64: bool,
     /// The VPC's blocks, of both families. The resolver answers for the names of their addresses by itself.
     pub blocks: Vec<IpNet>,
 }

@@ -78,7 +78,7 @@ pub(super) fn look_up(asker: &Asker<'_>, network: &DnsNetwork, query: &Query) ->
     }
     if let Some(private) = names::in_domain(name, domain) {
         return if network.has_private_names {
-            in_private_domain(asker, domain, query, private)
+            in_private_domain(asker, network, query, private)
         } else {
             Found::no_such_name(Some(domain))
         };
@@ -92,7 +92,7 @@ pub(super) fn look_up(asker: &Asker<'_>, network: &DnsNetwork, query: &Query) ->
     let question = DnsQuestion { name: name.to_owned(), address, kind };
     match asker.directory.other(asker.peer, &question) {
         DnsAnswer::Host { addresses, ttl_secs, zone } => {
-            Found::records(addresses_of(query, &addresses, ttl_secs), Some(&zone))
+            Found::records(hosts(network, query, &addresses, ttl_secs), Some(&zone))
         }
         DnsAnswer::Pointer { name: target, ttl_secs } => {
             let zone = names::reverse_zone(name, &network.blocks);
@@ -120,9 +120,11 @@ fn at_apex(query: &Query, zone: &str) -> Found {
     Found::records(own.into_iter().collect(), Some(zone))
 }
 
-fn in_private_domain(asker: &Asker<'_>, domain: &str, query: &Query, private: PrivateName) -> Found {
-    let host =
-        |addresses: &[IpAddr]| Found::records(addresses_of(query, addresses, PRIVATE_TTL_SECS), Some(domain));
+fn in_private_domain(asker: &Asker<'_>, network: &DnsNetwork, query: &Query, private: PrivateName) -> Found {
+    let domain = &*network.private_domain;
+    let host = |addresses: &[IpAddr]| {
+        Found::records(hosts(network, query, addresses, PRIVATE_TTL_SECS), Some(domain))
+    };
     match private {
         PrivateName::Domain => at_apex(query, domain),
         PrivateName::InstanceData => host(&[names::INSTANCE_DATA.into()]),
@@ -173,9 +175,22 @@ fn elsewhere(asker: &Asker<'_>, network: &DnsNetwork, query: &Query, question: &
         };
     }
     match asker.public.addresses(&question.name) {
-        Some(addresses) => Found::records(addresses_of(query, &addresses, PUBLIC_TTL_SECS), None),
+        Some(addresses) => Found::records(hosts(network, query, &addresses, PUBLIC_TTL_SECS), None),
         None => Found::no_such_name(None),
     }
+}
+
+/// The addresses of another host; with DNS64 (RFC 6147) those of IPv4 stand in for IPv6 ones that it has none of.
+fn hosts(network: &DnsNetwork, query: &Query, addresses: &[IpAddr], ttl_secs: u32) -> Vec<Record> {
+    let found = addresses_of(query, addresses, ttl_secs);
+    if !network.has_dns64 || query.query_type() != RecordType::AAAA || !found.is_empty() {
+        return found;
+    }
+    let translated = addresses.iter().filter_map(|address| match address {
+        IpAddr::V4(address) => Some(IpAddr::V6(names::translated(*address))),
+        IpAddr::V6(_) => None,
+    });
+    addresses_of(query, &translated.collect::<Vec<_>>(), ttl_secs)
 }
 
 fn addresses_of(query: &Query, addresses: &[IpAddr], ttl_secs: u32) -> Vec<Record> {

@@ -140,6 +140,12 @@ fn zone_of_block(block: &IpNet) -> String {
     }
 }
 
+/// The IPv6 address that stands for an IPv4 address (RFC 6052, section 2.1).
+pub(super) fn translated(address: Ipv4Addr) -> Ipv6Addr {
+    const WELL_KNOWN_PREFIX: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
+    Ipv6Addr::from_bits(WELL_KNOWN_PREFIX.to_bits() | u128::from(address.to_bits()))
+}
+
 /// Four decimal numbers without leading zeros, so that every address has one name.
 fn octets<'a>(parts: impl Iterator<Item = &'a str>) -> Option<Ipv4Addr> {
     let mut octets = Vec::with_capacity(4);

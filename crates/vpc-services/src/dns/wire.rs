@@ -99,6 +99,7 @@ mod tests {
             Some(DnsNetwork {
                 is_supported: true,
                 has_private_names: true,
+                has_dns64: true,
                 private_domain: "ec2.internal".into(),
                 blocks: vec!["3fff::/56".parse().unwrap()],
             })
