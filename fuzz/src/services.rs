@@ -1,6 +1,6 @@
 //! The services of the link: DNS, instance metadata, time.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,7 +8,8 @@ use aws_types::{InstanceId, Tag, Timestamp};
 use http::{Method, Request};
 use vpc_services::{
     AttachedInterface, BlockDevice, DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer,
-    InstanceMetadata, LinkLocalBudget, MetadataDirectory, MetadataOptions, MetadataServer, PublicKey,
+    InstanceMetadata, InstanceProfile, LinkLocalBudget, MetadataDirectory, MetadataOptions, MetadataServer,
+    PublicKey, PublicNames,
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
@@ -18,7 +19,13 @@ struct Directory;
 
 impl DnsDirectory for Directory {
     fn network(&self, _: IpAddr) -> Option<DnsNetwork> {
-        Some(DnsNetwork { is_supported: true, private_domain: "ec2.internal".into() })
+        Some(DnsNetwork {
+            is_supported: true,
+            has_private_names: true,
+            has_dns64: true,
+            private_domain: "ec2.internal".into(),
+            blocks: vec!["100.70.0.0/16".parse().expect("a block"), "3fff::/56".parse().expect("a block")],
+        })
     }
 
     fn has_private_address(&self, _: IpAddr, _: Ipv4Addr) -> bool {
@@ -30,11 +37,26 @@ impl DnsDirectory for Directory {
     }
 
     fn other(&self, _: IpAddr, question: &DnsQuestion) -> DnsAnswer {
-        match question.name.len() % 3 {
-            0 => DnsAnswer::Host { addresses: vec![PEER; 40], ttl_secs: 60 },
+        match question.name.len() % 4 {
+            0 => DnsAnswer::Host { addresses: vec![PEER; 40], ttl_secs: 60, zone: "amazonaws.com".to_owned() },
             1 => DnsAnswer::Pointer { name: question.name.clone(), ttl_secs: 60 },
-            _ => DnsAnswer::NoSuchName,
+            2 => DnsAnswer::NoSuchName { zone: "amazonaws.com".to_owned() },
+            _ => DnsAnswer::Elsewhere,
         }
+    }
+
+    fn instance_with(&self, _: IpAddr, _: Ipv6Addr) -> Option<InstanceId> {
+        "i-0123456789abcdef0".parse().ok()
+    }
+}
+
+impl PublicNames for Directory {
+    fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
+        name.len().is_multiple_of(2).then(|| vec![PEER; 3])
+    }
+
+    fn name(&self, address: IpAddr) -> Option<String> {
+        Some(address.to_string())
     }
 }
 
@@ -47,8 +69,10 @@ impl MetadataDirectory for Directory {
 
 /// A packet to the resolver.
 pub fn dns(bytes: &[u8]) {
-    static SERVER: LazyLock<DnsServer> =
-        LazyLock::new(|| DnsServer::new(Arc::new(Directory), Arc::new(LinkLocalBudget::new())));
+    static SERVER: LazyLock<DnsServer> = LazyLock::new(|| {
+        let budget = Arc::new(LinkLocalBudget::new());
+        DnsServer::new(Arc::new(Directory), budget).with_public_names(Arc::new(Directory))
+    });
     if let Some(answer) = SERVER.answer_udp(PEER, bytes) {
         assert_eq!(answer[..2], bytes[..2], "an answer has the number of its query");
         assert!(SERVER.answer_udp(PEER, &answer).is_none(), "an answer is answered");
@@ -91,6 +115,8 @@ fn instance() -> InstanceMetadata {
         region: "us-west-2".parse().expect("a region"),
         availability_zone: "us-west-2b".parse().expect("a zone"),
         availability_zone_id: "usw2-az1".to_owned(),
+        placement_group: Some("group".to_owned()),
+        placement_partition: Some(2),
         account: "123456789012".parse().expect("an account"),
         instance: "i-1234567890abcdef0".parse().expect("an instance"),
         instance_type: "t3.micro".to_owned(),
@@ -102,6 +128,12 @@ fn instance() -> InstanceMetadata {
         pending_at: Timestamp::from_unix_secs(1_479_573_131),
         hostname: "ip-10-0-1-5.us-west-2.compute.internal".to_owned(),
         public_keys: vec![PublicKey { name: "key".to_owned(), openssh: "ssh-ed25519 AAAA".to_owned() }],
+        is_monitored: true,
+        profile: Some(InstanceProfile {
+            arn: "arn:aws:iam::123456789012:instance-profile/web".to_owned(),
+            id: "AIPAEXAMPLE".to_owned(),
+            updated_at: Timestamp::from_unix_secs(1_479_573_131),
+        }),
         user_data: Some("#!/bin/sh".into()),
         tags: [Tag { key: "Name".to_owned(), value: "web 1".to_owned() }].into_iter().collect(),
         interfaces: vec![interface()],

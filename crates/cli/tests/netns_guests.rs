@@ -29,6 +29,9 @@ fn private_name(address: &str) -> String {
 #[test]
 fn a_lease_and_the_names_of_the_vpc() {
     in_both_modes(|cloud, network| {
+        // Without them the resolver knows no private names.
+        let names = [("VpcId", network.vpc.as_str()), ("EnableDnsHostnames.Value", "true")];
+        cloud.ec2("ModifyVpcAttribute", &names);
         let [one, two] = [(); 2].map(|()| network.boot(cloud, Launch::default()));
         let name = private_name(&one.address);
         assert_eq!(cloud.output(&one, "hostname"), name);
@@ -58,6 +61,8 @@ fn a_lease_and_the_names_of_the_vpc() {
         for absent in ["ip-10-0-1-250.ec2.internal", "nothing.ec2.internal", "example.com"] {
             assert_eq!(cloud.sh(&one, &format!("getent hosts {absent}")).code, 2, "{absent}");
         }
+        let metadata = cloud.output(&one, "getent hosts instance-data");
+        assert!(metadata.starts_with("169.254.169.254"), "{metadata}");
         assert_eq!(cloud.sh(&one, &format!("ping -c 1 -W 2 {other}")).code, 0);
         // A frame that just fits the VPC's MTU.
         assert_eq!(cloud.sh(&one, &format!("ping -c 1 -W 2 -s 8973 {}", two.address)).code, 0);
@@ -166,6 +171,11 @@ fn metadata_follows_public_addresses() {
                 (format!("{of_interface}/public-hostname"), name.as_deref()),
                 (pair, address.map(|_| one.address.as_str())),
             ];
+            // Inside the VPC the name leads to the private address (fact 63).
+            if let Some(name) = &name {
+                let found = cloud.output(&one, &format!("getent ahostsv4 {name}"));
+                assert!(found.starts_with(&one.address), "{name}: {found}");
+            }
             for (path, expected) in expected {
                 let answer = get(&cloud, &one, "", &format!("/latest/meta-data/{path}"));
                 match expected {

@@ -48,7 +48,7 @@ use svc_service_quotas::ServiceQuotas;
 use svc_ssm::Ssm;
 use svc_sts::Sts;
 use tokio::task::JoinSet;
-use vpc_engine::services::LinkService;
+use vpc_engine::services::{LinkService, port_of_link_address};
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
 pub use account::{Account, MAX_NAME_CHARS, NewAccount};
@@ -194,7 +194,7 @@ impl Node {
         let Opened { store, account, sandboxes, ec2, ssm, gateway } = opened?;
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
-        let directory = Arc::new(Directory::new(store.clone()));
+        let directory = Arc::new(Directory::new(store.clone(), now));
         let (topology, tail) = Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory));
         let enforced = topology.enforced();
         tasks.spawn(topology.follow(tail));
@@ -365,7 +365,8 @@ fn serve_links(
     for address in addresses(LinkService::Ntp, 123) {
         clocks.push(host_net::udp_socket(namespace, address)?);
     }
-    let budget = Arc::new(LinkLocalBudget::new());
+    let of_interface = |peer| port_of_link_address(peer).map(vpc_model::Port::number);
+    let budget = Arc::new(LinkLocalBudget::of_interfaces(of_interface));
     let ntp = NtpServer::new(Arc::clone(&budget));
     tasks.spawn(async move {
         let Err(error) = ntp.serve(clocks).await;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use aws_types::NetworkInterfaceId;
+use aws_types::{InstanceId, NetworkInterfaceId, VolumeId};
 use bytes::Bytes;
 use store::{Read as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
-use vpc_services::{AttachedInterface, InstanceMetadata, MetadataOptions, PublicKey, TokenPolicy};
+use vpc_services::{
+    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, MetadataOptions, PublicKey,
+    TokenPolicy,
+};
 
 use crate::instances::{hostname, interfaces_of};
 use crate::shareable::anyones;
@@ -36,6 +39,8 @@ pub(crate) fn of_interface(
         region: scope.region.clone(),
         availability_zone: primary.zone.clone(),
         availability_zone_id: primary.zone_id.clone(),
+        placement_group: placement_group(snapshot, scope, &record),
+        placement_partition: record.placement.partition,
         account: scope.account,
         instance,
         instance_type: record.instance_type.clone(),
@@ -47,11 +52,53 @@ pub(crate) fn of_interface(
         pending_at: record.launched_at,
         hostname: hostname(scope, &record, &primary),
         public_keys: public_key(&record).into_iter().collect(),
+        is_monitored: record.monitoring,
+        profile: profile(snapshot, scope, instance),
         user_data: record.user_data.clone().map(Bytes::from),
         tags: record.tags.clone(),
         interfaces: interfaces.iter().filter_map(|interface| attached(snapshot, scope, interface)).collect(),
-        block_devices: Vec::new(),
+        block_devices: block_devices(snapshot, scope, &record),
     })
+}
+
+fn placement_group(snapshot: &Snapshot, scope: &Scope, record: &ec2::Instance) -> Option<String> {
+    let group = snapshot.get::<ec2::PlacementGroup>(scope, &record.placement.group?.to_string())?;
+    Some(group.name.clone())
+}
+
+/// The profile of an instance whose association is not ending.
+fn profile(snapshot: &Snapshot, scope: &Scope, instance: InstanceId) -> Option<InstanceProfile> {
+    let mut all = snapshot.scan::<ec2::IamInstanceProfileAssociation>(scope).map(|(_, held)| held);
+    let held = all.find(|held| held.instance == instance && !held.progress.is_ended())?;
+    Some(InstanceProfile {
+        arn: held.profile_arn.clone(),
+        id: held.profile_id(),
+        updated_at: held.changed_at,
+    })
+}
+
+/// The root volume, and the others that were attached when the instance was started last.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html>
+fn block_devices(snapshot: &Snapshot, scope: &Scope, record: &ec2::Instance) -> Vec<BlockDevice> {
+    let device_of = |id: &VolumeId| {
+        let volume = snapshot.get::<ec2::Volume>(scope, &id.to_string())?;
+        let held = volume.attachment.as_ref().filter(|held| held.instance == record.id)?;
+        (held.detached_at.is_none() && held.attached_at <= record.launched_at).then(|| held.device.clone())
+    };
+    let root_name =
+        aws_catalog::image(&scope.region, record.image).map(|image| image.root_device_name.to_owned());
+    let (root, others): (Vec<_>, Vec<_>) =
+        record.volumes.iter().filter_map(device_of).partition(|device| Some(device) == root_name.as_ref());
+    let named = |virtual_name: String, device: String| BlockDevice { virtual_name, device };
+    let root = root.into_iter().flat_map(|device| {
+        ["ami", "root"].map(|virtual_name| named(virtual_name.to_owned(), device.clone()))
+    });
+    // The names of further devices are shown without their directory.
+    let others = others
+        .into_iter()
+        .zip(1..)
+        .map(|(device, number)| named(format!("ebs{number}"), device.trim_start_matches("/dev/").to_owned()));
+    root.chain(others).collect()
 }
 
 fn public_key(record: &ec2::Instance) -> Option<PublicKey> {

@@ -305,6 +305,10 @@ fn dhcp_options(record: &ec2::DhcpOptions) -> DhcpOptions {
             _ => None,
         }),
         mtu_bytes: DhcpOptions::VPC_MTU_BYTES,
+        ipv6_preferred_lease_secs: values("ipv6-address-preferred-lease-time")
+            .next()
+            .and_then(|secs| secs.parse().ok())
+            .unwrap_or(DhcpOptions::IPV6_PREFERRED_LEASE_SECS),
     }
 }
 

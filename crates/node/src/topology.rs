@@ -26,6 +26,7 @@ impl Topology {
         let snapshot = store.snapshot();
         let everything = projection::everything(&snapshot);
         let topology = Self { store, plane, directory, enforced: watch::Sender::new(snapshot.revision()) };
+        topology.directory.take_public_addresses(&snapshot);
         topology.apply(&everything, snapshot.revision());
         let tail = topology.store.tail(snapshot.revision());
         (topology, tail)
@@ -41,6 +42,7 @@ impl Topology {
         loop {
             match tail.changed().await {
                 Ok(commit) => {
+                    self.directory.follow(&commit);
                     let changed = projection::changed(&self.store.snapshot(), &commit);
                     self.apply(&changed, commit.revision);
                 }
@@ -49,6 +51,7 @@ impl Topology {
                     let snapshot = self.store.snapshot();
                     let mut everything = projection::everything(&snapshot);
                     everything.remove_unlisted(self.directory.objects());
+                    self.directory.take_public_addresses(&snapshot);
                     self.apply(&everything, snapshot.revision());
                     tail = self.store.tail(snapshot.revision());
                 }

@@ -46,12 +46,19 @@ fn plug(running: &Running, host_name: &str, guest_name: &str, mac: &str) {
     ip(&format!("link set {host_name} up"));
 }
 
-/// A DHCP server on one interface: one address, counted requests, and a lease time that the test can change.
+/// A DHCP server on one interface: one address, counted requests, and options that the test can change.
 struct DhcpServer {
     stop: Arc<AtomicBool>,
     requests: Arc<AtomicU32>,
-    name_server: Arc<Mutex<Ipv4Addr>>,
+    options: Arc<Mutex<OptionSet>>,
     thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// What the DHCP option set of a VPC says.
+#[derive(Clone)]
+struct OptionSet {
+    name_servers: Vec<Ipv4Addr>,
+    domain_name: &'static str,
 }
 
 impl DhcpServer {
@@ -72,10 +79,11 @@ impl DhcpServer {
         assert!(socket.as_raw_fd() >= 0);
         let stop = Arc::new(AtomicBool::new(false));
         let requests = Arc::new(AtomicU32::new(0));
-        let name_server = Arc::new(Mutex::new(Ipv4Addr::new(10, 0, last_octet, 2)));
-        let shared = (Arc::clone(&stop), Arc::clone(&requests), Arc::clone(&name_server));
+        let name_servers = vec![Ipv4Addr::new(10, 0, last_octet, 2)];
+        let options = Arc::new(Mutex::new(OptionSet { name_servers, domain_name: "ec2.internal" }));
+        let shared = (Arc::clone(&stop), Arc::clone(&requests), Arc::clone(&options));
         let thread = std::thread::spawn(move || {
-            let (stop, requests, name_server) = shared;
+            let (stop, requests, options) = shared;
             let mut buffer = [0; 1500];
             while !stop.load(Ordering::Relaxed) {
                 let Ok((count, from)) = socket.recv_from(&mut buffer) else { continue };
@@ -98,13 +106,14 @@ impl DhcpServer {
                 };
                 assert!(request.opts().get(OptionCode::ClientIdentifier).is_some());
                 let gateway = Ipv4Addr::new(10, 0, last_octet, 1);
+                let OptionSet { name_servers, domain_name } = options.lock().unwrap().clone();
                 for option in [
                     DhcpOption::MessageType(kind),
                     DhcpOption::ServerIdentifier(gateway),
                     DhcpOption::SubnetMask([255, 255, 255, 0].into()),
                     DhcpOption::Router(vec![gateway]),
-                    DhcpOption::DomainNameServer(vec![*name_server.lock().unwrap()]),
-                    DhcpOption::DomainName("ec2.internal".to_owned()),
+                    DhcpOption::DomainNameServer(name_servers),
+                    DhcpOption::DomainName(domain_name.to_owned()),
                     DhcpOption::InterfaceMtu(9001),
                     DhcpOption::AddressLeaseTime(lease_secs),
                 ] {
@@ -120,7 +129,7 @@ impl DhcpServer {
                 socket.send_to(&bytes, to).unwrap();
             }
         });
-        Self { stop, requests, name_server, thread: Some(thread) }
+        Self { stop, requests, options, thread: Some(thread) }
     }
 }
 
@@ -173,6 +182,7 @@ fn the_network_is_configured_before_user_data_runs() {
     });
 }
 
+/// Fact 71.
 #[test]
 fn a_lease_is_prolonged_and_its_changes_taken_over() {
     as_fabric(|cloud| {
@@ -181,10 +191,16 @@ fn a_lease_is_prolonged_and_its_changes_taken_over() {
         let server = DhcpServer::start("v1", 1, 2);
         cloud.driver.release(&running).unwrap();
         cloud.driver.wait_ready(&running, Duration::from_secs(10)).unwrap();
-        *server.name_server.lock().unwrap() = [10, 0, 1, 53].into();
+        let resolver = || cloud.run(&running, "cat /etc/resolv.conf").stdout;
+        eventually("the first set", || resolver().contains("search ec2.internal\nnameserver 10.0.1.2\n"));
+        *server.options.lock().unwrap() = OptionSet {
+            name_servers: vec![[10, 0, 1, 53].into(), [10, 0, 1, 54].into()],
+            domain_name: "one.example two.example",
+        };
         eventually("the lease is prolonged", || server.requests.load(Ordering::Relaxed) >= 3);
         eventually("the change is taken over", || {
-            cloud.run(&running, "cat /etc/resolv.conf").stdout.contains("nameserver 10.0.1.53")
+            let changed = "search one.example two.example\nnameserver 10.0.1.53\nnameserver 10.0.1.54\n";
+            resolver().contains(changed) && !resolver().contains("10.0.1.2\n")
         });
         drop(server);
         eventually("an address without a lease goes", || {

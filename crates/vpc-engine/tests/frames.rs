@@ -6,7 +6,7 @@ mod world;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use aws_types::MacAddress;
+use aws_types::{DhcpOptionsId, MacAddress, ResourceId as _};
 use dhcproto::{Decodable, Decoder, Encodable, v4, v6};
 use proptest::prelude::*;
 use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse, router_advertisement};
@@ -15,7 +15,7 @@ use vpc_engine::testing::{Scenario, Step, frame, with_checksums};
 use vpc_engine::{
     Endpoint, Flows, FrameAction, Packet, Rewrite, Snapshot, TcpFlags, Transport, handle_frame, router_mac,
 };
-use vpc_model::{Port, Protocol};
+use vpc_model::{DhcpOptions, NetbiosNodeType, Port, Protocol, Resolver, Vpc};
 use world::World;
 
 fn network() -> World {
@@ -197,6 +197,96 @@ fn dhcp_leases_the_primary_address() {
     assert_eq!(somebody.unwrap_err(), "SpoofedMac");
 }
 
+/// A set in the place of the VPC's own.
+fn option_set(change: impl FnOnce(&mut DhcpOptions)) -> DhcpOptions {
+    let mut set = DhcpOptions {
+        id: DhcpOptionsId::from_bits(1),
+        domain_name: Some("one.example two.example".to_owned()),
+        resolvers: vec![
+            Resolver::Address("10.0.0.53".parse().expect("an address")),
+            Resolver::AmazonProvided,
+            Resolver::Address("2001:db8::53".parse().expect("an address")),
+            Resolver::Address("10.0.0.54".parse().expect("an address")),
+        ],
+        ntp_servers: vec![
+            "10.0.0.123".parse().expect("an address"),
+            "fd00:ec2::123".parse().expect("an address"),
+        ],
+        netbios_name_servers: vec![
+            "10.0.0.137".parse().expect("an address"),
+            "10.0.0.138".parse().expect("an address"),
+        ],
+        netbios_node_type: Some(NetbiosNodeType::PointToPoint),
+        mtu_bytes: DhcpOptions::VPC_MTU_BYTES,
+        ipv6_preferred_lease_secs: 600,
+    };
+    change(&mut set);
+    set
+}
+
+/// Every option of a set is in the answer to the renewal after it has changed, and gone with the next.
+#[test]
+fn fact_71_a_renewal_takes_a_changed_option_set() {
+    use v4::{DhcpOption, MessageType, NodeType, OptionCode};
+    let mut world = network();
+    let renew = |world: &mut World| {
+        let renewed = dhcp(world, MessageType::Request, |message| {
+            message.set_ciaddr(Ipv4Addr::new(10, 0, 0, 10));
+        });
+        renewed.unwrap()
+    };
+    let before = renew(&mut world);
+    assert_eq!(before.opts().get(OptionCode::Renewal), Some(&DhcpOption::Renewal(1800)));
+    assert_eq!(before.opts().get(OptionCode::Rebinding), Some(&DhcpOption::Rebinding(3150)));
+    world.apply(&[option_set(|_| {}).into()]);
+    let changed = renew(&mut world);
+    let v4 = |address: [u8; 4]| Ipv4Addr::from(address);
+    for expected in [
+        // Several domains are one text.
+        DhcpOption::DomainName("one.example two.example".to_owned()),
+        DhcpOption::DomainNameServer(vec![v4([10, 0, 0, 53]), v4([10, 0, 0, 2]), v4([10, 0, 0, 54])]),
+        DhcpOption::NtpServers(vec![v4([10, 0, 0, 123])]),
+        DhcpOption::NetBiosNameServers(vec![v4([10, 0, 0, 137]), v4([10, 0, 0, 138])]),
+        DhcpOption::NetBiosNodeType(NodeType::P),
+        DhcpOption::AddressLeaseTime(3600),
+        DhcpOption::InterfaceMtu(9001),
+    ] {
+        assert_eq!(changed.opts().get(OptionCode::from(&expected)), Some(&expected));
+    }
+    // AWS sends no classless routes.
+    assert_eq!(changed.opts().get(OptionCode::ClasslessStaticRoute), None);
+    let bare = option_set(|set| {
+        set.domain_name = None;
+        set.ntp_servers.clear();
+        set.netbios_name_servers.clear();
+        set.netbios_node_type = None;
+    });
+    world.apply(&[bare.into()]);
+    let changed = renew(&mut world);
+    for code in [
+        OptionCode::DomainName,
+        OptionCode::NtpServers,
+        OptionCode::NetBiosNameServers,
+        OptionCode::NetBiosNodeType,
+    ] {
+        assert_eq!(changed.opts().get(code), None);
+    }
+}
+
+/// A VPC whose options are `default`.
+#[test]
+fn fact_71_without_an_option_set_the_resolver_is_the_link_local_one() {
+    use v4::{DhcpOption, MessageType, OptionCode};
+    let mut world = network();
+    let vpc = Vpc { dhcp_options: None, ..world.vpcs["v"].clone() };
+    world.apply(&[vpc.into()]);
+    let offer = dhcp(&mut world, MessageType::Discover, |_| {}).unwrap();
+    let resolver = DhcpOption::DomainNameServer(vec![Ipv4Addr::new(169, 254, 169, 253)]);
+    assert_eq!(offer.opts().get(OptionCode::DomainNameServer), Some(&resolver));
+    assert_eq!(offer.opts().get(OptionCode::InterfaceMtu), Some(&DhcpOption::InterfaceMtu(9001)));
+    assert_eq!(offer.opts().get(OptionCode::DomainName), None);
+}
+
 fn dhcp6(
     world: &mut World,
     kind: v6::MessageType,
@@ -240,12 +330,13 @@ fn dhcpv6_leases_the_ipv6_address() {
         let Some(DhcpOption::IAAddr(leased)) = association.opts.get(OptionCode::IAAddr) else {
             panic!("an address")
         };
-        assert_eq!((association.id, leased.addr, leased.valid_life), (9, own, 3600));
-        let servers = vec!["fd00:ec2::253".parse().unwrap()];
-        assert_eq!(
-            answer.opts().get(OptionCode::DomainNameServers),
-            Some(&DhcpOption::DomainNameServers(servers))
-        );
+        assert_eq!((association.id, leased.addr), (9, own));
+        assert_eq!((leased.preferred_life, leased.valid_life), (140, 450));
+        assert_eq!((association.t1, association.t2), (70, 112));
+        // An instance with IPv4 addresses has these by DHCP for IPv4.
+        for code in [OptionCode::DomainNameServers, OptionCode::DomainSearchList] {
+            assert_eq!(answer.opts().get(code), None);
+        }
     }
     // What the interface has not ends at once.
     let answer = dhcp6(&mut world, MessageType::Renew, Some("2600:1f00::dead".parse().unwrap())).unwrap();
@@ -260,7 +351,17 @@ fn dhcpv6_leases_the_ipv6_address() {
             _ => None,
         })
         .collect();
-    assert_eq!(lives, [3600, 0]);
+    assert_eq!(lives, [450, 0]);
+    world.apply(&[option_set(|_| {}).into()]);
+    let answer = dhcp6(&mut world, MessageType::Renew, Some(own)).unwrap();
+    let Some(DhcpOption::IANA(association)) = answer.opts().get(OptionCode::IANA) else {
+        panic!("an association")
+    };
+    let Some(DhcpOption::IAAddr(renewed)) = association.opts.get(OptionCode::IAAddr) else {
+        panic!("an address")
+    };
+    let times = (association.t1, association.t2, renewed.preferred_life, renewed.valid_life);
+    assert_eq!(times, (300, 480, 600, 910), "fact 71");
 }
 
 fn solicitation(world: &World, source: &str, target: &str) -> Vec<u8> {

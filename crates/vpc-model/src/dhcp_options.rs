@@ -24,12 +24,23 @@ pub struct DhcpOptions {
     pub netbios_node_type: Option<NetbiosNodeType>,
     /// The largest IP packet, in bytes.
     pub mtu_bytes: u16,
+    /// How long IPv6 addresses are preferred; half of it is when DHCPv6 renews.
+    #[serde(default = "DhcpOptions::ipv6_preferred_lease_secs")]
+    pub ipv6_preferred_lease_secs: u32,
 }
 
 impl DhcpOptions {
     /// The MTU inside a VPC.
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
     pub const VPC_MTU_BYTES: u16 = 9001;
+
+    /// How long IPv6 addresses are preferred where no set says it.
+    /// <https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html>
+    pub const IPV6_PREFERRED_LEASE_SECS: u32 = 140;
+
+    fn ipv6_preferred_lease_secs() -> u32 {
+        Self::IPV6_PREFERRED_LEASE_SECS
+    }
 }
 
 /// One resolver of an option set.

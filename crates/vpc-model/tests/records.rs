@@ -12,6 +12,7 @@ fn deltas_survive_json() {
         netbios_name_servers: Vec::new(),
         netbios_node_type: None,
         mtu_bytes: DhcpOptions::VPC_MTU_BYTES,
+        ipv6_preferred_lease_secs: DhcpOptions::IPV6_PREFERRED_LEASE_SECS,
     };
     let delta = Delta::from(options);
     let json = serde_json::to_string(&delta).unwrap();

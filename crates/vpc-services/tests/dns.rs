@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,30 +13,38 @@ use hickory_proto::rr::{DNSClass, Name, RecordType};
 use proptest::prelude::*;
 use vpc_services::{
     DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer, LINK_LOCAL_PACKETS_PER_SEC, LinkLocalBudget,
+    PublicNames,
 };
 
 const INSTANCE: &str = "i-0123456789abcdef0";
 
 /// Two VPCs with the same addresses: 127.0.0.1 asks from one and 127.0.0.2 from the other, 127.0.0.3 from one whose DNS
-/// support is off, and nobody is behind the rest.
+/// support is off, 127.0.0.5 from one without DNS hostnames, 127.0.0.6 from a subnet with DNS64, and nobody is behind the rest.
 struct Directory;
 
 impl DnsDirectory for Directory {
     fn network(&self, peer: IpAddr) -> Option<DnsNetwork> {
         let IpAddr::V4(peer) = peer else { return None };
-        let network =
-            |is_supported, domain: &str| Some(DnsNetwork { is_supported, private_domain: domain.into() });
+        let network = |is_supported, has_private_names, domain: &str| {
+            let blocks = ["100.70.0.0/16", "3fff::/56"].map(|block| block.parse().unwrap()).to_vec();
+            let has_dns64 = peer.octets()[3] == 6;
+            let private_domain = domain.into();
+            Some(DnsNetwork { is_supported, has_private_names, private_domain, has_dns64, blocks })
+        };
         match peer.octets() {
-            [127, 0, 0, 1] => network(true, "ec2.internal"),
-            [127, 0, 0, 2] => network(true, "eu-west-1.compute.internal"),
-            [127, 0, 0, 3] => network(false, "ec2.internal"),
+            [127, 0, 0, 1 | 6] => network(true, true, "ec2.internal"),
+            [127, 0, 0, 2] => network(true, true, "eu-west-1.compute.internal"),
+            [127, 0, 0, 3] => network(false, true, "ec2.internal"),
+            [127, 0, 0, 5] => network(true, false, "ec2.internal"),
             _ => None,
         }
     }
 
     fn has_private_address(&self, peer: IpAddr, address: Ipv4Addr) -> bool {
         match peer.to_string().as_str() {
-            "127.0.0.1" => [[10, 0, 0, 5], [100, 70, 0, 9]].map(Ipv4Addr::from).contains(&address),
+            "127.0.0.1" | "127.0.0.6" => {
+                [[10, 0, 0, 5], [100, 70, 0, 9]].map(Ipv4Addr::from).contains(&address)
+            }
             _ => address.octets() == [10, 0, 0, 6],
         }
     }
@@ -49,18 +57,44 @@ impl DnsDirectory for Directory {
         }
     }
 
+    fn instance_with(&self, _peer: IpAddr, address: Ipv6Addr) -> Option<InstanceId> {
+        (address == "3fff::5".parse::<Ipv6Addr>().unwrap()).then(|| INSTANCE.parse().unwrap())
+    }
+
     fn other(&self, _peer: IpAddr, question: &DnsQuestion) -> DnsAnswer {
-        match question.name.as_str() {
-            "big.example.org" => {
-                let addresses = (0..90).map(|last| IpAddr::from([198, 51, 100, last])).collect();
-                DnsAnswer::Host { addresses, ttl_secs: 300 }
-            }
-            "refused.example.org" => DnsAnswer::Refused,
-            "7.100.51.198.in-addr.arpa" => {
-                DnsAnswer::Pointer { name: "host.example.org".to_owned(), ttl_secs: 300 }
-            }
-            _ => DnsAnswer::NoSuchName,
+        let zone = "compute-1.amazonaws.com".to_owned();
+        if question.address == Some(IpAddr::from([198, 18, 0, 7])) {
+            return DnsAnswer::Pointer { name: PUBLIC.to_owned(), ttl_secs: 300 };
         }
+        match question.name.as_str() {
+            "big.amazonaws.com" => {
+                let addresses = (0..90).map(|last| IpAddr::from([198, 51, 100, last])).collect();
+                DnsAnswer::Host { addresses, ttl_secs: 300, zone }
+            }
+            PUBLIC => DnsAnswer::Host { addresses: vec![IpAddr::from([10, 0, 0, 5])], ttl_secs: 60, zone },
+            "refused.amazonaws.com" => DnsAnswer::Refused,
+            name if name.ends_with(&zone) => DnsAnswer::NoSuchName { zone },
+            _ => DnsAnswer::Elsewhere,
+        }
+    }
+}
+
+const PUBLIC: &str = "ec2-198-18-0-7.compute-1.amazonaws.com";
+
+/// An internet with one host, which also says that it is everything that is private.
+struct Internet;
+
+impl PublicNames for Internet {
+    fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
+        let addresses = ["203.0.113.7", "2001:db8::7"].map(|address| address.parse().unwrap()).to_vec();
+        ["www.example.org", "localhost", "nothing.ec2.internal", "10.in-addr.arpa"]
+            .contains(&name)
+            .then_some(addresses)
+    }
+
+    fn name(&self, address: IpAddr) -> Option<String> {
+        let claimed = ["203.0.113.7", "2001:db8::7", "10.0.0.99", "100.70.0.99", "3fff::99"];
+        claimed.contains(&address.to_string().as_str()).then(|| "www.example.org".to_owned())
     }
 }
 
@@ -72,11 +106,15 @@ struct Running {
 }
 
 fn start() -> Running {
+    let budget = Arc::new(LinkLocalBudget::new());
+    serve(DnsServer::new(Arc::new(Directory), budget).with_public_names(Arc::new(Internet)))
+}
+
+fn serve(server: DnsServer) -> Running {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let (udp_at, tcp_at) = (udp.local_addr().unwrap(), tcp.local_addr().unwrap());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let server = DnsServer::new(Arc::new(Directory), Arc::new(LinkLocalBudget::new()));
     runtime.spawn(server.serve(vec![udp], vec![tcp]));
     Running { udp: udp_at, tcp: tcp_at, _runtime: runtime }
 }
@@ -189,11 +227,107 @@ fn answers_by_name_and_kind() {
         &["60 PTR ip-10-0-0-6.eu-west-1.compute.internal."],
         None,
     );
-    check(us, "7.100.51.198.in-addr.arpa.", PTR, NoError, &["300 PTR host.example.org."], None);
-    check(us, "www.example.org.", A, NXDomain, &[], None);
     check(us, ".", A, NXDomain, &[], None);
-    check(us, "refused.example.org.", A, Refused, &[], None);
+    check(us, "refused.amazonaws.com.", A, Refused, &[], None);
     check(us, "ip-10-0-0-5.ec2.internal.", AXFR, Refused, &[], None);
+}
+
+/// What stands for the asker, for the metadata service, and for addresses of the VPC, whatever the internet says.
+#[test]
+fn the_resolver_answers_for_its_own_zones() {
+    let server = start();
+    let check = |from: &str, name: &str, kind, code, expected: &[&str], zone: Option<&str>| {
+        let answer = server.ask(from, name, kind);
+        assert_eq!(answer.metadata.response_code, code, "{name} {kind}");
+        assert_eq!(answers(&answer), expected, "{name} {kind}");
+        let zone: Vec<String> = zone.iter().map(|zone| format!("{zone}. SOA")).collect();
+        assert_eq!(authority(&answer), zone, "{name} {kind}");
+    };
+    use RecordType::{A, AAAA, ANY, MX, PTR, SOA};
+    use ResponseCode::{NXDomain, NoError};
+    let (us, eu, unnamed) = ("127.0.0.1", "127.0.0.2", "127.0.0.5");
+    check(us, "localhost.", A, NoError, &["60 A 127.0.0.1"], None);
+    check(us, "localhost.", AAAA, NoError, &["60 AAAA ::1"], None);
+    check(us, "localhost.", MX, NoError, &[], Some("localhost"));
+    check(us, "nothing.localdomain.", A, NXDomain, &[], Some("localdomain"));
+    check(us, "1.0.0.127.in-addr.arpa.", PTR, NoError, &["60 PTR localhost."], None);
+    check(us, "2.0.0.127.in-addr.arpa.", PTR, NXDomain, &[], Some("127.in-addr.arpa"));
+
+    check(us, "instance-data.ec2.internal.", A, NoError, &["60 A 169.254.169.254"], None);
+    check(eu, "instance-data.eu-west-1.compute.internal.", A, NoError, &["60 A 169.254.169.254"], None);
+    check(us, "254.169.254.169.in-addr.arpa.", PTR, NoError, &["60 PTR instance-data.ec2.internal."], None);
+
+    let zeros = "0.".repeat(27);
+    let own = format!("5.{zeros}f.f.f.3.ip6.arpa.");
+    check(us, &own, PTR, NoError, &[&format!("60 PTR {INSTANCE}.ec2.internal.")], None);
+    let v6_zone = format!("{}f.f.f.3.ip6.arpa", "0.".repeat(10));
+    check(us, &own.replacen('5', "9.9", 1).replacen("0.", "", 1), PTR, NXDomain, &[], Some(&v6_zone));
+    check(us, "99.0.0.10.in-addr.arpa.", PTR, NXDomain, &[], Some("10.in-addr.arpa"));
+    check(us, "99.0.70.100.in-addr.arpa.", PTR, NXDomain, &[], Some("70.100.in-addr.arpa"));
+    check(us, "10.in-addr.arpa.", A, NoError, &[], Some("10.in-addr.arpa"));
+    let soa = "60 SOA ns0.10.in-addr.arpa. hostmaster.amazon.com. 2012103100 3600 3600 3600 60";
+    check(us, "10.in-addr.arpa.", SOA, NoError, &[soa], None);
+    check(us, "nothing.ec2.internal.", ANY, NXDomain, &[], Some("ec2.internal"));
+
+    // Without DNS hostnames there are no private names, and addresses have none.
+    check(unnamed, "ip-10-0-0-6.ec2.internal.", A, NXDomain, &[], Some("ec2.internal"));
+    check(unnamed, "instance-data.ec2.internal.", A, NXDomain, &[], Some("ec2.internal"));
+    check(unnamed, "6.0.0.10.in-addr.arpa.", PTR, NXDomain, &[], Some("10.in-addr.arpa"));
+    check(unnamed, "localhost.", A, NoError, &["60 A 127.0.0.1"], None);
+    check(unnamed, "www.example.org.", A, NoError, &["60 A 203.0.113.7"], None);
+}
+
+#[test]
+fn with_dns64_every_host_has_an_ipv6_address() {
+    let server = start();
+    let check = |name: &str, kind, expected: &[&str]| {
+        assert_eq!(answers(&server.ask("127.0.0.6", name, kind)), expected, "{name} {kind}");
+    };
+    use RecordType::{A, AAAA, MX};
+    let public = format!("{PUBLIC}.");
+    check(&public, AAAA, &["60 AAAA 64:ff9b::a00:5"]);
+    check(&public, A, &["60 A 10.0.0.5"]);
+    check(&public, MX, &[]);
+    check("ip-10-0-0-5.ec2.internal.", AAAA, &["60 AAAA 64:ff9b::a00:5"]);
+    // What has IPv6 addresses keeps them, and the asker itself is not behind a gateway.
+    check("www.example.org.", AAAA, &["60 AAAA 2001:db8::7"]);
+    check("localhost.", AAAA, &["60 AAAA ::1"]);
+    check("nothing.example.org.", AAAA, &[]);
+}
+
+#[test]
+fn names_of_aws_and_of_the_internet() {
+    let server = start();
+    let check = |name: &str, kind, code, expected: &[&str], zone: Option<&str>| {
+        let answer = server.ask("127.0.0.1", name, kind);
+        assert_eq!(answer.metadata.response_code, code, "{name} {kind}");
+        assert_eq!(answers(&answer), expected, "{name} {kind}");
+        let zone: Vec<String> = zone.iter().map(|zone| format!("{zone}. SOA")).collect();
+        assert_eq!(authority(&answer), zone, "{name} {kind}");
+    };
+    use RecordType::{A, AAAA, MX, PTR};
+    use ResponseCode::{NXDomain, NoError};
+    let zone = Some("compute-1.amazonaws.com");
+    check(&format!("{PUBLIC}."), A, NoError, &["60 A 10.0.0.5"], None);
+    check(&format!("{PUBLIC}."), AAAA, NoError, &[], zone);
+    check("ec2-198-18-0-8.compute-1.amazonaws.com.", A, NXDomain, &[], zone);
+    check("7.0.18.198.in-addr.arpa.", PTR, NoError, &[&format!("300 PTR {PUBLIC}.")], None);
+
+    check("www.example.org.", A, NoError, &["60 A 203.0.113.7"], None);
+    check("WWW.example.org.", AAAA, NoError, &["60 AAAA 2001:db8::7"], None);
+    check("www.example.org.", MX, NoError, &[], None);
+    check("example.org.", A, NXDomain, &[], None);
+    check("7.113.0.203.in-addr.arpa.", PTR, NoError, &["60 PTR www.example.org."], None);
+    check("8.113.0.203.in-addr.arpa.", PTR, NXDomain, &[], None);
+    let answer = server.ask("127.0.0.1", "wWw.Example.ORG.", A);
+    assert_eq!(answer.queries[0].name().to_ascii(), "wWw.Example.ORG.", "the question as it was asked");
+    assert_eq!(answer.answers[0].name.to_ascii(), "wWw.Example.ORG.");
+
+    // Without an internet none of its names are known.
+    let server = serve(DnsServer::new(Arc::new(Directory), Arc::new(LinkLocalBudget::new())));
+    let code = |name: &str| server.ask("127.0.0.1", name, A).metadata.response_code;
+    assert_eq!(code("www.example.org."), NXDomain);
+    assert_eq!(code(&format!("{PUBLIC}.")), NoError);
 }
 
 #[test]
@@ -210,9 +344,9 @@ fn without_dns_support_or_without_an_interface_nothing_is_answered() {
 #[test]
 fn large_answers_are_truncated_over_udp_and_whole_over_tcp() {
     let server = start();
-    let plain = server.ask("127.0.0.1", "big.example.org.", RecordType::A);
+    let plain = server.ask("127.0.0.1", "big.amazonaws.com.", RecordType::A);
     assert!(plain.metadata.truncation && plain.answers.is_empty());
-    let mut request = query("big.example.org.", RecordType::A);
+    let mut request = query("big.amazonaws.com.", RecordType::A);
     for (payload, truncated) in [(1232, true), (4096, false), (65_535, false)] {
         let mut edns = Edns::new();
         edns.set_max_payload(payload).set_version(0).set_dnssec_ok(true);
@@ -226,7 +360,7 @@ fn large_answers_are_truncated_over_udp_and_whole_over_tcp() {
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     for _ in 0..3 {
         let answer =
-            server.exchange_tcp(&mut stream, &query("big.example.org.", RecordType::A).to_vec().unwrap());
+            server.exchange_tcp(&mut stream, &query("big.amazonaws.com.", RecordType::A).to_vec().unwrap());
         assert_eq!((answer.answers.len(), answer.metadata.truncation), (90, false));
     }
 }
@@ -266,9 +400,39 @@ fn what_is_wrong_is_said() {
     check("a newer EDNS", &newer.to_vec().unwrap(), ResponseCode::BADVERS);
 }
 
+/// A client that does not wait for one answer before it sends the next query gets all of them, in order, also when the
+/// bytes come one by one.
+#[test]
+fn several_queries_on_a_connection() {
+    let server = start();
+    let mut stream = TcpStream::connect(server.tcp).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut bytes = Vec::new();
+    for id in 1..=3 {
+        let mut query = query("ip-10-0-0-5.ec2.internal.", RecordType::A);
+        query.metadata.id = id;
+        let query = query.to_vec().unwrap();
+        bytes.extend(u16::try_from(query.len()).unwrap().to_be_bytes());
+        bytes.extend(query);
+    }
+    for byte in bytes {
+        stream.write_all(&[byte]).unwrap();
+    }
+    for id in 1..=3 {
+        let mut length = [0; 2];
+        stream.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut answer).unwrap();
+        let answer = Message::from_vec(&answer).unwrap();
+        assert_eq!((answer.metadata.id, answers(&answer)), (id, vec!["60 A 10.0.0.5".to_owned()]));
+    }
+}
+
 #[test]
 fn fact_62_what_is_above_the_limit_is_dropped() {
-    let server = start();
+    let budget = Arc::new(LinkLocalBudget::new());
+    let server = serve(DnsServer::new(Arc::new(Directory), Arc::clone(&budget)));
     let socket = server.client("127.0.0.2");
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let packet = query("ip-10-0-0-6.eu-west-1.compute.internal.", RecordType::A).to_vec().unwrap();
@@ -295,6 +459,9 @@ fn fact_62_what_is_above_the_limit_is_dropped() {
         answered <= seconds_touched * LINK_LOCAL_PACKETS_PER_SEC && answered < sent,
         "{answered} of {sent}"
     );
+    let (asking, silent) = ("127.0.0.2".parse().unwrap(), "127.0.0.1".parse().unwrap());
+    assert!(budget.dropped(asking) > 0 && budget.dropped(asking) <= u64::from(sent - answered));
+    assert_eq!((budget.dropped(silent), budget.dropped_in_all()), (0, budget.dropped(asking)));
     let other = server.ask("127.0.0.1", "ip-10-0-0-5.ec2.internal.", RecordType::A);
     assert_eq!(other.answers.len(), 1, "another interface is not held up");
 }

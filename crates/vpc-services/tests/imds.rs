@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_types::{Tag, Timestamp};
 use vpc_services::{
-    AttachedInterface, BlockDevice, InstanceMetadata, LinkLocalBudget, MetadataDirectory, MetadataOptions,
-    MetadataServer, PublicKey, TokenPolicy,
+    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, LinkLocalBudget, MetadataDirectory,
+    MetadataOptions, MetadataServer, PublicKey, TokenPolicy,
 };
 
 struct Directory(HashMap<IpAddr, Arc<InstanceMetadata>>);
@@ -29,6 +29,8 @@ fn metadata() -> InstanceMetadata {
         region: "us-west-2".parse().unwrap(),
         availability_zone: "us-west-2b".parse().unwrap(),
         availability_zone_id: "usw2-az1".to_owned(),
+        placement_group: None,
+        placement_partition: None,
         account: "123456789012".parse().unwrap(),
         instance: "i-1234567890abcdef0".parse().unwrap(),
         instance_type: "t3.micro".to_owned(),
@@ -40,6 +42,8 @@ fn metadata() -> InstanceMetadata {
         pending_at: Timestamp::from_unix_millis(1_479_573_131_999),
         hostname: "ip-10-0-1-5.us-west-2.compute.internal".to_owned(),
         public_keys: vec![],
+        is_monitored: false,
+        profile: None,
         user_data: None,
         tags: [Tag { key: "Name".to_owned(), value: "web 1".to_owned() }].into_iter().collect(),
         interfaces: vec![interface()],
@@ -101,14 +105,14 @@ impl Answer {
 /// Instances behind 127.0.0.1, 127.0.0.2, ...
 fn start(instances: impl IntoIterator<Item = InstanceMetadata>) -> Running {
     let peers = (1..).map(|last| IpAddr::from([127, 0, 0, last]));
-    serve("127.0.0.1:0", Directory(peers.zip(instances.into_iter().map(Arc::new)).collect()))
+    serve("127.0.0.1:0", Arc::new(Directory(peers.zip(instances.into_iter().map(Arc::new)).collect())))
 }
 
-fn serve(address: &str, directory: Directory) -> Running {
+fn serve(address: &str, directory: Arc<dyn MetadataDirectory>) -> Running {
     let listener = TcpListener::bind(address).unwrap();
     let at = listener.local_addr().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let server = MetadataServer::new(Arc::new(directory), Arc::new(LinkLocalBudget::new()));
+    let server = MetadataServer::new(directory, Arc::new(LinkLocalBudget::new()));
     runtime.spawn(server.serve(vec![listener]));
     Running { at, _runtime: runtime }
 }
@@ -171,9 +175,9 @@ fn the_tree() {
     check("/latest", "dynamic\nmeta-data");
     check(
         "/latest/meta-data/",
-        "ami-id\nami-launch-index\nami-manifest-path\nblock-device-mapping/\nhostname\ninstance-action\ninstance-id\n\
-         instance-life-cycle\ninstance-type\nlocal-hostname\nlocal-ipv4\nmac\nnetwork/\nplacement/\nreservation-id\n\
-         security-groups\nservices/\nsystem",
+        "ami-id\nami-launch-index\nami-manifest-path\nblock-device-mapping/\nevents/\nhibernation/\nhostname\n\
+         instance-action\ninstance-id\ninstance-life-cycle\ninstance-type\nlocal-hostname\nlocal-ipv4\nmac\nnetwork/\n\
+         placement/\nprofile\nreservation-id\nsecurity-groups\nservices/\nsystem",
     );
     check("/latest/meta-data/instance-id", "i-1234567890abcdef0");
     check("/2021-07-15/meta-data/instance-id", "i-1234567890abcdef0");
@@ -203,7 +207,13 @@ fn the_tree() {
     check(&format!("{mac}/vpc-ipv4-cidr-block"), "10.0.0.0/16");
     check(&format!("{mac}/vpc-ipv4-cidr-blocks"), "10.0.0.0/16\n10.1.0.0/16");
     check("/latest/meta-data/network/interfaces/macs/02%3A29%3a96:8f:6a:2d/vpc-id", "vpc-00000000000000001");
-    check("/latest/dynamic/", "instance-identity/");
+    check("/latest/meta-data/events/maintenance/", "history\nscheduled");
+    check("/latest/meta-data/events/maintenance/history", "[]");
+    check("/latest/meta-data/events/maintenance/scheduled", "[]");
+    check("/latest/meta-data/hibernation/configured", "false");
+    check("/latest/meta-data/profile", "default-hvm");
+    check("/latest/dynamic/", "fws/\ninstance-identity/");
+    check("/latest/dynamic/fws/instance-monitoring", "disabled");
     check("/latest/dynamic/instance-identity/", "document");
     assert!(
         server.get("/").body.ends_with("2024-04-11\nlatest")
@@ -261,7 +271,13 @@ fn what_is_not_there_is_not_found() {
         "/latest/meta-data/network/interfaces/macs/02:29:96:8f:6a:2d/ipv4-associations/",
         "/latest/meta-data/public-keys/",
         "/latest/meta-data/tags/instance/",
+        "/latest/meta-data/iam/info",
         "/latest/meta-data/iam/security-credentials/",
+        "/latest/meta-data/placement/group-name",
+        "/latest/meta-data/placement/partition-number",
+        "/latest/meta-data/spot/instance-action",
+        "/latest/meta-data/autoscaling/target-lifecycle-state",
+        "/latest/meta-data/events/recommendations/rebalance",
         "/latest/meta-data/instance-id/more",
         "/latest/meta-data//instance-id",
         "/latest/user-data",
@@ -303,6 +319,14 @@ fn what_the_instance_has_is_shown() {
             openssh: "ssh-ed25519 AAAA my key\n".to_owned(),
         }],
         user_data: Some(bytes::Bytes::from_static(b"#!/bin/sh\necho hello\n")),
+        placement_group: Some("apart".to_owned()),
+        placement_partition: Some(3),
+        is_monitored: true,
+        profile: Some(InstanceProfile {
+            arn: "arn:aws:iam::123456789012:instance-profile/web".to_owned(),
+            id: "AIPAEXAMPLE".to_owned(),
+            updated_at: Timestamp::from_unix_millis(1_479_573_131_999),
+        }),
         ..metadata()
     }]);
     let check = |path: &str, expected: &str| {
@@ -317,6 +341,16 @@ fn what_the_instance_has_is_shown() {
     check("/latest/meta-data/public-keys/0/openssh-key", "ssh-ed25519 AAAA my key");
     check("/latest/meta-data/tags/instance/", "Name");
     check("/latest/meta-data/tags/instance/Name", "web 1");
+    check("/latest/meta-data/placement/group-name", "apart");
+    check("/latest/meta-data/placement/partition-number", "3");
+    check("/latest/dynamic/fws/instance-monitoring", "enabled");
+    check("/latest/meta-data/iam/", "info");
+    check(
+        "/latest/meta-data/iam/info",
+        "{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"2016-11-19T16:32:11Z\",\n  \"InstanceProfileArn\" : \
+         \"arn:aws:iam::123456789012:instance-profile/web\",\n  \"InstanceProfileId\" : \"AIPAEXAMPLE\"\n}",
+    );
+    assert_eq!(server.get("/latest/meta-data/iam/security-credentials/").status, 404);
     check("/latest/meta-data/public-ipv4", "198.51.100.7");
     let public_hostname = "ec2-198-51-100-7.us-west-2.compute.amazonaws.com";
     check("/latest/meta-data/public-hostname", public_hostname);
@@ -392,7 +426,7 @@ fn the_ipv6_address_is_answered_at_where_it_is_enabled() {
     let check = |is_enabled, is_ipv6_enabled, expect: Option<&str>| {
         let options = MetadataOptions { is_enabled, is_ipv6_enabled, ..MetadataOptions::default() };
         let instance = Arc::new(InstanceMetadata { options, ..metadata() });
-        let server = serve("[::1]:0", Directory([("::1".parse().unwrap(), instance)].into()));
+        let server = serve("[::1]:0", Arc::new(Directory([("::1".parse().unwrap(), instance)].into())));
         let ttl = "X-aws-ec2-metadata-token-ttl-seconds: 60";
         for request in
             [format!("PUT /latest/api/token HTTP/1.1\r\n{ttl}\r\n\r\n"), "GET / HTTP/1.1\r\n\r\n".into()]
@@ -445,4 +479,40 @@ fn connections_are_closed_after_one_answer_and_bounded() {
     drop(held);
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(server.get("/latest/meta-data/mac").status, 200);
+}
+
+/// An instance whose options change.
+struct Changing(Mutex<MetadataOptions>);
+
+impl MetadataDirectory for Changing {
+    fn instance(&self, _peer: IpAddr) -> Option<Arc<InstanceMetadata>> {
+        Some(Arc::new(InstanceMetadata { options: *self.0.lock().unwrap(), ..metadata() }))
+    }
+}
+
+#[test]
+fn fact_70_options_hold_from_the_next_request_on() {
+    let directory = Arc::new(Changing(Mutex::default()));
+    let server = serve("127.0.0.1:0", Arc::clone(&directory) as _);
+    let set = |change: &dyn Fn(&mut MetadataOptions)| change(&mut directory.0.lock().unwrap());
+    let path = "/latest/meta-data/instance-id";
+    let tags = "/latest/meta-data/tags/instance/Name";
+    let with =
+        |path, token: &str| server.request(1, "GET", path, &[("X-aws-ec2-metadata-token", token)]).status;
+    assert_eq!((server.get(path).status, server.get(tags).status), (200, 404));
+    set(&|options| options.has_tags = true);
+    assert_eq!(server.get(tags).body, "web 1");
+    set(&|options| options.has_tags = false);
+    assert_eq!(server.get(tags).status, 404);
+
+    let token = server.token(1, "60").body;
+    set(&|options| options.tokens = TokenPolicy::Required);
+    assert_eq!((server.get(path).status, with(path, &token)), (401, 200));
+    set(&|options| options.is_enabled = false);
+    assert_eq!((server.get(path).status, with(path, &token), server.token(1, "60").status), (403, 403, 403));
+    // A token of before is good again with the endpoint.
+    set(&|options| options.is_enabled = true);
+    assert_eq!((server.get(path).status, with(path, &token)), (401, 200));
+    set(&|options| options.tokens = TokenPolicy::Optional);
+    assert_eq!(server.get(path).status, 200);
 }

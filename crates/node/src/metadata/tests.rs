@@ -166,3 +166,96 @@ fn elastic_ip_addresses_are_there_while_they_are_associated() {
     cloud.disassociate(of_secondary);
     assert_eq!(cloud.public(&instance), (vec![], None));
 }
+
+#[test]
+fn fact_70_changed_options_are_there_at_once() {
+    let cloud = Cloud::new();
+    let instance = cloud.instance(false);
+    let options = |cloud: &Cloud| cloud.metadata(&instance).options;
+    let set = |change: api::ModifyInstanceMetadataOptionsRequest| {
+        cloud.ok::<op::ModifyInstanceMetadataOptions>(api::ModifyInstanceMetadataOptionsRequest {
+            instance_id: instance.instance_id.clone().unwrap(),
+            ..change
+        });
+    };
+    let text = |text: &str| Some(text.to_owned());
+    set(api::ModifyInstanceMetadataOptionsRequest {
+        http_tokens: text("required"),
+        http_put_response_hop_limit: Some(3),
+        http_protocol_ipv6: text("enabled"),
+        instance_metadata_tags: text("enabled"),
+        ..Default::default()
+    });
+    let expected = MetadataOptions {
+        is_enabled: true,
+        is_ipv6_enabled: true,
+        tokens: TokenPolicy::Required,
+        hop_limit: 3,
+        has_tags: true,
+    };
+    assert_eq!(options(&cloud), expected);
+    let off = api::ModifyInstanceMetadataOptionsRequest {
+        http_endpoint: text("disabled"),
+        http_tokens: text("optional"),
+        ..Default::default()
+    };
+    set(off);
+    let tokens = TokenPolicy::Optional;
+    assert_eq!(options(&cloud), MetadataOptions { is_enabled: false, tokens, ..expected });
+}
+
+#[test]
+fn placement_profile_monitoring_and_volumes_are_shown() {
+    let cloud = Cloud::new();
+    let text = |text: &str| Some(text.to_owned());
+    cloud.ok::<op::CreatePlacementGroup>(api::CreatePlacementGroupRequest {
+        group_name: text("apart"),
+        strategy: text("partition"),
+        partition_count: Some(3),
+        ..Default::default()
+    });
+    let device = |device: &str| api::BlockDeviceMapping {
+        device_name: text(device),
+        ebs: Some(api::EbsBlockDevice { volume_size: Some(8), ..Default::default() }),
+        ..Default::default()
+    };
+    let image = aws_catalog::images(&context().region).first().expect("there are images").id;
+    let launch = api::RunInstancesRequest {
+        image_id: Some(image.to_string()),
+        instance_type: text("c5.large"),
+        min_count: 1,
+        max_count: 1,
+        placement: Some(api::Placement {
+            group_name: text("apart"),
+            partition_number: Some(2),
+            ..Default::default()
+        }),
+        monitoring: Some(api::RunInstancesMonitoringEnabled { enabled: true, ..Default::default() }),
+        iam_instance_profile: Some(api::IamInstanceProfileSpecification {
+            name: text("web"),
+            ..Default::default()
+        }),
+        block_device_mappings: Some(vec![device("/dev/sdf"), device("/dev/sdg")]),
+        ..Default::default()
+    };
+    let instance = cloud.ok::<op::RunInstances>(launch).instances.unwrap().remove(0);
+    let shown = cloud.metadata(&instance);
+    assert_eq!((shown.placement_group.as_deref(), shown.placement_partition), (Some("apart"), Some(2)));
+    assert!(shown.is_monitored);
+    let profile = shown.profile.unwrap();
+    assert_eq!(profile.arn, "arn:aws:iam::123456789012:instance-profile/web");
+    assert_eq!(profile.updated_at, context().now);
+    let described = instance.iam_instance_profile.unwrap();
+    assert_eq!((Some(profile.arn), Some(profile.id)), (described.arn, described.id));
+    let devices: Vec<_> = shown
+        .block_devices
+        .iter()
+        .map(|device| (device.virtual_name.as_str(), device.device.as_str()))
+        .collect();
+    assert_eq!(devices, [("ami", "/dev/xvda"), ("root", "/dev/xvda"), ("ebs1", "sdf"), ("ebs2", "sdg")]);
+
+    let plain = cloud.instance(false);
+    let shown = cloud.metadata(&plain);
+    assert_eq!((shown.placement_group, shown.placement_partition, shown.profile), (None, None, None));
+    assert!(!shown.is_monitored);
+}

@@ -87,12 +87,13 @@ fn a_dhcp_option_set_reaches_the_engine_whole() {
     let (made, _) = told::<op::CreateVpc>(&store, &ec2, vpc_input);
     let vpc_id = made.vpc.unwrap().vpc_id.unwrap();
 
-    let options: [(&str, &[&str]); 5] = [
+    let options: [(&str, &[&str]); 6] = [
         ("domain-name", &["example.com"]),
         ("domain-name-servers", &["10.0.0.53", "AmazonProvidedDNS", "2001:db8::53"]),
         ("ntp-servers", &["10.0.0.123", "fd00:ec2::123"]),
         ("netbios-name-servers", &["10.0.0.137"]),
         ("netbios-node-type", &["2"]),
+        ("ipv6-address-preferred-lease-time", &["300"]),
     ];
     let configurations = options.iter().map(|(key, values)| api::NewDhcpConfiguration {
         key: Some((*key).to_owned()),
@@ -114,6 +115,7 @@ fn a_dhcp_option_set_reaches_the_engine_whole() {
         netbios_name_servers: vec!["10.0.0.137".parse().unwrap()],
         netbios_node_type: Some(NetbiosNodeType::PointToPoint),
         mtu_bytes: 9001,
+        ipv6_preferred_lease_secs: 300,
     };
     assert_eq!(deltas, [Delta::Put(expected.clone().into())]);
 

@@ -161,10 +161,21 @@ pub(super) fn of_instances(state: &impl State) -> BTreeMap<InstanceId, api::IamI
 }
 
 /// A profile's id is made of its ARN, until there are profiles.
-fn shown_profile(arn: &str) -> api::IamInstanceProfile {
+fn profile_id(arn: &str) -> String {
     let digest = Sha256::digest(arn.as_bytes());
     let id: String = digest.iter().take(17).map(|byte| char::from(b'A' + byte % 26)).collect();
-    api::IamInstanceProfile { arn: Some(arn.to_owned()), id: Some(format!("AIPA{id}")) }
+    format!("AIPA{id}")
+}
+
+fn shown_profile(arn: &str) -> api::IamInstanceProfile {
+    api::IamInstanceProfile { arn: Some(arn.to_owned()), id: Some(profile_id(arn)) }
+}
+
+impl IamInstanceProfileAssociation {
+    /// The id of the profile.
+    pub fn profile_id(&self) -> String {
+        profile_id(&self.profile_arn)
+    }
 }
 
 fn shown(

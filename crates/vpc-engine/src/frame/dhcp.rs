@@ -178,10 +178,12 @@ fn hostname(asker: &Asker<'_>) -> String {
     })
 }
 
-/// What the VPC's DHCP option set says. A VPC without one gets the MTU alone.
+/// What the VPC's DHCP option set says. A VPC without one gets the MTU, and the resolver at its link-local address, as
+/// instances on Nitro do.
 fn put_option_set(put: &mut Options<'_>, snapshot: &Snapshot, asker: &Asker<'_>) {
     let Some(set) = options(snapshot, asker) else {
         put.put(26, &DhcpOptions::VPC_MTU_BYTES.to_be_bytes());
+        put.addresses(6, std::iter::once(LinkService::Dns.ipv4()));
         return;
     };
     put.put(26, &set.mtu_bytes.to_be_bytes());

@@ -1,20 +1,19 @@
 //! DHCP for IPv6 (RFC 8415), answered by the fabric.
 //!
 //! Owns the answers, which like those of [`super::dhcp`] follow from the interface alone: it is given the addresses that
-//! it has, or told that it has none.
+//! it has, or told that it has none. Refuses to tell resolvers and domains, which instances with IPv4 addresses have by
+//! DHCP for IPv4: <https://docs.aws.amazon.com/vpc/latest/userguide/VPC_DHCP_Options.html>.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use vpc_model::Resolver;
+use vpc_model::DhcpOptions;
 
 use super::build::{self, Link};
-use super::dhcp::LEASE_SECS;
 use super::neighbour::link_local;
 use super::parse;
 use super::{Asker, options};
 use crate::packet::Packet;
 use crate::reason::DropReason;
-use crate::services::LinkService;
 use crate::snapshot::Snapshot;
 
 pub(crate) const SERVER_PORT: u16 = 547;
@@ -39,8 +38,9 @@ const OPTION_IA_NA: u16 = 3;
 const OPTION_IA_ADDRESS: u16 = 5;
 const OPTION_STATUS: u16 = 13;
 const OPTION_RAPID_COMMIT: u16 = 14;
-const OPTION_DNS_SERVERS: u16 = 23;
-const OPTION_DOMAIN_LIST: u16 = 24;
+
+/// How much longer than it is preferred an address stays valid: as on AWS, 450 seconds where it is preferred for 140.
+const DEPRECATED_SECS: u32 = 310;
 
 const STATUS_NO_ADDRESSES: u16 = 2;
 const STATUS_NOT_ON_LINK: u16 = 4;
@@ -137,15 +137,20 @@ pub(crate) fn answer(
         CONFIRM => put_confirmation(&mut payload, asker, &message),
         SOLICIT | REQUEST | RENEW | REBIND => {
             for (id, named) in &message.associations {
-                put_association(&mut payload, asker, *id, named);
+                put_association(&mut payload, asker, preferred_secs(snapshot, asker), *id, named);
             }
         }
         _ => {}
     }
-    put_option_set(&mut payload, snapshot, asker);
     let link = Link { source: asker.subnet.router_mac, destination: packet.source_mac };
     let router = link_local(asker.subnet.router_mac);
     Ok(build::udp6(&link, (router, SERVER_PORT), (source, CLIENT_PORT), &payload))
+}
+
+/// For how long the addresses of a VPC are preferred, by its DHCP option set.
+fn preferred_secs(snapshot: &Snapshot, asker: &Asker<'_>) -> u32 {
+    options(snapshot, asker)
+        .map_or(DhcpOptions::IPV6_PREFERRED_LEASE_SECS, |set| set.ipv6_preferred_lease_secs)
 }
 
 /// The router's identity: its MAC address (section 11.4).
@@ -155,24 +160,31 @@ fn server_id(asker: &Asker<'_>) -> Vec<u8> {
     duid
 }
 
-/// The addresses of the interface; what the client names and the interface has not (any more) ends at once.
-fn put_association(payload: &mut Vec<u8>, asker: &Asker<'_>, id: [u8; 4], named: &[Ipv6Addr]) {
+/// The addresses of the interface; what the client names and the interface has not (any more) ends at once. A client renews after half of the time for which an address is preferred, and asks anybody after four fifths (section
+/// 21.4).
+fn put_association(
+    payload: &mut Vec<u8>,
+    asker: &Asker<'_>,
+    preferred_secs: u32,
+    id: [u8; 4],
+    named: &[Ipv6Addr],
+) {
     let own = &asker.plugged.interface.ipv6;
     let mut association = Vec::from(id);
-    association.extend((LEASE_SECS / 2).to_be_bytes());
-    association.extend((LEASE_SECS / 8 * 7).to_be_bytes());
-    let mut address = |address: Ipv6Addr, secs: u32| {
+    association.extend((preferred_secs / 2).to_be_bytes());
+    association.extend((preferred_secs / 5 * 4).to_be_bytes());
+    let mut address = |address: Ipv6Addr, preferred_secs: u32, valid_secs: u32| {
         let mut value = Vec::from(address.octets());
-        value.extend(secs.to_be_bytes());
-        value.extend(secs.to_be_bytes());
+        value.extend(preferred_secs.to_be_bytes());
+        value.extend(valid_secs.to_be_bytes());
         put(&mut association, OPTION_IA_ADDRESS, &value);
     };
     // A lease is for the first address; the others are for the workload to configure.
     if let Some(&leased) = own.first() {
-        address(leased, LEASE_SECS);
+        address(leased, preferred_secs, preferred_secs.saturating_add(DEPRECATED_SECS));
     }
     for &gone in named.iter().filter(|named| !own.contains(named)) {
-        address(gone, 0);
+        address(gone, 0, 0);
     }
     if own.is_empty() {
         put(&mut association, OPTION_STATUS, &STATUS_NO_ADDRESSES.to_be_bytes());
@@ -186,42 +198,4 @@ fn put_confirmation(payload: &mut Vec<u8>, asker: &Asker<'_>, message: &Message<
     let are_own = message.associations.iter().all(|(_, named)| named.iter().all(|named| own.contains(named)));
     let status: u16 = if are_own { 0 } else { STATUS_NOT_ON_LINK };
     put(payload, OPTION_STATUS, &status.to_be_bytes());
-}
-
-/// What the VPC's DHCP option set says.
-fn put_option_set(payload: &mut Vec<u8>, snapshot: &Snapshot, asker: &Asker<'_>) {
-    let Some(set) = options(snapshot, asker) else { return };
-    let resolvers = set.resolvers.iter().filter_map(|resolver| match resolver {
-        Resolver::AmazonProvided => Some(LinkService::Dns.ipv6()),
-        Resolver::Address(IpAddr::V6(address)) => Some(*address),
-        Resolver::Address(IpAddr::V4(_)) => None,
-    });
-    let resolvers: Vec<u8> = resolvers.flat_map(|resolver| resolver.octets()).collect();
-    if !resolvers.is_empty() {
-        put(payload, OPTION_DNS_SERVERS, &resolvers);
-    }
-    // A set may name several domains, apart by blanks.
-    let domains: Vec<u8> = set
-        .domain_name
-        .iter()
-        .flat_map(|domains| domains.split_whitespace())
-        .flat_map(encode_domain)
-        .collect();
-    if !domains.is_empty() {
-        put(payload, OPTION_DOMAIN_LIST, &domains);
-    }
-}
-
-/// A domain name as DNS writes it (RFC 1035 section 3.1); nothing when it is none.
-fn encode_domain(domain: &str) -> Vec<u8> {
-    let mut encoded = Vec::new();
-    for label in domain.trim_end_matches('.').split('.') {
-        if label.is_empty() || label.len() > 63 {
-            return Vec::new();
-        }
-        encoded.push(label.len() as u8);
-        encoded.extend(label.as_bytes());
-    }
-    encoded.push(0);
-    encoded
 }

@@ -103,6 +103,7 @@ impl World {
             netbios_name_servers: Vec::new(),
             netbios_node_type: None,
             mtu_bytes: DhcpOptions::VPC_MTU_BYTES,
+            ipv6_preferred_lease_secs: DhcpOptions::IPV6_PREFERRED_LEASE_SECS,
         };
         world.apply(&[options.into()]);
         for (name, subnets) in [("v", &["A", "B"][..]), ("w", &["W"])] {

@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
-use super::directory::DnsDirectory;
+use super::directory::{DnsDirectory, NoPublicNames, PublicNames};
+use super::look_up::Asker;
 use super::wire::{self, Transport};
 use crate::budget::LinkLocalBudget;
 use crate::connections::{Connections, PAUSE_AFTER_ERROR};
@@ -22,14 +23,22 @@ const MAX_PACKET: usize = 65_535;
 /// The resolver of all VPCs.
 pub struct DnsServer {
     directory: Arc<dyn DnsDirectory>,
+    public: Arc<dyn PublicNames>,
     budget: Arc<LinkLocalBudget>,
     connections: Arc<Connections>,
 }
 
 impl DnsServer {
-    /// A resolver that asks this directory.
+    /// A resolver that asks this directory, and knows no names of the internet.
     pub fn new(directory: Arc<dyn DnsDirectory>, budget: Arc<LinkLocalBudget>) -> Self {
-        Self { directory, budget, connections: Arc::default() }
+        Self { directory, public: Arc::new(NoPublicNames), budget, connections: Arc::default() }
+    }
+
+    /// The same resolver with an internet that has these names.
+    #[must_use]
+    pub fn with_public_names(mut self, public: Arc<dyn PublicNames>) -> Self {
+        self.public = public;
+        self
     }
 
     /// Answers on these sockets, for ever. An answer leaves from the address that its query was sent to, so sockets are
@@ -61,7 +70,12 @@ impl DnsServer {
 
     /// The answer to a query over UDP, if it gets one. What [`Self::serve`] sends, but for the budget.
     pub fn answer_udp(&self, peer: IpAddr, query: &[u8]) -> Option<Vec<u8>> {
-        wire::respond(&*self.directory, peer, query, Transport::Udp)
+        self.respond_unlimited(peer, query, Transport::Udp)
+    }
+
+    fn respond_unlimited(&self, peer: IpAddr, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
+        let asker = Asker { directory: &*self.directory, public: &*self.public, peer };
+        wire::respond(&asker, packet, transport)
     }
 
     /// The answer to a query, if it gets one.
@@ -69,7 +83,7 @@ impl DnsServer {
         if !self.budget.take(peer) {
             return None;
         }
-        wire::respond(&*self.directory, peer, packet, transport)
+        self.respond_unlimited(peer, packet, transport)
     }
 
     async fn serve_udp(self: Arc<Self>, socket: UdpSocket) -> std::convert::Infallible {

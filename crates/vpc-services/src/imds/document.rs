@@ -1,11 +1,12 @@
-//! The instance identity document.
+//! The documents among the metadata: who the instance is, and what its profile is.
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html>
 
+use aws_types::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde_json::Value;
 
-use super::metadata::InstanceMetadata;
+use super::metadata::{InstanceMetadata, InstanceProfile};
 
 /// The version of the document's format.
 const VERSION: &str = "2017-09-30";
@@ -25,7 +26,7 @@ pub(super) fn print(metadata: &InstanceMetadata) -> String {
         ("instanceId", text(&metadata.instance)),
         ("instanceType", text(&metadata.instance_type)),
         ("kernelId", Value::Null),
-        ("pendingTime", text(&pending_time(metadata))),
+        ("pendingTime", text(&whole_seconds(metadata.pending_at))),
         ("privateIp", private_ip.map_or(Value::Null, |address| text(address))),
         ("ramdiskId", Value::Null),
         ("region", text(&metadata.region)),
@@ -35,8 +36,24 @@ pub(super) fn print(metadata: &InstanceMetadata) -> String {
     format!("{{\n{}\n}}", lines.join(",\n"))
 }
 
-/// Whole seconds: `2016-11-19T16:32:11Z`.
-fn pending_time(metadata: &InstanceMetadata) -> String {
-    let time = jiff::Timestamp::from_second(metadata.pending_at.unix_secs()).unwrap_or(jiff::Timestamp::MAX);
+/// `iam/info`.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html>
+pub(super) fn profile(profile: &InstanceProfile) -> String {
+    let members = [
+        ("Code", "Success".to_owned()),
+        ("LastUpdated", whole_seconds(profile.updated_at)),
+        ("InstanceProfileArn", profile.arn.clone()),
+        ("InstanceProfileId", profile.id.clone()),
+    ];
+    let lines: Vec<String> = members
+        .iter()
+        .map(|(name, text)| format!("  \"{name}\" : {}", Value::String(text.clone())))
+        .collect();
+    format!("{{\n{}\n}}", lines.join(",\n"))
+}
+
+/// `2016-11-19T16:32:11Z`.
+fn whole_seconds(time: Timestamp) -> String {
+    let time = jiff::Timestamp::from_second(time.unix_secs()).unwrap_or(jiff::Timestamp::MAX);
     DateTimePrinter::new().precision(Some(0)).timestamp_to_string(&time)
 }

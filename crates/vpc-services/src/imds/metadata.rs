@@ -74,6 +74,17 @@ pub struct BlockDevice {
     pub device: String,
 }
 
+/// The instance profile of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceProfile {
+    /// Its ARN.
+    pub arn: String,
+    /// Its id.
+    pub id: String,
+    /// When it came to be the instance's.
+    pub updated_at: Timestamp,
+}
+
 /// An interface of the instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttachedInterface {
@@ -130,6 +141,10 @@ pub struct InstanceMetadata {
     pub availability_zone: AvailabilityZone,
     /// The zone's id.
     pub availability_zone_id: String,
+    /// The name of its placement group.
+    pub placement_group: Option<String>,
+    /// Its partition of the placement group, counted from 1.
+    pub placement_partition: Option<u8>,
     /// The account that owns the instance.
     pub account: AccountId,
     /// The instance.
@@ -152,6 +167,10 @@ pub struct InstanceMetadata {
     pub hostname: String,
     /// Its key pair, if it was launched with one.
     pub public_keys: Vec<PublicKey>,
+    /// Whether detailed monitoring is on.
+    pub is_monitored: bool,
+    /// Its instance profile.
+    pub profile: Option<InstanceProfile>,
     /// What it was given to run, decoded from base64.
     pub user_data: Option<Bytes>,
     /// Its tags; shown only when the options say so.

@@ -108,9 +108,11 @@ impl Node {
 
 fn root(metadata: &InstanceMetadata) -> Node {
     let identity = directory("instance-identity", [leaf("document", document::print(metadata))]);
+    let monitoring = if metadata.is_monitored { "enabled" } else { "disabled" };
+    let framework = directory("fws", [leaf("instance-monitoring", monitoring)]);
     let mut entries = vec![
         // The top is listed without slashes, unlike everything below it.
-        Entry { listed_as: Some("dynamic".to_owned()), ..directory("dynamic", [identity]) },
+        Entry { listed_as: Some("dynamic".to_owned()), ..directory("dynamic", [framework, identity]) },
         Entry { listed_as: Some("meta-data".to_owned()), ..meta_data(metadata) },
     ];
     if let Some(user_data) = &metadata.user_data {
@@ -128,6 +130,9 @@ fn meta_data(metadata: &InstanceMetadata) -> Entry {
         leaf("ami-id", metadata.image),
         leaf("ami-launch-index", metadata.launch_index),
         leaf("ami-manifest-path", "(unknown)"),
+        // No host is maintained, so that no event is scheduled or has been.
+        directory("events", [directory("maintenance", [leaf("history", "[]"), leaf("scheduled", "[]")])]),
+        directory("hibernation", [leaf("configured", false)]),
         leaf("hostname", &metadata.hostname),
         leaf("instance-action", "none"),
         leaf("instance-id", metadata.instance),
@@ -135,6 +140,7 @@ fn meta_data(metadata: &InstanceMetadata) -> Entry {
         leaf("instance-type", &metadata.instance_type),
         leaf("local-hostname", &metadata.hostname),
         placement(metadata),
+        leaf("profile", "default-hvm"),
         leaf("reservation-id", metadata.reservation),
         directory("services", [leaf("domain", "amazonaws.com"), leaf("partition", metadata.partition)]),
         leaf("system", &metadata.hypervisor),
@@ -150,6 +156,10 @@ fn meta_data(metadata: &InstanceMetadata) -> Entry {
         entries.extend(primary.public_hostname.as_ref().map(|name| leaf("public-hostname", name)));
         entries.push(lines("security-groups", primary.security_groups.iter().map(|(_, name)| name)));
     }
+    // Without security credentials: there is nobody yet who gives them.
+    entries.extend(
+        metadata.profile.as_ref().map(|profile| directory("iam", [leaf("info", document::profile(profile))])),
+    );
     if !metadata.block_devices.is_empty() {
         let devices = metadata.block_devices.iter().map(|device| leaf(&device.virtual_name, &device.device));
         entries.push(directory("block-device-mapping", devices));
@@ -171,14 +181,14 @@ fn public_key((index, key): (usize, &super::metadata::PublicKey)) -> Entry {
 }
 
 fn placement(metadata: &InstanceMetadata) -> Entry {
-    directory(
-        "placement",
-        [
-            leaf("availability-zone", &metadata.availability_zone),
-            leaf("availability-zone-id", &metadata.availability_zone_id),
-            leaf("region", &metadata.region),
-        ],
-    )
+    let mut entries = vec![
+        leaf("availability-zone", &metadata.availability_zone),
+        leaf("availability-zone-id", &metadata.availability_zone_id),
+        leaf("region", &metadata.region),
+    ];
+    entries.extend(metadata.placement_group.as_ref().map(|name| leaf("group-name", name)));
+    entries.extend(metadata.placement_partition.map(|number| leaf("partition-number", number)));
+    directory("placement", entries)
 }
 
 fn network(metadata: &InstanceMetadata) -> Entry {
