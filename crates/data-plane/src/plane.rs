@@ -280,8 +280,13 @@ impl DataPlane {
     pub fn set_logged(&self, interfaces: impl IntoIterator<Item = (Port, NetworkInterfaceId)>) {
         let interfaces: FxHashMap<Port, NetworkInterfaceId> = interfaces.into_iter().collect();
         let mut decider = self.shared.decider.lock();
-        // What the cache has carried up to now belongs to who had logs up to now.
-        decider.catch_up();
+        // What the cache has carried up to now belongs to who had logs up to now. An interface that has just come has
+        // nothing in it, and going through all of it takes its time.
+        let had_traffic =
+            |port: &Port| decider.logged.interface(*port).is_none() && decider.flows.tracked(*port) > 0;
+        if interfaces.keys().any(had_traffic) {
+            decider.catch_up();
+        }
         if let Some(cache) = &mut decider.cache {
             cache.logged.set_interfaces(interfaces.clone());
         }
@@ -291,14 +296,12 @@ impl DataPlane {
     /// What was counted there since the last call; of what the cache carries, up to some two seconds ago. Times are in
     /// milliseconds since 1970.
     pub fn take_logged(&self) -> Collected {
-        let mut collected = {
+        let (mut collected, carried) = {
             let mut decider = self.shared.decider.lock();
-            let mut collected = decider.logged.take();
-            if let Some(cache) = &mut decider.cache {
-                collected.merge(cache.logged.take());
-            }
-            collected
+            let carried = decider.cache.as_mut().map(|cache| cache.logged.take());
+            (decider.logged.take(), carried)
         };
+        collected.merge(carried.unwrap_or_default());
         let ahead_ms = clock::unix_ahead_ms();
         collected.flows.values_mut().for_each(|counts| *counts = counts.shifted(ahead_ms));
         collected

@@ -7,7 +7,8 @@
 //! ```text
 //!  gateway ──> services ──> store ──tail──> topology ──> data plane
 //!                             ^  └──tail──> instances ──> sandboxes, data plane
-//!                             │  └──tail──> commands ───> sandboxes
+//!                             │  ├──tail──> commands ───> sandboxes
+//!                             │  └──tail──> flow logs ──> files, from what the data plane counts
 //!                             └────────── what they saw
 //! ```
 
