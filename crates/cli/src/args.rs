@@ -38,6 +38,11 @@ pub(crate) enum Command {
     Exec(ExecOptions),
     /// Show what runs, where, and since when
     Status(StatusOptions),
+    /// Look into the network: what is dropped and why, and which connections there are
+    Net(NetOptions),
+    /// Capture the packets of an interface, both ways, as a pcap file
+    #[command(after_help = FILTERS)]
+    Tcpdump(TcpdumpOptions),
     /// Stop a cloud and remove all of its state from the host; its data stays
     Down(DownOptions),
     /// Start a throw-away cloud, walk through the first recipes, and leave nothing behind
@@ -94,6 +99,9 @@ pub(crate) struct UpOptions {
     /// Carry every packet through user space, without eBPF
     #[arg(long, env = "BRUME_NO_EBPF", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_ebpf: bool,
+    /// Tell Prometheus how the network does, at http://127.0.0.1:PORT/metrics
+    #[arg(long, value_name = "PORT")]
+    pub(crate) metrics_port: Option<std::num::NonZeroU16>,
     /// Log as JSON lines
     #[arg(long)]
     pub(crate) log_json: bool,
@@ -171,6 +179,73 @@ pub(crate) struct StatusOptions {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetOptions {
+    #[command(subcommand)]
+    pub(crate) what: NetCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetCommand {
+    /// Show the packets that were dropped, by interface and reason
+    Drops(NetDropsOptions),
+    /// Show the live connections, as each interface sees them
+    Flows(NetFlowsOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetDropsOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Show them anew every second, until it is interrupted
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print JSON; with --watch, a line of it every second
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetFlowsOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Only those of one interface, or of the interfaces of one instance
+    #[arg(long, value_name = "ENI|INSTANCE")]
+    pub(crate) interface: Option<String>,
+    /// Show them anew every second, until it is interrupted
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print JSON; with --watch, a line of it every second
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a filter of a capture may say.
+const FILTERS: &str = "\
+Filters are a part of pcap's language: ip, ip6, arp, tcp, udp, icmp, icmp6; [src|dst] host ADDRESS, net BLOCK, port NUMBER,
+behind ip, ip6, tcp or udp too; and, or, not and parentheses. As there, `and` and `or` go from left to right.
+
+Examples:
+  brume tcpdump i-0123… -w web.pcap 'tcp port 80 and not host 10.0.0.7'
+  brume tcpdump eni-0123… icmp | tcpdump -n -r -";
+
+#[derive(Debug, Args)]
+pub(crate) struct TcpdumpOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// The interface, or the instance whose primary one is meant
+    #[arg(value_name = "INTERFACE|INSTANCE")]
+    pub(crate) target: String,
+    /// Which packets; all where there is none
+    pub(crate) filter: Vec<String>,
+    /// Where to write [default: standard output]
+    #[arg(short = 'w', long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// End after so many packets
+    #[arg(short = 'c', long, value_name = "COUNT")]
+    pub(crate) count: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -13,9 +13,11 @@ mod env;
 mod exec;
 mod log;
 mod mounts;
+mod net;
 mod root;
 mod scratch;
 mod status;
+mod tcpdump;
 mod throwaway;
 mod up;
 
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Command::Account(options) => account::run(&options),
         Command::Exec(options) => exec::run(&options),
         Command::Status(options) => status::run(&options),
+        Command::Net(options) => net::run(&options),
+        Command::Tcpdump(options) => tcpdump::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),

@@ -55,6 +55,7 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
             no_quotas: options.no_quotas,
             realistic_timing: options.realistic_timing,
             no_ebpf: options.no_ebpf,
+            metrics_port: options.metrics_port,
             toolbox_binary: std::env::current_exe()?,
         })
         .await?;
@@ -93,6 +94,9 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     command.args(["up", "--listen", &options.listen.to_string(), "--data-dir"]).arg(data_dir.path());
     if let Some(account) = options.account_id {
         command.args(["--account-id", &account.to_string()]);
+    }
+    if let Some(port) = options.metrics_port {
+        command.args(["--metrics-port", &port.to_string()]);
     }
     for (is_set, option) in [
         (options.no_quotas, "--no-quotas"),

@@ -3,9 +3,10 @@
 //!
 //! Refuses to decide anything: it installs what a plan says, removes what an event says, and reports what was counted.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::BorrowedFd;
 
+use flow_logs::Collector;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use host_ebpf::{FlowCache, FlowCacheError};
@@ -19,6 +20,7 @@ use vpc_model::{Port, Protocol};
 use crate::admissions::Admissions;
 use crate::clock::CacheTime;
 use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, slot_of_domain};
+use crate::logged;
 
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
 const CLOSING_NS: u64 = 200_000_000;
@@ -43,6 +45,10 @@ pub(crate) struct Cache {
     swept: Vec<(abi::FlowKey, abi::FlowEntry)>,
     /// Entries whose connection is not known, and since when.
     strangers: HashMap<abi::FlowKey, u64>,
+    /// Ports whose frames have to come by their host ends, where somebody captures them.
+    observed: BTreeSet<Port>,
+    /// What was carried from and to ports with a flow log.
+    pub(crate) logged: Collector,
 }
 
 /// One entry of the cache.
@@ -58,6 +64,8 @@ struct Installed {
     is_seen: bool,
     /// Of its two ports and of its domain.
     epochs: Epochs,
+    /// Whether what it carries first answers a SYN.
+    answers_syn: bool,
     /// When it was installed, in the cache's time.
     since_ns: u64,
     /// Whether its connection is over and it is only there for the last acknowledgement.
@@ -66,6 +74,8 @@ struct Installed {
     packets: u64,
     bytes: u64,
     tcp_flags: u32,
+    /// The flags that logs have been told of.
+    logged_flags: u32,
 }
 
 /// The epochs of two ports and of a domain.
@@ -101,6 +111,7 @@ struct Belongs {
     flow: Option<FlowId>,
     direction: FlowDirection,
     other: Option<abi::FlowKey>,
+    answers_syn: bool,
 }
 
 impl Belongs {
@@ -109,9 +120,11 @@ impl Belongs {
         let key = key_of(&plan.forward);
         let reverse = plan.reverse.as_ref().map(key_of);
         let direction = FlowDirection::Reverse;
+        // Only a packet that opens a connection has source ports that it holds for.
+        let answers_syn = plan.source_ports.is_some();
         (
-            Self { key, flow, direction: FlowDirection::Forward, other: reverse },
-            reverse.map(|reverse| Self { key: reverse, flow, direction, other: Some(key) }),
+            Self { key, flow, direction: FlowDirection::Forward, other: reverse, answers_syn: false },
+            reverse.map(|reverse| Self { key: reverse, flow, direction, other: Some(key), answers_syn }),
         )
     }
 }
@@ -119,7 +132,7 @@ impl Belongs {
 impl Installed {
     /// What is known of an entry that has carried nothing yet.
     fn new(plan: &CacheEntry, belongs: Belongs, epochs: Epochs, time: CacheTime) -> Self {
-        let Belongs { flow, direction, other, .. } = belongs;
+        let Belongs { flow, direction, other, answers_syn, .. } = belongs;
         Self {
             flow,
             direction,
@@ -127,11 +140,13 @@ impl Installed {
             macs: Macs::new(plan.destination_mac, plan.source_mac),
             is_seen: direction == FlowDirection::Forward,
             epochs,
+            answers_syn,
             since_ns: time.cache_now_ns(),
             is_retired: false,
             packets: 0,
             bytes: 0,
             tcp_flags: 0,
+            logged_flags: 0,
         }
     }
 
@@ -153,6 +168,28 @@ impl Installed {
     }
 }
 
+impl Installed {
+    /// [`Self::news`], which the logs of the entry's two ports are told, too.
+    fn tell(
+        &mut self,
+        key: &abi::FlowKey,
+        entry: &abi::FlowEntry,
+        logged: &mut Collector,
+        time: CacheTime,
+    ) -> Option<Activity> {
+        let answers_syn = self.answers_syn && self.packets == 0;
+        let activity = self.news(key, entry)?;
+        if !logged.is_empty() {
+            // The engine may have heard of an end before it was counted.
+            let flags = TcpFlags((entry.tcp_flags & !self.logged_flags) as u8);
+            self.logged_flags = entry.tcp_flags;
+            let (activity, seen) = (Activity { flags, ..activity }, time.engine_time(entry.last_seen_ns));
+            logged::carried(logged, key, entry, &activity, answers_syn, seen);
+        }
+        Some(activity)
+    }
+}
+
 impl Cache {
     /// A cache without entries of its own, on maps that may hold a predecessor's.
     pub(crate) fn new(cache: FlowCache) -> Self {
@@ -165,6 +202,8 @@ impl Cache {
             closing: VecDeque::new(),
             swept: Vec::new(),
             strangers: HashMap::new(),
+            observed: BTreeSet::new(),
+            logged: Collector::default(),
         }
     }
 
@@ -191,11 +230,13 @@ impl Cache {
                     egress: entry.egress_epoch,
                     domain: entry.domain_epoch,
                 },
+                answers_syn: false,
                 since_ns: entry.last_seen_ns,
                 is_retired: false,
                 packets: 0,
                 bytes: 0,
                 tcp_flags: 0,
+                logged_flags: entry.tcp_flags,
             };
             self.installed.insert(*key, installed);
             self.report_entry(key, entry, flows, time)?;
@@ -225,6 +266,14 @@ impl Cache {
 
     pub(crate) fn len(&self) -> usize {
         self.installed.len()
+    }
+
+    /// Has frames to these ports come by their host ends, and those to others go to the guests straight.
+    pub(crate) fn observe(&mut self, ports: BTreeSet<Port>) -> Result<(), FlowCacheError> {
+        let changed: Vec<Port> = self.observed.symmetric_difference(&ports).copied().collect();
+        self.observed = ports;
+        // What goes otherwise from now on is decided anew.
+        changed.into_iter().map(|port| self.bump(port)).fold(Ok(()), Result::and)
     }
 
     /// Makes every entry that has to do with a port stale.
@@ -336,7 +385,10 @@ impl Cache {
             // What the earlier entry counted goes with it.
             self.report(&key, flows, time)?;
         }
-        let entry = entry_of(plan, epochs);
+        let mut entry = entry_of(plan, epochs);
+        if self.observed.contains(&plan.to) {
+            entry.actions &= !abi::ACTION_PEER;
+        }
         let installed = Installed::new(plan, belongs, epochs, time);
         Ok(Some(Prepared { key, entry, installed }))
     }
@@ -451,8 +503,9 @@ impl Cache {
                 }
                 let entry = self.cache.take(&key)?;
                 let mut known = known.remove();
-                if let (Some(flow), Some(entry)) = (known.flow, entry)
-                    && let Some(activity) = known.news(&key, &entry)
+                if let Some(entry) = entry
+                    && let Some(activity) = known.tell(&key, &entry, &mut self.logged, time)
+                    && let Some(flow) = known.flow
                 {
                     // What has ended by now needs no more telling, and no entry is left to take out.
                     flows.touch(flow, known.direction, activity, time.engine_time(entry.last_seen_ns));
@@ -576,7 +629,10 @@ impl Cache {
             }
             return Ok(());
         };
-        let Some(flow) = known.flow else { return Ok(()) };
+        let Some(flow) = known.flow else {
+            known.tell(key, entry, &mut self.logged, time);
+            return Ok(());
+        };
         // A handshake is over when its opener acknowledges the answer, so the answer has to be told first.
         let is_first = known.packets == 0 && known.direction == FlowDirection::Forward;
         if let Some(other) = known.other.filter(|_| is_first && Protocol(key.protocol) == Protocol::TCP)
@@ -585,7 +641,7 @@ impl Cache {
             self.report(&other, flows, time)?;
         }
         let Some(known) = self.installed.get_mut(key) else { return Ok(()) };
-        let Some(activity) = known.news(key, entry) else { return Ok(()) };
+        let Some(activity) = known.tell(key, entry, &mut self.logged, time) else { return Ok(()) };
         if !flows.touch(flow, known.direction, activity, time.engine_time(entry.last_seen_ns)) {
             self.remove_both(key)?;
         }

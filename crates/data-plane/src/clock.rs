@@ -17,6 +17,16 @@ pub(crate) fn now() -> Millis {
     Millis(nanos(libc::CLOCK_BOOTTIME) / 1_000_000)
 }
 
+/// How far the time since 1970 is ahead of the engine's, in milliseconds.
+pub(crate) fn unix_ahead_ms() -> i64 {
+    unix_ms() - now().0.cast_signed()
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn unix_ms() -> i64 {
+    (nanos(libc::CLOCK_REALTIME) / 1_000_000).cast_signed()
+}
+
 /// Turns the flow cache's times into the engine's. Made anew for each use, as the clocks part while the machine sleeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CacheTime {

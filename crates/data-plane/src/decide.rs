@@ -4,6 +4,7 @@
 //! Whoever holds the lock sees all of them agree: a frame is decided, its entries installed and its connection journalled
 //! before anybody else can change the snapshot. Knows no socket and no device but by number.
 
+use flow_logs::Collector;
 use host_ebpf::FlowCacheError;
 use host_net::{FrameBatch, VirtioNetHeader};
 use smallvec::SmallVec;
@@ -16,12 +17,14 @@ use vpc_engine::{
 };
 use vpc_model::Port;
 
+use crate::budget::Budgets;
 use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::drops::Drops;
 use crate::entry::{key_sent, packet_of};
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
+use crate::logged;
 
 /// Connections that an interface must have room for before the cache may let any in by itself: as many as it can have
 /// let in unheard.
@@ -41,6 +44,9 @@ pub(crate) struct Decider {
     pub(crate) cache: Option<Cache>,
     pub(crate) journal: Journal,
     pub(crate) drops: Drops,
+    pub(crate) budgets: Budgets,
+    /// What is decided here about ports with a flow log; the cache has its own.
+    pub(crate) logged: Collector,
     /// Whether intent has been given; before that, frames wait.
     pub(crate) is_started: bool,
     /// Frames decided here rather than by the cache.
@@ -79,6 +85,8 @@ impl Decider {
             cache,
             journal,
             drops: Drops::default(),
+            budgets: Budgets::default(),
+            logged: Collector::default(),
             is_started: false,
             frames_decided: 0,
             connections_admitted: 0,
@@ -95,9 +103,22 @@ impl Decider {
         self.hear(time);
         for index in 0..count {
             let Some(from) = port_of(batch.device(index)) else { continue };
+            if !self.may_be_decided(from, time) {
+                continue;
+            }
             self.decide_one(from, batch, index, time, outbox);
         }
         self.settle(time);
+    }
+
+    /// Whether an interface has not used up its budget. Services answer everybody, and the cloud's own ports are nobody's.
+    fn may_be_decided(&mut self, from: Port, time: CacheTime) -> bool {
+        let now = time.engine_time(time.cache_now_ns());
+        let may = self.cache.is_none() || from.is_reserved() || self.budgets.take(from, now);
+        if !may {
+            self.drops.count(from, DropReason::SlowPathBudget { port: from });
+        }
+        may
     }
 
     fn decide_one(
@@ -117,11 +138,13 @@ impl Decider {
             self.check(reported);
         }
         let now = clock::now();
+        // Before it is rewritten. A frame that is no packet is in no log.
+        let packet = if self.logged.is_empty() { None } else { parse(frame).ok() };
         let segment = header.segment_payload_bytes();
         match handle_frame(&self.snapshot, &mut self.flows, from, frame, segment, now) {
-            FrameAction::Drop(reason) => self.drops.count(from, reason),
+            FrameAction::Drop(reason) => self.refuse(from, packet.as_ref(), reason, now),
             FrameAction::Refuse(reason, answer) => {
-                self.drops.count(from, reason);
+                self.refuse(from, packet.as_ref(), reason, now);
                 outbox.frames.push(Outgoing { device: device_of(from), body: Body::Answer(answer) });
             }
             FrameAction::Reply(answer) => {
@@ -130,14 +153,30 @@ impl Decider {
             FrameAction::Forward(delivery) => {
                 let device = device_of(delivery.to);
                 match self.deliver(&delivery, frame, header, time) {
-                    Ok(None) => outbox.frames.push(Outgoing { device, body: Body::Received(index) }),
-                    Ok(Some(fragments)) => {
-                        let bodies = fragments.into_iter().map(Body::Answer);
-                        outbox.frames.extend(bodies.map(|body| Outgoing { device, body }));
+                    Ok(fragments) => {
+                        if let Some(packet) = &packet {
+                            let to = (delivery.to, &delivery.rewrite);
+                            logged::passed(&mut self.logged, from, packet, to, now);
+                        }
+                        match fragments {
+                            None => outbox.frames.push(Outgoing { device, body: Body::Received(index) }),
+                            Some(fragments) => {
+                                let bodies = fragments.into_iter().map(Body::Answer);
+                                outbox.frames.extend(bodies.map(|body| Outgoing { device, body }));
+                            }
+                        }
                     }
                     Err(reason) => self.drops.count(from, reason),
                 }
             }
+        }
+    }
+
+    /// Counts a frame that is dropped, and has logs know of it.
+    fn refuse(&mut self, from: Port, packet: Option<&Packet>, reason: DropReason, now: Millis) {
+        self.drops.count(from, reason);
+        if let Some(packet) = packet {
+            logged::refused(&mut self.logged, &self.snapshot, from, packet, &reason, now);
         }
     }
 
@@ -228,6 +267,11 @@ impl Decider {
         for &port in &applied.removed {
             self.flows.forget_port(port);
             self.drops.forget_port(port);
+            self.budgets.forget_port(port);
+            self.logged.forget_port(port);
+            if let Some(cache) = &mut self.cache {
+                cache.logged.forget_port(port);
+            }
         }
         if let Some(cache) = self.cache.as_mut().filter(|_| is_first) {
             let removed = cache.remove_strangers();
@@ -308,11 +352,18 @@ impl Decider {
     /// next one like it may be let in.
     fn hear_opening(&mut self, event: &abi::TcpEvent, may_admit: bool, time: CacheTime) {
         let Some((from, packet)) = packet_of(event) else { return };
-        let verdict = forward(&self.snapshot, &mut self.flows, from, &packet, clock::now());
+        let now = clock::now();
+        let verdict = forward(&self.snapshot, &mut self.flows, from, &packet, now);
         self.settle(time);
         let Some(cache) = &mut self.cache else { return };
-        if let Verdict::Drop(reason) = verdict {
-            self.drops.count(from, reason);
+        match &verdict {
+            Verdict::Drop(reason) => {
+                self.drops.count(from, *reason);
+                logged::refused(&mut self.logged, &self.snapshot, from, &packet, reason, now);
+            }
+            Verdict::Deliver(Delivery { to, rewrite, .. }) => {
+                logged::passed(&mut self.logged, from, &packet, (*to, rewrite), now);
+            }
         }
         let heard = match verdict.delivery().and_then(|delivery| Some((delivery.flow, delivery.cache?))) {
             Some((flow, plan)) => {

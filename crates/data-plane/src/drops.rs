@@ -4,6 +4,8 @@ use rustc_hash::FxHashMap;
 use vpc_engine::DropReason;
 use vpc_model::Port;
 
+use crate::clock;
+
 /// How often a port's frames were dropped for one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DropCount {
@@ -13,6 +15,10 @@ pub struct DropCount {
     pub last: DropReason,
     /// How many frames.
     pub count: u64,
+    /// When the first of them was dropped, in milliseconds since 1970.
+    pub first_unix_ms: i64,
+    /// When the last of them was.
+    pub last_unix_ms: i64,
 }
 
 /// The counters. Bounded: a reason is counted by its code, however many addresses it has been about.
@@ -21,8 +27,16 @@ pub(crate) struct Drops(FxHashMap<(Port, u16), DropCount>);
 
 impl Drops {
     pub(crate) fn count(&mut self, port: Port, reason: DropReason) {
-        let entry = self.0.entry((port, reason.code())).or_insert(DropCount { port, last: reason, count: 0 });
+        let now_unix_ms = clock::unix_ms();
+        let entry = self.0.entry((port, reason.code())).or_insert(DropCount {
+            port,
+            last: reason,
+            count: 0,
+            first_unix_ms: now_unix_ms,
+            last_unix_ms: now_unix_ms,
+        });
         entry.last = reason;
+        entry.last_unix_ms = now_unix_ms;
         entry.count += 1;
     }
 

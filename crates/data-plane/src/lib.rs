@@ -22,6 +22,7 @@
 mod admissions;
 mod advertise;
 pub mod bench;
+mod budget;
 mod cache;
 mod clock;
 mod decide;
@@ -31,11 +32,13 @@ mod error;
 mod fabric;
 mod journal;
 mod layout;
+mod logged;
 mod packet_loop;
 mod plane;
 mod upkeep;
 
+pub use budget::{BURST_FRAMES, FRAMES_PER_SEC, SlowPathBudget};
 pub use drops::DropCount;
 pub use error::DataPlaneError;
 pub use fabric::{AttachedPort, PortSpec};
-pub use plane::{ADVERTISING, Config, Counters, DataPlane, Mode, ModeChoice};
+pub use plane::{ADVERTISING, Config, Counters, DataPlane, Mode, ModeChoice, capture_point};

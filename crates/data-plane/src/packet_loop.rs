@@ -58,13 +58,19 @@ impl Shared {
 /// The running threads.
 pub(crate) struct PacketLoop {
     threads: Vec<(Arc<EventFd>, JoinHandle<()>)>,
+    sockets: Vec<Arc<Sockets>>,
     stop: Arc<AtomicBool>,
+}
+
+/// What a thread receives and sends by.
+struct Sockets {
+    receivers: [PacketSocket; PROTOCOLS.len()],
+    sender: PacketSocket,
 }
 
 /// One thread's part.
 struct Worker {
-    receivers: [PacketSocket; PROTOCOLS.len()],
-    sender: PacketSocket,
+    sockets: Arc<Sockets>,
     shared: Arc<Shared>,
     wake: Arc<EventFd>,
     /// Wakes the upkeep.
@@ -85,15 +91,17 @@ impl PacketLoop {
         advertising: Duration,
     ) -> Result<Self, DataPlaneError> {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
-        let mut packet_loop = Self { threads: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
+        let mut packet_loop =
+            Self { threads: Vec::new(), sockets: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
         let upkeep_wake = Arc::new(wake_up()?);
         let mut workers = Vec::new();
         for _ in 0..count {
             let (shared, upkeep) = (Arc::clone(shared), Arc::clone(&upkeep_wake));
             let worker = Worker::open(fabric, shared, upkeep, Arc::clone(&packet_loop.stop))?;
-            for (receiver, group) in worker.receivers.iter().zip(1..) {
+            for (receiver, group) in worker.sockets.receivers.iter().zip(1..) {
                 receiver.share_by_processor(group).map_err(DataPlaneError::Thread)?;
             }
+            packet_loop.sockets.push(Arc::clone(&worker.sockets));
             workers.push(worker);
         }
         for (number, worker) in workers.into_iter().enumerate() {
@@ -119,6 +127,18 @@ impl PacketLoop {
     /// Whether every thread works. One that does not has panicked or lost its sockets, and its processor's frames with it.
     pub(crate) fn is_working(&self) -> bool {
         self.threads.iter().all(|(_, thread)| !thread.is_finished())
+    }
+
+    /// Whether frames that the threads send are seen by who captures at the device.
+    pub(crate) fn set_visible(&self, is_visible: bool) -> Result<(), DataPlaneError> {
+        let set = |sockets: &Arc<Sockets>| sockets.sender.set_visible(is_visible);
+        self.sockets.iter().map(set).fold(Ok(()), io::Result::and).map_err(DataPlaneError::Thread)
+    }
+
+    /// Bytes of memory that frames take which no thread has come to yet.
+    pub(crate) fn queued_bytes(&self) -> u64 {
+        let receivers = self.sockets.iter().flat_map(|sockets| &sockets.receivers);
+        receivers.map(|receiver| u64::from(receiver.queued_bytes().unwrap_or_default())).sum()
     }
 
     /// Has the threads look at their state again.
@@ -189,8 +209,10 @@ impl Worker {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(thread)?;
         epoll.add(&wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE)).map_err(thread)?;
         Ok(Self {
-            receivers: [receiver(first)?, receiver(second)?, receiver(third)?],
-            sender: PacketSocket::sender(fabric, QUEUE_BYTES)?,
+            sockets: Arc::new(Sockets {
+                receivers: [receiver(first)?, receiver(second)?, receiver(third)?],
+                sender: PacketSocket::sender(fabric, QUEUE_BYTES)?,
+            }),
             shared,
             wake: Arc::new(wake),
             upkeep,
@@ -223,7 +245,7 @@ impl Worker {
     fn wait(&mut self) -> io::Result<[bool; PROTOCOLS.len()]> {
         if !self.is_watching && self.shared.decider.lock().is_started {
             self.is_watching = true;
-            for (receiver, number) in self.receivers.iter().zip(0..) {
+            for (receiver, number) in self.sockets.receivers.iter().zip(0..) {
                 self.epoll.add(receiver, EpollEvent::new(EpollFlags::EPOLLIN, number))?;
             }
         }
@@ -244,11 +266,11 @@ impl Worker {
 
     /// Takes one batch from a socket through.
     fn serve(&mut self, number: usize) -> io::Result<()> {
-        let count = self.receivers[number].receive(&mut self.batch)?;
+        let count = self.sockets.receivers[number].receive(&mut self.batch)?;
         if count == 0 {
             return Ok(());
         }
-        let Self { batch, outbox, sender, shared, upkeep, .. } = self;
+        let Self { batch, outbox, sockets, shared, upkeep, .. } = self;
         outbox.frames.clear();
         let in_flight = shared.in_flight.read();
         let begins = {
@@ -275,7 +297,7 @@ impl Worker {
                 }
             })
             .collect();
-        let sent = sender.send(&transmissions);
+        let sent = sockets.sender.send(&transmissions);
         drop(in_flight);
         sent.map(|_| ())
     }

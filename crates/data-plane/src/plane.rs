@@ -1,5 +1,6 @@
 //! The data plane as its owner holds it. Owns the order of starting, changing and tearing down.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -7,15 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use aws_types::NetworkInterfaceId;
+use flow_logs::Collected;
 use host_ebpf::{FlowCache, FlowCacheError};
 use host_net::{NetworkNamespace, PacketSocket};
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
 use vpc_engine::{FlowOptions, FlowRecord, Flows, Millis, Snapshot};
 use vpc_model::{Delta, Port};
 
 use crate::DataPlaneError;
 use crate::advertise::{advertise, ports_to_tell};
+use crate::budget::SlowPathBudget;
 use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::decide::Decider;
@@ -23,7 +28,7 @@ use crate::drops::DropCount;
 use crate::entry::key_sent;
 use crate::fabric::{AttachedPort, Fabric, PortSpec};
 use crate::journal::{self, Found, Journal};
-use crate::layout::RunDir;
+use crate::layout::{RunDir, device_of};
 use crate::packet_loop::{PacketLoop, Shared};
 
 /// The most tracked connections, counted at each interface that tracks them.
@@ -76,6 +81,14 @@ pub struct Counters {
     pub entries_cached: usize,
     /// Connections tracked, counted at each interface that tracks them.
     pub connections_tracked: usize,
+    /// Bytes of memory that frames take which wait to be decided.
+    pub queued_bytes: u64,
+}
+
+/// Where the frames of a port can be captured, while [`DataPlane::set_observed`] has it among the ports: the file of the
+/// network namespace, and the index of the device in it.
+pub fn capture_point(run_dir: &std::path::Path, port: Port) -> (PathBuf, u32) {
+    (RunDir::new(run_dir).fabric(), device_of(port))
 }
 
 /// The data plane of one cloud.
@@ -263,6 +276,37 @@ impl DataPlane {
         self.shared.decider.lock().drops.all()
     }
 
+    /// Says at which ports flows are counted for flow logs from now on, and under which interfaces' names.
+    pub fn set_logged(&self, interfaces: impl IntoIterator<Item = (Port, NetworkInterfaceId)>) {
+        let interfaces: FxHashMap<Port, NetworkInterfaceId> = interfaces.into_iter().collect();
+        let mut decider = self.shared.decider.lock();
+        // What the cache has carried up to now belongs to who had logs up to now. An interface that has just come has
+        // nothing in it, and going through all of it takes its time.
+        let had_traffic =
+            |port: &Port| decider.logged.interface(*port).is_none() && decider.flows.tracked(*port) > 0;
+        if interfaces.keys().any(had_traffic) {
+            decider.catch_up();
+        }
+        if let Some(cache) = &mut decider.cache {
+            cache.logged.set_interfaces(interfaces.clone());
+        }
+        decider.logged.set_interfaces(interfaces);
+    }
+
+    /// What was counted there since the last call; of what the cache carries, up to some two seconds ago. Times are in
+    /// milliseconds since 1970.
+    pub fn take_logged(&self) -> Collected {
+        let (mut collected, carried) = {
+            let mut decider = self.shared.decider.lock();
+            let carried = decider.cache.as_mut().map(|cache| cache.logged.take());
+            (decider.logged.take(), carried)
+        };
+        collected.merge(carried.unwrap_or_default());
+        let ahead_ms = clock::unix_ahead_ms();
+        collected.flows.values_mut().for_each(|counts| *counts = counts.shifted(ahead_ms));
+        collected
+    }
+
     /// How much there is and was to do.
     pub fn counters(&self) -> Counters {
         let mut decider = self.shared.decider.lock();
@@ -272,7 +316,35 @@ impl DataPlane {
             connections_admitted: decider.connections_admitted,
             entries_cached: decider.cache.as_ref().map_or(0, Cache::len),
             connections_tracked: decider.flows.len(),
+            queued_bytes: self.packet_loop.queued_bytes(),
         }
+    }
+
+    /// Has all frames of these ports, and of no others, come by their host ends ([`capture_point`]), where a socket that
+    /// captures sees them: the flow cache hands frames to a guest past its host end otherwise, and so does the slow path.
+    /// Nothing of it is seen in the guest.
+    ///
+    /// # Errors
+    /// When the kernel refuses; then they may not.
+    pub fn set_observed(&self, ports: BTreeSet<Port>) -> Result<(), DataPlaneError> {
+        self.packet_loop.set_visible(!ports.is_empty())?;
+        let mut decider = self.shared.decider.lock();
+        // What stale entries have carried is told before they are replaced.
+        decider.catch_up();
+        match &mut decider.cache {
+            Some(cache) => Ok(cache.observe(ports)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives every interface another budget of frames that are decided one by one, from now on.
+    pub fn set_slow_path_budget(&self, budget: SlowPathBudget) {
+        self.shared.decider.lock().budgets.set(budget);
+    }
+
+    /// The engine's time now, by which connections tell theirs.
+    pub fn time(&self) -> Millis {
+        clock::now()
     }
 
     /// Every tracked connection, with everything counted that has passed up to now.

@@ -5,6 +5,7 @@
 //! exists can be listed, so that a caller can observe, plan and apply. Knows no VPC, port or rule: a device is an index and a
 //! name, a frame is bytes.
 
+mod capture;
 mod link;
 mod namespace;
 mod netlink;
@@ -12,6 +13,7 @@ mod packet;
 mod socket;
 mod traffic_control;
 
+pub use capture::{CaptureSocket, Passed};
 pub use link::{Link, VethPeer, VethSpec};
 pub use namespace::{NamespaceError, NetworkNamespace};
 pub use netlink::{Netlink, NetlinkError};

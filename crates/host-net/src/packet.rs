@@ -131,6 +131,37 @@ impl PacketSocket {
         )
     }
 
+    /// Whether what is sent passes the device's queueing discipline and with it everybody who captures at the device, or
+    /// goes past them, as it does at first.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_visible(&self, is_visible: bool) -> io::Result<()> {
+        set_option(&self.descriptor, libc::SOL_PACKET, PACKET_QDISC_BYPASS, libc::c_int::from(!is_visible))
+    }
+
+    /// Bytes of memory that waiting frames take.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn queued_bytes(&self) -> io::Result<u32> {
+        /// `SK_MEMINFO_VARS` of linux/sock_diag.h; the first is `SK_MEMINFO_RMEM_ALLOC`.
+        const VARIABLES: usize = 9;
+        let mut memory = [0_u32; VARIABLES];
+        let mut length = size_of_val(&memory) as libc::socklen_t;
+        // SAFETY: the array has the size given and outlives the call.
+        let result = unsafe {
+            libc::getsockopt(
+                self.descriptor.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_MEMINFO,
+                memory.as_mut_ptr().cast(),
+                &mut length,
+            )
+        };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(memory[0]) }
+    }
+
     /// A non-blocking socket that only sends.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::account::Accounts;
 use crate::daemon_state::DaemonState;
+use crate::network::NetworkView;
 use crate::paths::RunDir;
 
 /// How long the daemon may take to answer.
@@ -37,6 +38,9 @@ pub(crate) enum Question {
     Status,
     CreateAccount { name: Option<String> },
     ListAccounts,
+    Drops,
+    Flows { of: Option<String> },
+    Capture { of: String },
 }
 
 /// What the daemon says.
@@ -52,6 +56,7 @@ enum Answer<T> {
 pub(crate) struct Answering {
     pub(crate) status: Box<dyn Fn() -> Status + Send + Sync>,
     pub(crate) accounts: Accounts,
+    pub(crate) network: NetworkView,
 }
 
 impl Answering {
@@ -59,6 +64,15 @@ impl Answering {
         match question {
             Question::Status => line(&Answer::Ok((self.status)())),
             Question::ListAccounts => line(&Answer::Ok(self.accounts.list())),
+            Question::Drops => line(&Answer::Ok(self.network.drops())),
+            Question::Flows { of } => line(&match self.network.flows(of.as_deref()) {
+                Ok(flows) => Answer::Ok(flows),
+                Err(reason) => Answer::Failed(reason),
+            }),
+            Question::Capture { of } => line(&match self.network.capture(&of) {
+                Ok(point) => Answer::Ok(point),
+                Err(reason) => Answer::Failed(reason),
+            }),
             Question::CreateAccount { name } => line(&match self.accounts.create(name) {
                 Ok(account) => Answer::Ok(account),
                 Err(error) => Answer::Failed(format!("the account could not be stored: {error}")),

@@ -129,6 +129,17 @@ impl Directory {
         self.index.read().by_port.get(&port).copied()
     }
 
+    /// The instance that the interface on a port hangs on.
+    pub(crate) fn instance_on(&self, port: Port) -> Option<InstanceId> {
+        let (id, scope) = {
+            let index = self.index.read();
+            let id = *index.by_port.get(&port)?;
+            (id, index.scopes.get(&id)?.clone())
+        };
+        let record = self.store.snapshot().get::<ec2::NetworkInterface>(&scope, &id.to_string())?;
+        Some(record.attachment.as_ref()?.instance)
+    }
+
     /// The interface behind a link address, and whose it is.
     fn behind(&self, peer: IpAddr) -> Option<(Scope, Interface)> {
         let port = port_of_link_address(peer)?;

@@ -7,19 +7,24 @@
 //! ```text
 //!  gateway ──> services ──> store ──tail──> topology ──> data plane
 //!                             ^  └──tail──> instances ──> sandboxes, data plane
-//!                             │  └──tail──> commands ───> sandboxes
+//!                             │  ├──tail──> commands ───> sandboxes
+//!                             │  └──tail──> flow logs ──> files, from what the data plane counts
 //!                             └────────── what they saw
 //! ```
 
 mod account;
+mod captures;
 mod commands;
 mod control;
 mod daemon_state;
 mod directory;
+mod flow_logs;
 mod host;
 mod identity;
 mod instances;
 mod metadata;
+mod metrics;
+mod network;
 mod paths;
 mod projection;
 mod shareable;
@@ -32,6 +37,7 @@ mod topology;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,13 +58,17 @@ use vpc_engine::services::{LinkService, port_of_link_address};
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
 pub use account::{Account, MAX_NAME_CHARS, NewAccount};
+pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, Status};
 pub use daemon_state::DaemonState;
 pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
+pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
 pub use paths::{DataDir, RunDir, default_data_dir};
 
+use crate::captures::Captures;
 use crate::directory::Directory;
+use crate::flow_logs::FlowLogs;
 use crate::identity::{Identity, StoredCredentials};
 use crate::instances::Instances;
 use crate::topology::Topology;
@@ -80,6 +90,8 @@ pub struct NodeConfig {
     pub realistic_timing: bool,
     /// Whether to do without the eBPF flow cache.
     pub no_ebpf: bool,
+    /// The port of 127.0.0.1 at which Prometheus is told how the network does.
+    pub metrics_port: Option<NonZeroU16>,
     /// The executable that runs inside guests: `brume` itself.
     pub toolbox_binary: PathBuf,
 }
@@ -121,6 +133,9 @@ pub enum NodeError {
     /// The sandboxes.
     #[error("instances cannot be run: {0}")]
     Sandbox(#[from] sandbox::SandboxError),
+    /// The port for metrics.
+    #[error("metrics cannot be told: {0}")]
+    Metrics(io::Error),
     /// A part of the cloud panicked or gave up; the log says which.
     #[error(
         "a part of the cloud ended; the log says why. Start it again with `brume up`: instances and data are kept"
@@ -143,6 +158,7 @@ pub struct Node {
     state: DaemonState,
     run_dir: RunDir,
     gateway: gateway::Bound,
+    flow_logs: Arc<FlowLogs>,
     tasks: JoinSet<()>,
 }
 
@@ -158,7 +174,7 @@ impl Node {
         let is_first = run_dir.create().map_err(NodeError::file(run_dir.path()))?;
         let mut tasks = JoinSet::new();
         match Self::start_parts(&config, &data_dir, &run_dir, &mut tasks).await {
-            Ok((state, gateway)) => Ok(Self { state, run_dir, gateway, tasks }),
+            Ok((state, gateway, flow_logs)) => Ok(Self { state, run_dir, gateway, flow_logs, tasks }),
             Err(error) => {
                 // The tasks hold parts of the network.
                 tasks.shutdown().await;
@@ -179,7 +195,7 @@ impl Node {
         data_dir: &DataDir,
         run_dir: &RunDir,
         tasks: &mut JoinSet<()>,
-    ) -> Result<(DaemonState, gateway::Bound), NodeError> {
+    ) -> Result<(DaemonState, gateway::Bound, Arc<FlowLogs>), NodeError> {
         // Of several starts, the one that has the state goes on to the network; the others end here.
         let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
@@ -200,6 +216,13 @@ impl Node {
         tasks.spawn(topology.follow(tail));
         tasks.spawn(watch(Arc::clone(&plane)));
         serve_links(tasks, &plane, &directory, token_key(run_dir)?)?;
+        let flow_logs = Arc::new(FlowLogs::new(
+            store.clone(),
+            Arc::clone(&plane),
+            Arc::clone(&ec2),
+            data_dir.flow_logs(),
+        ));
+        tasks.spawn(Arc::clone(&flow_logs).follow());
         let instances = Arc::new(Instances::new(
             store.clone(),
             ec2,
@@ -220,13 +243,28 @@ impl Node {
         };
         let control =
             control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
+        let network = network::NetworkView {
+            store: store.clone(),
+            plane: Arc::clone(&plane),
+            directory: Arc::clone(&directory),
+            captures: Arc::new(Captures::new(Arc::clone(&plane))),
+            run_dir: run_dir.data_plane(),
+        };
+        tasks.spawn(Arc::clone(&network.captures).expire());
+        if let Some(port) = config.metrics_port {
+            let listener = metrics::listen(port).await.map_err(NodeError::Metrics)?;
+            tasks.spawn(metrics::serve(listener, Arc::clone(&plane), Arc::clone(&directory)));
+        }
         let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
-        let answering =
-            control::Answering { status: Box::new(status), accounts: account::Accounts(store.clone()) };
+        let answering = control::Answering {
+            status: Box::new(status),
+            accounts: account::Accounts(store.clone()),
+            network,
+        };
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
-        Ok((state, gateway))
+        Ok((state, gateway, flow_logs))
     }
 
     /// Which process this is, where clients connect, and since when.
@@ -253,6 +291,10 @@ impl Node {
         };
         self.gateway.serve(stop).await;
         self.tasks.shutdown().await;
+        let flow_logs = self.flow_logs;
+        if tokio::task::spawn_blocking(move || flow_logs.finish()).await.is_err() {
+            tracing::error!("the last records of the flow logs could not be written");
+        }
         if has_failed {
             return Err(NodeError::PartEnded);
         }

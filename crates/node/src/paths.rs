@@ -65,7 +65,7 @@ impl DataDir {
             ));
         }
         let credentials = self.credentials();
-        let directories = [self.store(), self.tls(), self.instances()];
+        let directories = [self.store(), self.tls(), self.instances(), self.flow_logs()];
         let clients = credentials.parent().map(Path::to_owned);
         for directory in directories.into_iter().chain(clients) {
             unless_missing(fs::remove_dir_all(directory))?;
@@ -112,6 +112,11 @@ impl DataDir {
     /// The instances' disks and consoles.
     pub fn instances(&self) -> PathBuf {
         self.0.join("instances")
+    }
+
+    /// The records of flow logs.
+    pub fn flow_logs(&self) -> PathBuf {
+        self.0.join("flow-logs")
     }
 
     /// What clients need to connect, in the AWS CLI's own file formats.

@@ -1,6 +1,7 @@
 //! Flow logs: CreateFlowLogs, DeleteFlowLogs, DescribeFlowLogs.
 //!
-//! Owns the record, and what a request for one may say. Refuses to know flows: nothing is delivered yet.
+//! Owns the record, what a request for one may say, and whether its records are delivered as far as the node has told.
+//! Refuses to know flows, and where they go.
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs.html>
 
 mod destination;
@@ -13,6 +14,7 @@ use aws_types::{
 };
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::Scope;
 
 use crate::filter::{Filters, text};
 use crate::idempotency::Attempt;
@@ -113,8 +115,70 @@ pub struct FlowLog {
     pub interval_secs: i32,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Why the newest records were not delivered; none if they were, or there were none yet.
+    #[serde(default)]
+    pub failure: Option<DeliveryFailure>,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// Why records were not delivered.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_FlowLog.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryFailure {
+    /// There were more of them than are taken.
+    RateLimited,
+    /// They may not be written.
+    AccessError,
+    /// Anything else.
+    Unknown,
+}
+
+impl DeliveryFailure {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimited => "Rate limited",
+            Self::AccessError => "Access error",
+            Self::Unknown => "Unknown error",
+        }
+    }
+}
+
+impl FlowLog {
+    /// Whether its flows are not collected: those of transit gateways are not yet, so that nothing can be delivered.
+    pub fn is_of_transit_gateway(&self) -> bool {
+        matches!(
+            self.resource,
+            FlowLogResource::TransitGateway(_) | FlowLogResource::TransitGatewayAttachment(_)
+        )
+    }
+
+    fn failure_now(&self) -> Option<DeliveryFailure> {
+        if self.is_of_transit_gateway() { Some(DeliveryFailure::Unknown) } else { self.failure }
+    }
+}
+
+impl Ec2 {
+    /// The newest records of a log were delivered, or were not for a reason. A log that is gone is none.
+    ///
+    /// # Errors
+    /// A failed commit.
+    pub fn flow_log_delivered(
+        &self,
+        scope: &Scope,
+        id: FlowLogId,
+        failure: Option<DeliveryFailure>,
+        at: Timestamp,
+    ) -> Result<(), ServiceError> {
+        self.transact(scope, at, |edit| {
+            if let Some(log) = edit.find::<FlowLog>(id)
+                && log.failure != failure
+            {
+                edit.put(FlowLog { failure, ..std::sync::Arc::unwrap_or_clone(log) });
+            }
+            Ok(())
+        })
+    }
 }
 
 fn unknown(ids: &[String]) -> String {
@@ -244,6 +308,7 @@ impl Wanted {
             format: self.format.clone(),
             interval_secs: self.interval_secs,
             created_at: edit.now(),
+            failure: None,
             tags: self.tags.clone(),
         }
     }
@@ -318,11 +383,11 @@ fn delete(
 }
 
 fn shown(log: &FlowLog) -> api::FlowLog {
-    // Nothing is delivered yet: of AWS's two states and three reasons, these say no more than is true.
+    let failure = log.failure_now();
     api::FlowLog {
         creation_time: Some(log.created_at),
-        deliver_logs_error_message: Some("Unknown error".to_owned()),
-        deliver_logs_status: Some("FAILED".to_owned()),
+        deliver_logs_error_message: failure.map(|failure| failure.as_str().to_owned()),
+        deliver_logs_status: Some(if failure.is_some() { "FAILED" } else { "SUCCESS" }.to_owned()),
         deliver_cross_account_role: log.cross_account_role.clone(),
         flow_log_id: Some(log.id.to_string()),
         flow_log_status: Some("ACTIVE".to_owned()),

@@ -81,7 +81,7 @@ pub mod record {
     pub use crate::egress_only_internet_gateway::EgressOnlyInternetGateway;
     pub use crate::elastic_ip::{AddressAssociation, ElasticIp, public_addresses};
     pub use crate::flow_log::{
-        FlowLog, FlowLogDestination, FlowLogDestinationOptions, FlowLogResource, TrafficType,
+        DeliveryFailure, FlowLog, FlowLogDestination, FlowLogDestinationOptions, FlowLogResource, TrafficType,
     };
     pub use crate::instance::lifecycle::{DesiredState, Event, InstanceState, StateReason, WrongState};
     pub use crate::instance::profile::IamInstanceProfileAssociation;

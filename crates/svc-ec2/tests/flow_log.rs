@@ -1,3 +1,5 @@
+use svc_ec2::record::DeliveryFailure;
+
 use crate::cloud::{Cloud, api, filters, input, op, tagged, tags};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/logs";
@@ -82,8 +84,8 @@ fn logs_live() {
     assert_eq!(log.log_format.as_deref(), Some(DEFAULT_FORMAT));
     assert_eq!(log.max_aggregation_interval, Some(600));
     assert_eq!(log.flow_log_status.as_deref(), Some("ACTIVE"));
-    assert_eq!(log.deliver_logs_status.as_deref(), Some("FAILED"));
-    assert_eq!(log.deliver_logs_error_message.as_deref(), Some("Unknown error"));
+    assert_eq!(log.deliver_logs_status.as_deref(), Some("SUCCESS"), "as AWS says before there are records");
+    assert_eq!(log.deliver_logs_error_message, None);
     assert_eq!(log.deliver_logs_permission_arn.as_deref(), Some(ROLE));
     assert_eq!(log.log_destination_type.as_deref(), Some("cloud-watch-logs"));
     assert_eq!(log.tags, Some(tags(&[("Name", "all")])));
@@ -94,8 +96,8 @@ fn logs_live() {
     assert_eq!(options.file_format.as_deref(), Some("parquet"));
     assert_eq!((options.hive_compatible_partitions, options.per_hour_partition), (Some(false), Some(true)));
     for (name, value, count) in [
-        ("deliver-log-status", "SUCCESS", 0),
-        ("deliver-log-status", "FAILED", 4),
+        ("deliver-log-status", "SUCCESS", 4),
+        ("deliver-log-status", "FAILED", 0),
         ("log-destination-type", "cloud-watch-logs", 2),
         ("log-group-name", "flows", 2),
         ("resource-id", &*vpc, 2),
@@ -119,6 +121,31 @@ fn logs_live() {
     assert_eq!(found(&cloud, &[]).len(), 1);
     cloud.ok::<op::DeleteVpc>(input!(DeleteVpcRequest { vpc_id: &vpc }));
     assert!(found(&cloud, &[]).is_empty());
+}
+
+#[test]
+fn whether_records_are_delivered_is_told() {
+    let cloud = Cloud::new();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let id = create(&cloud, to_group("VPC", &[&vpc], "flows")).remove(0);
+    let tell = |failure| {
+        let told = cloud.ec2.flow_log_delivered(&cloud.scope(), id.parse().unwrap(), failure, cloud.now());
+        told.unwrap();
+        let log = found(&cloud, &[]).remove(0);
+        (log.deliver_logs_status.unwrap(), log.deliver_logs_error_message)
+    };
+    for (failure, message) in [
+        (DeliveryFailure::RateLimited, "Rate limited"),
+        (DeliveryFailure::AccessError, "Access error"),
+        (DeliveryFailure::Unknown, "Unknown error"),
+    ] {
+        assert_eq!(tell(Some(failure)), ("FAILED".to_owned(), Some(message.to_owned())));
+        assert_eq!(found(&cloud, &[("deliver-log-status", &["FAILED"])]).len(), 1);
+    }
+    assert_eq!(tell(None), ("SUCCESS".to_owned(), None));
+    cloud.ok::<op::DeleteFlowLogs>(delete(&id));
+    cloud.ec2.flow_log_delivered(&cloud.scope(), id.parse().unwrap(), None, cloud.now()).unwrap();
+    assert!(found(&cloud, &[]).is_empty(), "a log that is gone stays gone");
 }
 
 #[test]
@@ -249,6 +276,8 @@ fn transit_gateways_and_their_attachments_have_logs() {
         ..to_group(kind, &[id], "flows")
     };
     create(&cloud, wanted("TransitGateway", &gateway));
+    let log = found(&cloud, &[]).remove(0);
+    assert_eq!(log.deliver_logs_status.as_deref(), Some("FAILED"), "its flows are not collected yet");
     let few = "${tgw-id} ${bytes} ${packets-lost-no-route}";
     create(
         &cloud,

@@ -81,6 +81,11 @@ reasons! {
     7 Unanswered => "the fabric does not answer this ARP, neighbour discovery or DHCP message",
     /// A later fragment whose first one was not seen, or was dropped.
     8 FragmentWithoutFirst => "the first fragment of this packet was not seen",
+    /// The interface has more frames decided than it may, so that others have theirs decided too.
+    9 SlowPathBudget {
+        /// The port.
+        port: Port,
+    } => "port {port} sends more than may be decided one by one; established connections are not affected",
 
     // What the source interface's checks find.
     /// The Ethernet source is not the interface's.
