@@ -183,8 +183,12 @@ impl Node {
         // Of several starts, the one that has the state goes on to the network; the others end here.
         let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
-        let plane_config =
-            data_plane::Config { run_dir: run_dir.data_plane(), mode, advertising: ADVERTISING };
+        let plane_config = data_plane::Config {
+            run_dir: run_dir.data_plane(),
+            mode,
+            advertising: ADVERTISING,
+            workstation: None,
+        };
         // The kernel takes its time with namespaces; the state is opened meanwhile.
         let plane = tokio::task::spawn_blocking(move || DataPlane::start(&plane_config));
 
