@@ -15,6 +15,7 @@ mod imds;
 pub mod ntp;
 
 pub use budget::{LINK_LOCAL_PACKETS_PER_SEC, LinkLocalBudget};
+pub use connections::Connections;
 pub use dns::{DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer};
 pub use imds::{
     AttachedInterface, BlockDevice, InstanceMetadata, MetadataDirectory, MetadataOptions, MetadataServer,
