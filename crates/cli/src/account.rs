@@ -49,7 +49,7 @@ fn list(options: &ListAccountsOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// The run directory of the cloud, which must be up.
-fn running(what: &str, data_dir: &DataDirOption) -> anyhow::Result<RunDir> {
+pub(crate) fn running(what: &str, data_dir: &DataDirOption) -> anyhow::Result<RunDir> {
     let path = data_dir.resolve();
     root::require_to_read(what, &path)?;
     let run_dir = DataDir::open(&path).ok().map(|data_dir| data_dir.run_dir());

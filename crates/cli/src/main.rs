@@ -11,6 +11,7 @@ mod demo;
 mod down;
 mod env;
 mod exec;
+mod internet;
 mod log;
 mod mounts;
 mod root;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Up(options) => up::run(&options),
         Command::Env(options) => env::run(&options),
         Command::Account(options) => account::run(&options),
+        Command::Internet(options) => internet::run(&options),
         Command::Exec(options) => exec::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Down(options) => down::run(&options),

@@ -7,13 +7,14 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
 use tokio::io::AsyncReadExt;
 
 use crate::http::Body;
@@ -97,13 +98,12 @@ fn relative(url_path: &str) -> Option<String> {
     is_plain.then(|| path.to_owned())
 }
 
-fn open(folder: &PathBuf, path: &str) -> io::Result<Option<File>> {
+fn open(folder: &Path, path: &str) -> io::Result<Option<File>> {
     let directory = openat(CWD, folder, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::PATH, Mode::empty())?;
     // A pipe would wait for a writer.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let opened: Result<OwnedFd, rustix::io::Errno> = openat2(&directory, path, flags, Mode::empty(), resolve);
-    use rustix::io::Errno;
+    let opened: Result<OwnedFd, Errno> = openat2(&directory, path, flags, Mode::empty(), resolve);
     match opened {
         Ok(file) => Ok(Some(File::from(file))),
         // Not there, outside, no directory on the way, too long, a loop of links, or a socket.

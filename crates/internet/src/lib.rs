@@ -21,4 +21,5 @@ pub use host::{
     PUBLIC_IPV6, WORKSTATION_IPV4, WORKSTATION_IPV6, check_address,
 };
 pub use names::{InternetDirectory, PublicNames, RegionNames};
+pub use rustls::sign::CertifiedKey;
 pub use server::{CertifyHost, HostServer, HostSockets, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_PEER};

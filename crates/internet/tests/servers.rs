@@ -136,7 +136,7 @@ fn every_host_says_who_asks_and_what_was_declared() {
         assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
     }
     let host = Running::start("::1".parse().unwrap(), Content::Name);
-    assert_eq!(String::from_utf8(host.get("/whoami").2).unwrap().contains("\"::1\""), true);
+    assert!(String::from_utf8(host.get("/whoami").2).unwrap().contains("\"::1\""));
 }
 
 #[test]

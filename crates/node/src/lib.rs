@@ -19,6 +19,7 @@ mod directory;
 mod host;
 mod identity;
 mod instances;
+mod internet_hosts;
 mod metadata;
 mod paths;
 mod projection;
@@ -36,9 +37,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::internet::{Host, PUBLIC_IPV4, PUBLIC_IPV6};
 use aws_types::{AccountId, Timestamp};
-use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice};
-use gateway::{Clock as _, Gateway, GatewayError, SystemClock};
+use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice, Workstation};
+use gateway::{Clock as _, CloudAuthority, Gateway, GatewayError, SystemClock};
 use sandbox::Userland;
 use service_api::{OsRandom, Service};
 use store::{RecordKind, RedbBackend, Store, StoreError};
@@ -52,15 +54,17 @@ use vpc_engine::services::LinkService;
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
 pub use account::{Account, MAX_NAME_CHARS, NewAccount};
-pub use control::{DropStatus, InstanceStatus, Status};
+pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
 pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
+pub use internet_hosts::InternetHostStatus;
 pub use paths::{DataDir, RunDir, default_data_dir};
 
 use crate::directory::Directory;
 use crate::identity::{Identity, StoredCredentials};
 use crate::instances::Instances;
+use crate::internet_hosts::{FromAuthority, Internet};
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -80,6 +84,10 @@ pub struct NodeConfig {
     pub realistic_timing: bool,
     /// Whether to do without the eBPF flow cache.
     pub no_ebpf: bool,
+    /// Hosts of the simulated internet to declare, in place of those of the same names.
+    pub internet: Vec<Host>,
+    /// The addresses of this machine on the simulated internet; with none it is not linked to the network.
+    pub workstation: Vec<IpAddr>,
     /// The executable that runs inside guests: `brume` itself.
     pub toolbox_binary: PathBuf,
 }
@@ -107,6 +115,9 @@ pub enum NodeError {
     /// A namespace of the network.
     #[error("the network cannot be set up: {0}")]
     Namespace(#[from] host_net::NamespaceError),
+    /// A host of the simulated internet.
+    #[error("the simulated internet cannot be as declared: {0}")]
+    Internet(String),
     /// The data directory is another account's.
     #[error(
         "the cloud in this data directory has the account {existing}, not {wanted}; leave --account-id out, or use \
@@ -187,7 +198,7 @@ impl Node {
             run_dir: run_dir.data_plane(),
             mode,
             advertising: ADVERTISING,
-            workstation: None,
+            workstation: workstation(config, run_dir),
         };
         // The kernel takes its time with namespaces; the state is opened meanwhile.
         let plane = tokio::task::spawn_blocking(move || DataPlane::start(&plane_config));
@@ -199,8 +210,19 @@ impl Node {
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let directory = Arc::new(Directory::new(store.clone()));
-        let (topology, tail) = Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory));
+        let fixed = internet_hosts::fixed(&plane, &config.workstation);
+        let (topology, tail) =
+            Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed);
         let enforced = topology.enforced();
+        let internet = Arc::new(Internet::new(
+            store.clone(),
+            Arc::clone(&plane),
+            Arc::new(internet_hosts::public_names()),
+            Arc::new(FromAuthority(CloudAuthority::open(&data_dir.tls(), Arc::new(SystemClock))?)),
+            config.workstation.clone(),
+            enforced.clone(),
+        ));
+        tokio::task::block_in_place(|| internet.start(tasks))?;
         tasks.spawn(topology.follow(tail));
         tasks.spawn(watch(Arc::clone(&plane)));
         serve_links(tasks, &plane, &directory, token_key(run_dir)?)?;
@@ -224,9 +246,19 @@ impl Node {
         };
         let control =
             control::listen(&run_dir.control_socket()).map_err(NodeError::file(run_dir.control_socket()))?;
-        let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
-        let answering =
-            control::Answering { status: Box::new(status), accounts: account::Accounts(store.clone()) };
+        let status = host::status(
+            state.clone(),
+            store.clone(),
+            plane,
+            directory,
+            Arc::clone(&instances),
+            Arc::clone(&internet),
+        );
+        let answering = control::Answering {
+            status: Box::new(status),
+            accounts: account::Accounts(store.clone()),
+            internet,
+        };
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
@@ -263,6 +295,15 @@ impl Node {
         tracing::info!("the daemon ends");
         Ok(())
     }
+}
+
+/// What the namespace that this process was started in gets of the network.
+fn workstation(config: &NodeConfig, run_dir: &RunDir) -> Option<Workstation> {
+    (!config.workstation.is_empty()).then(|| Workstation {
+        device: run_dir.device(),
+        addresses: config.workstation.clone(),
+        public: vec![PUBLIC_IPV4.into(), PUBLIC_IPV6.into()],
+    })
 }
 
 /// How often the data plane is looked at.
@@ -312,6 +353,8 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     {
         return Err(NodeError::OtherAccount { wanted, existing: identity.account });
     }
+    internet_hosts::declare(&store, &config.internet, &config.workstation)
+        .map_err(|error| NodeError::Internet(error.to_string()))?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
     Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })
 }
@@ -321,6 +364,7 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
     identity::RECORDS
         .iter()
         .copied()
+        .chain(internet_hosts::RECORDS.iter().copied())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())
