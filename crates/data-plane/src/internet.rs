@@ -54,12 +54,14 @@ pub(crate) fn set_addresses(netlink: &Netlink, device: u32, wanted: &[IpAddr]) -
     let there: BTreeSet<(IpAddr, u8)> = netlink.addresses(device)?.into_iter().collect();
     let wanted: BTreeSet<(IpAddr, u8)> =
         wanted.iter().map(|address| (*address, full_length(*address))).collect();
-    let gone =
-        there.difference(&wanted).map(|(address, length)| netlink.remove_address(device, *address, *length));
-    let gone: Vec<_> = gone.collect();
-    let new =
-        wanted.difference(&there).map(|(address, length)| netlink.add_address(device, *address, *length));
-    gone.into_iter().chain(new).fold(Ok(()), |all, one| all.and(one.map_err(DataPlaneError::from)))
+    let mut first_failed = Ok(());
+    for (address, length) in there.difference(&wanted) {
+        first_failed = first_failed.and(netlink.remove_address(device, *address, *length));
+    }
+    for (address, length) in wanted.difference(&there) {
+        first_failed = first_failed.and(netlink.add_address(device, *address, *length));
+    }
+    Ok(first_failed?)
 }
 
 /// The length of a prefix that is one address.

@@ -4,6 +4,7 @@
 //! know what a host serves (that is `internet`'s) and how packets reach it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -364,10 +365,11 @@ impl Internet {
         }
         let mut failed = Vec::new();
         for (name, host) in hosts {
-            if !running.contains_key(&name) {
-                match self.serve(&host) {
-                    Ok(servers) => _ = running.insert(name, RunningHost { host, servers }),
-                    Err(error) => failed.push(InternetError::Serve { name, source: io::Error::other(error) }),
+            let Entry::Vacant(place) = running.entry(name) else { continue };
+            match self.serve(&host) {
+                Ok(servers) => _ = place.insert(RunningHost { host, servers }),
+                Err(error) => {
+                    failed.push(InternetError::Serve { name: host.name, source: io::Error::other(error) });
                 }
             }
         }
