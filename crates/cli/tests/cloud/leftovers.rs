@@ -44,7 +44,8 @@ impl Leftovers {
         left.extend(mounts.lines().filter(|line| is_own(line)).map(|line| format!("mount {line}")));
         let cloud = run_dir.file_name().unwrap().to_str().unwrap();
         // Another cloud's link to the workstation is that cloud's.
-        let is_anothers = |name: &str| name.strip_prefix("brume-").is_some_and(|other| !cloud.starts_with(other));
+        let is_anothers =
+            |name: &str| name.strip_prefix("brume-").is_some_and(|other| !cloud.starts_with(other));
         let now = devices();
         let changed = now.symmetric_difference(&self.devices).filter(|name| !is_anothers(name));
         left.extend(changed.map(|name| format!("device {name}")));
