@@ -1,8 +1,9 @@
 //! The command line's grammar.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ::internet::HostName;
 use aws_types::AccountId;
 use clap::{Args, Parser, Subcommand};
 use node::RootKey;
@@ -21,6 +22,8 @@ Examples:
   brume up --detach              start a cloud and return
   eval \"$(brume env)\"            point the AWS CLI and SDKs of this shell at it
   brume exec i-0123… -- ip addr  run a command inside an instance
+  brume internet add example.org 198.51.100.7 --http hello
+                                 give the simulated internet a host
   brume down                     stop it; the data stays
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`); `brume exec` passes on the exit code of
@@ -34,6 +37,8 @@ pub(crate) enum Command {
     Env(EnvOptions),
     /// Make and list accounts
     Account(AccountOptions),
+    /// Declare hosts of the simulated internet
+    Internet(InternetOptions),
     /// Run a command, or a shell, inside an instance
     Exec(ExecOptions),
     /// Show what runs, where, and since when
@@ -102,6 +107,16 @@ pub(crate) struct UpOptions {
     /// Tell Prometheus how the network does, at http://127.0.0.1:PORT/metrics
     #[arg(long, value_name = "PORT")]
     pub(crate) metrics_port: Option<std::num::NonZeroU16>,
+    /// A file (TOML or JSON) with hosts of the simulated internet to declare; those of the same names are replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) internet: Option<PathBuf>,
+    /// An address of this machine on the simulated internet, at most one IPv4 and one IPv6 [default: 192.0.2.1 and
+    /// 2001:db8:ffff::1]
+    #[arg(long, value_name = "ADDRESS", value_parser = internet_address)]
+    pub(crate) workstation_address: Vec<IpAddr>,
+    /// Do not link this machine to the simulated internet: make no device and no routes here
+    #[arg(long, conflicts_with = "workstation_address")]
+    pub(crate) no_workstation: bool,
     /// Log as JSON lines
     #[arg(long)]
     pub(crate) log_json: bool,
@@ -149,6 +164,86 @@ pub(crate) struct ListAccountsOptions {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InternetOptions {
+    #[command(subcommand)]
+    pub(crate) what: InternetCommand,
+}
+
+const INTERNET_HELP: &str = "\
+Every host answers pings, echoes what comes to port 7 over TCP and UDP, and serves HTTP and HTTPS. `/whoami` answers the
+address and port that a request came from, as they arrived. HTTPS has a certificate of the cloud's authority, which is
+tls/ca.pem in the data directory. The internet's DNS server is 192.0.2.53 and 2001:db8:ffff::53.
+
+Addresses can be any public ones that are not the cloud's; 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 and
+2001:db8::/32 are meant for such use.
+
+Examples:
+  brume internet add example.org 198.51.100.7 --http hello
+  brume internet add files.example 198.51.100.8 2001:db8::8 --http-dir ./site
+  curl http://198.51.100.7/whoami";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InternetCommand {
+    /// Add a host, which stays until it is removed
+    #[command(after_help = INTERNET_HELP)]
+    Add(AddHostOptions),
+    /// Show the hosts
+    List(ListHostsOptions),
+    /// Remove a host with all of its addresses
+    Remove(RemoveHostOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddHostOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Its name in the public DNS, such as example.org
+    pub(crate) name: HostName,
+    /// Its addresses, IPv4 or IPv6
+    #[arg(required = true, value_name = "ADDRESS", num_args = 1..=::internet::MAX_ADDRESSES, value_parser = internet_address)]
+    pub(crate) addresses: Vec<IpAddr>,
+    /// What its web server answers [default: its name]
+    #[arg(long, value_name = "TEXT", conflicts_with = "http_dir")]
+    pub(crate) http: Option<String>,
+    /// The directory whose files its web server answers
+    #[arg(long, value_name = "DIR")]
+    pub(crate) http_dir: Option<PathBuf>,
+    /// How long packets to and from it take; refused, because delays are not carried out yet
+    #[arg(long, value_name = "MS", value_parser = no_latency)]
+    pub(crate) latency: Option<u32>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListHostsOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveHostOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Its name
+    pub(crate) name: HostName,
+}
+
+fn internet_address(text: &str) -> Result<IpAddr, String> {
+    let address = text.parse().map_err(|_| "it is no IPv4 or IPv6 address".to_owned())?;
+    ::internet::check_address(address).map_err(|error| error.to_string())?;
+    Ok(address)
+}
+
+fn no_latency(_: &str) -> Result<u32, String> {
+    Err("delays are not carried out yet, so packets would not be late; leave it out".to_owned())
 }
 
 fn account_name(text: &str) -> Result<String, String> {

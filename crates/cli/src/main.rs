@@ -11,6 +11,7 @@ mod demo;
 mod down;
 mod env;
 mod exec;
+mod internet;
 mod log;
 mod mounts;
 mod net;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Up(options) => up::run(&options),
         Command::Env(options) => env::run(&options),
         Command::Account(options) => account::run(&options),
+        Command::Internet(options) => internet::run(&options),
         Command::Exec(options) => exec::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Net(options) => net::run(&options),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use node::{DaemonState, DataDir, Status};
+use node::{DaemonState, DataDir, InternetStatus, Status};
 
 use crate::args::StatusOptions;
 use crate::root;
@@ -36,6 +36,24 @@ pub(crate) fn run(options: &StatusOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn print_internet(internet: &InternetStatus) {
+    let addresses = internet.workstation.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+    let machine = match (&internet.device, &internet.reason) {
+        (Some(device), _) => format!("this machine is {addresses} by {device}"),
+        (None, reason) => {
+            format!("this machine is not linked to it ({})", reason.as_deref().unwrap_or("not known why"))
+        }
+    };
+    let hosts = match internet.hosts {
+        1 => "1 host".to_owned(),
+        count => format!("{count} hosts"),
+    };
+    println!("internet    {hosts}; {machine}");
+    for left_out in &internet.left_out {
+        println!("            no route to {}: {}", left_out.destination, left_out.reason);
+    }
+}
+
 fn print(status: &Status) {
     let daemon = &status.daemon;
     println!("endpoint    http://{} and https://{}", daemon.listen, daemon.listen);
@@ -46,6 +64,7 @@ fn print(status: &Status) {
         "data plane  {}, {} interfaces, {} tracked flows",
         status.data_plane, status.interfaces, status.flows
     );
+    print_internet(&status.internet);
     if status.instances.is_empty() {
         println!("instances   none");
     } else {

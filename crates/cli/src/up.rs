@@ -2,19 +2,21 @@
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use ::internet::{Host, WORKSTATION_IPV4, WORKSTATION_IPV6};
 use anyhow::{Context as _, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use node::{DaemonState, DataDir, Node, NodeConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::UpOptions;
-use crate::{down, log, mounts, root};
+use crate::{down, internet, log, mounts, root};
 
 /// How long a detached daemon may take until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,10 +39,11 @@ pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
             running.listen
         );
     }
-    if options.detach { launch(options, &data_dir) } else { serve(options, &data_dir) }
+    let hosts = options.internet.as_deref().map(internet::read_file).transpose()?.unwrap_or_default();
+    if options.detach { launch(options, &data_dir) } else { serve(options, &data_dir, hosts) }
 }
 
-fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
+fn serve(options: &UpOptions, data_dir: &DataDir, hosts: Vec<Host>) -> anyhow::Result<ExitCode> {
     log::start(options.log_json, data_dir);
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -56,6 +59,8 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
             realistic_timing: options.realistic_timing,
             no_ebpf: options.no_ebpf,
             metrics_port: options.metrics_port,
+            internet: hosts,
+            workstation: workstation(options)?,
             toolbox_binary: std::env::current_exe()?,
         })
         .await?;
@@ -74,6 +79,23 @@ fn serve(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     // Scripts that run in instances may take hours; the daemon does not wait for them.
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
+}
+
+/// The addresses of this machine on the simulated internet.
+fn workstation(options: &UpOptions) -> anyhow::Result<Vec<IpAddr>> {
+    let asked = &options.workstation_address;
+    if options.no_workstation {
+        return Ok(Vec::new());
+    }
+    if asked.is_empty() {
+        return Ok(vec![WORKSTATION_IPV4.into(), WORKSTATION_IPV6.into()]);
+    }
+    if asked.iter().filter(|address| address.is_ipv4()).count() > 1
+        || asked.iter().filter(|address| address.is_ipv6()).count() > 1
+    {
+        bail!("this machine has at most one IPv4 and one IPv6 address on the simulated internet");
+    }
+    Ok(asked.clone())
 }
 
 /// Takes all the file descriptors that the system allows. The soft limit, often 1,024, is for programs that use select(2);
@@ -102,11 +124,18 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
         (options.no_quotas, "--no-quotas"),
         (options.realistic_timing, "--realistic-timing"),
         (options.no_ebpf, "--no-ebpf"),
+        (options.no_workstation, "--no-workstation"),
         (options.log_json, "--log-json"),
     ] {
         if is_set {
             command.arg(option);
         }
+    }
+    if let Some(file) = &options.internet {
+        command.arg("--internet").arg(file);
+    }
+    for address in &options.workstation_address {
+        command.args(["--workstation-address", &address.to_string()]);
     }
     if let Some(key) = &options.root_key {
         // The daemon's arguments can be read by every user of the host, its environment cannot.

@@ -38,9 +38,12 @@ pub enum DataPlaneError {
     /// The flow cache's program could not be kept at hand.
     #[error("cannot duplicate the flow cache's program: {0}")]
     Program(io::Error),
-    /// The services' own port is not for interfaces.
-    #[error("{0:?} is the services' and takes no interface")]
+    /// A port of the cloud's own is not for interfaces.
+    #[error("{0:?} is the cloud's own and takes no interface")]
     Reserved(Port),
+    /// A device that was just made is not there.
+    #[error("device {0} is gone again")]
+    DeviceGone(String),
     /// Several steps of a teardown failed; what could be removed is gone.
     #[error("teardown left something behind: {}", join(.0))]
     Teardown(Vec<DataPlaneError>),

@@ -1,4 +1,4 @@
-//! The host's side of the network: the fabric and services namespaces and the veth pair of each port. Idempotent
+//! The host's side of the network: the fabric, services and internet namespaces and the veth pair of each port. Idempotent
 //! throughout: what is there already is kept, what is half there is made anew.
 //!
 //! Knows devices and addresses; refuses to know frames and verdicts.
@@ -19,8 +19,9 @@ use crate::layout::{
 };
 
 /// The loopback device, in every namespace.
-const LOOPBACK: u32 = 1;
-/// Next hops of the services towards the interfaces; nothing has these addresses, only the link address counts.
+pub(crate) const LOOPBACK: u32 = 1;
+/// Next hops of the services, the internet's hosts and the workstation towards the interfaces; nothing has these
+/// addresses, only the link address counts.
 const LINK_ROUTER_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 0, 1));
 const LINK_ROUTER_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
 
@@ -50,23 +51,28 @@ pub struct AttachedPort {
     pub mtu_bytes: u32,
 }
 
-/// The two namespaces and the way into them.
+/// The namespaces and the way into them.
 pub(crate) struct Fabric {
     pub(crate) namespace: NetworkNamespace,
     pub(crate) services: NetworkNamespace,
+    /// Where the hosts of the simulated internet are.
+    pub(crate) internet: NetworkNamespace,
     netlink: Netlink,
 }
 
 impl Fabric {
-    /// Makes or adopts both namespaces and the services' port.
+    /// Makes or adopts the namespaces, and the ports of the services and the internet.
     pub(crate) fn open(run_dir: &RunDir) -> Result<Self, DataPlaneError> {
         let namespace = NetworkNamespace::create_pinned(&run_dir.fabric())?;
         quieten(&namespace);
         let services = NetworkNamespace::create_pinned(&run_dir.services())?;
         quieten(&services);
+        let internet = NetworkNamespace::create_pinned(&run_dir.internet())?;
+        quieten(&internet);
         let netlink = Netlink::open(&namespace)?;
-        let fabric = Self { namespace, services, netlink };
+        let fabric = Self { namespace, services, internet, netlink };
         fabric.open_services()?;
+        fabric.open_internet()?;
         Ok(fabric)
     }
 
@@ -133,7 +139,7 @@ impl Fabric {
         Ok(self.netlink.delete_link(device_of(port))?)
     }
 
-    /// What is plugged in, the services' port included, by port.
+    /// What is plugged in, reserved ports included, by port.
     pub(crate) fn ports(&self) -> Result<Vec<AttachedPort>, DataPlaneError> {
         let mut ports: Vec<AttachedPort> = self
             .netlink
@@ -169,14 +175,14 @@ impl Fabric {
         Ok(self.netlink.clear_ingress_program(device_of(port))?)
     }
 
-    /// Removes all devices and both namespaces, as far as possible.
+    /// Removes all devices, what the workstation has of them included, and the namespaces, as far as possible.
     pub(crate) fn destroy(run_dir: &RunDir, errors: &mut Vec<DataPlaneError>) {
         if let Ok(namespace) = NetworkNamespace::open(&run_dir.fabric()) {
             // One step for all of them: one by one, each costs the kernel a grace period.
             let deleted = Netlink::open(&namespace).and_then(|netlink| netlink.delete_group(PORT_GROUP));
             errors.extend(deleted.err().map(DataPlaneError::from));
         }
-        for pin in [run_dir.services(), run_dir.fabric()] {
+        for pin in [run_dir.internet(), run_dir.services(), run_dir.fabric()] {
             errors.extend(NetworkNamespace::unpin(&pin).err().map(DataPlaneError::from));
         }
     }
@@ -208,4 +214,13 @@ fn route(netlink: &Netlink, device: u32, router: IpAddr, prefix: IpNet) -> Resul
     netlink.add_neighbour(device, router, LINK_ROUTER_MAC)?;
     netlink.add_route(prefix.addr(), prefix.prefix_len(), device, Some(router))?;
     Ok(())
+}
+
+/// Routes a prefix from a device to the fabric.
+pub(crate) fn route_to_fabric(netlink: &Netlink, device: u32, prefix: IpNet) -> Result<(), DataPlaneError> {
+    let router = match prefix {
+        IpNet::V4(_) => LINK_ROUTER_IPV4,
+        IpNet::V6(_) => LINK_ROUTER_IPV6,
+    };
+    route(netlink, device, router, prefix)
 }

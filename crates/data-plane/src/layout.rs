@@ -13,6 +13,11 @@ pub(crate) const PORT_GROUP: u32 = 1;
 pub(crate) const VPC_MTU_BYTES: u32 = 9001;
 /// The services' device in their own namespace.
 pub(crate) const SERVICES_DEVICE: &str = "eth0";
+/// The device of the simulated internet's hosts in their namespace.
+pub(crate) const INTERNET_DEVICE: &str = "eth0";
+/// Largest packet of the internet (fact 64), bytes.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html>
+pub(crate) const INTERNET_MTU_BYTES: u32 = 1500;
 
 /// The files of one cloud's run directory.
 #[derive(Clone, Debug)]
@@ -42,6 +47,10 @@ impl RunDir {
 
     pub(crate) fn services(&self) -> PathBuf {
         self.namespaces().join("services")
+    }
+
+    pub(crate) fn internet(&self) -> PathBuf {
+        self.namespaces().join("internet")
     }
 
     pub(crate) fn bpf(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! The data plane of one cloud: frames in, verdicts from the engine, cached flows and frames out.
 //!
-//! Owns the fabric and services namespaces, the interfaces' veth pairs, the threads that decide frames and the one that
+//! Owns the fabric, services and internet namespaces, the link to the workstation, the interfaces' veth pairs, the threads that decide frames and the one that
 //! keeps up with the cache, the contents of the flow cache, connection state and its journal, and the counters of what was
 //! dropped. Refuses to know the API, the store and what runs behind an interface; all policy is `vpc-engine`'s.
 //!
@@ -30,15 +30,18 @@ mod drops;
 mod entry;
 mod error;
 mod fabric;
+mod internet;
 mod journal;
 mod layout;
 mod logged;
 mod packet_loop;
 mod plane;
 mod upkeep;
+mod workstation;
 
 pub use budget::{BURST_FRAMES, FRAMES_PER_SEC, SlowPathBudget};
 pub use drops::DropCount;
 pub use error::DataPlaneError;
 pub use fabric::{AttachedPort, PortSpec};
 pub use plane::{ADVERTISING, Config, Counters, DataPlane, Mode, ModeChoice, capture_point};
+pub use workstation::{LeftOutRoute, Workstation, WorkstationLink};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::fabric::{AttachedPort, Fabric, PortSpec};
 use crate::journal::{self, Found, Journal};
 use crate::layout::{RunDir, device_of};
 use crate::packet_loop::{PacketLoop, Shared};
+use crate::workstation::{Linked, Workstation, WorkstationLink};
 
 /// The most tracked connections, counted at each interface that tracks them.
 const TRACKED_CONNECTIONS_MAX: u32 = 1 << 19;
@@ -47,6 +49,8 @@ pub struct Config {
     pub mode: ModeChoice,
     /// How often guests are told of their IPv6 router: [`ADVERTISING`] unless a test has no time for that.
     pub advertising: Duration,
+    /// What the namespace that the daemon was started in gets of the network; `None` leaves it as it is.
+    pub workstation: Option<Workstation>,
 }
 
 /// How often a router advertisement goes to every interface with IPv6: three times before the last one expires.
@@ -105,6 +109,8 @@ pub struct DataPlane {
     fabric: Fabric,
     mode: Mutex<Mode>,
     adopted: Vec<AttachedPort>,
+    /// Held while addresses and routes of the internet's hosts change.
+    workstation: Mutex<Linked>,
     /// The flow cache's program and its id, for new ports.
     program: Mutex<Option<(OwnedFd, u32)>>,
     /// Tells guests at once when their subnet gets IPv6.
@@ -124,6 +130,7 @@ impl DataPlane {
         std::fs::create_dir_all(run_dir.path()).map_err(DataPlaneError::file("make", run_dir.path()))?;
         let lock = lock(&run_dir)?;
         let fabric = Fabric::open(&run_dir)?;
+        let workstation = fabric.open_workstation(config.workstation.as_ref());
         let ports = fabric.ports()?;
         let (flow_cache, mode) = open_cache(&run_dir, config.mode);
         let program = match &flow_cache {
@@ -168,6 +175,7 @@ impl DataPlane {
             fabric,
             mode: Mutex::new(mode),
             adopted: ports,
+            workstation: Mutex::new(workstation),
             program: Mutex::new(program),
             advertiser,
             _lock: lock,
@@ -227,7 +235,7 @@ impl DataPlane {
     /// # Errors
     /// When the kernel refuses; nothing is left half made.
     pub fn attach(&self, spec: &PortSpec<'_>) -> Result<(), DataPlaneError> {
-        if spec.port == Port::SERVICES {
+        if spec.port.is_reserved() {
             return Err(DataPlaneError::Reserved(spec.port));
         }
         self.fabric.plug(spec)?;
@@ -250,25 +258,25 @@ impl DataPlane {
     /// # Errors
     /// When the kernel refuses.
     pub fn detach(&self, port: Port) -> Result<(), DataPlaneError> {
-        if port == Port::SERVICES {
+        if port.is_reserved() {
             return Err(DataPlaneError::Reserved(port));
         }
         self.fabric.unplug(port)
     }
 
-    /// What is plugged in, as the kernel shows it, without the services.
+    /// What is plugged in, as the kernel shows it, without the services, the internet and the workstation.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn ports(&self) -> Result<Vec<AttachedPort>, DataPlaneError> {
         let mut ports = self.fabric.ports()?;
-        ports.retain(|attached| attached.port != Port::SERVICES);
+        ports.retain(|attached| !attached.port.is_reserved());
         Ok(ports)
     }
 
     /// Whether this start found interfaces of an earlier one.
     pub fn has_adopted(&self) -> bool {
-        self.adopted.iter().any(|attached| attached.port != Port::SERVICES)
+        self.adopted.iter().any(|attached| !attached.port.is_reserved())
     }
 
     /// What was dropped since the start, by port and reason.
@@ -364,6 +372,29 @@ impl DataPlane {
     /// [`vpc_engine::services::LinkService`]. Peers have the addresses of [`vpc_engine::services::link_address`].
     pub fn services_namespace(&self) -> &NetworkNamespace {
         &self.fabric.services
+    }
+
+    /// The namespace that the hosts of the simulated internet listen in.
+    pub fn internet_namespace(&self) -> &NetworkNamespace {
+        &self.fabric.internet
+    }
+
+    /// Gives the hosts of the simulated internet these addresses and takes away all others, and has the workstation's
+    /// routes lead to them and to nothing else that is not the cloud's own. Call it again after a start: addresses and
+    /// routes outlive the daemon.
+    ///
+    /// # Errors
+    /// When the kernel refuses an address. A route that cannot be made is no error: see [`Self::workstation`].
+    pub fn set_internet_hosts(&self, addresses: &[IpAddr]) -> Result<(), DataPlaneError> {
+        let mut workstation = self.workstation.lock();
+        let done = self.fabric.set_internet_addresses(addresses);
+        workstation.lead_to(addresses);
+        done
+    }
+
+    /// How the workstation is linked to the network.
+    pub fn workstation(&self) -> WorkstationLink {
+        self.workstation.lock().state.clone()
     }
 
     /// What the data plane works with.

@@ -18,3 +18,4 @@ mod tls;
 pub use config::{Clock, Config, Credential, Credentials, Limits, SystemClock};
 pub use error::{AuthorityError, GatewayError};
 pub use server::{Bound, Gateway};
+pub use tls::CloudAuthority;

@@ -24,7 +24,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::{AuthorityError, GatewayError};
+use crate::{AuthorityError, Clock, GatewayError};
 
 /// The authority's certificate, which clients are told to trust.
 const CA_FILE: &str = "ca.pem";
@@ -97,6 +97,37 @@ impl Authority {
         let signing_key = aws_lc_rs::sign::any_ecdsa_type(&der).expect("it was just made as a P-256 key");
         Ok(CertifiedKey::new(vec![certificate.der().clone(), self.ca_der.clone()], signing_key))
     }
+}
+
+/// The authority of the cloud for servers of its own beside the gateway's port, such as hosts of the simulated internet.
+pub struct CloudAuthority {
+    authority: Authority,
+    clock: Arc<dyn Clock>,
+}
+
+impl CloudAuthority {
+    /// Reads the authority in a directory, or makes it when there is none.
+    ///
+    /// # Errors
+    /// Its files cannot be read or written, or are not an authority's.
+    pub fn open(tls_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, GatewayError> {
+        let authority = Authority::open(tls_dir, date_of(&*clock))?;
+        Ok(Self { authority, clock })
+    }
+
+    /// A certificate for a name and addresses, valid from yesterday on for more than a year.
+    ///
+    /// # Errors
+    /// The name cannot be in a certificate, or the authority does not sign.
+    pub fn certify(&self, name: &str, addresses: &[IpAddr]) -> Result<CertifiedKey, AuthorityError> {
+        let mut names = vec![SanType::DnsName(name.try_into()?)];
+        names.extend(addresses.iter().copied().map(SanType::IpAddress));
+        Ok(self.authority.issue(&names, date_of(&*self.clock))?)
+    }
+}
+
+fn date_of(clock: &dyn Clock) -> Date {
+    today(Timestamp::from_second(clock.now().unix_secs()).unwrap_or_default())
 }
 
 fn ca_params(key: &KeyPair, today: Date) -> CertificateParams {

@@ -10,6 +10,7 @@ mod link;
 mod namespace;
 mod netlink;
 mod packet;
+mod route;
 mod socket;
 mod traffic_control;
 
@@ -18,5 +19,6 @@ pub use link::{Link, VethPeer, VethSpec};
 pub use namespace::{NamespaceError, NetworkNamespace};
 pub use netlink::{Netlink, NetlinkError};
 pub use packet::{EtherType, FRAME_SLOT_BYTES, FrameBatch, PacketSocket, Transmission, VirtioNetHeader};
+pub use route::InstalledRoute;
 pub use socket::{tcp_listener, udp_socket};
 pub use traffic_control::IngressProgram;

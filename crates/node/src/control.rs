@@ -3,11 +3,14 @@
 //! One JSON object per line in each direction, over a socket that only its owner can reach.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::internet::{Host, HostName};
+use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
@@ -16,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::account::Accounts;
 use crate::daemon_state::DaemonState;
+use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
 use crate::paths::RunDir;
 
@@ -23,7 +27,8 @@ use crate::paths::RunDir;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest question, in bytes.
-const QUESTION_LIMIT_BYTES: u64 = 4096;
+/// The longest text of a host is in it, escaped.
+const QUESTION_LIMIT_BYTES: u64 = 256 * 1024;
 
 /// How many commands are answered at one time; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16;
@@ -41,6 +46,9 @@ pub(crate) enum Question {
     Drops,
     Flows { of: Option<String> },
     Capture { of: String },
+    AddInternetHost { host: Host },
+    ListInternetHosts,
+    RemoveInternetHost { name: HostName },
 }
 
 /// What the daemon says.
@@ -57,6 +65,7 @@ pub(crate) struct Answering {
     pub(crate) status: Box<dyn Fn() -> Status + Send + Sync>,
     pub(crate) accounts: Accounts,
     pub(crate) network: NetworkView,
+    pub(crate) internet: Arc<Internet>,
 }
 
 impl Answering {
@@ -77,8 +86,15 @@ impl Answering {
                 Ok(account) => Answer::Ok(account),
                 Err(error) => Answer::Failed(format!("the account could not be stored: {error}")),
             }),
+            Question::AddInternetHost { host } => line(&answer_of(self.internet.add(&host))),
+            Question::ListInternetHosts => line(&Answer::Ok(self.internet.list())),
+            Question::RemoveInternetHost { name } => line(&answer_of(self.internet.remove(&name))),
         }
     }
+}
+
+fn answer_of<T, E: ToString>(done: Result<T, E>) -> Answer<T> {
+    done.map_or_else(|error| Answer::Failed(error.to_string()), Answer::Ok)
 }
 
 fn line(said: &impl Serialize) -> io::Result<Vec<u8>> {
@@ -98,10 +114,36 @@ pub struct Status {
     pub interfaces: usize,
     /// How many flows are tracked.
     pub flows: usize,
+    /// The simulated internet.
+    pub internet: InternetStatus,
     /// The instances that are not terminated.
     pub instances: Vec<InstanceStatus>,
     /// Packets dropped, by interface and reason.
     pub drops: Vec<DropStatus>,
+}
+
+/// The simulated internet, as `brume status` shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InternetStatus {
+    /// How many hosts are declared.
+    pub hosts: usize,
+    /// The addresses of the machine that the cloud runs on.
+    pub workstation: Vec<IpAddr>,
+    /// The device by which it is linked to the network.
+    pub device: Option<String>,
+    /// Why it is not linked.
+    pub reason: Option<String>,
+    /// What it has no route to, and why.
+    pub left_out: Vec<LeftOutStatus>,
+}
+
+/// Addresses of the cloud that the machine does not reach.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LeftOutStatus {
+    /// The addresses.
+    pub destination: IpNet,
+    /// Why not.
+    pub reason: String,
 }
 
 /// One instance, as `brume status` shows it.

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::InstanceId;
-use data_plane::{DataPlane, Mode};
+use data_plane::{DataPlane, Mode, WorkstationLink};
 use sandbox::{Driver as _, Userland};
 use store::{Read as _, Store};
 use svc_ec2::HostView;
 use svc_ec2::record as ec2;
 
 use crate::NodeError;
-use crate::control::{DropStatus, InstanceStatus, Status};
+use crate::control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 use crate::daemon_state::DaemonState;
 use crate::directory::Directory;
 use crate::instances::Instances;
+use crate::internet_hosts::Internet;
 use crate::paths::DataDir;
 
 /// How long guests may take to shut down when their cloud is taken down.
@@ -85,6 +86,7 @@ pub(crate) fn status(
     plane: Arc<DataPlane>,
     directory: Arc<Directory>,
     instances: Arc<Instances>,
+    internet: Arc<Internet>,
 ) -> impl Fn() -> Status + Send + Sync {
     move || Status {
         daemon: daemon.clone(),
@@ -94,8 +96,27 @@ pub(crate) fn status(
         },
         interfaces: directory.interface_count(),
         flows: plane.counters().connections_tracked,
+        internet: internet_status(&plane, &internet),
         instances: instance_statuses(&store, &instances),
         drops: drop_statuses(&plane, &directory),
+    }
+}
+
+fn internet_status(plane: &DataPlane, internet: &Internet) -> InternetStatus {
+    let (device, reason, left_out) = match plane.workstation() {
+        WorkstationLink::Linked { device, left_out } => (Some(device), None, left_out),
+        WorkstationLink::Absent(reason) => (None, Some(reason), Vec::new()),
+    };
+    let left_out = left_out
+        .into_iter()
+        .map(|route| LeftOutStatus { destination: route.destination, reason: route.reason })
+        .collect();
+    InternetStatus {
+        hosts: internet.host_count(),
+        workstation: internet.workstation().to_vec(),
+        device,
+        reason,
+        left_out,
     }
 }
 
@@ -125,8 +146,8 @@ fn drop_statuses(plane: &DataPlane, directory: &Directory) -> Vec<DropStatus> {
     plane
         .drops()
         .iter()
-        // What the services' own network stack sends unasked is dropped too, and nobody's concern.
-        .filter(|count| count.port != vpc_model::Port::SERVICES)
+        // What the network stacks of the cloud's own ports send unasked is dropped too, and nobody's concern.
+        .filter(|count| !count.port.is_reserved())
         .map(|count| DropStatus {
             interface: directory
                 .interface_on(count.port)

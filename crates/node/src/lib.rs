@@ -22,6 +22,7 @@ mod flow_logs;
 mod host;
 mod identity;
 mod instances;
+mod internet_hosts;
 mod metadata;
 mod metrics;
 mod network;
@@ -42,9 +43,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::internet::{Host, PUBLIC_IPV4, PUBLIC_IPV6};
 use aws_types::{AccountId, Timestamp};
-use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice};
-use gateway::{Clock as _, Gateway, GatewayError, SystemClock};
+use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice, Workstation};
+use gateway::{Clock as _, CloudAuthority, Gateway, GatewayError, SystemClock};
 use sandbox::Userland;
 use service_api::{OsRandom, Service};
 use store::{RecordKind, RedbBackend, Store, StoreError};
@@ -59,10 +61,11 @@ use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
 pub use account::{Account, MAX_NAME_CHARS, NewAccount};
 pub use captures::CapturePoint;
-pub use control::{DropStatus, InstanceStatus, Status};
+pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
 pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
+pub use internet_hosts::InternetHostStatus;
 pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
 pub use paths::{DataDir, RunDir, default_data_dir};
 
@@ -71,6 +74,7 @@ use crate::directory::Directory;
 use crate::flow_logs::FlowLogs;
 use crate::identity::{Identity, StoredCredentials};
 use crate::instances::Instances;
+use crate::internet_hosts::{FromAuthority, Internet};
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -92,6 +96,10 @@ pub struct NodeConfig {
     pub no_ebpf: bool,
     /// The port of 127.0.0.1 at which Prometheus is told how the network does.
     pub metrics_port: Option<NonZeroU16>,
+    /// Hosts of the simulated internet to declare, in place of those of the same names.
+    pub internet: Vec<Host>,
+    /// The addresses of this machine on the simulated internet; with none it is not linked to the network.
+    pub workstation: Vec<IpAddr>,
     /// The executable that runs inside guests: `brume` itself.
     pub toolbox_binary: PathBuf,
 }
@@ -119,6 +127,9 @@ pub enum NodeError {
     /// A namespace of the network.
     #[error("the network cannot be set up: {0}")]
     Namespace(#[from] host_net::NamespaceError),
+    /// A host of the simulated internet.
+    #[error("the simulated internet cannot be as declared: {0}")]
+    Internet(String),
     /// The data directory is another account's.
     #[error(
         "the cloud in this data directory has the account {existing}, not {wanted}; leave --account-id out, or use \
@@ -199,8 +210,12 @@ impl Node {
         // Of several starts, the one that has the state goes on to the network; the others end here.
         let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
-        let plane_config =
-            data_plane::Config { run_dir: run_dir.data_plane(), mode, advertising: ADVERTISING };
+        let plane_config = data_plane::Config {
+            run_dir: run_dir.data_plane(),
+            mode,
+            advertising: ADVERTISING,
+            workstation: workstation(config, run_dir),
+        };
         // The kernel takes its time with namespaces; the state is opened meanwhile.
         let plane = tokio::task::spawn_blocking(move || DataPlane::start(&plane_config));
 
@@ -211,8 +226,19 @@ impl Node {
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let directory = Arc::new(Directory::new(store.clone(), now));
-        let (topology, tail) = Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory));
+        let fixed = internet_hosts::fixed(&plane, &config.workstation);
+        let (topology, tail) =
+            Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed);
         let enforced = topology.enforced();
+        let internet = Arc::new(Internet::new(
+            store.clone(),
+            Arc::clone(&plane),
+            Arc::new(internet_hosts::public_names()),
+            Arc::new(FromAuthority(CloudAuthority::open(&data_dir.tls(), Arc::new(SystemClock))?)),
+            config.workstation.clone(),
+            enforced.clone(),
+        ));
+        tokio::task::block_in_place(|| internet.start(tasks))?;
         tasks.spawn(topology.follow(tail));
         tasks.spawn(watch(Arc::clone(&plane)));
         serve_links(tasks, &plane, &directory, token_key(run_dir)?)?;
@@ -255,11 +281,19 @@ impl Node {
             let listener = metrics::listen(port).await.map_err(NodeError::Metrics)?;
             tasks.spawn(metrics::serve(listener, Arc::clone(&plane), Arc::clone(&directory)));
         }
-        let status = host::status(state.clone(), store.clone(), plane, directory, Arc::clone(&instances));
+        let status = host::status(
+            state.clone(),
+            store.clone(),
+            plane,
+            directory,
+            Arc::clone(&instances),
+            Arc::clone(&internet),
+        );
         let answering = control::Answering {
             status: Box::new(status),
             accounts: account::Accounts(store.clone()),
             network,
+            internet,
         };
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
@@ -301,6 +335,15 @@ impl Node {
         tracing::info!("the daemon ends");
         Ok(())
     }
+}
+
+/// What the namespace that this process was started in gets of the network.
+fn workstation(config: &NodeConfig, run_dir: &RunDir) -> Option<Workstation> {
+    (!config.workstation.is_empty()).then(|| Workstation {
+        device: run_dir.device(),
+        addresses: config.workstation.clone(),
+        public: vec![PUBLIC_IPV4.into(), PUBLIC_IPV6.into()],
+    })
 }
 
 /// How often the data plane is looked at.
@@ -350,6 +393,8 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     {
         return Err(NodeError::OtherAccount { wanted, existing: identity.account });
     }
+    internet_hosts::declare(&store, &config.internet, &config.workstation)
+        .map_err(|error| NodeError::Internet(error.to_string()))?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
     Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })
 }
@@ -359,6 +404,7 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
     identity::RECORDS
         .iter()
         .copied()
+        .chain(internet_hosts::RECORDS.iter().copied())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())

@@ -182,6 +182,12 @@ impl RunDir {
             .expect("a hexadecimal name was joined at construction")
     }
 
+    /// The name of the device by which the machine is linked to the cloud's network: as much of the cloud's name as the 15
+    /// characters of a device's have room for.
+    pub fn device(&self) -> String {
+        format!("brume-{}", &self.cloud()[..8])
+    }
+
     /// The file that names the running daemon.
     pub fn daemon(&self) -> PathBuf {
         self.0.join("daemon.json")

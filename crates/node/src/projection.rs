@@ -1,4 +1,4 @@
-//! What EC2's records mean to the network: a pure function from records to the engine's objects.
+//! What EC2's records, and those of the internet's hosts, mean to the network: a pure function from records to the engine's objects.
 //!
 //! Owns the mapping, and nothing else. A subnet is the one object that is made of several records: its route table is
 //! the one associated with it or else its VPC's main one, and its network ACL is the one of its association.
@@ -17,7 +17,7 @@ use vpc_model::{
     SecurityGroupRule, Subnet, Traffic, Vpc,
 };
 
-use crate::shareable;
+use crate::{internet_hosts, shareable};
 
 /// The deltas of one step, and the scopes that the interfaces among them belong to.
 #[derive(Debug, Default)]
@@ -91,6 +91,7 @@ pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
     for (scope, _, record) in snapshot.scan_all::<ec2::NetworkInterface>() {
         projection.put_interface(scope, &record);
     }
+    projection.deltas.extend(internet_hosts::everything(snapshot));
     projection
 }
 
@@ -107,6 +108,7 @@ pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
         .collect();
     for change in commit.changes.iter() {
         let scope = &change.key.scope;
+        projection.deltas.extend(internet_hosts::changed(change));
         if change.is_removal() {
             projection.deltas.extend(object_id(change.key.kind, &change.key.id).map(Delta::Remove));
         }

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use data_plane::DataPlane;
-use store::{Revision, Store, Tail, TailError};
+use store::{Revision, Snapshot, Store, Tail, TailError};
 use tokio::sync::watch;
+use vpc_model::Delta;
 
 use crate::directory::Directory;
 use crate::projection::{self, Projection};
@@ -18,18 +19,32 @@ pub(crate) struct Topology {
     plane: Arc<DataPlane>,
     directory: Arc<Directory>,
     enforced: watch::Sender<Revision>,
+    /// What the network is told that is in no record.
+    fixed: Vec<Delta>,
 }
 
 impl Topology {
     /// Tells the data plane everything that is there now; [`Topology::follow`] goes on from there.
-    pub(crate) fn new(store: Store, plane: Arc<DataPlane>, directory: Arc<Directory>) -> (Self, Tail) {
+    pub(crate) fn new(
+        store: Store,
+        plane: Arc<DataPlane>,
+        directory: Arc<Directory>,
+        fixed: Vec<Delta>,
+    ) -> (Self, Tail) {
         let snapshot = store.snapshot();
-        let everything = projection::everything(&snapshot);
-        let topology = Self { store, plane, directory, enforced: watch::Sender::new(snapshot.revision()) };
+        let enforced = watch::Sender::new(snapshot.revision());
+        let topology = Self { store, plane, directory, enforced, fixed };
         topology.directory.take_public_addresses(&snapshot);
+        let everything = topology.everything(&snapshot);
         topology.apply(&everything, snapshot.revision());
         let tail = topology.store.tail(snapshot.revision());
         (topology, tail)
+    }
+
+    fn everything(&self, snapshot: &Snapshot) -> Projection {
+        let mut everything = projection::everything(snapshot);
+        everything.deltas.extend(self.fixed.iter().cloned());
+        everything
     }
 
     /// The newest revision that every packet is decided by.
@@ -49,7 +64,7 @@ impl Topology {
                 Err(TailError::Closed) => return,
                 Err(TailError::Behind) => {
                     let snapshot = self.store.snapshot();
-                    let mut everything = projection::everything(&snapshot);
+                    let mut everything = self.everything(&snapshot);
                     everything.remove_unlisted(self.directory.objects());
                     self.directory.take_public_addresses(&snapshot);
                     self.apply(&everything, snapshot.revision());

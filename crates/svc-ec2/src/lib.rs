@@ -65,6 +65,7 @@ use store::{RecordKind, Scope, Store, StoreError};
 
 use crate::state::{Edit, View};
 
+pub use elastic_ip::pool::block as public_block;
 pub use filter::Pattern;
 
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.

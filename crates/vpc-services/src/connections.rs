@@ -1,4 +1,4 @@
-//! Accepting connections, within bounds, for both servers. Refuses to know what is said on them.
+//! Accepting connections, within bounds, for all servers. Refuses to know what is said on them.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -18,9 +18,19 @@ const MAX_CONNECTIONS_PER_PEER: usize = 64;
 /// A pause after a failed receive or accept, so that a lasting failure does not spin.
 pub(crate) const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
-/// The open connections of a server.
-#[derive(Debug, Default)]
-pub(crate) struct Connections(Mutex<Open>);
+/// The open connections of a server, within limits.
+#[derive(Debug)]
+pub struct Connections {
+    open: Mutex<Open>,
+    max: usize,
+    max_per_peer: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self::with_limits(MAX_CONNECTIONS, MAX_CONNECTIONS_PER_PEER)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Open {
@@ -36,9 +46,14 @@ struct Admission {
 }
 
 impl Connections {
+    /// None yet, and never more than `max`, nor than `max_per_peer` of one address.
+    pub fn with_limits(max: usize, max_per_peer: usize) -> Self {
+        Self { open: Mutex::default(), max, max_per_peer }
+    }
+
     /// Accepts on this listener for ever, and has each connection that has a place conversed with in a task of its own.
     /// Dropping the future ends them all.
-    pub(crate) async fn serve<C, F>(self: Arc<Self>, listener: TcpListener, converse: C) -> Infallible
+    pub async fn serve<C, F>(self: Arc<Self>, listener: TcpListener, converse: C) -> Infallible
     where
         C: Fn(TcpStream, SocketAddr) -> F,
         F: Future<Output = io::Result<()>> + Send + 'static,
@@ -69,12 +84,12 @@ impl Connections {
 
     /// A place for a connection of this peer, when there is one.
     fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Admission> {
-        let mut open = self.0.lock();
-        if open.total >= MAX_CONNECTIONS {
+        let mut open = self.open.lock();
+        if open.total >= self.max {
             return None;
         }
         let of_peer = open.by_peer.entry(peer).or_default();
-        if *of_peer >= MAX_CONNECTIONS_PER_PEER {
+        if *of_peer >= self.max_per_peer {
             return None;
         }
         *of_peer += 1;
@@ -85,7 +100,7 @@ impl Connections {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut open = self.connections.0.lock();
+        let mut open = self.connections.open.lock();
         open.total -= 1;
         if let Some(of_peer) = open.by_peer.get_mut(&self.peer) {
             *of_peer -= 1;
@@ -111,7 +126,7 @@ mod tests {
         held.pop();
         assert!(connections.admit(peer(5000)).is_some());
         held.clear();
-        assert_eq!(connections.0.lock().total, 0);
-        assert!(connections.0.lock().by_peer.is_empty());
+        assert_eq!(connections.open.lock().total, 0);
+        assert!(connections.open.lock().by_peer.is_empty());
     }
 }

@@ -17,6 +17,7 @@ pub mod ntp;
 pub use hickory_proto::rr::RecordType;
 
 pub use budget::{InterfaceNumber, LINK_LOCAL_PACKETS_PER_SEC, LinkLocalBudget};
+pub use connections::Connections;
 pub use dns::{DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer, NoPublicNames, PublicNames};
 pub use imds::{
     AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, MetadataDirectory, MetadataOptions,

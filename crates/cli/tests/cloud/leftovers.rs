@@ -42,8 +42,13 @@ impl Leftovers {
         let is_own = |text: &str| names.iter().any(|name| text.contains(name));
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         left.extend(mounts.lines().filter(|line| is_own(line)).map(|line| format!("mount {line}")));
-        left.extend(devices().symmetric_difference(&self.devices).map(|name| format!("device {name}")));
         let cloud = run_dir.file_name().unwrap().to_str().unwrap();
+        // Another cloud's link to the workstation is that cloud's.
+        let is_anothers =
+            |name: &str| name.strip_prefix("brume-").is_some_and(|other| !cloud.starts_with(other));
+        let now = devices();
+        let changed = now.symmetric_difference(&self.devices).filter(|name| !is_anothers(name));
+        left.extend(changed.map(|name| format!("device {name}")));
         let groups = self.control_group.iter().map(|name| ("control group", "/sys/fs/cgroup", name.as_str()));
         for (kind, below, name) in groups.chain([("BPF object", "/sys/fs/bpf", cloud)]) {
             let found = below_named(Path::new(below), name, 3);

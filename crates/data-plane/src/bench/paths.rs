@@ -112,7 +112,7 @@ impl BenchPath {
     pub(super) fn brume(mode: ModeChoice, directory: &Path) -> Result<Self, BenchError> {
         let run_dir = directory.join(format!("brume-bench-{}", std::process::id()));
         let directory = RunDirectory(run_dir.clone());
-        let plane = DataPlane::start(&Config { run_dir, mode, advertising: ADVERTISING })?;
+        let plane = DataPlane::start(&Config { run_dir, mode, advertising: ADVERTISING, workstation: None })?;
         plane.apply(&intent());
         let (client, server) = (namespace()?, namespace()?);
         for (guest, number, address, gateway) in

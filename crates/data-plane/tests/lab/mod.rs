@@ -62,7 +62,7 @@ fn skip(reason: &str) {
 }
 
 pub fn config(run_dir: &Path, mode: ModeChoice) -> Config {
-    Config { run_dir: run_dir.to_owned(), mode, advertising: ADVERTISING }
+    Config { run_dir: run_dir.to_owned(), mode, advertising: ADVERTISING, workstation: None }
 }
 
 impl Lab {

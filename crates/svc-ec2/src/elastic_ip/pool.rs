@@ -54,8 +54,8 @@ fn id(address: Ipv4Addr) -> String {
     format!("{:010}", u32::from(address))
 }
 
-/// The addresses of a region; `None` for a region that the catalog does not know.
-fn block(region: &Region) -> Option<Ipv4Net> {
+/// The public addresses of a region; `None` for a region that the catalog does not know.
+pub fn block(region: &Region) -> Option<Ipv4Net> {
     CLOUD.subnets(REGION_LENGTH).ok()?.nth(aws_catalog::region_number(region)? as usize)
 }
 
