@@ -5,9 +5,9 @@
 use std::net::IpAddr;
 
 use aws_types::{
-    EgressOnlyInternetGatewayId, InternetGatewayId, MacAddress, NatGatewayId, NetworkAclId, NetworkInterfaceId,
-    RouteTableId, SubnetId, TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId,
-    VpcEndpointId, VpcId, VpcPeeringConnectionId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, MacAddress, NatGatewayId, NetworkAclId,
+    NetworkInterfaceId, RouteTableId, SubnetId, TransitGatewayAttachmentId, TransitGatewayId,
+    TransitGatewayRouteTableId, VpcEndpointId, VpcId, VpcPeeringConnectionId,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,7 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{RequestContext, Service as _};
 use store::{MemoryBackend, Store};
 use svc_ec2::{Config, Ec2};
+use vpc_model::{DhcpOptions, Direction, NetbiosNodeType, Peer, Resolver};
 
 use super::*;
 use crate::testing::{Ids, NoHost, context};

@@ -1,6 +1,7 @@
 //! Rules and routes that name prefix lists.
 
 use store::{MemoryBackend, Store, StoreError, Transaction};
+use vpc_model::Peer;
 
 use crate::projection::*;
 
