@@ -1,28 +1,33 @@
-//! What EC2's records mean to the network: a pure function from records to the engine's objects.
+//! What EC2's records mean to the network: from records and a time to the engine's objects.
 //!
-//! Owns which objects a change of a record is about; what each object is made of is in the file of its kind. Refuses to
-//! know what the engine does with them.
+//! Owns which objects are told anew when a record changes, or when time alone changes what a record says; what each object
+//! is made of is in the file of its kind. An object is always made afresh of whatever records there are, so that telling it
+//! once more than needed is harmless, and everything at once is the same as all changes one after another. Refuses to know
+//! what the engine does with the objects.
 
+mod endpoint;
 mod filter;
+mod gateway;
 mod interface;
+mod peering;
+mod prefix_list;
 mod route_table;
+mod schedule;
+mod stale;
 mod subnet;
+mod transit_gateway;
+mod view;
 mod vpc;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aws_types::{NetworkInterfaceId, VpcId};
-use ipnet::IpNet;
-use store::{Commit, Read as _, Record as _, Scope, Snapshot};
-use svc_ec2::record as ec2;
+use aws_types::{NetworkInterfaceId, Timestamp};
+use store::{Commit, Scope, Snapshot};
 use vpc_model::{Delta, Object, ObjectId};
 
-use self::filter::{network_acl, put_groups_of_list, security_group};
-use self::interface::interface;
-use self::route_table::{put_tables, route_table};
-use self::subnet::{StaleSubnets, put_subnets};
-use self::vpc::{dhcp_options, vpc};
-use crate::shareable;
+use self::schedule::Schedule;
+use self::stale::Stale;
+use self::view::View;
 
 /// The deltas of one step, and the scopes that the interfaces among them belong to.
 #[derive(Debug, Default)]
@@ -34,26 +39,11 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    fn put(&mut self, object: impl Into<Object>) {
-        self.deltas.push(Delta::Put(object.into()));
-    }
-
-    /// Without its ACL nothing passes into or out of a subnet.
-    fn put_network_acl(&mut self, record: &ec2::NetworkAcl) {
-        match network_acl(record) {
-            Some(acl) => self.put(acl),
-            None => {
-                tracing::error!(acl = %record.id, "an entry of a network ACL means nothing; its subnets are cut off");
-                self.deltas.push(Delta::Remove(ObjectId::NetworkAcl(record.id)));
-            }
-        }
-    }
-
-    fn put_interface(&mut self, scope: &Scope, record: &ec2::NetworkInterface) {
-        if let Some(interface) = interface(record) {
+    fn put(&mut self, scope: &Scope, object: Object) {
+        if let Object::Interface(interface) = &object {
             self.scopes.push((interface.id, scope.clone()));
-            self.put(interface);
         }
+        self.deltas.push(Delta::Put(object));
     }
 
     /// Adds the removal of every known object that this projection does not have.
@@ -70,130 +60,90 @@ impl Projection {
     }
 }
 
-/// Every object of a snapshot.
-pub(crate) fn everything(snapshot: &Snapshot) -> Projection {
-    let mut projection = Projection::default();
-    for (_, _, record) in snapshot.scan_all::<ec2::Vpc>() {
-        projection.put(vpc(&record));
-    }
-    for (_, _, record) in snapshot.scan_all::<ec2::DhcpOptions>() {
-        projection.put(dhcp_options(&record));
-    }
-    for (scope, _, record) in snapshot.scan_all::<ec2::RouteTable>() {
-        projection.put(route_table(snapshot, scope, &record));
-    }
-    for (_, _, record) in snapshot.scan_all::<ec2::NetworkAcl>() {
-        projection.put_network_acl(&record);
-    }
-    for (scope, _, record) in snapshot.scan_all::<ec2::SecurityGroup>() {
-        projection.put(security_group(snapshot, scope, &record));
-    }
-    let scopes: BTreeSet<Scope> =
-        snapshot.scan_all::<ec2::Subnet>().map(|(scope, _, _)| scope.clone()).collect();
-    for scope in scopes {
-        put_subnets(&mut projection, snapshot, &scope, &StaleSubnets::All);
-    }
-    for (scope, _, record) in snapshot.scan_all::<ec2::NetworkInterface>() {
-        projection.put_interface(scope, &record);
-    }
-    projection
+/// Makes projections, and knows which objects change next without any change of a record.
+#[derive(Debug, Default)]
+pub(crate) struct Projector {
+    schedule: Schedule,
 }
 
-/// What a commit changed. Objects are as of `snapshot`, which may be newer: then a later commit says the same again.
-pub(crate) fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
-    let mut projection = Projection::default();
-    let mut stale_subnets: BTreeMap<Scope, StaleSubnets> = BTreeMap::new();
-    // These have no subnets but those that are among the changes themselves.
-    let new_vpcs: BTreeSet<VpcId> = commit
-        .changes
-        .iter()
-        .filter(|change| change.before::<ec2::Vpc>().is_none())
-        .filter_map(|change| Some(change.after::<ec2::Vpc>()?.id))
-        .collect();
-    for change in commit.changes.iter() {
-        let scope = &change.key.scope;
-        if change.is_removal() {
-            projection.deltas.extend(object_id(change.key.kind, &change.key.id).map(Delta::Remove));
-        }
-        if let Some(record) = change.after::<ec2::Vpc>() {
-            projection.put(vpc(&record));
-            // Of what lists have in them, a table has no routes for the VPC's own blocks.
-            let blocks = |vpc: &ec2::Vpc| {
-                vpc.blocks().map(IpNet::V4).chain(vpc.ipv6_blocks().map(IpNet::V6)).collect()
-            };
-            if change.before::<ec2::Vpc>().is_some_and(|before| {
-                let (before, after): (Vec<IpNet>, Vec<IpNet>) = (blocks(&before), blocks(&record));
-                before != after
-            }) {
-                put_tables(&mut projection, snapshot, scope, |table| {
-                    let is_list =
-                        |route: &ec2::Route| matches!(route.destination, ec2::Destination::PrefixList(_));
-                    table.vpc == record.id && table.routes.iter().any(is_list)
-                });
+impl Projector {
+    /// Every object of a snapshot at that time.
+    pub(crate) fn everything(&mut self, snapshot: &Snapshot, now: Timestamp) -> Projection {
+        self.schedule = Schedule::default();
+        let mut projection = Projection::default();
+        projection.deltas.extend(endpoint::service_addresses().map(Delta::from));
+        self.tell(&mut projection, &Stale::everything(snapshot), &View::new(snapshot, now));
+        projection
+    }
+
+    /// What a commit changed. Objects are as of `snapshot`, which may be newer: then a later commit says the same again.
+    pub(crate) fn changed(&mut self, snapshot: &Snapshot, commit: &Commit, now: Timestamp) -> Projection {
+        let mut projection = Projection::default();
+        let view = View::new(snapshot, now);
+        self.tell(&mut projection, &Stale::of_commit(&view, commit), &view);
+        projection
+    }
+
+    /// When [`Projector::due`] has something to tell, if no record changes before.
+    pub(crate) fn due_at(&self) -> Option<Timestamp> {
+        self.schedule.first()
+    }
+
+    /// What has changed by itself.
+    pub(crate) fn due(&mut self, snapshot: &Snapshot, now: Timestamp) -> Projection {
+        let mut projection = Projection::default();
+        let stale = self.schedule.take_due(now);
+        self.tell(&mut projection, &stale, &View::new(snapshot, now));
+        projection
+    }
+
+    fn tell(&mut self, projection: &mut Projection, stale: &Stale, view: &View<'_>) {
+        for (id, scope) in stale.objects() {
+            let (object, changes_at) = view.observe(|| object(view, scope, id));
+            self.schedule.set(id, scope, changes_at);
+            match object {
+                Some(object) => projection.put(scope, object),
+                None if stale.is_new(id) => {}
+                None => projection.deltas.push(Delta::Remove(id)),
             }
-        } else if let Some(record) = change.after::<ec2::DhcpOptions>() {
-            projection.put(dhcp_options(&record));
-        } else if let Some(record) = change.after::<ec2::RouteTable>() {
-            projection.put(route_table(snapshot, scope, &record));
-            let before = change.before::<ec2::RouteTable>();
-            let before = before.as_ref().map_or(&[][..], |before| &before.associations);
-            for association in symmetric_difference(before, &record.associations) {
-                match association.target {
-                    ec2::AssociationTarget::Main if new_vpcs.contains(&record.vpc) => {}
-                    ec2::AssociationTarget::Main => stale_in(&mut stale_subnets, scope).add_vpc(record.vpc),
-                    ec2::AssociationTarget::Subnet(subnet) => stale_in(&mut stale_subnets, scope).add(subnet),
-                    ec2::AssociationTarget::InternetGateway(_) => {}
-                }
-            }
-        } else if let Some(record) = change.after::<ec2::NetworkAcl>() {
-            projection.put_network_acl(&record);
-        } else if let Some(record) = change.after::<ec2::NetworkAclAssociation>() {
-            stale_in(&mut stale_subnets, scope).add(record.subnet);
-        } else if let Some(record) = change.after::<ec2::SecurityGroup>() {
-            projection.put(security_group(snapshot, scope, &record));
-        } else if let Some(record) = change.after::<ec2::PrefixList>() {
-            if change.before::<ec2::PrefixList>().is_none_or(|before| before.entries != record.entries) {
-                for scope in shareable::scopes(snapshot, scope) {
-                    put_groups_of_list(&mut projection, snapshot, &scope, record.id);
-                    put_tables(&mut projection, snapshot, &scope, |table| table.has_prefix_list(record.id));
-                }
-            }
-        } else if let Some(record) = change.after::<ec2::Subnet>() {
-            stale_in(&mut stale_subnets, scope).add(record.id);
-        } else if let Some(record) = change.after::<ec2::NetworkInterface>() {
-            projection.put_interface(scope, &record);
         }
     }
-    for (scope, stale) in stale_subnets {
-        put_subnets(&mut projection, snapshot, &scope, &stale);
-    }
-    projection
 }
 
-fn stale_in<'a>(stale: &'a mut BTreeMap<Scope, StaleSubnets>, scope: &Scope) -> &'a mut StaleSubnets {
-    stale.entry(scope.clone()).or_default()
-}
-
-/// What only one of two lists of associations has.
-fn symmetric_difference<'a>(
-    before: &'a [ec2::RouteTableAssociation],
-    after: &'a [ec2::RouteTableAssociation],
-) -> impl Iterator<Item = &'a ec2::RouteTableAssociation> {
-    let ended = before.iter().filter(|held| !after.contains(held));
-    ended.chain(after.iter().filter(|held| !before.contains(held)))
-}
-
-/// The object that a record of EC2 stands for.
-fn object_id(kind: &str, id: &str) -> Option<ObjectId> {
-    Some(match kind {
-        ec2::Vpc::KIND => ObjectId::Vpc(id.parse().ok()?),
-        ec2::DhcpOptions::KIND => ObjectId::DhcpOptions(id.parse().ok()?),
-        ec2::RouteTable::KIND => ObjectId::RouteTable(id.parse().ok()?),
-        ec2::NetworkAcl::KIND => ObjectId::NetworkAcl(id.parse().ok()?),
-        ec2::SecurityGroup::KIND => ObjectId::SecurityGroup(id.parse().ok()?),
-        ec2::Subnet::KIND => ObjectId::Subnet(id.parse().ok()?),
-        ec2::NetworkInterface::KIND => ObjectId::Interface(id.parse().ok()?),
-        _ => return None,
+/// An object as of now, if there is one: what it is made of is there, and in use.
+fn object(view: &View<'_>, scope: &Scope, id: ObjectId) -> Option<Object> {
+    Some(match id {
+        ObjectId::Vpc(id) => vpc::vpc(&*view.get(scope, id)?).into(),
+        ObjectId::DhcpOptions(id) => vpc::dhcp_options(&*view.get(scope, id)?).into(),
+        ObjectId::Subnet(id) => subnet::subnet(view, scope, &*view.get(scope, id)?)?.into(),
+        ObjectId::RouteTable(id) => route_table::route_table(view, scope, &*view.get(scope, id)?).into(),
+        ObjectId::NetworkAcl(id) => filter::network_acl(&*view.get(scope, id)?)?.into(),
+        ObjectId::SecurityGroup(id) => filter::security_group(view, scope, &*view.get(scope, id)?).into(),
+        ObjectId::Interface(id) => interface::interface(view, scope, &*view.get(scope, id)?)?.into(),
+        ObjectId::InternetGateway(id) => {
+            gateway::internet_gateway(view, scope, &*view.get(scope, id)?)?.into()
+        }
+        ObjectId::EgressOnlyInternetGateway(id) => {
+            gateway::egress_only_internet_gateway(&*view.get(scope, id)?).into()
+        }
+        ObjectId::NatGateway(id) => gateway::nat_gateway(view, &*view.get(scope, id)?)?.into(),
+        ObjectId::VpnGateway(id) => gateway::vpn_gateway(view, &*view.get(scope, id)?)?.into(),
+        ObjectId::VpcPeeringConnection(id) => {
+            peering::vpc_peering_connection(view, &*view.get(scope, id)?)?.into()
+        }
+        ObjectId::TransitGateway(id) => transit_gateway::transit_gateway(view, &*view.get(scope, id)?)?.into(),
+        ObjectId::TransitGatewayAttachment(id) => {
+            transit_gateway::attachment(view, &*view.get(scope, id)?)?.into()
+        }
+        ObjectId::TransitGatewayPeering(id) => {
+            transit_gateway::peering(view, scope, &*view.get(scope, id)?)?.into()
+        }
+        ObjectId::TransitGatewayRouteTable(id) => {
+            transit_gateway::route_table(view, scope, &*view.get(scope, id)?)?.into()
+        }
+        ObjectId::VpcEndpoint(id) => endpoint::vpc_endpoint(view, &*view.get(scope, id)?)?.into(),
+        // No record has them.
+        ObjectId::ServiceAddresses(_) | ObjectId::InternetHost(_) => return None,
     })
 }
 

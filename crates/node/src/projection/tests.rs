@@ -13,6 +13,16 @@ use crate::testing::{Ids, NoHost, context};
 mod prefix_lists;
 mod shared;
 
+/// What a commit changed, at the time of the first request.
+fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
+    Projector::default().changed(snapshot, commit, context().now)
+}
+
+/// Every object, at the time of the first request.
+fn everything(snapshot: &Snapshot) -> Projection {
+    Projector::default().everything(snapshot, context().now)
+}
+
 /// Carries out an operation, and gives its answer with what it tells the engine.
 fn told<O: Operation>(store: &Store, ec2: &Ec2, input: O::Input) -> (O::Output, Vec<Delta>)
 where

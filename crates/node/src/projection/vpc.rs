@@ -1,7 +1,45 @@
 //! VPCs and their DHCP options. Refuses to know what is in a VPC.
 
+use ipnet::IpNet;
+use store::Scope;
 use svc_ec2::record as ec2;
-use vpc_model::{DhcpOptions, NetbiosNodeType, Resolver, Vpc};
+use vpc_model::{DhcpOptions, NetbiosNodeType, ObjectId, Resolver, Vpc};
+
+use super::View;
+use super::stale::{Source, Stale};
+
+impl Source for ec2::Vpc {
+    fn object(&self, scope: &Scope) -> Option<(Scope, ObjectId)> {
+        Some((scope.clone(), self.id.into()))
+    }
+
+    /// Of what lists and gateways bring, a table has no routes for the VPC's own blocks.
+    fn add_dependents(
+        view: &View<'_>,
+        scope: &Scope,
+        before: Option<&Self>,
+        after: Option<&Self>,
+        stale: &mut Stale,
+    ) {
+        if let (Some(before), Some(after)) = (before, after)
+            && blocks(before).ne(blocks(after))
+        {
+            let tables = view.parts::<ec2::RouteTable, _>(scope, after.id);
+            tables.for_each(|table| stale.add(scope, table.id));
+        }
+    }
+}
+
+impl Source for ec2::DhcpOptions {
+    fn object(&self, scope: &Scope) -> Option<(Scope, ObjectId)> {
+        Some((scope.clone(), self.id.into()))
+    }
+}
+
+/// All blocks of a VPC, of both families.
+pub(super) fn blocks(record: &ec2::Vpc) -> impl Iterator<Item = IpNet> {
+    record.blocks().map(IpNet::V4).chain(record.ipv6_blocks().map(IpNet::V6))
+}
 
 pub(super) fn vpc(record: &ec2::Vpc) -> Vpc {
     Vpc {

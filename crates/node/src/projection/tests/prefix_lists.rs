@@ -1,9 +1,10 @@
 //! Rules and routes that name prefix lists.
 
 use store::{MemoryBackend, Store, StoreError, Transaction};
-use vpc_model::Peer;
 
-use crate::projection::*;
+use svc_ec2::record as ec2;
+
+use super::*;
 
 fn scope() -> Scope {
     let account = "123456789012".parse().unwrap();
