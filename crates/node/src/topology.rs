@@ -95,7 +95,9 @@ impl Topology {
 /// How long it is until something changes by itself, or the clock is read again.
 fn wait(due_at: Option<Timestamp>, now: Timestamp) -> Duration {
     let millis = due_at.map(|at| at.unix_millis().saturating_sub(now.unix_millis()));
-    millis.map_or(LONGEST_WAIT, |millis| Duration::from_millis(millis.try_into().unwrap_or(0)).min(LONGEST_WAIT))
+    millis.map_or(LONGEST_WAIT, |millis| {
+        Duration::from_millis(millis.try_into().unwrap_or(0)).min(LONGEST_WAIT)
+    })
 }
 
 #[cfg(test)]

@@ -70,9 +70,7 @@ pub use filter::Pattern;
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
 pub mod record {
     pub use crate::block_public_access::exclusion::{Excluded, ExclusionMode, VpcBlockPublicAccessExclusion};
-    pub use crate::block_public_access::{
-        BlockMode, BlockPublicAccessOptions, internet_gateway_block_mode,
-    };
+    pub use crate::block_public_access::{BlockMode, BlockPublicAccessOptions, internet_gateway_block_mode};
     pub use crate::byoip::pool::{Ipv6Pool, PublicIpv4Pool};
     pub use crate::byoip::{ByoipPhase, Provisioning};
     pub use crate::cidr::{

@@ -131,7 +131,9 @@ fn object(view: &View<'_>, scope: &Scope, id: ObjectId) -> Option<Object> {
         ObjectId::VpcPeeringConnection(id) => {
             peering::vpc_peering_connection(view, &*view.get(scope, id)?)?.into()
         }
-        ObjectId::TransitGateway(id) => transit_gateway::transit_gateway(view, &*view.get(scope, id)?)?.into(),
+        ObjectId::TransitGateway(id) => {
+            transit_gateway::transit_gateway(view, &*view.get(scope, id)?)?.into()
+        }
         ObjectId::TransitGatewayAttachment(id) => {
             transit_gateway::attachment(view, &*view.get(scope, id)?)?.into()
         }

@@ -10,8 +10,15 @@ use vpc_model::{DhcpOptions, Direction, NetbiosNodeType, Peer, Resolver};
 use super::*;
 use crate::testing::{Ids, NoHost, context};
 
+mod cloud;
+mod endpoint;
+mod gateway;
+mod peering;
 mod prefix_lists;
+mod public_access;
+mod random;
 mod shared;
+mod transit_gateway;
 
 /// What a commit changed, at the time of the first request.
 fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {

@@ -46,7 +46,11 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 }
 
 /// The static routes of a gateway's connections that are not about to go.
-fn all_of(read: &impl Read, scope: &Scope, gateway: VpnGatewayId) -> impl Iterator<Item = VpnConnectionRoute> {
+fn all_of(
+    read: &impl Read,
+    scope: &Scope,
+    gateway: VpnGatewayId,
+) -> impl Iterator<Item = VpnConnectionRoute> {
     let connections = read.parts::<VpnConnection>(scope, &gateway.to_string());
     connections
         .filter(|(_, connection)| !connection.is_ending())
