@@ -77,7 +77,7 @@ fn association(
 }
 
 pub(super) fn transit_gateway(view: &View<'_>, record: &ec2::TransitGateway) -> Option<TransitGateway> {
-    is_in_service(view, record.progress).then(|| TransitGateway {
+    is_in_service(view, record.progress).then_some(TransitGateway {
         id: record.id,
         security_group_referencing: record.options.security_group_referencing_support,
     })

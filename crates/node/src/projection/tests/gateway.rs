@@ -287,7 +287,7 @@ fn a_vpn_gateway_and_the_routes_that_it_makes_known() {
         gateway_id: gateway.as_str(),
         route_table_id: table.as_str()
     });
-    cloud.ok::<op::EnableVgwRoutePropagation>(propagation.clone());
+    cloud.ok::<op::EnableVgwRoutePropagation>(propagation);
     assert!(cloud.routes(&table).is_empty());
     cloud.wait(15_000);
     let route = |block: &str| format!("{block} Propagated VpnGateway({gateway})");

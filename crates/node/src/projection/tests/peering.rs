@@ -115,8 +115,8 @@ fn a_rule_names_a_group_of_a_peered_vpc_while_the_connection_is_active() {
         allow(&mut cloud, &ours, &theirs, account);
         cloud.account = account;
         allow(&mut cloud, &theirs, &ours, OWNER);
-        assert_eq!(peers(&cloud, &ours), [theirs.clone()]);
-        assert_eq!(peers(&cloud, &theirs), [ours.clone()]);
+        assert_eq!(peers(&cloud, &ours), [theirs.as_str()]);
+        assert_eq!(peers(&cloud, &theirs), [ours.as_str()]);
         assert!(peers(&cloud, &unconcerned).is_empty());
         cloud.check();
 

@@ -16,8 +16,8 @@ use vpc_model::{AttachedNetwork, Object, ObjectId, RouteOrigin, RouteTarget};
 use super::cloud::{Cloud, OTHER, OWNER};
 
 /// How many clouds are tried, and how many requests each gets.
-const SEEDS: u64 = 4;
-const REQUESTS: usize = 450;
+const SEEDS: u64 = 8;
+const REQUESTS: usize = 500;
 
 /// Numbers that a seed gives, the same in every run (splitmix64).
 struct Numbers(u64);
@@ -136,7 +136,7 @@ fn note(object: &Object, seen: &mut BTreeSet<&'static str>) {
             }
         }
         Object::Interface(interface) if !interface.public_ipv4.is_empty() => {
-            _ = seen.insert("public address")
+            seen.insert("public address");
         }
         Object::TransitGatewayAttachment(attachment) => {
             seen.insert(match attachment.target {
@@ -166,7 +166,7 @@ fn note(object: &Object, seen: &mut BTreeSet<&'static str>) {
 }
 
 fn walk(seed: u64, seen: &mut BTreeSet<&'static str>) {
-    let cloud = if seed % 2 == 0 { Cloud::new() } else { Cloud::with_realistic_timing() };
+    let cloud = if seed.is_multiple_of(2) { Cloud::new() } else { Cloud::with_realistic_timing() };
     let mut walk = Walk { cloud, numbers: Numbers(seed), made: 0 };
     for _ in 0..REQUESTS {
         walk.cloud.account = walk.numbers.one(&[OWNER, OWNER, OTHER]);

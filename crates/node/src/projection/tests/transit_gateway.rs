@@ -218,7 +218,7 @@ fn a_table_has_static_routes_and_those_of_prefix_lists() {
         input.transit_gateway_attachment_id = attachment.map(str::to_owned);
         cloud.ok::<op::CreateTransitGatewayRoute>(input);
     }
-    let mut of_table = vec!["10.9.0.0/16 false nowhere".to_owned(), format!("0.0.0.0/0 false {id}")];
+    let mut of_table = ["10.9.0.0/16 false nowhere".to_owned(), format!("0.0.0.0/0 false {id}")];
     of_table.sort();
     let sorted = |cloud: &Cloud| {
         let mut shown = routes(cloud, &default);

@@ -135,7 +135,7 @@ impl Walk {
     }
 
     pub(super) fn transit_gateways(&mut self) -> Done {
-        match self.numbers.below(16) {
+        match self.numbers.below(17) {
             0 | 1 => {
                 self.try_call::<op::CreateTransitGateway>(input!(CreateTransitGatewayRequest {}))?;
             }
@@ -201,8 +201,8 @@ impl Walk {
                     DeleteTransitGatewayPeeringAttachmentRequest { transit_gateway_attachment_id: id }
                 ))?;
             }
-            14 => {
-                let id = self.any::<ec2::TransitGatewayAttachment>()?;
+            14 | 15 => {
+                let id = self.any_that::<ec2::TransitGatewayAttachment>(|one| one.vpc().is_some())?;
                 let mut input = input!(CreateTransitGatewayConnectRequest {
                     transport_transit_gateway_attachment_id: id
                 });
