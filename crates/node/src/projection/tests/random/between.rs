@@ -4,7 +4,7 @@
 use store::Read as _;
 use svc_ec2::record as ec2;
 
-use super::super::cloud::{api, input, op};
+use super::super::cloud::{OTHER, OWNER, api, input, op};
 use super::{Done, Walk};
 
 impl Walk {
@@ -187,10 +187,17 @@ impl Walk {
                 ))?;
             }
             11 | 12 => {
-                let is_peering = |one: &ec2::TransitGatewayAttachment| {
+                // As whoever is asked, wherever that is.
+                let snapshot = self.cloud.store.snapshot();
+                let mut asked = snapshot.scan_all::<ec2::TransitGatewayAttachment>().filter(|(_, _, one)| {
                     matches!(one.target, ec2::AttachmentTarget::Peering { is_accepter: true, .. })
-                };
-                let id = self.any_that::<ec2::TransitGatewayAttachment>(is_peering)?;
+                        && one.progress.change == ec2::Change::Request
+                });
+                let (scope, id, _) = asked.next()?;
+                let id = id.to_owned();
+                self.cloud.account = if scope.account.to_string() == OTHER { OTHER } else { OWNER };
+                self.cloud.region =
+                    if scope.region.as_str() == "eu-west-1" { "eu-west-1" } else { "us-east-1" };
                 self.try_call::<op::AcceptTransitGatewayPeeringAttachment>(input!(
                     AcceptTransitGatewayPeeringAttachmentRequest { transit_gateway_attachment_id: id }
                 ))?;
