@@ -1,17 +1,24 @@
-//! Keeps the data plane told: follows the store and applies what each commit means to the network.
+//! Keeps the data plane told: follows the store and applies what each commit means to the network, and what time alone
+//! changes.
 //!
 //! Owns the order of things: a revision counts as enforced once every packet is decided by it. Refuses to know what a
 //! record means (the projection does) and how packets move.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_types::Timestamp;
 use data_plane::DataPlane;
 use store::{Revision, Snapshot, Store, Tail, TailError};
 use tokio::sync::watch;
 use vpc_model::Delta;
 
 use crate::directory::Directory;
-use crate::projection::{self, Projection};
+use crate::now;
+use crate::projection::{Projection, Projector};
+
+/// How long it is at most until the clock is read again: it may have been set meanwhile.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Follows the store until it is closed.
 pub(crate) struct Topology {
@@ -19,6 +26,7 @@ pub(crate) struct Topology {
     plane: Arc<DataPlane>,
     directory: Arc<Directory>,
     enforced: watch::Sender<Revision>,
+    projector: Projector,
     /// What the network is told that is in no record.
     fixed: Vec<Delta>,
 }
@@ -33,7 +41,8 @@ impl Topology {
     ) -> (Self, Tail) {
         let snapshot = store.snapshot();
         let enforced = watch::Sender::new(snapshot.revision());
-        let topology = Self { store, plane, directory, enforced, fixed };
+        let projector = Projector::default();
+        let mut topology = Self { store, plane, directory, enforced, projector, fixed };
         topology.directory.take_public_addresses(&snapshot);
         let everything = topology.everything(&snapshot);
         topology.apply(&everything, snapshot.revision());
@@ -41,8 +50,8 @@ impl Topology {
         (topology, tail)
     }
 
-    fn everything(&self, snapshot: &Snapshot) -> Projection {
-        let mut everything = projection::everything(snapshot);
+    fn everything(&mut self, snapshot: &Snapshot) -> Projection {
+        let mut everything = self.projector.everything(snapshot, now());
         everything.deltas.extend(self.fixed.iter().cloned());
         everything
     }
@@ -52,13 +61,22 @@ impl Topology {
         self.enforced.subscribe()
     }
 
-    /// Applies commits as they come, until the store is closed.
-    pub(crate) async fn follow(self, mut tail: Tail) {
+    /// Applies commits as they come, and what changes by itself when it does, until the store is closed.
+    pub(crate) async fn follow(mut self, mut tail: Tail) {
         loop {
-            match tail.changed().await {
+            let wait = wait(self.projector.due_at(), now());
+            let commit = tokio::select! {
+                commit = tail.changed() => commit,
+                () = tokio::time::sleep(wait) => {
+                    let due = self.projector.due(&self.store.snapshot(), now());
+                    self.tell(&due);
+                    continue;
+                }
+            };
+            match commit {
                 Ok(commit) => {
                     self.directory.follow(&commit);
-                    let changed = projection::changed(&self.store.snapshot(), &commit);
+                    let changed = self.projector.changed(&self.store.snapshot(), &commit, now());
                     self.apply(&changed, commit.revision);
                 }
                 Err(TailError::Closed) => return,
@@ -74,12 +92,47 @@ impl Topology {
         }
     }
 
-    /// Compiling takes from microseconds to milliseconds, and nothing else on this task could go on before it.
     fn apply(&self, projection: &Projection, revision: Revision) {
+        self.tell(projection);
+        self.enforced.send_replace(revision);
+    }
+
+    /// Compiling takes from microseconds to milliseconds, and nothing else on this task could go on before it.
+    fn tell(&self, projection: &Projection) {
+        if projection.deltas.is_empty() {
+            return;
+        }
         tokio::task::block_in_place(|| {
             self.plane.apply(&projection.deltas);
             self.directory.apply(projection);
         });
-        self.enforced.send_replace(revision);
+    }
+}
+
+/// How long it is until something changes by itself, or the clock is read again.
+fn wait(due_at: Option<Timestamp>, now: Timestamp) -> Duration {
+    let millis = due_at.map(|at| at.unix_millis().saturating_sub(now.unix_millis()));
+    millis.map_or(LONGEST_WAIT, |millis| {
+        Duration::from_millis(millis.try_into().unwrap_or(0)).min(LONGEST_WAIT)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_waits_until_something_is_due_and_never_long() {
+        let now = Timestamp::from_unix_millis(1_000_000);
+        let check = |due_after_millis: Option<i64>, expect_millis: u64| {
+            let due_at = due_after_millis.map(|millis| now.plus_millis(millis));
+            assert_eq!(wait(due_at, now), Duration::from_millis(expect_millis), "{due_after_millis:?}");
+        };
+        check(None, 5000);
+        check(Some(100), 100);
+        check(Some(90_000), 5000);
+        check(Some(0), 0);
+        // It became due while something else was told.
+        check(Some(-3), 0);
     }
 }

@@ -10,7 +10,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{SubnetId, Timestamp, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::{Record, RecordKind};
+use store::{Read, Record, RecordKind, Scope};
 
 use crate::state::State;
 use crate::{Ec2, error, pace};
@@ -68,13 +68,26 @@ pub(crate) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 }
 
 /// The mode that holds for a VPC, or for one of its subnets: the account's, as far as no exclusion lets traffic pass.
+pub fn internet_gateway_block_mode(
+    read: &impl Read,
+    scope: &Scope,
+    vpc: VpcId,
+    subnet: Option<SubnetId>,
+) -> BlockMode {
+    let options = read.get::<BlockPublicAccessOptions>(scope, OPTIONS);
+    match options.map_or(BlockMode::Off, |held| held.mode) {
+        BlockMode::Off => BlockMode::Off,
+        mode => exclusion::mode(read, scope, mode, vpc, subnet),
+    }
+}
+
+/// [`internet_gateway_block_mode`] as answers have it.
 pub(crate) fn states(
     state: &impl State,
     vpc: VpcId,
     subnet: Option<SubnetId>,
 ) -> api::BlockPublicAccessStates {
-    let mode = state.record::<BlockPublicAccessOptions>(OPTIONS).map_or(BlockMode::Off, |held| held.mode);
-    let mode = if mode == BlockMode::Off { mode } else { exclusion::mode(state, mode, vpc, subnet) };
+    let mode = internet_gateway_block_mode(state.reader(), state.scope(), vpc, subnet);
     api::BlockPublicAccessStates { internet_gateway_block_mode: Some(mode.as_str().to_owned()) }
 }
 

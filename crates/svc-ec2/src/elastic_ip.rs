@@ -64,7 +64,7 @@ pub struct ElasticIp {
 resource!(
     ElasticIp,
     AllocationId,
-    "ec2.elastic-ip",
+    "ec2.elastic-ip" of interface,
     Naming {
         resource_type: "elastic-ip",
         noun: "allocation",
@@ -126,7 +126,8 @@ pub fn public_addresses(
     scope: &Scope,
     interface: &NetworkInterface,
 ) -> Vec<(Ipv4Addr, Ipv4Addr)> {
-    let associated = Associated::read(read, scope);
+    let id = interface.id.to_string();
+    let associated = Associated::among(read.parts::<ElasticIp>(scope, &id).map(|(_, elastic_ip)| elastic_ip));
     let pair = |private: &Ipv4Addr| Some((associated.public_address(interface, *private)?.address, *private));
     interface.private_addresses.iter().filter_map(pair).collect()
 }
@@ -137,14 +138,14 @@ pub(crate) struct Associated(HashMap<NetworkInterfaceId, Vec<Arc<ElasticIp>>>);
 impl Associated {
     /// As of now.
     pub(crate) fn of(state: &impl State) -> Self {
-        Self::read(state.reader(), state.scope())
+        Self::among(state.reader().scan::<ElasticIp>(state.scope()).map(|(_, elastic_ip)| elastic_ip))
     }
 
-    fn read(read: &impl Read, scope: &Scope) -> Self {
+    fn among(all: impl Iterator<Item = Arc<ElasticIp>>) -> Self {
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for (_, elastic_ip) in read.scan::<ElasticIp>(scope) {
-            if let Some(held) = &elastic_ip.association {
-                found.entry(held.interface).or_default().push(elastic_ip.clone());
+        for elastic_ip in all {
+            if let Some(interface) = elastic_ip.interface() {
+                found.entry(interface).or_default().push(elastic_ip);
             }
         }
         Self(found)
@@ -171,6 +172,11 @@ impl Associated {
 }
 
 impl ElasticIp {
+    /// The interface that has the private address which it stands for.
+    pub fn interface(&self) -> Option<NetworkInterfaceId> {
+        self.association.as_ref().map(|held| held.interface)
+    }
+
     /// Whether it stands for that private address.
     pub(crate) fn stands_for(&self, interface: NetworkInterfaceId, private: Ipv4Addr) -> bool {
         self.association

@@ -71,7 +71,7 @@ pub use filter::Pattern;
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
 pub mod record {
     pub use crate::block_public_access::exclusion::{Excluded, ExclusionMode, VpcBlockPublicAccessExclusion};
-    pub use crate::block_public_access::{BlockMode, BlockPublicAccessOptions};
+    pub use crate::block_public_access::{BlockMode, BlockPublicAccessOptions, internet_gateway_block_mode};
     pub use crate::byoip::pool::{Ipv6Pool, PublicIpv4Pool};
     pub use crate::byoip::{ByoipPhase, Provisioning};
     pub use crate::cidr::{
@@ -129,12 +129,14 @@ pub mod record {
     pub use crate::vpc::{Tenancy, Vpc};
     pub use crate::vpc_endpoint::{
         EndpointAddressType, EndpointPhase, EndpointSubnet, VpcEndpoint, VpcEndpointKind,
+        gateway_endpoint_routes,
     };
     pub use crate::vpc_endpoint_service::notification::NotificationSource;
     pub use crate::vpc_endpoint_service::{
         ConnectionNotification, PrivateDnsName, ServicePermission, VpcEndpointConnection, VpcEndpointService,
     };
     pub use crate::vpc_peering_connection::{PeeredVpc, PeeringDecision, PeeringState, VpcPeeringConnection};
+    pub use crate::vpn_connection::route::{vpn_gateway_blocks, vpn_gateway_blocks_change_after};
     pub use crate::vpn_connection::{
         TargetGateway, VpnConnection, VpnConnectionRoute, VpnTunnel, VpnTunnelSettings,
     };

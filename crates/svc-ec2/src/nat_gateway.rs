@@ -198,6 +198,21 @@ impl NatGateway {
         }
     }
 
+    /// The private addresses that it translates to at that time, the primary one first.
+    pub fn private_addresses(&self, now: Timestamp) -> Vec<Ipv4Addr> {
+        let present = self.addresses.iter().filter(|address| address.is_present(now));
+        present.filter_map(|address| address.private).collect()
+    }
+
+    /// When its state or its addresses change next by themselves.
+    pub fn changes_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let of_addresses = self.addresses.iter().map(|address| match address.change {
+            AddressChange::Added(at) | AddressChange::Removed(at) => at,
+        });
+        let of_gateway = self.deletion.map_or(self.ready_at, |deletion| deletion.done_at);
+        of_addresses.chain([of_gateway]).filter(|at| now < *at).min()
+    }
+
     /// When it is gone, if it will be.
     fn ended_at(&self) -> Option<Timestamp> {
         match (&self.deletion, &self.failure) {
@@ -457,6 +472,14 @@ pub(crate) fn settle(edit: &mut Edit<'_>, id: &str) {
 }
 
 impl NatGatewayAddress {
+    /// Whether it is the gateway's.
+    fn is_present(&self, now: Timestamp) -> bool {
+        match self.change {
+            AddressChange::Added(done_at) => done_at <= now,
+            AddressChange::Removed(done_at) => now < done_at,
+        }
+    }
+
     /// Whether it is no longer the gateway's.
     fn is_gone(&self, now: Timestamp) -> bool {
         matches!(self.change, AddressChange::Removed(done_at) if done_at <= now)

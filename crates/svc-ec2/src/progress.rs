@@ -110,6 +110,16 @@ impl Progress {
         now >= self.done_at
     }
 
+    /// When it is done, if that is yet to come.
+    pub fn changes_after(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(self.done_at).filter(|done_at| now < *done_at)
+    }
+
+    /// Whether it was made and is not ended, but for what is under way: it is from when it is made until it is ended.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.is_ended() != self.is_done(now)
+    }
+
     /// Whether it is ended and nothing is under way any more.
     pub fn is_gone(&self, now: Timestamp) -> bool {
         self.is_ended() && self.is_done(now)

@@ -144,7 +144,7 @@ pub struct RouteTable {
 resource!(
     RouteTable,
     RouteTableId,
-    "ec2.route-table",
+    "ec2.route-table" in vpc,
     Naming {
         resource_type: "route-table",
         noun: "routeTable",
@@ -184,7 +184,7 @@ impl RouteTable {
     }
 
     /// Whether it is associated with that internet gateway.
-    pub(crate) fn has_internet_gateway(&self, gateway: InternetGatewayId) -> bool {
+    pub fn has_internet_gateway(&self, gateway: InternetGatewayId) -> bool {
         let target = AssociationTarget::InternetGateway(gateway);
         self.associations.iter().any(|association| association.target == target)
     }

@@ -14,7 +14,7 @@ pub(crate) mod vpc_association;
 use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{AccountId, PrefixListId, SecurityGroupId, Tags, VpcId};
+use aws_types::{AccountId, PrefixListId, SecurityGroupId, Tags, VpcId, VpcPeeringConnectionId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Scope};
@@ -58,7 +58,7 @@ pub struct SecurityGroup {
 resource!(
     SecurityGroup,
     SecurityGroupId,
-    "ec2.security-group",
+    "ec2.security-group" in vpc,
     Naming {
         resource_type: "security-group",
         noun: "security group",
@@ -98,6 +98,14 @@ impl SecurityGroup {
     /// Whether a rule of it names that prefix list.
     pub fn has_prefix_list(&self, list: PrefixListId) -> bool {
         self.rules.iter().any(|rule| rule.peer == Peer::PrefixList(list))
+    }
+
+    /// Whether a rule of it names a group that is reached over that connection.
+    pub fn has_peering_connection(&self, connection: VpcPeeringConnectionId) -> bool {
+        self.rules.iter().any(|rule| match rule.peer {
+            Peer::PeeredGroup(peered) => peered.connection == connection,
+            Peer::Group(_) | Peer::Ipv4(_) | Peer::Ipv6(_) | Peer::PrefixList(_) => false,
+        })
     }
 
     /// Whether it is the group that its VPC has from the start.

@@ -90,10 +90,11 @@ pub(crate) trait Resource: Record + Clone {
 
 /// Implements [`Record`] and [`Resource`] for a struct with the fields `id` and `tags`. The kind is followed by its version
 /// where that was raised ([`Record::VERSION`]; an older form that decodes as it is needs nothing else), and by `in` and a
-/// field where that field tells what the record is part of.
+/// field where that field tells what the record is part of, or by `of` and a method where that tells it, if it is a part.
 macro_rules! resource {
     (
-        $record:ty, $id:ty, $kind:literal $(version $version:literal)? $(in $whole:ident)?, $naming:expr
+        $record:ty, $id:ty, $kind:literal $(version $version:literal)? $(in $whole:ident)? $(of $holder:ident)?,
+        $naming:expr
         $(, $extra:item)*
     ) => {
         impl store::Record for $record {
@@ -104,6 +105,13 @@ macro_rules! resource {
 
                 fn whole(&self) -> Option<String> {
                     Some(self.$whole.to_string())
+                }
+            )?
+            $(
+                const HAS_WHOLE: bool = true;
+
+                fn whole(&self) -> Option<String> {
+                    self.$holder().map(|holder| holder.to_string())
                 }
             )?
         }

@@ -16,11 +16,12 @@ use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{
-    NetworkInterfaceId, PrefixListId, RouteTableId, SecurityGroupId, SubnetId, Tags, Timestamp,
+    NetworkInterfaceId, PrefixListId, Region, RouteTableId, SecurityGroupId, SubnetId, Tags, Timestamp,
     VpcEndpointId, VpcEndpointServiceId, VpcId,
 };
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use crate::network_interface;
 use crate::route_table::{RouteTable, RouteTarget};
@@ -148,7 +149,7 @@ pub struct VpcEndpoint {
 resource!(
     VpcEndpoint,
     VpcEndpointId,
-    "ec2.vpc-endpoint",
+    "ec2.vpc-endpoint" in vpc,
     Naming {
         resource_type: "vpc-endpoint",
         noun: "Vpc Endpoint",
@@ -181,6 +182,16 @@ impl VpcEndpoint {
     /// Whether it is deleted, or is being so: it counts for nothing then.
     pub fn is_deleting(&self) -> bool {
         self.phase == EndpointPhase::Deleting
+    }
+
+    /// Whether it is connected to its service.
+    pub fn is_available(&self, now: Timestamp) -> bool {
+        self.phase == EndpointPhase::Present && self.done_at <= now
+    }
+
+    /// When it becomes available by itself, if that is yet to come.
+    pub fn changes_after(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(self.done_at).filter(|done_at| self.phase == EndpointPhase::Present && now < *done_at)
     }
 
     /// Whether it is neither connected to its service nor to be so.
@@ -238,17 +249,26 @@ pub(crate) fn unsuccessful(
 }
 
 /// The prefix list that a gateway endpoint's routes are for.
-fn prefix_list(state: &impl State, service: &str) -> Option<PrefixListId> {
-    let lists = aws_catalog::prefix_lists(state.region());
+fn prefix_list(region: &Region, service: &str) -> Option<PrefixListId> {
+    let lists = aws_catalog::prefix_lists(region);
     lists.into_iter().find(|list| list.name == service).map(|list| list.id)
 }
 
 /// The routes that gateway endpoints put into a table: to which list they are, and by which endpoint.
-pub(crate) fn routes(state: &impl State, table: RouteTableId) -> Vec<(PrefixListId, VpcEndpointId)> {
-    current(state)
-        .filter(|endpoint| endpoint.route_tables.contains(&table))
-        .filter_map(|endpoint| Some((prefix_list(state, &endpoint.service)?, endpoint.id)))
+pub fn gateway_endpoint_routes(
+    read: &impl Read,
+    scope: &Scope,
+    table: &RouteTable,
+) -> Vec<(PrefixListId, VpcEndpointId)> {
+    read.parts::<VpcEndpoint>(scope, &table.vpc.to_string())
+        .filter(|(_, endpoint)| !endpoint.is_deleting() && endpoint.route_tables.contains(&table.id))
+        .filter_map(|(_, endpoint)| Some((prefix_list(&scope.region, &endpoint.service)?, endpoint.id)))
         .collect()
+}
+
+/// [`gateway_endpoint_routes`] of the account's tables.
+pub(crate) fn routes(state: &impl State, table: &RouteTable) -> Vec<(PrefixListId, VpcEndpointId)> {
+    gateway_endpoint_routes(state.reader(), state.scope(), table)
 }
 
 /// Ids that are malformed or unknown are unsuccessful items, as are endpoints that routes lead to.

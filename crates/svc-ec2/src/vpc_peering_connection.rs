@@ -186,6 +186,17 @@ impl VpcPeeringConnection {
         self.state(now) == PeeringState::Active
     }
 
+    /// When it becomes active by itself, if that is yet to come.
+    pub fn changes_after(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.decision {
+            PeeringDecision::Accepted { active_at } => Some(active_at).filter(|active_at| now < *active_at),
+            PeeringDecision::None
+            | PeeringDecision::Failed
+            | PeeringDecision::Rejected { .. }
+            | PeeringDecision::Deleted { .. } => None,
+        }
+    }
+
     /// Whether it is asked for or accepted, so that there is no second one between its VPCs. A request that is going to
     /// fail is neither, also while it is being made.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
@@ -218,7 +229,7 @@ impl VpcPeeringConnection {
     }
 
     /// Whether both sides are in one region.
-    pub(crate) fn is_in_one_region(&self) -> bool {
+    pub fn is_in_one_region(&self) -> bool {
         self.requester.region == self.accepter.region
     }
 

@@ -79,7 +79,7 @@ pub struct VpnConnection {
 resource!(
     VpnConnection,
     VpnConnectionId,
-    "ec2.vpn-connection",
+    "ec2.vpn-connection" of vpn_gateway,
     Naming {
         resource_type: "vpn-connection",
         noun: "vpnConnection",
@@ -92,6 +92,14 @@ resource!(
 );
 
 impl VpnConnection {
+    /// The virtual private gateway that is its end at AWS, if that is one.
+    pub fn vpn_gateway(&self) -> Option<VpnGatewayId> {
+        match self.gateway {
+            TargetGateway::VpnGateway(gateway) => Some(gateway),
+            TargetGateway::TransitGateway(_) => None,
+        }
+    }
+
     fn state(&self, now: Timestamp) -> &'static str {
         self.progress.state(now)
     }

@@ -75,10 +75,19 @@ impl VpnGateway {
         self.attachment.as_ref().filter(|held| held.state(now) != "detached").map(|held| held.vpc)
     }
 
+    /// The VPC whose packets can go to it.
+    pub fn attached_vpc(&self, now: Timestamp) -> Option<VpcId> {
+        self.attachment.as_ref().filter(|held| held.state(now) == "attached").map(|held| held.vpc)
+    }
+
+    /// When its attachment changes next by itself.
+    pub fn changes_after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.attachment.as_ref().and_then(|held| held.progress.changes_after(now))
+    }
+
     /// Whether the VPC's packets can go to it.
     pub(crate) fn is_attached_to(&self, vpc: VpcId, now: Timestamp) -> bool {
-        let attachment = self.attachment.as_ref();
-        attachment.is_some_and(|held| held.vpc == vpc && held.state(now) == "attached")
+        self.attached_vpc(now) == Some(vpc)
     }
 }
 

@@ -5,12 +5,30 @@ use aws_api::ec2::{self as api, operation as op};
 use service_api::{RequestContext, Service as _};
 use store::{MemoryBackend, Store};
 use svc_ec2::{Config, Ec2};
+use vpc_model::{DhcpOptions, Direction, NetbiosNodeType, Peer, Resolver};
 
 use super::*;
 use crate::testing::{Ids, NoHost, context};
 
+mod cloud;
+mod endpoint;
+mod gateway;
+mod peering;
 mod prefix_lists;
+mod public_access;
+mod random;
 mod shared;
+mod transit_gateway;
+
+/// What a commit changed, at the time of the first request.
+fn changed(snapshot: &Snapshot, commit: &Commit) -> Projection {
+    Projector::default().changed(snapshot, commit, context().now)
+}
+
+/// Every object, at the time of the first request.
+fn everything(snapshot: &Snapshot) -> Projection {
+    Projector::default().everything(snapshot, context().now)
+}
 
 /// Carries out an operation, and gives its answer with what it tells the engine.
 fn told<O: Operation>(store: &Store, ec2: &Ec2, input: O::Input) -> (O::Output, Vec<Delta>)

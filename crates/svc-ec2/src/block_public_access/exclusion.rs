@@ -7,6 +7,7 @@ use aws_api::ec2::{self as api, operation as op};
 use aws_types::{SubnetId, Tags, Timestamp, VpcBlockPublicAccessExclusionId, VpcId};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use super::BlockMode;
 use crate::filter::{Filters, text};
@@ -134,8 +135,17 @@ fn current<S: State>(state: &S) -> impl Iterator<Item = std::sync::Arc<VpcBlockP
 }
 
 /// What is left of the account's mode for a VPC or a subnet of it; a subnet's own exclusion goes before its VPC's.
-pub(super) fn mode(state: &impl State, mode: BlockMode, vpc: VpcId, subnet: Option<SubnetId>) -> BlockMode {
-    let of = |excluded| current(state).find(|held| held.excluded == excluded).map(|held| held.mode);
+pub(super) fn mode(
+    read: &impl Read,
+    scope: &Scope,
+    mode: BlockMode,
+    vpc: VpcId,
+    subnet: Option<SubnetId>,
+) -> BlockMode {
+    let of = |excluded| {
+        let mut all = read.scan::<VpcBlockPublicAccessExclusion>(scope).map(|(_, held)| held);
+        all.find(|held| held.deleted_at.is_none() && held.excluded == excluded).map(|held| held.mode)
+    };
     let exclusion = subnet.and_then(|subnet| of(Excluded::Subnet(subnet))).or_else(|| of(Excluded::Vpc(vpc)));
     match exclusion {
         None => mode,

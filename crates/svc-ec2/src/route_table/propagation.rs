@@ -11,8 +11,9 @@ use service_api::{Operations, RequestContext, ServiceError};
 
 use super::RouteTable;
 use crate::state::{Edit, State};
+use crate::vpn_connection::route::vpn_gateway_blocks;
 use crate::vpn_gateway::VpnGateway;
-use crate::{Ec2, vpn_connection, vpn_gateway};
+use crate::{Ec2, vpn_gateway};
 
 pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::DisableVgwRoutePropagation>(disable).with::<op::EnableVgwRoutePropagation>(enable)
@@ -36,7 +37,7 @@ pub(super) fn routes(state: &impl State, table: &RouteTable) -> Vec<(IpNet, VpnG
     for &id in &table.propagating {
         let gateway = state.find::<VpnGateway>(id);
         if gateway.is_some_and(|gateway| gateway.is_attached_to(table.vpc, state.now())) {
-            let blocks = vpn_connection::route::of_gateway(state, id);
+            let blocks = vpn_gateway_blocks(state.reader(), state.scope(), id, state.now());
             routes.extend(blocks.into_iter().map(|block| (IpNet::V4(block), id)));
         }
     }

@@ -189,7 +189,7 @@ pub(super) fn check_for_gateway(edit: &Edit<'_>, table: &RouteTable) -> Result<(
     let vpc = edit.held::<Vpc>(table.vpc)?;
     let outside =
         table.routes.iter().find(|route| !vpc.all_blocks().any(|block| route.destination.is_in(block)));
-    if let Some((list, _)) = vpc_endpoint::routes(edit, table.id).first() {
+    if let Some((list, _)) = vpc_endpoint::routes(edit, table).first() {
         return Err(error::invalid_value(format!(
             "Route table {} has a VPC endpoint route to {list}, and cannot be associated with a gateway.",
             table.id
@@ -244,7 +244,7 @@ pub(crate) fn overfull(edit: &Edit<'_>, list: PrefixListId) -> Vec<RouteTableId>
 
 /// Whether a gateway endpoint leads from a table to a prefix list.
 fn is_of_endpoint(edit: &Edit<'_>, table: &RouteTable, destination: Destination) -> bool {
-    let routes = vpc_endpoint::routes(edit, table.id);
+    let routes = vpc_endpoint::routes(edit, table);
     routes.iter().any(|(list, _)| Destination::PrefixList(*list) == destination)
 }
 
@@ -407,7 +407,7 @@ pub(super) fn shown(state: &impl State, table: &RouteTable) -> Vec<api::Route> {
             shown.push(target::shown(state, table, &RouteTarget::VpnGateway(gateway), route));
         }
     }
-    let of_endpoints = vpc_endpoint::routes(state, table.id).into_iter().map(|(list, endpoint)| api::Route {
+    let of_endpoints = vpc_endpoint::routes(state, table).into_iter().map(|(list, endpoint)| api::Route {
         destination_prefix_list_id: Some(list.to_string()),
         gateway_id: Some(endpoint.to_string()),
         origin: Some("CreateRoute".to_owned()),

@@ -141,7 +141,7 @@ pub struct TransitGatewayAttachment {
 resource!(
     TransitGatewayAttachment,
     TransitGatewayAttachmentId,
-    "ec2.transit-gateway-attachment",
+    "ec2.transit-gateway-attachment" in gateway,
     Naming {
         resource_type: "transit-gateway-attachment",
         noun: "transitGatewayAttachment",

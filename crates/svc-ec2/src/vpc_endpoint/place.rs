@@ -161,7 +161,7 @@ pub(super) fn route_table(
     let is_taken = current(edit).any(|other| {
         Some(other.id) != endpoint && other.service == service && other.route_tables.contains(&table.id)
     });
-    let list = prefix_list(edit, service);
+    let list = prefix_list(edit.region(), service);
     if is_taken || list.is_some_and(|list| table.has_prefix_list(list)) {
         let list = list.map_or_else(String::new, |list| list.to_string());
         return Err(ServiceError::new(

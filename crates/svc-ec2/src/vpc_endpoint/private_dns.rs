@@ -12,7 +12,7 @@ use crate::vpc_endpoint_service::invalid;
 
 /// Whether gateway endpoints reach the service as well.
 pub(super) fn has_gateway(edit: &Edit<'_>, endpoint: &VpcEndpoint) -> bool {
-    endpoint.kind == VpcEndpointKind::Interface && prefix_list(edit, &endpoint.service).is_some()
+    endpoint.kind == VpcEndpointKind::Interface && prefix_list(edit.region(), &endpoint.service).is_some()
 }
 
 /// Whether an endpoint has private DNS that does not say.

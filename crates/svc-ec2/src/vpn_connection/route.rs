@@ -9,6 +9,7 @@ use aws_types::{Timestamp, VpnGatewayId};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
+use store::{Read, Scope};
 
 use super::{TargetGateway, VpnConnection, available};
 use crate::progress::{Change, Progress};
@@ -44,16 +45,38 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
     table.with::<op::CreateVpnConnectionRoute>(create).with::<op::DeleteVpnConnectionRoute>(delete)
 }
 
+/// The static routes of a gateway's connections that are not about to go.
+fn all_of(
+    read: &impl Read,
+    scope: &Scope,
+    gateway: VpnGatewayId,
+) -> impl Iterator<Item = VpnConnectionRoute> {
+    let connections = read.parts::<VpnConnection>(scope, &gateway.to_string());
+    connections
+        .filter(|(_, connection)| !connection.is_ending())
+        .flat_map(|(_, connection)| connection.routes.clone())
+        .filter(|route| !route.progress.is_ended())
+}
+
+/// When the blocks that a gateway's connections lead to change next by themselves.
+pub fn vpn_gateway_blocks_change_after(
+    read: &impl Read,
+    scope: &Scope,
+    gateway: VpnGatewayId,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    all_of(read, scope, gateway).filter_map(|route| route.progress.changes_after(now)).min()
+}
+
 /// The blocks that a gateway's connections lead to, in order and each once.
-pub(crate) fn of_gateway(state: &impl State, gateway: VpnGatewayId) -> Vec<Ipv4Net> {
-    let now = state.now();
-    let connections = state.all::<VpnConnection>();
-    let mut blocks: Vec<Ipv4Net> = connections
-        .filter(|connection| {
-            connection.gateway == TargetGateway::VpnGateway(gateway) && !connection.is_ending()
-        })
-        .flat_map(|connection| connection.routes.clone())
-        .filter(|route| !route.progress.is_ended() && route.progress.is_done(now))
+pub fn vpn_gateway_blocks(
+    read: &impl Read,
+    scope: &Scope,
+    gateway: VpnGatewayId,
+    now: Timestamp,
+) -> Vec<Ipv4Net> {
+    let mut blocks: Vec<Ipv4Net> = all_of(read, scope, gateway)
+        .filter(|route| route.progress.is_done(now))
         .map(|route| route.destination)
         .collect();
     blocks.sort_unstable();

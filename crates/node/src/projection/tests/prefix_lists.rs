@@ -2,7 +2,9 @@
 
 use store::{MemoryBackend, Store, StoreError, Transaction};
 
-use crate::projection::*;
+use svc_ec2::record as ec2;
+
+use super::*;
 
 fn scope() -> Scope {
     let account = "123456789012".parse().unwrap();
