@@ -12,8 +12,8 @@ use vpc_abi as abi;
 use vpc_engine::flows::FlowState;
 use vpc_engine::frame::{ETHERNET_BYTES, TransportChecksum, apply_rewrite, fragments, parse};
 use vpc_engine::{
-    Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Millis, Packet, Snapshot, Verdict, forward,
-    handle_frame,
+    Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Millis, Packet, Snapshot,
+    Verdict, forward, handle_frame,
 };
 use vpc_model::Port;
 

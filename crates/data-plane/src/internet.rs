@@ -6,17 +6,14 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use aws_types::MacAddress;
 use host_net::Netlink;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use vpc_engine::services::INTERNET_MAC;
 use vpc_model::Port;
 
 use crate::DataPlaneError;
 use crate::fabric::{Fabric, LOOPBACK, PortSpec, route_to_fabric};
 use crate::layout::{INTERNET_DEVICE, INTERNET_MTU_BYTES};
-
-/// The link address of the hosts' device.
-const INTERNET_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x03]);
 
 impl Fabric {
     /// Makes or adopts the internet's port. From its hosts everything that is not theirs leads to the fabric.

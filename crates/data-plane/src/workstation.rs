@@ -7,18 +7,15 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use aws_types::MacAddress;
 use host_net::{InstalledRoute, Netlink, NetlinkError, NetworkNamespace};
 use ipnet::IpNet;
+use vpc_engine::services::WORKSTATION_MAC;
 use vpc_model::Port;
 
 use crate::DataPlaneError;
 use crate::fabric::{Fabric, PortSpec, route_to_fabric};
 use crate::internet::set_addresses;
 use crate::layout::INTERNET_MTU_BYTES;
-
-/// The link address of the workstation's device.
-const WORKSTATION_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x04]);
 
 /// What the workstation gets.
 #[derive(Clone, Debug, PartialEq, Eq)]

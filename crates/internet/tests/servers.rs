@@ -322,8 +322,8 @@ fn the_internets_dns_knows_hosts_and_public_names_over_both_transports() {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let (udp_at, tcp_at) = (udp.local_addr().unwrap(), tcp.local_addr().unwrap());
-    let directory = Arc::new(InternetDirectory(Arc::clone(&names)));
-    let server = DnsServer::new(directory, Arc::new(LinkLocalBudget::new()));
+    let server = DnsServer::new(Arc::new(InternetDirectory), Arc::new(LinkLocalBudget::new()));
+    let server = server.with_public_names(Arc::clone(&names) as _);
     runtime.runtime.spawn(async move { server.serve(vec![udp], vec![tcp]).await });
     let query = |name: &str, kind: RecordType| {
         let mut message = Message::new(7, MessageType::Query, OpCode::Query);

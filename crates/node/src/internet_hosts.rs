@@ -26,6 +26,7 @@ use tokio::task::JoinSet;
 use vpc_model::{Delta, InternetHost, InternetPlace, ObjectId};
 use vpc_services::{DnsServer, LinkLocalBudget};
 
+use crate::Directory;
 use crate::control::{self, Question};
 use crate::now;
 use crate::paths::RunDir;
@@ -130,6 +131,8 @@ pub(crate) struct Internet {
     store: Store,
     plane: Arc<DataPlane>,
     names: Arc<PublicNames>,
+    /// What AWS publishes names of.
+    directory: Arc<Directory>,
     certify: Arc<dyn CertifyHost>,
     /// The addresses of the machine that the cloud runs on, if it has any.
     workstation: Vec<IpAddr>,
@@ -218,13 +221,14 @@ impl Internet {
         store: Store,
         plane: Arc<DataPlane>,
         names: Arc<PublicNames>,
+        directory: Arc<Directory>,
         certify: Arc<dyn CertifyHost>,
         workstation: Vec<IpAddr>,
         enforced: watch::Receiver<Revision>,
     ) -> Self {
         let runtime = tokio::runtime::Handle::current();
         let running = Mutex::default();
-        Self { store, plane, names, certify, workstation, enforced, runtime, running }
+        Self { store, plane, names, directory, certify, workstation, enforced, runtime, running }
     }
 
     /// Starts the hosts' servers and the DNS server, as far as they can be. Blocks.
@@ -250,8 +254,9 @@ impl Internet {
                 Err(error) => return Err(error),
             }
         }
-        let directory = Arc::new(InternetDirectory(Arc::clone(&self.names)));
-        let dns = DnsServer::new(directory, Arc::new(LinkLocalBudget::new()));
+        let names = Arc::new(AllNames { hosts: Arc::clone(&self.names), aws: Arc::clone(&self.directory) });
+        let dns = DnsServer::new(Arc::new(InternetDirectory), Arc::new(LinkLocalBudget::new()));
+        let dns = dns.with_public_names(names);
         tasks.spawn(async move {
             let Err(error) = dns.serve(packets, listeners).await;
             tracing::error!(%error, "the internet's DNS ended");
@@ -443,6 +448,24 @@ pub(crate) fn changed(change: &Change) -> Vec<Delta> {
     let gone = before.into_iter().filter(|address| !after.contains(address));
     let gone = gone.map(|address| Delta::Remove(ObjectId::InternetHost(address)));
     gone.chain(after.iter().copied().map(declared)).collect()
+}
+
+/// What has a name on the internet: hosts, and what AWS publishes.
+struct AllNames {
+    hosts: Arc<PublicNames>,
+    aws: Arc<Directory>,
+}
+
+impl vpc_services::PublicNames for AllNames {
+    fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
+        let own = self.hosts.addresses(name);
+        own.or_else(|| vpc_services::PublicNames::addresses(&*self.aws, name))
+    }
+
+    fn name(&self, address: IpAddr) -> Option<String> {
+        let own = self.hosts.name(address);
+        own.or_else(|| vpc_services::PublicNames::name(&*self.aws, address))
+    }
 }
 
 /// Certificates of the cloud's own authority.

@@ -230,10 +230,12 @@ impl Node {
         let (topology, tail) =
             Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed);
         let enforced = topology.enforced();
+        let names = Arc::new(internet_hosts::public_names());
         let internet = Arc::new(Internet::new(
             store.clone(),
             Arc::clone(&plane),
-            Arc::new(internet_hosts::public_names()),
+            Arc::clone(&names),
+            Arc::clone(&directory),
             Arc::new(FromAuthority(CloudAuthority::open(&data_dir.tls(), Arc::new(SystemClock))?)),
             config.workstation.clone(),
             enforced.clone(),
@@ -241,7 +243,7 @@ impl Node {
         tokio::task::block_in_place(|| internet.start(tasks))?;
         tasks.spawn(topology.follow(tail));
         tasks.spawn(watch(Arc::clone(&plane)));
-        serve_links(tasks, &plane, &directory, token_key(run_dir)?)?;
+        serve_links(tasks, &plane, &directory, names, token_key(run_dir)?)?;
         let flow_logs = Arc::new(FlowLogs::new(
             store.clone(),
             Arc::clone(&plane),
@@ -433,6 +435,7 @@ fn serve_links(
     tasks: &mut JoinSet<()>,
     plane: &DataPlane,
     directory: &Arc<Directory>,
+    names: Arc<internet::PublicNames>,
     token_key: [u8; 32],
 ) -> Result<(), NodeError> {
     let namespace = plane.services_namespace();
@@ -460,7 +463,7 @@ fn serve_links(
         let Err(error) = ntp.serve(clocks).await;
         tracing::error!(%error, "the time service ended");
     });
-    let dns = DnsServer::new(Arc::clone(directory) as _, Arc::clone(&budget));
+    let dns = DnsServer::new(Arc::clone(directory) as _, Arc::clone(&budget)).with_public_names(names);
     tasks.spawn(async move {
         let Err(error) = dns.serve(resolvers, resolver_listeners).await;
         tracing::error!(%error, "the resolver ended");

@@ -8,7 +8,7 @@ use svc_ec2::{Config, Ec2};
 use vpc_engine::services::{link_ipv4, link_ipv6};
 
 use super::*;
-use crate::projection;
+use crate::projection::Projector;
 use crate::testing::{Ids, NoHost, context};
 
 /// A cloud whose directory follows it.
@@ -66,7 +66,9 @@ impl Cloud {
     fn catch_up(&mut self) {
         while let Some(commit) = self.tail.try_next().unwrap() {
             self.directory.follow(&commit);
-            self.directory.apply(&projection::changed(&self.store.snapshot(), &commit));
+            let now = context().now;
+            let changed = Projector::default().changed(&self.store.snapshot(), &commit, now);
+            self.directory.apply(&changed);
         }
         assert_eq!(*self.directory.public_addresses.read(), PublicAddresses::of(&self.store.snapshot()));
     }

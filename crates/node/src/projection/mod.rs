@@ -1,4 +1,4 @@
-//! What EC2's records mean to the network: from records and a time to the engine's objects.
+//! What EC2's records, and those of the internet's hosts, mean to the network: from records and a time to the engine's objects.
 //!
 //! Owns which objects are told anew when a record changes, or when time alone changes what a record says; what each object
 //! is made of is in the file of its kind. An object is always made afresh of whatever records there are, so that telling it
@@ -28,6 +28,7 @@ use vpc_model::{Delta, Object, ObjectId};
 use self::schedule::Schedule;
 use self::stale::Stale;
 use self::view::View;
+use crate::internet_hosts;
 
 /// The deltas of one step, and the scopes that the interfaces among them belong to.
 #[derive(Debug, Default)]

@@ -99,7 +99,13 @@ pub(super) fn deliver(
     };
     if let Some(error) = error_for_service(flows, asker, &trip.packet, now) {
         let rewrite = Rewrite::between(came, &error, LINK_ROUTER_MAC, SERVICES_MAC);
-        return Ok(Delivery { to: Port::SERVICES, rewrite, flow: None, mtu_bytes: trip.mtu_bytes, cache: None });
+        return Ok(Delivery {
+            to: Port::SERVICES,
+            rewrite,
+            flow: None,
+            mtu_bytes: trip.mtu_bytes,
+            cache: None,
+        });
     }
     let is_taken = match trip.tuple.kind {
         TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
