@@ -204,11 +204,11 @@ reasons! {
         /// The VPC.
         vpc: VpcId,
     } => "the attribute enableDnsSupport of {vpc} is false",
-    /// The services take TCP and UDP.
+    /// The services of the link take TCP and UDP, those with public addresses TCP and ICMP echo.
     42 ServiceProtocol {
         /// The service.
         address: IpAddr,
-    } => "the service at {address} takes TCP and UDP only",
+    } => "the service at {address} does not take this protocol",
     /// A service sent something that belongs to no request.
     43 UnsolicitedByService => "the services answer requests and send nothing of their own",
     /// A reset that belongs to no connection with a service.

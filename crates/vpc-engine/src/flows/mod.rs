@@ -237,6 +237,14 @@ impl Flows {
         (record(flow.sender), record(flow.receiver))
     }
 
+    /// When a flow is forgotten at one of its places, unless another packet is seen; none when that has happened.
+    pub fn deadline(&self, flow: FlowId) -> Option<Millis> {
+        let nat = flow.nat.into_iter().flatten().map(|nat| nat.far);
+        let entries = flow.sender.into_iter().chain(flow.receiver).chain(nat);
+        let deadline = |entry| Some(self.table.record_of(self.table.slot(entry)?).deadline());
+        entries.map(deadline).try_fold(Millis(u64::MAX), |least, deadline| Some(least.min(deadline?)))
+    }
+
     /// Whether a flow is still tracked wherever it was.
     pub fn is_alive(&self, flow: FlowId) -> bool {
         let nat = flow.nat.into_iter().flatten().map(|nat| nat.far);

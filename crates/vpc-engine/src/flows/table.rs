@@ -182,6 +182,11 @@ impl Table {
         self.entries[slot as usize].progress.restarts(flags)
     }
 
+    /// Whether the near end of a connection has begun it.
+    pub(crate) fn opened_by_local(&self, slot: u32) -> bool {
+        self.entries[slot as usize].opened_by_local
+    }
+
     /// The other half of a translation.
     pub(crate) fn translated(&self, slot: u32) -> Option<u32> {
         let other = self.entries[slot as usize].translated;

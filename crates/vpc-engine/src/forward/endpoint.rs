@@ -4,27 +4,26 @@
 //! what policies say.
 //!
 //! As with the services of the link, a connection is two entries of the table that know each other: one with the addresses
-//! that the asker uses, at the port of the asker, and one at the service port, where each asker has an address of its own.
-//! Through an endpoint the asker is the interface, and its entry is the one that its rules track. Over the internet it is
-//! whoever has the public address; a NAT gateway, say.
+//! that the asker uses, and one at the service port, where each asker has an address of its own. Through an endpoint the
+//! first is at the asking interface, and is the one that its rules track. Over the internet it is at the port of the
+//! internet, where public addresses belong to one only: to a NAT gateway, say.
 
 use std::net::IpAddr;
 
 use aws_types::VpcEndpointId;
 use vpc_model::{ManagedService, Port, Protocol, RouteTarget, VpcEndpoint};
 
-use super::journey::{Journey, Trip};
+use super::journey::{Journey, Trip, VPC_MTU_BYTES};
 use super::plan::{self, Origin};
-use super::source;
 use super::tracking::{self, End, flags};
 use crate::flows::{
     Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind,
     Way, address,
 };
-use crate::packet::{Endpoint, Packet};
+use crate::packet::{Endpoint, Packet, TcpFlags};
 use crate::reason::DropReason;
 use crate::services::{self, LINK_ROUTER_MAC, SERVICES_MAC};
-use crate::snapshot::{Network, Snapshot};
+use crate::snapshot::{Network, PluggedInterface, Snapshot};
 use crate::time::Millis;
 use crate::verdict::{CacheEntry, CachePlan, Delivery, Rewrite};
 
@@ -60,15 +59,11 @@ impl Flows {
         let far = self.table.find(&far.into(), now)?;
         let near = FlowKey::from(self.table.key(self.table.translated(far)?));
         let network = snapshot.network();
-        let interface = network.at(near.port).filter(|at| source::owns(network, at, near.local.address));
-        let endpoint = interface.and_then(|at| {
-            let routes = network.subnet_of(at)?.routes.as_deref()?;
-            match routes.find(near.remote.address)?.target {
-                RouteTarget::VpcEndpoint(id) => network.gateways.endpoint(id).map(|endpoint| endpoint.id),
-                _ => None,
-            }
-        });
-        Some(ServicePeer { service, source: near.local, destination: near.remote, port: near.port, endpoint })
+        let asker = network.at(near.port);
+        let endpoint = asker.and_then(|asker| endpoint_for(network, asker, near.remote.address));
+        let endpoint = endpoint.map(|endpoint| endpoint.id);
+        let port = services::port_of_link_address(peer.address)?;
+        Some(ServicePeer { service, source: near.local, destination: near.remote, port, endpoint })
     }
 }
 
@@ -95,7 +90,7 @@ pub(super) fn deliver(
     let Asked { service, endpoint, origin, sent, came, tuple, trip } = *asked;
     let asker = match endpoint {
         Some(_) => origin.port(),
-        None => public_port(network, trip.packet.source).unwrap_or(origin.port()),
+        None => Port::INTERNET,
     };
     if let Some(error) = error_for_service(flows, asker, &trip.packet, now) {
         let rewrite = Rewrite::between(came, &error, LINK_ROUTER_MAC, SERVICES_MAC);
@@ -120,10 +115,16 @@ pub(super) fn deliver(
     let near = PackedKey::new(asker, Way::Out, &trip.tuple);
     let known = flows.table.find(&near, now).filter(|&slot| !flows.table.restarts(slot, flags(came)));
     let pair = known.and_then(|near| Some((near, flows.table.translated(near)?)));
-    // The far half that is there or will be.
-    let far = match pair {
-        Some((_, far)) => flows.table.key(far),
-        None => free_far(flows, service, asker, &trip.packet, now).ok_or(DropReason::FlowTableFull)?,
+    // The far half that is there or will be: a connection that follows one with the same ends has its.
+    let far = match flows.table.find(&near, now).and_then(|near| flows.table.translated(near)) {
+        Some(far) => flows.table.key(far),
+        None => {
+            let seen_as = match endpoint {
+                Some(_) => asker,
+                None => public_port(network, trip.packet.source).unwrap_or(origin.port()),
+            };
+            free_far(flows, service, seen_as, &trip.packet, now).ok_or(DropReason::FlowTableFull)?
+        }
     };
     let translated: usize = trip.translations.iter().flatten().map(super::nat::Translation::entries).sum();
     let [sender, _] = tracking::track(flows, [sent, None], translated + 2, now)?;
@@ -144,6 +145,8 @@ pub(super) fn deliver(
                 && flows.table.advance(far, Seen { sent_by_local: false, ..seen });
             goes_on.then(|| (flows.table.id(near), flows.table.id(far)))
         }
+        // A reset begins nothing.
+        None if flags(came).contains(TcpFlags::RST) => None,
         None => {
             let opening = |key, opened_by_local| Opening {
                 key,
@@ -153,8 +156,8 @@ pub(super) fn deliver(
                 timeouts: Timeouts::from(vpc_model::IdleTimeouts::DEFAULT),
             };
             let near = match flows.table.find(&near, now) {
-                Some(tracked) => tracked,
-                None => flows.table.open(opening(near, true), seen),
+                Some(tracked) if is_tracked(flows) => tracked,
+                _ => flows.table.open(opening(near, true), seen),
             };
             let far = flows.table.place(opening(far, false), Seen { sent_by_local: false, ..seen });
             flows.table.pair(near, far);
@@ -260,11 +263,26 @@ fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32,
     goes.set_source(Endpoint { address: near.remote.address, port: remote_port });
     goes.set_destination(near.local);
     let journey = Journey::new(network, flows, &goes, Tuple::of(&goes), now);
-    // Through an endpoint the asker has an address of the VPC, over the internet a public one.
-    let inside = network.at(near.port).and_then(|asker| network.owner(asker.vpc, near.local.address));
-    match inside {
+    let Some(asker) = network.at(near.port) else { return journey.start_on_internet() };
+    match network.owner(asker.vpc, near.local.address) {
         Some(receiver) => journey.start_before_interface(receiver),
-        None => journey.start_on_internet(),
+        None => {
+            let (vpc, address) = (asker.interface.vpc, near.local.address);
+            journey.end(DropReason::NoSuchAddress { vpc, address })
+        }
+    }
+}
+
+/// The endpoint that routes of an interface lead to for an address.
+fn endpoint_for<'n>(
+    network: &'n Network,
+    asker: &PluggedInterface,
+    address: IpAddr,
+) -> Option<&'n VpcEndpoint> {
+    let routes = network.subnet_of(asker)?.routes.as_deref()?;
+    match routes.find(address)?.target {
+        RouteTarget::VpcEndpoint(id) => network.gateways.endpoint(id),
+        _ => None,
     }
 }
 
@@ -317,7 +335,7 @@ fn plan(
         source_mac: came.source_mac,
         destination_mac: came.destination_mac,
         to: Port::SERVICES,
-        rewrite,
+        rewrite: Rewrite { segment_payload_max: None, ..rewrite },
         mtu_bytes: trip.mtu_bytes,
         domain: trip.domain,
     };

@@ -59,11 +59,14 @@ impl<'n> Journey<'n, '_> {
         if public != private {
             let port = self.trip.packet.source_port();
             self.set_source(Endpoint { address: public, port });
-            // An error that quotes a packet to the private address quotes one to the public address outside.
-            if let Some(about) = self.trip.packet.about_mut().filter(|about| about.destination == private) {
-                let port = about.destination_port();
-                about.set_destination(Endpoint { address: public, port });
-            }
+        }
+        // An error that quotes a packet to a private address quotes one to the public address outside.
+        if let Some(public) =
+            self.trip.packet.about().and_then(|about| self.public_of(subnet, about.destination))
+            && let Some(about) = self.trip.packet.about_mut()
+        {
+            let port = about.destination_port();
+            about.set_destination(Endpoint { address: public, port });
         }
         Ok(Place::Internet)
     }
@@ -71,13 +74,18 @@ impl<'n> Journey<'n, '_> {
     /// The public address of the packet's source.
     fn public_source(&self, subnet: &CompiledSubnet) -> Result<IpAddr, DropReason> {
         let address = self.trip.packet.source;
-        let public = match address {
+        self.public_of(subnet, address).ok_or(DropReason::NoPublicAddress { address })
+    }
+
+    /// The public address of an address in the VPC of a subnet.
+    fn public_of(&self, subnet: &CompiledSubnet, address: IpAddr) -> Option<IpAddr> {
+        match address {
             IpAddr::V4(private) => {
-                subnet.vpc_number.and_then(|vpc| self.network.public_of_private(vpc, private)).map(IpAddr::V4)
+                let vpc = subnet.vpc_number;
+                vpc.and_then(|vpc| self.network.public_of_private(vpc, private)).map(IpAddr::V4)
             }
             IpAddr::V6(_) => subnet.vpc.as_ref().filter(|vpc| vpc.contains(address)).map(|_| address),
-        };
-        public.ok_or(DropReason::NoPublicAddress { address })
+        }
     }
 
     /// Fact 12: what comes in for the source goes to a middlebox, so it must be that which sends this.

@@ -165,6 +165,11 @@ impl<'n, 'f> Journey<'n, 'f> {
         self.travel(Ok(Place::Interface(Hop { receiver, is_direct: true }, None)))
     }
 
+    /// The journey of a packet that goes nowhere.
+    pub(crate) fn end(self, reason: DropReason) -> Trip<'n> {
+        self.travel(Err(reason))
+    }
+
     /// Takes the packet on its way from the internet.
     pub(crate) fn start_on_internet(self) -> Trip<'n> {
         self.travel(Ok(Place::Internet))
@@ -341,7 +346,7 @@ impl<'n, 'f> Journey<'n, 'f> {
 
     fn not_back(&self, hop: Hop<'n>) -> Result<Hop<'n>, DropReason> {
         match self.exit {
-            Some(exit) if exit.port == hop.receiver.port => {
+            Some(exit) if exit.port == hop.receiver.port && exit.role == InterfaceRole::Workload => {
                 Err(DropReason::Hairpin { interface: exit.interface.id })
             }
             _ => Ok(hop),
@@ -399,18 +404,25 @@ impl<'n, 'f> Journey<'n, 'f> {
 
     /// The packet comes before an interface, from a subnet or from outside.
     fn arrive(&mut self, hop: Hop<'n>, from: Option<u32>) -> Result<Arrival<'n>, DropReason> {
+        let interface = &hop.receiver.interface;
+        let is_own = || interface.addresses().any(|address| address == self.trip.packet.destination);
+        let is_taken = match hop.receiver.role {
+            InterfaceRole::Workload => true,
+            InterfaceRole::NatGateway => is_own() && self.network.gateways.nat_of(interface.id).is_some(),
+            InterfaceRole::TransitGateway | InterfaceRole::GatewayLoadBalancerEndpoint => false,
+        };
+        if !is_taken {
+            return Err(DropReason::ManagedInterface { interface: interface.id });
+        }
         let subnet = self.subnet_of(hop.receiver)?;
         if from != Some(hop.receiver.subnet) {
             self.enter_subnet(subnet)?;
         }
         match hop.receiver.role {
-            InterfaceRole::Workload => Ok(Arrival::Landed(Landing::Interface(hop, subnet))),
             InterfaceRole::NatGateway => {
                 self.back_through_nat_gateway(hop.receiver, subnet).map(Arrival::GoesOn)
             }
-            InterfaceRole::TransitGateway | InterfaceRole::GatewayLoadBalancerEndpoint => {
-                Err(DropReason::ManagedInterface { interface: hop.receiver.interface.id })
-            }
+            _ => Ok(Arrival::Landed(Landing::Interface(hop, subnet))),
         }
     }
 

@@ -19,10 +19,10 @@ use vpc_model::{NatGateway, Port, Protocol};
 use super::journey::{Journey, Place};
 use super::tracking::flags;
 use crate::flows::{
-    Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
-    address, bits,
+    Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Table, Timeouts, Tuple, TupleKind,
+    Way, address, bits,
 };
-use crate::packet::{Endpoint, Packet, TcpFlags};
+use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, PluggedInterface};
 use crate::time::Millis;
@@ -104,6 +104,11 @@ fn own(far: &PackedKey) -> Endpoint {
     Endpoint { address: address(far.local), port: far.local_port }
 }
 
+/// Whether an entry is the near half of a connection: the gateway itself opens the far one.
+fn is_near(table: &Table, slot: u32) -> bool {
+    !table.opened_by_local(slot)
+}
+
 fn is_icmp(key: &PackedKey) -> bool {
     matches!(Protocol(key.protocol), Protocol::ICMP | Protocol::ICMPV6)
 }
@@ -138,6 +143,10 @@ impl<'n> Journey<'n, '_> {
     ) -> Result<Place<'n>, DropReason> {
         let gateway = self.network.gateways.nat_of(plugged.interface.id);
         let gateway = gateway.ok_or(DropReason::ManagedInterface { interface: plugged.interface.id })?;
+        // An address that the gateway no longer has takes its connections with it.
+        if !gateway.addresses.iter().any(|held| IpAddr::V4(*held) == self.trip.packet.destination) {
+            return Err(DropReason::NatUnsolicited { gateway: gateway.id });
+        }
         let translation = self.translate_back(gateway.id, plugged.port)?;
         self.note(translation)?;
         self.trip.passed_gateway = true;
@@ -160,19 +169,30 @@ impl<'n> Journey<'n, '_> {
         if packet.source.is_ipv6() {
             return Err(DropReason::NatIpv6 { gateway: id });
         }
-        if let TupleKind::Message { .. } = tuple.kind {
-            return self.translate_error_out(id, port);
-        }
         if !matches!(tuple.protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP) {
             return Err(DropReason::NatProtocol { gateway: id });
         }
         self.check_fragment(id)?;
+        if let TupleKind::Message { .. } = tuple.kind {
+            return self.translate_error_out(id, port);
+        }
         let near = PackedKey::new(port, Way::In, &tuple);
         let table = &self.flows.table;
-        let known = table.find(&near, self.now).filter(|&slot| !table.restarts(slot, flags(&packet)));
-        if let Some(far) = known.and_then(|near| table.translated(near)) {
-            self.set_source(own(&table.key(far)));
-            return Ok(Translation::Known { far, is_outward: true });
+        let known = table.find(&near, self.now).filter(|&slot| is_near(table, slot));
+        let far = known.and_then(|near| table.translated(near));
+        // An address that the gateway no longer has takes its connections with it.
+        let is_present =
+            |far: &u32| gateway.addresses.iter().any(|held| bits((*held).into()) == table.key(*far).local);
+        let far = far.filter(is_present);
+        if let (Some(near), Some(far)) = (known, far) {
+            let key = table.key(far);
+            let is_anew = table.restarts(near, flags(&packet));
+            self.set_source(own(&key));
+            // A connection that follows one with the same ends has its address and port.
+            return Ok(match is_anew {
+                true => Translation::New { near: table.key(near), far: key },
+                false => Translation::Known { far, is_outward: true },
+            });
         }
         match tuple.kind {
             TupleKind::Query { is_reply: true, .. } => {
@@ -224,8 +244,9 @@ impl<'n> Journey<'n, '_> {
         let about = self.trip.packet.about().ok_or(DropReason::NatProtocol { gateway: id })?;
         // The gateway had sent it to the client.
         let near = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
-        let slot = self.flows.table.find(&near, self.now).ok_or(unknown)?;
-        let far = self.flows.table.translated(slot).ok_or(unknown)?;
+        let table = &self.flows.table;
+        let slot = table.find(&near, self.now).filter(|&slot| is_near(table, slot)).ok_or(unknown)?;
+        let far = table.translated(slot).ok_or(unknown)?;
         let own = own(&self.flows.table.key(far));
         if let Some(about) = self.trip.packet.about_mut() {
             about.set_destination(own);
@@ -238,11 +259,12 @@ impl<'n> Journey<'n, '_> {
         let unknown = DropReason::NatUnsolicited { gateway: id };
         let table = &self.flows.table;
         let (packet, tuple) = (self.trip.packet, self.trip.tuple);
+        self.check_fragment(id)?;
         if let TupleKind::Message { .. } = tuple.kind {
             let about = packet.about().ok_or(unknown)?;
             // The gateway had sent it to the far side.
             let far = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
-            let slot = table.find(&far, self.now).ok_or(unknown)?;
+            let slot = table.find(&far, self.now).filter(|&slot| !is_near(table, slot)).ok_or(unknown)?;
             let client = client(&table.key(table.translated(slot).ok_or(unknown)?));
             if let Some(about) = self.trip.packet.about_mut() {
                 about.set_source(client);
@@ -250,14 +272,9 @@ impl<'n> Journey<'n, '_> {
             self.set_destination(Endpoint { address: client.address, port: 0 });
             return Ok(Translation::Related);
         }
-        self.check_fragment(id)?;
         let far = PackedKey::new(port, Way::In, &tuple);
-        let far = table.find(&far, self.now).ok_or(unknown)?;
+        let far = table.find(&far, self.now).filter(|&slot| !is_near(table, slot)).ok_or(unknown)?;
         let near = table.translated(far).ok_or(unknown)?;
-        // Its far half was opened by the gateway, so what comes back begins nothing.
-        if flags(&packet).contains(TcpFlags::SYN) && table.restarts(far, flags(&packet)) {
-            return Err(unknown);
-        }
         self.set_destination(client(&table.key(near)));
         Ok(Translation::Known { far, is_outward: false })
     }

@@ -82,7 +82,8 @@ pub(crate) fn plan(
         source_mac: came.source_mac,
         destination_mac: came.destination_mac,
         to: delivered.to,
-        rewrite: delivered.rewrite,
+        // No SYN is let in by it.
+        rewrite: Rewrite { segment_payload_max: None, ..delivered.rewrite },
         mtu_bytes: trip.mtu_bytes,
         domain: trip.domain,
     };
@@ -159,7 +160,9 @@ fn reverse(
     let is_as_expected = back.packet.source == expected.source
         && back.packet.destination == expected.destination
         && back.tuple == delivered.tuple.reversed();
-    if !is_as_expected {
+    // What is tracked on its way back alone is not known at its ends yet.
+    let is_untracked = |end: &End<'_>| matches!(end.gate, Gate::Passed { track: false });
+    if !is_as_expected || (back.is_tracked && delivered.ends.iter().flatten().any(is_untracked)) {
         return None;
     }
     let from = match delivered.landing {

@@ -280,7 +280,8 @@ pub(crate) fn answer(
 ) -> Result<Delivery, DropReason> {
     let far = PackedKey::new(Port::SERVICES, Way::Out, tuple);
     let known = flows.table.find(&far, now).filter(|&slot| !flows.table.restarts(slot, flags(packet)));
-    if let Some(far) = known.filter(|_| services::managed_service_at(packet.source).is_some()) {
+    if services::managed_service_at(packet.source).is_some() {
+        let far = known.ok_or(DropReason::UnsolicitedByService)?;
         return super::endpoint::answer(network, flows, packet, tuple, far, now);
     }
     ports(tuple, packet.source)?;

@@ -430,7 +430,7 @@ impl Reference {
             _ => None,
         };
         let is_icmp = matches!(packet.protocol, Protocol::ICMP | Protocol::ICMPV6);
-        if let End::Service(entry) = end {
+        if let (End::Service(entry), None) = (end, about) {
             let (asker, service) = ends(packet);
             let seen = self.engine.map_or((asker, service), |seen| (seen.source, seen.destination));
             self.requests.retain(|request| {

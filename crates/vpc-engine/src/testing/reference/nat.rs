@@ -267,7 +267,7 @@ fn without_identifier(protocol: Protocol, server: (IpAddr, u16)) -> (IpAddr, u16
     if protocol == Protocol::ICMP { (server.0, 0) } else { server }
 }
 
-fn inner_ends(inner: &Inner) -> ((IpAddr, u16), (IpAddr, u16)) {
+pub(super) fn inner_ends(inner: &Inner) -> ((IpAddr, u16), (IpAddr, u16)) {
     let (source, destination) = match inner.transport {
         InnerTransport::Ports { source, destination } => (source, destination),
         InnerTransport::Icmp { id, .. } => (id, id),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use vpc_model::{Direction, Interface, Port, Protocol};
 
 use super::connection::Connection;
-use super::nat::set_port;
+use super::nat::{inner_ends, set_port};
 use super::shape::{ends, flags, has, is_opening_syn};
 use super::walk::{Entry, Leaver, Trip};
 use super::{Arrival, Expectation, Reason, Reference};
@@ -131,7 +131,8 @@ impl Reference {
         set_port(&mut answer, true, request.service.1);
         set_port(&mut answer, false, request.asker.1);
         let mut trip = Trip::new(&answer, None);
-        trip.always_tracked = true;
+        // Fact 26, for what comes through an endpoint.
+        trip.always_tracked = matches!(request.entry, Entry::Endpoint(_));
         let end = match request.entry {
             Entry::Internet => self.cross_internet(&mut trip),
             Entry::Endpoint(vpc) => {
@@ -148,6 +149,26 @@ impl Reference {
             self.requests.remove(index);
         }
         Ok(expectation)
+    }
+
+    /// Whether a managed service takes a packet: TCP, ICMP echo, and errors about what it has sent.
+    pub(super) fn is_for_service(&self, packet: &Packet) -> bool {
+        match packet.transport {
+            Transport::Icmp { about: Some(about), .. } => {
+                let (service, asker) = inner_ends(&about);
+                self.requests.iter().any(|request| {
+                    let is_icmp = matches!(about.protocol, Protocol::ICMP | Protocol::ICMPV6);
+                    let same_ports =
+                        request.asker.1 == asker.1 && (is_icmp || request.service.1 == service.1);
+                    request.protocol == about.protocol
+                        && (request.asker.0, request.service.0) == (asker.0, service.0)
+                        && same_ports
+                })
+            }
+            Transport::Icmp { kind: 8, .. } => packet.protocol == Protocol::ICMP,
+            Transport::Icmp { kind: 128, .. } => packet.protocol == Protocol::ICMPV6,
+            _ => packet.protocol == Protocol::TCP,
+        }
     }
 
     /// The request that a packet of a managed service answers.

@@ -10,8 +10,8 @@ use aws_types::{
 };
 use ipnet::IpNet;
 use vpc_model::{
-    Direction, Interface, InterfaceRole, InternetBlock, InternetGateway, InternetPlace, Port, Protocol,
-    RouteTarget, Subnet, VpcEndpointKind,
+    Direction, Interface, InterfaceRole, InternetBlock, InternetGateway, InternetPlace, Port, RouteTarget,
+    Subnet, VpcEndpointKind,
 };
 
 use super::nat::{Translation, set_about};
@@ -267,16 +267,13 @@ impl Reference {
         trip.always_tracked = true;
         trip.shows_groups = false;
         let VpcEndpointKind::Gateway(service) = endpoint.kind else { return Err("NoAppliance") };
-        let packet = &trip.packet;
-        let is_echo = matches!(packet.transport, Transport::Icmp { kind: 8 | 128, about: None, .. }
-            if matches!(packet.protocol, Protocol::ICMP | Protocol::ICMPV6));
-        // Fact 59.
-        if packet.protocol != Protocol::TCP && !is_echo {
-            return Err("EndpointProtocol");
-        }
         let mut blocks = self.network.services.iter();
-        if !blocks.any(|block| block.service == service && block.id.contains(&packet.destination)) {
+        if !blocks.any(|block| block.service == service && block.id.contains(&trip.packet.destination)) {
             return Err("NoSuchService");
+        }
+        // Fact 59.
+        if !self.is_for_service(&trip.packet) {
+            return Err("EndpointProtocol");
         }
         Ok(End::Service(Entry::Endpoint(vpc)))
     }
@@ -317,11 +314,18 @@ impl Reference {
         };
         // Fact 12.
         if let Some(table) = gateway.route_table
-            && let Ok(RouteTarget::Interface(middlebox)) = self.network.route(table, source)
-            && by != Leaver::Workload(middlebox)
-            && by != Leaver::NatGateway(middlebox)
+            && let Ok(target) = self.network.route(table, source)
         {
-            return Err("MiddleboxBypassed");
+            let is_bypassed = match target {
+                RouteTarget::Interface(middlebox) => {
+                    by != Leaver::Workload(middlebox) && by != Leaver::NatGateway(middlebox)
+                }
+                RouteTarget::VpcEndpoint(_) => true,
+                _ => false,
+            };
+            if is_bypassed {
+                return Err("MiddleboxBypassed");
+            }
         }
         if is_private(trip.packet.destination) {
             return Err("PrivateDestination");
@@ -355,7 +359,10 @@ impl Reference {
             return self.enter_from_internet(trip);
         }
         if network.services.iter().any(|block| block.id.contains(&destination)) {
-            return Ok(End::Service(Entry::Internet));
+            return match self.is_for_service(&trip.packet) {
+                true => Ok(End::Service(Entry::Internet)),
+                false => Err("ServiceProtocol"),
+            };
         }
         if let Some(host) = network.hosts.iter().find(|host| host.id == destination) {
             return Ok(End::Host(host.place));
