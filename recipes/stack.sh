@@ -1,8 +1,8 @@
 # What the book's stacks prepare, made with the stock AWS CLI; and what recipes ask about packets.
 #
 # A recipe that needs a network and instances sources this file after expect.sh. It owns how VPCs, subnets, tables, groups
-# and instances are made and how it is seen whether a packet arrives. It knows no recipe and no product but `brume exec`'s
-# and `brume internet`'s command.
+# and instances are made, and how it is seen whether a packet arrives. It knows no recipe, and of the product only
+# `brume internet add`.
 # shellcheck shell=bash
 
 # How long one echo request, or one connection, may take where none is expected.
