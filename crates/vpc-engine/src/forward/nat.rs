@@ -143,6 +143,7 @@ impl<'n> Journey<'n, '_> {
     ) -> Result<Place<'n>, DropReason> {
         let gateway = self.network.gateways.nat_of(plugged.interface.id);
         let gateway = gateway.ok_or(DropReason::ManagedInterface { interface: plugged.interface.id })?;
+        self.check_fragment(gateway.id)?;
         // An address that the gateway no longer has takes its connections with it.
         if !gateway.addresses.iter().any(|held| IpAddr::V4(*held) == self.trip.packet.destination) {
             return Err(DropReason::NatUnsolicited { gateway: gateway.id });
@@ -259,7 +260,6 @@ impl<'n> Journey<'n, '_> {
         let unknown = DropReason::NatUnsolicited { gateway: id };
         let table = &self.flows.table;
         let (packet, tuple) = (self.trip.packet, self.trip.tuple);
-        self.check_fragment(id)?;
         if let TupleKind::Message { .. } = tuple.kind {
             let about = packet.about().ok_or(unknown)?;
             // The gateway had sent it to the far side.

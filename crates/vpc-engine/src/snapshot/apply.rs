@@ -312,6 +312,7 @@ impl Network {
         for pair in &interface.public_ipv4 {
             let before = self.public_ipv4.insert(pair.public, port);
             touched.stale.extend(before.filter(|&before| before != port));
+            touched.stale.extend(self.port_of(vpc, IpAddr::V4(pair.private)));
             self.public_of_private.insert((vpc, pair.private), pair.public);
         }
         if interface.role != InterfaceRole::Workload {
@@ -362,6 +363,8 @@ impl Network {
             }
         }
         for pair in &interface.public_ipv4 {
+            // Whoever has the private address notices, should that be another interface by now.
+            touched.stale.extend(self.port_of(*vpc, IpAddr::V4(pair.private)));
             if self.public_ipv4.get(&pair.public) == Some(&port) {
                 self.public_ipv4.remove(&pair.public);
             }
