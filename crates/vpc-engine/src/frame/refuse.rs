@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use super::build::{self, Link};
 use super::neighbour::link_local;
 use super::{Asker, parse};
-use crate::services::LINK_ROUTER_MAC;
 use crate::packet::{Packet, TcpFlags, Transport};
 use crate::reason::DropReason;
+use crate::services::LINK_ROUTER_MAC;
 
 /// Destination unreachable: fragmentation needed (RFC 1191).
 const UNREACHABLE: u8 = 3;
