@@ -10,8 +10,10 @@ use aws_types::MacAddress;
 use host_ebpf::PROGRAM_NAME;
 use host_net::{Netlink, NetworkNamespace, VethPeer, VethSpec};
 use ipnet::IpNet;
-use vpc_engine::services::{LINK_IPV4, LINK_IPV6, LINK_ROUTER_MAC, LinkService, SERVICES_MAC};
-use vpc_model::Port;
+use vpc_engine::services::{
+    LINK_IPV4, LINK_IPV6, LINK_ROUTER_MAC, LinkService, SERVICES_MAC, managed_listener,
+};
+use vpc_model::{ManagedService, Port};
 
 use crate::DataPlaneError;
 use crate::layout::{
@@ -91,11 +93,19 @@ impl Fabric {
         for service in LinkService::ALL {
             services.add_address(device.index, service.ipv4().into(), 32)?;
         }
+        for service in ManagedService::ALL {
+            let listener = managed_listener(service, IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            services.add_address(device.index, listener, 32)?;
+        }
         route(&services, device.index, LINK_ROUTER_IPV4, LINK_IPV4.into())?;
         // A kernel without IPv6 has no such services; everything else works.
         let ipv6 = || -> Result<(), DataPlaneError> {
             for service in LinkService::ALL {
                 services.add_address(device.index, service.ipv6().into(), 128)?;
+            }
+            for service in ManagedService::ALL {
+                let listener = managed_listener(service, IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+                services.add_address(device.index, listener, 128)?;
             }
             route(&services, device.index, LINK_ROUTER_IPV6, LINK_IPV6.into())
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use host_net::{NetworkNamespace, PacketSocket};
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use vpc_engine::{FlowOptions, FlowRecord, Flows, Millis, Snapshot};
+use vpc_engine::{Endpoint, FlowOptions, FlowRecord, Flows, Millis, ServicePeer, Snapshot};
 use vpc_model::{Delta, Port};
 
 use crate::DataPlaneError;
@@ -126,6 +126,15 @@ impl DataPlane {
     /// When namespaces or sockets cannot be made, or another daemon works in the run directory. The flow cache not being
     /// allowed is no error: see [`Self::mode`].
     pub fn start(config: &Config) -> Result<Self, DataPlaneError> {
+        Self::start_seeded(config, random_seed())
+    }
+
+    /// The same with a seed of the caller's, from which the ports of NAT gateways can be foretold. For tests: senders who
+    /// know the seed can also make connection tracking slow.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_seeded(config: &Config, seed: u64) -> Result<Self, DataPlaneError> {
         let run_dir = RunDir::new(&config.run_dir);
         std::fs::create_dir_all(run_dir.path()).map_err(DataPlaneError::file("make", run_dir.path()))?;
         let lock = lock(&run_dir)?;
@@ -145,7 +154,7 @@ impl DataPlane {
         let (mut journal, found) = Journal::open(&run_dir.journal(), TRACKED_CONNECTIONS_MAX)?;
         let kept_flowing = flow_cache.as_ref().is_some_and(FlowCache::is_adopted);
         let mut flows = Flows::new(FlowOptions {
-            seed: random_seed(),
+            seed,
             entries_max: TRACKED_CONNECTIONS_MAX as usize,
             record_events: true,
         });
@@ -359,6 +368,14 @@ impl DataPlane {
     pub fn flows(&self) -> Vec<FlowRecord> {
         self.catch_up();
         self.shared.decider.lock().flows.records().collect()
+    }
+
+    /// Who is behind the address and port that a service of AWS sees on a connection it has accepted at one of
+    /// [`vpc_engine::services::managed_listener`]; none where nobody is, or not any more.
+    pub fn service_peer(&self, listener: SocketAddr, peer: SocketAddr) -> Option<ServicePeer> {
+        let end = |address: SocketAddr| Endpoint { address: address.ip(), port: address.port() };
+        let decider = self.shared.decider.lock();
+        decider.flows.service_peer(&decider.snapshot, end(listener), end(peer), clock::now())
     }
 
     /// Waits for frames that are being decided, and brings connection state up to what the cache has let pass, which it

@@ -14,12 +14,13 @@ use data_plane::{DataPlane, Mode, PortSpec};
 use host_net::{
     EtherType, FrameBatch, Netlink, NetworkNamespace, PacketSocket, Transmission, VirtioNetHeader,
 };
-use lab::{Lab, in_both_modes};
+use lab::{Lab, SEED, WORKSTATION_DEVICE, in_both_modes_with_a_workstation};
 use vpc_engine::frame::{TransportChecksum, apply_rewrite};
-use vpc_engine::services::LinkService;
 use vpc_engine::testing::{Arrival, Scenario, Step, frame};
-use vpc_engine::{Delivery, Flows, FrameAction, Millis, Packet, Snapshot, Transport, handle_frame};
-use vpc_model::Port;
+use vpc_engine::{
+    Delivery, FlowOptions, Flows, FrameAction, Millis, Packet, Snapshot, Transport, handle_frame,
+};
+use vpc_model::{InterfaceRole, Port};
 
 /// How many networks are tried unless the environment says otherwise.
 const TOPOLOGIES: u64 = 50;
@@ -37,9 +38,9 @@ struct Wire {
 }
 
 impl Wire {
-    fn new(port: Port, namespace: &NetworkNamespace) -> Self {
+    fn new(port: Port, namespace: &NetworkNamespace, device: &str) -> Self {
         let netlink = Netlink::open(namespace).unwrap();
-        let device = netlink.link_named("eth0").unwrap().unwrap().index;
+        let device = netlink.link_named(device).unwrap().unwrap().index;
         netlink.set_up(device, true).unwrap();
         Self {
             port,
@@ -65,14 +66,22 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(plane: &'a DataPlane, ports: impl Iterator<Item = Port>) -> Self {
-        // The services' namespace is to be a wire too: without addresses its own stack answers nothing.
-        let services = plane.services_namespace();
-        services.set_parameter("ipv6/conf/all/disable_ipv6", "1").unwrap();
-        let mut wires = vec![Wire::new(Port::SERVICES, services)];
-        let netlink = Netlink::open(services).unwrap();
-        for service in LinkService::ALL {
-            netlink.remove_address(wires[0].device, service.ipv4().into(), 32).unwrap();
+    fn new(lab: &'a Lab, ports: impl Iterator<Item = Port>) -> Self {
+        let plane = lab.plane();
+        // These are to be wires too: without addresses the stack in their namespaces answers nothing.
+        let mut wires = Vec::new();
+        for (port, namespace, device) in [
+            (Port::SERVICES, plane.services_namespace(), "eth0"),
+            (Port::INTERNET, plane.internet_namespace(), "eth0"),
+            (Port::WORKSTATION, lab.workstation.as_ref().unwrap(), WORKSTATION_DEVICE),
+        ] {
+            namespace.set_parameter("ipv6/conf/all/disable_ipv6", "1").unwrap();
+            let wire = Wire::new(port, namespace, device);
+            let netlink = Netlink::open(namespace).unwrap();
+            for (address, length) in netlink.addresses(wire.device).unwrap() {
+                netlink.remove_address(wire.device, address, length).unwrap();
+            }
+            wires.push(wire);
         }
         for port in ports {
             let namespace = NetworkNamespace::create_unpinned().unwrap();
@@ -81,7 +90,7 @@ impl<'a> Bench<'a> {
             let guest_name = "eth0".to_owned();
             let spec = PortSpec { port, mac, mtu_bytes: 9001, namespace: &namespace, guest_name };
             plane.attach(&spec).unwrap();
-            wires.push(Wire::new(port, &namespace));
+            wires.push(Wire::new(port, &namespace, "eth0"));
         }
         Self { plane, wires, batch: FrameBatch::new(8) }
     }
@@ -128,13 +137,17 @@ struct Shown {
 
 fn run(lab: &Lab, seed: u64, shown: &mut Shown) -> Result<(), String> {
     let plane = lab.plane();
-    let mut scenario = Scenario::new(seed);
+    let mut scenario = Scenario::full(seed);
     let deltas = scenario.topology().deltas();
     plane.apply(&deltas);
     let mut snapshot = Snapshot::new().apply(&deltas).snapshot;
-    let mut flows = Flows::default();
-    let ports: Vec<Port> = scenario.topology().interfaces.iter().map(|interface| interface.port).collect();
-    let mut bench = Bench::new(plane, ports.into_iter());
+    // Of the same seed: the ports that NAT gateways take depend on it.
+    let mut flows = Flows::new(FlowOptions { seed: SEED, ..FlowOptions::default() });
+    // What AWS manages is nobody's guest.
+    let interfaces = scenario.topology().interfaces.iter();
+    let workloads = interfaces.filter(|interface| interface.role == InterfaceRole::Workload);
+    let ports: Vec<Port> = workloads.map(|interface| interface.port).collect();
+    let mut bench = Bench::new(lab, ports.into_iter());
     for step in 0..STEPS {
         match scenario.step() {
             // Real time passes by itself.
@@ -202,7 +215,13 @@ fn arrival(packet: &Packet, delivery: &Delivery) -> Arrival {
         }
         _ => (0, 0),
     };
-    let rewrite = delivery.rewrite;
+    let mut rewrite = delivery.rewrite;
+    // An identifier that stays is not spoken of.
+    if let Transport::Icmp { id, .. } = packet.transport {
+        for endpoint in [&mut rewrite.source, &mut rewrite.destination].into_iter().flatten() {
+            endpoint.port = if endpoint.port == id { 0 } else { endpoint.port };
+        }
+    }
     let new =
         |endpoint: Option<vpc_engine::Endpoint>, old| endpoint.map_or(old, |new| (new.address, new.port));
     Arrival {
@@ -217,7 +236,7 @@ fn arrival(packet: &Packet, delivery: &Delivery) -> Arrival {
 
 /// Runs one network with the cache and without.
 fn agree(seed: u64, carried_by_cache: &AtomicU64) {
-    in_both_modes(|lab| {
+    in_both_modes_with_a_workstation(|lab| {
         let mut shown = Shown::default();
         if let Err(difference) = run(&lab, seed, &mut shown) {
             panic!("BRUME_SEED={seed} with {:?}: {difference}", lab.plane().mode());

@@ -1,6 +1,8 @@
 //! A data plane of a test's own, guests on it, and small networks for it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod gateways;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
@@ -10,7 +12,7 @@ use aws_types::{
     MacAddress, NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId,
     SecurityGroupRuleId, SubnetId, VpcId,
 };
-use data_plane::{ADVERTISING, Config, DataPlane, Mode, ModeChoice, PortSpec};
+use data_plane::{ADVERTISING, Config, DataPlane, DataPlaneError, Mode, ModeChoice, PortSpec, Workstation};
 use host_net::{Netlink, NetworkNamespace};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -26,18 +28,39 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a packet that must not get through is waited for.
 pub const SILENCE: Duration = Duration::from_millis(300);
 
+/// Of every data plane in a lab.
+pub const SEED: u64 = 7;
+/// The workstation's device.
+pub const WORKSTATION_DEVICE: &str = "brume-test";
+
 /// A data plane in a run directory of its own, and its guests.
 pub struct Lab {
     pub plane: Option<DataPlane>,
     pub choice: ModeChoice,
     pub dir: TempDir,
+    /// Plays the workstation, where there is one.
+    pub workstation: Option<NetworkNamespace>,
 }
 
 /// Runs a test with the flow cache and again without. What the host does not allow is said to be skipped.
 pub fn in_both_modes(test: impl Fn(Lab)) {
+    run_in_both_modes(false, test);
+}
+
+/// The same with a namespace that plays the workstation.
+pub fn in_both_modes_with_a_workstation(test: impl Fn(Lab)) {
+    run_in_both_modes(true, test);
+}
+
+fn run_in_both_modes(has_workstation: bool, test: impl Fn(Lab)) {
     for choice in [ModeChoice::Auto, ModeChoice::SlowOnly] {
         let dir = tempfile::tempdir().unwrap();
-        let plane = match DataPlane::start(&config(dir.path(), choice)) {
+        let workstation = has_workstation.then(NetworkNamespace::create_unpinned).transpose();
+        let workstation = match workstation {
+            Ok(workstation) => workstation,
+            Err(error) => return skip(&error.to_string()),
+        };
+        let plane = match start(dir.path(), choice, workstation.as_ref()) {
             Ok(plane) => plane,
             Err(error) => {
                 let _ = DataPlane::destroy(dir.path());
@@ -52,7 +75,7 @@ pub fn in_both_modes(test: impl Fn(Lab)) {
             continue;
         }
         eprintln!("-- {choice:?}");
-        test(Lab { plane: Some(plane), choice, dir });
+        test(Lab { plane: Some(plane), choice, dir, workstation });
     }
 }
 
@@ -63,6 +86,23 @@ fn skip(reason: &str) {
 
 pub fn config(run_dir: &Path, mode: ModeChoice) -> Config {
     Config { run_dir: run_dir.to_owned(), mode, advertising: ADVERTISING, workstation: None }
+}
+
+fn start(
+    run_dir: &Path,
+    choice: ModeChoice,
+    workstation: Option<&NetworkNamespace>,
+) -> Result<DataPlane, DataPlaneError> {
+    let config = config(run_dir, choice);
+    let Some(namespace) = workstation else { return DataPlane::start_seeded(&config, SEED) };
+    Netlink::open(namespace).unwrap().set_up(1, true).unwrap();
+    let workstation = Workstation {
+        device: WORKSTATION_DEVICE.to_owned(),
+        addresses: vec![gateways::WORKSTATION],
+        public: vec!["198.18.0.0/15".parse().unwrap()],
+    };
+    let config = Config { workstation: Some(workstation), ..config };
+    namespace.run(|| DataPlane::start_seeded(&config, SEED)).unwrap()
 }
 
 impl Lab {
@@ -82,7 +122,7 @@ impl Lab {
     /// Ends the daemon as far as a library can, and starts another on what it left.
     pub fn restart(&mut self) {
         self.plane = None;
-        self.plane = Some(DataPlane::start(&config(self.dir.path(), self.choice)).unwrap());
+        self.plane = Some(start(self.dir.path(), self.choice, self.workstation.as_ref()).unwrap());
     }
 
     /// Takes everything away and looks whether anything is left.
@@ -94,6 +134,10 @@ impl Lab {
         assert!(left.is_empty(), "{left:?}");
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(self.dir.path().to_str().unwrap()), "a mount is left");
+        if let Some(workstation) = &self.workstation {
+            let left = Netlink::open(workstation).unwrap().link_named(WORKSTATION_DEVICE).unwrap();
+            assert!(left.is_none(), "the workstation's device is left");
+        }
     }
 }
 
@@ -200,11 +244,19 @@ impl Guest {
     /// Whether the guest's kernel knows an IPv6 address as its own. It has the address at once, and the local route to it
     /// only when a worker of the kernel's has come to it, for which that needs the lock of all network configuration on the
     /// machine; what arrives before is dropped.
-    fn takes_packets_to(&self, address: Ipv6Addr) -> bool {
+    pub fn takes_packets_to(&self, address: Ipv6Addr) -> bool {
         let routes =
             self.namespace.run(|| std::fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap());
         let local = format!("{:032x} 80 ", address.to_bits());
         routes.unwrap().lines().any(|route| route.starts_with(&local) && route.contains(" 80200001 "))
+    }
+
+    /// Whether the guest has learned of its subnet's IPv6 router.
+    pub fn has_ipv6_router(&self) -> bool {
+        let routes =
+            self.namespace.run(|| std::fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap());
+        let everything = format!("{:032x} 00 {:032x} 00 fe80", 0, 0);
+        routes.unwrap().lines().any(|route| route.starts_with(&everything))
     }
 
     /// Whether an echo request is answered within the time.

@@ -87,13 +87,17 @@ fn try_handle(
     }
     Ok(match crate::forward(snapshot, flows, from, &packet, now) {
         Verdict::Deliver(delivery) => FrameAction::Forward(delivery),
-        Verdict::Drop(reason) => match asker(snapshot, from).ok().flatten() {
-            Some(asker) => match refuse::answer(&asker, reason, &packet, frame) {
+        Verdict::Drop(reason) => {
+            let answer = match asker(snapshot, from).ok().flatten() {
+                Some(asker) => refuse::answer(&asker, reason, &packet, frame),
+                None if from.is_reserved() => refuse::answer_outside(reason, &packet, frame),
+                None => None,
+            };
+            match answer {
                 Some(answer) => FrameAction::Refuse(reason, answer),
                 None => FrameAction::Drop(reason),
-            },
-            None => FrameAction::Drop(reason),
-        },
+            }
+        }
     })
 }
 

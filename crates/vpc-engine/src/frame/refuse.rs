@@ -9,6 +9,7 @@ use super::neighbour::link_local;
 use super::{Asker, parse};
 use crate::packet::{Packet, TcpFlags, Transport};
 use crate::reason::DropReason;
+use crate::services::LINK_ROUTER_MAC;
 
 /// Destination unreachable: fragmentation needed (RFC 1191).
 const UNREACHABLE: u8 = 3;
@@ -28,10 +29,24 @@ pub(crate) fn answer(
     frame: &[u8],
 ) -> Option<Vec<u8>> {
     match reason {
-        DropReason::PacketTooBig { mtu_bytes } => too_big(asker, mtu_bytes, packet, frame),
+        DropReason::PacketTooBig { mtu_bytes } => {
+            let router = match packet.source {
+                IpAddr::V4(_) => IpAddr::V4(asker.subnet.router),
+                IpAddr::V6(_) => IpAddr::V6(link_local(asker.subnet.router_mac)),
+            };
+            too_big(&link(asker), router, mtu_bytes, packet, frame)
+        }
         DropReason::NatIdle { .. } => reset(asker, packet, frame),
         _ => None,
     }
+}
+
+/// The same for the services and the internet, whose router has no address of its own: the one that was asked for stands
+/// in for it.
+pub(crate) fn answer_outside(reason: DropReason, packet: &Packet, frame: &[u8]) -> Option<Vec<u8>> {
+    let DropReason::PacketTooBig { mtu_bytes } = reason else { return None };
+    let link = Link { source: LINK_ROUTER_MAC, destination: packet.source_mac };
+    too_big(&link, packet.destination, mtu_bytes, packet, frame)
 }
 
 fn link(asker: &Asker<'_>) -> Link {
@@ -39,26 +54,27 @@ fn link(asker: &Asker<'_>) -> Link {
 }
 
 /// Fact 64.
-fn too_big(asker: &Asker<'_>, mtu_bytes: u16, packet: &Packet, frame: &[u8]) -> Option<Vec<u8>> {
+fn too_big(link: &Link, router: IpAddr, mtu_bytes: u16, packet: &Packet, frame: &[u8]) -> Option<Vec<u8>> {
     // Nothing is said about errors (RFC 1122 section 3.2.2).
     if packet.about().is_some() {
         return None;
     }
     let whole = frame.get(parse::ETHERNET_BYTES..)?;
     let [high, low] = mtu_bytes.to_be_bytes();
-    Some(match packet.source {
-        IpAddr::V4(source) => {
+    Some(match (packet.source, router) {
+        (IpAddr::V4(source), IpAddr::V4(router)) => {
             let header_bytes = usize::from(whole.first()? & 0xf) * 4;
             let mut message = vec![UNREACHABLE, FRAGMENTATION_NEEDED, 0, 0, 0, 0, high, low];
             message.extend(whole.get(..whole.len().min(header_bytes + QUOTED_BYTES))?);
-            build::icmp4(&link(asker), (asker.subnet.router, source), message)
+            build::icmp4(link, (router, source), message)
         }
-        IpAddr::V6(source) => {
+        (IpAddr::V6(source), IpAddr::V6(router)) => {
             let mut message = vec![PACKET_TOO_BIG, 0, 0, 0, 0, 0, high, low];
             let room = ICMPV6_ERROR_BYTES_MAX - parse::IPV6_BYTES - message.len();
             message.extend(whole.get(..whole.len().min(room))?);
-            build::icmp6(&link(asker), link_local(asker.subnet.router_mac), source, message)
+            build::icmp6(link, router, source, message)
         }
+        _ => return None,
     })
 }
 

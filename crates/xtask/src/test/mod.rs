@@ -26,7 +26,7 @@ use report::{Report, StepResult, Tally};
 const LONG_FORMS: [(&str, &str); 5] = [
     ("BRUME_KILLS", "1000"),
     ("BRUME_LONG_TESTS", "1"),
-    ("BRUME_REAL_TOPOLOGIES", "200"),
+    ("BRUME_REAL_TOPOLOGIES", "300"),
     ("BRUME_TOPOLOGIES", "20000"),
     ("PROPTEST_CASES", "2000"),
 ];
