@@ -1,16 +1,36 @@
 //! Runs the network benchmark by itself and prints its report: `cargo run --release -p data-plane --example bench_network`.
-//! `--slow` does without the flow cache; `--seconds=S` measures for so long each time.
+//! `--slow` does without the flow cache; `--seconds=S` measures for so long each time, `--rounds=N` so often; `--ways` measures
+//! every way through the network, and `--enforcement` how soon rules are enforced instead.
+
+use std::time::Duration;
+
+use data_plane::bench::{Options, Way, enforcement, run};
+
+/// How many changes of rules are timed.
+const CHANGES: usize = 500;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut options = data_plane::bench::Options::default();
-    if std::env::args().any(|argument| argument == "--slow") {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let value =
+        |name: &str| std::env::args().find_map(|argument| Some(argument.strip_prefix(name)?.to_owned()));
+    let mut options = Options::default();
+    if has("--slow") {
         options.mode = data_plane::ModeChoice::SlowOnly;
     }
-    let seconds = std::env::args().find_map(|argument| argument.strip_prefix("--seconds=")?.parse().ok());
-    if let Some(seconds) = seconds {
-        options.measurement = std::time::Duration::from_secs_f64(seconds);
+    if let Some(seconds) = value("--seconds=") {
+        options.measurement = Duration::from_secs_f64(seconds.parse()?);
     }
-    let report = data_plane::bench::run(&options)?;
-    println!("{}", serde_json::to_string_pretty(&report)?);
+    if let Some(rounds) = value("--rounds=") {
+        options.rounds = rounds.parse()?;
+    }
+    if has("--ways") {
+        options.ways = Way::ALL.to_vec();
+    }
+    let report = if has("--enforcement") {
+        serde_json::to_string_pretty(&enforcement(&options, CHANGES)?)?
+    } else {
+        serde_json::to_string_pretty(&run(&options)?)?
+    };
+    println!("{report}");
     Ok(())
 }

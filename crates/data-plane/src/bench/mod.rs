@@ -5,9 +5,15 @@
 //! path, ratios are taken within a round, and the median round counts, so that whatever else the machine does weighs on
 //! all paths alike.
 
+mod enforcement;
 mod load;
 mod paths;
+mod ways;
 
+pub use enforcement::{Enforcement, EnforcementReport, enforcement};
+pub use ways::Way;
+
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DataPlaneError, Mode, ModeChoice};
 use paths::{BenchPath, PathKind};
+use ways::Cloud;
 
 /// How long, on what and where to measure.
 #[derive(Clone, Debug)]
@@ -24,6 +31,8 @@ pub struct Options {
     pub rounds: usize,
     /// How long each measurement lasts.
     pub measurement: Duration,
+    /// The ways through the data plane that are measured; [`Way::AcrossSubnets`] always is.
+    pub ways: Vec<Way>,
     /// Whether the flow cache may be used.
     pub mode: ModeChoice,
     /// Where the data plane under test keeps its files, in a directory of their own.
@@ -33,11 +42,12 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Seven rounds of 0.4 s a measurement: about half a minute, which nothing interrupts.
+    /// Seven rounds of 0.4 s a measurement of one way: about half a minute, which nothing interrupts.
     fn default() -> Self {
         Self {
             rounds: 7,
             measurement: Duration::from_millis(400),
+            ways: vec![Way::AcrossSubnets],
             mode: ModeChoice::Auto,
             directory: std::env::temp_dir(),
             is_interrupted: || false,
@@ -48,7 +58,7 @@ impl Default for Options {
 /// What was measured.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// This data plane relative to the bare veth pair: median over the rounds.
+    /// This data plane across subnets relative to the bare veth pair: median over the rounds.
     pub ratios: Ratios,
     /// The same relative to the Linux router; none where there is no `nft`.
     pub ratios_to_router: Option<Ratios>,
@@ -58,10 +68,27 @@ pub struct Report {
     pub rounds: usize,
     /// Median measurements on the bare veth pair.
     pub veth: Measurement,
-    /// Median measurements through this data plane.
+    /// Median measurements through this data plane, across subnets.
     pub brume: Measurement,
     /// Median measurements through the Linux router.
     pub router: Option<Measurement>,
+    /// Every way that was measured.
+    pub ways: Vec<WayReport>,
+    /// 1,000 rules at each interface relative to 10, where both were measured.
+    pub thousand_rules_to_ten: Option<Ratios>,
+}
+
+/// What was measured on one way through the data plane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WayReport {
+    /// The way.
+    pub way: Way,
+    /// Relative to a bare veth pair of the same IP version.
+    pub ratios: Ratios,
+    /// Relative to a Linux router that does the same job; none where there is no `nft`.
+    pub ratios_to_router: Option<Ratios>,
+    /// Median measurements.
+    pub measured: Measurement,
 }
 
 /// Ratios of one path's measurements to another's.
@@ -107,17 +134,14 @@ pub enum BenchError {
     Interrupted,
 }
 
-/// Measures, for about `rounds` × 9 × `measurement`, and takes everything away again.
+/// Measures, for about `rounds` × 3 × `measurement` on each path, and takes everything away again.
 ///
 /// # Errors
 /// When namespaces cannot be made, a path does not carry the load, or it is interrupted.
 pub fn run(options: &Options) -> Result<Report, BenchError> {
-    let mut paths = vec![BenchPath::veth()?, BenchPath::brume(options.mode, &options.directory)?];
-    paths.extend(BenchPath::router()?);
-    let mode = match paths[1].mode() {
-        Some(Mode::SlowOnly(reason)) => format!("slow path only: {reason}"),
-        Some(Mode::FlowCache) | None => "flow cache".to_owned(),
-    };
+    let ways: BTreeSet<Way> = options.ways.iter().copied().chain([Way::AcrossSubnets]).collect();
+    let cloud = Cloud::start(options.mode, &options.directory, "ways")?;
+    let paths = open_paths(&cloud, &ways)?;
     let mut measured: Vec<Vec<Measurement>> = vec![Vec::new(); paths.len()];
     let measure = |path: &BenchPath, duration| {
         if (options.is_interrupted)() { Err(BenchError::Interrupted) } else { path.measure(duration) }
@@ -133,17 +157,58 @@ pub fn run(options: &Options) -> Result<Report, BenchError> {
             measured[index].push(measure(&paths[index], options.measurement)?);
         }
     }
-    let of = |kind| paths.iter().position(|path| path.kind() == kind).map(|index| &measured[index]);
-    let router = of(PathKind::Router);
+    let of = |kind| {
+        paths.iter().position(|path| path.kind == kind).map(|index| measured[index].as_slice()).unwrap_or(&[])
+    };
+    let of_way = |way: Way| of(PathKind::Brume(way));
+    let ratios = |of: &[Measurement], to: &[Measurement]| {
+        (!of.is_empty() && !to.is_empty()).then(|| Ratios::median(of, to))
+    };
+    let report_of = |way: Way| WayReport {
+        way,
+        ratios: Ratios::median(of_way(way), of(way.veth())),
+        ratios_to_router: ratios(of_way(way), of(way.router())),
+        measured: Measurement::median(of_way(way)),
+    };
+    let usual = report_of(Way::AcrossSubnets);
+    let router = of(Way::AcrossSubnets.router());
     Ok(Report {
-        ratios: Ratios::median(&measured[1], &measured[0]),
-        ratios_to_router: router.map(|router| Ratios::median(&measured[1], router)),
-        mode,
+        ratios: usual.ratios,
+        ratios_to_router: usual.ratios_to_router,
+        mode: mode_of(&cloud),
         rounds: measured[0].len(),
-        veth: Measurement::median(&measured[0]),
-        brume: Measurement::median(&measured[1]),
-        router: router.map(|router| Measurement::median(router)),
+        veth: Measurement::median(of(Way::AcrossSubnets.veth())),
+        brume: usual.measured,
+        router: (!router.is_empty()).then(|| Measurement::median(router)),
+        ways: ways.into_iter().map(report_of).collect(),
+        thousand_rules_to_ten: ratios(of_way(Way::ThousandRules), of_way(Way::TenRules)),
     })
+}
+
+fn mode_of(cloud: &Cloud) -> String {
+    match cloud.mode() {
+        Mode::SlowOnly(reason) => format!("slow path only: {reason}"),
+        Mode::FlowCache => "flow cache".to_owned(),
+    }
+}
+
+/// The ways, and what they are compared with.
+fn open_paths(cloud: &Cloud, ways: &BTreeSet<Way>) -> Result<Vec<BenchPath>, BenchError> {
+    let mut paths: Vec<BenchPath> = Vec::new();
+    for &way in ways {
+        for kind in [way.veth(), way.router()] {
+            if paths.iter().any(|path| path.kind == kind) {
+                continue;
+            }
+            match kind {
+                PathKind::Veth { is_ipv6 } => paths.push(BenchPath::veth(is_ipv6)?),
+                PathKind::Router { is_ipv6, is_nat } => paths.extend(BenchPath::router(is_ipv6, is_nat)?),
+                PathKind::Brume(_) => {}
+            }
+        }
+        paths.push(cloud.open(way)?);
+    }
+    Ok(paths)
 }
 
 impl Ratios {

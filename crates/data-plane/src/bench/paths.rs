@@ -1,43 +1,38 @@
-//! The three paths that are compared, each two namespaces and what lies between them. Owns their making and, when dropped,
-//! their removal.
+//! A path is two namespaces and what lies between them. Owns what the paths have in common, and those that this data plane is
+//! compared with: a bare veth pair and a Linux router with stateful nftables, each in IPv4 and IPv6, and the router
+//! translating addresses too.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use aws_types::{
-    MacAddress, NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetId, VpcId,
-};
+use aws_types::MacAddress;
 use host_net::{Netlink, NetworkNamespace, VethPeer, VethSpec};
-use ipnet::{IpNet, Ipv4Net};
-use vpc_model::{
-    AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, InterfaceRole, InternetBlock,
-    NetworkAcl, NetworkAclEntry, Peer, Port, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Traffic,
-    Vpc,
-};
 
 use super::load::Ends;
+use super::ways::Way;
 use super::{BenchError, Measurement};
+use crate::DataPlaneError;
 use crate::layout::VPC_MTU_BYTES;
-use crate::{ADVERTISING, Config, DataPlane, DataPlaneError, Mode, ModeChoice, PortSpec};
 
-const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 10);
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 10);
-const CLIENT_ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 1);
-const SERVER_ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 1);
 const SERVER_PORT: u16 = 5001;
-const VPC: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 16);
-const ANYWHERE: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
 
-/// A router's rules: what is established passes, and new connections to one network.
+/// A router's rules: what is established passes, and new connections from one network.
 const RULES: &str = "table inet filter {
     chain forward {
         type filter hook forward priority 0; policy drop;
         ct state established,related accept
         ct state new ip saddr 10.0.0.0/16 accept
+        ct state new ip6 saddr 2600:1f00::/56 accept
+    }
+}
+";
+/// What makes it a NAT gateway.
+const MASQUERADE: &str = "table ip nat {
+    chain postrouting {
+        type nat hook postrouting priority 100;
+        ip saddr 10.0.1.0/24 masquerade
     }
 }
 ";
@@ -46,109 +41,109 @@ const RULES: &str = "table inet filter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PathKind {
     /// Nothing: one veth pair.
-    Veth,
-    /// This data plane.
-    Brume,
+    Veth { is_ipv6: bool },
     /// A namespace that forwards, with stateful nftables.
-    Router,
+    Router { is_ipv6: bool, is_nat: bool },
+    /// This data plane.
+    Brume(Way),
+}
+
+/// The addresses of a path's two ends, and of the routers next to them.
+#[derive(Clone, Copy)]
+pub(super) struct Addresses {
+    pub(super) client: IpAddr,
+    pub(super) client_router: IpAddr,
+    pub(super) server: IpAddr,
+    pub(super) server_router: IpAddr,
+}
+
+impl Addresses {
+    /// In two subnets of one network.
+    pub(super) const fn new(is_ipv6: bool) -> Self {
+        if is_ipv6 {
+            Self {
+                client: address_6(1, 0x10),
+                client_router: address_6(1, 1),
+                server: address_6(2, 0x10),
+                server_router: address_6(2, 1),
+            }
+        } else {
+            Self {
+                client: IpAddr::V4(Ipv4Addr::new(10, 0, 1, 10)),
+                client_router: IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1)),
+                server: IpAddr::V4(Ipv4Addr::new(10, 0, 2, 10)),
+                server_router: IpAddr::V4(Ipv4Addr::new(10, 0, 2, 1)),
+            }
+        }
+    }
+}
+
+const fn address_6(subnet: u16, host: u16) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(0x2600, 0x1f00, 0, subnet, 0, 0, 0, host))
 }
 
 /// One path, ready to carry load.
 pub(super) struct BenchPath {
-    kind: PathKind,
+    pub(super) kind: PathKind,
     client: NetworkNamespace,
     server: NetworkNamespace,
+    address: SocketAddr,
     // Kept for as long as the path is used.
     _router: Option<NetworkNamespace>,
-    plane: Option<(DataPlane, RunDirectory)>,
-}
-
-/// A run directory that is taken away with all that is in it.
-struct RunDirectory(PathBuf);
-
-impl Drop for RunDirectory {
-    fn drop(&mut self) {
-        let destroyed = DataPlane::destroy(&self.0);
-        let removed = std::fs::remove_dir(&self.0);
-        if let Err(error) = destroyed.and(removed.map_err(DataPlaneError::file("remove", &self.0))) {
-            tracing::warn!(%error, "the benchmark left something behind");
-        }
-    }
 }
 
 impl BenchPath {
+    /// Over what lies between two namespaces already, to that address of the server's.
+    pub(super) fn new(
+        kind: PathKind,
+        client: NetworkNamespace,
+        server: NetworkNamespace,
+        to: IpAddr,
+    ) -> Self {
+        Self { kind, client, server, address: SocketAddr::new(to, SERVER_PORT), _router: None }
+    }
+
     /// A bare veth pair between two namespaces.
-    pub(super) fn veth() -> Result<Self, BenchError> {
+    pub(super) fn veth(is_ipv6: bool) -> Result<Self, BenchError> {
         let (client, server) = (namespace()?, namespace()?);
+        let addresses = Addresses::new(is_ipv6);
         join(&client, 10, "eth0", &server, "eth0")?;
-        for (namespace, own, other) in [(&client, CLIENT, SERVER), (&server, SERVER, CLIENT)] {
+        let (near, far) = (addresses.client, addresses.server);
+        for (namespace, own, other) in [(&client, near, far), (&server, far, near)] {
             let netlink = Netlink::open(namespace).map_err(DataPlaneError::from)?;
             let device = up(&netlink, "eth0", own)?;
-            netlink.add_route(other.into(), 32, device, None).map_err(DataPlaneError::from)?;
+            let length = if is_ipv6 { 128 } else { 32 };
+            netlink.add_route(other, length, device, None).map_err(DataPlaneError::from)?;
         }
-        Ok(Self { kind: PathKind::Veth, client, server, _router: None, plane: None })
+        Ok(Self::new(PathKind::Veth { is_ipv6 }, client, server, far))
     }
 
     /// A Linux router with stateful nftables; none on a host without `nft`.
-    pub(super) fn router() -> Result<Option<Self>, BenchError> {
+    pub(super) fn router(is_ipv6: bool, is_nat: bool) -> Result<Option<Self>, BenchError> {
         let (client, server, router) = (namespace()?, namespace()?, namespace()?);
-        if !load_rules(&router) {
+        if !load_rules(&router, is_nat) {
             return Ok(None);
         }
+        let addresses = Addresses::new(is_ipv6);
         let netlink = Netlink::open(&router).map_err(DataPlaneError::from)?;
-        for (guest, index, name, address, gateway) in
-            [(&client, 10, "client", CLIENT, CLIENT_ROUTER), (&server, 11, "server", SERVER, SERVER_ROUTER)]
-        {
+        for (guest, index, name, address, gateway) in [
+            (&client, 10, "client", addresses.client, addresses.client_router),
+            (&server, 11, "server", addresses.server, addresses.server_router),
+        ] {
             join(&router, index, name, guest, "eth0")?;
             up(&netlink, name, gateway)?;
             settle_guest(guest, address, gateway)?;
         }
-        router.set_parameter("ipv4/ip_forward", "1").map_err(DataPlaneError::from)?;
-        Ok(Some(Self { kind: PathKind::Router, client, server, _router: Some(router), plane: None }))
-    }
-
-    /// This data plane, with two interfaces in two subnets and rules that have it track the connections. Its files are
-    /// in a directory of their own in this one.
-    pub(super) fn brume(mode: ModeChoice, directory: &Path) -> Result<Self, BenchError> {
-        let run_dir = directory.join(format!("brume-bench-{}", std::process::id()));
-        let directory = RunDirectory(run_dir.clone());
-        let plane = DataPlane::start(&Config { run_dir, mode, advertising: ADVERTISING, workstation: None })?;
-        plane.apply(&intent());
-        let (client, server) = (namespace()?, namespace()?);
-        for (guest, number, address, gateway) in
-            [(&client, 1, CLIENT, CLIENT_ROUTER), (&server, 2, SERVER, SERVER_ROUTER)]
-        {
-            plane.attach(&PortSpec {
-                port: port(number),
-                mac: MacAddress::local(number.into()),
-                mtu_bytes: VPC_MTU_BYTES,
-                namespace: guest,
-                guest_name: "eth0".to_owned(),
-            })?;
-            settle_guest(guest, address, gateway)?;
-        }
-        let plane = Some((plane, directory));
-        Ok(Self { kind: PathKind::Brume, client, server, _router: None, plane })
-    }
-
-    pub(super) fn kind(&self) -> PathKind {
-        self.kind
-    }
-
-    /// What the data plane of this path works with, if it is one.
-    pub(super) fn mode(&self) -> Option<Mode> {
-        self.plane.as_ref().map(|(plane, _)| plane.mode())
+        let forwarding = if is_ipv6 { "ipv6/conf/all/forwarding" } else { "ipv4/ip_forward" };
+        router.set_parameter(forwarding, "1").map_err(DataPlaneError::from)?;
+        let path = Self::new(PathKind::Router { is_ipv6, is_nat }, client, server, addresses.server);
+        Ok(Some(Self { _router: Some(router), ..path }))
     }
 
     /// Measures everything, for `duration` each.
     pub(super) fn measure(&self, duration: Duration) -> Result<Measurement, BenchError> {
-        let path = match self.kind {
-            PathKind::Veth => "veth",
-            PathKind::Brume => "brume",
-            PathKind::Router => "router",
-        };
-        let address = SocketAddr::new(SERVER.into(), SERVER_PORT);
-        let ends = Ends { client: &self.client, server: &self.server, address };
+        let path = self.kind.name();
+        let ends = Ends { client: &self.client, server: &self.server, address: self.address };
         let failed = |action| move |source| BenchError::Load { action, path, source };
         Ok(Measurement {
             round_trip_p50_micros: ends.round_trip(duration).map_err(failed("measure round trips"))? * 1e6,
@@ -158,7 +153,20 @@ impl BenchPath {
     }
 }
 
-fn namespace() -> Result<NetworkNamespace, BenchError> {
+impl PathKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Veth { is_ipv6: false } => "veth",
+            Self::Veth { is_ipv6: true } => "IPv6 veth",
+            Self::Router { is_nat: true, .. } => "NAT router",
+            Self::Router { is_ipv6: false, .. } => "router",
+            Self::Router { is_ipv6: true, .. } => "IPv6 router",
+            Self::Brume(way) => way.name(),
+        }
+    }
+}
+
+pub(super) fn namespace() -> Result<NetworkNamespace, BenchError> {
     let namespace = NetworkNamespace::create_unpinned().map_err(DataPlaneError::from)?;
     // Short connections would otherwise run out of ports while earlier ones are in TIME-WAIT.
     namespace.set_parameter("ipv4/ip_local_port_range", "1024 65000").map_err(DataPlaneError::from)?;
@@ -186,26 +194,36 @@ fn join(
     Ok(netlink.create_veth(&spec).map_err(DataPlaneError::from)?)
 }
 
-/// Sets a device up with an address in a /24, and answers its index.
-fn up(netlink: &Netlink, name: &str, address: Ipv4Addr) -> Result<u32, BenchError> {
+/// Sets a device up with an address in a /24 or /64, and answers its index.
+fn up(netlink: &Netlink, name: &str, address: IpAddr) -> Result<u32, BenchError> {
+    let length = if address.is_ipv6() { 64 } else { 24 };
     let up = || {
         let device = netlink.link_named(name)?.map_or(0, |link| link.index);
         netlink.set_up(device, true)?;
-        netlink.add_address(device, address.into(), 24)?;
+        netlink.add_address(device, address, length)?;
         Ok::<u32, host_net::NetlinkError>(device)
     };
     Ok(up().map_err(DataPlaneError::from)?)
 }
 
-fn settle_guest(guest: &NetworkNamespace, address: Ipv4Addr, gateway: Ipv4Addr) -> Result<(), BenchError> {
+/// Gives a guest's `eth0` its address and default route, and answers the device's index.
+pub(super) fn settle_guest(
+    guest: &NetworkNamespace,
+    address: IpAddr,
+    gateway: IpAddr,
+) -> Result<u32, BenchError> {
     let netlink = Netlink::open(guest).map_err(DataPlaneError::from)?;
     let device = up(&netlink, "eth0", address)?;
-    let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    Ok(netlink.add_route(anywhere, 0, device, Some(gateway.into())).map_err(DataPlaneError::from)?)
+    let anywhere = match address {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    netlink.add_route(anywhere, 0, device, Some(gateway)).map_err(DataPlaneError::from)?;
+    Ok(device)
 }
 
 /// Whether there is an `nft` and it took the rules.
-fn load_rules(router: &NetworkNamespace) -> bool {
+fn load_rules(router: &NetworkNamespace, is_nat: bool) -> bool {
     let load = || -> io::Result<bool> {
         let mut nft = Command::new("nft")
             .args(["-f", "-"])
@@ -215,80 +233,11 @@ fn load_rules(router: &NetworkNamespace) -> bool {
             .spawn()?;
         if let Some(mut input) = nft.stdin.take() {
             input.write_all(RULES.as_bytes())?;
+            if is_nat {
+                input.write_all(MASQUERADE.as_bytes())?;
+            }
         }
         Ok(nft.wait()?.success())
     };
     router.run(load).is_ok_and(|loaded| loaded.unwrap_or(false))
-}
-
-fn port(number: u32) -> Port {
-    Port::new(number).expect("a small number")
-}
-
-/// A VPC with two subnets, an interface in each, and rules under which both ends track the connections.
-fn intent() -> Vec<Delta> {
-    let vpc = VpcId::from_bits(1);
-    let (route_table, network_acl) = (RouteTableId::from_bits(1), NetworkAclId::from_bits(1));
-    let group = SecurityGroupId::from_bits(1);
-    let acl_entry = |direction| NetworkAclEntry {
-        number: AclRuleNumber::MAX,
-        direction,
-        traffic: Traffic::All,
-        cidr: ANYWHERE,
-        action: AclAction::Allow,
-    };
-    let rule = |id, direction| SecurityGroupRule {
-        id: SecurityGroupRuleId::from_bits(id),
-        direction,
-        traffic: Traffic::All,
-        peer: Peer::Cidr(VPC.into()),
-    };
-    let mut deltas: Vec<Delta> = vec![
-        Vpc { id: vpc, ipv4_cidrs: vec![VPC], ipv6_cidrs: Vec::new(), dns_support: true, dhcp_options: None }
-            .into(),
-        RouteTable { id: route_table, vpc, routes: Vec::new() }.into(),
-        NetworkAcl {
-            id: network_acl,
-            vpc,
-            entries: vec![acl_entry(Direction::Ingress), acl_entry(Direction::Egress)],
-        }
-        .into(),
-        SecurityGroup {
-            id: group,
-            vpc,
-            rules: vec![rule(1, Direction::Ingress), rule(2, Direction::Egress)],
-        }
-        .into(),
-    ];
-    for (number, address) in [(1, CLIENT), (2, SERVER)] {
-        let subnet = SubnetId::from_bits(number);
-        let cidr = Ipv4Net::new_assert(address, 24).trunc();
-        let zone = "us-east-1a".parse().expect("a zone's name");
-        let internet_block = InternetBlock::Off;
-        deltas.push(
-            Subnet { id: subnet, vpc, cidr, ipv6_cidr: None, zone, route_table, network_acl, internet_block }
-                .into(),
-        );
-        let interface = Interface {
-            id: NetworkInterfaceId::from_bits(number),
-            port: port(number as u32),
-            vpc,
-            subnet,
-            mac: MacAddress::local(number as u64),
-            ipv4: address,
-            secondary_ipv4: Vec::new(),
-            public_ipv4: Vec::new(),
-            role: InterfaceRole::Workload,
-            ipv6: Vec::new(),
-            ipv4_prefixes: Vec::new(),
-            ipv6_prefixes: Vec::new(),
-            security_groups: vec![group],
-            source_dest_check: true,
-            idle_timeouts: IdleTimeouts::DEFAULT,
-            tracking_limit: None,
-            hostname: None,
-        };
-        deltas.push(interface.into());
-    }
-    deltas
 }

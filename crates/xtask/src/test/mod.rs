@@ -23,7 +23,8 @@ use host::Host;
 use report::{Report, StepResult, Tally};
 
 /// Longer forms of the tests that have one, as the environment variables that they read.
-const LONG_FORMS: [(&str, &str); 5] = [
+const LONG_FORMS: [(&str, &str); 6] = [
+    ("BRUME_DAEMON_KILLS", "100"),
     ("BRUME_KILLS", "1000"),
     ("BRUME_LONG_TESTS", "1"),
     ("BRUME_REAL_TOPOLOGIES", "300"),
