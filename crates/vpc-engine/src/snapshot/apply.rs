@@ -312,8 +312,6 @@ impl Network {
         for pair in &interface.public_ipv4 {
             let before = self.public_ipv4.insert(pair.public, port);
             touched.stale.extend(before.filter(|&before| before != port));
-            touched.stale.extend(self.port_of(vpc, IpAddr::V4(pair.private)));
-            self.public_of_private.insert((vpc, pair.private), pair.public);
         }
         if interface.role != InterfaceRole::Workload {
             self.gateways.touch(interface.vpc, &mut touched.gateways);
@@ -363,13 +361,8 @@ impl Network {
             }
         }
         for pair in &interface.public_ipv4 {
-            // Whoever has the private address notices, should that be another interface by now.
-            touched.stale.extend(self.port_of(*vpc, IpAddr::V4(pair.private)));
             if self.public_ipv4.get(&pair.public) == Some(&port) {
                 self.public_ipv4.remove(&pair.public);
-            }
-            if self.public_of_private.get(&(*vpc, pair.private)) == Some(&pair.public) {
-                self.public_of_private.remove(&(*vpc, pair.private));
             }
         }
         if interface.role != InterfaceRole::Workload {

@@ -114,8 +114,6 @@ pub(crate) struct Network {
     neighbours: Map<(u32, MacAddress), Port>,
     /// The interface of each public address.
     public_ipv4: Map<Ipv4Addr, Port>,
-    /// The public address of a private one, by the number of the VPC.
-    public_of_private: Map<(u32, Ipv4Addr), Ipv4Addr>,
     /// The VPC of an IPv6 block, by its length and what its addresses have in common. Should two have the same block, it is
     /// the one with the lower id.
     ipv6_blocks: Index<(u8, u128), VpcId>,
@@ -265,7 +263,8 @@ impl Network {
 
     /// The public address that stands for a private one of a VPC.
     pub(crate) fn public_of_private(&self, vpc: u32, private: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.public_of_private.get(&(vpc, private)).copied()
+        let owner = self.owner(vpc, IpAddr::V4(private))?;
+        owner.interface.public_ipv4.iter().find(|pair| pair.private == private).map(|pair| pair.public)
     }
 
     /// The VPC that has an IPv6 address, and its number while an interface is in it.
