@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use aws_types::VpcEndpointId;
 use vpc_model::{ManagedService, Port, Protocol, RouteTarget, VpcEndpoint};
 
-use super::journey::{Journey, Trip, VPC_MTU_BYTES};
+use super::journey::{Journey, Trip};
 use super::plan::{self, Origin};
 use super::tracking::{self, End, flags};
 use crate::flows::{
