@@ -1,3 +1,5 @@
+//! What a window keeps of the packets of an interface, and what it gives when it ends.
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_types::{InstanceId, ResourceId as _, SubnetId, VpcId};
