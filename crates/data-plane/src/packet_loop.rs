@@ -8,7 +8,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ impl Shared {
 pub(crate) struct PacketLoop {
     threads: Vec<(Arc<EventFd>, JoinHandle<()>)>,
     sockets: Vec<Arc<Sockets>>,
+    /// Frames that the kernel has told are lost, which it does once.
+    lost: AtomicU64,
     stop: Arc<AtomicBool>,
 }
 
@@ -91,8 +93,12 @@ impl PacketLoop {
         advertising: Duration,
     ) -> Result<Self, DataPlaneError> {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
-        let mut packet_loop =
-            Self { threads: Vec::new(), sockets: Vec::new(), stop: Arc::new(AtomicBool::new(false)) };
+        let mut packet_loop = Self {
+            threads: Vec::new(),
+            sockets: Vec::new(),
+            lost: AtomicU64::new(0),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
         let upkeep_wake = Arc::new(wake_up()?);
         let mut workers = Vec::new();
         for _ in 0..count {
@@ -139,6 +145,13 @@ impl PacketLoop {
     pub(crate) fn queued_bytes(&self) -> u64 {
         let receivers = self.sockets.iter().flat_map(|sockets| &sockets.receivers);
         receivers.map(|receiver| u64::from(receiver.queued_bytes().unwrap_or_default())).sum()
+    }
+
+    /// Frames that were lost since the start because too many waited.
+    pub(crate) fn lost_frames(&self) -> u64 {
+        let receivers = self.sockets.iter().flat_map(|sockets| &sockets.receivers);
+        let news: u64 = receivers.map(|receiver| u64::from(receiver.lost().unwrap_or_default())).sum();
+        self.lost.fetch_add(news, Ordering::Relaxed) + news
     }
 
     /// Has the threads look at their state again.

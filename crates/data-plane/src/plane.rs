@@ -87,6 +87,8 @@ pub struct Counters {
     pub connections_tracked: usize,
     /// Bytes of memory that frames take which wait to be decided.
     pub queued_bytes: u64,
+    /// Frames that were lost since the start because too many waited to be decided.
+    pub frames_lost: u64,
 }
 
 /// Where the frames of a port can be captured, while [`DataPlane::set_observed`] has it among the ports: the file of the
@@ -334,6 +336,7 @@ impl DataPlane {
             entries_cached: decider.cache.as_ref().map_or(0, Cache::len),
             connections_tracked: decider.flows.len(),
             queued_bytes: self.packet_loop.queued_bytes(),
+            frames_lost: self.packet_loop.lost_frames(),
         }
     }
 

@@ -162,3 +162,24 @@ fn what_the_cache_carries_is_not_in_the_budget() {
         lab.finish();
     });
 }
+
+#[test]
+fn frames_that_the_queue_has_no_room_for_are_counted() {
+    in_both_modes(|mut lab| {
+        let [one, two] = pair(&lab, &anything(), &anything());
+        let (one, two) = (lab.guest(&one, 24), lab.guest(&two, 24));
+        let sender = one.udp(0);
+        sender.send_to(b"first", (two.address, 53)).unwrap();
+        wait_until("the router is known", || lab.plane().counters().frames_decided > 2);
+        assert_eq!(lab.plane().counters().frames_lost, 0);
+        // Before the first intent is known, frames wait.
+        lab.restart();
+        for _ in 0..20_000 {
+            let _ = sender.send_to(&[0; 8000], (two.address, 54));
+        }
+        wait_until("losses are counted", || lab.plane().counters().frames_lost > 0);
+        let lost = lab.plane().counters().frames_lost;
+        assert_eq!(lab.plane().counters().frames_lost, lost, "they are counted once");
+        lab.finish();
+    });
+}

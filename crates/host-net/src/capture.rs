@@ -98,20 +98,7 @@ impl CaptureSocket {
     /// # Errors
     /// When the kernel refuses.
     pub fn lost(&self) -> io::Result<u32> {
-        // SAFETY: as above.
-        let mut counts: libc::tpacket_stats = unsafe { zeroed() };
-        let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
-        // SAFETY: the structure has the size given and outlives the call.
-        let result = unsafe {
-            libc::getsockopt(
-                self.descriptor.as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                std::ptr::from_mut(&mut counts).cast(),
-                &mut length,
-            )
-        };
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(counts.tp_drops) }
+        crate::packet::lost(&self.descriptor)
     }
 }
 

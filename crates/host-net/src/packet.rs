@@ -162,6 +162,14 @@ impl PacketSocket {
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(memory[0]) }
     }
 
+    /// How many frames were lost since the last call, because too many waited.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn lost(&self) -> io::Result<u32> {
+        lost(&self.descriptor)
+    }
+
     /// A non-blocking socket that only sends.
     ///
     /// # Errors
@@ -379,6 +387,24 @@ fn open_here(protocol: u16, queue_bytes: usize) -> io::Result<PacketSocket> {
         }
     }
     Ok(PacketSocket { descriptor })
+}
+
+/// How many frames a packet socket has lost since the last call: the kernel counts from 0 again when it is asked.
+pub(crate) fn lost(socket: &OwnedFd) -> io::Result<u32> {
+    // SAFETY: the structure consists of integers, for which zero is a value.
+    let mut counts: libc::tpacket_stats = unsafe { zeroed() };
+    let mut length = size_of::<libc::tpacket_stats>() as libc::socklen_t;
+    // SAFETY: the structure has the size given and outlives the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            std::ptr::from_mut(&mut counts).cast(),
+            &mut length,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(counts.tp_drops) }
 }
 
 fn set_option(

@@ -145,6 +145,12 @@ fn render(drops: &[(u16, &str, u64)], counters: Counters, interfaces: usize) -> 
         "Memory of frames that wait for the slow path.",
         &plain(counters.queued_bytes),
     );
+    metric(
+        "brume_slow_path_lost_frames_total",
+        "counter",
+        "Frames that were lost since the daemon was started, because too many waited for the slow path.",
+        &plain(counters.frames_lost),
+    );
     metric("brume_interfaces", "gauge", "Interfaces that the data plane knows.", &plain(interfaces as u64));
     page
 }
@@ -161,6 +167,7 @@ mod tests {
             entries_cached: 4,
             connections_tracked: 2,
             queued_bytes: 0,
+            frames_lost: 9,
         };
         let page = render(&[(21, "NoIngressRule", 3)], counters, 5);
         assert!(
@@ -168,7 +175,9 @@ mod tests {
             "{page}"
         );
         assert!(
-            page.contains("\nbrume_frames_decided_total 7\n") && page.ends_with("brume_interfaces 5\n"),
+            page.contains("\nbrume_frames_decided_total 7\n")
+                && page.contains("\nbrume_slow_path_lost_frames_total 9\n")
+                && page.ends_with("brume_interfaces 5\n"),
             "{page}"
         );
         let names: Vec<&str> = page

@@ -497,7 +497,14 @@ fn fact_64_sizes() {
     let larger = sized(&world, "b", "10.2.0.10", 8501, true);
     assert_eq!(world.reason("b", &larger), DropReason::TransitPacketTooBig { mtu_bytes: 8500 });
     let syn = world.packet("b", "10.2.0.10", "tcp 1 2 S");
-    assert_eq!(world.delivery("b", &syn).rewrite.segment_payload_max, Some(8460));
+    let opening = world.delivery("b", &syn);
+    assert_eq!((opening.rewrite.segment_payload_max, opening.cache), (Some(8460), None));
+    // The answer says how large the first side's segments may be: a cached entry would not change it.
+    let answer = reply(&arrived(&syn, &opening));
+    let answer = world.delivery("y", &answer);
+    assert_eq!((answer.rewrite.segment_payload_max, answer.cache), (Some(8460), None));
+    let established = world.packet("b", "10.2.0.10", "tcp 1 2 A");
+    assert!(world.delivery("b", &established).cache.is_some());
 }
 
 #[test]

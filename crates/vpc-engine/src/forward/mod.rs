@@ -179,7 +179,8 @@ fn deliver(
         segment_payload_max: is_announcing.then(|| segment_payload_max(&trip)),
         ..Rewrite::between(came, &trip.packet, source_mac, destination_mac)
     };
-    let cache = tracking::lasts(ends, came, tuple).then(|| {
+    // Both packets that announce the size are decided one by one: an entry would carry them, and the answer's, as they are.
+    let cache = (!is_announcing && tracking::lasts(ends, came, tuple)).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });
