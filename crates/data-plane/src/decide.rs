@@ -21,7 +21,7 @@ use crate::budget::Budgets;
 use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::drops::Drops;
-use crate::entry::{key_of, key_sent, packet_of};
+use crate::entry::{key_sent, packet_of};
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 use crate::logged;
@@ -198,12 +198,7 @@ impl Decider {
         self.settle(time);
         if let (Some(cache), Some(plan)) = (&mut self.cache, &delivery.cache) {
             let may_admit = plan.source_ports.is_some() && has_room(&self.snapshot, &self.flows, plan);
-            let installed = match delivery.rewrite.segment_payload_max {
-                // The cache would carry the answer to a SYN without limiting the segments that it announces. The next
-                // packet is soon enough.
-                Some(_) => cache.forget(&key_of(&plan.forward)),
-                None => cache.install(plan, delivery.flow, may_admit, &mut self.flows, time),
-            };
+            let installed = cache.install(plan, delivery.flow, may_admit, &mut self.flows, time);
             self.check(installed);
         }
         let is_whole = header.segment_payload_bytes().is_none();
