@@ -217,8 +217,13 @@ impl NetworkView {
         Ok(CapturePoint { interface: self.interface(port), namespace, device })
     }
 
+    /// How users know what is behind a port: the id of an interface, or the end of the internet that it is.
     fn interface(&self, port: Port) -> String {
-        self.directory.interface_on(port).map_or_else(|| port.to_string(), |id| id.to_string())
+        match port {
+            Port::INTERNET => "internet".to_owned(),
+            Port::WORKSTATION => "workstation".to_owned(),
+            port => self.directory.interface_on(port).map_or_else(|| port.to_string(), |id| id.to_string()),
+        }
     }
 
     /// The ports of an interface, or of all interfaces of an instance.
