@@ -78,6 +78,48 @@ impl Fabric {
         Ok(fabric)
     }
 
+    /// Pins the namespaces again where somebody has taken their files away: what is in them goes on as long as this handle
+    /// is there, but nobody else would find them, nor would the next start.
+    pub(crate) fn pin_again(&self, run_dir: &RunDir) -> Result<(), DataPlaneError> {
+        let pins = [
+            (&self.namespace, run_dir.fabric()),
+            (&self.services, run_dir.services()),
+            (&self.internet, run_dir.internet()),
+        ];
+        for (namespace, path) in pins {
+            let found = NetworkNamespace::open(&path).map(|found| found.id().ok());
+            if found.is_ok_and(|found| found == namespace.id().ok()) {
+                continue;
+            }
+            tracing::warn!(path = %path.display(), "a network namespace was taken away; pinning it again");
+            NetworkNamespace::unpin(&path)?;
+            namespace.pin(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the services' port anew if somebody has deleted it.
+    pub(crate) fn mend_services(&self) -> Result<(), DataPlaneError> {
+        if self.has(Port::SERVICES)? {
+            return Ok(());
+        }
+        tracing::warn!("the services' device is gone; making it anew");
+        self.open_services()
+    }
+
+    /// Makes the internet's port anew if somebody has deleted it. Answers whether it had to: its hosts' addresses went too.
+    pub(crate) fn mend_internet(&self) -> Result<bool, DataPlaneError> {
+        if self.has(Port::INTERNET)? {
+            return Ok(false);
+        }
+        tracing::warn!("the internet's device is gone; making it anew");
+        self.open_internet().map(|()| true)
+    }
+
+    fn has(&self, port: Port) -> Result<bool, DataPlaneError> {
+        Ok(self.netlink.link(device_of(port))?.is_some())
+    }
+
     fn open_services(&self) -> Result<(), DataPlaneError> {
         let services = Netlink::open(&self.services)?;
         self.plug(&PortSpec {

@@ -108,11 +108,14 @@ pub struct DataPlane {
     snapshot: ArcSwap<Snapshot>,
     /// Held by whoever changes intent, so that changes are compiled one after the other without stopping packets.
     applying: Mutex<()>,
+    run_dir: RunDir,
     fabric: Fabric,
     mode: Mutex<Mode>,
     adopted: Vec<AttachedPort>,
     /// Held while addresses and routes of the internet's hosts change.
     workstation: Mutex<Linked>,
+    /// The addresses of the internet's hosts.
+    internet_hosts: Mutex<Vec<IpAddr>>,
     /// The flow cache's program and its id, for new ports.
     program: Mutex<Option<(OwnedFd, u32)>>,
     /// Tells guests at once when their subnet gets IPv6.
@@ -183,10 +186,12 @@ impl DataPlane {
             shared,
             snapshot,
             applying,
+            run_dir,
             fabric,
             mode: Mutex::new(mode),
             adopted: ports,
             workstation: Mutex::new(workstation),
+            internet_hosts: Mutex::default(),
             program: Mutex::new(program),
             advertiser,
             _lock: lock,
@@ -255,6 +260,27 @@ impl DataPlane {
             self.fabric.unplug(spec.port)?;
         }
         covered
+    }
+
+    /// Makes anew what somebody has taken away of what [`Self::start`] made: the files of the namespaces, the devices of the
+    /// services and the internet's hosts, and the flow cache's program on every port. Where all is there it only looks.
+    /// Interfaces are their owner's to plug in again: see [`Self::ports`].
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn mend(&self) -> Result<(), DataPlaneError> {
+        self.fabric.pin_again(&self.run_dir)?;
+        self.fabric.mend_services()?;
+        // Nobody may change the addresses meanwhile.
+        let workstation = self.workstation.lock();
+        if self.fabric.mend_internet()? {
+            self.fabric.set_internet_addresses(&self.internet_hosts.lock())?;
+        }
+        drop(workstation);
+        for attached in self.fabric.ports()? {
+            unless_gone(self.cover(attached.port))?;
+        }
+        Ok(())
     }
 
     fn cover(&self, port: Port) -> Result<(), DataPlaneError> {
@@ -408,6 +434,7 @@ impl DataPlane {
     pub fn set_internet_hosts(&self, addresses: &[IpAddr]) -> Result<(), DataPlaneError> {
         let mut workstation = self.workstation.lock();
         let done = self.fabric.set_internet_addresses(addresses);
+        *self.internet_hosts.lock() = addresses.to_vec();
         workstation.lead_to(addresses);
         done
     }

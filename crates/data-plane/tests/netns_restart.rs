@@ -127,6 +127,61 @@ fn one_daemon_works_in_a_run_directory() {
     });
 }
 
+#[test]
+fn what_was_taken_away_is_made_anew() {
+    in_both_modes(|mut lab| {
+        let (deltas, [one, two]) = network();
+        lab.plane().apply(&deltas);
+        lab.plane().set_internet_hosts(&["203.0.113.9".parse().unwrap()]).unwrap();
+        let (one, two) = (lab.guest(&one, 24), lab.guest(&two, 24));
+        let listener = two.listen(80);
+        let mut client = one.connect((two.address, 80), PATIENCE).unwrap();
+        let (mut server, _) = accept(&listener);
+        assert!(passes(&mut client, &mut server, PATIENCE));
+
+        let fabric = lab.dir.path().join("netns/fabric");
+        let netlink = host_net::Netlink::open(&host_net::NetworkNamespace::open(&fabric).unwrap()).unwrap();
+        let internet = lab.plane().internet_namespace().clone();
+        let addresses = || {
+            let netlink = host_net::Netlink::open(&internet).unwrap();
+            let device = netlink.link_named("eth0").unwrap();
+            device.map_or_else(Vec::new, |device| netlink.addresses(device.index).unwrap())
+        };
+        let ports = [0, 1, 2].map(|number| number + vpc_abi::PORT_IFINDEX_BASE);
+        let programs = || ports.map(|port| netlink.ingress_program(port).unwrap().map(|program| program.id));
+        let (before, programs_before) = (addresses(), programs());
+        assert!(!before.is_empty());
+        assert_eq!(programs_before.iter().all(Option::is_some), lab.choice == ModeChoice::Auto);
+        for port in ports {
+            netlink.clear_ingress_program(port).unwrap();
+        }
+        netlink.delete_link(vpc_abi::PORT_IFINDEX_BASE).unwrap();
+        netlink.delete_link(vpc_model::Port::INTERNET.number() + vpc_abi::PORT_IFINDEX_BASE).unwrap();
+        for name in ["fabric", "internet", "services"] {
+            let pin = lab.dir.path().join("netns").join(name);
+            host_net::NetworkNamespace::unpin(&pin).unwrap();
+            assert!(!pin.exists());
+        }
+        lab.plane().mend().unwrap();
+        assert_eq!((addresses(), programs()), (before, programs_before));
+        assert!(passes(&mut client, &mut server, PATIENCE));
+
+        // Another start finds all of it, and does without the pinned maps.
+        let bpf = lab.dir.path().join("bpf");
+        for folder in std::fs::read_dir(&bpf).into_iter().flatten() {
+            let folder = folder.unwrap().path();
+            for map in std::fs::read_dir(&folder).into_iter().flatten() {
+                std::fs::remove_file(map.unwrap().path()).unwrap();
+            }
+        }
+        lab.restart();
+        assert_eq!(lab.plane().ports().unwrap().len(), 2);
+        lab.plane().apply(&deltas);
+        assert!(passes(&mut client, &mut server, PATIENCE) && passes(&mut server, &mut client, PATIENCE));
+        lab.finish();
+    });
+}
+
 /// Names the run directory to the process that plays the daemon in [`connections_survive_kill_9`].
 const DAEMON: &str = "BRUME_TEST_DAEMON";
 

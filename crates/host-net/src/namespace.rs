@@ -70,17 +70,24 @@ impl NetworkNamespace {
             Err(NamespaceError::NotANamespace(_)) if is_empty_file(path) => {}
             Err(other) => return Err(other),
         }
-        let name = path.display().to_string();
-        let pin = |action| move |source| error(action, &path.display().to_string(), source);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(pin("make the folder of"))?;
-        }
-        File::create(path).map_err(pin("make the file of"))?;
         let created = Self::create_unpinned()?;
-        let source = format!("/proc/self/fd/{}", created.file.as_raw_fd());
+        created.pin(path)?;
+        Ok(Self { file: created.file, name: path.display().to_string().into() })
+    }
+
+    /// Pins it at `path`, where no other is pinned. Missing folders are made.
+    ///
+    /// # Errors
+    /// When file or mount cannot be made.
+    pub fn pin(&self, path: &Path) -> Result<(), NamespaceError> {
+        let name = path.display().to_string();
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|source| error("make the folder of", &name, source))?;
+        }
+        File::create(path).map_err(|source| error("make the file of", &name, source))?;
+        let source = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         nix::mount::mount(Some(source.as_str()), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-            .map_err(|errno| error("pin", &name, errno.into()))?;
-        Ok(Self { file: created.file, name: name.into() })
+            .map_err(|errno| error("pin", &name, errno.into()))
     }
 
     /// The namespace pinned at `path`.

@@ -351,10 +351,16 @@ fn workstation(config: &NodeConfig, run_dir: &RunDir) -> Option<Workstation> {
 /// How often the data plane is looked at.
 const WATCHING: Duration = Duration::from_secs(1);
 
-/// Ends when the data plane no longer does all that it should.
+/// Mends what was taken away on the host, and ends when the data plane no longer does all that it should.
 async fn watch(plane: Arc<DataPlane>) {
     while plane.is_working() {
         tokio::time::sleep(WATCHING).await;
+        let mended = Arc::clone(&plane);
+        match tokio::task::spawn_blocking(move || mended.mend()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the network lacks something that cannot be made anew"),
+            Err(error) => tracing::error!(%error, "mending the network panicked"),
+        }
     }
     tracing::error!("the data plane has lost a thread, and frames with it");
 }

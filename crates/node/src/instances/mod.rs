@@ -197,6 +197,7 @@ impl Instances {
             snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| (record.id, record.state)).collect();
         self.down.lock().retain(|instance| states.contains_key(instance));
         self.restarts.lock().retain(|instance| states.get(instance) == Some(&ec2::InstanceState::Running));
+        self.notice_unplugged();
         for (scope, _, record) in snapshot.scan_all::<ec2::Instance>() {
             if self.busy.lock().contains(&record.id) {
                 continue;
@@ -217,6 +218,19 @@ impl Instances {
             }
         }
         self.remove_strays(&states);
+    }
+
+    /// Forgets what was carried over to instances whose interfaces somebody has deleted, so that they are plugged in again.
+    fn notice_unplugged(&self) {
+        let Ok(attached) = self.plane.ports() else { return };
+        let plugged: HashSet<u32> = attached.iter().map(|attached| attached.port.number()).collect();
+        self.managed.lock().retain(|instance, managed| {
+            let is_whole = managed.interfaces.iter().all(|interface| plugged.contains(&interface.port));
+            if !is_whole {
+                tracing::warn!(%instance, "an interface was deleted on the host; plugging it in again");
+            }
+            is_whole
+        });
     }
 
     /// Whether an instance has a living sandbox. The index is only a note; the host is asked where it says no.
