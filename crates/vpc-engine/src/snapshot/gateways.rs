@@ -254,7 +254,11 @@ impl Gateways {
         touched: &mut TouchedGateways,
     ) {
         let Some((old, new)) = replace(&mut self.egress_only, id, gateway) else { return };
-        old.iter().chain(&new).for_each(|gateway| self.touch(gateway.vpc, touched));
+        for gateway in old.iter().chain(&new) {
+            self.touch(gateway.vpc, touched);
+            // What came in by the internet gateway meanwhile knows no domain.
+            touched.at_the_internet.push(gateway.vpc);
+        }
     }
 
     pub(super) fn set_nat(
