@@ -348,7 +348,7 @@ fn recipe_1_10_a_shared_nat_gateway_behind_a_transit_gateway() {
     // The way back needs a route in the NAT gateway's subnet, which is there.
     let back = gets(&mut world, "internet", &reply(&out), "y");
     assert_eq!(ends(&back), ("203.0.113.9:443".to_owned(), "10.2.0.10:4000".to_owned()));
-    let packet = world.packet("y", HOST, "tcp 4001 443 S");
+    let packet = world.packet("y", HOST, "udp 4001 443");
     let delivery = world.delivery("y", &packet);
     let plan = delivery.cache.unwrap();
     assert!(plan.reverse.is_some(), "one cached flow each way");
@@ -532,7 +532,7 @@ fn errors_are_translated_with_what_they_quote() {
 #[test]
 fn a_change_between_vpcs_makes_the_domain_stale_and_no_port() {
     let mut world = everything();
-    let packet = world.packet("y", HOST, "tcp 4001 443 S");
+    let packet = world.packet("y", HOST, "udp 4001 443");
     let domain = world.delivery("y", &packet).cache.unwrap().forward.domain.unwrap();
     let stale = |world: &mut World, object: Object| {
         world.apply(&[vpc_model::Delta::Put(object)]);

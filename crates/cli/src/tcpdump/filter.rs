@@ -295,9 +295,9 @@ impl Headers {
     }
 
     fn read_ipv4(&mut self, packet: &[u8]) -> Option<()> {
+        self.protocol = packet.get(9).copied();
         self.source = Some(ipv4_at(packet, 12)?);
         self.destination = Some(ipv4_at(packet, 16)?);
-        self.protocol = packet.get(9).copied();
         let is_first = u16_at(packet, 6)? & 0x1fff == 0;
         let header_bytes = usize::from(packet.first()? & 0xf) * 4;
         if is_first { self.read_ports(packet.get(header_bytes..)?) } else { None }

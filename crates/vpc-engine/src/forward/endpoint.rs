@@ -180,8 +180,10 @@ pub(super) fn deliver(
     goes.set_source(far_peer(&far));
     goes.set_destination(far_own(&far));
     let rewrite = Rewrite::between(came, &goes, LINK_ROUTER_MAC, SERVICES_MAC);
-    let near =
-        flows.table.find(&near, now).filter(|_| flow.is_some() && tracking::lasts([sent, None], came, tuple));
+    let near = flows
+        .table
+        .find(&near, now)
+        .filter(|_| flow.is_some() && !trip.spans_domains && tracking::lasts([sent, None], came, tuple));
     let cache =
         near.and_then(|near| plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, near), now));
     Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache })
@@ -346,7 +348,7 @@ fn plan(
         && back.packet.destination == expected.destination
         && back.tuple == tuple.reversed();
     let landed = back.landing.ok().and_then(|landing| plan::landing_macs(&back, landing, &reply, None));
-    let landed = landed.filter(|(_, to)| is_as_expected && *to == origin.port());
+    let landed = landed.filter(|(_, to)| is_as_expected && !back.spans_domains && *to == origin.port());
     let reverse = landed.and_then(|((source_mac, destination_mac), to)| {
         Some(CacheEntry {
             from: Port::SERVICES,

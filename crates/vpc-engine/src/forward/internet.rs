@@ -12,7 +12,7 @@ use vpc_model::{
 };
 
 use super::journey::{Hop, Journey, Place, Step};
-use super::tracking;
+use super::{source, tracking};
 use crate::flows::Way;
 use crate::packet::Endpoint;
 use crate::reason::DropReason;
@@ -54,6 +54,10 @@ impl<'n> Journey<'n, '_> {
         }
         let private = self.trip.packet.source;
         let public = self.public_source(subnet)?;
+        // What a middlebox sends on has the public address of another interface, which is at neither end of the way.
+        if self.exit.is_none_or(|exit| !source::owns(self.network, exit, private)) {
+            self.enters_domain(subnet);
+        }
         self.check_middlebox(gateway)?;
         self.leave_to_internet()?;
         if public != private {
@@ -229,7 +233,7 @@ impl<'n> Journey<'n, '_> {
 
     /// Where the gateway route table sends what has come in for an interface.
     fn route_in(
-        &self,
+        &mut self,
         gateway: &InternetGateway,
         plugged: &'n PluggedInterface,
         subnet: &'n CompiledSubnet,
@@ -239,7 +243,12 @@ impl<'n> Journey<'n, '_> {
         };
         let table = self.network.routes(id).ok_or(DropReason::Missing { object: id.into() })?;
         match self.step_by(table, subnet)? {
-            Step::Interface(hop) => Ok(Place::Interface(hop, None)),
+            Step::Interface(hop) => {
+                if !hop.is_direct {
+                    self.enters_domain(subnet);
+                }
+                Ok(Place::Interface(hop, None))
+            }
             Step::Target(RouteTarget::VpcEndpoint(endpoint))
                 if self
                     .network

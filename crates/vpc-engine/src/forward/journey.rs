@@ -95,6 +95,8 @@ pub(crate) struct Trip<'n> {
     /// <https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html#mtu-quotas>
     pub(crate) passed_transit_gateway: bool,
     pub(crate) domain: Option<Domain>,
+    /// Whether the decision depends on more domains than that one, which no cache can tell.
+    pub(crate) spans_domains: bool,
 }
 
 /// A packet under way.
@@ -129,6 +131,7 @@ impl<'n, 'f> Journey<'n, 'f> {
             mtu_bytes: VPC_MTU_BYTES,
             passed_transit_gateway: false,
             domain: None,
+            spans_domains: false,
         };
         Self { network, flows, now, exit: None, likely: None, trip }
     }
@@ -399,7 +402,9 @@ impl<'n, 'f> Journey<'n, 'f> {
 
     /// From now on the decision depends on what joins the VPC of a subnet with others.
     pub(super) fn enters_domain(&mut self, subnet: &CompiledSubnet) {
-        self.trip.domain = Some(self.network.gateways.domain(subnet.subnet.vpc));
+        let domain = self.network.gateways.domain(subnet.subnet.vpc);
+        self.trip.spans_domains |= self.trip.domain.is_some_and(|held| held != domain);
+        self.trip.domain = Some(domain);
     }
 
     /// The packet comes before an interface, from a subnet or from outside.

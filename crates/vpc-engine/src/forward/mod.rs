@@ -180,7 +180,7 @@ fn deliver(
         ..Rewrite::between(came, &trip.packet, source_mac, destination_mac)
     };
     // Both packets that announce the size are decided one by one: an entry would carry them, and the answer's, as they are.
-    let cache = (!is_announcing && tracking::lasts(ends, came, tuple)).then(|| {
+    let cache = (!is_announcing && !trip.spans_domains && tracking::lasts(ends, came, tuple)).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });

@@ -162,7 +162,10 @@ fn reverse(
         && back.tuple == delivered.tuple.reversed();
     // What is tracked on its way back alone is not known at its ends yet.
     let is_untracked = |end: &End<'_>| matches!(end.gate, Gate::Passed { track: false });
-    if !is_as_expected || (back.is_tracked && delivered.ends.iter().flatten().any(is_untracked)) {
+    if !is_as_expected
+        || back.spans_domains
+        || (back.is_tracked && delivered.ends.iter().flatten().any(is_untracked))
+    {
         return None;
     }
     let from = match delivered.landing {

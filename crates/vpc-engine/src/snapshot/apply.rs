@@ -313,7 +313,8 @@ impl Network {
             let before = self.public_ipv4.insert(pair.public, port);
             touched.stale.extend(before.filter(|&before| before != port));
         }
-        if interface.role != InterfaceRole::Workload {
+        // Middleboxes send on what has its public addresses.
+        if interface.role != InterfaceRole::Workload || !interface.public_ipv4.is_empty() {
             self.gateways.touch(interface.vpc, &mut touched.gateways);
         }
         let plugged = PluggedInterface {
@@ -365,7 +366,7 @@ impl Network {
                 self.public_ipv4.remove(&pair.public);
             }
         }
-        if interface.role != InterfaceRole::Workload {
+        if interface.role != InterfaceRole::Workload || !interface.public_ipv4.is_empty() {
             self.gateways.touch(interface.vpc, &mut touched.gateways);
         }
         let key = (*subnet, interface.mac);
