@@ -71,8 +71,12 @@ fn a_measurement_of_the_network_ends_when_it_is_told_to() {
         for signal in [Signal::SIGINT, Signal::SIGTERM] {
             let mut bench = command(&["bench", "network"], &directory);
             let bench = bench.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-            let run_dir = directory.join(format!("brume-bench-{}", bench.id()));
-            eventually("it has begun", || run_dir.exists());
+            let run_dir = format!("brume-bench-{}-", bench.id());
+            let has_begun = || {
+                let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+                entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(&run_dir))
+            };
+            eventually("it has begun", has_begun);
             let told = Instant::now();
             kill(Pid::from_raw(bench.id().cast_signed()), signal).unwrap();
             let ended = Finished::new(bench.wait_with_output().unwrap());
