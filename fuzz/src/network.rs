@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse};
+use vpc_engine::frame::{TransportChecksum, apply_rewrite, fragments, parse};
 use vpc_engine::testing::{Scenario, Step, frame as frame_of};
 use vpc_engine::{FlowOptions, Flows, FrameAction, Millis, Snapshot, handle_frame};
 use vpc_model::Port;
@@ -22,12 +22,12 @@ pub fn frame(bytes: &[u8]) {
     let (is_patched, network) = (first & 0x80 != 0, first & 0x7f);
     let seed = u64::from(network % NETWORKS);
     let snapshot = COMPILED.with_borrow_mut(|compiled| {
-        let deltas = || Scenario::new(seed).topology().deltas();
+        let deltas = || Scenario::full(seed).topology().deltas();
         compiled[seed as usize].get_or_insert_with(|| Snapshot::new().apply(&deltas()).snapshot).clone()
     });
     let mut flows =
         Flows::new(FlowOptions { entries_max: 64, record_events: false, ..FlowOptions::default() });
-    let mut scenario = is_patched.then(|| Scenario::new(seed));
+    let mut scenario = is_patched.then(|| Scenario::full(seed));
     let mut rest = rest;
     let mut now = Millis(0);
     // A port, a length, and that many bytes: the frame, or pairs of what is changed where.
@@ -51,15 +51,17 @@ pub fn frame(bytes: &[u8]) {
 
 fn decide(snapshot: &Snapshot, flows: &mut Flows, from: Port, bytes: &[u8], now: Millis) {
     let _ = parse(bytes);
-    match handle_frame(snapshot, flows, from, bytes, now) {
+    match handle_frame(snapshot, flows, from, bytes, None, now) {
         FrameAction::Drop(_) => {}
-        FrameAction::Reply(answer) => assert!(answer.len() >= 14, "an answer is a frame"),
+        FrameAction::Reply(answer) | FrameAction::Refuse(_, answer) => assert!(answer.len() >= 14, "an answer is a frame"),
         FrameAction::Forward(delivery) => {
             for checksum in [TransportChecksum::Complete, TransportChecksum::Partial] {
                 let mut forwarded = bytes.to_vec();
                 // What cannot be rewritten is dropped.
                 let _ = apply_rewrite(&mut forwarded, &delivery.rewrite, checksum);
                 assert_eq!(forwarded.len(), bytes.len());
+                // Whatever is too large is cut; what cannot be is dropped.
+                let _ = fragments(&mut forwarded, delivery.mtu_bytes, checksum);
             }
         }
     }

@@ -20,6 +20,12 @@ impl Leftovers {
         Self { devices: devices(), control_group: None }
     }
 
+    /// Takes it for granted that the link of the cloud with that run directory was not there before.
+    pub(super) fn forget_device_of(&mut self, run_dir: &Path) {
+        let cloud = run_dir.file_name().unwrap().to_str().unwrap();
+        self.devices.retain(|name| name.strip_prefix("brume-").is_none_or(|other| !cloud.starts_with(other)));
+    }
+
     /// Fails unless the workstation is as it was and nothing on the host belongs to the cloud.
     pub(super) fn assert_settled(&self, data_dir: &Path, run_dir: &Path) {
         let deadline = Instant::now() + SETTLE_TIMEOUT;

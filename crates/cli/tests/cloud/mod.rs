@@ -112,6 +112,8 @@ impl Cloud {
     /// Starts the cloud in the background.
     pub fn start(&mut self, arguments: &[&str]) {
         self.before = Leftovers::of_workstation();
+        // A start that was cut off may have made it.
+        self.before.forget_device_of(&self.run_dir());
         self.restart(arguments);
     }
 
