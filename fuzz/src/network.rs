@@ -53,7 +53,9 @@ fn decide(snapshot: &Snapshot, flows: &mut Flows, from: Port, bytes: &[u8], now:
     let _ = parse(bytes);
     match handle_frame(snapshot, flows, from, bytes, None, now) {
         FrameAction::Drop(_) => {}
-        FrameAction::Reply(answer) | FrameAction::Refuse(_, answer) => assert!(answer.len() >= 14, "an answer is a frame"),
+        FrameAction::Reply(answer) | FrameAction::Refuse(_, answer) => {
+            assert!(answer.len() >= 14, "an answer is a frame")
+        }
         FrameAction::Forward(delivery) => {
             for checksum in [TransportChecksum::Complete, TransportChecksum::Partial] {
                 let mut forwarded = bytes.to_vec();

@@ -38,7 +38,9 @@ impl DnsDirectory for Directory {
 
     fn other(&self, _: IpAddr, question: &DnsQuestion) -> DnsAnswer {
         match question.name.len() % 4 {
-            0 => DnsAnswer::Host { addresses: vec![PEER; 40], ttl_secs: 60, zone: "amazonaws.com".to_owned() },
+            0 => {
+                DnsAnswer::Host { addresses: vec![PEER; 40], ttl_secs: 60, zone: "amazonaws.com".to_owned() }
+            }
             1 => DnsAnswer::Pointer { name: question.name.clone(), ttl_secs: 60 },
             2 => DnsAnswer::NoSuchName { zone: "amazonaws.com".to_owned() },
             _ => DnsAnswer::Elsewhere,
