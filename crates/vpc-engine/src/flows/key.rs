@@ -210,6 +210,18 @@ impl PackedKey {
         Self { local, remote, port: port.number(), local_port, remote_port, protocol: tuple.protocol.0 }
     }
 
+    /// The near end, as the packets of the connection have it: an ICMP query's port is its identifier.
+    pub(crate) fn local_endpoint(&self) -> Endpoint {
+        Endpoint { address: address(self.local), port: self.local_port }
+    }
+
+    /// The far end, as the packets of the connection have it: an ICMP query has the same identifier there.
+    pub(crate) fn remote_endpoint(&self) -> Endpoint {
+        let is_icmp = matches!(Protocol(self.protocol), Protocol::ICMP | Protocol::ICMPV6);
+        let port = if is_icmp { self.local_port } else { self.remote_port };
+        Endpoint { address: address(self.remote), port }
+    }
+
     /// A seeded hash. Packets choose most of the key, so the seed must not be guessable.
     pub(crate) fn hash(&self, seed: u64) -> u32 {
         const fn fold(a: u64, b: u64) -> u64 {

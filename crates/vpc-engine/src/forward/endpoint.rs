@@ -18,7 +18,7 @@ use super::plan::{self, Origin};
 use super::tracking::{self, End, flags};
 use crate::flows::{
     Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind,
-    Way, address,
+    Way,
 };
 use crate::packet::{Endpoint, Packet, TcpFlags};
 use crate::reason::DropReason;
@@ -129,13 +129,7 @@ pub(super) fn deliver(
     let translated: usize = trip.translations.iter().flatten().map(super::nat::Translation::entries).sum();
     let [sender, _] = tracking::track(flows, [sent, None], translated + 2, now)?;
     let mut nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
-    let seen = Seen {
-        sent_by_local: true,
-        flags: flags(came),
-        packets: 1,
-        bytes: u64::from(came.length_bytes),
-        at: now,
-    };
+    let seen = tracking::seen(came, true, now);
     let is_tracked = |flows: &Flows| sender.map(|id| id.slot) == flows.table.find(&near, now);
     let flow = match pair {
         // Through an endpoint the near half has been taken into account as the interface's own.
@@ -177,8 +171,8 @@ pub(super) fn deliver(
         FlowId { sender, receiver: None, nat }
     });
     let mut goes = trip.packet;
-    goes.set_source(far_peer(&far));
-    goes.set_destination(far_own(&far));
+    goes.set_source(far.remote_endpoint());
+    goes.set_destination(far.local_endpoint());
     let rewrite = Rewrite::between(came, &goes, LINK_ROUTER_MAC, SERVICES_MAC);
     let near = flows
         .table
@@ -195,7 +189,7 @@ fn error_for_service(flows: &Flows, asker: Port, packet: &Packet, now: Millis) -
     // The asker had received it.
     let near = flows.table.find(&PackedKey::new(asker, Way::In, &Tuple::of_inner(about)), now)?;
     let far = flows.table.key(flows.table.translated(near)?);
-    let (own, peer) = (far_own(&far), far_peer(&far));
+    let (own, peer) = (far.local_endpoint(), far.remote_endpoint());
     let mut error = *packet;
     error.set_source(Endpoint { address: peer.address, port: 0 });
     error.set_destination(Endpoint { address: own.address, port: 0 });
@@ -214,17 +208,6 @@ fn public_port(network: &Network, public: IpAddr) -> Option<Port> {
             network.owner(number, public).map(|plugged| plugged.port)
         }
     }
-}
-
-/// What a service sees as the asker's end.
-fn far_peer(far: &PackedKey) -> Endpoint {
-    let is_icmp = matches!(Protocol(far.protocol), Protocol::ICMP | Protocol::ICMPV6);
-    Endpoint { address: address(far.remote), port: if is_icmp { far.local_port } else { far.remote_port } }
-}
-
-/// What a service sees as its own end.
-fn far_own(far: &PackedKey) -> Endpoint {
-    Endpoint { address: address(far.local), port: far.local_port }
 }
 
 /// A far half for a new connection, which no other connection has.
@@ -259,10 +242,7 @@ fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32,
     let key = flows.table.key(near);
     let near = FlowKey::from(key);
     let mut goes = *packet;
-    // Of an ICMP reply the ports are its identifier.
-    let is_icmp = matches!(near.protocol, Protocol::ICMP | Protocol::ICMPV6);
-    let remote_port = if is_icmp { key.local_port } else { key.remote_port };
-    goes.set_source(Endpoint { address: near.remote.address, port: remote_port });
+    goes.set_source(key.remote_endpoint());
     goes.set_destination(near.local);
     let journey = Journey::new(network, flows, &goes, Tuple::of(&goes), now);
     let Some(asker) = network.at(near.port) else { return journey.start_on_internet() };
@@ -302,13 +282,7 @@ pub(super) fn answer(
     let trip = way_back(network, flows, packet, near, now);
     let delivery =
         super::deliver(network, flows, Origin::Internet(Port::SERVICES), packet, tuple, trip, now)?;
-    let seen = Seen {
-        sent_by_local: true,
-        flags: flags(packet),
-        packets: 1,
-        bytes: u64::from(packet.length_bytes),
-        at: now,
-    };
+    let seen = tracking::seen(packet, true, now);
     if let Some(far) = flows.table.slot(far_id) {
         flows.table.advance(far, seen);
     }

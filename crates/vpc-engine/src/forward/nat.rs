@@ -17,10 +17,10 @@ use aws_types::NatGatewayId;
 use vpc_model::{NatGateway, Port, Protocol};
 
 use super::journey::{Journey, Place};
-use super::tracking::flags;
+use super::tracking::{flags, seen};
 use crate::flows::{
     Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Table, Timeouts, Tuple, TupleKind,
-    Way, address, bits,
+    Way, bits,
 };
 use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
@@ -50,13 +50,7 @@ pub(crate) enum Translation {
 impl Translation {
     /// Takes a packet that has passed all gates into account; none where the connection ended with it or is none.
     pub(crate) fn commit(self, flows: &mut Flows, packet: &Packet, now: Millis) -> Option<NatFlow> {
-        let seen = Seen {
-            sent_by_local: true,
-            flags: flags(packet),
-            packets: 1,
-            bytes: u64::from(packet.length_bytes),
-            at: now,
-        };
+        let seen = seen(packet, true, now);
         let flow = |far: EntryId, is_outward| NatFlow { far, is_outward };
         match self {
             Self::Known { far, is_outward } => {
@@ -93,24 +87,9 @@ impl Translation {
     }
 }
 
-/// The client, of a near half: of an ICMP query the port is the identifier.
-fn client(near: &PackedKey) -> Endpoint {
-    let port = if is_icmp(near) { near.local_port } else { near.remote_port };
-    Endpoint { address: address(near.remote), port }
-}
-
-/// The gateway's address and port, of a far half.
-fn own(far: &PackedKey) -> Endpoint {
-    Endpoint { address: address(far.local), port: far.local_port }
-}
-
 /// Whether an entry is the near half of a connection: the gateway itself opens the far one.
 fn is_near(table: &Table, slot: u32) -> bool {
     !table.opened_by_local(slot)
-}
-
-fn is_icmp(key: &PackedKey) -> bool {
-    matches!(Protocol(key.protocol), Protocol::ICMP | Protocol::ICMPV6)
 }
 
 impl<'n> Journey<'n, '_> {
@@ -188,7 +167,7 @@ impl<'n> Journey<'n, '_> {
         if let (Some(near), Some(far)) = (known, far) {
             let key = table.key(far);
             let is_anew = table.restarts(near, flags(&packet));
-            self.set_source(own(&key));
+            self.set_source(key.local_endpoint());
             // A connection that follows one with the same ends has its address and port.
             return Ok(match is_anew {
                 true => Translation::New { near: table.key(near), far: key },
@@ -207,7 +186,7 @@ impl<'n> Journey<'n, '_> {
         let far = self
             .choose(gateway, port, &near)
             .ok_or(DropReason::NatPortAllocation { gateway: id, address: packet.destination })?;
-        self.set_source(own(&far));
+        self.set_source(far.local_endpoint());
         Ok(Translation::New { near, far })
     }
 
@@ -225,7 +204,7 @@ impl<'n> Journey<'n, '_> {
         let count = gateway.addresses.len();
         let first = hash as usize % count.max(1);
         let addresses = (0..count).map(|step| IpAddr::V4(gateway.addresses[(first + step) % count]));
-        let wanted = client(near).port;
+        let wanted = near.remote_endpoint().port;
         addresses.into_iter().find_map(|local| {
             if table.nat_connections(&far_at(local, 0)) >= NAT_CONNECTIONS_PER_DESTINATION {
                 return None;
@@ -248,7 +227,7 @@ impl<'n> Journey<'n, '_> {
         let table = &self.flows.table;
         let slot = table.find(&near, self.now).filter(|&slot| is_near(table, slot)).ok_or(unknown)?;
         let far = table.translated(slot).ok_or(unknown)?;
-        let own = own(&self.flows.table.key(far));
+        let own = self.flows.table.key(far).local_endpoint();
         if let Some(about) = self.trip.packet.about_mut() {
             about.set_destination(own);
         }
@@ -265,7 +244,7 @@ impl<'n> Journey<'n, '_> {
             // The gateway had sent it to the far side.
             let far = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
             let slot = table.find(&far, self.now).filter(|&slot| !is_near(table, slot)).ok_or(unknown)?;
-            let client = client(&table.key(table.translated(slot).ok_or(unknown)?));
+            let client = table.key(table.translated(slot).ok_or(unknown)?).remote_endpoint();
             if let Some(about) = self.trip.packet.about_mut() {
                 about.set_source(client);
             }
@@ -275,7 +254,7 @@ impl<'n> Journey<'n, '_> {
         let far = PackedKey::new(port, Way::In, &tuple);
         let far = table.find(&far, self.now).filter(|&slot| !is_near(table, slot)).ok_or(unknown)?;
         let near = table.translated(far).ok_or(unknown)?;
-        self.set_destination(client(&table.key(near)));
+        self.set_destination(table.key(near).remote_endpoint());
         Ok(Translation::Known { far, is_outward: false })
     }
 

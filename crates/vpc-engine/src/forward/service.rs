@@ -15,12 +15,12 @@ use vpc_model::{Port, Protocol};
 
 use super::journey::VPC_MTU_BYTES;
 use super::source;
-use super::tracking::flags;
+use super::tracking::{flags, seen};
 use crate::flows::{
     Account, CloseReason, FlowId, FlowKey, Flows, Opening, PackedKey, Progress,
-    SERVICE_CONNECTIONS_PER_INTERFACE, Seen, Timeouts, Tuple, TupleKind, Way, address, bits,
+    SERVICE_CONNECTIONS_PER_INTERFACE, Timeouts, Tuple, TupleKind, Way, address, bits,
 };
-use crate::packet::{Endpoint, Packet, TcpFlags};
+use crate::packet::{Packet, TcpFlags};
 use crate::reason::DropReason;
 use crate::services::{self, LINK_ROUTER_MAC, LinkService, SERVICES_MAC};
 use crate::snapshot::{CompiledSubnet, Network, PluggedInterface};
@@ -68,26 +68,13 @@ struct Pair {
     far: u32,
 }
 
-/// What one packet tells an entry; which end sent it is filled in for each.
-fn seen(packet: &Packet, sent_by_local: bool, now: Millis) -> Seen {
-    Seen { sent_by_local, flags: flags(packet), packets: 1, bytes: u64::from(packet.length_bytes), at: now }
-}
-
-fn local(key: &PackedKey) -> Endpoint {
-    Endpoint { address: address(key.local), port: key.local_port }
-}
-
-fn remote(key: &PackedKey) -> Endpoint {
-    Endpoint { address: address(key.remote), port: key.remote_port }
-}
-
 /// What a request looks like to the service.
 fn towards_service(far: &PackedKey) -> Rewrite {
     Rewrite {
         source_mac: LINK_ROUTER_MAC,
         destination_mac: SERVICES_MAC,
-        source: Some(remote(far)),
-        destination: Some(local(far)),
+        source: Some(far.remote_endpoint()),
+        destination: Some(far.local_endpoint()),
         quoted: None,
         segment_payload_max: None,
     }
@@ -98,8 +85,8 @@ fn towards_interface(near: &PackedKey, plugged: &PluggedInterface, subnet: &Comp
     Rewrite {
         source_mac: subnet.router_mac,
         destination_mac: plugged.mac,
-        source: Some(remote(near)),
-        destination: Some(local(near)),
+        source: Some(near.remote_endpoint()),
+        destination: Some(near.local_endpoint()),
         quoted: None,
         segment_payload_max: None,
     }

@@ -44,6 +44,11 @@ pub(crate) fn flags(packet: &Packet) -> TcpFlags {
     }
 }
 
+/// What one packet tells an entry, whose local end sent it or did not.
+pub(crate) fn seen(packet: &Packet, sent_by_local: bool, now: Millis) -> Seen {
+    Seen { sent_by_local, flags: flags(packet), packets: 1, bytes: u64::from(packet.length_bytes), at: now }
+}
+
 /// Whether an interface tracks the connection of a packet that it sends or receives.
 pub(crate) fn known(
     flows: &Flows,
@@ -121,13 +126,7 @@ pub(crate) fn track(
     }
     Ok(ends.map(|end| {
         let end = end?;
-        let seen = Seen {
-            sent_by_local: end.way == Way::Out,
-            flags: flags(end.packet),
-            packets: 1,
-            bytes: u64::from(end.packet.length_bytes),
-            at: now,
-        };
+        let seen = seen(end.packet, end.way == Way::Out, now);
         let timeouts = Timeouts::from(end.plugged.idle_timeouts);
         match end.gate {
             Gate::Known(slot) => {
