@@ -1,6 +1,7 @@
 //! The engine against the reference evaluator, packet by packet, through random networks that change.
 //!
-//! `BRUME_TOPOLOGIES` sets how many networks (2,000 unless set), `BRUME_SEED` replays one.
+//! `BRUME_TOPOLOGIES` sets how many networks (2,000 unless set), `BRUME_SEED` replays one,
+//! `BRUME_TRACE` prints every packet and its verdict.
 
 use std::collections::HashMap;
 

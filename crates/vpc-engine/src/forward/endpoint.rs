@@ -15,6 +15,7 @@ use vpc_model::{ManagedService, Port, Protocol, RouteTarget, VpcEndpoint};
 
 use super::journey::{Journey, Trip};
 use super::plan::{self, Origin};
+use super::service::ports_to_try;
 use super::tracking::{self, End, flags};
 use crate::flows::{
     Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind,
@@ -26,9 +27,6 @@ use crate::services::{self, LINK_ROUTER_MAC, SERVICES_MAC};
 use crate::snapshot::{Network, PluggedInterface, Snapshot};
 use crate::time::Millis;
 use crate::verdict::{CacheEntry, CachePlan, Delivery, Rewrite};
-
-/// How many source ports are tried for a connection whose own one is taken by another of the same asker.
-const PORTS_TRIED: u16 = 64;
 
 /// Who is at the other end of a connection with a service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,12 +217,6 @@ fn free_far(
     now: Millis,
 ) -> Option<PackedKey> {
     let source = services::link_address(asker, packet.source);
-    let own = packet.source_port();
-    let candidates = (0..PORTS_TRIED).map(|step| match step {
-        0 => own,
-        // A stride that is coprime to the number of ports from 1024 on visits them all.
-        step => 1024 + ((u32::from(own) + u32::from(step) * 7919) % 64_512) as u16,
-    });
     let far = |port| {
         let mut seen = *packet;
         seen.set_destination(Endpoint {
@@ -234,7 +226,7 @@ fn free_far(
         seen.set_source(Endpoint { address: source, port });
         PackedKey::new(Port::SERVICES, Way::In, &Tuple::of(&seen))
     };
-    candidates.map(far).find(|key| flows.table.find(key, now).is_none())
+    ports_to_try(packet.source_port()).map(far).find(|key| flows.table.find(key, now).is_none())
 }
 
 /// A packet that a service sends on the connection with that far half, as the asker sees it, and its way there.

@@ -30,6 +30,15 @@ use crate::verdict::{CacheEntry, CacheKey, CachePlan, Delivery, Rewrite};
 /// How many source ports are tried for a connection whose own one is taken by another of the same interface.
 const PORTS_TRIED: u16 = 64;
 
+/// The ports that a connection to a service may have there: its own one first, then others.
+pub(super) fn ports_to_try(own: u16) -> impl Iterator<Item = u16> {
+    (0..PORTS_TRIED).map(move |step| match step {
+        0 => own,
+        // A stride that is coprime to the number of ports from 1024 on visits them all.
+        step => 1024 + ((u32::from(own) + u32::from(step) * 7919) % 64_512) as u16,
+    })
+}
+
 /// The service that a destination in a subnet is an address of.
 pub(crate) fn asked(subnet: &CompiledSubnet, destination: IpAddr) -> Result<Option<LinkService>, DropReason> {
     let service = if services::is_reserved(destination) {
@@ -219,12 +228,7 @@ fn open(
         protocol: tuple.protocol.0,
     };
     // Requests from two addresses of the interface, or to two addresses of the resolver, may have the same ports.
-    let candidates = (0..PORTS_TRIED).map(|step| match step {
-        0 => source_port,
-        // A stride that is coprime to the number of ports from 1024 on visits them all.
-        step => 1024 + ((u32::from(source_port) + u32::from(step) * 7919) % 64_512) as u16,
-    });
-    let far = candidates.map(far).find(|key| flows.table.find(key, now).is_none());
+    let far = ports_to_try(source_port).map(far).find(|key| flows.table.find(key, now).is_none());
     let far = far.ok_or(DropReason::TrackingTableFull { interface: sender.interface.id })?;
     let opening = |key, account, opened_by_local| Opening {
         key,
