@@ -10,7 +10,8 @@
  *
  * A SYN is never a cached packet. It may be like one that the slow path has let in before, but for its source port;
  * then there is an admission, a decision that holds for a range of source ports, and the connection gets its two
- * entries from there. The slow path is told by an event in a ring, and takes the decision again for its own books.
+ * entries from there. Where a NAT gateway is on the way, the source port must be free there, too: what it has in use is in a
+ * map of its own. The slow path is told by an event in a ring, and takes the decision again for its own books.
  *
  * FIN and RST are forwarded and reported: the flags are kept in the entry and an event goes into the same ring, from
  * which the slow path learns that the connection ends.
@@ -28,6 +29,8 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_ICMPV6 58
+#define TCP_OPTION_SEGMENT_SIZE 2
+#define TCP_OPTION_SEGMENT_SIZE_BYTES 4
 #define ICMP_ECHO_REPLY 0
 #define ICMP_ECHO 8
 #define ICMPV6_ECHO 128
@@ -123,6 +126,16 @@ struct {
 	MAP_TYPE(key, struct flow_key);
 	MAP_TYPE(value, struct admission);
 } admissions SECTION(".maps");
+
+/* What NAT gateways have in use, as the far side sees it: the port of the gateway's interface, its address and port, and with
+ * whom. */
+struct {
+	MAP_UINT(type, BPF_MAP_TYPE_HASH);
+	MAP_UINT(map_flags, BPF_F_NO_PREALLOC);
+	MAP_UINT(max_entries, TRANSLATION_LIMIT);
+	MAP_TYPE(key, struct flow_key);
+	MAP_TYPE(value, __u8);
+} translations SECTION(".maps");
 
 static ALWAYS_INLINE int parse_l4(void *l4, void *end, struct flow_key *key, struct parsed *parsed)
 {
@@ -227,6 +240,32 @@ static ALWAYS_INLINE int is_current(struct __sk_buff *skb, const struct flow_key
 	return size <= entry->mtu_bytes + ETH_HEADER;
 }
 
+/* The size that a SYN announces; 0 where its option is not the first one, so that the slow path has to look for it. */
+static ALWAYS_INLINE __u16 announced_segment(struct __sk_buff *skb, const struct parsed *parsed)
+{
+	__u8 option[TCP_OPTION_SEGMENT_SIZE_BYTES];
+	__u32 at = parsed->l4 + sizeof(struct tcp);
+
+	if (parsed->payload < at + sizeof(option) || bpf_skb_load_bytes(skb, at, option, sizeof(option)))
+		return 0;
+	if (option[0] != TCP_OPTION_SEGMENT_SIZE || option[1] != TCP_OPTION_SEGMENT_SIZE_BYTES)
+		return 0;
+	return (__u16)(option[2] << 8 | option[3]);
+}
+
+/* Announces no larger segments than the way carries. */
+static ALWAYS_INLINE void limit_segment(struct __sk_buff *skb, const struct flow_entry *entry, const struct parsed *parsed)
+{
+	__u32 at = parsed->l4 + sizeof(struct tcp) + 2;
+	__u16 maximum = bswap16(entry->segment_payload_max);
+	__u16 announced = announced_segment(skb, parsed);
+
+	if (announced <= entry->segment_payload_max)
+		return;
+	bpf_l4_csum_replace(skb, parsed->l4 + parsed->checksum, bswap16(announced), maximum, sizeof(maximum));
+	bpf_skb_store_bytes(skb, at, &maximum, sizeof(maximum), 0);
+}
+
 static ALWAYS_INLINE void rewrite(struct __sk_buff *skb, const struct flow_key *key, struct flow_entry *entry,
 				  const struct parsed *parsed)
 {
@@ -306,10 +345,11 @@ static ALWAYS_INLINE void closing(const struct flow_key *key, struct flow_entry 
  */
 static ALWAYS_INLINE struct flow_entry *admit(struct __sk_buff *skb, struct flow_key *key, const struct parsed *parsed)
 {
-	struct flow_key reverse = {};
+	struct flow_key reverse = {}, translation;
 	struct admission *admission;
 	struct tcp_event *event;
 	__u16 source_port = key->source_port;
+	__u8 in_use = 1;
 
 	if (bpf_map_lookup_elem(&flows, key))
 		return 0;
@@ -320,6 +360,8 @@ static ALWAYS_INLINE struct flow_entry *admit(struct __sk_buff *skb, struct flow
 		return 0;
 	if (bswap16(source_port) < admission->first_source_port || bswap16(source_port) > admission->last_source_port)
 		return 0;
+	if (admission->forward.segment_payload_max && !announced_segment(skb, parsed))
+		return 0;
 	/* Without its event a connection would not be known, so that comes first. */
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
@@ -329,23 +371,31 @@ static ALWAYS_INLINE struct flow_entry *admit(struct __sk_buff *skb, struct flow
 	event->length_bytes = skb->len - ETH_HEADER;
 	__builtin_memcpy(event->macs, admission->forward.match_macs, sizeof(event->macs));
 
+	/* The other side answers what it gets. */
 	reverse.port = admission->forward.egress_port;
-	__builtin_memcpy(reverse.source, key->destination, sizeof(reverse.source));
-	__builtin_memcpy(reverse.destination, key->source, sizeof(reverse.destination));
+	__builtin_memcpy(reverse.source, admission->forward.destination, sizeof(reverse.source));
+	__builtin_memcpy(reverse.destination, admission->forward.source, sizeof(reverse.destination));
 	reverse.source_port = key->destination_port;
 	reverse.destination_port = source_port;
 	reverse.protocol = key->protocol;
 	reverse.family = key->family;
 	/* The time is only there to tell a new entry from one that nobody knows; a race over it is over now or just now. */
 	admission->forward.last_seen_ns = admission->reverse.last_seen_ns = bpf_ktime_get_coarse_ns();
-	if (bpf_map_update_elem(&flows, key, &admission->forward, BPF_NOEXIST))
+	translation = admission->translation;
+	translation.source_port = source_port;
+	if (translation.family && bpf_map_update_elem(&translations, &translation, &in_use, BPF_NOEXIST))
 		goto refused;
+	if (bpf_map_update_elem(&flows, key, &admission->forward, BPF_NOEXIST))
+		goto give_back;
 	if (bpf_map_update_elem(&flows, &reverse, &admission->reverse, BPF_NOEXIST)) {
 		bpf_map_delete_elem(&flows, key);
-		goto refused;
+		goto give_back;
 	}
 	submit(event);
 	return &admission->forward;
+give_back:
+	if (translation.family)
+		bpf_map_delete_elem(&translations, &translation);
 refused:
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
 	return 0;
@@ -375,12 +425,16 @@ SECTION("classifier") int flow_cache(struct __sk_buff *skb)
 		entry = bpf_map_lookup_elem(&flows, &key);
 		if (!entry || !is_current(skb, &key, entry, &parsed))
 			return TC_ACT_OK;
+		if (parsed.tcp_flags & TCP_SYN && entry->segment_payload_max && !announced_segment(skb, &parsed))
+			return TC_ACT_OK;
 		if (parsed.tcp_flags & (TCP_FIN | TCP_RST))
 			closing(&key, entry, parsed.tcp_flags);
 		count(skb, entry, &parsed);
 	}
 	actions = entry->actions;
 	egress = entry->egress_port + PORT_IFINDEX_BASE;
+	if (parsed.tcp_flags & TCP_SYN && entry->segment_payload_max)
+		limit_segment(skb, entry, &parsed);
 	if (actions & (ACTION_ADDRESSES | ACTION_PORTS | ACTION_MACS))
 		rewrite(skb, &key, entry, &parsed);
 	if (actions & ACTION_PEER) {

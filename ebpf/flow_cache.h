@@ -14,6 +14,7 @@
 #define EPOCH_SLOTS (PORT_LIMIT + DOMAIN_LIMIT)
 #define FLOW_ENTRIES_LIMIT (1 << 18)
 #define ADMISSION_LIMIT (1 << 16)
+#define TRANSLATION_LIMIT (1 << 18)
 #define EVENT_RING_BYTES (1 << 19)
 #define EVENT_WAKEUP_BYTES (1 << 15)
 
@@ -61,15 +62,16 @@ struct flow_entry {
 	__u32 macs[3];
 	__u32 domain_slot;
 	__u32 domain_epoch;
-	__u32 padding;
+	__u16 segment_payload_max;
+	__u16 padding;
 };
 
 struct admission {
 	struct flow_entry forward;
 	struct flow_entry reverse;
+	struct flow_key translation;
 	__u16 first_source_port;
 	__u16 last_source_port;
-	__u32 padding;
 };
 
 struct tcp_event {
@@ -91,9 +93,11 @@ ASSERT_OFFSET(struct flow_entry, address_difference, 84);
 ASSERT_OFFSET(struct flow_entry, match_macs, 92);
 ASSERT_OFFSET(struct flow_entry, macs, 104);
 ASSERT_OFFSET(struct flow_entry, domain_slot, 116);
-_Static_assert(sizeof(struct admission) == 264, "admission");
+ASSERT_OFFSET(struct flow_entry, segment_payload_max, 124);
+_Static_assert(sizeof(struct admission) == 304, "admission");
 ASSERT_OFFSET(struct admission, reverse, 128);
-ASSERT_OFFSET(struct admission, first_source_port, 256);
+ASSERT_OFFSET(struct admission, translation, 256);
+ASSERT_OFFSET(struct admission, first_source_port, 300);
 _Static_assert(sizeof(struct tcp_event) == 64, "tcp_event");
 ASSERT_OFFSET(struct tcp_event, macs, 52);
 

@@ -38,7 +38,16 @@ pub(crate) struct Admissions {
 /// What is known of one.
 struct InForce {
     egress_port: u32,
+    /// What its connections take at a NAT gateway, whatever the source port; none where none is on the way.
+    translation: Option<abi::FlowKey>,
     used_ns: u64,
+}
+
+impl InForce {
+    /// Whether a port has to do with it, beside the one that the SYN comes in by.
+    fn concerns(&self, port: u32) -> bool {
+        self.egress_port == port || self.translation.is_some_and(|far| far.port == port)
+    }
 }
 
 impl Admissions {
@@ -49,7 +58,8 @@ impl Admissions {
     /// Takes over what a predecessor left. It is stale as soon as intent is known, and then goes like what is unused.
     pub(crate) fn adopt(&mut self, cache: &FlowCache, time: CacheTime) -> Result<(), FlowCacheError> {
         let now = time.cache_now_ns();
-        let in_force = |key: abi::FlowKey| (key, InForce { egress_port: key.port, used_ns: now });
+        let in_force =
+            |key: abi::FlowKey| (key, InForce { egress_port: key.port, translation: None, used_ns: now });
         self.in_force.extend(cache.admitted()?.into_iter().map(in_force));
         Ok(())
     }
@@ -76,9 +86,12 @@ impl Admissions {
         }
         if cache.admit(&key, admission)? {
             let egress_port = admission.forward.egress_port;
-            self.without.remove(&key.port);
-            self.without.remove(&egress_port);
-            self.in_force.insert(key, InForce { egress_port, used_ns: now });
+            let translation = Some(admission.translation).filter(|far| far.family != 0);
+            let ports = [Some(key.port), Some(egress_port), translation.map(|far| far.port)];
+            for port in ports.into_iter().flatten() {
+                self.without.remove(&port);
+            }
+            self.in_force.insert(key, InForce { egress_port, translation, used_ns: now });
         }
         Ok(())
     }
@@ -90,15 +103,18 @@ impl Admissions {
         }
     }
 
-    /// Has the slow path decide about the next connection again.
+    /// Has the slow path decide about the next connection again. Answers what this one has taken at a NAT gateway, where that
+    /// is known.
     pub(crate) fn withdraw(
         &mut self,
         cache: &mut FlowCache,
         syn: &abi::FlowKey,
-    ) -> Result<(), FlowCacheError> {
+    ) -> Result<Option<abi::FlowKey>, FlowCacheError> {
         let key = service_of(syn);
-        self.in_force.remove(&key);
-        cache.withdraw(&key)
+        let removed = self.in_force.remove(&key);
+        cache.withdraw(&key)?;
+        let translation = removed.and_then(|removed| removed.translation);
+        Ok(translation.map(|far| abi::FlowKey { source_port: syn.source_port, ..far }))
     }
 
     /// Withdraws every admission that has to do with a port.
@@ -107,8 +123,7 @@ impl Admissions {
         if !self.without.insert(port) {
             return Ok(());
         }
-        let of_port =
-            self.in_force.extract_if(|key, in_force| key.port == port || in_force.egress_port == port);
+        let of_port = self.in_force.extract_if(|key, in_force| key.port == port || in_force.concerns(port));
         of_port.map(|(key, _)| cache.withdraw(&key)).fold(Ok(()), Result::and)
     }
 

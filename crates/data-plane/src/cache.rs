@@ -12,15 +12,20 @@ use hashbrown::hash_map::Entry;
 use host_ebpf::{FlowCache, FlowCacheError};
 use smallvec::SmallVec;
 use vpc_abi as abi;
+use vpc_engine::flows::FlowRecord;
 use vpc_engine::{
     Activity, CacheEntry, CachePlan, Domain, FlowDirection, FlowId, Flows, Packet, TcpFlags, Transport,
 };
 use vpc_model::{Port, Protocol};
+use zerocopy::FromZeros;
 
 use crate::admissions::Admissions;
 use crate::clock::CacheTime;
-use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, slot_of_domain};
+use crate::entry::{
+    Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, key_sent, slot_of_domain,
+};
 use crate::logged;
+use crate::translations::Translations;
 
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
 const CLOSING_NS: u64 = 200_000_000;
@@ -36,6 +41,7 @@ const IDLE_WHEN_FULL_SECS: u64 = 5;
 pub(crate) struct Cache {
     cache: FlowCache,
     admissions: Admissions,
+    translations: Translations,
     installed: HashMap<abi::FlowKey, Installed>,
     /// By slot: see [`slot_of`] and [`slot_of_domain`].
     epochs: HashMap<u32, u32>,
@@ -97,11 +103,6 @@ struct Prepared {
     key: abi::FlowKey,
     entry: abi::FlowEntry,
     installed: Installed,
-}
-
-/// Whether an entry would do the same to packets with another port: one that writes a port writes its own connection's.
-const fn is_alike_for_all_ports(entry: &abi::FlowEntry) -> bool {
-    entry.actions & (abi::ACTION_ADDRESSES | abi::ACTION_PORTS) == 0
 }
 
 /// What an entry that is about to be installed belongs to.
@@ -196,6 +197,7 @@ impl Cache {
         Self {
             cache,
             admissions: Admissions::default(),
+            translations: Translations::default(),
             installed: HashMap::new(),
             epochs: HashMap::new(),
             is_full: false,
@@ -242,6 +244,7 @@ impl Cache {
             self.report_entry(key, entry, flows, time)?;
         }
         self.admissions.adopt(&self.cache, time)?;
+        self.translations.adopt(&mut self.cache, flows)?;
         // Once more for the handshakes of which the opener's half was reported before the answer.
         for (key, entry) in &found {
             if let Some(Installed { flow: Some(flow), direction, .. }) = self.installed.get(key)
@@ -256,7 +259,8 @@ impl Cache {
     }
 
     /// Takes out the entries of which no connection is known, once everything that the program had to report was heard.
-    pub(crate) fn remove_strangers(&mut self) -> Result<(), FlowCacheError> {
+    pub(crate) fn remove_strangers(&mut self, flows: &Flows) -> Result<(), FlowCacheError> {
+        self.translations.remove_unknown(&mut self.cache, flows)?;
         let strangers: Vec<abi::FlowKey> = self.strangers.drain().map(|(key, _)| key).collect();
         for key in strangers.iter().filter(|key| !self.installed.contains_key(*key)) {
             self.cache.remove(key)?;
@@ -335,15 +339,17 @@ impl Cache {
         };
         if let (Some(ports), Some(forward), Some(reverse)) = (plan.source_ports, &forward, &reverse)
             && may_admit
-            && is_alike_for_all_ports(&forward.entry)
-            && is_alike_for_all_ports(&reverse.entry)
+            && ports.from() < ports.to()
+            && (plan.translation.is_none() || self.translations.is_complete())
         {
+            let translation = plan.translation.as_ref().map(key_sent);
+            let translation = translation.unwrap_or_else(abi::FlowKey::new_zeroed);
             let admission = abi::Admission {
                 forward: forward.entry,
                 reverse: reverse.entry,
+                translation: abi::FlowKey { source_port: [0; 2], ..translation },
                 first_source_port: ports.from(),
                 last_source_port: ports.to(),
-                padding: [0; 4],
             };
             self.admissions.consider(&mut self.cache, &forward.key, &admission, time)?;
         }
@@ -415,17 +421,25 @@ impl Cache {
             self.admissions.used(&forward.key, time);
             return Ok(());
         }
-        self.admissions.withdraw(&mut self.cache, &forward.key)
+        self.admissions.withdraw(&mut self.cache, &forward.key).map(drop)
     }
 
     /// Takes out what the program has made for a connection that is not to be.
-    pub(crate) fn refuse_admitted(&mut self, syn: &abi::FlowKey) -> Result<(), FlowCacheError> {
-        self.admissions.withdraw(&mut self.cache, syn)?;
+    pub(crate) fn refuse_admitted(
+        &mut self,
+        syn: &abi::FlowKey,
+        flows: &Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        if let Some(taken) = self.admissions.withdraw(&mut self.cache, syn)? {
+            let now = time.engine_time(time.cache_now_ns());
+            self.translations.give_back(&mut self.cache, &taken, flows, now)?;
+        }
         let Some(entry) = self.cache.get(syn)? else { return Ok(()) };
         let reverse = abi::FlowKey {
             port: entry.egress_port,
-            source: syn.destination,
-            destination: syn.source,
+            source: entry.destination,
+            destination: entry.source,
             source_port: syn.destination_port,
             destination_port: syn.source_port,
             ..*syn
@@ -442,7 +456,17 @@ impl Cache {
         !self.admissions.is_empty()
     }
 
-    /// Lets in nobody any more that comes from a port or goes to it, without asking.
+    /// Notes that a connection has opened or is gone, for what NAT gateways have in use.
+    pub(crate) fn note_translation(
+        &mut self,
+        record: &FlowRecord,
+        is_open: bool,
+    ) -> Result<(), FlowCacheError> {
+        self.translations.note(&mut self.cache, record, is_open)?;
+        if self.translations.is_complete() { Ok(()) } else { self.withdraw_admissions() }
+    }
+
+    /// Lets in nobody any more that comes from a port or goes to it, or to a NAT gateway's, without asking.
     pub(crate) fn withdraw_admissions_of(&mut self, port: Port) -> Result<(), FlowCacheError> {
         self.admissions.withdraw_of(&mut self.cache, port)
     }

@@ -9,7 +9,7 @@ use host_ebpf::FlowCacheError;
 use host_net::{FrameBatch, VirtioNetHeader};
 use smallvec::SmallVec;
 use vpc_abi as abi;
-use vpc_engine::flows::FlowState;
+use vpc_engine::flows::{FlowRecord, FlowState};
 use vpc_engine::frame::{ETHERNET_BYTES, TransportChecksum, apply_rewrite, fragments, parse};
 use vpc_engine::{
     Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Millis, Packet, Snapshot,
@@ -21,7 +21,7 @@ use crate::budget::Budgets;
 use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::drops::Drops;
-use crate::entry::{key_sent, packet_of};
+use crate::entry::{keeps_ports, key_sent, packet_of};
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 use crate::logged;
@@ -197,7 +197,9 @@ impl Decider {
         // Before the cache can let a packet of it pass, so that a successor knows every connection of the cache.
         self.settle(time);
         if let (Some(cache), Some(plan)) = (&mut self.cache, &delivery.cache) {
-            let may_admit = plan.source_ports.is_some() && has_room(&self.snapshot, &self.flows, plan);
+            let may_admit = plan.source_ports.is_some()
+                && keeps_ports(&plan.forward)
+                && has_room(&self.snapshot, &self.flows, plan);
             let installed = cache.install(plan, delivery.flow, may_admit, &mut self.flows, time);
             self.check(installed);
         }
@@ -211,30 +213,37 @@ impl Decider {
     /// Carries out what the engine says has happened to connections: in the journal, and for those gone in the cache.
     fn settle(&mut self, time: CacheTime) {
         let mut result = Ok(());
-        let mut opened: SmallVec<[Port; 4]> = SmallVec::new();
+        let mut opened: SmallVec<[FlowRecord; 4]> = SmallVec::new();
         for event in self.flows.drain_events() {
             let (FlowEvent::Opened(record) | FlowEvent::Changed(record) | FlowEvent::Closed(record, _)) =
                 &event;
             let key = key_sent(&record.key);
             self.journal.note(&event, &key);
             let Some(cache) = &mut self.cache else { continue };
+            if !matches!(event, FlowEvent::Changed(_)) {
+                let is_open = matches!(event, FlowEvent::Opened(_));
+                result = result.and(cache.note_translation(record, is_open));
+            }
             match &event {
                 FlowEvent::Closed(..) => result = result.and(cache.forget(&key)),
                 FlowEvent::Changed(record) if record.state() == FlowState::Closing => {
                     cache.retire(&key, time);
                 }
-                FlowEvent::Opened(record) if cache.has_admissions() => opened.push(record.key.port),
+                FlowEvent::Opened(record) if cache.has_admissions() => opened.push(*record),
                 FlowEvent::Changed(_) | FlowEvent::Opened(_) => {}
             }
         }
-        let kept = opened.iter().map(|&port| self.keep_room(port)).fold(Ok(()), Result::and);
+        let kept = opened.iter().map(|record| self.keep_room(record)).fold(Ok(()), Result::and);
         self.check(result.and(kept));
     }
 
     /// Lets the cache admit no more connections of a port than there is room for, now that there is one more.
-    fn keep_room(&mut self, port: Port) -> Result<(), FlowCacheError> {
+    fn keep_room(&mut self, record: &FlowRecord) -> Result<(), FlowCacheError> {
         let Some(cache) = &mut self.cache else { return Ok(()) };
-        if self.flows.has_room(&self.snapshot, port, ADMISSION_ROOM) {
+        let port = record.key.port;
+        if self.flows.has_room(&self.snapshot, port, ADMISSION_ROOM)
+            && self.flows.has_room_at_gateway(&record.key, ADMISSION_ROOM)
+        {
             Ok(())
         } else if self.flows.has_room_for(ADMISSION_ROOM) {
             cache.withdraw_admissions_of(port)
@@ -274,7 +283,7 @@ impl Decider {
             }
         }
         if let Some(cache) = self.cache.as_mut().filter(|_| is_first) {
-            let removed = cache.remove_strangers();
+            let removed = cache.remove_strangers(&self.flows);
             self.check(removed);
         }
         self.settle(time);
@@ -365,13 +374,15 @@ impl Decider {
                 logged::passed(&mut self.logged, from, &packet, (*to, rewrite), now);
             }
         }
-        let heard = match verdict.delivery().and_then(|delivery| Some((delivery.flow, delivery.cache?))) {
+        let plan = verdict.delivery().and_then(|delivery| Some((delivery.flow, delivery.cache?)));
+        // One that would have another port on the way now is not what the cache has let in.
+        let heard = match plan.filter(|(_, plan)| keeps_ports(&plan.forward)) {
             Some((flow, plan)) => {
                 self.connections_admitted += 1;
                 let may_admit = may_admit && has_room(&self.snapshot, &self.flows, &plan);
                 cache.note_admitted(&plan, flow, may_admit, time)
             }
-            None => cache.refuse_admitted(&event.key),
+            None => cache.refuse_admitted(&event.key, &self.flows, time),
         };
         self.check(heard);
     }
@@ -411,4 +422,5 @@ impl Decider {
 /// Whether both ends of a connection have room for all that the cache could let in before that is heard of.
 fn has_room(snapshot: &Snapshot, flows: &Flows, plan: &CachePlan) -> bool {
     [plan.forward.from, plan.forward.to].iter().all(|&port| flows.has_room(snapshot, port, ADMISSION_ROOM))
+        && plan.translation.is_none_or(|far| flows.has_room_at_gateway(&far, ADMISSION_ROOM))
 }

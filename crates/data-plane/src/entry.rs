@@ -44,6 +44,13 @@ pub(crate) fn is_cacheable(key: &CacheKey) -> bool {
     }
 }
 
+/// Whether an entry would do the same to packets with other ports: one that writes a port writes its own connection's.
+pub(crate) fn keeps_ports(entry: &CacheEntry) -> bool {
+    let CacheEntry { key, rewrite, .. } = entry;
+    rewrite.source.is_none_or(|new| new.port == key.source_port)
+        && rewrite.destination.is_none_or(|new| new.port == key.destination_port)
+}
+
 /// The key of an entry.
 pub(crate) fn key_of(entry: &CacheEntry) -> abi::FlowKey {
     key(entry.from, &entry.key)
@@ -112,6 +119,19 @@ pub(crate) fn key_sent(flow: &FlowKey) -> abi::FlowKey {
         }
     });
     key(flow.port, &sent)
+}
+
+/// The TCP connection of which an interface sends what has that key; none when it is not of this program's making.
+pub(crate) fn flow_sending(key: &abi::FlowKey) -> Option<FlowKey> {
+    let end = |octets, port| {
+        Some(Endpoint { address: address(key.family, octets)?, port: u16::from_be_bytes(port) })
+    };
+    Some(FlowKey {
+        port: Port::new(key.port).ok()?,
+        protocol: Protocol::TCP,
+        local: end(key.source, key.source_port)?,
+        remote: end(key.destination, key.destination_port)?,
+    })
 }
 
 fn key(from: Port, key: &CacheKey) -> abi::FlowKey {
@@ -189,7 +209,8 @@ pub(crate) fn entry_of(plan: &CacheEntry, epochs: Epochs) -> abi::FlowEntry {
         macs: new_macs.0,
         domain_slot: plan.domain.map_or(0, slot_of_domain),
         domain_epoch: epochs.domain,
-        padding: [0; 4],
+        segment_payload_max: rewrite.segment_payload_max.unwrap_or(0),
+        padding: [0; 2],
     }
 }
 
@@ -205,6 +226,8 @@ pub(crate) fn cache_entry_of(key: &abi::FlowKey, entry: &abi::FlowEntry) -> Opti
         destination_port: port(key.destination_port),
     };
     let is_rewritten = entry.actions & (abi::ACTION_ADDRESSES | abi::ACTION_PORTS) != 0;
+    // An entry that the program has made writes no port, and has that of another connection.
+    let has_new_ports = entry.actions & abi::ACTION_PORTS != 0;
     // Of ICMP echo both ends have the identifier.
     let is_icmp = matches!(old.protocol, Protocol::ICMP | Protocol::ICMPV6);
     let (old_destination_port, new_destination_port) = match is_icmp {
@@ -212,7 +235,7 @@ pub(crate) fn cache_entry_of(key: &abi::FlowKey, entry: &abi::FlowEntry) -> Opti
         false => (old.destination_port, entry.destination_port),
     };
     let endpoint = |octets, bytes, old: (IpAddr, u16)| -> Option<Option<Endpoint>> {
-        let new = (address(octets)?, port(bytes));
+        let new = (address(octets)?, if has_new_ports { port(bytes) } else { old.1 });
         Some((is_rewritten && new != old).then_some(Endpoint { address: new.0, port: new.1 }))
     };
     let (match_destination, match_source) = Macs(entry.match_macs).pair();
@@ -233,7 +256,7 @@ pub(crate) fn cache_entry_of(key: &abi::FlowKey, entry: &abi::FlowEntry) -> Opti
                 (old.destination, old_destination_port),
             )?,
             quoted: None,
-            segment_payload_max: None,
+            segment_payload_max: Some(entry.segment_payload_max).filter(|&maximum| maximum > 0),
         },
         mtu_bytes: entry.mtu_bytes.try_into().ok()?,
         domain: None,
@@ -308,7 +331,7 @@ mod tests {
         #[test]
         fn an_entry_is_read_back_as_its_plan(
             from in 0_u32..1 << 17, to in 0_u32..1 << 17, old: ([u8; 4], [u8; 4], u16, u16),
-            source: Option<([u8; 4], u16)>, destination: Option<([u8; 4], u16)>, source_mac: [u8; 6], destination_mac: [u8; 6],
+            source: Option<([u8; 4], u16)>, destination: Option<([u8; 4], u16)>, segments: Option<u16>, source_mac: [u8; 6], destination_mac: [u8; 6],
         ) {
             let endpoint = |(address, port): ([u8; 4], u16)| Endpoint { address: address.into(), port };
             let key = CacheKey {
@@ -327,7 +350,7 @@ mod tests {
                 source: source.map(endpoint).filter(|new| *new != kept_source),
                 destination: destination.map(endpoint).filter(|new| *new != kept_destination),
                 quoted: None,
-                segment_payload_max: None,
+                segment_payload_max: segments.filter(|&maximum| maximum > 0),
             };
             let plan = CacheEntry {
                 from: Port::new(from).unwrap(),

@@ -36,6 +36,7 @@ mod layout;
 mod logged;
 mod packet_loop;
 mod plane;
+mod translations;
 mod upkeep;
 mod workstation;
 

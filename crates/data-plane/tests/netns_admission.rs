@@ -4,9 +4,12 @@
 
 mod lab;
 
-use std::net::{TcpListener, TcpStream};
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use data_plane::ModeChoice;
+use lab::gateways::{Connection, HOST, NAT_PUBLIC, Network, PUBLIC, host};
 use lab::*;
 use vpc_engine::flows::FlowState;
 use vpc_model::{AclAction, Delta, Direction, Interface, PortRange, Traffic};
@@ -242,6 +245,98 @@ fn connections_let_in_without_a_daemon_are_known_to_the_next() {
                 }
             }
         }
+        lab.finish();
+    });
+}
+
+/// How many connections the cache lets in meanwhile, and how many frames come up.
+fn counted(lab: &Lab, action: impl FnOnce()) -> (u64, u64) {
+    let before = lab.plane().counters();
+    action();
+    let after = lab.plane().counters();
+    (after.connections_admitted - before.connections_admitted, after.frames_decided - before.frames_decided)
+}
+
+#[test]
+fn connections_through_gateways_are_let_in_like_one_before() {
+    in_both_modes_with_a_workstation(|lab| {
+        let network = Network::apply(&lab);
+        let [a, b, x, y] = ["a", "b", "x", "y"].map(|name| network.guest(&lab, name));
+        let host = host(&lab);
+        let ways: [(&str, &Guest, &Guest, IpAddr); 5] = [
+            ("peering", &b, &x, x.address),
+            ("transit gateway", &b, &y, y.address),
+            ("NAT gateway", &b, &host, HOST),
+            ("internet gateway, out", &a, &host, HOST),
+            ("internet gateway, in", &host, &a, PUBLIC),
+        ];
+        for (way, from, at, to) in ways {
+            let listener = at.listen(443);
+            let mut all: Vec<Connection> =
+                (0..2).map(|_| Connection::open(from, (to, 443), &listener)).collect();
+            let (admitted, came_up) =
+                counted(&lab, || all.extend((0..20).map(|_| Connection::open(from, (to, 443), &listener))));
+            match lab.choice {
+                ModeChoice::Auto => {
+                    assert_eq!(admitted, 20, "{way}");
+                    assert!(came_up < 20, "{way}: {came_up} frames came up");
+                }
+                ModeChoice::SlowOnly => assert_eq!(admitted, 0),
+            }
+            for connection in &mut all {
+                assert!(connection.passes(PATIENCE), "{way}: {}", connection.peer);
+                assert_eq!(connection.peer.ip() == NAT_PUBLIC, way == "NAT gateway");
+            }
+            if way == "transit gateway" {
+                let sizes = all.iter().map(|open| (segment_bytes(&open.near), segment_bytes(&open.far)));
+                assert_eq!(sizes.collect::<HashSet<_>>().len(), 1, "each is told the same of large segments");
+            }
+            let last = all.last_mut().unwrap();
+            last.must_be_carried(&lab);
+        }
+        lab.finish();
+    });
+}
+
+/// The largest segment that a socket sends.
+fn segment_bytes(socket: &TcpStream) -> u32 {
+    nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::TcpMaxSeg).unwrap()
+}
+
+#[test]
+fn clients_of_a_nat_gateway_never_get_each_others_ports() {
+    // Fact 42.
+    in_both_modes_with_a_workstation(|mut lab| {
+        let network = Network::apply(&lab);
+        let (b, c, host) = (network.guest(&lab, "b"), network.guest(&lab, "c"), host(&lab));
+        let listener = host.listen(443);
+        let open = |client: &Guest, port| {
+            let near = client.connect_from(port, (HOST, 443), PATIENCE).expect("a way out");
+            let (far, peer) = accept(&listener);
+            Connection { near, far, peer }
+        };
+        let mut all: Vec<Connection> = Vec::new();
+        // Each may keep its ports, as long as they are its own.
+        for (client, first) in [(&b, 20_000), (&c, 30_000)] {
+            all.extend((first..first + 5).map(|port| open(client, port)));
+        }
+        assert_eq!(lab.plane().counters().connections_admitted > 0, lab.choice == ModeChoice::Auto);
+        // The other one's are in use, whoever has let them in, and are after a restart.
+        all.extend((20_000..20_005).map(|port| open(&c, port)));
+        lab.restart();
+        network.put_in_force(&lab);
+        all.extend((30_000..30_005).map(|port| open(&b, port)));
+        let peers: HashSet<SocketAddr> = all.iter().map(|open| open.peer).collect();
+        assert_eq!(peers.len(), all.len());
+        assert!(all.iter_mut().all(|open| open.passes(PATIENCE)));
+        // What has ended gives its port back.
+        for open in &all {
+            socket2::SockRef::from(&open.near).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        drop(all);
+        wait_until("they have ended", || lab.plane().flows().is_empty());
+        let again: Vec<u16> = (20_000..20_005).map(|port| open(&c, port).peer.port()).collect();
+        assert_eq!(again, [20_000, 20_001, 20_002, 20_003, 20_004]);
         lab.finish();
     });
 }

@@ -64,6 +64,7 @@ pub struct FlowCache {
     flows_descriptor: MapData,
     epochs: Array<MapData, u32>,
     admissions: HashMap<MapData, Key, Admitted>,
+    translations: HashMap<MapData, Key, u8>,
     events: RingBuf<MapData>,
     program: SchedClassifier,
     folder: PathBuf,
@@ -93,6 +94,7 @@ unsafe impl Pod for Admitted {}
 const FLOWS: &str = "flows";
 const EPOCHS: &str = "epochs";
 const ADMISSIONS: &str = "admissions";
+const TRANSLATIONS: &str = "translations";
 const EVENTS: &str = "events";
 const PROGRAM: &str = "flow_cache";
 
@@ -119,7 +121,8 @@ impl FlowCache {
             MapData::from_pin(version_folder.join(map)).map_err(|source| FlowCacheError::Map { map, source })
         };
         let program = SchedClassifier::from_pin(version_folder.join(PROGRAM))?;
-        let data = [map(FLOWS)?, map(FLOWS)?, map(EPOCHS)?, map(ADMISSIONS)?, map(EVENTS)?];
+        let data =
+            [map(FLOWS)?, map(FLOWS)?, map(EPOCHS)?, map(ADMISSIONS)?, map(TRANSLATIONS)?, map(EVENTS)?];
         Self::assemble(folder, version_folder, program, data)
     }
 
@@ -128,7 +131,7 @@ impl FlowCache {
         let program = loaded.program_mut(PROGRAM).ok_or(FlowCacheError::Missing(PROGRAM))?;
         let program: &mut SchedClassifier = program.try_into()?;
         program.load()?;
-        for name in [FLOWS, EPOCHS, ADMISSIONS, EVENTS] {
+        for name in [FLOWS, EPOCHS, ADMISSIONS, TRANSLATIONS, EVENTS] {
             let map = loaded.map(name).ok_or(FlowCacheError::Missing(name))?;
             map.pin(version_folder.join(name)).map_err(|error| FlowCacheError::NotPinned {
                 name,
@@ -150,13 +153,14 @@ impl FlowCache {
         folder: &Path,
         version_folder: &Path,
         program: SchedClassifier,
-        [flows, flows_descriptor, epochs, admissions, events]: [MapData; 5],
+        [flows, flows_descriptor, epochs, admissions, translations, events]: [MapData; 6],
     ) -> Result<Self, FlowCacheError> {
         let failed = |map| move |source| FlowCacheError::Map { map, source };
         Ok(Self {
             flows: aya::maps::Map::HashMap(flows).try_into().map_err(failed(FLOWS))?,
             epochs: aya::maps::Map::Array(epochs).try_into().map_err(failed(EPOCHS))?,
             admissions: aya::maps::Map::HashMap(admissions).try_into().map_err(failed(ADMISSIONS))?,
+            translations: aya::maps::Map::HashMap(translations).try_into().map_err(failed(TRANSLATIONS))?,
             events: aya::maps::Map::RingBuf(events).try_into().map_err(failed(EVENTS))?,
             flows_descriptor,
             program,
@@ -335,6 +339,36 @@ impl FlowCache {
     pub fn admitted(&self) -> Result<Vec<FlowKey>, FlowCacheError> {
         let failed = |source| FlowCacheError::Map { map: ADMISSIONS, source };
         self.admissions.keys().map(|key| key.map(|key| key.0).map_err(failed)).collect()
+    }
+
+    /// Notes that a NAT gateway has an address and port in use with a destination, so that the program lets in no connection
+    /// that would take it. Answers whether there was room.
+    ///
+    /// # Errors
+    /// When the kernel refuses for another reason.
+    pub fn take_translation(&mut self, far: &FlowKey) -> Result<bool, FlowCacheError> {
+        match self.translations.insert(Key(*far), 1, 0) {
+            Ok(()) => Ok(true),
+            Err(MapError::SyscallError(error)) if is_full(&error.io_error) => Ok(false),
+            Err(source) => Err(FlowCacheError::Map { map: TRANSLATIONS, source }),
+        }
+    }
+
+    /// Notes that it is free again. Its absence is no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn give_translation_back(&mut self, far: &FlowKey) -> Result<(), FlowCacheError> {
+        removed(self.translations.remove(&Key(*far)), TRANSLATIONS).map(drop)
+    }
+
+    /// Everything that NAT gateways have in use, in no order.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn translations(&self) -> Result<Vec<FlowKey>, FlowCacheError> {
+        let failed = |source| FlowCacheError::Map { map: TRANSLATIONS, source };
+        self.translations.keys().map(|key| key.map(|key| key.0).map_err(failed)).collect()
     }
 
     /// The oldest SYN, FIN or RST that the program has forwarded and that was not taken off yet.

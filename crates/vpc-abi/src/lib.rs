@@ -30,6 +30,9 @@ pub const FLOW_ENTRIES_LIMIT: u32 = 1 << 18;
 /// Entries of the admission map; each is one service as one sender sees it.
 pub const ADMISSION_LIMIT: u32 = 1 << 16;
 
+/// Entries of the translation map; each is a TCP connection that a NAT gateway translates.
+pub const TRANSLATION_LIMIT: u32 = 1 << 18;
+
 /// Bytes of the ring in which the program reports SYN, FIN and RST.
 pub const EVENT_RING_BYTES: u32 = 1 << 19;
 
@@ -129,8 +132,10 @@ pub struct FlowEntry {
     pub domain_slot: u32,
     /// Epoch of that domain when the decision was made.
     pub domain_epoch: u32,
+    /// The largest segment that a TCP segment with SYN may announce, bytes of payload; 0 for any.
+    pub segment_payload_max: u16,
     /// Zero.
-    pub padding: [u8; 4],
+    pub padding: [u8; 2],
 }
 
 /// How the program lets a new TCP connection in without asking: what was decided for one SYN, and for which other source
@@ -142,12 +147,13 @@ pub struct Admission {
     pub forward: FlowEntry,
     /// The new connection's entry for what the other side sends.
     pub reverse: FlowEntry,
+    /// What the connection takes at a NAT gateway, with the source port left out: the port of the gateway's interface, and its
+    /// address and destination as the far side sees them. Family 0 for none.
+    pub translation: FlowKey,
     /// Least source port that it holds for, host order.
     pub first_source_port: u16,
     /// Greatest source port that it holds for, host order.
     pub last_source_port: u16,
-    /// Zero.
-    pub padding: [u8; 4],
 }
 
 /// A SYN, FIN or RST that the program forwarded, in the event ring.
@@ -176,9 +182,11 @@ const _: () = {
     assert!(offset_of!(FlowEntry, match_macs) == 92);
     assert!(offset_of!(FlowEntry, macs) == 104);
     assert!(offset_of!(FlowEntry, domain_slot) == 116);
-    assert!(size_of::<Admission>() == 264);
+    assert!(offset_of!(FlowEntry, segment_payload_max) == 124);
+    assert!(size_of::<Admission>() == 304);
     assert!(offset_of!(Admission, reverse) == 128);
-    assert!(offset_of!(Admission, first_source_port) == 256);
+    assert!(offset_of!(Admission, translation) == 256);
+    assert!(offset_of!(Admission, first_source_port) == 300);
     assert!(size_of::<TcpEvent>() == 64);
     assert!(offset_of!(TcpEvent, macs) == 52);
 };

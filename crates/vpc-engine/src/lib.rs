@@ -23,7 +23,7 @@ mod time;
 mod verdict;
 
 pub use flows::{Activity, FlowDirection, FlowEvent, FlowId, FlowKey, FlowOptions, FlowRecord, Flows};
-pub use forward::{NAT_CONNECTIONS_PER_DESTINATION, ServicePeer, forward};
+pub use forward::{ServicePeer, forward};
 pub use frame::handle_frame;
 pub use packet::{Endpoint, Fragment, Inner, InnerTransport, Packet, TcpFlags, Transport};
 pub use reason::DropReason;

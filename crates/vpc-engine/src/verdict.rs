@@ -8,7 +8,7 @@ use aws_types::MacAddress;
 use serde::{Deserialize, Serialize};
 use vpc_model::{Port, PortRange, Protocol};
 
-use crate::flows::FlowId;
+use crate::flows::{FlowId, FlowKey};
 use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::snapshot::Domain;
@@ -64,7 +64,7 @@ pub struct Rewrite {
     pub destination: Option<Endpoint>,
     /// Of an ICMP error: new addresses and ports of the packet that it quotes.
     pub quoted: Option<Quoted>,
-    /// Of a TCP segment with SYN: the largest segment that it may announce, in bytes of payload.
+    /// The largest segment that a TCP segment with SYN may announce, in bytes of payload.
     pub segment_payload_max: Option<u16>,
 }
 
@@ -108,8 +108,8 @@ impl Rewrite {
 /// Exact-match entries that decide the rest of a flow as the engine would.
 ///
 /// An entry stays right as long as neither its ingress port nor its egress port nor its domain is reported stale by
-/// [`crate::Snapshot::apply`], and its flow is not reported closed. TCP segments with SYN, fragments and ICMP other
-/// than queries must always come to the engine. Packets that entries let pass are to be reported with
+/// [`crate::Snapshot::apply`], and its flow is not reported closed. TCP segments with SYN and without ACK, fragments and
+/// ICMP other than queries must always come to the engine. Packets that entries let pass are to be reported with
 /// [`crate::Flows::touch`], at latest before the shortest idle timeout has passed; when it answers that the flow is
 /// gone, the entry must go too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +119,17 @@ pub struct CachePlan {
     /// For the replies; none when replies do not come back the same way (routes differ, or a rule or network ACL does
     /// not let them pass now).
     pub reverse: Option<CacheEntry>,
-    /// Set when the packet opens a TCP connection: the source ports for which a packet like it would be delivered the
-    /// same way, with entries that differ from these in that port alone, provided that its 5-tuple is not in use.
+    /// Set when the packet opens a TCP connection whose replies come back: the source ports, its own among them, for which a
+    /// packet like it would be delivered the same way, with entries that differ from these in that port alone, provided that
+    /// its 5-tuple is not in use, and neither is [`Self::translation`] with that local port. Of a packet whose port becomes
+    /// another on the way, only its own.
     ///
     /// Whoever lets such a connection in by that must have [`crate::forward`] decide its first packet afterwards, before
     /// [`crate::Snapshot::apply`] is acted upon, so that it is tracked; and must leave room for it in the tables.
     pub source_ports: Option<PortRange>,
+    /// Of a packet that opens a connection through a NAT gateway: what the gateway tracks of its far side
+    /// ([`crate::flows::FlowRecord::is_translation`]).
+    pub translation: Option<FlowKey>,
 }
 
 /// One exact-match entry.

@@ -2,7 +2,7 @@
 
 mod world;
 
-use vpc_engine::{Delivery, DropReason, Endpoint, FlowDirection, Packet, Transport, Verdict};
+use vpc_engine::{Delivery, DropReason, Endpoint, FlowDirection, Packet, TcpFlags, Transport, Verdict};
 use vpc_model::{
     AttachedNetwork, InterfaceRole, InternetBlock, Object, Port, Route, RouteTable, Subnet, VpcEndpointKind,
 };
@@ -214,7 +214,7 @@ fn fact_41_ports_run_out_for_one_destination_alone() {
     world.modify("b", |interface| interface.tracking_limit = Some(u32::MAX));
     let mut ports = std::collections::HashSet::new();
     // Two clients, since one has no 55,000 ports below 1024 to be told apart by.
-    for number in 0..vpc_engine::NAT_CONNECTIONS_PER_DESTINATION {
+    for number in 0..vpc_engine::flows::NAT_CONNECTIONS_PER_DESTINATION {
         let out = sends(&mut world, "b", HOST, &format!("udp {} 53", number + 1), "internet");
         assert!(ports.insert(port(&out)) && port(&out) >= 1024);
     }
@@ -498,13 +498,13 @@ fn fact_64_sizes() {
     assert_eq!(world.reason("b", &larger), DropReason::TransitPacketTooBig { mtu_bytes: 8500 });
     let syn = world.packet("b", "10.2.0.10", "tcp 1 2 S");
     let opening = world.delivery("b", &syn);
-    assert_eq!((opening.rewrite.segment_payload_max, opening.cache), (Some(8460), None));
-    // The answer says how large the first side's segments may be: a cached entry would not change it.
+    assert_eq!(opening.rewrite.segment_payload_max, Some(8460));
+    // The answer says how large the first side's segments may be, and may well be carried by an entry.
+    let reverse = opening.cache.unwrap().reverse.unwrap();
+    assert_eq!(reverse.rewrite.segment_payload_max, Some(8460));
     let answer = reply(&arrived(&syn, &opening));
     let answer = world.delivery("y", &answer);
-    assert_eq!((answer.rewrite.segment_payload_max, answer.cache), (Some(8460), None));
-    let established = world.packet("b", "10.2.0.10", "tcp 1 2 A");
-    assert!(world.delivery("b", &established).cache.is_some());
+    assert_eq!(answer.rewrite, reverse.rewrite);
 }
 
 #[test]
@@ -549,4 +549,51 @@ fn a_change_between_vpcs_makes_the_domain_stale_and_no_port() {
     // A subnet that no gateway is in.
     world.acl("B", &["in 100 deny all 0.0.0.0/0"]);
     assert!(!world.last.as_ref().unwrap().stale_domains.contains(&domain));
+}
+
+#[test]
+fn what_is_decided_of_a_connection_holds_for_other_ports_of_its_opener() {
+    let mut world = everything();
+    let ports = |world: &mut World, from: &str, to: &str, source: u16| {
+        let packet = world.packet(from, to, &format!("tcp {source} 443 S"));
+        world.delivery(from, &packet).cache.unwrap().source_ports.map(<(u16, u16)>::from)
+    };
+    for to in ["10.1.0.10", "10.2.0.10"] {
+        assert_eq!(ports(&mut world, "b", to, 4000), Some((0, 65535)), "peering, transit gateway");
+    }
+    assert_eq!(ports(&mut world, "a", HOST, 4000), Some((0, 65535)), "internet gateway");
+    // A NAT gateway keeps the ports that it may have itself, as long as nobody else has them.
+    let syn = world.packet("b", HOST, "tcp 4000 443 S");
+    let plan = world.delivery("b", &syn).cache.unwrap();
+    assert_eq!(plan.source_ports.map(<(u16, u16)>::from), Some((1024, 65535)));
+    let translation = plan.translation.unwrap();
+    assert_eq!((translation.port, translation.local.port), (world.interfaces["n"].port, 4000));
+    let other =
+        Packet { transport: Transport::Tcp { source: 5000, destination: 443, flags: TcpFlags::SYN }, ..syn };
+    let at_host = gets(&mut world, "b", &other, "internet");
+    assert_eq!(port(&at_host), 5000);
+    let far = world.flows.records().filter(vpc_engine::flows::FlowRecord::is_translation);
+    let mut far: Vec<u16> = far.map(|record| record.key.local.port).collect();
+    far.sort_unstable();
+    assert_eq!(far, [4000, 5000]);
+    assert_eq!(ports(&mut world, "b", HOST, 80), Some((80, 80)), "it has to take another port");
+
+    // The ACLs on the way back say so: of the client's subnet, and of the attachment's.
+    world.acl(
+        "B",
+        &["in 90 deny tcp 3000-3999 0.0.0.0/0", "in 100 allow all 0.0.0.0/0", "out 100 allow all 0.0.0.0/0"],
+    );
+    for to in ["10.1.0.10", "10.2.0.10", HOST] {
+        assert_eq!(ports(&mut world, "b", to, 4001), Some((4000, 65535)), "to {to}");
+    }
+    world.acl(
+        "T",
+        &["in 90 deny tcp 5000 0.0.0.0/0", "in 100 allow all 0.0.0.0/0", "out 100 allow all 0.0.0.0/0"],
+    );
+    assert_eq!(ports(&mut world, "b", "10.2.0.10", 4002), Some((4000, 65535)), "only an attachment's egress");
+    world.acl(
+        "T",
+        &["in 100 allow all 0.0.0.0/0", "out 90 deny tcp 5000 0.0.0.0/0", "out 100 allow all 0.0.0.0/0"],
+    );
+    assert_eq!(ports(&mut world, "b", "10.2.0.10", 4003), Some((4000, 4999)));
 }

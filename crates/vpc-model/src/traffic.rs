@@ -100,6 +100,11 @@ impl PortRange {
     pub const fn contains(self, port: u16) -> bool {
         self.from <= port && port <= self.to
     }
+
+    /// The ports that are in both ranges; none where they have no port in common.
+    pub fn intersection(self, other: Self) -> Option<Self> {
+        Self::new(self.from.max(other.from), self.to.min(other.to)).ok()
+    }
 }
 
 impl TryFrom<(u16, u16)> for PortRange {

@@ -62,6 +62,13 @@ impl Default for FlowOptions {
     }
 }
 
+/// Connections of one address of a NAT gateway to one destination (fact 41).
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>
+pub const NAT_CONNECTIONS_PER_DESTINATION: u32 = 55_000;
+
+/// Entries of a connection at a NAT gateway.
+pub(crate) const TRANSLATION_ENTRIES: usize = 2;
+
 /// The most translations that a packet passes: a private NAT gateway, a public one, and that of a service of AWS.
 pub(crate) const NAT_GATEWAYS_PASSED_MAX: usize = 3;
 
@@ -153,13 +160,30 @@ impl Flows {
 
     /// Whether so many more connections of an interface can be tracked, the other end's entries included.
     pub fn has_room(&self, snapshot: &Snapshot, port: Port, connections: u32) -> bool {
-        let limit = snapshot.network().at(port).map_or(0, |plugged| plugged.tracking_limit);
+        // The cloud's own ports are no interfaces.
+        let limit = match port.is_reserved() {
+            true => u32::MAX,
+            false => snapshot.network().at(port).map_or(0, |plugged| plugged.tracking_limit),
+        };
         self.tracked(port).saturating_add(connections) <= limit && self.has_room_for(connections)
     }
 
-    /// Whether so many more connections can be tracked in all, should no interface's limit forbid it.
+    /// Whether so many more connections can be tracked in all, should no interface's limit forbid it, and be translated by a
+    /// NAT gateway.
     pub fn has_room_for(&self, connections: u32) -> bool {
-        self.len() + 2 * connections as usize <= self.entries_max
+        self.len() + (2 + TRANSLATION_ENTRIES) * connections as usize <= self.entries_max
+    }
+
+    /// Whether a NAT gateway may translate so many more connections with the address and the destination of that one
+    /// (fact 41).
+    pub fn has_room_at_gateway(&self, translation: &FlowKey, connections: u32) -> bool {
+        let translated = self.table.nat_connections(&PackedKey::from(*translation));
+        translated.saturating_add(connections) <= NAT_CONNECTIONS_PER_DESTINATION
+    }
+
+    /// Whether a connection is tracked under that key.
+    pub fn tracks(&self, key: &FlowKey, now: Millis) -> bool {
+        self.table.find(&PackedKey::from(*key), now).is_some()
     }
 
     /// Reports packets of a flow that a cache let pass, the last of them at `seen`. Answers whether the flow is still

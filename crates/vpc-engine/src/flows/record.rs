@@ -39,6 +39,12 @@ impl FlowRecord {
         self.progress.state
     }
 
+    /// Whether it is what a NAT gateway tracks of the far side of a connection that it translates: its own address and port,
+    /// and who they are used with.
+    pub fn is_translation(&self) -> bool {
+        self.timeouts == Timeouts::NAT && self.opened_by_local
+    }
+
     /// When it is forgotten unless another packet is seen.
     pub fn deadline(&self) -> Millis {
         self.last_seen.plus_secs(self.timeouts.secs(self.progress.state))

@@ -327,5 +327,5 @@ fn plan(
             domain: back.domain,
         })
     });
-    Some(CachePlan { forward, reverse, source_ports: None })
+    Some(CachePlan { forward, reverse, source_ports: None, translation: None })
 }

@@ -97,17 +97,15 @@ pub(crate) fn acl(
     }
 }
 
-/// The TCP destination ports around one for which the ACLs between two subnets decide as they do for it.
-pub(crate) fn acl_ports_around(from: &CompiledSubnet, to: &CompiledSubnet, port: u16) -> PortRange {
-    let around = |subnet: &CompiledSubnet, direction| {
-        let acl = subnet.acl.as_deref();
-        acl.map_or(PortRange::one(port), |acl| acl.tcp_ports_around(direction, port))
-    };
-    let egress = around(from, Direction::Egress);
-    let ingress = around(to, Direction::Ingress);
-    // Both hold the port, so they overlap.
-    PortRange::new(egress.from().max(ingress.from()), egress.to().min(ingress.to()))
-        .unwrap_or(PortRange::one(port))
+/// The TCP destination ports around a packet's own for which the ACL of a subnet decides as it does for it.
+pub(crate) fn acl_ports_around(subnet: &CompiledSubnet, direction: Direction, tuple: &Tuple) -> PortRange {
+    match (subnet.acl.as_deref(), tuple.kind) {
+        (Some(acl), TupleKind::Ports { destination, .. }) if tuple.protocol == Protocol::TCP => {
+            acl.tcp_ports_around(direction, destination)
+        }
+        (_, TupleKind::Ports { destination, .. }) => PortRange::one(destination),
+        (_, TupleKind::Query { .. } | TupleKind::Message { .. }) => PortRange::ALL,
+    }
 }
 
 /// The destination check (fact 31).

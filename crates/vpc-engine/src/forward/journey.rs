@@ -20,16 +20,20 @@
 use std::net::IpAddr;
 
 use aws_types::MacAddress;
-use vpc_model::{Direction, InterfaceRole, ManagedService, Port, RouteTarget, VpcEndpoint, VpcEndpointKind};
+use vpc_model::{
+    Direction, InterfaceRole, ManagedService, Port, PortRange, Protocol, RouteTarget, VpcEndpoint,
+    VpcEndpointKind,
+};
 
 use super::nat::Translation;
 use super::{gates, source};
 use crate::compile::Routes;
-use crate::flows::{Flows, NAT_GATEWAYS_PASSED_MAX, Tuple};
+use crate::flows::{FlowKey, Flows, NAT_GATEWAYS_PASSED_MAX, Tuple};
 use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, Domain, Network, PluggedInterface};
 use crate::time::Millis;
+use crate::verdict::Rewrite;
 
 /// Routers that a packet passes at most. No sound network needs as many.
 const ROUTERS_MAX: usize = 16;
@@ -97,6 +101,43 @@ pub(crate) struct Trip<'n> {
     pub(crate) domain: Option<Domain>,
     /// Whether the decision depends on more domains than that one, which no cache can tell.
     pub(crate) spans_domains: bool,
+    /// The ports of who opened the connection for which the way is the same, as far as it was asked for: on the way there
+    /// for what gateways do by it, and on the way back for the ACLs too ([`Journey::of_answer`]). None where each port has
+    /// a way of its own.
+    pub(crate) opener_ports: Option<PortRange>,
+}
+
+impl Trip<'_> {
+    /// What it makes of the packet, which came like that.
+    pub(crate) fn rewrite(
+        &self,
+        came: &Packet,
+        source_mac: MacAddress,
+        destination_mac: MacAddress,
+    ) -> Rewrite {
+        let is_limited = self.passed_transit_gateway && self.tuple.protocol == Protocol::TCP;
+        Rewrite {
+            segment_payload_max: is_limited.then(|| self.segment_payload_max()),
+            ..Rewrite::between(came, &self.packet, source_mac, destination_mac)
+        }
+    }
+
+    /// The largest TCP payload of a packet that the way carries, with headers without options.
+    fn segment_payload_max(&self) -> u16 {
+        let headers = if self.packet.source.is_ipv4() { 20 + 20 } else { 40 + 20 };
+        self.mtu_bytes - headers
+    }
+
+    /// The half that the far side sees of a connection that a NAT gateway opens for it: of the first, where there are more.
+    pub(crate) fn opened_translation(&self) -> Option<FlowKey> {
+        let first = self.translations.iter().flatten().find_map(Translation::opened);
+        first.map(|far| FlowKey::from(*far))
+    }
+
+    /// The way is the same for these ports of the opener only.
+    pub(super) fn narrow_opener_ports(&mut self, ports: PortRange) {
+        self.opener_ports = self.opener_ports.and_then(|held| held.intersection(ports));
+    }
 }
 
 /// A packet under way.
@@ -108,6 +149,8 @@ pub(crate) struct Journey<'n, 'f> {
     pub(super) exit: Option<&'n PluggedInterface>,
     /// An interface that may well have the destination, which saves a lookup: for a reply, the one that asked.
     likely: Option<&'n PluggedInterface>,
+    /// Whether it answers who opened a connection, and is to say for which ports of theirs ACLs decide alike.
+    is_answer: bool,
     pub(super) trip: Trip<'n>,
 }
 
@@ -132,8 +175,14 @@ impl<'n, 'f> Journey<'n, 'f> {
             passed_transit_gateway: false,
             domain: None,
             spans_domains: false,
+            opener_ports: Some(PortRange::ALL),
         };
-        Self { network, flows, now, exit: None, likely: None, trip }
+        Self { network, flows, now, exit: None, likely: None, is_answer: false, trip }
+    }
+
+    /// The same packet, an answer to who opened the connection; the trip says for which ports of theirs it is the same.
+    pub(crate) fn of_answer(self, is_answer: bool) -> Self {
+        Self { is_answer, ..self }
     }
 
     /// The same packet, if it may well be for that interface.
@@ -282,16 +331,29 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// Asks the ACL of a subnet that the packet leaves (fact 16).
-    fn leave_subnet(&self, subnet: &CompiledSubnet, stays: bool) -> Result<(), DropReason> {
+    fn leave_subnet(&mut self, subnet: &CompiledSubnet, stays: bool) -> Result<(), DropReason> {
         if stays {
             return Ok(());
         }
-        gates::acl(subnet, Direction::Egress, &self.trip.tuple, self.trip.packet.destination)
+        self.ask_acl(subnet, Direction::Egress, self.trip.packet.destination)
     }
 
     /// Asks the ACL of a subnet that the packet comes into.
-    pub(super) fn enter_subnet(&self, subnet: &CompiledSubnet) -> Result<(), DropReason> {
-        gates::acl(subnet, Direction::Ingress, &self.trip.tuple, self.trip.packet.source)
+    pub(super) fn enter_subnet(&mut self, subnet: &CompiledSubnet) -> Result<(), DropReason> {
+        self.ask_acl(subnet, Direction::Ingress, self.trip.packet.source)
+    }
+
+    fn ask_acl(
+        &mut self,
+        subnet: &CompiledSubnet,
+        direction: Direction,
+        peer: IpAddr,
+    ) -> Result<(), DropReason> {
+        gates::acl(subnet, direction, &self.trip.tuple, peer)?;
+        if self.is_answer {
+            self.trip.narrow_opener_ports(gates::acl_ports_around(subnet, direction, &self.trip.tuple));
+        }
+        Ok(())
     }
 
     fn find_route(&self, subnet: &'n CompiledSubnet) -> Result<Step<'n>, DropReason> {

@@ -30,13 +30,12 @@ use crate::packet::{Fragment, Packet, TcpFlags, Transport};
 use crate::reason::DropReason;
 use crate::snapshot::{Network, Snapshot};
 use crate::time::Millis;
-use crate::verdict::{Delivery, Rewrite, Verdict};
+use crate::verdict::{Delivery, Verdict};
 use journey::{Journey, Landing, Trip};
 use plan::{Delivered, Origin};
 use tracking::{End, Gate};
 
 pub use endpoint::ServicePeer;
-pub use nat::NAT_CONNECTIONS_PER_DESTINATION;
 
 /// Decides one packet that came in by a port, and tracks its connection.
 ///
@@ -174,13 +173,8 @@ fn deliver(
     };
     let ((source_mac, destination_mac), to) = plan::landing_macs(&trip, landing, came, from)
         .ok_or(DropReason::RoutingLoop { address: came.destination })?;
-    let is_announcing = trip.passed_transit_gateway && tracking::flags(came).contains(TcpFlags::SYN);
-    let rewrite = Rewrite {
-        segment_payload_max: is_announcing.then(|| segment_payload_max(&trip)),
-        ..Rewrite::between(came, &trip.packet, source_mac, destination_mac)
-    };
-    // Both packets that announce the size are decided one by one: an entry would carry them, and the answer's, as they are.
-    let cache = (!is_announcing && !trip.spans_domains && tracking::lasts(ends, came, tuple)).then(|| {
+    let rewrite = trip.rewrite(came, source_mac, destination_mac);
+    let cache = (!trip.spans_domains && tracking::lasts(ends, came, tuple)).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });
@@ -199,12 +193,6 @@ fn check_size(came: &Packet, trip: &Trip<'_>) -> Result<(), DropReason> {
         return Err(DropReason::PacketTooBig { mtu_bytes: trip.mtu_bytes });
     }
     Ok(())
-}
-
-/// The largest TCP payload of a packet that the way carries, with headers without options.
-fn segment_payload_max(trip: &Trip<'_>) -> u16 {
-    let headers = if trip.packet.source.is_ipv4() { 20 + 20 } else { 40 + 20 };
-    trip.mtu_bytes - headers
 }
 
 /// The groups of the sender that rules of the receiver may mean: those of the interface whose own address the source is,

@@ -14,25 +14,27 @@
 use std::net::IpAddr;
 
 use aws_types::NatGatewayId;
-use vpc_model::{NatGateway, Port, Protocol};
+use vpc_model::{NatGateway, Port, PortRange, Protocol};
 
 use super::journey::{Journey, Place};
 use super::tracking::{flags, seen};
 use crate::flows::{
-    Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Table, Timeouts, Tuple, TupleKind,
-    Way, bits,
+    Account, EntryId, Flows, NAT_CONNECTIONS_PER_DESTINATION, NatFlow, Opening, PackedKey, Progress, Seen,
+    Table, Timeouts, Tuple, TupleKind, Way, bits,
 };
 use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, PluggedInterface};
 use crate::time::Millis;
 
-/// Connections of one address of a gateway to one destination (fact 41).
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>
-pub const NAT_CONNECTIONS_PER_DESTINATION: u32 = 55_000;
 /// The first port that a gateway takes (fact 42); the last is 65535.
 const FIRST_PORT: u16 = 1024;
 const PORTS: u32 = 65_536 - FIRST_PORT as u32;
+/// The same as a range.
+const OWN_PORTS: PortRange = match PortRange::new(FIRST_PORT, u16::MAX) {
+    Ok(ports) => ports,
+    Err(_) => PortRange::ALL,
+};
 /// Between the ports that are tried one after the other: coprime to their number, so that all are visited.
 const STRIDE: u32 = 7919;
 
@@ -75,6 +77,14 @@ impl Translation {
                 Some(flow(flows.table.id(far), true))
             }
             Self::Related => None,
+        }
+    }
+
+    /// The half that the far side sees of a connection that it opens.
+    pub(crate) fn opened(&self) -> Option<&PackedKey> {
+        match self {
+            Self::New { far, .. } => Some(far),
+            Self::Known { .. } | Self::Related => None,
         }
     }
 
@@ -167,12 +177,19 @@ impl<'n> Journey<'n, '_> {
         if let (Some(near), Some(far)) = (known, far) {
             let key = table.key(far);
             let is_anew = table.restarts(near, flags(&packet));
-            self.set_source(key.local_endpoint());
             // A connection that follows one with the same ends has its address and port.
-            return Ok(match is_anew {
-                true => Translation::New { near: table.key(near), far: key },
-                false => Translation::Known { far, is_outward: true },
-            });
+            let translation = match is_anew {
+                true => {
+                    self.note_port(gateway, &key);
+                    Translation::New { near: table.key(near), far: key }
+                }
+                false => {
+                    self.trip.opener_ports = None;
+                    Translation::Known { far, is_outward: true }
+                }
+            };
+            self.set_source(key.local_endpoint());
+            return Ok(translation);
         }
         match tuple.kind {
             TupleKind::Query { is_reply: true, .. } => {
@@ -186,8 +203,21 @@ impl<'n> Journey<'n, '_> {
         let far = self
             .choose(gateway, port, &near)
             .ok_or(DropReason::NatPortAllocation { gateway: id, address: packet.destination })?;
+        self.note_port(gateway, &far);
         self.set_source(far.local_endpoint());
         Ok(Translation::New { near, far })
+    }
+
+    /// Notes for which other ports of the client a new connection would be translated in the same way: for those that it
+    /// keeps, at a gateway that has no choice of addresses.
+    fn note_port(&mut self, gateway: &NatGateway, far: &PackedKey) {
+        let keeps_port = self.trip.packet.source_port() == far.local_port;
+        let is_first = self.trip.translations.iter().all(Option::is_none);
+        if keeps_port && is_first && gateway.addresses.len() == 1 {
+            self.trip.narrow_opener_ports(OWN_PORTS);
+        } else {
+            self.trip.opener_ports = None;
+        }
     }
 
     /// An address and port for a new connection: the client's own port where it is free. None when every address has as

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use aws_types::MacAddress;
-use vpc_model::{Port, PortRange, Protocol};
+use vpc_model::{Port, PortRange};
 
 use super::gates::{self, reply_kind};
 use super::journey::{Journey, Landing, Trip};
@@ -82,17 +82,24 @@ pub(crate) fn plan(
         source_mac: came.source_mac,
         destination_mac: came.destination_mac,
         to: delivered.to,
-        // No SYN is let in by it.
-        rewrite: Rewrite { segment_payload_max: None, ..delivered.rewrite },
+        rewrite: delivered.rewrite,
         mtu_bytes: trip.mtu_bytes,
         domain: trip.domain,
     };
-    let back = reverse(network, flows, delivered, now);
     // What passed as a known connection's says nothing of what the rules would.
     let asked_rules = delivered.ends.iter().flatten().all(|end| matches!(end.gate, Gate::Passed { .. }));
-    let opens = came.fragment.is_none() && flags(came).opens();
-    let source_ports = back.filter(|_| opens && asked_rules).and_then(|(_, source_ports)| source_ports);
-    Some(CachePlan { forward, reverse: back.map(|(reverse, _)| reverse), source_ports })
+    let opens = came.fragment.is_none() && flags(came).opens() && asked_rules;
+    let back = reverse(network, flows, delivered, opens, now);
+    let source_ports = back.filter(|_| opens).map(|(_, back)| {
+        let alike = trip.opener_ports.zip(back).and_then(|(there, back)| there.intersection(back));
+        alike.unwrap_or(PortRange::one(came.source_port()))
+    });
+    Some(CachePlan {
+        forward,
+        reverse: back.map(|(reverse, _)| reverse),
+        source_ports,
+        translation: trip.opened_translation(),
+    })
 }
 
 /// The reply to a packet, as its receiver sends it.
@@ -119,13 +126,14 @@ pub(crate) fn reply_to(packet: &Packet) -> Packet {
 /// asked: each end lets replies pass because it tracks the connection, or leaves it untracked because its rules do
 /// (fact 23).
 ///
-/// With it come the source ports around the packet's own that make no difference to it, where both directions stay in the
-/// VPC. Only ACLs look at the port that a reply goes to, and nothing looks at the port that a request comes from, so for
-/// these ports the whole decision is the same but for what is tracked.
+/// With it come, of a packet that `opens` a connection, the source ports around its own that make no difference to it: only
+/// ACLs look at the port that a reply goes to, and only some gateways at the port that a request comes from, so for these
+/// ports the whole decision is the same but for what is tracked.
 fn reverse(
     network: &Network,
     flows: &Flows,
     delivered: &Delivered<'_, '_>,
+    opens: bool,
     now: Millis,
 ) -> Option<(CacheEntry, Option<PortRange>)> {
     let Delivered { origin, came, trip, .. } = delivered;
@@ -135,7 +143,7 @@ fn reverse(
         Origin::Internet(_) => None,
     };
     let tuple = trip.tuple.reversed();
-    let journey = Journey::new(network, flows, &reply, tuple, now).likely_to(likely);
+    let journey = Journey::new(network, flows, &reply, tuple, now).likely_to(likely).of_answer(opens);
     let back = match delivered.landing {
         Landing::Interface(hop, subnet) => {
             source::check_source(network, hop.receiver, reply.source).ok()?;
@@ -176,30 +184,17 @@ fn reverse(
     if to != origin.port() {
         return None;
     }
-    let source_ports = match (delivered.landing, back.landing, delivered.tuple.kind) {
-        (
-            Landing::Interface(hop, from),
-            Ok(Landing::Interface(to, subnet)),
-            TupleKind::Ports { source, .. },
-        ) if !trip.passed_gateway && !back.passed_gateway && delivered.tuple.protocol == Protocol::TCP => {
-            Some(match hop.receiver.subnet == to.receiver.subnet {
-                true => PortRange::ALL,
-                false => gates::acl_ports_around(from, subnet, source),
-            })
-        }
-        _ => None,
-    };
     let entry = CacheEntry {
         from: delivered.to,
         key: key(reply.source, reply.destination, &tuple)?,
         source_mac: reply.source_mac,
         destination_mac: reply.destination_mac,
         to,
-        rewrite: Rewrite::between(&reply, &back.packet, macs.0, macs.1),
+        rewrite: back.rewrite(&reply, macs.0, macs.1),
         mtu_bytes: back.mtu_bytes,
         domain: back.domain,
     };
-    Some((entry, source_ports))
+    Some((entry, back.opener_ports))
 }
 
 /// The link addresses of a packet where it lands, source first, and the port; none where it does not land or the

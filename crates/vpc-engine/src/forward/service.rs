@@ -178,7 +178,8 @@ pub(crate) fn ask(
     let [request, answer] = entries(&near, &far, sender, subnet);
     // The request may have been addressed to another MAC address than the answer will come from.
     let forward = CacheEntry { destination_mac: packet.destination_mac, ..request };
-    let cache = flow.map(|_| CachePlan { forward, reverse: Some(answer), source_ports: None });
+    let cache =
+        flow.map(|_| CachePlan { forward, reverse: Some(answer), source_ports: None, translation: None });
     Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, cache })
 }
 
@@ -295,6 +296,6 @@ pub(crate) fn answer(
     // A request to the resolver may be refused by now.
     let reverse =
         asked(subnet, address(near.remote)).is_ok_and(|service| service.is_some()).then_some(request);
-    let cache = flow.map(|_| CachePlan { forward, reverse, source_ports: None });
+    let cache = flow.map(|_| CachePlan { forward, reverse, source_ports: None, translation: None });
     Ok(Delivery { to, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, cache })
 }

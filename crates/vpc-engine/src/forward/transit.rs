@@ -146,6 +146,9 @@ impl<'n> Journey<'n, '_> {
         let count = self.interfaces_of(attached).count();
         let in_zone =
             zone.and_then(|zone| self.interfaces_of(attached).find(|(_, at)| at.subnet.zone == *zone));
+        if attached.appliance_mode && count > 1 {
+            self.trip.opener_ports = None;
+        }
         let exit = if attached.appliance_mode && count > 0 {
             self.interfaces_of(attached).nth(self.connection_number() as usize % count)
         } else {

@@ -17,7 +17,7 @@ use vpc_model::Protocol;
 
 use super::build;
 use super::parse::{self, ETHERNET_BYTES, IPV6_BYTES};
-use crate::packet::{Endpoint, Packet, Transport};
+use crate::packet::{Endpoint, Packet, TcpFlags, Transport};
 use crate::reason::DropReason;
 use crate::verdict::{Quoted, Rewrite};
 
@@ -115,9 +115,12 @@ pub fn apply_rewrite(
     if let Some(Endpoint { port, .. }) = id {
         replace(frame, layout.transport + 4, &port.to_be_bytes(), &mut ports);
     }
-    if let Some(maximum) =
-        rewrite.segment_payload_max.filter(|_| layout.protocol == Protocol::TCP && has_ports)
-    {
+    let announces = |frame: &[u8]| {
+        layout.protocol == Protocol::TCP
+            && has_ports
+            && frame.get(layout.transport + 13).is_some_and(|&flags| TcpFlags(flags).contains(TcpFlags::SYN))
+    };
+    if let Some(maximum) = rewrite.segment_payload_max.filter(|_| announces(frame)) {
         limit_segments(&mut frame[..layout.end], layout.transport, maximum, &mut ports);
     }
     if !layout.is_ipv6 {
