@@ -449,6 +449,16 @@ fn facts_59_and_60_a_gateway_endpoint() {
 }
 
 #[test]
+fn what_a_service_answers_does_not_follow_an_interface_to_another_subnet() {
+    let mut world = everything();
+    let at_service = sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 S", "services");
+    let (vpc, subnet) = (world::gateways::vpc("y"), world::subnet("Y"));
+    world.modify("b", |interface| (interface.vpc, interface.subnet) = (vpc, subnet));
+    gets(&mut world, "services", &reply(&at_service), "UnsolicitedByService");
+    assert_eq!(world.flows.tracked(world.port("b")), 0);
+}
+
+#[test]
 fn a_gateway_load_balancer_endpoint_and_a_vpn_gateway_lead_nowhere_yet() {
     let mut world = everything();
     world.put(vpc_model::VpcEndpoint { kind: VpcEndpointKind::GatewayLoadBalancer, ..endpoint() });

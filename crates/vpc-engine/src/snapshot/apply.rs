@@ -253,7 +253,9 @@ impl Network {
             return false;
         }
         if let Some(old) = old {
-            if interface.is_none_or(|interface| interface.port != old.interface.port) {
+            // An interface never leaves its subnet: what is in another one begins without connections.
+            let place = |interface: &Interface| (interface.port, interface.subnet);
+            if interface.map(place) != Some(place(&old.interface)) {
                 touched.removed.insert(old.interface.port);
             }
             self.unplug(&old, touched);

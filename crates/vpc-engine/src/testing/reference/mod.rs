@@ -137,16 +137,16 @@ impl Reference {
 
     /// Takes changes over.
     pub fn apply(&mut self, deltas: &[Delta]) {
-        let places = |network: &Network| -> Vec<_> {
-            network.interfaces.iter().map(|interface| (interface.id, interface.port)).collect()
-        };
+        // AWS moves no interface to another subnet: what is there is another one.
+        let place = |interface: &Interface| (interface.id, interface.port, interface.subnet);
+        let places = |network: &Network| -> Vec<_> { network.interfaces.iter().map(place).collect() };
         let before = places(&self.network);
         for delta in deltas {
             self.network.apply(delta);
         }
         let after = places(&self.network);
-        for (id, port) in before {
-            if !after.contains(&(id, port)) {
+        for (id, port, subnet) in before {
+            if !after.contains(&(id, port, subnet)) {
                 self.connections.retain(|connection| connection.port != port);
                 self.fragments.retain(|fragment| fragment.from != port);
             }
