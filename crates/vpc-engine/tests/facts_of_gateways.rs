@@ -540,6 +540,18 @@ fn errors_are_translated_with_what_they_quote() {
 }
 
 #[test]
+fn an_address_that_a_nat_gateway_loses_takes_its_connections_with_it() {
+    let mut world = everything();
+    let out = sends(&mut world, "b", HOST, "udp 4000 53", "internet");
+    let at_b = gets(&mut world, "internet", &reply(&out), "b");
+    let error = world::error_about(&at_b, world.interfaces["b"].mac, 3, 3);
+    gets(&mut world, "b", &error, "internet");
+    world.put(vpc_model::NatGateway { addresses: vec!["10.0.0.201".parse().unwrap()], ..nat() });
+    gets(&mut world, "internet", &reply(&out), "NatUnsolicited");
+    gets(&mut world, "b", &error, "NatIdle");
+}
+
+#[test]
 fn a_change_between_vpcs_makes_the_domain_stale_and_no_port() {
     let mut world = everything();
     let packet = world.packet("y", HOST, "udp 4001 443");

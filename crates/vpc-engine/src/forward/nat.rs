@@ -87,6 +87,13 @@ impl Translation {
     }
 }
 
+/// Whether a gateway still has the address that the far half of a connection is at. One that it no longer has takes its
+/// connections with it.
+fn has_address(gateway: &NatGateway, table: &Table, far: u32) -> bool {
+    let local = table.key(far).local;
+    gateway.addresses.iter().any(|held| bits((*held).into()) == local)
+}
+
 /// Whether an entry is the near half of a connection: the gateway itself opens the far one.
 fn is_near(table: &Table, slot: u32) -> bool {
     !table.opened_by_local(slot)
@@ -154,16 +161,13 @@ impl<'n> Journey<'n, '_> {
         }
         self.check_fragment(id)?;
         if let TupleKind::Message { .. } = tuple.kind {
-            return self.translate_error_out(id, port);
+            return self.translate_error_out(gateway, port);
         }
         let near = PackedKey::new(port, Way::In, &tuple);
         let table = &self.flows.table;
         let known = table.find(&near, self.now).filter(|&slot| is_near(table, slot));
         let far = known.and_then(|near| table.translated(near));
-        // An address that the gateway no longer has takes its connections with it.
-        let is_present =
-            |far: &u32| gateway.addresses.iter().any(|held| bits((*held).into()) == table.key(*far).local);
-        let far = far.filter(is_present);
+        let far = far.filter(|&far| has_address(gateway, table, far));
         if let (Some(near), Some(far)) = (known, far) {
             let key = table.key(far);
             let is_anew = table.restarts(near, flags(&packet));
@@ -219,14 +223,14 @@ impl<'n> Journey<'n, '_> {
     }
 
     /// A client's error about a packet that came to it through the gateway.
-    fn translate_error_out(&mut self, id: NatGatewayId, port: Port) -> Result<Translation, DropReason> {
-        let unknown = DropReason::NatIdle { gateway: id };
-        let about = self.trip.packet.about().ok_or(DropReason::NatProtocol { gateway: id })?;
+    fn translate_error_out(&mut self, gateway: &NatGateway, port: Port) -> Result<Translation, DropReason> {
+        let unknown = DropReason::NatIdle { gateway: gateway.id };
+        let about = self.trip.packet.about().ok_or(DropReason::NatProtocol { gateway: gateway.id })?;
         // The gateway had sent it to the client.
         let near = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
         let table = &self.flows.table;
         let slot = table.find(&near, self.now).filter(|&slot| is_near(table, slot)).ok_or(unknown)?;
-        let far = table.translated(slot).ok_or(unknown)?;
+        let far = table.translated(slot).filter(|&far| has_address(gateway, table, far)).ok_or(unknown)?;
         let own = self.flows.table.key(far).local_endpoint();
         if let Some(about) = self.trip.packet.about_mut() {
             about.set_destination(own);
