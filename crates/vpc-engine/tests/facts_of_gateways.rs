@@ -449,6 +449,27 @@ fn facts_59_and_60_a_gateway_endpoint() {
 }
 
 #[test]
+fn fact_59_a_gateway_endpoint_serves_its_own_vpc_alone() {
+    let mut world = everything();
+    let s3 = "198.19.64.5";
+    world.route("v", "T", &[("0.0.0.0/0", "endpoint")]);
+    sends(&mut world, "y", s3, "tcp 4000 443 S", "EndpointOfOtherVpc");
+    // What a NAT gateway of the VPC sends is the VPC's own.
+    world.route("v", "T", &[("0.0.0.0/0", "nat")]);
+    world.route("v", "A", &[("198.19.64.0/24", "endpoint"), ("10.2.0.0/16", "transit")]);
+    let at_service = sends(&mut world, "y", s3, "tcp 4000 443 S", "services");
+    let listener = Endpoint { address: at_service.destination, port: 443 };
+    let peer = Endpoint { address: at_service.source, port: port(&at_service) };
+    let found = world.flows.service_peer(&world.snapshot, listener, peer, world.now).unwrap();
+    assert_eq!(
+        (found.source.address.to_string(), found.port, found.endpoint),
+        ("10.0.0.200".to_owned(), world.port("n"), Some(endpoint().id))
+    );
+    let back = gets(&mut world, "services", &reply(&at_service), "y");
+    assert_eq!(ends(&back), ("198.19.64.5:443".to_owned(), "10.2.0.10:4000".to_owned()));
+}
+
+#[test]
 fn what_a_service_answers_does_not_follow_an_interface_to_another_subnet() {
     let mut world = everything();
     let at_service = sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 S", "services");

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use aws_types::VpcEndpointId;
 use vpc_model::{ManagedService, Port, Protocol, RouteTarget, VpcEndpoint};
 
-use super::journey::{Journey, Trip};
+use super::journey::{Entrance, Journey, Trip};
 use super::plan::{self, Origin};
 use super::service::ports_to_try;
 use super::tracking::{self, End, flags};
@@ -37,7 +37,7 @@ pub struct ServicePeer {
     pub source: Endpoint,
     /// The address and port that was asked for.
     pub destination: Endpoint,
-    /// The asking interface, or the port of the internet.
+    /// The asking interface: a NAT gateway's for what comes through it. The port of the internet for its hosts.
     pub port: Port,
     /// The endpoint that leads to the service from there, if the connection came through one.
     pub endpoint: Option<VpcEndpointId>,
@@ -57,10 +57,10 @@ impl Flows {
         let far = self.table.find(&far.into(), now)?;
         let near = FlowKey::from(self.table.key(self.table.translated(far)?));
         let network = snapshot.network();
-        let asker = network.at(near.port);
+        let port = services::port_of_link_address(peer.address)?;
+        let asker = network.at(port).filter(|_| near.port != Port::INTERNET);
         let endpoint = asker.and_then(|asker| endpoint_for(network, asker, near.remote.address));
         let endpoint = endpoint.map(|endpoint| endpoint.id);
-        let port = services::port_of_link_address(peer.address)?;
         Some(ServicePeer { service, source: near.local, destination: near.remote, port, endpoint })
     }
 }
@@ -69,7 +69,7 @@ impl Flows {
 pub(super) struct Asked<'a, 'n> {
     pub(super) service: ManagedService,
     /// The endpoint that it came through, or none over the internet.
-    pub(super) endpoint: Option<&'n VpcEndpoint>,
+    pub(super) entrance: Option<Entrance<'n>>,
     pub(super) origin: Origin<'n>,
     pub(super) sent: Option<End<'a>>,
     /// As it came.
@@ -85,8 +85,8 @@ pub(super) fn deliver(
     asked: &Asked<'_, '_>,
     now: Millis,
 ) -> Result<Delivery, DropReason> {
-    let Asked { service, endpoint, origin, sent, came, tuple, trip } = *asked;
-    let asker = match endpoint {
+    let Asked { service, entrance, origin, sent, came, tuple, trip } = *asked;
+    let asker = match entrance {
         Some(_) => origin.port(),
         None => Port::INTERNET,
     };
@@ -108,7 +108,8 @@ pub(super) fn deliver(
     if !is_taken {
         let address = trip.packet.destination;
         let refused = DropReason::ServiceProtocol { address };
-        return Err(endpoint.map_or(refused, |held| DropReason::EndpointProtocol { endpoint: held.id }));
+        let endpoint = entrance.map(|entrance| entrance.endpoint.id);
+        return Err(endpoint.map_or(refused, |endpoint| DropReason::EndpointProtocol { endpoint }));
     }
     let near = PackedKey::new(asker, Way::Out, &trip.tuple);
     let known = flows.table.find(&near, now).filter(|&slot| !flows.table.restarts(slot, flags(came)));
@@ -117,8 +118,8 @@ pub(super) fn deliver(
     let far = match flows.table.find(&near, now).and_then(|near| flows.table.translated(near)) {
         Some(far) => flows.table.key(far),
         None => {
-            let seen_as = match endpoint {
-                Some(_) => asker,
+            let seen_as = match entrance {
+                Some(entrance) => entrance.sent_by,
                 None => public_port(network, trip.packet.source).unwrap_or(origin.port()),
             };
             free_far(flows, service, seen_as, &trip.packet, now).ok_or(DropReason::FlowTableFull)?
@@ -229,7 +230,8 @@ fn free_far(
     ports_to_try(packet.source_port()).map(far).find(|key| flows.table.find(key, now).is_none())
 }
 
-/// A packet that a service sends on the connection with that far half, as the asker sees it, and its way there.
+/// A packet that a service sends on the connection with that near half, as the asker sees it, and its way there: from the
+/// VPC of the endpoint that was asked through, whosever the address is there.
 fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32, now: Millis) -> Trip<'n> {
     let key = flows.table.key(near);
     let near = FlowKey::from(key);
@@ -237,7 +239,11 @@ fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32,
     goes.set_source(key.remote_endpoint());
     goes.set_destination(near.local);
     let journey = Journey::new(network, flows, &goes, Tuple::of(&goes), now);
-    let Some(asker) = network.at(near.port) else { return journey.start_on_internet() };
+    if near.port == Port::INTERNET {
+        return journey.start_on_internet();
+    }
+    let port = services::port_of_link_address(packet.destination).unwrap_or(near.port);
+    let Some(asker) = network.at(port) else { return journey.end(DropReason::UnknownPort { port }) };
     match network.owner(asker.vpc, near.local.address) {
         Some(receiver) => journey.start_before_interface(receiver),
         None => {

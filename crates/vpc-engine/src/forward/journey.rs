@@ -52,7 +52,7 @@ pub(crate) enum Landing<'n> {
     /// At a host of the internet, by that port.
     Internet(Port),
     /// At a service of AWS, through an endpoint or over the internet.
-    Service(ManagedService, Option<&'n VpcEndpoint>),
+    Service(ManagedService, Option<Entrance<'n>>),
 }
 
 /// Where a packet is under way.
@@ -67,7 +67,15 @@ pub(super) enum Place<'n> {
     /// At a host of the internet, by that port.
     Host(Port),
     /// At a gateway endpoint of the subnet's VPC, or at a service's public address.
-    Service(ManagedService, Option<&'n VpcEndpoint>),
+    Service(ManagedService, Option<Entrance<'n>>),
+}
+
+/// How a packet comes to a service of AWS from inside a VPC.
+#[derive(Clone, Copy)]
+pub(crate) struct Entrance<'n> {
+    pub(crate) endpoint: &'n VpcEndpoint,
+    /// The interface of the endpoint's VPC that has sent it: a workload's or a NAT gateway's.
+    pub(crate) sent_by: Port,
 }
 
 /// What comes of a journey.
@@ -390,8 +398,9 @@ impl<'n, 'f> Journey<'n, 'f> {
                         if gateways.service(address) != Some(service) {
                             return Err(DropReason::NoSuchService { address });
                         }
+                        let exit = self.exit.ok_or(DropReason::EndpointOfOtherVpc { endpoint: id })?;
                         self.trip.is_tracked = true;
-                        Ok(Place::Service(service, Some(endpoint)))
+                        Ok(Place::Service(service, Some(Entrance { endpoint, sent_by: exit.port })))
                     }
                     VpcEndpointKind::GatewayLoadBalancer => Err(DropReason::NoAppliance { endpoint: id }),
                 }

@@ -139,8 +139,8 @@ fn deliver(
         }
     };
     let landing = trip.landing?;
-    if let Landing::Service(service, endpoint) = landing {
-        let asked = endpoint::Asked { service, endpoint, origin, sent, came, tuple, trip: &trip };
+    if let Landing::Service(service, entrance) = landing {
+        let asked = endpoint::Asked { service, entrance, origin, sent, came, tuple, trip: &trip };
         return endpoint::deliver(network, flows, &asked, now);
     }
     let received = match landing {

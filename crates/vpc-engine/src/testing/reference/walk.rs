@@ -169,7 +169,7 @@ impl Reference {
                 let gateway = network.transit_gateways.iter().find(|gateway| gateway.id == id);
                 self.leave_by_transit_gateway(trip, gateway.ok_or("Blackhole")?, subnet)
             }
-            RouteTarget::VpcEndpoint(id) => self.leave_by_endpoint(trip, id, subnet.vpc),
+            RouteTarget::VpcEndpoint(id) => self.leave_by_endpoint(trip, id, subnet.vpc, by),
             RouteTarget::VpnGateway(id) => {
                 let mut gateways = network.vpn_gateways.iter();
                 gateways.find(|gateway| gateway.id == id && gateway.vpc == subnet.vpc).ok_or("Blackhole")?;
@@ -259,7 +259,13 @@ impl Reference {
         self.reach(trip, owner, None, by)
     }
 
-    fn leave_by_endpoint(&self, trip: &mut Trip, id: VpcEndpointId, vpc: VpcId) -> Result<End, Reason> {
+    fn leave_by_endpoint(
+        &self,
+        trip: &mut Trip,
+        id: VpcEndpointId,
+        vpc: VpcId,
+        by: Leaver,
+    ) -> Result<End, Reason> {
         let mut endpoints = self.network.endpoints.iter();
         let endpoint =
             endpoints.find(|endpoint| endpoint.id == id && endpoint.vpc == vpc).ok_or("Blackhole")?;
@@ -271,7 +277,10 @@ impl Reference {
         if !blocks.any(|block| block.service == service && block.id.contains(&trip.packet.destination)) {
             return Err("NoSuchService");
         }
-        // Fact 59.
+        // Fact 59. What another network sends is not of the endpoint's VPC.
+        if by == Leaver::TransitGateway {
+            return Err("EndpointOfOtherVpc");
+        }
         if !self.is_for_service(&trip.packet) {
             return Err("EndpointProtocol");
         }
