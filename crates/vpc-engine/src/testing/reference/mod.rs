@@ -433,10 +433,12 @@ impl Reference {
         if let (End::Service(entry), None) = (end, about) {
             let (asker, service) = ends(packet);
             let seen = self.engine.map_or((asker, service), |seen| (seen.source, seen.destination));
-            self.requests.retain(|request| {
-                (request.protocol, request.asker, request.service) != (packet.protocol, asker, service)
-            });
             let (protocol, entry) = (packet.protocol, *entry);
+            // What is asked through an endpoint is another connection than what is asked over the internet.
+            self.requests.retain(|request| {
+                (request.protocol, request.asker, request.service, request.entry)
+                    != (protocol, asker, service, entry)
+            });
             self.requests.push(Request { protocol, seen, asker, service, entry });
         }
         Expectation {

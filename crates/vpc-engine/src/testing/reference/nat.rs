@@ -90,6 +90,7 @@ impl Reference {
                         && binding.is_of(inner.protocol, without_identifier(inner.protocol, server))
                         && binding.client == client
                         && packet.destination == server.0
+                        && !quotes_an_error(&inner)
                 });
                 let binding = binding.ok_or("NatIdle")?.clone();
                 let mut about = inner;
@@ -197,6 +198,7 @@ impl Reference {
                         && binding.is_of(inner.protocol, without_identifier(inner.protocol, server))
                         && binding.outside == outside
                         && packet.destination == outside.0
+                        && !quotes_an_error(&inner)
                 });
                 let binding = binding.ok_or("NatUnsolicited")?.clone();
                 let mut about = inner;
@@ -260,6 +262,11 @@ fn kind_of(packet: &Packet) -> Option<Kind> {
         Transport::Tcp { .. } | Transport::Udp { .. } => Some(Kind::Flow),
         Transport::Other | Transport::Continuation => None,
     }
+}
+
+/// An error has no identifier, and there are no errors about errors (RFC 1122, section 3.2.2).
+fn quotes_an_error(inner: &Inner) -> bool {
+    matches!(inner.transport, InnerTransport::Icmp { kind, .. } if query_of(inner.protocol, kind).is_none())
 }
 
 /// An ICMP identifier is the client's alone.

@@ -1,6 +1,6 @@
 //! The way through transit gateways (facts 54 to 58). Refuses to know how packets came to the attachment's VPC.
 
-use aws_types::{TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId};
+use aws_types::{AvailabilityZone, TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId};
 use vpc_model::{
     AttachedNetwork, AttachedVpc, Direction, Subnet, TransitGateway, TransitGatewayAttachment,
     TransitGatewayRouteTable,
@@ -44,7 +44,7 @@ impl Reference {
         let subnet = subnets.into_iter().find(|subnet| subnet.zone == from.zone).ok_or("ZoneNotAttached")?;
         trip.pass(subnet, Direction::Ingress);
         let table = attachment.association.ok_or("NoAssociation")?;
-        self.cross_transit_gateway(trip, gateway.id, table, from)
+        self.cross_transit_gateway(trip, gateway.id, table, Some(&from.zone))
     }
 
     fn cross_transit_gateway(
@@ -52,7 +52,7 @@ impl Reference {
         trip: &mut Trip,
         gateway: TransitGatewayId,
         table: TransitGatewayRouteTableId,
-        from: &Subnet,
+        zone: Option<&AvailabilityZone>,
     ) -> Result<End, Reason> {
         trip.legs += 1;
         if trip.legs > 16 {
@@ -66,7 +66,7 @@ impl Reference {
             attachments.find(|attachment| attachment.id == target && attachment.gateway == gateway)
         {
             return match &attachment.target {
-                AttachedNetwork::Vpc(vpc) => self.enter_from_transit_gateway(trip, vpc, from),
+                AttachedNetwork::Vpc(vpc) => self.enter_from_transit_gateway(trip, vpc, zone),
                 AttachedNetwork::Vpn | AttachedNetwork::Connect => Err("TunnelDown"),
             };
         }
@@ -76,7 +76,8 @@ impl Reference {
         let mut gateways = network.transit_gateways.iter();
         gateways.find(|gateway| gateway.id == other.gateway).ok_or("TransitBlackhole")?;
         let table = other.association.ok_or("NoAssociation")?;
-        self.cross_transit_gateway(trip, other.gateway, table, from)
+        // The other gateway may be in another region: to it the packet comes from a peering, and from no zone.
+        self.cross_transit_gateway(trip, other.gateway, table, None)
     }
 
     /// The attachment that a packet goes to, or none where a blackhole takes it.
@@ -116,7 +117,7 @@ impl Reference {
         &self,
         trip: &mut Trip,
         vpc: &AttachedVpc,
-        from: &Subnet,
+        zone: Option<&AvailabilityZone>,
     ) -> Result<End, Reason> {
         trip.shows_groups &= vpc.security_group_referencing;
         if trip.packet.destination.is_ipv6() && !vpc.ipv6 {
@@ -125,7 +126,7 @@ impl Reference {
         let subnets: Vec<&Subnet> =
             vpc.subnets.iter().filter_map(|attached| self.network.subnet(attached.subnet)).collect();
         let first = *subnets.first().ok_or("ZoneNotAttached")?;
-        let same_zone = subnets.iter().copied().find(|subnet| subnet.zone == from.zone);
+        let same_zone = subnets.iter().copied().find(|subnet| Some(&subnet.zone) == zone);
         let subnet = if vpc.appliance_mode {
             // Which one is the engine's own business, as long as both directions come to the same end.
             subnets[trip.candidate % subnets.len()]
