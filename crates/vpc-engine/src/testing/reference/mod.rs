@@ -343,7 +343,8 @@ impl Reference {
             Err(_) if !trip.has_left => self.network.owner(sender.vpc, packet.destination),
             _ => None,
         };
-        let peer_groups = peer.filter(|_| trip.shows_groups).map_or(&[][..], |peer| &peer.security_groups);
+        let is_named = trip.shows_groups && !trip.passed_transit_gateway;
+        let peer_groups = peer.filter(|_| is_named).map_or(&[][..], |peer| &peer.security_groups);
         let tracked = self.ask_groups(sender, Direction::Egress, packet, packet.destination, peer_groups);
         Ok((None, tracked.ok_or("NoEgressRule")? || trip.always_tracked))
     }

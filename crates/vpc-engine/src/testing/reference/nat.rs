@@ -118,8 +118,6 @@ impl Reference {
             binding.gateway == gateway.id
                 && binding.is_of(packet.protocol, server)
                 && binding.client == client
-                // A connection that has ended makes room for the next one.
-                && !(binding.fin_by_client && binding.fin_by_server && is_opening_syn(&packet))
         });
         let is_reply = matches!(packet.transport, Transport::Icmp { kind, .. }
             if query_of(packet.protocol, kind).is_some_and(|(_, is_reply)| is_reply));
@@ -127,6 +125,10 @@ impl Reference {
             return Err("NatIdle");
         }
         let mut binding = match known {
+            // The next connection between the same ends has the address and port of the last.
+            Some(known) if is_opening_syn(&packet) => {
+                Binding { fin_by_client: false, fin_by_server: false, ..known.clone() }
+            }
             Some(known) => known.clone(),
             None if packet.protocol == Protocol::TCP && !is_opening_syn(&packet) => return Err("NatIdle"),
             None => Binding {
@@ -158,8 +160,9 @@ impl Reference {
         server: (IpAddr, u16),
     ) -> Option<(IpAddr, u16)> {
         let fallback = *gateway.addresses.get(trip.candidate % gateway.addresses.len().max(1))?;
-        // Below those that a gateway uses, so that it is nobody's.
-        let unknown = (1..1024).find(|port| {
+        let ((_, own), _) = ends(packet);
+        // Below those that a gateway uses and not the client's own, so that it is nobody's.
+        let unknown = (1..1024).filter(|port| *port != own).find(|port| {
             !self
                 .bindings
                 .iter()

@@ -32,6 +32,7 @@ impl Reference {
             _ => None,
         });
         trip.has_left = true;
+        trip.passed_transit_gateway = true;
         trip.always_tracked = true;
         trip.shows_groups &= gateway.security_group_referencing;
         let (attachment, vpc) = attached.ok_or("NotAttached")?;

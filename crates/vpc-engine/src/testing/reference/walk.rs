@@ -38,6 +38,8 @@ pub(super) struct Trip {
     pub(super) always_tracked: bool,
     /// Facts 19, 20: whether rules that name groups see through the way.
     pub(super) shows_groups: bool,
+    /// Whether it has passed a transit gateway, through which inbound rules alone can name groups.
+    pub(super) passed_transit_gateway: bool,
     /// Whether the identifier of an ICMP query was replaced as the source's, or the destination's.
     pub(super) identifier_of: (bool, bool),
     pub(super) legs: usize,
@@ -84,6 +86,7 @@ impl Trip {
             has_left: false,
             always_tracked: false,
             shows_groups: true,
+            passed_transit_gateway: false,
             identifier_of: (false, false),
             legs: 0,
             candidate: 0,
