@@ -341,6 +341,20 @@ fn facts_54_to_58_a_transit_gateway_routes_by_its_tables() {
 }
 
 #[test]
+fn fact_54_of_two_vpcs_with_one_block_the_older_attachment_has_it() {
+    let mut world = everything();
+    let blocks = ["10.1.0.0/16", "10.2.0.0/16"].map(|block| block.parse().unwrap());
+    let id = world::gateways::vpc("x");
+    let vpc = world.snapshot.vpc(id).unwrap().clone();
+    world.put(vpc_model::Vpc { ipv4_cidrs: blocks.to_vec(), ..vpc });
+    world.put(transit_table(&[], &["v", "y", "x"]));
+    sends(&mut world, "b", "10.2.0.10", "tcp 4000 22 S", "y");
+    // Nobody has the address in the other.
+    world.put(transit_table(&[], &["v", "x", "y"]));
+    sends(&mut world, "b", "10.2.0.10", "tcp 4001 22 S", "NoSuchAddress");
+}
+
+#[test]
 fn recipe_1_10_a_shared_nat_gateway_behind_a_transit_gateway() {
     let mut world = everything();
     let out = sends(&mut world, "y", HOST, "tcp 4000 443 S", "internet");

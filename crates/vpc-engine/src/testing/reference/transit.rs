@@ -12,8 +12,8 @@ use super::{Reason, Reference};
 /// Where a route of a transit gateway leads.
 struct TransitRoute {
     prefix: u8,
-    /// Fact 54: the lower is the stronger.
-    strength: u8,
+    /// Fact 54: the lower is the stronger. Of propagated ones the older attachment's.
+    strength: usize,
     attachment: Option<TransitGatewayAttachmentId>,
 }
 
@@ -92,25 +92,27 @@ impl Reference {
         for route in table.routes.iter().filter(|route| route.destination.contains(&destination)) {
             routes.push(TransitRoute {
                 prefix: route.destination.prefix_len(),
-                strength: u8::from(route.is_of_prefix_list),
+                strength: usize::from(route.is_of_prefix_list),
                 attachment: route.target,
             });
         }
-        let known = |attachment: &&TransitGatewayAttachment| {
-            table.propagations.contains(&attachment.id) && attachment.gateway == table.gateway
-        };
-        for attachment in self.network.attachments.iter().filter(known) {
-            let AttachedNetwork::Vpc(attached) = &attachment.target else { continue };
+        for (age, id) in table.propagations.iter().enumerate() {
+            let mut attachments = self.network.attachments.iter();
+            let known =
+                attachments.find(|attachment| attachment.id == *id && attachment.gateway == table.gateway);
+            let Some(TransitGatewayAttachment { target: AttachedNetwork::Vpc(attached), .. }) = known else {
+                continue;
+            };
             let Some(vpc) = self.network.vpc(attached.vpc) else { continue };
             let v4 = vpc.ipv4_cidrs.iter().copied().map(ipnet::IpNet::V4);
             for block in v4.chain(vpc.ipv6_cidrs.iter().copied().map(ipnet::IpNet::V6)) {
                 if block.contains(&destination) {
-                    let (prefix, attachment) = (block.prefix_len(), Some(attachment.id));
-                    routes.push(TransitRoute { prefix, strength: 2, attachment });
+                    let (prefix, attachment) = (block.prefix_len(), Some(*id));
+                    routes.push(TransitRoute { prefix, strength: 2 + age, attachment });
                 }
             }
         }
-        routes.sort_by_key(|route| (std::cmp::Reverse(route.prefix), route.strength, route.attachment));
+        routes.sort_by_key(|route| (std::cmp::Reverse(route.prefix), route.strength));
         Ok(routes.first().ok_or("NoTransitRoute")?.attachment)
     }
 
