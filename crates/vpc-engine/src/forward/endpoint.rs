@@ -125,8 +125,7 @@ pub(super) fn deliver(
             free_far(flows, service, seen_as, &trip.packet, now).ok_or(DropReason::FlowTableFull)?
         }
     };
-    let translated: usize = trip.translations.iter().flatten().map(super::nat::Translation::entries).sum();
-    let [sender, _] = tracking::track(flows, [sent, None], translated + 2, now)?;
+    let [sender, _] = tracking::track(flows, [sent, None], trip.entries() + 2, now)?;
     let mut nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
     let seen = tracking::seen(came, true, now);
     let is_tracked = |flows: &Flows| sender.map(|id| id.slot) == flows.table.find(&near, now);

@@ -107,6 +107,13 @@ pub(crate) struct Trip<'n> {
     pub(crate) spans_domains: bool,
 }
 
+impl Trip<'_> {
+    /// How many entries of the table its translations need.
+    pub(crate) fn entries(&self) -> usize {
+        self.translations.iter().flatten().map(Translation::entries).sum()
+    }
+}
+
 /// A packet under way.
 pub(crate) struct Journey<'n, 'f> {
     pub(super) network: &'n Network,

@@ -163,8 +163,7 @@ fn deliver(
     };
     let ends = [sent, received];
     check_size(came, &trip)?;
-    let translated = trip.translations.iter().flatten().map(nat::Translation::entries).sum();
-    let [sender, receiver] = tracking::track(flows, ends, translated, now)?;
+    let [sender, receiver] = tracking::track(flows, ends, trip.entries(), now)?;
     let nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
     let flow = FlowId { sender, receiver, nat };
     let flow = (flow != FlowId::default()).then_some(flow);
