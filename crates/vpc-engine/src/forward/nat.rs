@@ -113,12 +113,7 @@ impl<'n> Journey<'n, '_> {
             self.enter_subnet(subnet)?;
         }
         let translation = self.translate_out(gateway, plugged.port)?;
-        self.note(translation)?;
-        self.enters_domain(subnet);
-        self.trip.shows_groups = false;
-        self.trip.is_tracked = true;
-        self.exit = Some(plugged);
-        Ok(Place::Router(subnet, plugged.subnet))
+        self.leave_nat_gateway(translation, plugged, subnet)
     }
 
     /// From the far side to a NAT gateway's own address, and out of it into its own subnet.
@@ -135,19 +130,24 @@ impl<'n> Journey<'n, '_> {
             return Err(DropReason::NatUnsolicited { gateway: gateway.id });
         }
         let translation = self.translate_back(gateway.id, plugged.port)?;
-        self.note(translation)?;
+        self.leave_nat_gateway(translation, plugged, subnet)
+    }
+
+    /// Out of a NAT gateway, which has translated the packet, to the router of its own subnet.
+    fn leave_nat_gateway(
+        &mut self,
+        translation: Translation,
+        plugged: &'n PluggedInterface,
+        subnet: &'n CompiledSubnet,
+    ) -> Result<Place<'n>, DropReason> {
+        let free = self.trip.translations.iter_mut().find(|held| held.is_none());
+        *free.ok_or(DropReason::RoutingLoop { address: self.trip.packet.destination })? = Some(translation);
         self.trip.passed_gateway = true;
         self.enters_domain(subnet);
         self.trip.shows_groups = false;
         self.trip.is_tracked = true;
         self.exit = Some(plugged);
         Ok(Place::Router(subnet, plugged.subnet))
-    }
-
-    fn note(&mut self, translation: Translation) -> Result<(), DropReason> {
-        let free = self.trip.translations.iter_mut().find(|held| held.is_none());
-        *free.ok_or(DropReason::RoutingLoop { address: self.trip.packet.destination })? = Some(translation);
-        Ok(())
     }
 
     fn translate_out(&mut self, gateway: &NatGateway, port: Port) -> Result<Translation, DropReason> {
