@@ -17,6 +17,7 @@ mod internet;
 mod journey;
 mod nat;
 mod plan;
+mod ports;
 mod service;
 mod source;
 mod tracking;

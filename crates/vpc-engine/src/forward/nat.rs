@@ -17,6 +17,7 @@ use aws_types::NatGatewayId;
 use vpc_model::{NatGateway, Port, Protocol};
 
 use super::journey::{Journey, Place};
+use super::ports::{self, FIRST_PORT, PORTS};
 use super::tracking::{flags, seen};
 use crate::flows::{
     Account, EntryId, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Table, Timeouts, Tuple, TupleKind,
@@ -30,11 +31,6 @@ use crate::time::Millis;
 /// Connections of one address of a gateway to one destination (fact 41).
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>
 pub const NAT_CONNECTIONS_PER_DESTINATION: u32 = 55_000;
-/// The first port that a gateway takes (fact 42); the last is 65535.
-const FIRST_PORT: u16 = 1024;
-const PORTS: u32 = 65_536 - FIRST_PORT as u32;
-/// Between the ports that are tried one after the other: coprime to their number, so that all are visited.
-const STRIDE: u32 = 7919;
 
 /// What a NAT gateway has done to a packet.
 #[derive(Clone, Copy)]
@@ -213,11 +209,7 @@ impl<'n> Journey<'n, '_> {
             if table.nat_connections(&far_at(local, 0)) >= NAT_CONNECTIONS_PER_DESTINATION {
                 return None;
             }
-            let others = (0..PORTS).map(|step| {
-                let offset = (hash % PORTS).wrapping_add(step.wrapping_mul(STRIDE)) % PORTS;
-                FIRST_PORT + offset as u16
-            });
-            let ports = Some(wanted).filter(|&port| port >= FIRST_PORT).into_iter().chain(others);
+            let ports = ports::to_try(wanted, hash, PORTS).filter(|&port| port >= FIRST_PORT);
             ports.map(|port| far_at(local, port)).find(|far| table.find(far, self.now).is_none())
         })
     }
