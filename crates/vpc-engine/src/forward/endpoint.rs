@@ -14,7 +14,7 @@ use aws_types::VpcEndpointId;
 use vpc_model::{ManagedService, Port, Protocol, RouteTarget, VpcEndpoint};
 
 use super::journey::{Entrance, Journey, Trip};
-use super::plan::{self, Origin};
+use super::plan::{self, Origin, Reply};
 use super::service::ports_to_try;
 use super::tracking::{self, End, flags};
 use crate::flows::{
@@ -26,7 +26,7 @@ use crate::reason::DropReason;
 use crate::services::{self, LINK_ROUTER_MAC, SERVICES_MAC};
 use crate::snapshot::{Network, PluggedInterface, Snapshot};
 use crate::time::Millis;
-use crate::verdict::{CacheEntry, CachePlan, Delivery, Rewrite};
+use crate::verdict::{CachePlan, Delivery, Rewrite};
 
 /// Who is at the other end of a connection with a service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,35 +302,15 @@ fn plan(
     (goes, rewrite, near): (&Packet, Rewrite, u32),
     now: Millis,
 ) -> Option<CachePlan> {
-    let forward = CacheEntry {
-        from: origin.port(),
-        key: plan::key(came.source, came.destination, tuple)?,
-        source_mac: came.source_mac,
-        destination_mac: came.destination_mac,
-        to: Port::SERVICES,
-        rewrite: Rewrite { segment_payload_max: None, ..rewrite },
-        mtu_bytes: trip.mtu_bytes,
-        domain: trip.domain,
+    let forward = plan::entry((origin.port(), Port::SERVICES), came, tuple, rewrite, trip)?;
+    let packet = Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
+    let back = way_back(network, flows, &packet, near, now);
+    let reply = Reply {
+        packet: &packet,
+        tuple: &Tuple::of(&packet),
+        from: Port::SERVICES,
+        subnet: None,
+        trip: &back,
     };
-    let reply = Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
-    let back = way_back(network, flows, &reply, near, now);
-    let expected = plan::reply_to(came);
-    let is_as_expected = back.packet.source == expected.source
-        && back.packet.destination == expected.destination
-        && back.tuple == tuple.reversed();
-    let landed = back.landing.ok().and_then(|landing| plan::landing_macs(&back, landing, &reply, None));
-    let landed = landed.filter(|(_, to)| is_as_expected && !back.spans_domains && *to == origin.port());
-    let reverse = landed.and_then(|((source_mac, destination_mac), to)| {
-        Some(CacheEntry {
-            from: Port::SERVICES,
-            key: plan::key(reply.source, reply.destination, &Tuple::of(&reply))?,
-            source_mac: reply.source_mac,
-            destination_mac: reply.destination_mac,
-            to,
-            rewrite: Rewrite::between(&reply, &back.packet, source_mac, destination_mac),
-            mtu_bytes: back.mtu_bytes,
-            domain: back.domain,
-        })
-    });
-    Some(CachePlan { forward, reverse, source_ports: None })
+    Some(CachePlan { forward, reverse: reply.entry(origin, came, tuple), source_ports: None })
 }
