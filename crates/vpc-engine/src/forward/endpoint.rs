@@ -18,8 +18,8 @@ use super::plan::{self, Origin, Reply};
 use super::service::ports_to_try;
 use super::tracking::{self, End, flags};
 use crate::flows::{
-    Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind,
-    Way,
+    Account, EntryId, FlowId, FlowKey, Flows, NAT_GATEWAYS_PASSED_MAX, NatFlow, Opening, PackedKey, Progress,
+    Seen, Timeouts, Tuple, TupleKind, Way,
 };
 use crate::packet::{Endpoint, Packet, TcpFlags};
 use crate::reason::DropReason;
@@ -100,23 +100,12 @@ pub(super) fn deliver(
             cache: None,
         });
     }
-    let is_taken = match trip.tuple.kind {
-        TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
-        TupleKind::Query { kind, is_reply, .. } => !is_reply && matches!(kind, 8 | 128),
-        TupleKind::Message { .. } => false,
-    };
-    if !is_taken {
-        let address = trip.packet.destination;
-        let refused = DropReason::ServiceProtocol { address };
-        let endpoint = entrance.map(|entrance| entrance.endpoint.id);
-        return Err(endpoint.map_or(refused, |endpoint| DropReason::EndpointProtocol { endpoint }));
-    }
+    check_taken(entrance, trip)?;
     let near = PackedKey::new(asker, Way::Out, &trip.tuple);
-    let known = flows.table.find(&near, now).filter(|&slot| !flows.table.restarts(slot, flags(came)));
-    let pair = known.and_then(|near| Some((near, flows.table.translated(near)?)));
+    let held = flows.table.find(&near, now).and_then(|near| Halves::of(flows, near));
     // The far half that is there or will be: a connection that follows one with the same ends has its.
-    let far = match flows.table.find(&near, now).and_then(|near| flows.table.translated(near)) {
-        Some(far) => flows.table.key(far),
+    let far = match held {
+        Some(held) => flows.table.key(held.far.slot),
         None => {
             let seen_as = match entrance {
                 Some(entrance) => entrance.sent_by,
@@ -125,60 +114,107 @@ pub(super) fn deliver(
             free_far(flows, service, seen_as, &trip.packet, now).ok_or(DropReason::FlowTableFull)?
         }
     };
+    let known = held.filter(|held| !flows.table.restarts(held.near.slot, flags(came)));
     let [sender, _] = tracking::track(flows, [sent, None], trip.entries() + 2, now)?;
-    let mut nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
-    let seen = tracking::seen(came, true, now);
-    let is_tracked = |flows: &Flows| sender.map(|id| id.slot) == flows.table.find(&near, now);
-    let flow = match pair {
-        // Through an endpoint the near half has been taken into account as the interface's own.
-        Some((near, far)) => {
-            let goes_on = (is_tracked(flows) || flows.table.advance(near, seen))
-                && flows.table.slot(flows.table.id(far)).is_some()
-                && flows.table.advance(far, Seen { sent_by_local: false, ..seen });
-            goes_on.then(|| (flows.table.id(near), flows.table.id(far)))
-        }
+    let nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
+    // Through an endpoint the near half is the interface's own entry, and has been taken into account as such.
+    let own = sender.filter(|own| flows.table.key(own.slot) == near);
+    let halves = match known {
+        Some(known) => known.goes_on(flows, own, came, now).then_some(known),
         // A reset begins nothing.
         None if flags(came).contains(TcpFlags::RST) => None,
-        None => {
-            let opening = |key, opened_by_local| Opening {
-                key,
-                account: Account::Free,
-                opened_by_local,
-                progress: Progress::begin(Protocol(far.protocol), flags(came)),
-                timeouts: Timeouts::from(vpc_model::IdleTimeouts::DEFAULT),
-            };
-            let near = match flows.table.find(&near, now) {
-                Some(tracked) if is_tracked(flows) => tracked,
-                _ => flows.table.open(opening(near, true), seen),
-            };
-            let far = flows.table.place(opening(far, false), Seen { sent_by_local: false, ..seen });
-            flows.table.pair(near, far);
-            flows.table.announce(near);
-            flows.table.announce(far);
-            Some((flows.table.id(near), flows.table.id(far)))
-        }
+        None => Some(Halves::begin(flows, (near, far), own, came, now)),
     };
-    let flow = flow.map(|(near, far)| {
-        if sender == Some(near) {
-            return FlowId { sender, receiver: Some(far), nat };
-        }
-        // The halves of the translation are kept alive as those of a NAT gateway are.
-        if let Some(free) = nat.iter_mut().find(|held| held.is_none()) {
-            *free = Some(NatFlow { far: near, is_outward: true });
-        }
-        FlowId { sender, receiver: None, nat }
-    });
+    let flow = halves.map(|halves| halves.flow(sender, nat));
     let mut goes = trip.packet;
     goes.set_source(far.remote_endpoint());
     goes.set_destination(far.local_endpoint());
     let rewrite = Rewrite::between(came, &goes, LINK_ROUTER_MAC, SERVICES_MAC);
-    let near = flows
-        .table
-        .find(&near, now)
-        .filter(|_| flow.is_some() && !trip.spans_domains && tracking::lasts([sent, None], came, tuple));
-    let cache =
-        near.and_then(|near| plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, near), now));
+    let lasts = !trip.spans_domains && tracking::lasts([sent, None], came, tuple);
+    let cache = halves.filter(|_| lasts).and_then(|halves| {
+        plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, halves.near.slot), now)
+    });
     Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache })
+}
+
+/// Refuses what services do not take (fact 59).
+fn check_taken(entrance: Option<Entrance<'_>>, trip: &Trip<'_>) -> Result<(), DropReason> {
+    let is_taken = match trip.tuple.kind {
+        TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
+        TupleKind::Query { kind, is_reply, .. } => !is_reply && matches!(kind, 8 | 128),
+        TupleKind::Message { .. } => false,
+    };
+    match entrance {
+        _ if is_taken => Ok(()),
+        Some(entrance) => Err(DropReason::EndpointProtocol { endpoint: entrance.endpoint.id }),
+        None => Err(DropReason::ServiceProtocol { address: trip.packet.destination }),
+    }
+}
+
+/// The two entries of a connection with a service.
+#[derive(Clone, Copy)]
+struct Halves {
+    near: EntryId,
+    far: EntryId,
+}
+
+impl Halves {
+    /// Those of the connection with that near half.
+    fn of(flows: &Flows, near: u32) -> Option<Self> {
+        let far = flows.table.translated(near)?;
+        Some(Self { near: flows.table.id(near), far: flows.table.id(far) })
+    }
+
+    /// Begins a connection with these ends. The near half is the interface's own entry where it is told.
+    fn begin(
+        flows: &mut Flows,
+        (near, far): (PackedKey, PackedKey),
+        own: Option<EntryId>,
+        came: &Packet,
+        now: Millis,
+    ) -> Self {
+        let seen = tracking::seen(came, true, now);
+        let opening = |key, opened_by_local| Opening {
+            key,
+            account: Account::Free,
+            opened_by_local,
+            progress: Progress::begin(Protocol(far.protocol), flags(came)),
+            timeouts: Timeouts::from(vpc_model::IdleTimeouts::DEFAULT),
+        };
+        let near = match own {
+            Some(own) => own.slot,
+            None => flows.table.open(opening(near, true), seen),
+        };
+        let far = flows.table.place(opening(far, false), Seen { sent_by_local: false, ..seen });
+        flows.table.pair(near, far);
+        flows.table.announce(near);
+        flows.table.announce(far);
+        Self { near: flows.table.id(near), far: flows.table.id(far) }
+    }
+
+    /// Takes a packet to the service into account, at the near half unless it is the interface's own entry; whether the
+    /// connection goes on after it.
+    fn goes_on(self, flows: &mut Flows, own: Option<EntryId>, came: &Packet, now: Millis) -> bool {
+        let seen = tracking::seen(came, true, now);
+        let near = flows.table.slot(self.near);
+        near.is_some_and(|near| own == Some(self.near) || flows.table.advance(near, seen))
+            && flows
+                .table
+                .slot(self.far)
+                .is_some_and(|far| flows.table.advance(far, Seen { sent_by_local: false, ..seen }))
+    }
+
+    /// The flow of a packet to the service, which has passed these NAT gateways.
+    fn flow(self, sender: Option<EntryId>, mut nat: [Option<NatFlow>; NAT_GATEWAYS_PASSED_MAX]) -> FlowId {
+        if sender == Some(self.near) {
+            return FlowId { sender, receiver: Some(self.far), nat };
+        }
+        // The halves of the translation are kept alive as those of a NAT gateway are.
+        if let Some(free) = nat.iter_mut().find(|held| held.is_none()) {
+            *free = Some(NatFlow { far: self.near, is_outward: true });
+        }
+        FlowId { sender, receiver: None, nat }
+    }
 }
 
 /// An ICMP error about a packet that a service sent on a known connection, as the service gets it.
