@@ -25,7 +25,7 @@ use aws_types::{MacAddress, SecurityGroupId};
 use vpc_model::{Delta, Direction, Interface, InternetPlace, Port, Protocol};
 
 use crate::packet::{Fragment, Inner, Packet, TcpFlags, Transport};
-use crate::services::{LINK_ROUTER_MAC, SERVICES_MAC};
+use crate::services::{INTERNET_MAC, LINK_ROUTER_MAC, SERVICES_MAC, WORKSTATION_MAC};
 use crate::time::Millis;
 use connection::Connection;
 use nat::Binding;
@@ -35,10 +35,6 @@ use services::Request;
 use shape::{begins_connection, ends, has, ports};
 use walk::{End, Leaver, Trip, is_private, port_of};
 
-/// The MAC address of the device behind which the declared hosts of the internet are.
-pub(crate) const INTERNET_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x03]);
-/// The MAC address of the device behind which the workstation is.
-pub(crate) const WORKSTATION_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x04]);
 /// How many of the choices that the engine has not told are tried.
 const CANDIDATES: usize = 6;
 
