@@ -339,7 +339,8 @@ fn plan(
     now: Millis,
 ) -> Option<CachePlan> {
     let forward = plan::entry((origin.port(), Port::SERVICES), came, tuple, rewrite, trip)?;
-    let packet = Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
+    let packet =
+        Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
     let back = way_back(network, flows, &packet, near, now);
     let reply = Reply {
         packet: &packet,

@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use vpc_model::{Port, Protocol};
 
 use super::journey::VPC_MTU_BYTES;
-use super::{ports, source};
 use super::tracking::{flags, seen};
+use super::{ports, source};
 use crate::flows::{
     Account, CloseReason, FlowId, FlowKey, Flows, Opening, PackedKey, Progress,
     SERVICE_CONNECTIONS_PER_INTERFACE, Timeouts, Tuple, TupleKind, Way, address, bits,

@@ -92,7 +92,8 @@ fn of_vpcs_with_one_block_the_oldest_attachment_comes_first() {
     let mut attachments: Vec<String> = (0..4).map(|_| attach_one_more()).collect();
     assert!(!attachments.is_sorted(), "their ids say nothing of their ages: {attachments:?}");
     while let Some(oldest) = attachments.first() {
-        let told: Vec<String> = table(&cloud, &default).propagations.iter().map(ToString::to_string).collect();
+        let told: Vec<String> =
+            table(&cloud, &default).propagations.iter().map(ToString::to_string).collect();
         assert_eq!(told, attachments);
         assert_eq!(shown(&mut cloud, &default, "10.0.0.0/16"), [oldest.clone()]);
         cloud.ok::<op::DeleteTransitGatewayVpcAttachment>(input!(DeleteTransitGatewayVpcAttachmentRequest {
