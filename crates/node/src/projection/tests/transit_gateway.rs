@@ -95,7 +95,7 @@ fn of_vpcs_with_one_block_the_oldest_attachment_comes_first() {
         let told: Vec<String> =
             table(&cloud, &default).propagations.iter().map(ToString::to_string).collect();
         assert_eq!(told, attachments);
-        assert_eq!(shown(&mut cloud, &default, "10.0.0.0/16"), [oldest.clone()]);
+        assert_eq!(shown(&mut cloud, &default, "10.0.0.0/16"), std::slice::from_ref(oldest));
         cloud.ok::<op::DeleteTransitGatewayVpcAttachment>(input!(DeleteTransitGatewayVpcAttachmentRequest {
             transit_gateway_attachment_id: oldest.as_str()
         }));
