@@ -584,6 +584,25 @@ fn an_address_that_a_nat_gateway_loses_takes_its_connections_with_it() {
     world.put(vpc_model::NatGateway { addresses: vec!["10.0.0.201".parse().unwrap()], ..nat() });
     gets(&mut world, "internet", &reply(&out), "NatUnsolicited");
     gets(&mut world, "b", &error, "NatIdle");
+    // And one that goes takes all of them, though its interface stays.
+    world.put(nat());
+    gets(&mut world, "internet", &reply(&out), "b");
+    world.apply(&[vpc_model::Delta::Remove(nat().id.into())]);
+    world.put(nat());
+    gets(&mut world, "internet", &reply(&out), "NatUnsolicited");
+}
+
+#[test]
+fn a_service_does_not_answer_what_the_asker_has_forgotten() {
+    let mut world = everything();
+    world.modify("b", |interface| {
+        interface.idle_timeouts = vpc_model::IdleTimeouts::new(60, 60, 30).unwrap();
+    });
+    let at_service = sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 S", "services");
+    gets(&mut world, "services", &reply(&at_service), "b");
+    sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 A", "services");
+    world.now = vpc_engine::Millis(world.now.0 + 61_000);
+    gets(&mut world, "services", &reply(&at_service), "UnsolicitedByService");
 }
 
 #[test]

@@ -310,7 +310,10 @@ pub(super) fn answer(
     far: u32,
     now: Millis,
 ) -> Result<Delivery, DropReason> {
-    let near = flows.table.translated(far).ok_or(DropReason::UnsolicitedByService)?;
+    let near = flows.table.translated(far);
+    // An interface may forget sooner than the service.
+    let near = near.filter(|&near| flows.table.find(&flows.table.key(near), now).is_some());
+    let near = near.ok_or(DropReason::UnsolicitedByService)?;
     let (near_id, far_id) = (flows.table.id(near), flows.table.id(far));
     let trip = way_back(network, flows, packet, near, now);
     let delivery =
