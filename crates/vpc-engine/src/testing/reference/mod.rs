@@ -122,13 +122,16 @@ pub struct Reference {
     /// What the engine has said about the packet that is judged.
     engine: Option<Arrival>,
     candidate: usize,
+    /// Whether connections are gone of which nobody has told.
+    is_lost: bool,
 }
 
 /// The name of a drop reason.
 type Reason = &'static str;
 
 impl Reference {
-    /// What is answered where several translations follow one another, of which the engine tells the last alone.
+    /// What is answered where several translations follow one another, of which the engine tells the last alone; and once
+    /// a NAT gateway has lost an address that one of those may have, which the engine has not told.
     pub const UNKNOWABLE: &'static str = "Unknowable";
 
     /// Takes changes over.
@@ -136,6 +139,7 @@ impl Reference {
         // AWS moves no interface to another subnet: what is there is another one.
         let place = |interface: &Interface| (interface.id, interface.port, interface.subnet);
         let places = |network: &Network| -> Vec<_> { network.interfaces.iter().map(place).collect() };
+        self.is_lost |= self.loses_untold_address(deltas);
         let before = places(&self.network);
         for delta in deltas {
             self.network.apply(delta);
@@ -167,6 +171,9 @@ impl Reference {
         now: Millis,
         engine: &Result<Arrival, &'static str>,
     ) -> Result<Expectation, &'static str> {
+        if self.is_lost {
+            return Err(Self::UNKNOWABLE);
+        }
         self.connections.retain(|connection| !connection.is_idle(now));
         self.bindings.retain(|binding| !binding.is_gone(now));
         self.engine = engine.as_ref().ok().copied();
@@ -431,10 +438,11 @@ impl Reference {
             let (asker, service) = ends(packet);
             let seen = self.engine.map_or((asker, service), |seen| (seen.source, seen.destination));
             let (protocol, entry) = (packet.protocol, *entry);
-            // What is asked through an endpoint is another connection than what is asked over the internet.
+            // What is asked through an endpoint is another connection than what is asked over the internet, and what a
+            // middlebox asks than what the owner of the address does.
             self.requests.retain(|request| {
-                (request.protocol, request.asker, request.service, request.entry)
-                    != (protocol, asker, service, entry)
+                (request.protocol, request.asker, request.service, request.entry, request.seen.0.0)
+                    != (protocol, asker, service, entry, seen.0.0)
             });
             self.requests.push(Request { protocol, seen, asker, service, entry });
         }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_types::NatGatewayId;
-use vpc_model::{NatGateway, Protocol};
+use vpc_model::{Delta, NatGateway, Object, Protocol};
 
 use super::shape::{ends, flags, is_opening_syn, query_of};
 use super::walk::Trip;
@@ -13,6 +13,8 @@ use crate::time::Millis;
 
 /// Fact 43, for every protocol.
 const IDLE_SECS: u64 = 350;
+/// Fact 42. What is below stands for a port that the engine has not told.
+const FIRST_PORT: u16 = 1024;
 /// How long a connection stays that both sides have closed.
 const CLOSED_SECS: u64 = 5;
 
@@ -68,6 +70,21 @@ impl Reference {
                     && gateway.addresses.iter().any(|address| IpAddr::V4(*address) == binding.outside.0)
             })
         });
+    }
+
+    /// Whether changes take an address from a gateway that may be that of a connection of which the engine has not told
+    /// what it has chosen.
+    pub(super) fn loses_untold_address(&self, deltas: &[Delta]) -> bool {
+        deltas.iter().any(|delta| {
+            let Delta::Put(Object::NatGateway(new)) = delta else { return false };
+            let old = self.network.nat_gateways.iter().find(|old| old.id == new.id);
+            let loses = old.is_some_and(|old| old.addresses.iter().any(|held| !new.addresses.contains(held)));
+            loses
+                && self
+                    .bindings
+                    .iter()
+                    .any(|binding| binding.gateway == new.id && binding.outside.1 < FIRST_PORT)
+        })
     }
 
     /// From a client of a gateway: the source becomes the gateway's.
@@ -162,7 +179,7 @@ impl Reference {
         let fallback = *gateway.addresses.get(trip.candidate % gateway.addresses.len().max(1))?;
         let ((_, own), _) = ends(packet);
         // Below those that a gateway uses and not the client's own, so that it is nobody's.
-        let unknown = (1..1024).filter(|port| *port != own).find(|port| {
+        let unknown = (1..FIRST_PORT).filter(|port| *port != own).find(|port| {
             !self
                 .bindings
                 .iter()
@@ -182,7 +199,7 @@ impl Reference {
                 && binding.outside == (address.into(), port)
                 && !(binding.fin_by_client && binding.fin_by_server)
         });
-        let may_be = packet.protocol == Protocol::ICMP || port >= 1024;
+        let may_be = packet.protocol == Protocol::ICMP || port >= FIRST_PORT;
         // A port that the engine may not choose is judged to be another, which shows.
         Some((address.into(), if is_taken || !may_be { 0 } else { port }))
     }
