@@ -375,6 +375,11 @@ reasons! {
         /// The endpoint.
         endpoint: VpcEndpointId,
     } => "no appliance is behind {endpoint}: Brume has no Gateway Load Balancers yet",
+    /// Fact 59: what comes into its VPC from another network cannot use a gateway endpoint.
+    82 EndpointOfOtherVpc {
+        /// The endpoint.
+        endpoint: VpcEndpointId,
+    } => "{endpoint} serves its own VPC only, and this comes from another network",
 
     // Sizes.
     /// Fact 64: the packet must not be fragmented and is too large; the sender is told so.

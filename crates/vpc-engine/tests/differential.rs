@@ -1,7 +1,7 @@
 //! The engine against the reference evaluator, packet by packet, through random networks that change.
 //!
 //! `BRUME_TOPOLOGIES` sets how many networks (2,000 unless set), `BRUME_SEED` replays one,
-//! `BRUME_TRACE` prints every packet and its verdict.
+//! `BRUME_TRACE` prints the network, every change of it, and every packet and its verdict.
 
 use std::collections::HashMap;
 
@@ -156,6 +156,13 @@ struct Shown {
     admitted_by_nat_gateways: u64,
 }
 
+/// Prints a line if `BRUME_TRACE` asks for it.
+fn trace(line: impl FnOnce() -> String) {
+    if std::env::var_os("BRUME_TRACE").is_some() {
+        println!("{}", line());
+    }
+}
+
 fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
     let mut scenario = NETWORKS(seed);
     let mut reference = Reference::default();
@@ -166,6 +173,7 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
 
     // Deltas come in any order.
     let mut deltas = scenario.topology().deltas();
+    deltas.iter().for_each(|delta| trace(|| format!("{delta:?}")));
     let middle = deltas.len() / 2;
     if seed.is_multiple_of(2) {
         deltas.reverse();
@@ -200,6 +208,7 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
                 }
             }
             Step::Change(deltas) => {
+                trace(|| format!("step {step}: {deltas:?}"));
                 let applied = snapshot.apply(&deltas);
                 snapshot = applied.snapshot;
                 for &port in &applied.removed {
@@ -220,9 +229,7 @@ fn run(seed: u64, shown: &mut Shown) -> Result<(), String> {
                 let at = format!("step {step}: from {from} at {now}: {packet:?}");
                 let cached = cache.find(&flows, from, &packet, now).copied();
                 let verdict = vpc_engine::forward(&snapshot, &mut flows, from, &packet, now);
-                if std::env::var_os("BRUME_TRACE").is_some() {
-                    println!("{at}\n   {verdict:?}");
-                }
+                trace(|| format!("{at}\n   {verdict:?}"));
                 let actual = match &verdict {
                     Verdict::Deliver(delivery) => Ok(arrival(&packet, delivery)),
                     Verdict::Drop(reason) => Err(reason.name()),

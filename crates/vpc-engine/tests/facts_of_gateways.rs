@@ -341,6 +341,20 @@ fn facts_54_to_58_a_transit_gateway_routes_by_its_tables() {
 }
 
 #[test]
+fn fact_54_of_two_vpcs_with_one_block_the_older_attachment_has_it() {
+    let mut world = everything();
+    let blocks = ["10.1.0.0/16", "10.2.0.0/16"].map(|block| block.parse().unwrap());
+    let id = world::gateways::vpc("x");
+    let vpc = world.snapshot.vpc(id).unwrap().clone();
+    world.put(vpc_model::Vpc { ipv4_cidrs: blocks.to_vec(), ..vpc });
+    world.put(transit_table(&[], &["v", "y", "x"]));
+    sends(&mut world, "b", "10.2.0.10", "tcp 4000 22 S", "y");
+    // Nobody has the address in the other.
+    world.put(transit_table(&[], &["v", "x", "y"]));
+    sends(&mut world, "b", "10.2.0.10", "tcp 4001 22 S", "NoSuchAddress");
+}
+
+#[test]
 fn recipe_1_10_a_shared_nat_gateway_behind_a_transit_gateway() {
     let mut world = everything();
     let out = sends(&mut world, "y", HOST, "tcp 4000 443 S", "internet");
@@ -449,6 +463,37 @@ fn facts_59_and_60_a_gateway_endpoint() {
 }
 
 #[test]
+fn fact_59_a_gateway_endpoint_serves_its_own_vpc_alone() {
+    let mut world = everything();
+    let s3 = "198.19.64.5";
+    world.route("v", "T", &[("0.0.0.0/0", "endpoint")]);
+    sends(&mut world, "y", s3, "tcp 4000 443 S", "EndpointOfOtherVpc");
+    // What a NAT gateway of the VPC sends is the VPC's own.
+    world.route("v", "T", &[("0.0.0.0/0", "nat")]);
+    world.route("v", "A", &[("198.19.64.0/24", "endpoint"), ("10.2.0.0/16", "transit")]);
+    let at_service = sends(&mut world, "y", s3, "tcp 4000 443 S", "services");
+    let listener = Endpoint { address: at_service.destination, port: 443 };
+    let peer = Endpoint { address: at_service.source, port: port(&at_service) };
+    let found = world.flows.service_peer(&world.snapshot, listener, peer, world.now).unwrap();
+    assert_eq!(
+        (found.source.address.to_string(), found.port, found.endpoint),
+        ("10.0.0.200".to_owned(), world.port("n"), Some(endpoint().id))
+    );
+    let back = gets(&mut world, "services", &reply(&at_service), "y");
+    assert_eq!(ends(&back), ("198.19.64.5:443".to_owned(), "10.2.0.10:4000".to_owned()));
+}
+
+#[test]
+fn what_a_service_answers_does_not_follow_an_interface_to_another_subnet() {
+    let mut world = everything();
+    let at_service = sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 S", "services");
+    let (vpc, subnet) = (world::gateways::vpc("y"), world::subnet("Y"));
+    world.modify("b", |interface| (interface.vpc, interface.subnet) = (vpc, subnet));
+    gets(&mut world, "services", &reply(&at_service), "UnsolicitedByService");
+    assert_eq!(world.flows.tracked(world.port("b")), 0);
+}
+
+#[test]
 fn a_gateway_load_balancer_endpoint_and_a_vpn_gateway_lead_nowhere_yet() {
     let mut world = everything();
     world.put(vpc_model::VpcEndpoint { kind: VpcEndpointKind::GatewayLoadBalancer, ..endpoint() });
@@ -527,6 +572,37 @@ fn errors_are_translated_with_what_they_quote() {
     assert_eq!(outside.source.to_string(), "198.18.0.10");
     let Transport::Icmp { about: Some(about), .. } = outside.transport else { panic!("an error") };
     assert_eq!(about.destination.to_string(), "198.18.0.10");
+}
+
+#[test]
+fn an_address_that_a_nat_gateway_loses_takes_its_connections_with_it() {
+    let mut world = everything();
+    let out = sends(&mut world, "b", HOST, "udp 4000 53", "internet");
+    let at_b = gets(&mut world, "internet", &reply(&out), "b");
+    let error = world::error_about(&at_b, world.interfaces["b"].mac, 3, 3);
+    gets(&mut world, "b", &error, "internet");
+    world.put(vpc_model::NatGateway { addresses: vec!["10.0.0.201".parse().unwrap()], ..nat() });
+    gets(&mut world, "internet", &reply(&out), "NatUnsolicited");
+    gets(&mut world, "b", &error, "NatIdle");
+    // And one that goes takes all of them, though its interface stays.
+    world.put(nat());
+    gets(&mut world, "internet", &reply(&out), "b");
+    world.apply(&[vpc_model::Delta::Remove(nat().id.into())]);
+    world.put(nat());
+    gets(&mut world, "internet", &reply(&out), "NatUnsolicited");
+}
+
+#[test]
+fn a_service_does_not_answer_what_the_asker_has_forgotten() {
+    let mut world = everything();
+    world.modify("b", |interface| {
+        interface.idle_timeouts = vpc_model::IdleTimeouts::new(60, 60, 30).unwrap();
+    });
+    let at_service = sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 S", "services");
+    gets(&mut world, "services", &reply(&at_service), "b");
+    sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 A", "services");
+    world.now = vpc_engine::Millis(world.now.0 + 61_000);
+    gets(&mut world, "services", &reply(&at_service), "UnsolicitedByService");
 }
 
 #[test]

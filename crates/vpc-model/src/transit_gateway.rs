@@ -98,7 +98,7 @@ impl TransitGatewayPeering {
 /// A route table of a transit gateway.
 ///
 /// The longest prefix decides; between equal ones a static route, then one of a prefix list, then a propagated one of a
-/// VPC, of Connect, of VPN (fact 54), and between those of one kind the attachment with the lowest id.
+/// VPC, of Connect, of VPN (fact 54), and between those of one kind the one that is listed first.
 /// <https://docs.aws.amazon.com/vpc/latest/tgw/how-transit-gateways-work.html#tgw-route-evaluation-overview>
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TransitGatewayRouteTable {
@@ -108,7 +108,9 @@ pub struct TransitGatewayRouteTable {
     pub gateway: TransitGatewayId,
     /// Its static routes and those of prefix lists.
     pub routes: Vec<TransitGatewayRoute>,
-    /// The attachments whose networks are known to it. The engine makes the routes: those of a VPC are its blocks.
+    /// The attachments whose networks are known to it, the oldest first: of several with one block it has the route. The
+    /// engine makes the routes: those of a VPC are its blocks.
+    /// <https://docs.aws.amazon.com/vpc/latest/tgw/tgw-vpc-attachments.html>
     pub propagations: Vec<TransitGatewayAttachmentId>,
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_types::{TransitGatewayAttachmentId, TransitGatewayRouteTableId};
+use aws_types::TransitGatewayRouteTableId;
 use store::Scope;
 use svc_ec2::record as ec2;
 use vpc_model::{
@@ -155,10 +155,12 @@ pub(super) fn route_table(
             }
         }
     }
-    let propagations: Vec<TransitGatewayAttachmentId> = view
+    let mut propagating: Vec<_> = view
         .parts::<ec2::TransitGatewayAttachment, _>(scope, record.gateway)
         .filter(|attachment| attachment.propagations.contains(&record.id))
-        .map(|attachment| attachment.id)
         .collect();
+    // As the API shows the routes: the oldest attachment has a block.
+    propagating.sort_by_key(|attachment| (attachment.created_at, attachment.id));
+    let propagations = propagating.iter().map(|attachment| attachment.id).collect();
     Some(TransitGatewayRouteTable { id: record.id, gateway: record.gateway, routes, propagations })
 }

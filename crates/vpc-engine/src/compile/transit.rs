@@ -41,7 +41,8 @@ impl TransitRoutes {
         vpc_of: impl Fn(TransitGatewayAttachmentId) -> Option<&'a Vpc>,
     ) -> Self {
         let mut routes: Vec<(Strength, TransitRoute)> = Vec::with_capacity(table.routes.len());
-        for &attachment in &table.propagations {
+        // The last of a destination counts: the strongest, of equals that of the attachment that was there first.
+        for &attachment in table.propagations.iter().rev() {
             let Some(vpc) = vpc_of(attachment) else { continue };
             let blocks = vpc.ipv4_cidrs.iter().copied().map(IpNet::V4);
             let blocks = blocks.chain(vpc.ipv6_cidrs.iter().copied().map(IpNet::V6));
@@ -50,15 +51,14 @@ impl TransitRoutes {
                 (Strength::Propagated, TransitRoute { destination, target: Some(attachment) })
             }));
         }
-        for route in &table.routes {
+        for route in table.routes.iter().rev() {
             let strength = if route.is_of_prefix_list { Strength::PrefixList } else { Strength::Static };
             routes.push((
                 strength,
                 TransitRoute { destination: route.destination.trunc(), target: route.target },
             ));
         }
-        // The last of a destination counts: the strongest, and of equals that of the lowest attachment.
-        routes.sort_by_key(|(strength, route)| (*strength, std::cmp::Reverse(route.target)));
+        routes.sort_by_key(|(strength, _)| *strength);
         let routes = routes.into_iter().map(|(_, route)| (route.destination, route));
         Self { id: table.id, routes: Blocks::new(routes) }
     }

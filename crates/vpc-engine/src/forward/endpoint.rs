@@ -13,20 +13,20 @@ use std::net::IpAddr;
 use aws_types::VpcEndpointId;
 use vpc_model::{ManagedService, Port, Protocol, RouteTarget, VpcEndpoint};
 
-use super::journey::{Journey, Trip};
-use super::plan::{self, Origin};
+use super::journey::{Entrance, Journey, Trip};
+use super::plan::{self, Origin, Reply};
 use super::service::ports_to_try;
 use super::tracking::{self, End, flags};
 use crate::flows::{
-    Account, FlowId, FlowKey, Flows, NatFlow, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind,
-    Way,
+    Account, EntryId, FlowId, FlowKey, Flows, NAT_GATEWAYS_PASSED_MAX, NatFlow, Opening, PackedKey, Progress,
+    Seen, Timeouts, Tuple, TupleKind, Way,
 };
 use crate::packet::{Endpoint, Packet, TcpFlags};
 use crate::reason::DropReason;
 use crate::services::{self, LINK_ROUTER_MAC, SERVICES_MAC};
 use crate::snapshot::{Network, PluggedInterface, Snapshot};
 use crate::time::Millis;
-use crate::verdict::{CacheEntry, CachePlan, Delivery, Rewrite};
+use crate::verdict::{CachePlan, Delivery, Rewrite};
 
 /// Who is at the other end of a connection with a service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct ServicePeer {
     pub source: Endpoint,
     /// The address and port that was asked for.
     pub destination: Endpoint,
-    /// The asking interface, or the port of the internet.
+    /// The asking interface: a NAT gateway's for what comes through it. The port of the internet for its hosts.
     pub port: Port,
     /// The endpoint that leads to the service from there, if the connection came through one.
     pub endpoint: Option<VpcEndpointId>,
@@ -57,10 +57,10 @@ impl Flows {
         let far = self.table.find(&far.into(), now)?;
         let near = FlowKey::from(self.table.key(self.table.translated(far)?));
         let network = snapshot.network();
-        let asker = network.at(near.port);
+        let port = services::port_of_link_address(peer.address)?;
+        let asker = network.at(port).filter(|_| near.port != Port::INTERNET);
         let endpoint = asker.and_then(|asker| endpoint_for(network, asker, near.remote.address));
         let endpoint = endpoint.map(|endpoint| endpoint.id);
-        let port = services::port_of_link_address(peer.address)?;
         Some(ServicePeer { service, source: near.local, destination: near.remote, port, endpoint })
     }
 }
@@ -69,7 +69,7 @@ impl Flows {
 pub(super) struct Asked<'a, 'n> {
     pub(super) service: ManagedService,
     /// The endpoint that it came through, or none over the internet.
-    pub(super) endpoint: Option<&'n VpcEndpoint>,
+    pub(super) entrance: Option<Entrance<'n>>,
     pub(super) origin: Origin<'n>,
     pub(super) sent: Option<End<'a>>,
     /// As it came.
@@ -85,8 +85,8 @@ pub(super) fn deliver(
     asked: &Asked<'_, '_>,
     now: Millis,
 ) -> Result<Delivery, DropReason> {
-    let Asked { service, endpoint, origin, sent, came, tuple, trip } = *asked;
-    let asker = match endpoint {
+    let Asked { service, entrance, origin, sent, came, tuple, trip } = *asked;
+    let asker = match entrance {
         Some(_) => origin.port(),
         None => Port::INTERNET,
     };
@@ -100,85 +100,121 @@ pub(super) fn deliver(
             cache: None,
         });
     }
-    let is_taken = match trip.tuple.kind {
-        TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
-        TupleKind::Query { kind, is_reply, .. } => !is_reply && matches!(kind, 8 | 128),
-        TupleKind::Message { .. } => false,
-    };
-    if !is_taken {
-        let address = trip.packet.destination;
-        let refused = DropReason::ServiceProtocol { address };
-        return Err(endpoint.map_or(refused, |held| DropReason::EndpointProtocol { endpoint: held.id }));
-    }
+    check_taken(entrance, trip)?;
     let near = PackedKey::new(asker, Way::Out, &trip.tuple);
-    let known = flows.table.find(&near, now).filter(|&slot| !flows.table.restarts(slot, flags(came)));
-    let pair = known.and_then(|near| Some((near, flows.table.translated(near)?)));
+    let held = flows.table.find(&near, now).and_then(|near| Halves::of(flows, near));
     // The far half that is there or will be: a connection that follows one with the same ends has its.
-    let far = match flows.table.find(&near, now).and_then(|near| flows.table.translated(near)) {
-        Some(far) => flows.table.key(far),
+    let far = match held {
+        Some(held) => flows.table.key(held.far.slot),
         None => {
-            let seen_as = match endpoint {
-                Some(_) => asker,
+            let seen_as = match entrance {
+                Some(entrance) => entrance.sent_by,
                 None => public_port(network, trip.packet.source).unwrap_or(origin.port()),
             };
             free_far(flows, service, seen_as, &trip.packet, now).ok_or(DropReason::FlowTableFull)?
         }
     };
-    let translated: usize = trip.translations.iter().flatten().map(super::nat::Translation::entries).sum();
-    let [sender, _] = tracking::track(flows, [sent, None], translated + 2, now)?;
-    let mut nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
-    let seen = tracking::seen(came, true, now);
-    let is_tracked = |flows: &Flows| sender.map(|id| id.slot) == flows.table.find(&near, now);
-    let flow = match pair {
-        // Through an endpoint the near half has been taken into account as the interface's own.
-        Some((near, far)) => {
-            let goes_on = (is_tracked(flows) || flows.table.advance(near, seen))
-                && flows.table.slot(flows.table.id(far)).is_some()
-                && flows.table.advance(far, Seen { sent_by_local: false, ..seen });
-            goes_on.then(|| (flows.table.id(near), flows.table.id(far)))
-        }
+    let known = held.filter(|held| !flows.table.restarts(held.near.slot, flags(came)));
+    let [sender, _] = tracking::track(flows, [sent, None], trip.entries() + 2, now)?;
+    let nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
+    // Through an endpoint the near half is the interface's own entry, and has been taken into account as such.
+    let own = sender.filter(|own| flows.table.key(own.slot) == near);
+    let halves = match known {
+        Some(known) => known.goes_on(flows, own, came, now).then_some(known),
         // A reset begins nothing.
         None if flags(came).contains(TcpFlags::RST) => None,
-        None => {
-            let opening = |key, opened_by_local| Opening {
-                key,
-                account: Account::Free,
-                opened_by_local,
-                progress: Progress::begin(Protocol(far.protocol), flags(came)),
-                timeouts: Timeouts::from(vpc_model::IdleTimeouts::DEFAULT),
-            };
-            let near = match flows.table.find(&near, now) {
-                Some(tracked) if is_tracked(flows) => tracked,
-                _ => flows.table.open(opening(near, true), seen),
-            };
-            let far = flows.table.place(opening(far, false), Seen { sent_by_local: false, ..seen });
-            flows.table.pair(near, far);
-            flows.table.announce(near);
-            flows.table.announce(far);
-            Some((flows.table.id(near), flows.table.id(far)))
-        }
+        None => Some(Halves::begin(flows, (near, far), own, came, now)),
     };
-    let flow = flow.map(|(near, far)| {
-        if sender == Some(near) {
-            return FlowId { sender, receiver: Some(far), nat };
-        }
-        // The halves of the translation are kept alive as those of a NAT gateway are.
-        if let Some(free) = nat.iter_mut().find(|held| held.is_none()) {
-            *free = Some(NatFlow { far: near, is_outward: true });
-        }
-        FlowId { sender, receiver: None, nat }
-    });
+    let flow = halves.map(|halves| halves.flow(sender, nat));
     let mut goes = trip.packet;
     goes.set_source(far.remote_endpoint());
     goes.set_destination(far.local_endpoint());
-    let rewrite = Rewrite::between(came, &goes, LINK_ROUTER_MAC, SERVICES_MAC);
-    let near = flows
-        .table
-        .find(&near, now)
-        .filter(|_| flow.is_some() && !trip.spans_domains && tracking::lasts([sent, None], came, tuple));
-    let cache =
-        near.and_then(|near| plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, near), now));
+    let rewrite = trip.rewrite(came, &goes, (LINK_ROUTER_MAC, SERVICES_MAC));
+    let lasts = !trip.spans_domains && tracking::lasts([sent, None], came, tuple);
+    let cache = halves.filter(|_| lasts).and_then(|halves| {
+        plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, halves.near.slot), now)
+    });
     Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache })
+}
+
+/// Refuses what services do not take (fact 59).
+fn check_taken(entrance: Option<Entrance<'_>>, trip: &Trip<'_>) -> Result<(), DropReason> {
+    let is_taken = match trip.tuple.kind {
+        TupleKind::Ports { .. } => trip.tuple.protocol == Protocol::TCP,
+        TupleKind::Query { kind, is_reply, .. } => !is_reply && matches!(kind, 8 | 128),
+        TupleKind::Message { .. } => false,
+    };
+    match entrance {
+        _ if is_taken => Ok(()),
+        Some(entrance) => Err(DropReason::EndpointProtocol { endpoint: entrance.endpoint.id }),
+        None => Err(DropReason::ServiceProtocol { address: trip.packet.destination }),
+    }
+}
+
+/// The two entries of a connection with a service.
+#[derive(Clone, Copy)]
+struct Halves {
+    near: EntryId,
+    far: EntryId,
+}
+
+impl Halves {
+    /// Those of the connection with that near half.
+    fn of(flows: &Flows, near: u32) -> Option<Self> {
+        let far = flows.table.translated(near)?;
+        Some(Self { near: flows.table.id(near), far: flows.table.id(far) })
+    }
+
+    /// Begins a connection with these ends. The near half is the interface's own entry where it is told.
+    fn begin(
+        flows: &mut Flows,
+        (near, far): (PackedKey, PackedKey),
+        own: Option<EntryId>,
+        came: &Packet,
+        now: Millis,
+    ) -> Self {
+        let seen = tracking::seen(came, true, now);
+        let opening = |key, opened_by_local| Opening {
+            key,
+            account: Account::Free,
+            opened_by_local,
+            progress: Progress::begin(Protocol(far.protocol), flags(came)),
+            timeouts: Timeouts::from(vpc_model::IdleTimeouts::DEFAULT),
+        };
+        let near = match own {
+            Some(own) => own.slot,
+            None => flows.table.open(opening(near, true), seen),
+        };
+        let far = flows.table.place(opening(far, false), Seen { sent_by_local: false, ..seen });
+        flows.table.pair(near, far);
+        flows.table.announce(near);
+        flows.table.announce(far);
+        Self { near: flows.table.id(near), far: flows.table.id(far) }
+    }
+
+    /// Takes a packet to the service into account, at the near half unless it is the interface's own entry; whether the
+    /// connection goes on after it.
+    fn goes_on(self, flows: &mut Flows, own: Option<EntryId>, came: &Packet, now: Millis) -> bool {
+        let seen = tracking::seen(came, true, now);
+        let near = flows.table.slot(self.near);
+        near.is_some_and(|near| own == Some(self.near) || flows.table.advance(near, seen))
+            && flows
+                .table
+                .slot(self.far)
+                .is_some_and(|far| flows.table.advance(far, Seen { sent_by_local: false, ..seen }))
+    }
+
+    /// The flow of a packet to the service, which has passed these NAT gateways.
+    fn flow(self, sender: Option<EntryId>, mut nat: [Option<NatFlow>; NAT_GATEWAYS_PASSED_MAX]) -> FlowId {
+        if sender == Some(self.near) {
+            return FlowId { sender, receiver: Some(self.far), nat };
+        }
+        // The halves of the translation are kept alive as those of a NAT gateway are.
+        if let Some(free) = nat.iter_mut().find(|held| held.is_none()) {
+            *free = Some(NatFlow { far: self.near, is_outward: true });
+        }
+        FlowId { sender, receiver: None, nat }
+    }
 }
 
 /// An ICMP error about a packet that a service sent on a known connection, as the service gets it.
@@ -229,7 +265,8 @@ fn free_far(
     ports_to_try(packet.source_port()).map(far).find(|key| flows.table.find(key, now).is_none())
 }
 
-/// A packet that a service sends on the connection with that far half, as the asker sees it, and its way there.
+/// A packet that a service sends on the connection with that near half, as the asker sees it, and its way there: from the
+/// VPC of the endpoint that was asked through, whosever the address is there.
 fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32, now: Millis) -> Trip<'n> {
     let key = flows.table.key(near);
     let near = FlowKey::from(key);
@@ -237,7 +274,11 @@ fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32,
     goes.set_source(key.remote_endpoint());
     goes.set_destination(near.local);
     let journey = Journey::new(network, flows, &goes, Tuple::of(&goes), now);
-    let Some(asker) = network.at(near.port) else { return journey.start_on_internet() };
+    if near.port == Port::INTERNET {
+        return journey.start_on_internet();
+    }
+    let port = services::port_of_link_address(packet.destination).unwrap_or(near.port);
+    let Some(asker) = network.at(port) else { return journey.end(DropReason::UnknownPort { port }) };
     match network.owner(asker.vpc, near.local.address) {
         Some(receiver) => journey.start_before_interface(receiver),
         None => {
@@ -269,7 +310,10 @@ pub(super) fn answer(
     far: u32,
     now: Millis,
 ) -> Result<Delivery, DropReason> {
-    let near = flows.table.translated(far).ok_or(DropReason::UnsolicitedByService)?;
+    let near = flows.table.translated(far);
+    // An interface may forget sooner than the service.
+    let near = near.filter(|&near| flows.table.find(&flows.table.key(near), now).is_some());
+    let near = near.ok_or(DropReason::UnsolicitedByService)?;
     let (near_id, far_id) = (flows.table.id(near), flows.table.id(far));
     let trip = way_back(network, flows, packet, near, now);
     let delivery =
@@ -297,35 +341,21 @@ fn plan(
     (goes, rewrite, near): (&Packet, Rewrite, u32),
     now: Millis,
 ) -> Option<CachePlan> {
-    let forward = CacheEntry {
-        from: origin.port(),
-        key: plan::key(came.source, came.destination, tuple)?,
-        source_mac: came.source_mac,
-        destination_mac: came.destination_mac,
-        to: Port::SERVICES,
-        rewrite: Rewrite { segment_payload_max: None, ..rewrite },
-        mtu_bytes: trip.mtu_bytes,
-        domain: trip.domain,
+    let forward = plan::entry((origin.port(), Port::SERVICES), came, tuple, rewrite, trip)?;
+    let packet =
+        Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
+    let back = way_back(network, flows, &packet, near, now);
+    let reply = Reply {
+        packet: &packet,
+        tuple: &Tuple::of(&packet),
+        from: Port::SERVICES,
+        subnet: None,
+        trip: &back,
     };
-    let reply = Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
-    let back = way_back(network, flows, &reply, near, now);
-    let expected = plan::reply_to(came);
-    let is_as_expected = back.packet.source == expected.source
-        && back.packet.destination == expected.destination
-        && back.tuple == tuple.reversed();
-    let landed = back.landing.ok().and_then(|landing| plan::landing_macs(&back, landing, &reply, None));
-    let landed = landed.filter(|(_, to)| is_as_expected && !back.spans_domains && *to == origin.port());
-    let reverse = landed.and_then(|((source_mac, destination_mac), to)| {
-        Some(CacheEntry {
-            from: Port::SERVICES,
-            key: plan::key(reply.source, reply.destination, &Tuple::of(&reply))?,
-            source_mac: reply.source_mac,
-            destination_mac: reply.destination_mac,
-            to,
-            rewrite: Rewrite::between(&reply, &back.packet, source_mac, destination_mac),
-            mtu_bytes: back.mtu_bytes,
-            domain: back.domain,
-        })
-    });
-    Some(CachePlan { forward, reverse, source_ports: None, translation: None })
+    Some(CachePlan {
+        forward,
+        reverse: reply.entry(origin, came, tuple),
+        source_ports: None,
+        translation: None,
+    })
 }

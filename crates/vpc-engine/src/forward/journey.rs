@@ -56,7 +56,7 @@ pub(crate) enum Landing<'n> {
     /// At a host of the internet, by that port.
     Internet(Port),
     /// At a service of AWS, through an endpoint or over the internet.
-    Service(ManagedService, Option<&'n VpcEndpoint>),
+    Service(ManagedService, Option<Entrance<'n>>),
 }
 
 /// Where a packet is under way.
@@ -71,7 +71,15 @@ pub(super) enum Place<'n> {
     /// At a host of the internet, by that port.
     Host(Port),
     /// At a gateway endpoint of the subnet's VPC, or at a service's public address.
-    Service(ManagedService, Option<&'n VpcEndpoint>),
+    Service(ManagedService, Option<Entrance<'n>>),
+}
+
+/// How a packet comes to a service of AWS from inside a VPC.
+#[derive(Clone, Copy)]
+pub(crate) struct Entrance<'n> {
+    pub(crate) endpoint: &'n VpcEndpoint,
+    /// The interface of the endpoint's VPC that has sent it: a workload's or a NAT gateway's.
+    pub(crate) sent_by: Port,
 }
 
 /// What comes of a journey.
@@ -108,17 +116,12 @@ pub(crate) struct Trip<'n> {
 }
 
 impl Trip<'_> {
-    /// What it makes of the packet, which came like that.
-    pub(crate) fn rewrite(
-        &self,
-        came: &Packet,
-        source_mac: MacAddress,
-        destination_mac: MacAddress,
-    ) -> Rewrite {
+    /// What it makes of a packet that came like that and goes on, between these link addresses, source first.
+    pub(crate) fn rewrite(&self, came: &Packet, goes: &Packet, macs: (MacAddress, MacAddress)) -> Rewrite {
         let is_limited = self.passed_transit_gateway && self.tuple.protocol == Protocol::TCP;
         Rewrite {
             segment_payload_max: is_limited.then(|| self.segment_payload_max()),
-            ..Rewrite::between(came, &self.packet, source_mac, destination_mac)
+            ..Rewrite::between(came, goes, macs.0, macs.1)
         }
     }
 
@@ -137,6 +140,13 @@ impl Trip<'_> {
     /// The way is the same for these ports of the opener only.
     pub(super) fn narrow_opener_ports(&mut self, ports: PortRange) {
         self.opener_ports = self.opener_ports.and_then(|held| held.intersection(ports));
+    }
+}
+
+impl Trip<'_> {
+    /// How many entries of the table its translations need.
+    pub(crate) fn entries(&self) -> usize {
+        self.translations.iter().flatten().map(Translation::entries).sum()
     }
 }
 
@@ -452,8 +462,9 @@ impl<'n, 'f> Journey<'n, 'f> {
                         if gateways.service(address) != Some(service) {
                             return Err(DropReason::NoSuchService { address });
                         }
+                        let exit = self.exit.ok_or(DropReason::EndpointOfOtherVpc { endpoint: id })?;
                         self.trip.is_tracked = true;
-                        Ok(Place::Service(service, Some(endpoint)))
+                        Ok(Place::Service(service, Some(Entrance { endpoint, sent_by: exit.port })))
                     }
                     VpcEndpointKind::GatewayLoadBalancer => Err(DropReason::NoAppliance { endpoint: id }),
                 }

@@ -17,6 +17,7 @@ mod internet;
 mod journey;
 mod nat;
 mod plan;
+mod ports;
 mod service;
 mod source;
 mod tracking;
@@ -138,8 +139,8 @@ fn deliver(
         }
     };
     let landing = trip.landing?;
-    if let Landing::Service(service, endpoint) = landing {
-        let asked = endpoint::Asked { service, endpoint, origin, sent, came, tuple, trip: &trip };
+    if let Landing::Service(service, entrance) = landing {
+        let asked = endpoint::Asked { service, entrance, origin, sent, came, tuple, trip: &trip };
         return endpoint::deliver(network, flows, &asked, now);
     }
     let received = match landing {
@@ -162,8 +163,7 @@ fn deliver(
     };
     let ends = [sent, received];
     check_size(came, &trip)?;
-    let translated = trip.translations.iter().flatten().map(nat::Translation::entries).sum();
-    let [sender, receiver] = tracking::track(flows, ends, translated, now)?;
+    let [sender, receiver] = tracking::track(flows, ends, trip.entries(), now)?;
     let nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
     let flow = FlowId { sender, receiver, nat };
     let flow = (flow != FlowId::default()).then_some(flow);
@@ -171,9 +171,9 @@ fn deliver(
         Origin::Interface(plugged) => Some(plugged.subnet),
         Origin::Internet(_) => None,
     };
-    let ((source_mac, destination_mac), to) = plan::landing_macs(&trip, landing, came, from)
+    let (macs, to) = plan::landing_macs(&trip, landing, came, from)
         .ok_or(DropReason::RoutingLoop { address: came.destination })?;
-    let rewrite = trip.rewrite(came, source_mac, destination_mac);
+    let rewrite = trip.rewrite(came, &trip.packet, macs);
     let cache = (!trip.spans_domains && tracking::lasts(ends, came, tuple)).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)

@@ -17,6 +17,7 @@ use aws_types::NatGatewayId;
 use vpc_model::{NatGateway, Port, PortRange, Protocol};
 
 use super::journey::{Journey, Place};
+use super::ports::{self, FIRST_PORT, PORTS};
 use super::tracking::{flags, seen};
 use crate::flows::{
     Account, EntryId, Flows, NAT_CONNECTIONS_PER_DESTINATION, NatFlow, Opening, PackedKey, Progress, Seen,
@@ -27,16 +28,11 @@ use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, PluggedInterface};
 use crate::time::Millis;
 
-/// The first port that a gateway takes (fact 42); the last is 65535.
-const FIRST_PORT: u16 = 1024;
-const PORTS: u32 = 65_536 - FIRST_PORT as u32;
-/// The same as a range.
+/// The ports that a gateway takes (fact 42).
 const OWN_PORTS: PortRange = match PortRange::new(FIRST_PORT, u16::MAX) {
     Ok(ports) => ports,
     Err(_) => PortRange::ALL,
 };
-/// Between the ports that are tried one after the other: coprime to their number, so that all are visited.
-const STRIDE: u32 = 7919;
 
 /// What a NAT gateway has done to a packet.
 #[derive(Clone, Copy)]
@@ -97,6 +93,13 @@ impl Translation {
     }
 }
 
+/// Whether a gateway still has the address that the far half of a connection is at. One that it no longer has takes its
+/// connections with it.
+fn has_address(gateway: &NatGateway, table: &Table, far: u32) -> bool {
+    let local = table.key(far).local;
+    gateway.addresses.iter().any(|held| bits((*held).into()) == local)
+}
+
 /// Whether an entry is the near half of a connection: the gateway itself opens the far one.
 fn is_near(table: &Table, slot: u32) -> bool {
     !table.opened_by_local(slot)
@@ -116,12 +119,7 @@ impl<'n> Journey<'n, '_> {
             self.enter_subnet(subnet)?;
         }
         let translation = self.translate_out(gateway, plugged.port)?;
-        self.note(translation)?;
-        self.enters_domain(subnet);
-        self.trip.shows_groups = false;
-        self.trip.is_tracked = true;
-        self.exit = Some(plugged);
-        Ok(Place::Router(subnet, plugged.subnet))
+        self.leave_nat_gateway(translation, plugged, subnet)
     }
 
     /// From the far side to a NAT gateway's own address, and out of it into its own subnet.
@@ -138,19 +136,24 @@ impl<'n> Journey<'n, '_> {
             return Err(DropReason::NatUnsolicited { gateway: gateway.id });
         }
         let translation = self.translate_back(gateway.id, plugged.port)?;
-        self.note(translation)?;
+        self.leave_nat_gateway(translation, plugged, subnet)
+    }
+
+    /// Out of a NAT gateway, which has translated the packet, to the router of its own subnet.
+    fn leave_nat_gateway(
+        &mut self,
+        translation: Translation,
+        plugged: &'n PluggedInterface,
+        subnet: &'n CompiledSubnet,
+    ) -> Result<Place<'n>, DropReason> {
+        let free = self.trip.translations.iter_mut().find(|held| held.is_none());
+        *free.ok_or(DropReason::RoutingLoop { address: self.trip.packet.destination })? = Some(translation);
         self.trip.passed_gateway = true;
         self.enters_domain(subnet);
         self.trip.shows_groups = false;
         self.trip.is_tracked = true;
         self.exit = Some(plugged);
         Ok(Place::Router(subnet, plugged.subnet))
-    }
-
-    fn note(&mut self, translation: Translation) -> Result<(), DropReason> {
-        let free = self.trip.translations.iter_mut().find(|held| held.is_none());
-        *free.ok_or(DropReason::RoutingLoop { address: self.trip.packet.destination })? = Some(translation);
-        Ok(())
     }
 
     fn translate_out(&mut self, gateway: &NatGateway, port: Port) -> Result<Translation, DropReason> {
@@ -164,16 +167,13 @@ impl<'n> Journey<'n, '_> {
         }
         self.check_fragment(id)?;
         if let TupleKind::Message { .. } = tuple.kind {
-            return self.translate_error_out(id, port);
+            return self.translate_error_out(gateway, port);
         }
         let near = PackedKey::new(port, Way::In, &tuple);
         let table = &self.flows.table;
         let known = table.find(&near, self.now).filter(|&slot| is_near(table, slot));
         let far = known.and_then(|near| table.translated(near));
-        // An address that the gateway no longer has takes its connections with it.
-        let is_present =
-            |far: &u32| gateway.addresses.iter().any(|held| bits((*held).into()) == table.key(*far).local);
-        let far = far.filter(is_present);
+        let far = far.filter(|&far| has_address(gateway, table, far));
         if let (Some(near), Some(far)) = (known, far) {
             let key = table.key(far);
             let is_anew = table.restarts(near, flags(&packet));
@@ -239,24 +239,20 @@ impl<'n> Journey<'n, '_> {
             if table.nat_connections(&far_at(local, 0)) >= NAT_CONNECTIONS_PER_DESTINATION {
                 return None;
             }
-            let others = (0..PORTS).map(|step| {
-                let offset = (hash % PORTS).wrapping_add(step.wrapping_mul(STRIDE)) % PORTS;
-                FIRST_PORT + offset as u16
-            });
-            let ports = Some(wanted).filter(|&port| port >= FIRST_PORT).into_iter().chain(others);
+            let ports = ports::to_try(wanted, hash, PORTS).filter(|&port| port >= FIRST_PORT);
             ports.map(|port| far_at(local, port)).find(|far| table.find(far, self.now).is_none())
         })
     }
 
     /// A client's error about a packet that came to it through the gateway.
-    fn translate_error_out(&mut self, id: NatGatewayId, port: Port) -> Result<Translation, DropReason> {
-        let unknown = DropReason::NatIdle { gateway: id };
-        let about = self.trip.packet.about().ok_or(DropReason::NatProtocol { gateway: id })?;
+    fn translate_error_out(&mut self, gateway: &NatGateway, port: Port) -> Result<Translation, DropReason> {
+        let unknown = DropReason::NatIdle { gateway: gateway.id };
+        let about = self.trip.packet.about().ok_or(DropReason::NatProtocol { gateway: gateway.id })?;
         // The gateway had sent it to the client.
         let near = PackedKey::new(port, Way::Out, &Tuple::of_inner(about));
         let table = &self.flows.table;
         let slot = table.find(&near, self.now).filter(|&slot| is_near(table, slot)).ok_or(unknown)?;
-        let far = table.translated(slot).ok_or(unknown)?;
+        let far = table.translated(slot).filter(|&far| has_address(gateway, table, far)).ok_or(unknown)?;
         let own = self.flows.table.key(far).local_endpoint();
         if let Some(about) = self.trip.packet.about_mut() {
             about.set_destination(own);

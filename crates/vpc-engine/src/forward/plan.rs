@@ -75,17 +75,8 @@ pub(crate) fn plan(
     delivered: &Delivered<'_, '_>,
     now: Millis,
 ) -> Option<CachePlan> {
-    let Delivered { came, tuple, trip, .. } = delivered;
-    let forward = CacheEntry {
-        from: delivered.origin.port(),
-        key: key(came.source, came.destination, tuple)?,
-        source_mac: came.source_mac,
-        destination_mac: came.destination_mac,
-        to: delivered.to,
-        rewrite: delivered.rewrite,
-        mtu_bytes: trip.mtu_bytes,
-        domain: trip.domain,
-    };
+    let Delivered { origin, came, tuple, trip, to, rewrite, .. } = *delivered;
+    let forward = entry((origin.port(), to), came, tuple, rewrite, trip)?;
     // What passed as a known connection's says nothing of what the rules would.
     let asked_rules = delivered.ends.iter().flatten().all(|end| matches!(end.gate, Gate::Passed { .. }));
     let opens = came.fragment.is_none() && flags(came).opens() && asked_rules;
@@ -100,6 +91,55 @@ pub(crate) fn plan(
         source_ports,
         translation: trip.opened_translation(),
     })
+}
+
+/// The entry for packets like one that has made that trip from one port to another.
+pub(super) fn entry(
+    (from, to): (Port, Port),
+    came: &Packet,
+    tuple: &Tuple,
+    rewrite: Rewrite,
+    trip: &Trip<'_>,
+) -> Option<CacheEntry> {
+    Some(CacheEntry {
+        from,
+        key: key(came.source, came.destination, tuple)?,
+        source_mac: came.source_mac,
+        destination_mac: came.destination_mac,
+        to,
+        rewrite,
+        mtu_bytes: trip.mtu_bytes,
+        domain: trip.domain,
+    })
+}
+
+/// A reply that has made its trip.
+pub(super) struct Reply<'a, 'n> {
+    /// As it was sent.
+    pub(super) packet: &'a Packet,
+    pub(super) tuple: &'a Tuple,
+    /// By which port.
+    pub(super) from: Port,
+    /// In which subnet, if by an interface.
+    pub(super) subnet: Option<u32>,
+    pub(super) trip: &'a Trip<'n>,
+}
+
+impl Reply<'_, '_> {
+    /// The entry for such replies, if they come back to where the packet came from, as replies to it.
+    pub(super) fn entry(&self, origin: Origin<'_>, came: &Packet, tuple: &Tuple) -> Option<CacheEntry> {
+        let Self { packet, from, trip, .. } = *self;
+        let expected = reply_to(came);
+        let is_as_expected = trip.packet.source == expected.source
+            && trip.packet.destination == expected.destination
+            && trip.tuple == tuple.reversed();
+        if !is_as_expected || trip.spans_domains {
+            return None;
+        }
+        let (macs, to) = landing_macs(trip, trip.landing.ok()?, packet, self.subnet)?;
+        let rewrite = trip.rewrite(packet, &trip.packet, macs);
+        entry((from, to), packet, self.tuple, rewrite, trip).filter(|_| to == origin.port())
+    }
 }
 
 /// The reply to a packet, as its receiver sends it.
@@ -164,36 +204,17 @@ fn reverse(
         // The two halves of such a connection say what its replies are.
         Landing::Service(..) => return None,
     };
-    let expected = reply_to(came);
-    let is_as_expected = back.packet.source == expected.source
-        && back.packet.destination == expected.destination
-        && back.tuple == delivered.tuple.reversed();
     // What is tracked on its way back alone is not known at its ends yet.
     let is_untracked = |end: &End<'_>| matches!(end.gate, Gate::Passed { track: false });
-    if !is_as_expected
-        || back.spans_domains
-        || (back.is_tracked && delivered.ends.iter().flatten().any(is_untracked))
-    {
+    if back.is_tracked && delivered.ends.iter().flatten().any(is_untracked) {
         return None;
     }
-    let from = match delivered.landing {
+    let subnet = match delivered.landing {
         Landing::Interface(hop, _) => Some(hop.receiver.subnet),
         Landing::Internet(_) | Landing::Service(..) => None,
     };
-    let (macs, to) = landing_macs(&back, back.landing.ok()?, &reply, from)?;
-    if to != origin.port() {
-        return None;
-    }
-    let entry = CacheEntry {
-        from: delivered.to,
-        key: key(reply.source, reply.destination, &tuple)?,
-        source_mac: reply.source_mac,
-        destination_mac: reply.destination_mac,
-        to,
-        rewrite: back.rewrite(&reply, macs.0, macs.1),
-        mtu_bytes: back.mtu_bytes,
-        domain: back.domain,
-    };
+    let reply = Reply { packet: &reply, tuple: &tuple, from: delivered.to, subnet, trip: &back };
+    let entry = reply.entry(*origin, came, delivered.tuple)?;
     Some((entry, back.opener_ports))
 }
 

@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use vpc_model::{Port, Protocol};
 
 use super::journey::VPC_MTU_BYTES;
-use super::source;
 use super::tracking::{flags, seen};
+use super::{ports, source};
 use crate::flows::{
     Account, CloseReason, FlowId, FlowKey, Flows, Opening, PackedKey, Progress,
     SERVICE_CONNECTIONS_PER_INTERFACE, Timeouts, Tuple, TupleKind, Way, address, bits,
@@ -28,15 +28,11 @@ use crate::time::Millis;
 use crate::verdict::{CacheEntry, CacheKey, CachePlan, Delivery, Rewrite};
 
 /// How many source ports are tried for a connection whose own one is taken by another of the same interface.
-const PORTS_TRIED: u16 = 64;
+const OTHER_PORTS_TRIED: u32 = 63;
 
 /// The ports that a connection to a service may have there: its own one first, then others.
 pub(super) fn ports_to_try(own: u16) -> impl Iterator<Item = u16> {
-    (0..PORTS_TRIED).map(move |step| match step {
-        0 => own,
-        // A stride that is coprime to the number of ports from 1024 on visits them all.
-        step => 1024 + ((u32::from(own) + u32::from(step) * 7919) % 64_512) as u16,
-    })
+    ports::to_try(own, own.into(), OTHER_PORTS_TRIED)
 }
 
 /// The service that a destination in a subnet is an address of.

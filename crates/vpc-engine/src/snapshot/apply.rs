@@ -6,11 +6,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use aws_types::{NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId};
+use aws_types::{
+    NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use vpc_model::{
-    Delta, Interface, InterfaceRole, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet,
-    Vpc,
+    Delta, Interface, InterfaceRole, NatGateway, NetworkAcl, Object, ObjectId, Port, RouteTable,
+    SecurityGroup, Subnet, Vpc,
 };
 
 use super::gateways::TouchedGateways;
@@ -130,7 +132,7 @@ impl Network {
             Object::EgressOnlyInternetGateway(it) => {
                 self.gateways.set_egress_only(it.id, Some(it), &mut touched.gateways);
             }
-            Object::NatGateway(it) => self.gateways.set_nat(it.id, Some(it), &mut touched.gateways),
+            Object::NatGateway(it) => self.set_nat_gateway(it.id, Some(it), touched),
             Object::VpnGateway(it) => self.gateways.set_vpn(it.id, Some(it)),
             Object::VpcPeeringConnection(it) => {
                 self.gateways.set_peering(it.id, Some(it), &mut touched.gateways);
@@ -166,7 +168,7 @@ impl Network {
             ObjectId::EgressOnlyInternetGateway(id) => {
                 self.gateways.set_egress_only(id, None, &mut touched.gateways);
             }
-            ObjectId::NatGateway(id) => self.gateways.set_nat(id, None, &mut touched.gateways),
+            ObjectId::NatGateway(id) => self.set_nat_gateway(id, None, touched),
             ObjectId::VpnGateway(id) => self.gateways.set_vpn(id, None),
             ObjectId::VpcPeeringConnection(id) => self.gateways.set_peering(id, None, &mut touched.gateways),
             ObjectId::TransitGateway(id) => self.gateways.set_transit(id, None, &mut touched.gateways),
@@ -183,6 +185,12 @@ impl Network {
             ObjectId::ServiceAddresses(id) => self.gateways.set_service(id, None, &mut touched.gateways),
             ObjectId::InternetHost(id) => self.gateways.set_host(id, None, &mut touched.gateways),
         }
+    }
+
+    /// The connections of a NAT gateway go with it, though its interface may stay for a while.
+    fn set_nat_gateway(&mut self, id: NatGatewayId, gateway: Option<&NatGateway>, touched: &mut Touched) {
+        let left = self.gateways.set_nat(id, gateway, &mut touched.gateways);
+        touched.removed.extend(left.and_then(|interface| self.target(interface)).map(|plugged| plugged.port));
     }
 
     fn set_vpc(&mut self, id: VpcId, vpc: Option<&Vpc>, touched: &mut Touched) {
@@ -253,7 +261,9 @@ impl Network {
             return false;
         }
         if let Some(old) = old {
-            if interface.is_none_or(|interface| interface.port != old.interface.port) {
+            // An interface never leaves its subnet: what is in another one begins without connections.
+            let place = |interface: &Interface| (interface.port, interface.subnet);
+            if interface.map(place) != Some(place(&old.interface)) {
                 touched.removed.insert(old.interface.port);
             }
             self.unplug(&old, touched);

@@ -266,8 +266,8 @@ impl Gateways {
         id: NatGatewayId,
         gateway: Option<&NatGateway>,
         touched: &mut TouchedGateways,
-    ) {
-        let Some((old, new)) = replace(&mut self.nat, id, gateway) else { return };
+    ) -> Option<NetworkInterfaceId> {
+        let (old, new) = replace(&mut self.nat, id, gateway)?;
         if let Some(old) = &old {
             self.nat_of_interface.remove(&old.interface);
         }
@@ -275,6 +275,9 @@ impl Gateways {
             self.nat_of_interface.insert(new.interface, id);
         }
         old.iter().chain(&new).for_each(|gateway| self.touch(gateway.vpc, touched));
+        let is_at =
+            |interface: &NetworkInterfaceId| new.as_ref().is_some_and(|new| new.interface == *interface);
+        old.map(|old| old.interface).filter(|interface| !is_at(interface))
     }
 
     pub(super) fn set_vpn(&mut self, id: VpnGatewayId, gateway: Option<&VpnGateway>) {

@@ -49,8 +49,9 @@ pub struct Applied {
     pub stale: StalePorts,
     /// The domains whose cached decisions may have changed, ascending: of a decision that has one.
     pub stale_domains: Vec<Domain>,
-    /// The ports that no longer have the interface that they had, ascending. [`crate::Flows::forget_port`] is due for
-    /// each of them.
+    /// The ports that no longer have the interface that they had, or have it in another subnet or without its NAT
+    /// gateway, ascending.
+    /// [`crate::Flows::forget_port`] is due for each of them.
     pub removed: Vec<Port>,
 }
 

@@ -66,6 +66,45 @@ fn association(cloud: &Cloud, id: &str) -> Option<String> {
     attachment(cloud, id).unwrap().association.map(|table| table.to_string())
 }
 
+/// The attachment that a table leads to for a block, as the API shows it.
+fn shown(cloud: &mut Cloud, table: &str, block: &str) -> Vec<String> {
+    let mut input = input!(SearchTransitGatewayRoutesRequest { transit_gateway_route_table_id: table });
+    input.filters = vec![api::Filter {
+        name: Some("route-search.exact-match".to_owned()),
+        values: Some(vec![block.to_owned()]),
+    }];
+    let routes = cloud.ok::<op::SearchTransitGatewayRoutes>(input).routes.unwrap();
+    let attachments = routes.into_iter().flat_map(|route| route.transit_gateway_attachments.unwrap());
+    attachments.map(|attachment| attachment.transit_gateway_attachment_id.unwrap()).collect()
+}
+
+#[test]
+fn of_vpcs_with_one_block_the_oldest_attachment_comes_first() {
+    let mut cloud = Cloud::with_realistic_timing();
+    let (gateway, default) = gateway(&mut cloud);
+    let mut attach_one_more = || {
+        let vpc = cloud.vpc("10.0.0.0/16");
+        let subnet = cloud.subnet(&vpc, "10.0.1.0/24");
+        let id = attach(&mut cloud, &gateway, &vpc, &[&subnet]);
+        cloud.settle();
+        id
+    };
+    let mut attachments: Vec<String> = (0..4).map(|_| attach_one_more()).collect();
+    assert!(!attachments.is_sorted(), "their ids say nothing of their ages: {attachments:?}");
+    while let Some(oldest) = attachments.first() {
+        let told: Vec<String> =
+            table(&cloud, &default).propagations.iter().map(ToString::to_string).collect();
+        assert_eq!(told, attachments);
+        assert_eq!(shown(&mut cloud, &default, "10.0.0.0/16"), std::slice::from_ref(oldest));
+        cloud.ok::<op::DeleteTransitGatewayVpcAttachment>(input!(DeleteTransitGatewayVpcAttachmentRequest {
+            transit_gateway_attachment_id: oldest.as_str()
+        }));
+        cloud.settle();
+        attachments.remove(0);
+    }
+    cloud.check();
+}
+
 #[test]
 fn a_gateway_is_there_from_when_it_is_available() {
     let mut cloud = Cloud::with_realistic_timing();

@@ -25,7 +25,7 @@ use aws_types::{MacAddress, SecurityGroupId};
 use vpc_model::{Delta, Direction, Interface, InternetPlace, Port, Protocol};
 
 use crate::packet::{Fragment, Inner, Packet, TcpFlags, Transport};
-use crate::services::{LINK_ROUTER_MAC, SERVICES_MAC};
+use crate::services::{INTERNET_MAC, LINK_ROUTER_MAC, SERVICES_MAC, WORKSTATION_MAC};
 use crate::time::Millis;
 use connection::Connection;
 use nat::Binding;
@@ -35,10 +35,6 @@ use services::Request;
 use shape::{begins_connection, ends, has, ports};
 use walk::{End, Leaver, Trip, is_private, port_of};
 
-/// The MAC address of the device behind which the declared hosts of the internet are.
-pub(crate) const INTERNET_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x03]);
-/// The MAC address of the device behind which the workstation is.
-pub(crate) const WORKSTATION_MAC: MacAddress = MacAddress([0x0e, 0, 0, 0, 0, 0x04]);
 /// How many of the choices that the engine has not told are tried.
 const CANDIDATES: usize = 6;
 
@@ -126,27 +122,31 @@ pub struct Reference {
     /// What the engine has said about the packet that is judged.
     engine: Option<Arrival>,
     candidate: usize,
+    /// Whether connections are gone of which nobody has told.
+    is_lost: bool,
 }
 
 /// The name of a drop reason.
 type Reason = &'static str;
 
 impl Reference {
-    /// What is answered where several translations follow one another, of which the engine tells the last alone.
+    /// What is answered where several translations follow one another, of which the engine tells the last alone; and once
+    /// a NAT gateway has lost an address that one of those may have, which the engine has not told.
     pub const UNKNOWABLE: &'static str = "Unknowable";
 
     /// Takes changes over.
     pub fn apply(&mut self, deltas: &[Delta]) {
-        let places = |network: &Network| -> Vec<_> {
-            network.interfaces.iter().map(|interface| (interface.id, interface.port)).collect()
-        };
+        // AWS moves no interface to another subnet: what is there is another one.
+        let place = |interface: &Interface| (interface.id, interface.port, interface.subnet);
+        let places = |network: &Network| -> Vec<_> { network.interfaces.iter().map(place).collect() };
+        self.is_lost |= self.loses_untold_address(deltas);
         let before = places(&self.network);
         for delta in deltas {
             self.network.apply(delta);
         }
         let after = places(&self.network);
-        for (id, port) in before {
-            if !after.contains(&(id, port)) {
+        for (id, port, subnet) in before {
+            if !after.contains(&(id, port, subnet)) {
                 self.connections.retain(|connection| connection.port != port);
                 self.fragments.retain(|fragment| fragment.from != port);
             }
@@ -171,6 +171,9 @@ impl Reference {
         now: Millis,
         engine: &Result<Arrival, &'static str>,
     ) -> Result<Expectation, &'static str> {
+        if self.is_lost {
+            return Err(Self::UNKNOWABLE);
+        }
         self.connections.retain(|connection| !connection.is_idle(now));
         self.bindings.retain(|binding| !binding.is_gone(now));
         self.engine = engine.as_ref().ok().copied();
@@ -343,7 +346,8 @@ impl Reference {
             Err(_) if !trip.has_left => self.network.owner(sender.vpc, packet.destination),
             _ => None,
         };
-        let peer_groups = peer.filter(|_| trip.shows_groups).map_or(&[][..], |peer| &peer.security_groups);
+        let is_named = trip.shows_groups && !trip.passed_transit_gateway;
+        let peer_groups = peer.filter(|_| is_named).map_or(&[][..], |peer| &peer.security_groups);
         let tracked = self.ask_groups(sender, Direction::Egress, packet, packet.destination, peer_groups);
         Ok((None, tracked.ok_or("NoEgressRule")? || trip.always_tracked))
     }
@@ -433,10 +437,13 @@ impl Reference {
         if let (End::Service(entry), None) = (end, about) {
             let (asker, service) = ends(packet);
             let seen = self.engine.map_or((asker, service), |seen| (seen.source, seen.destination));
-            self.requests.retain(|request| {
-                (request.protocol, request.asker, request.service) != (packet.protocol, asker, service)
-            });
             let (protocol, entry) = (packet.protocol, *entry);
+            // What is asked through an endpoint is another connection than what is asked over the internet, and what a
+            // middlebox asks than what the owner of the address does.
+            self.requests.retain(|request| {
+                (request.protocol, request.asker, request.service, request.entry, request.seen.0.0)
+                    != (protocol, asker, service, entry, seen.0.0)
+            });
             self.requests.push(Request { protocol, seen, asker, service, entry });
         }
         Expectation {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_types::NatGatewayId;
-use vpc_model::{NatGateway, Protocol};
+use vpc_model::{Delta, NatGateway, Object, Protocol};
 
 use super::shape::{ends, flags, is_opening_syn, query_of};
 use super::walk::Trip;
@@ -13,6 +13,8 @@ use crate::time::Millis;
 
 /// Fact 43, for every protocol.
 const IDLE_SECS: u64 = 350;
+/// Fact 42. What is below stands for a port that the engine has not told.
+const FIRST_PORT: u16 = 1024;
 /// How long a connection stays that both sides have closed.
 const CLOSED_SECS: u64 = 5;
 
@@ -70,6 +72,21 @@ impl Reference {
         });
     }
 
+    /// Whether changes take an address from a gateway that may be that of a connection of which the engine has not told
+    /// what it has chosen.
+    pub(super) fn loses_untold_address(&self, deltas: &[Delta]) -> bool {
+        deltas.iter().any(|delta| {
+            let Delta::Put(Object::NatGateway(new)) = delta else { return false };
+            let old = self.network.nat_gateways.iter().find(|old| old.id == new.id);
+            let loses = old.is_some_and(|old| old.addresses.iter().any(|held| !new.addresses.contains(held)));
+            loses
+                && self
+                    .bindings
+                    .iter()
+                    .any(|binding| binding.gateway == new.id && binding.outside.1 < FIRST_PORT)
+        })
+    }
+
     /// From a client of a gateway: the source becomes the gateway's.
     pub(super) fn translate_out(&self, trip: &mut Trip, gateway: &NatGateway) -> Result<(), Reason> {
         let packet = trip.packet;
@@ -90,6 +107,7 @@ impl Reference {
                         && binding.is_of(inner.protocol, without_identifier(inner.protocol, server))
                         && binding.client == client
                         && packet.destination == server.0
+                        && !quotes_an_error(&inner)
                 });
                 let binding = binding.ok_or("NatIdle")?.clone();
                 let mut about = inner;
@@ -117,8 +135,6 @@ impl Reference {
             binding.gateway == gateway.id
                 && binding.is_of(packet.protocol, server)
                 && binding.client == client
-                // A connection that has ended makes room for the next one.
-                && !(binding.fin_by_client && binding.fin_by_server && is_opening_syn(&packet))
         });
         let is_reply = matches!(packet.transport, Transport::Icmp { kind, .. }
             if query_of(packet.protocol, kind).is_some_and(|(_, is_reply)| is_reply));
@@ -126,6 +142,10 @@ impl Reference {
             return Err("NatIdle");
         }
         let mut binding = match known {
+            // The next connection between the same ends has the address and port of the last.
+            Some(known) if is_opening_syn(&packet) => {
+                Binding { fin_by_client: false, fin_by_server: false, ..known.clone() }
+            }
             Some(known) => known.clone(),
             None if packet.protocol == Protocol::TCP && !is_opening_syn(&packet) => return Err("NatIdle"),
             None => Binding {
@@ -157,8 +177,9 @@ impl Reference {
         server: (IpAddr, u16),
     ) -> Option<(IpAddr, u16)> {
         let fallback = *gateway.addresses.get(trip.candidate % gateway.addresses.len().max(1))?;
-        // Below those that a gateway uses, so that it is nobody's.
-        let unknown = (1..1024).find(|port| {
+        let ((_, own), _) = ends(packet);
+        // Below those that a gateway uses and not the client's own, so that it is nobody's.
+        let unknown = (1..FIRST_PORT).filter(|port| *port != own).find(|port| {
             !self
                 .bindings
                 .iter()
@@ -178,7 +199,7 @@ impl Reference {
                 && binding.outside == (address.into(), port)
                 && !(binding.fin_by_client && binding.fin_by_server)
         });
-        let may_be = packet.protocol == Protocol::ICMP || port >= 1024;
+        let may_be = packet.protocol == Protocol::ICMP || port >= FIRST_PORT;
         // A port that the engine may not choose is judged to be another, which shows.
         Some((address.into(), if is_taken || !may_be { 0 } else { port }))
     }
@@ -197,6 +218,7 @@ impl Reference {
                         && binding.is_of(inner.protocol, without_identifier(inner.protocol, server))
                         && binding.outside == outside
                         && packet.destination == outside.0
+                        && !quotes_an_error(&inner)
                 });
                 let binding = binding.ok_or("NatUnsolicited")?.clone();
                 let mut about = inner;
@@ -260,6 +282,11 @@ fn kind_of(packet: &Packet) -> Option<Kind> {
         Transport::Tcp { .. } | Transport::Udp { .. } => Some(Kind::Flow),
         Transport::Other | Transport::Continuation => None,
     }
+}
+
+/// An error has no identifier, and there are no errors about errors (RFC 1122, section 3.2.2).
+fn quotes_an_error(inner: &Inner) -> bool {
+    matches!(inner.transport, InnerTransport::Icmp { kind, .. } if query_of(inner.protocol, kind).is_none())
 }
 
 /// An ICMP identifier is the client's alone.

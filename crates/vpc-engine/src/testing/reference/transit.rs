@@ -1,6 +1,6 @@
 //! The way through transit gateways (facts 54 to 58). Refuses to know how packets came to the attachment's VPC.
 
-use aws_types::{TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId};
+use aws_types::{AvailabilityZone, TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId};
 use vpc_model::{
     AttachedNetwork, AttachedVpc, Direction, Subnet, TransitGateway, TransitGatewayAttachment,
     TransitGatewayRouteTable,
@@ -12,8 +12,8 @@ use super::{Reason, Reference};
 /// Where a route of a transit gateway leads.
 struct TransitRoute {
     prefix: u8,
-    /// Fact 54: the lower is the stronger.
-    strength: u8,
+    /// Fact 54: the lower is the stronger. Of propagated ones the older attachment's.
+    strength: usize,
     attachment: Option<TransitGatewayAttachmentId>,
 }
 
@@ -32,6 +32,7 @@ impl Reference {
             _ => None,
         });
         trip.has_left = true;
+        trip.passed_transit_gateway = true;
         trip.always_tracked = true;
         trip.shows_groups &= gateway.security_group_referencing;
         let (attachment, vpc) = attached.ok_or("NotAttached")?;
@@ -44,7 +45,7 @@ impl Reference {
         let subnet = subnets.into_iter().find(|subnet| subnet.zone == from.zone).ok_or("ZoneNotAttached")?;
         trip.pass(subnet, Direction::Ingress);
         let table = attachment.association.ok_or("NoAssociation")?;
-        self.cross_transit_gateway(trip, gateway.id, table, from)
+        self.cross_transit_gateway(trip, gateway.id, table, Some(&from.zone))
     }
 
     fn cross_transit_gateway(
@@ -52,7 +53,7 @@ impl Reference {
         trip: &mut Trip,
         gateway: TransitGatewayId,
         table: TransitGatewayRouteTableId,
-        from: &Subnet,
+        zone: Option<&AvailabilityZone>,
     ) -> Result<End, Reason> {
         trip.legs += 1;
         if trip.legs > 16 {
@@ -66,7 +67,7 @@ impl Reference {
             attachments.find(|attachment| attachment.id == target && attachment.gateway == gateway)
         {
             return match &attachment.target {
-                AttachedNetwork::Vpc(vpc) => self.enter_from_transit_gateway(trip, vpc, from),
+                AttachedNetwork::Vpc(vpc) => self.enter_from_transit_gateway(trip, vpc, zone),
                 AttachedNetwork::Vpn | AttachedNetwork::Connect => Err("TunnelDown"),
             };
         }
@@ -76,7 +77,8 @@ impl Reference {
         let mut gateways = network.transit_gateways.iter();
         gateways.find(|gateway| gateway.id == other.gateway).ok_or("TransitBlackhole")?;
         let table = other.association.ok_or("NoAssociation")?;
-        self.cross_transit_gateway(trip, other.gateway, table, from)
+        // The other gateway may be in another region: to it the packet comes from a peering, and from no zone.
+        self.cross_transit_gateway(trip, other.gateway, table, None)
     }
 
     /// The attachment that a packet goes to, or none where a blackhole takes it.
@@ -90,25 +92,27 @@ impl Reference {
         for route in table.routes.iter().filter(|route| route.destination.contains(&destination)) {
             routes.push(TransitRoute {
                 prefix: route.destination.prefix_len(),
-                strength: u8::from(route.is_of_prefix_list),
+                strength: usize::from(route.is_of_prefix_list),
                 attachment: route.target,
             });
         }
-        let known = |attachment: &&TransitGatewayAttachment| {
-            table.propagations.contains(&attachment.id) && attachment.gateway == table.gateway
-        };
-        for attachment in self.network.attachments.iter().filter(known) {
-            let AttachedNetwork::Vpc(attached) = &attachment.target else { continue };
+        for (age, id) in table.propagations.iter().enumerate() {
+            let mut attachments = self.network.attachments.iter();
+            let known =
+                attachments.find(|attachment| attachment.id == *id && attachment.gateway == table.gateway);
+            let Some(TransitGatewayAttachment { target: AttachedNetwork::Vpc(attached), .. }) = known else {
+                continue;
+            };
             let Some(vpc) = self.network.vpc(attached.vpc) else { continue };
             let v4 = vpc.ipv4_cidrs.iter().copied().map(ipnet::IpNet::V4);
             for block in v4.chain(vpc.ipv6_cidrs.iter().copied().map(ipnet::IpNet::V6)) {
                 if block.contains(&destination) {
-                    let (prefix, attachment) = (block.prefix_len(), Some(attachment.id));
-                    routes.push(TransitRoute { prefix, strength: 2, attachment });
+                    let (prefix, attachment) = (block.prefix_len(), Some(*id));
+                    routes.push(TransitRoute { prefix, strength: 2 + age, attachment });
                 }
             }
         }
-        routes.sort_by_key(|route| (std::cmp::Reverse(route.prefix), route.strength, route.attachment));
+        routes.sort_by_key(|route| (std::cmp::Reverse(route.prefix), route.strength));
         Ok(routes.first().ok_or("NoTransitRoute")?.attachment)
     }
 
@@ -116,7 +120,7 @@ impl Reference {
         &self,
         trip: &mut Trip,
         vpc: &AttachedVpc,
-        from: &Subnet,
+        zone: Option<&AvailabilityZone>,
     ) -> Result<End, Reason> {
         trip.shows_groups &= vpc.security_group_referencing;
         if trip.packet.destination.is_ipv6() && !vpc.ipv6 {
@@ -125,7 +129,7 @@ impl Reference {
         let subnets: Vec<&Subnet> =
             vpc.subnets.iter().filter_map(|attached| self.network.subnet(attached.subnet)).collect();
         let first = *subnets.first().ok_or("ZoneNotAttached")?;
-        let same_zone = subnets.iter().copied().find(|subnet| subnet.zone == from.zone);
+        let same_zone = subnets.iter().copied().find(|subnet| Some(&subnet.zone) == zone);
         let subnet = if vpc.appliance_mode {
             // Which one is the engine's own business, as long as both directions come to the same end.
             subnets[trip.candidate % subnets.len()]

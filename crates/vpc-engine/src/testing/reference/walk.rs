@@ -38,6 +38,8 @@ pub(super) struct Trip {
     pub(super) always_tracked: bool,
     /// Facts 19, 20: whether rules that name groups see through the way.
     pub(super) shows_groups: bool,
+    /// Whether it has passed a transit gateway, through which inbound rules alone can name groups.
+    pub(super) passed_transit_gateway: bool,
     /// Whether the identifier of an ICMP query was replaced as the source's, or the destination's.
     pub(super) identifier_of: (bool, bool),
     pub(super) legs: usize,
@@ -84,6 +86,7 @@ impl Trip {
             has_left: false,
             always_tracked: false,
             shows_groups: true,
+            passed_transit_gateway: false,
             identifier_of: (false, false),
             legs: 0,
             candidate: 0,
@@ -169,7 +172,7 @@ impl Reference {
                 let gateway = network.transit_gateways.iter().find(|gateway| gateway.id == id);
                 self.leave_by_transit_gateway(trip, gateway.ok_or("Blackhole")?, subnet)
             }
-            RouteTarget::VpcEndpoint(id) => self.leave_by_endpoint(trip, id, subnet.vpc),
+            RouteTarget::VpcEndpoint(id) => self.leave_by_endpoint(trip, id, subnet.vpc, by),
             RouteTarget::VpnGateway(id) => {
                 let mut gateways = network.vpn_gateways.iter();
                 gateways.find(|gateway| gateway.id == id && gateway.vpc == subnet.vpc).ok_or("Blackhole")?;
@@ -259,7 +262,13 @@ impl Reference {
         self.reach(trip, owner, None, by)
     }
 
-    fn leave_by_endpoint(&self, trip: &mut Trip, id: VpcEndpointId, vpc: VpcId) -> Result<End, Reason> {
+    fn leave_by_endpoint(
+        &self,
+        trip: &mut Trip,
+        id: VpcEndpointId,
+        vpc: VpcId,
+        by: Leaver,
+    ) -> Result<End, Reason> {
         let mut endpoints = self.network.endpoints.iter();
         let endpoint =
             endpoints.find(|endpoint| endpoint.id == id && endpoint.vpc == vpc).ok_or("Blackhole")?;
@@ -271,7 +280,10 @@ impl Reference {
         if !blocks.any(|block| block.service == service && block.id.contains(&trip.packet.destination)) {
             return Err("NoSuchService");
         }
-        // Fact 59.
+        // Fact 59. What another network sends is not of the endpoint's VPC.
+        if by == Leaver::TransitGateway {
+            return Err("EndpointOfOtherVpc");
+        }
         if !self.is_for_service(&trip.packet) {
             return Err("EndpointProtocol");
         }

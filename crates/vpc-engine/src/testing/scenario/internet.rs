@@ -7,8 +7,7 @@ use vpc_model::{Interface, InterfaceRole, InternetPlace, Port};
 
 use super::{Scenario, Step, protocol_of};
 use crate::packet::{Packet, Transport};
-use crate::services::{LINK_ROUTER_MAC, SERVICES_MAC};
-use crate::testing::reference::{INTERNET_MAC, WORKSTATION_MAC};
+use crate::services::{INTERNET_MAC, LINK_ROUTER_MAC, SERVICES_MAC, WORKSTATION_MAC};
 use crate::testing::topology::own_addresses;
 
 /// The Ethernet source of what comes by a port that no interface has.

@@ -238,7 +238,12 @@ impl Topology {
                 });
             }
         }
+        let mut propagations: Vec<_> = own.into_iter().filter(|_| random.percent(70)).collect();
+        // The age of attachments decides and not their ids.
+        if !routes.len().is_multiple_of(2) {
+            propagations.reverse();
+        }
         self.transit_tables[index].routes = routes;
-        self.transit_tables[index].propagations = own.into_iter().filter(|_| random.percent(70)).collect();
+        self.transit_tables[index].propagations = propagations;
     }
 }

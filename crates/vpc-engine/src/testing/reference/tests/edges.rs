@@ -315,6 +315,23 @@ fn endpoints() {
         ],
     );
     check(
+        "59, from another network",
+        &[
+            Change(|world| {
+                world.routes("u", "u", &["52.216.0.0/24 tgw"]);
+                world.transit_routes(&["52.216.0.0/24 v"]);
+                world.routes("t", "v", &["52.216.0.0/24 s3 list"]);
+            }),
+            Send("u", "52.216.0.7", "tcp 1 443 S", "EndpointOfOtherVpc"),
+            Change(|world| {
+                world.routes("t", "v", &["52.216.0.0/24 nat"]);
+                world.routes("p", "v", &["52.216.0.0/24 s3 list", "10.2.0.0/16 tgw"]);
+            }),
+            Send("u", "52.216.0.7", "tcp 1 443 S", "services"),
+            Reply("SA", "u 52.216.0.7 10.2.0.40"),
+        ],
+    );
+    check(
         "59, over the internet",
         &[
             Send("p", "52.216.0.7", "tcp 1 443 S", "services"),

@@ -24,8 +24,8 @@ use vpc_model::{
 };
 
 use crate::packet::{Inner, InnerTransport, Packet, TcpFlags, Transport};
-use crate::services::LINK_ROUTER_MAC;
-use crate::testing::reference::{Arrival, Expectation, INTERNET_MAC, Reference};
+use crate::services::{INTERNET_MAC, LINK_ROUTER_MAC};
+use crate::testing::reference::{Arrival, Expectation, Reference};
 use crate::time::Millis;
 
 /// One thing that happens in a row.
