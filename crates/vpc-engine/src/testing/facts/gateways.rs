@@ -323,7 +323,7 @@ pub fn fact_41_ports_run_out_for_one_destination_alone() {
     let mut world = everything();
     world.modify("b", |interface| interface.tracking_limit = Some(u32::MAX));
     let mut ports = std::collections::HashSet::new();
-    // Two clients, since one has no 55,000 ports below 1024 to be told apart by.
+    // 42: whatever the port of the client is.
     for number in 0..crate::NAT_CONNECTIONS_PER_DESTINATION {
         let out = sends(&mut world, "b", HOST, &format!("udp {} 53", number + 1), "internet");
         assert!(ports.insert(port(&out)) && port(&out) >= 1024);
@@ -398,9 +398,10 @@ pub fn facts_51_and_52_a_peering_carries_its_two_vpcs_alone() {
     let mut world = everything();
     let at_x = sends(&mut world, "b", "10.1.0.10", "tcp 4000 22 S", "x");
     assert_eq!(ends(&at_x), ("10.0.1.20:4000".to_owned(), "10.1.0.10:22".to_owned()));
-    assert_eq!(at_x.ttl, 64, "61a");
+    // 61a.
+    assert_eq!(at_x.ttl, 64);
     gets(&mut world, "x", &reply(&at_x), "b");
-    // No transit to the internet, the NAT gateway or a third VPC.
+    // No transit to the internet, the NAT gateway (47) or a third VPC.
     world.route("x", "X", &[("0.0.0.0/0", "peering")]);
     for beyond in [HOST, "10.2.0.10", "198.19.64.5"] {
         sends(&mut world, "x", beyond, "tcp 1 2 S", "PeeringTransit");
@@ -454,6 +455,7 @@ pub fn facts_54_to_58_a_transit_gateway_routes_by_its_tables() {
 }
 
 pub fn recipe_1_10_a_shared_nat_gateway_behind_a_transit_gateway() {
+    // Fact 47: by this way a NAT gateway is of use to other VPCs.
     let mut world = everything();
     let out = sends(&mut world, "y", HOST, "tcp 4000 443 S", "internet");
     assert_eq!(out.source.to_string(), "198.18.0.200");

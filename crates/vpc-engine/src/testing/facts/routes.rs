@@ -274,6 +274,14 @@ pub fn network_acls() {
         ],
     );
     check(
+        "69",
+        |world| world.acl("B", &["in 1 allow icmp * 0.0.0.0/0"]),
+        &[
+            Send("a", "10.0.1.20", "icmp 8 0 7", "b"),
+            Send("b", "10.0.0.10", "icmp 0 0 7", "NetworkAclDenied"),
+        ],
+    );
+    check(
         "28",
         as_is,
         &[
