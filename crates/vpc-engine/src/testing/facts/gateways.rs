@@ -434,14 +434,19 @@ pub fn facts_54_to_58_a_transit_gateway_routes_by_its_tables() {
     sends(&mut world, "b", "10.2.0.10", "tcp 4001 22 S", "TransitBlackhole");
     world.put(transit_table(&[("10.2.0.0/16", None), ("10.2.0.10/32", Some("y"))], &["v", "x"]));
     sends(&mut world, "b", "10.2.0.10", "tcp 4002 22 S", "y");
-    // That of a prefix list is between them.
-    let mut listed = transit_table(&[("10.2.0.0/16", None)], &["v", "x", "y"]);
-    listed.routes[0].is_of_prefix_list = true;
-    world.put(listed.clone());
+    // That of a prefix list is between them. `z` is gone; without an order between them the lower attachment would count.
+    let listed = |target, routes: &[(&str, Option<&str>)], propagations: &[&str]| {
+        let mut table = transit_table(&[("10.2.0.0/16", Some(target))], propagations);
+        table.routes[0].is_of_prefix_list = true;
+        table.routes.extend(transit_table(routes, &[]).routes);
+        table
+    };
+    world.put(listed("z", &[], &["v", "x", "y"]));
     sends(&mut world, "b", "10.2.0.10", "tcp 4012 22 S", "TransitBlackhole");
-    listed.routes.extend(transit_table(&[("10.2.0.0/16", Some("y"))], &[]).routes);
-    world.put(listed);
+    world.put(listed("y", &[], &["v", "x"]));
     sends(&mut world, "b", "10.2.0.10", "tcp 4013 22 S", "y");
+    world.put(listed("y", &[("10.2.0.0/16", Some("z"))], &["v", "x"]));
+    sends(&mut world, "b", "10.2.0.10", "tcp 4014 22 S", "TransitBlackhole");
     world.put(transit_table(&[], &["v", "x"]));
     sends(&mut world, "b", "10.2.0.10", "tcp 4003 22 S", "NoTransitRoute");
     // 58.
