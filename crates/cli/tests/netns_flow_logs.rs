@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use cloud::guest::{Instance, Launch, Network};
 use cloud::{BOTH_MODES, Cloud, Mode, eventually, on_a_workstation};
 
-const FORMAT: &str = "${version} ${interface-id} ${srcaddr} ${dstaddr} ${dstport} ${protocol} ${packets} \
-                      ${action} ${log-status} ${flow-direction} ${tcp-flags} ${traffic-path} ${instance-id}";
+const FORMAT: &str = "${version} ${interface-id} ${srcaddr} ${dstaddr} ${dstport} ${protocol} ${pkt-dstaddr} \
+                      ${packets} ${action} ${log-status} ${flow-direction} ${tcp-flags} ${traffic-path} ${instance-id}";
+/// The server's second address.
+const SECOND: &str = "10.0.1.77";
 /// Windows are of a minute, and written some seconds after their end.
 const WINDOW: Duration = Duration::from_secs(75);
 
@@ -66,6 +68,15 @@ fn check(mode: Mode) {
     cloud.wait_for_listener(&server, 80);
     assert!(cloud.connects(&client, &server, 80));
     assert!(!cloud.connects(&client, &server, 81));
+    // What no log has (fact 65): names, metadata, the router.
+    let ask = "getent hosts nothing.ec2.internal; curl -s -m 1 http://169.254.169.254/; ping -c 1 -W 1 10.0.1.1; true";
+    cloud.output(&client, ask);
+    // A second address, by which nobody has to answer.
+    let second = [("NetworkInterfaceId", server.interface.as_str()), ("PrivateIpAddress.1", SECOND)];
+    cloud.ec2("AssignPrivateIpAddresses", &second);
+    for _ in 0..2 {
+        cloud.sh(&client, &format!("nc -z -w 1 {SECOND} 80"));
+    }
 
     // At the window's end, while the daemon runs.
     let until = Instant::now() + WINDOW;
@@ -99,6 +110,13 @@ fn check(mode: Mode) {
     assert!(has(&of_server, &to("81", &server.interface), &end("REJECT OK ingress 2 -", &server)), "{said}");
     assert!(has(&of_client, &to("81", &client.interface), &end("ACCEPT OK egress 2 1", &client)), "{said}");
     assert!(!of_client.iter().any(|record| record.contains("REJECT")), "{said}");
+    // Fact 68: the interface's primary address in `dstaddr`, and the packet's own beside it.
+    let at_second = format!("{}{SECOND} ", to("80", &server.interface));
+    assert!(has_flags(&of_server, &at_second, "ACCEPT OK ingress", &[end("-", &server)]), "{said}");
+    let of_both = || of_server.iter().chain(&of_client);
+    for unlogged in [" 169.254.", " 10.0.0.2 ", " 10.0.1.1 "] {
+        assert!(!of_both().any(|record| record.contains(unlogged)), "{unlogged}: {said}");
+    }
     let of_rejected = records(&cloud, &rejected, &server);
     if !of_rejected.is_empty() {
         assert!(of_rejected.iter().all(|record| !record.contains("ACCEPT")), "{of_rejected:#?}");

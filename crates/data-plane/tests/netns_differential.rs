@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use aws_types::MacAddress;
 use data_plane::{DataPlane, Mode, PortSpec};
-use host_net::{
-    EtherType, FrameBatch, Netlink, NetworkNamespace, PacketSocket, Transmission, VirtioNetHeader,
-};
-use lab::{Lab, SEED, WORKSTATION_DEVICE, in_both_modes_with_a_workstation};
+use host_net::{FrameBatch, NetworkNamespace};
+use lab::wires::Wire;
+use lab::{Lab, SEED, in_both_modes_with_a_workstation};
 use vpc_engine::frame::{TransportChecksum, apply_rewrite};
 use vpc_engine::testing::{Arrival, Scenario, Step, frame};
 use vpc_engine::{
@@ -30,35 +29,6 @@ const STEPS: usize = 300;
 /// How long a frame may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A guest that is nothing but a wire: frames go in and come out as they are.
-struct Wire {
-    port: Port,
-    device: u32,
-    sender: PacketSocket,
-    receivers: [PacketSocket; 2],
-}
-
-impl Wire {
-    fn new(port: Port, namespace: &NetworkNamespace, device: &str) -> Self {
-        let netlink = Netlink::open(namespace).unwrap();
-        let device = netlink.link_named(device).unwrap().unwrap().index;
-        netlink.set_up(device, true).unwrap();
-        Self {
-            port,
-            device,
-            sender: PacketSocket::sender(namespace, 1 << 20).unwrap(),
-            receivers: [EtherType::Ipv4, EtherType::Ipv6]
-                .map(|protocol| PacketSocket::receiver(namespace, protocol, 1 << 20).unwrap()),
-        }
-    }
-
-    fn send(&self, frame: &[u8]) {
-        let header = VirtioNetHeader::default();
-        let sent = self.sender.send(&[Transmission { device: self.device, header, frame }]).unwrap();
-        assert_eq!(sent, 1);
-    }
-}
-
 /// The data plane of one run and a wire at each of its ports.
 struct Bench<'a> {
     plane: &'a DataPlane,
@@ -69,21 +39,7 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     fn new(lab: &'a Lab, ports: impl Iterator<Item = Port>) -> Self {
         let plane = lab.plane();
-        // These are to be wires too: without addresses the stack in their namespaces answers nothing.
-        let mut wires = Vec::new();
-        for (port, namespace, device) in [
-            (Port::SERVICES, plane.services_namespace(), "eth0"),
-            (Port::INTERNET, plane.internet_namespace(), "eth0"),
-            (Port::WORKSTATION, lab.workstation.as_ref().unwrap(), WORKSTATION_DEVICE),
-        ] {
-            namespace.set_parameter("ipv6/conf/all/disable_ipv6", "1").unwrap();
-            let wire = Wire::new(port, namespace, device);
-            let netlink = Netlink::open(namespace).unwrap();
-            for (address, length) in netlink.addresses(wire.device).unwrap() {
-                netlink.remove_address(wire.device, address, length).unwrap();
-            }
-            wires.push(wire);
-        }
+        let mut wires = Wire::of_reserved_ports(lab);
         for port in ports {
             let namespace = NetworkNamespace::create_unpinned().unwrap();
             namespace.set_parameter("ipv6/conf/default/disable_ipv6", "1").unwrap();
@@ -100,10 +56,7 @@ impl<'a> Bench<'a> {
     fn look(&mut self) -> Vec<(Port, Vec<u8>)> {
         let mut seen = Vec::new();
         for wire in &self.wires {
-            for receiver in &wire.receivers {
-                let count = receiver.receive(&mut self.batch).unwrap();
-                seen.extend((0..count).map(|index| (wire.port, self.batch.frame(index).to_vec())));
-            }
+            seen.extend(wire.look(&mut self.batch));
         }
         seen
     }

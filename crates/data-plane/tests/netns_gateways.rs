@@ -498,6 +498,11 @@ fn a_change_cuts_what_the_cache_carries_at_once() {
             lab.plane().apply(&[change]);
             assert!(!passes(&mut connection.near, &mut connection.far, SILENCE), "{what}");
             network.put_in_force(&lab);
+            // A NAT gateway takes its connections with it.
+            if what == "the NAT gateway goes" {
+                assert!(!passes(&mut connection.near, &mut connection.far, SILENCE), "they are gone");
+                connection = Connection::open(from, (to, 80), &listener);
+            }
             assert!(passes(&mut connection.near, &mut connection.far, PATIENCE), "{what}, and comes back");
         }
         lab.finish();

@@ -1,675 +1,179 @@
-//! The facts about gateways, peerings, transit gateways and endpoints, each as what is sent and what becomes of it.
+//! The facts about gateways, peerings, transit gateways and endpoints, in the engine. The rows are in
+//! `vpc_engine::testing::facts`, in `gateways` and `connections`.
 
-mod world;
-
-use vpc_engine::{Delivery, DropReason, Endpoint, FlowDirection, Packet, TcpFlags, Transport, Verdict};
-use vpc_model::{
-    AttachedNetwork, InterfaceRole, InternetBlock, Object, Port, Route, RouteTable, Subnet, VpcEndpointKind,
-};
-use world::World;
-use world::gateways::{
-    arrived, attachment, endpoint, everything, igw, nat, peering, reply, target, transit_table,
-};
-
-/// Sends a packet and expects it somewhere; answers what arrives there.
-fn sends(world: &mut World, from: &str, to: &str, spec: &str, expected: &str) -> Packet {
-    let packet = world.packet(from, to, spec);
-    gets(world, from, &packet, expected)
-}
-
-fn gets(world: &mut World, from: &str, packet: &Packet, expected: &str) -> Packet {
-    let verdict = world.send(from, packet);
-    let (name, arrives) = match &verdict {
-        Verdict::Drop(reason) => (reason.name().to_owned(), *packet),
-        Verdict::Deliver(delivery) => (place(world, delivery), arrived(packet, delivery)),
-    };
-    assert_eq!(name, expected, "from {from}: {packet:?}: {verdict:?}");
-    arrives
-}
-
-fn place(world: &World, delivery: &Delivery) -> String {
-    match delivery.to {
-        Port::SERVICES => "services".to_owned(),
-        Port::INTERNET => "internet".to_owned(),
-        Port::WORKSTATION => "workstation".to_owned(),
-        to => world
-            .interfaces
-            .iter()
-            .find(|(_, interface)| interface.port == to)
-            .expect("a port of the world")
-            .0
-            .clone(),
-    }
-}
-
-fn ends(packet: &Packet) -> (String, String) {
-    let (source, destination) = match packet.transport {
-        Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
-            (source, destination)
-        }
-        Transport::Icmp { id, .. } => (id, id),
-        _ => (0, 0),
-    };
-    (format!("{}:{source}", packet.source), format!("{}:{destination}", packet.destination))
-}
-
-fn port(packet: &Packet) -> u16 {
-    match packet.transport {
-        Transport::Tcp { source, .. } | Transport::Udp { source, .. } => source,
-        Transport::Icmp { id, .. } => id,
-        _ => 0,
-    }
-}
-
-const HOST: &str = "203.0.113.9";
+use vpc_engine::testing::facts::{connections, gateways as rows};
 
 #[test]
 fn facts_33_and_37_an_internet_gateway_translates_one_to_one() {
-    let mut world = everything();
-    let out = sends(&mut world, "a", HOST, "tcp 4000 443 S", "internet");
-    assert_eq!(ends(&out), ("198.18.0.10:4000".to_owned(), "203.0.113.9:443".to_owned()));
-    let back = gets(&mut world, "internet", &reply(&out), "a");
-    assert_eq!(ends(&back), ("203.0.113.9:443".to_owned(), "10.0.0.10:4000".to_owned()));
-    // Without a public address there is no way out.
-    sends(&mut world, "m", HOST, "tcp 4000 443 S", "NoPublicAddress");
+    rows::facts_33_and_37_an_internet_gateway_translates_one_to_one();
 }
 
 #[test]
 fn fact_34_in_through_an_internet_gateway_needs_a_public_address() {
-    let mut world = everything();
-    let ping = world.packet_from_internet(HOST, "198.18.0.10", "icmp 8 0 7");
-    let at_a = gets(&mut world, "internet", &ping, "a");
-    assert_eq!(ends(&at_a).1, "10.0.0.10:7");
-    let pong = gets(&mut world, "a", &reply(&at_a), "internet");
-    assert_eq!(ends(&pong).0, "198.18.0.10:7");
-    let stray = world.packet_from_internet(HOST, "198.18.0.11", "icmp 8 0 7");
-    gets(&mut world, "internet", &stray, "NoSuchPublicAddress");
-    sends(&mut world, "a", "198.51.100.1", "udp 1 2", "NoSuchHost");
-    world.apply(&[vpc_model::Delta::Remove(igw().id.into())]);
-    gets(&mut world, "internet", &ping, "NoInternetGateway");
-    sends(&mut world, "a", HOST, "udp 1 2", "Blackhole");
+    rows::fact_34_in_through_an_internet_gateway_needs_a_public_address();
 }
 
 #[test]
 fn facts_35_and_36_private_addresses_do_not_pass() {
-    let mut world = everything();
-    for private in ["172.16.0.1", "192.168.1.1", "100.64.0.1", "10.9.0.1"] {
-        sends(&mut world, "a", private, "udp 1 2", "PrivateDestination");
-        let spoofed = world.packet_from_internet(private, "198.18.0.10", "udp 1 2");
-        gets(&mut world, "internet", &spoofed, "PrivateSource");
-    }
+    rows::facts_35_and_36_private_addresses_do_not_pass();
 }
 
 #[test]
 fn fact_38_a_public_address_inside_the_vpc_shows_the_senders_public_one() {
-    let mut world = everything();
-    world.set_public("m", "198.18.0.50");
-    let at_a = sends(&mut world, "m", "198.18.0.10", "tcp 4000 22 S", "a");
-    assert_eq!(ends(&at_a), ("198.18.0.50:4000".to_owned(), "10.0.0.10:22".to_owned()));
-    let at_m = gets(&mut world, "a", &reply(&at_a), "m");
-    assert_eq!(ends(&at_m), ("198.18.0.10:22".to_owned(), "10.0.0.50:4000".to_owned()));
-    // Fact 19: so a rule that names a group does not mean it.
-    world.group("open", &["out all 0.0.0.0/0", "in all @open"]);
-    sends(&mut world, "m", "198.18.0.10", "tcp 4001 22 S", "NoIngressRule");
-    sends(&mut world, "m", "10.0.0.10", "tcp 4001 22 S", "a");
+    rows::fact_38_a_public_address_inside_the_vpc_shows_the_senders_public_one();
 }
 
 #[test]
 fn fact_39_block_public_access() {
-    let mut world = everything();
-    let block = |world: &mut World, block| {
-        let subnet = world.snapshot.subnet(world::subnet("A")).unwrap().clone();
-        world.put(Subnet { internet_block: block, ..subnet });
-    };
-    block(&mut world, InternetBlock::Ingress);
-    let ping = world.packet_from_internet(HOST, "198.18.0.10", "icmp 8 0 7");
-    gets(&mut world, "internet", &ping, "PublicAccessBlocked");
-    let out = sends(&mut world, "b", HOST, "tcp 4000 443 S", "internet");
-    gets(&mut world, "internet", &reply(&out), "b");
-    block(&mut world, InternetBlock::Bidirectional);
-    sends(&mut world, "a", HOST, "udp 1 2", "PublicAccessBlocked");
-    sends(&mut world, "b", HOST, "tcp 4001 443 S", "PublicAccessBlocked");
+    rows::fact_39_block_public_access();
 }
 
 #[test]
 fn fact_40_ipv6_is_not_translated_and_an_egress_only_gateway_opens_from_inside_alone() {
-    let mut world = everything();
-    let host = "2001:db8::9";
-    let out = sends(&mut world, "a", host, "tcp 4000 443 S", "internet");
-    assert_eq!(ends(&out).0, "2600:1f00::10:4000");
-    gets(&mut world, "internet", &reply(&out), "a");
-    let ping = world.packet_from_internet(host, "2600:1f00::10", "icmpv6 128 0 7");
-    gets(&mut world, "internet", &ping, "a");
-    let stray = world.packet_from_internet(host, "2600:1f00:0:1::20", "tcp 5 22 S");
-    gets(&mut world, "internet", &stray, "EgressOnly");
-    let out = sends(&mut world, "b", host, "tcp 4000 443 S", "internet");
-    gets(&mut world, "internet", &reply(&out), "b");
+    rows::fact_40_ipv6_is_not_translated_and_an_egress_only_gateway_opens_from_inside_alone();
 }
 
 #[test]
 fn facts_11_to_13_a_gateway_route_table_leads_through_a_middlebox() {
-    let mut world = everything();
-    world.set_public("b", "198.18.0.20");
-    world.route("v", "B", &[("0.0.0.0/0", "@m")]);
-    world.modify("m", |interface| interface.source_dest_check = false);
-    let id = "rtb-00000000000000099".parse().unwrap();
-    let routes = vec![Route::fixed("10.0.1.0/24".parse().unwrap(), target("@m"))];
-    world.put(RouteTable { id, vpc: igw().vpc, routes });
-    world.put(vpc_model::InternetGateway { route_table: Some(id), ..igw() });
-    let ping = world.packet_from_internet(HOST, "198.18.0.20", "tcp 7 80 S");
-    let at_m = gets(&mut world, "internet", &ping, "m");
-    assert_eq!(ends(&at_m), ("203.0.113.9:7".to_owned(), "10.0.1.20:80".to_owned()));
-    // The middlebox sends it on.
-    let mac = world.interfaces["m"].mac;
-    let router = vpc_engine::router_mac(world::subnet("A"));
-    let on = Packet { source_mac: mac, destination_mac: router, ..at_m };
-    let at_b = gets(&mut world, "m", &on, "b");
-    let back = gets(&mut world, "b", &reply(&at_b), "m");
-    let on = Packet { source_mac: mac, destination_mac: router, ..back };
-    let out = gets(&mut world, "m", &on, "internet");
-    assert_eq!(ends(&out).0, "198.18.0.20:80");
-    // Fact 12.
-    world.route("v", "B", &[("0.0.0.0/0", "igw")]);
-    gets(&mut world, "b", &reply(&at_b), "MiddleboxBypassed");
-    // What the table does not mention goes to its interface.
-    let ping = world.packet_from_internet(HOST, "198.18.0.10", "tcp 7 80 S");
-    gets(&mut world, "internet", &ping, "a");
+    rows::facts_11_to_13_a_gateway_route_table_leads_through_a_middlebox();
 }
 
 #[test]
 fn facts_41_to_50_a_nat_gateway() {
-    let mut world = everything();
-    // 42, 50: a port of its own, and the destination as it was.
-    let out = sends(&mut world, "b", HOST, "tcp 80 443 S", "internet");
-    assert_eq!(
-        (out.source.to_string(), ends(&out).1),
-        ("198.18.0.200".to_owned(), "203.0.113.9:443".to_owned())
-    );
-    assert!(port(&out) >= 1024);
-    let back = gets(&mut world, "internet", &reply(&out), "b");
-    assert_eq!(ends(&back), ("203.0.113.9:443".to_owned(), "10.0.1.20:80".to_owned()));
-    // 24, 44: ICMP is translated, other protocols are not.
-    let ping = sends(&mut world, "b", HOST, "icmp 8 0 9", "internet");
-    let pong = gets(&mut world, "internet", &reply(&ping), "b");
-    assert_eq!(port(&pong), 9);
-    sends(&mut world, "b", HOST, "proto 47", "NatProtocol");
-    // 48: nothing comes in unasked.
-    let stray = world.packet_from_internet(HOST, "198.18.0.200", "tcp 5 22 S");
-    gets(&mut world, "internet", &stray, "NatUnsolicited");
-    // 43: an idle connection is forgotten, and a later packet of it gets a reset.
-    world.now = vpc_engine::Millis(world.now.0 + 351_000);
-    sends(&mut world, "b", HOST, "tcp 80 443 A", "NatIdle");
-    // 46: the ACL of its subnet applies.
-    world.acl(
-        "A",
-        &["in 100 allow all 0.0.0.0/0", "out 90 deny tcp 443 0.0.0.0/0", "out 100 allow all 0.0.0.0/0"],
-    );
-    sends(&mut world, "b", HOST, "tcp 81 443 S", "NetworkAclDenied");
-    sends(&mut world, "b", HOST, "tcp 81 80 S", "internet");
+    rows::facts_41_to_50_a_nat_gateway();
+}
+
+#[test]
+fn fact_7_a_route_for_a_whole_subnet_leads_to_a_nat_gateway() {
+    rows::fact_7_a_route_for_a_whole_subnet_leads_to_a_nat_gateway();
+}
+
+#[test]
+fn fact_21_a_group_of_a_peered_vpc_that_is_gone_matches_nothing() {
+    rows::fact_21_a_group_of_a_peered_vpc_that_is_gone_matches_nothing();
+}
+
+#[test]
+fn fact_26_what_passes_certain_gateways_is_always_tracked() {
+    rows::fact_26_what_passes_certain_gateways_is_always_tracked();
+}
+
+#[test]
+fn fact_32_gateways_drop_spoofed_sources() {
+    rows::fact_32_gateways_drop_spoofed_sources();
+}
+
+#[test]
+fn fact_53_addresses_that_two_vpcs_have_are_each_ones_own() {
+    rows::fact_53_addresses_that_two_vpcs_have_are_each_ones_own();
+}
+
+#[test]
+fn facts_60_and_61_an_interface_endpoint_is_an_interface_with_groups() {
+    rows::facts_60_and_61_an_interface_endpoint_is_an_interface_with_groups();
 }
 
 #[test]
 fn fact_41_ports_run_out_for_one_destination_alone() {
-    let mut world = everything();
-    world.modify("b", |interface| interface.tracking_limit = Some(u32::MAX));
-    let mut ports = std::collections::HashSet::new();
-    // Two clients, since one has no 55,000 ports below 1024 to be told apart by.
-    for number in 0..vpc_engine::flows::NAT_CONNECTIONS_PER_DESTINATION {
-        let out = sends(&mut world, "b", HOST, &format!("udp {} 53", number + 1), "internet");
-        assert!(ports.insert(port(&out)) && port(&out) >= 1024);
-    }
-    assert_eq!(world.flows.translated(world.interfaces["n"].port), 55_000);
-    sends(&mut world, "b", HOST, "udp 60000 53", "NatPortAllocation");
-    sends(&mut world, "b", HOST, "udp 60000 54", "internet");
-    // A second address has 55,000 more.
-    world.modify("n", |interface| {
-        let pair = |public: &str, private: &str| vpc_model::PublicIpv4 {
-            public: public.parse().unwrap(),
-            private: private.parse().unwrap(),
-        };
-        interface.secondary_ipv4 = vec!["10.0.0.201".parse().unwrap()];
-        interface.public_ipv4 = vec![pair("198.18.0.200", "10.0.0.200"), pair("198.18.0.201", "10.0.0.201")];
-    });
-    let addresses = ["10.0.0.200", "10.0.0.201"].map(|text| text.parse().unwrap()).to_vec();
-    world.put(vpc_model::NatGateway { addresses, ..nat() });
-    let out = sends(&mut world, "b", HOST, "udp 60000 53", "internet");
-    assert_eq!(out.source.to_string(), "198.18.0.201");
-    let back = gets(&mut world, "internet", &reply(&out), "b");
-    assert_eq!(ends(&back).1, "10.0.1.20:60000");
+    rows::fact_41_ports_run_out_for_one_destination_alone();
 }
 
 #[test]
 fn fact_43_what_a_cache_carries_keeps_a_translation_alive() {
-    let mut world = everything();
-    let packet = world.packet("b", HOST, "udp 4000 53");
-    let delivery = world.delivery("b", &packet);
-    let plan = delivery.cache.expect("a flow that lasts");
-    assert!(plan.reverse.is_some(), "{plan:?}");
-    assert!(plan.forward.domain.is_some());
-    for _ in 0..10 {
-        world.now = vpc_engine::Millis(world.now.0 + 29_000);
-        let activity = vpc_engine::Activity { packets: 1, bytes: 100, ..Default::default() };
-        for direction in [FlowDirection::Forward, FlowDirection::Reverse] {
-            assert!(world.flows.touch(delivery.flow.unwrap(), direction, activity, world.now));
-        }
-    }
-    let back = gets(&mut world, "internet", &reply(&arrived(&packet, &delivery)), "b");
-    assert_eq!(ends(&back).1, "10.0.1.20:4000");
+    rows::fact_43_what_a_cache_carries_keeps_a_translation_alive();
 }
 
 #[test]
 fn fact_45_fragments_at_a_nat_gateway() {
-    let mut world = everything();
-    let fragment = |offset_bytes, more| Some(vpc_engine::Fragment { id: 7, offset_bytes, more });
-    let mut first = world.packet("b", HOST, "udp 4000 53");
-    first.fragment = fragment(0, true);
-    let out = gets(&mut world, "b", &first, "internet");
-    let later = Packet { transport: Transport::Continuation, fragment: fragment(64, false), ..first };
-    let delivery = world.delivery("b", &later);
-    assert_eq!(arrived(&later, &delivery).source, out.source);
-    for spec in ["tcp 4000 80 S", "icmp 8 0 3"] {
-        let mut packet = world.packet("b", HOST, spec);
-        packet.fragment = fragment(0, true);
-        gets(&mut world, "b", &packet, "NatFragment");
-    }
+    rows::fact_45_fragments_at_a_nat_gateway();
 }
 
 #[test]
 fn fact_49_a_private_nat_gateway_has_no_way_to_the_internet() {
-    let mut world = everything();
-    world.modify("n", |interface| interface.public_ipv4.clear());
-    sends(&mut world, "b", HOST, "tcp 4000 443 S", "NoPublicAddress");
-    // Through a transit gateway it has one.
-    world.route("v", "B", &[("10.2.0.0/16", "nat")]);
-    let at_y = sends(&mut world, "b", "10.2.0.10", "tcp 4000 443 S", "y");
-    assert_eq!(at_y.source.to_string(), "10.0.0.200");
-    let back = gets(&mut world, "y", &reply(&at_y), "b");
-    assert_eq!(ends(&back), ("10.2.0.10:443".to_owned(), "10.0.1.20:4000".to_owned()));
+    rows::fact_49_a_private_nat_gateway_has_no_way_to_the_internet();
 }
 
 #[test]
 fn facts_51_and_52_a_peering_carries_its_two_vpcs_alone() {
-    let mut world = everything();
-    let at_x = sends(&mut world, "b", "10.1.0.10", "tcp 4000 22 S", "x");
-    assert_eq!(ends(&at_x), ("10.0.1.20:4000".to_owned(), "10.1.0.10:22".to_owned()));
-    assert_eq!(at_x.ttl, 64, "61a");
-    gets(&mut world, "x", &reply(&at_x), "b");
-    // No transit to the internet, the NAT gateway or a third VPC.
-    world.route("x", "X", &[("0.0.0.0/0", "peering")]);
-    for beyond in [HOST, "10.2.0.10", "198.19.64.5"] {
-        sends(&mut world, "x", beyond, "tcp 1 2 S", "PeeringTransit");
-    }
-    sends(&mut world, "x", "10.0.0.99", "tcp 1 2 S", "NoSuchAddress");
-    // 52: both sides need routes.
-    world.route("x", "X", &[]);
-    gets(&mut world, "x", &reply(&at_x), "NoRoute");
-    // Group references work over it (20, 21), in one region.
-    world.route("x", "X", &[("10.0.0.0/16", "peering")]);
-    world.group("open", &["out all 0.0.0.0/0", "in all @open"]);
-    sends(&mut world, "b", "10.1.0.10", "tcp 4001 22 S", "x");
-    world.put(vpc_model::VpcPeeringConnection { is_inter_region: true, ..peering() });
-    sends(&mut world, "b", "10.1.0.10", "tcp 4002 22 S", "NoIngressRule");
-    world.apply(&[vpc_model::Delta::Remove(peering().id.into())]);
-    sends(&mut world, "b", "10.1.0.10", "tcp 4003 22 S", "Blackhole");
+    rows::facts_51_and_52_a_peering_carries_its_two_vpcs_alone();
 }
 
 #[test]
 fn facts_54_to_58_a_transit_gateway_routes_by_its_tables() {
-    let mut world = everything();
-    let at_y = sends(&mut world, "b", "10.2.0.10", "tcp 4000 22 S", "y");
-    assert_eq!(ends(&at_y).0, "10.0.1.20:4000");
-    // 56: the other VPC has no attachment in zone b's sender's zone but has its own.
-    gets(&mut world, "y", &reply(&at_y), "b");
-    world.put(attachment("y", &[]));
-    gets(&mut world, "y", &reply(&at_y), "ZoneNotAttached");
-    world.put(attachment("y", &[("TY", "ty")]));
-    // 54: the longest prefix, then static before propagated; 55: blackholes drop.
-    world.put(transit_table(&[("10.2.0.0/16", None)], &["v", "x", "y"]));
-    sends(&mut world, "b", "10.2.0.10", "tcp 4001 22 S", "TransitBlackhole");
-    world.put(transit_table(&[("10.2.0.0/16", None), ("10.2.0.10/32", Some("y"))], &["v", "x"]));
-    sends(&mut world, "b", "10.2.0.10", "tcp 4002 22 S", "y");
-    world.put(transit_table(&[], &["v", "x"]));
-    sends(&mut world, "b", "10.2.0.10", "tcp 4003 22 S", "NoTransitRoute");
-    // 58.
-    world.put(transit_table(&[], &["v", "x", "y"]));
-    world.put(vpc_model::TransitGatewayAttachment { association: None, ..attachment("v", &[("T", "tv")]) });
-    sends(&mut world, "b", "10.2.0.10", "tcp 4004 22 S", "NoAssociation");
-    world.apply(&[vpc_model::Delta::Remove(vpc_model::ObjectId::TransitGatewayAttachment(
-        world::gateways::attachment_id("v"),
-    ))]);
-    sends(&mut world, "b", "10.2.0.10", "tcp 4005 22 S", "NotAttached");
-}
-
-#[test]
-fn fact_54_of_two_vpcs_with_one_block_the_older_attachment_has_it() {
-    let mut world = everything();
-    let blocks = ["10.1.0.0/16", "10.2.0.0/16"].map(|block| block.parse().unwrap());
-    let id = world::gateways::vpc("x");
-    let vpc = world.snapshot.vpc(id).unwrap().clone();
-    world.put(vpc_model::Vpc { ipv4_cidrs: blocks.to_vec(), ..vpc });
-    world.put(transit_table(&[], &["v", "y", "x"]));
-    sends(&mut world, "b", "10.2.0.10", "tcp 4000 22 S", "y");
-    // Nobody has the address in the other.
-    world.put(transit_table(&[], &["v", "x", "y"]));
-    sends(&mut world, "b", "10.2.0.10", "tcp 4001 22 S", "NoSuchAddress");
+    rows::facts_54_to_58_a_transit_gateway_routes_by_its_tables();
 }
 
 #[test]
 fn recipe_1_10_a_shared_nat_gateway_behind_a_transit_gateway() {
-    let mut world = everything();
-    let out = sends(&mut world, "y", HOST, "tcp 4000 443 S", "internet");
-    assert_eq!(out.source.to_string(), "198.18.0.200");
-    // The way back needs a route in the NAT gateway's subnet, which is there.
-    let back = gets(&mut world, "internet", &reply(&out), "y");
-    assert_eq!(ends(&back), ("203.0.113.9:443".to_owned(), "10.2.0.10:4000".to_owned()));
-    let packet = world.packet("y", HOST, "udp 4001 443");
-    let delivery = world.delivery("y", &packet);
-    let plan = delivery.cache.unwrap();
-    assert!(plan.reverse.is_some(), "one cached flow each way");
-    assert_eq!(plan.forward.mtu_bytes, 1500);
+    rows::recipe_1_10_a_shared_nat_gateway_behind_a_transit_gateway();
 }
 
 #[test]
 fn fact_20_groups_across_a_transit_gateway_need_support_on_both_sides() {
-    let mut world = everything();
-    world.group("open", &["out all 0.0.0.0/0", "in all @open"]);
-    sends(&mut world, "b", "10.2.0.10", "tcp 4000 22 S", "y");
-    let mut without = attachment("y", &[("TY", "ty")]);
-    let AttachedNetwork::Vpc(attached) = &mut without.target else { panic!("a VPC") };
-    attached.security_group_referencing = false;
-    world.put(without);
-    sends(&mut world, "b", "10.2.0.10", "tcp 4001 22 S", "NoIngressRule");
+    rows::fact_20_groups_across_a_transit_gateway_need_support_on_both_sides();
 }
 
 #[test]
 fn fact_57_appliance_mode_keeps_both_directions_in_one_zone() {
-    let mut world = everything();
-    // An inspection VPC x with a subnet in each zone, whose route tables lead to different appliances.
-    world.place("x", "X", "ma", "10.1.0.66", InterfaceRole::Workload);
-    world.modify("ma", |interface| interface.source_dest_check = false);
-    let zone_b = Subnet {
-        id: world::subnet("XB"),
-        cidr: "10.1.1.0/24".parse().unwrap(),
-        zone: "us-east-1b".parse().unwrap(),
-        route_table: "rtb-00000000000000077".parse().unwrap(),
-        ..world.snapshot.subnet(world::subnet("X")).unwrap().clone()
-    };
-    world.put(zone_b);
-    world.place("x", "XB", "mb", "10.1.1.66", InterfaceRole::Workload);
-    world.modify("mb", |interface| interface.source_dest_check = false);
-    world.place("x", "XB", "txb", "10.1.1.5", InterfaceRole::TransitGateway);
-    world.route("x", "X", &[("0.0.0.0/0", "@ma")]);
-    world.put(RouteTable {
-        id: "rtb-00000000000000077".parse().unwrap(),
-        vpc: world::gateways::vpc("x"),
-        routes: vec![Route::fixed("0.0.0.0/0".parse().unwrap(), target("@mb"))],
-    });
-    let mut inspection = attachment("x", &[("X", "tx"), ("XB", "txb")]);
-    let AttachedNetwork::Vpc(attached) = &mut inspection.target else { panic!("a VPC") };
-    attached.appliance_mode = true;
-    world.put(inspection);
-    world.put(transit_table(&[("0.0.0.0/0", Some("x"))], &[]));
-    let mut zones = std::collections::HashSet::new();
-    for number in 1..40 {
-        let there = world.packet("b", "10.2.0.10", &format!("tcp {} 22 S", 4000 + number));
-        let appliance = world.outcome("b", &there);
-        let mut back = world.packet("y", "10.0.1.20", "tcp 22 1 SA");
-        back.transport = reply(&there).transport;
-        assert_eq!(world.outcome("y", &back), appliance, "connection {number}");
-        zones.insert(appliance);
-    }
-    assert_eq!(zones.len(), 2, "both zones are used");
+    rows::fact_57_appliance_mode_keeps_both_directions_in_one_zone();
 }
 
 #[test]
 fn facts_59_and_60_a_gateway_endpoint() {
-    let mut world = everything();
-    let s3 = "198.19.64.5";
-    let at_service = sends(&mut world, "b", s3, "tcp 4000 443 S", "services");
-    let listener = Endpoint { address: at_service.destination, port: 443 };
-    let peer = Endpoint { address: at_service.source, port: port(&at_service) };
-    let found = world.flows.service_peer(&world.snapshot, listener, peer, world.now).unwrap();
-    assert_eq!(
-        (found.source.address.to_string(), found.endpoint),
-        ("10.0.1.20".to_owned(), Some(endpoint().id))
-    );
-    let back = gets(&mut world, "services", &reply(&at_service), "b");
-    assert_eq!(ends(&back), ("198.19.64.5:443".to_owned(), "10.0.1.20:4000".to_owned()));
-    sends(&mut world, "b", s3, "udp 4000 443", "EndpointProtocol");
-    let ping = sends(&mut world, "b", s3, "icmp 8 0 77", "services");
-    gets(&mut world, "services", &reply(&ping), "b");
-    // 60: it begins nothing.
-    let stray = Packet { source_mac: at_service.destination_mac, ..reply(&at_service) };
-    let stray = Packet {
-        transport: Transport::Tcp { source: 443, destination: 9, flags: Default::default() },
-        ..stray
-    };
-    gets(&mut world, "services", &stray, "UnsolicitedByService");
-    // Over the internet the service sees the public address, and no endpoint.
-    let at_service = sends(&mut world, "a", s3, "tcp 4000 443 S", "services");
-    let listener = Endpoint { address: at_service.destination, port: 443 };
-    let peer = Endpoint { address: at_service.source, port: port(&at_service) };
-    let found = world.flows.service_peer(&world.snapshot, listener, peer, world.now).unwrap();
-    assert_eq!((found.source.address.to_string(), found.endpoint), ("198.18.0.10".to_owned(), None));
-    let back = gets(&mut world, "services", &reply(&at_service), "a");
-    assert_eq!(ends(&back), ("198.19.64.5:443".to_owned(), "10.0.0.10:4000".to_owned()));
-    // Without the endpoint, by way of the NAT gateway.
-    world.apply(&[vpc_model::Delta::Remove(endpoint().id.into())]);
-    sends(&mut world, "b", s3, "tcp 4001 443 S", "Blackhole");
-    world.route("v", "B", &[("0.0.0.0/0", "nat")]);
-    let at_service = sends(&mut world, "b", s3, "tcp 4002 443 S", "services");
-    let back = gets(&mut world, "services", &reply(&at_service), "b");
-    assert_eq!(ends(&back), ("198.19.64.5:443".to_owned(), "10.0.1.20:4002".to_owned()));
-}
-
-#[test]
-fn fact_59_a_gateway_endpoint_serves_its_own_vpc_alone() {
-    let mut world = everything();
-    let s3 = "198.19.64.5";
-    world.route("v", "T", &[("0.0.0.0/0", "endpoint")]);
-    sends(&mut world, "y", s3, "tcp 4000 443 S", "EndpointOfOtherVpc");
-    // What a NAT gateway of the VPC sends is the VPC's own.
-    world.route("v", "T", &[("0.0.0.0/0", "nat")]);
-    world.route("v", "A", &[("198.19.64.0/24", "endpoint"), ("10.2.0.0/16", "transit")]);
-    let at_service = sends(&mut world, "y", s3, "tcp 4000 443 S", "services");
-    let listener = Endpoint { address: at_service.destination, port: 443 };
-    let peer = Endpoint { address: at_service.source, port: port(&at_service) };
-    let found = world.flows.service_peer(&world.snapshot, listener, peer, world.now).unwrap();
-    assert_eq!(
-        (found.source.address.to_string(), found.port, found.endpoint),
-        ("10.0.0.200".to_owned(), world.port("n"), Some(endpoint().id))
-    );
-    let back = gets(&mut world, "services", &reply(&at_service), "y");
-    assert_eq!(ends(&back), ("198.19.64.5:443".to_owned(), "10.2.0.10:4000".to_owned()));
-}
-
-#[test]
-fn what_a_service_answers_does_not_follow_an_interface_to_another_subnet() {
-    let mut world = everything();
-    let at_service = sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 S", "services");
-    let (vpc, subnet) = (world::gateways::vpc("y"), world::subnet("Y"));
-    world.modify("b", |interface| (interface.vpc, interface.subnet) = (vpc, subnet));
-    gets(&mut world, "services", &reply(&at_service), "UnsolicitedByService");
-    assert_eq!(world.flows.tracked(world.port("b")), 0);
+    rows::facts_59_and_60_a_gateway_endpoint();
 }
 
 #[test]
 fn a_gateway_load_balancer_endpoint_and_a_vpn_gateway_lead_nowhere_yet() {
-    let mut world = everything();
-    world.put(vpc_model::VpcEndpoint { kind: VpcEndpointKind::GatewayLoadBalancer, ..endpoint() });
-    sends(&mut world, "b", "198.19.64.5", "tcp 1 2 S", "NoAppliance");
-    world.route("v", "B", &[("0.0.0.0/0", "vgw")]);
-    sends(&mut world, "b", HOST, "tcp 1 2 S", "Blackhole");
-    world.put(vpc_model::VpnGateway { id: "vgw-00000000000000001".parse().unwrap(), vpc: igw().vpc });
-    sends(&mut world, "b", HOST, "tcp 1 2 S", "TunnelDown");
+    rows::a_gateway_load_balancer_endpoint_and_a_vpn_gateway_lead_nowhere_yet();
 }
 
 #[test]
 fn the_workstation_is_a_host_like_others() {
-    let mut world = everything();
-    let curl = world.packet_from_internet("192.0.2.1", "198.18.0.10", "tcp 5000 80 S");
-    let at_a = gets(&mut world, "workstation", &curl, "a");
-    assert_eq!(at_a.source.to_string(), "192.0.2.1");
-    let back = gets(&mut world, "a", &reply(&at_a), "workstation");
-    assert_eq!(back.source.to_string(), "198.18.0.10");
-    world.group("open", &["out all 0.0.0.0/0"]);
-    let curl = world.packet_from_internet("192.0.2.1", "198.18.0.10", "tcp 5001 80 S");
-    gets(&mut world, "workstation", &curl, "NoIngressRule");
-    let to_host = world.packet_from_internet("192.0.2.1", HOST, "tcp 5001 80 S");
-    gets(&mut world, "workstation", &to_host, "internet");
+    rows::the_workstation_is_a_host_like_others();
 }
 
 #[test]
 fn fact_64_sizes() {
-    let mut world = everything();
-    let sized = |world: &World, from: &str, to: &str, bytes, may_be_fragmented| Packet {
-        length_bytes: bytes,
-        segment_bytes: bytes,
-        may_be_fragmented,
-        ..world.packet(from, to, "udp 1 2")
-    };
-    for (from, to, mtu, place) in
-        [("a", HOST, 1500, "internet"), ("b", "10.1.0.10", 9001, "x"), ("b", HOST, 1500, "internet")]
-    {
-        let fits = sized(&world, from, to, mtu, false);
-        gets(&mut world, from, &fits, place);
-        let larger = sized(&world, from, to, mtu + 1, false);
-        let reason = world.reason(from, &larger);
-        assert_eq!(reason, DropReason::PacketTooBig { mtu_bytes: mtu as u16 });
-        let larger = sized(&world, from, to, mtu + 1, true);
-        assert_eq!(world.delivery(from, &larger).mtu_bytes, mtu as u16, "to be fragmented");
-    }
-    let larger = sized(&world, "b", "10.2.0.10", 8501, true);
-    assert_eq!(world.reason("b", &larger), DropReason::TransitPacketTooBig { mtu_bytes: 8500 });
-    let syn = world.packet("b", "10.2.0.10", "tcp 1 2 S");
-    let opening = world.delivery("b", &syn);
-    assert_eq!(opening.rewrite.segment_payload_max, Some(8460));
-    // The answer says how large the first side's segments may be, and may well be carried by an entry.
-    let reverse = opening.cache.unwrap().reverse.unwrap();
-    assert_eq!(reverse.rewrite.segment_payload_max, Some(8460));
-    let answer = reply(&arrived(&syn, &opening));
-    let answer = world.delivery("y", &answer);
-    assert_eq!(answer.rewrite, reverse.rewrite);
+    rows::fact_64_sizes();
 }
 
 #[test]
 fn errors_are_translated_with_what_they_quote() {
-    let mut world = everything();
-    let out = sends(&mut world, "b", HOST, "udp 4000 53", "internet");
-    let error = world::error_about(&out, vpc_engine::services::INTERNET_MAC, 3, 3);
-    let error = Packet { destination_mac: vpc_engine::services::LINK_ROUTER_MAC, ..error };
-    let at_b = gets(&mut world, "internet", &error, "b");
-    assert_eq!(at_b.destination.to_string(), "10.0.1.20");
-    let Transport::Icmp { about: Some(about), .. } = at_b.transport else { panic!("an error") };
-    assert_eq!(about.source.to_string(), "10.0.1.20");
-    assert_eq!(about.transport, vpc_engine::InnerTransport::Ports { source: 4000, destination: 53 });
-
-    // And from inside: about a packet that came for the public address.
-    let query = world.packet_from_internet(HOST, "198.18.0.10", "udp 9 7");
-    let at_a = gets(&mut world, "internet", &query, "a");
-    let error = world::error_about(&at_a, world.interfaces["a"].mac, 3, 3);
-    let outside = gets(&mut world, "a", &error, "internet");
-    assert_eq!(outside.source.to_string(), "198.18.0.10");
-    let Transport::Icmp { about: Some(about), .. } = outside.transport else { panic!("an error") };
-    assert_eq!(about.destination.to_string(), "198.18.0.10");
-}
-
-#[test]
-fn an_address_that_a_nat_gateway_loses_takes_its_connections_with_it() {
-    let mut world = everything();
-    let out = sends(&mut world, "b", HOST, "udp 4000 53", "internet");
-    let at_b = gets(&mut world, "internet", &reply(&out), "b");
-    let error = world::error_about(&at_b, world.interfaces["b"].mac, 3, 3);
-    gets(&mut world, "b", &error, "internet");
-    world.put(vpc_model::NatGateway { addresses: vec!["10.0.0.201".parse().unwrap()], ..nat() });
-    gets(&mut world, "internet", &reply(&out), "NatUnsolicited");
-    gets(&mut world, "b", &error, "NatIdle");
-    // And one that goes takes all of them, though its interface stays.
-    world.put(nat());
-    gets(&mut world, "internet", &reply(&out), "b");
-    world.apply(&[vpc_model::Delta::Remove(nat().id.into())]);
-    world.put(nat());
-    gets(&mut world, "internet", &reply(&out), "NatUnsolicited");
-}
-
-#[test]
-fn a_service_does_not_answer_what_the_asker_has_forgotten() {
-    let mut world = everything();
-    world.modify("b", |interface| {
-        interface.idle_timeouts = vpc_model::IdleTimeouts::new(60, 60, 30).unwrap();
-    });
-    let at_service = sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 S", "services");
-    gets(&mut world, "services", &reply(&at_service), "b");
-    sends(&mut world, "b", "198.19.64.5", "tcp 4000 443 A", "services");
-    world.now = vpc_engine::Millis(world.now.0 + 61_000);
-    gets(&mut world, "services", &reply(&at_service), "UnsolicitedByService");
+    rows::errors_are_translated_with_what_they_quote();
 }
 
 #[test]
 fn a_change_between_vpcs_makes_the_domain_stale_and_no_port() {
-    let mut world = everything();
-    let packet = world.packet("y", HOST, "udp 4001 443");
-    let domain = world.delivery("y", &packet).cache.unwrap().forward.domain.unwrap();
-    let stale = |world: &mut World, object: Object| {
-        world.apply(&[vpc_model::Delta::Put(object)]);
-        world.last.as_ref().unwrap().stale_domains.contains(&domain)
-    };
-    assert!(stale(&mut world, transit_table(&[], &["v"]).into()));
-    assert!(world.last.as_ref().unwrap().stale.is_empty());
-    assert!(stale(&mut world, transit_table(&[("0.0.0.0/0", Some("v"))], &["v", "y"]).into()));
-    assert!(stale(&mut world, vpc_model::NatGateway { addresses: Vec::new(), ..nat() }.into()));
-    world.put(nat());
-    // The subnet of the NAT gateway.
-    world.acl("A", &["in 100 deny all 0.0.0.0/0"]);
-    assert!(world.last.as_ref().unwrap().stale_domains.contains(&domain));
-    // A subnet that no gateway is in.
-    world.acl("B", &["in 100 deny all 0.0.0.0/0"]);
-    assert!(!world.last.as_ref().unwrap().stale_domains.contains(&domain));
+    rows::a_change_between_vpcs_makes_the_domain_stale_and_no_port();
+}
+
+#[test]
+fn fact_54_of_two_vpcs_with_one_block_the_older_attachment_has_it() {
+    connections::fact_54_of_two_vpcs_with_one_block_the_older_attachment_has_it();
+}
+
+#[test]
+fn fact_59_a_gateway_endpoint_serves_its_own_vpc_alone() {
+    connections::fact_59_a_gateway_endpoint_serves_its_own_vpc_alone();
+}
+
+#[test]
+fn what_a_service_answers_does_not_follow_an_interface_to_another_subnet() {
+    connections::what_a_service_answers_does_not_follow_an_interface_to_another_subnet();
+}
+
+#[test]
+fn an_address_that_a_nat_gateway_loses_takes_its_connections_with_it() {
+    connections::an_address_that_a_nat_gateway_loses_takes_its_connections_with_it();
+}
+
+#[test]
+fn a_service_does_not_answer_what_the_asker_has_forgotten() {
+    connections::a_service_does_not_answer_what_the_asker_has_forgotten();
 }
 
 #[test]
 fn what_is_decided_of_a_connection_holds_for_other_ports_of_its_opener() {
-    let mut world = everything();
-    let ports = |world: &mut World, from: &str, to: &str, source: u16| {
-        let packet = world.packet(from, to, &format!("tcp {source} 443 S"));
-        world.delivery(from, &packet).cache.unwrap().source_ports.map(<(u16, u16)>::from)
-    };
-    for to in ["10.1.0.10", "10.2.0.10"] {
-        assert_eq!(ports(&mut world, "b", to, 4000), Some((0, 65535)), "peering, transit gateway");
-    }
-    assert_eq!(ports(&mut world, "a", HOST, 4000), Some((0, 65535)), "internet gateway");
-    // A NAT gateway keeps the ports that it may have itself, as long as nobody else has them.
-    let syn = world.packet("b", HOST, "tcp 4000 443 S");
-    let plan = world.delivery("b", &syn).cache.unwrap();
-    assert_eq!(plan.source_ports.map(<(u16, u16)>::from), Some((1024, 65535)));
-    let translation = plan.translation.unwrap();
-    assert_eq!((translation.port, translation.local.port), (world.interfaces["n"].port, 4000));
-    let other =
-        Packet { transport: Transport::Tcp { source: 5000, destination: 443, flags: TcpFlags::SYN }, ..syn };
-    let at_host = gets(&mut world, "b", &other, "internet");
-    assert_eq!(port(&at_host), 5000);
-    let far = world.flows.records().filter(vpc_engine::flows::FlowRecord::is_translation);
-    let mut far: Vec<u16> = far.map(|record| record.key.local.port).collect();
-    far.sort_unstable();
-    assert_eq!(far, [4000, 5000]);
-    assert_eq!(ports(&mut world, "b", HOST, 80), Some((80, 80)), "it has to take another port");
-
-    // The ACLs on the way back say so: of the client's subnet, and of the attachment's.
-    world.acl(
-        "B",
-        &["in 90 deny tcp 3000-3999 0.0.0.0/0", "in 100 allow all 0.0.0.0/0", "out 100 allow all 0.0.0.0/0"],
-    );
-    for to in ["10.1.0.10", "10.2.0.10", HOST] {
-        assert_eq!(ports(&mut world, "b", to, 4001), Some((4000, 65535)), "to {to}");
-    }
-    world.acl(
-        "T",
-        &["in 90 deny tcp 5000 0.0.0.0/0", "in 100 allow all 0.0.0.0/0", "out 100 allow all 0.0.0.0/0"],
-    );
-    assert_eq!(ports(&mut world, "b", "10.2.0.10", 4002), Some((4000, 65535)), "only an attachment's egress");
-    world.acl(
-        "T",
-        &["in 100 allow all 0.0.0.0/0", "out 90 deny tcp 5000 0.0.0.0/0", "out 100 allow all 0.0.0.0/0"],
-    );
-    assert_eq!(ports(&mut world, "b", "10.2.0.10", 4003), Some((4000, 4999)));
+    connections::what_is_decided_of_a_connection_holds_for_other_ports_of_its_opener();
 }

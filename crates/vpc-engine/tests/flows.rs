@@ -1,12 +1,10 @@
 //! Connection tracking beyond the facts: what a cache reports, what a journal keeps, what a change makes stale.
 
-mod world;
-
 use aws_types::{ResourceId, VpcId};
 use vpc_engine::flows::{CloseReason, FlowState};
+use vpc_engine::testing::world::{self, World};
 use vpc_engine::{Activity, FlowDirection, FlowEvent, FlowOptions, FlowRecord, Flows, Millis, TcpFlags};
 use vpc_model::Port;
-use world::World;
 
 fn network() -> World {
     let mut world = World::new();

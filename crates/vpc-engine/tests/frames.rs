@@ -2,8 +2,6 @@
 //!
 //! Answers are read with other people's parsers, and checksums are compared with ones computed from scratch.
 
-mod world;
-
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_types::{DhcpOptionsId, MacAddress, ResourceId as _};
@@ -11,12 +9,12 @@ use dhcproto::{Decodable, Decoder, Encodable, v4, v6};
 use proptest::prelude::*;
 use vpc_engine::frame::{TransportChecksum, apply_rewrite, parse, router_advertisement};
 use vpc_engine::services::{LINK_ROUTER_MAC, SERVICES_MAC};
+use vpc_engine::testing::world::World;
 use vpc_engine::testing::{Scenario, Step, frame, with_checksums};
 use vpc_engine::{
     Endpoint, Flows, FrameAction, Packet, Rewrite, Snapshot, TcpFlags, Transport, handle_frame, router_mac,
 };
 use vpc_model::{DhcpOptions, NetbiosNodeType, Port, Protocol, Resolver, Vpc};
-use world::World;
 
 fn network() -> World {
     let mut world = World::new();

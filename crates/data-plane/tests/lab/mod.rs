@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod gateways;
+pub mod wires;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -52,31 +53,44 @@ pub fn in_both_modes_with_a_workstation(test: impl Fn(Lab)) {
     run_in_both_modes(true, test);
 }
 
-fn run_in_both_modes(has_workstation: bool, test: impl Fn(Lab)) {
-    for choice in [ModeChoice::Auto, ModeChoice::SlowOnly] {
-        let dir = tempfile::tempdir().unwrap();
-        let workstation = has_workstation.then(NetworkNamespace::create_unpinned).transpose();
-        let workstation = match workstation {
-            Ok(workstation) => workstation,
-            Err(error) => return skip(&error.to_string()),
-        };
-        let plane = match start(dir.path(), choice, workstation.as_ref()) {
-            Ok(plane) => plane,
-            Err(error) => {
-                let _ = DataPlane::destroy(dir.path());
-                skip(&error.to_string());
-                return;
-            }
-        };
-        if let (ModeChoice::Auto, Mode::SlowOnly(reason)) = (choice, plane.mode()) {
-            skip(&reason);
-            drop(plane);
-            DataPlane::destroy(dir.path()).unwrap();
-            continue;
+/// The same as [`in_both_modes`], for a test that does nothing but wait.
+pub fn in_both_modes_at_once(test: impl Fn(Lab) + Sync) {
+    std::thread::scope(|scope| {
+        for choice in MODES {
+            let test = &test;
+            scope.spawn(move || run_in_mode(choice, false, test));
         }
-        eprintln!("-- {choice:?}");
-        test(Lab { plane: Some(plane), choice, dir, workstation });
+    });
+}
+
+const MODES: [ModeChoice; 2] = [ModeChoice::Auto, ModeChoice::SlowOnly];
+
+fn run_in_both_modes(has_workstation: bool, test: impl Fn(Lab)) {
+    MODES.into_iter().for_each(|choice| run_in_mode(choice, has_workstation, &test));
+}
+
+fn run_in_mode(choice: ModeChoice, has_workstation: bool, test: impl Fn(Lab)) {
+    let dir = tempfile::tempdir().unwrap();
+    let workstation = has_workstation.then(NetworkNamespace::create_unpinned).transpose();
+    let workstation = match workstation {
+        Ok(workstation) => workstation,
+        Err(error) => return skip(&error.to_string()),
+    };
+    let plane = match start(dir.path(), choice, workstation.as_ref()) {
+        Ok(plane) => plane,
+        Err(error) => {
+            let _ = DataPlane::destroy(dir.path());
+            return skip(&error.to_string());
+        }
+    };
+    if let (ModeChoice::Auto, Mode::SlowOnly(reason)) = (choice, plane.mode()) {
+        skip(&reason);
+        drop(plane);
+        DataPlane::destroy(dir.path()).unwrap();
+        return;
     }
+    eprintln!("-- {choice:?}");
+    test(Lab { plane: Some(plane), choice, dir, workstation });
 }
 
 fn skip(reason: &str) {

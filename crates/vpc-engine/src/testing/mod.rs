@@ -1,9 +1,11 @@
 //! Random networks and an independent judgement of them, for tests of this crate and of others.
 //!
 //! Owns what such tests share: [`Topology`], the random packets and changes of a [`Scenario`], the [`Reference`]
-//! evaluator, which is written from the facts alone and scans lists, and [`frame()`], which makes bytes of a packet.
+//! evaluator, which is written from the facts alone and scans lists, [`frame()`], which makes bytes of a packet, and the
+//! [`facts`] as rows that are played in a [`world`] with names.
 //! Refuses to be used outside tests: it is behind the feature `testing`.
 
+pub mod facts;
 mod frames;
 mod random;
 mod reference;
@@ -11,6 +13,8 @@ mod scenario;
 #[cfg(test)]
 pub(crate) mod strategies;
 mod topology;
+pub mod wires;
+pub mod world;
 
 pub use frames::{frame, with_checksums};
 pub use random::Random;

@@ -33,23 +33,65 @@ struct Case {
     printed: String,
 }
 
+impl Case {
+    /// A test that failed has failed, whatever it printed before; one that says it was skipped has not passed.
+    fn end(self) -> (String, Outcome) {
+        let skip = self.printed.lines().find_map(|line| line.trim_start().strip_prefix(SKIP_MARK));
+        let outcome = match skip {
+            _ if self.is_failed => Outcome::Failed,
+            _ if self.is_ignored => Outcome::LeftOut,
+            Some(reason) => Outcome::Skipped(reason.trim().to_owned()),
+            None => Outcome::Passed,
+        };
+        (self.name, outcome)
+    }
+}
+
+/// What a test has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It ran and held.
+    Passed,
+    /// It ran and did not.
+    Failed,
+    /// It could not run, for the reason that it gave.
+    Skipped(String),
+    /// It was not asked for.
+    LeftOut,
+}
+
 /// Counts the tests of a report.
 ///
 /// # Errors
 /// When the text is not a report, or one without any test.
 pub(crate) fn tally(xml: &str) -> Result<Tally, JunitError> {
-    let mut reader = Reader::from_str(xml);
     let mut tally = Tally::default();
+    for (name, outcome) in outcomes(xml)? {
+        match outcome {
+            Outcome::Passed => tally.add(&name, true),
+            Outcome::Failed => tally.add(&name, false),
+            Outcome::Skipped(reason) => tally.skip(&name, reason),
+            Outcome::LeftOut => tally.leave_out(&name, "ignored unless --long"),
+        }
+    }
+    Ok(tally)
+}
+
+/// The tests of a report by their names, `PACKAGE::BINARY::TEST`.
+///
+/// # Errors
+/// When the text is not a report, or one without any test.
+pub(crate) fn outcomes(xml: &str) -> Result<Vec<(String, Outcome)>, JunitError> {
+    let mut reader = Reader::from_str(xml);
+    let mut outcomes = Vec::new();
     let mut case: Option<Case> = None;
-    let mut is_ran = false;
     loop {
         match reader.read_event()? {
             Event::Start(element) => start(&element, &mut case)?,
             Event::Empty(element) => {
                 start(&element, &mut case)?;
                 if element.name().as_ref() == "testcase" {
-                    is_ran = true;
-                    count(case.take(), &mut tally);
+                    outcomes.extend(case.take().map(Case::end));
                 }
             }
             Event::Text(text) => {
@@ -75,14 +117,13 @@ pub(crate) fn tally(xml: &str) -> Result<Tally, JunitError> {
                 }
             }
             Event::End(element) if element.name().as_ref() == "testcase" => {
-                is_ran = true;
-                count(case.take(), &mut tally);
+                outcomes.extend(case.take().map(Case::end));
             }
             Event::Eof => break,
             _ => {}
         }
     }
-    if is_ran { Ok(tally) } else { Err(JunitError::Empty) }
+    if outcomes.is_empty() { Err(JunitError::Empty) } else { Ok(outcomes) }
 }
 
 fn start(element: &BytesStart<'_>, case: &mut Option<Case>) -> Result<(), JunitError> {
@@ -112,18 +153,6 @@ fn start(element: &BytesStart<'_>, case: &mut Option<Case>) -> Result<(), JunitE
         _ => {}
     }
     Ok(())
-}
-
-/// A test that failed has failed, whatever it printed before; one that says it was skipped has not passed.
-fn count(case: Option<Case>, tally: &mut Tally) {
-    let Some(case) = case else { return };
-    let skip = case.printed.lines().find_map(|line| line.trim_start().strip_prefix(SKIP_MARK));
-    match skip {
-        _ if case.is_failed => tally.add(&case.name, false),
-        _ if case.is_ignored => tally.leave_out(&case.name, "ignored unless --long"),
-        Some(reason) => tally.skip(&case.name, reason.trim()),
-        None => tally.add(&case.name, true),
-    }
 }
 
 #[cfg(test)]

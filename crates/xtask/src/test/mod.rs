@@ -4,6 +4,7 @@
 //! installed is in `prepare`.
 
 mod divan;
+mod facts;
 mod host;
 mod junit;
 mod prepare;
@@ -63,6 +64,8 @@ pub(crate) enum Step {
     Ebpf,
     /// All tests of the workspace, namespace and sandbox tests included.
     Tests,
+    /// Every fact of `docs/facts.md` is shown by tests that have passed in this run, or says why not.
+    Facts,
     /// Examples in the documentation of the crates.
     Doctests,
     /// The seeds of the fuzz targets; `cargo xtask fuzz` is the long form.
@@ -89,6 +92,7 @@ impl Step {
             Self::Operations => "operations",
             Self::Ebpf => "ebpf",
             Self::Tests => "tests",
+            Self::Facts => "facts",
             Self::Doctests => "doctests",
             Self::Seeds => "seeds",
             Self::Build => "build",
@@ -108,6 +112,7 @@ impl Step {
             Self::Operations => steps::operations(bench),
             Self::Ebpf => steps::ebpf(bench),
             Self::Tests => steps::tests(bench),
+            Self::Facts => facts::run(bench),
             Self::Doctests => steps::doctests(bench),
             Self::Seeds => steps::seeds(bench),
             Self::Build => steps::build(bench),
@@ -128,9 +133,16 @@ pub(crate) struct Workbench {
     host: Host,
     /// Whether the long forms were asked for.
     is_long: bool,
+    /// Whether the tests are among the steps of this run.
+    has_run_tests: bool,
 }
 
 impl Workbench {
+    /// What the tests leave, when nextest runs them.
+    fn test_report(&self) -> PathBuf {
+        self.target().join("nextest/ci/junit.xml")
+    }
+
     /// Where builds and tools go.
     fn target(&self) -> PathBuf {
         std::env::var_os("CARGO_TARGET_DIR")
@@ -170,10 +182,7 @@ pub(crate) fn run(args: &TestArgs, root: &Path) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let bench = Workbench { root: root.to_owned(), host: Host::probe(root), is_long: args.long };
-    if !bench.host.can_run_everything() {
-        println!("This machine lacks {}; what needs it is skipped.", bench.host.missing.join(", "));
-    }
+    let host = Host::probe(root);
     let chosen: Vec<Step> = Step::value_variants()
         .iter()
         .copied()
@@ -182,6 +191,11 @@ pub(crate) fn run(args: &TestArgs, root: &Path) -> ExitCode {
             only => only.contains(step),
         })
         .collect();
+    let has_run_tests = chosen.contains(&Step::Tests);
+    let bench = Workbench { root: root.to_owned(), host, is_long: args.long, has_run_tests };
+    if !bench.host.can_run_everything() {
+        println!("This machine lacks {}; what needs it is skipped.", bench.host.missing.join(", "));
+    }
     let mut report = Report::default();
     for (index, step) in chosen.iter().enumerate() {
         println!("\n=== {}/{} {} ===", index + 1, chosen.len(), step.name());

@@ -69,6 +69,13 @@ pub(super) fn ebpf(bench: &Workbench) -> Result<Tally> {
 
 pub(super) fn tests(bench: &Workbench) -> Result<Tally> {
     let python = prepare::python(bench)?;
+    // A report of an earlier run must not be taken for this one's.
+    match fs::remove_file(bench.test_report()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).context("cannot remove the previous test report");
+        }
+        _ => {}
+    }
     match prepare::nextest(bench) {
         Ok(nextest) => with_nextest(bench, &nextest, &python),
         Err(_) => with_cargo_test(bench, &python),
@@ -76,14 +83,6 @@ pub(super) fn tests(bench: &Workbench) -> Result<Tally> {
 }
 
 fn with_nextest(bench: &Workbench, nextest: &Path, python: &Path) -> Result<Tally> {
-    let report = bench.target().join("nextest/ci/junit.xml");
-    // A report of an earlier run must not be taken for this one's.
-    match fs::remove_file(&report) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).context("cannot remove the previous test report");
-        }
-        _ => {}
-    }
     let mut command = bench.command(nextest);
     command
         .args(["nextest", "run", "--workspace", "--profile", "ci"])
@@ -92,7 +91,7 @@ fn with_nextest(bench: &Workbench, nextest: &Path, python: &Path) -> Result<Tall
         command.args(["--run-ignored", "all"]);
     }
     let held = process::shown(&mut command)?;
-    let Ok(xml) = fs::read_to_string(&report) else {
+    let Ok(xml) = fs::read_to_string(bench.test_report()) else {
         return Ok(Tally::one("the tests build and start", false));
     };
     let mut tally = junit::tally(&xml)?;

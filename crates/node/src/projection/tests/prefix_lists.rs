@@ -145,3 +145,38 @@ fn a_route_to_a_prefix_list_follows_it() {
     write(&store, |transaction| transaction.put(&scope, &second.id.to_string(), second.clone()));
     assert_eq!(destinations(&next()), ["10.2.0.0/16", "10.3.0.0/16"]);
 }
+
+#[test]
+fn of_lists_with_the_same_block_the_first_route_counts() {
+    // Fact 4.
+    let (scope, first) = (scope(), list(&["10.1.0.0/16", "10.2.0.0/16"]));
+    let second = ec2::PrefixList { id: "pl-00000000000000002".parse().unwrap(), ..list(&["10.2.0.0/16"]) };
+    let interfaces = ["eni-00000000000000001", "eni-00000000000000002"].map(|id| id.parse().unwrap());
+    let route = |list, interface| ec2::Route {
+        destination: ec2::Destination::PrefixList(list),
+        target: ec2::RouteTarget::NetworkInterface(interface),
+    };
+    let table = ec2::RouteTable {
+        id: "rtb-00000000000000001".parse().unwrap(),
+        vpc: "vpc-00000000000000001".parse().unwrap(),
+        associations: Vec::new(),
+        routes: vec![route(first.id, interfaces[0]), route(second.id, interfaces[1])],
+        propagating: Vec::new(),
+        tags: aws_types::Tags::default(),
+    };
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    write(&store, |transaction| {
+        transaction.put(&scope, &first.id.to_string(), first.clone());
+        transaction.put(&scope, &second.id.to_string(), second.clone());
+        transaction.put(&scope, &table.id.to_string(), table);
+    });
+    let told = everything(&store.snapshot());
+    let tables = told.deltas.iter().filter_map(|delta| match delta {
+        Delta::Put(Object::RouteTable(table)) => Some(&table.routes),
+        _ => None,
+    });
+    let targets: Vec<_> =
+        tables.flatten().map(|route| (route.destination.to_string(), route.target)).collect();
+    let to_first = vpc_model::RouteTarget::Interface(interfaces[0]);
+    assert_eq!(targets, [("10.1.0.0/16".to_owned(), to_first), ("10.2.0.0/16".to_owned(), to_first)]);
+}

@@ -2,11 +2,11 @@
 //!
 //! VPC `v` is 10.0.0.0/16 and 2600:1f00::/56 with the subnets `A` (10.0.0.0/24) and `B` (10.0.1.0/24), each with its own
 //! route table and an ACL that allows everything. VPC `w` has the same blocks and one subnet, `W`.
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(missing_docs, reason = "a row says what it needs")]
 #![allow(clippy::unwrap_used, reason = "a test that is written wrongly may panic")]
 
-pub(crate) mod gateways;
-pub(crate) mod steps;
+pub mod gateways;
+pub mod steps;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,27 +16,40 @@ use aws_types::{
     SecurityGroupRuleId, SubnetId, VpcId,
 };
 use ipnet::IpNet;
-use vpc_engine::{
-    Applied, Delivery, DropReason, FlowOptions, Flows, Inner, InnerTransport, Millis, Packet, Snapshot,
-    TcpFlags, Transport, Verdict, forward, router_mac,
+
+use super::{frame, wires};
+use crate::{
+    Applied, Delivery, DropReason, FlowOptions, Flows, FrameAction, Inner, InnerTransport, Millis, Packet,
+    Snapshot, TcpFlags, Transport, Verdict, forward, handle_frame, router_mac,
 };
 use vpc_model::{
     AclAction, AclRuleNumber, Delta, DhcpOptions, Direction, IcmpMatch, IdleTimeouts, Interface,
     InterfaceRole, InternetBlock, NetworkAcl, NetworkAclEntry, ObjectId, Peer, Port, PortRange, Protocol,
-    Resolver, Route, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic, Vpc,
+    Resolver, Route, RouteOrigin, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Traffic,
+    Vpc,
 };
 
 /// The network, and the engine that runs it.
-pub(crate) struct World {
-    pub(crate) snapshot: Snapshot,
-    pub(crate) flows: Flows,
-    pub(crate) now: Millis,
-    pub(crate) last: Option<Applied>,
-    pub(crate) interfaces: BTreeMap<String, Interface>,
+pub struct World {
+    pub snapshot: Snapshot,
+    pub flows: Flows,
+    pub now: Millis,
+    pub last: Option<Applied>,
+    pub interfaces: BTreeMap<String, Interface>,
     groups: BTreeMap<String, SecurityGroup>,
     acls: BTreeMap<String, NetworkAcl>,
     tables: BTreeMap<String, RouteTable>,
-    pub(crate) vpcs: BTreeMap<String, Vpc>,
+    pub vpcs: BTreeMap<String, Vpc>,
+}
+
+/// What the engine of a world chooses by; wires have to have the same.
+pub const SEED: u64 = 7;
+
+/// The frame of a packet, as long as the packet says.
+fn frame_of(packet: &Packet) -> Vec<u8> {
+    const ETHERNET_BYTES: usize = 14;
+    let headers = frame(packet, &[]).len() - ETHERNET_BYTES;
+    frame(packet, &vec![0x5a; (packet.length_bytes as usize).saturating_sub(headers)])
 }
 
 /// A number for a name.
@@ -44,11 +57,15 @@ fn number(name: &str) -> u128 {
     name.bytes().fold(0, |number, byte| number * 256 + u128::from(byte))
 }
 
-pub(crate) fn eni(name: &str) -> NetworkInterfaceId {
+pub fn eni(name: &str) -> NetworkInterfaceId {
     NetworkInterfaceId::from_bits(number(name))
 }
 
-pub(crate) fn subnet(name: &str) -> SubnetId {
+pub fn group_id(name: &str) -> SecurityGroupId {
+    SecurityGroupId::from_bits(number(name))
+}
+
+pub fn subnet(name: &str) -> SubnetId {
     SubnetId::from_bits(number(name))
 }
 
@@ -83,10 +100,12 @@ fn direction(word: &str) -> Direction {
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    #[allow(clippy::new_without_default, reason = "a world is made on wires")]
+    pub fn new() -> Self {
+        wires::begin();
         let mut world = Self {
             snapshot: Snapshot::new(),
-            flows: Flows::new(FlowOptions { record_events: true, ..FlowOptions::default() }),
+            flows: Flows::new(FlowOptions { seed: SEED, record_events: true, ..FlowOptions::default() }),
             now: Millis::from_secs(1_000),
             last: None,
             interfaces: BTreeMap::new(),
@@ -143,17 +162,24 @@ impl World {
         world
     }
 
-    pub(crate) fn apply(&mut self, deltas: &[Delta]) {
+    pub fn apply(&mut self, deltas: &[Delta]) {
         let applied = self.snapshot.apply(deltas);
         self.snapshot = applied.snapshot.clone();
         for &port in &applied.removed {
             self.flows.forget_port(port);
         }
         self.last = Some(applied);
+        wires::with(|wires| wires.apply(deltas));
+    }
+
+    /// Lets time pass, for the engine alone.
+    pub fn wait(&mut self, secs: u64) {
+        self.now = Millis(self.now.0 + secs * 1000);
+        wires::pause();
     }
 
     /// Rules such as `in tcp 22 0.0.0.0/0` or `out all @group`.
-    pub(crate) fn group(&mut self, name: &str, rules: &[&str]) {
+    pub fn group(&mut self, name: &str, rules: &[&str]) {
         let rules = rules.iter().enumerate().map(|(index, rule)| {
             let words: Vec<&str> = rule.split(' ').collect();
             let (peer, rest) = words.split_last().unwrap();
@@ -177,7 +203,7 @@ impl World {
     }
 
     /// Entries such as `in 100 deny tcp 22 10.0.0.0/8` of the ACL of a subnet.
-    pub(crate) fn acl(&mut self, subnet: &str, entries: &[&str]) {
+    pub fn acl(&mut self, subnet: &str, entries: &[&str]) {
         let entries = entries.iter().map(|entry| {
             let words: Vec<&str> = entry.split(' ').collect();
             let (cidr, rest) = words.split_last().unwrap();
@@ -198,16 +224,22 @@ impl World {
         self.apply(&[acl.into()]);
     }
 
-    /// Routes such as `0.0.0.0/0 blackhole` or `10.9.0.0/16 @interface`, of the table of a subnet.
-    pub(crate) fn routes(&mut self, subnet: &str, routes: &[&str]) {
+    /// Routes such as `0.0.0.0/0 blackhole` or `10.9.0.0/16 @interface`, of the table of a subnet, with `listed` behind it for
+    /// one of a prefix list or `propagated`.
+    pub fn routes(&mut self, subnet: &str, routes: &[&str]) {
         let routes = routes.iter().map(|route| {
-            let (destination, target) = route.split_once(' ').unwrap();
-            let target = match target.strip_prefix('@') {
+            let words: Vec<&str> = route.split(' ').collect();
+            let target = match words[1].strip_prefix('@') {
                 Some(name) => RouteTarget::Interface(eni(name)),
-                None if target == "local" => RouteTarget::Local,
+                None if words[1] == "local" => RouteTarget::Local,
                 None => RouteTarget::Blackhole,
             };
-            Route::fixed(destination.parse::<IpNet>().unwrap(), target)
+            let origin = match words.get(2) {
+                Some(&"propagated") => RouteOrigin::Propagated,
+                Some(&"listed") => RouteOrigin::PrefixList,
+                _ => RouteOrigin::Static,
+            };
+            Route { destination: words[0].parse::<IpNet>().unwrap(), target, origin }
         });
         let vpc = VpcId::from_bits(number(if subnet == "W" { "w" } else { "v" }));
         let table = RouteTable { id: RouteTableId::from_bits(number(subnet)), vpc, routes: routes.collect() };
@@ -217,7 +249,7 @@ impl World {
 
     /// An interface in the subnet of its first address, IPv4, in VPC `v` unless the name begins with `w`. The port
     /// counts up.
-    pub(crate) fn interface(&mut self, name: &str, addresses: &[&str], groups: &[&str]) {
+    pub fn interface(&mut self, name: &str, addresses: &[&str], groups: &[&str]) {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
         let IpAddr::V4(ipv4) = addresses[0] else { panic!("the first address is IPv4") };
         let in_w = name.starts_with('w');
@@ -263,18 +295,18 @@ impl World {
     }
 
     /// Changes an interface.
-    pub(crate) fn modify(&mut self, name: &str, change: impl FnOnce(&mut Interface)) {
+    pub fn modify(&mut self, name: &str, change: impl FnOnce(&mut Interface)) {
         let interface = self.interfaces.get_mut(name).unwrap();
         change(interface);
         let interface = interface.clone();
         self.apply(&[interface.into()]);
     }
 
-    pub(crate) fn remove(&mut self, name: &str) {
+    pub fn remove(&mut self, name: &str) {
         self.apply(&[Delta::Remove(ObjectId::Interface(eni(name)))]);
     }
 
-    pub(crate) fn port(&self, name: &str) -> Port {
+    pub fn port(&self, name: &str) -> Port {
         match name {
             "services" => Port::SERVICES,
             "internet" => Port::INTERNET,
@@ -284,7 +316,7 @@ impl World {
     }
 
     /// A packet as the interface's own network stack would address it: to the neighbour or to the router.
-    pub(crate) fn packet(&self, from: &str, to: &str, spec: &str) -> Packet {
+    pub fn packet(&self, from: &str, to: &str, spec: &str) -> Packet {
         let destination: IpAddr = to.parse().unwrap();
         let (source, source_mac, router) = if from == "services" {
             panic!("answers are made of what arrived")
@@ -312,13 +344,22 @@ impl World {
         }
     }
 
-    pub(crate) fn send(&mut self, from: &str, packet: &Packet) -> Verdict {
+    pub fn send(&mut self, from: &str, packet: &Packet) -> Verdict {
         let port = self.port(from);
-        forward(&self.snapshot, &mut self.flows, port, packet, self.now)
+        let Some(frame) = wires::with(|_| frame_of(packet)) else {
+            return forward(&self.snapshot, &mut self.flows, port, packet, self.now);
+        };
+        let action = handle_frame(&self.snapshot, &mut self.flows, port, &frame, None, self.now);
+        wires::with(|wires| wires.send(port, &frame, &action));
+        match action {
+            FrameAction::Forward(delivery) => Verdict::Deliver(delivery),
+            FrameAction::Drop(reason) | FrameAction::Refuse(reason, _) => Verdict::Drop(reason),
+            FrameAction::Reply(_) => panic!("the fabric answers {packet:?}"),
+        }
     }
 
     /// Sends a packet; the name of the interface that gets it, or of the reason why none does.
-    pub(crate) fn outcome(&mut self, from: &str, packet: &Packet) -> String {
+    pub fn outcome(&mut self, from: &str, packet: &Packet) -> String {
         match self.send(from, packet) {
             Verdict::Deliver(Delivery { to, .. }) if to == Port::SERVICES => "services".to_owned(),
             Verdict::Deliver(Delivery { to, .. }) if to == Port::INTERNET => "internet".to_owned(),
@@ -331,14 +372,14 @@ impl World {
         }
     }
 
-    pub(crate) fn reason(&mut self, from: &str, packet: &Packet) -> DropReason {
+    pub fn reason(&mut self, from: &str, packet: &Packet) -> DropReason {
         match self.send(from, packet) {
             Verdict::Drop(reason) => reason,
             Verdict::Deliver(delivery) => panic!("delivered: {delivery:?}"),
         }
     }
 
-    pub(crate) fn delivery(&mut self, from: &str, packet: &Packet) -> Delivery {
+    pub fn delivery(&mut self, from: &str, packet: &Packet) -> Delivery {
         match self.send(from, packet) {
             Verdict::Deliver(delivery) => delivery,
             Verdict::Drop(reason) => panic!("dropped: {reason}"),
@@ -347,7 +388,7 @@ impl World {
 }
 
 /// `tcp 40000 22 S`, `udp 40000 53`, `icmp 8 0 ID`, `icmpv6 128 0 ID`, `proto 47`; flags are letters of SAFR.
-pub(crate) fn transport(spec: &str) -> (Protocol, Transport) {
+pub fn transport(spec: &str) -> (Protocol, Transport) {
     let words: Vec<&str> = spec.split(' ').collect();
     let word = |index: usize| words[index].parse::<u16>().unwrap();
     match words[0] {
@@ -375,7 +416,7 @@ pub(crate) fn transport(spec: &str) -> (Protocol, Transport) {
 }
 
 /// The ICMP error about a packet, from who got it to who sent it.
-pub(crate) fn error_about(packet: &Packet, receiver: MacAddress, kind: u8, code: u8) -> Packet {
+pub fn error_about(packet: &Packet, receiver: MacAddress, kind: u8, code: u8) -> Packet {
     let transport = match packet.transport {
         Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
             InnerTransport::Ports { source, destination }

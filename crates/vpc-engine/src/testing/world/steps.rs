@@ -1,11 +1,11 @@
 //! Rows of what is sent and what becomes of it, and the one function that plays them.
 
-use vpc_engine::{Millis, Packet, router_mac};
+use crate::{Packet, router_mac};
 
 use super::{World, error_about};
 
 /// One thing that happens in a row.
-pub(crate) enum Step {
+pub enum Step {
     /// From an interface, to an address, what, and what becomes of it: the receiver's name or the reason's.
     Send(&'static str, &'static str, &'static str, &'static str),
     /// The same with something unusual about the packet.
@@ -18,13 +18,12 @@ pub(crate) enum Step {
     Wait(u64),
 }
 
-pub(crate) use Step::{Change, Error, Send, SendOdd, Wait};
+pub use Step::{Change, Error, Send, SendOdd, Wait};
 
-pub(crate) const EVERYTHING: [&str; 4] =
-    ["in all 0.0.0.0/0", "out all 0.0.0.0/0", "in all ::/0", "out all ::/0"];
+pub const EVERYTHING: [&str; 4] = ["in all 0.0.0.0/0", "out all 0.0.0.0/0", "in all ::/0", "out all ::/0"];
 
 /// Two VPCs with the same addresses. `a`, `a2` and `m` are in subnet A, `b` and `b2` in B, `w` in the other VPC.
-pub(crate) fn usual() -> World {
+pub fn usual() -> World {
     let mut world = World::new();
     world.group("open", &EVERYTHING);
     world.group("out", &["out all 0.0.0.0/0", "out all ::/0"]);
@@ -38,7 +37,7 @@ pub(crate) fn usual() -> World {
     world
 }
 
-pub(crate) fn check(fact: &str, setup: fn(&mut World), steps: &[Step]) {
+pub fn check(fact: &str, setup: fn(&mut World), steps: &[Step]) {
     let mut world = usual();
     setup(&mut world);
     for (index, step) in steps.iter().enumerate() {
@@ -64,7 +63,7 @@ pub(crate) fn check(fact: &str, setup: fn(&mut World), steps: &[Step]) {
                 continue;
             }
             Wait(secs) => {
-                world.now = Millis(world.now.0 + secs * 1000);
+                world.wait(secs);
                 continue;
             }
         };
@@ -73,4 +72,4 @@ pub(crate) fn check(fact: &str, setup: fn(&mut World), steps: &[Step]) {
     }
 }
 
-pub(crate) fn as_is(_: &mut World) {}
+pub fn as_is(_: &mut World) {}

@@ -21,13 +21,14 @@ use vpc_model::{
     VpcPeeringConnection,
 };
 
+#[allow(clippy::wildcard_imports, reason = "the same network")]
 use super::*;
 
-pub(crate) fn igw() -> InternetGateway {
+pub fn igw() -> InternetGateway {
     InternetGateway { id: InternetGatewayId::from_bits(1), vpc: vpc("v"), route_table: None }
 }
 
-pub(crate) fn nat() -> NatGateway {
+pub fn nat() -> NatGateway {
     NatGateway {
         id: NatGatewayId::from_bits(1),
         vpc: vpc("v"),
@@ -37,7 +38,7 @@ pub(crate) fn nat() -> NatGateway {
     }
 }
 
-pub(crate) fn peering() -> VpcPeeringConnection {
+pub fn peering() -> VpcPeeringConnection {
     VpcPeeringConnection {
         id: VpcPeeringConnectionId::from_bits(1),
         requester: vpc("v"),
@@ -46,7 +47,7 @@ pub(crate) fn peering() -> VpcPeeringConnection {
     }
 }
 
-pub(crate) fn endpoint() -> VpcEndpoint {
+pub fn endpoint() -> VpcEndpoint {
     VpcEndpoint {
         id: VpcEndpointId::from_bits(1),
         vpc: vpc("v"),
@@ -54,10 +55,7 @@ pub(crate) fn endpoint() -> VpcEndpoint {
     }
 }
 
-pub(crate) fn transit_table(
-    routes: &[(&str, Option<&str>)],
-    propagations: &[&str],
-) -> TransitGatewayRouteTable {
+pub fn transit_table(routes: &[(&str, Option<&str>)], propagations: &[&str]) -> TransitGatewayRouteTable {
     TransitGatewayRouteTable {
         id: TransitGatewayRouteTableId::from_bits(1),
         gateway: TransitGatewayId::from_bits(1),
@@ -73,11 +71,11 @@ pub(crate) fn transit_table(
     }
 }
 
-pub(crate) fn attachment_id(name: &str) -> TransitGatewayAttachmentId {
+pub fn attachment_id(name: &str) -> TransitGatewayAttachmentId {
     TransitGatewayAttachmentId::from_bits(number(name))
 }
 
-pub(crate) fn attachment(name: &str, interfaces: &[(&str, &str)]) -> TransitGatewayAttachment {
+pub fn attachment(name: &str, interfaces: &[(&str, &str)]) -> TransitGatewayAttachment {
     TransitGatewayAttachment {
         id: attachment_id(name),
         gateway: TransitGatewayId::from_bits(1),
@@ -98,12 +96,12 @@ pub(crate) fn attachment(name: &str, interfaces: &[(&str, &str)]) -> TransitGate
     }
 }
 
-pub(crate) fn vpc(name: &str) -> VpcId {
+pub fn vpc(name: &str) -> VpcId {
     VpcId::from_bits(number(name))
 }
 
 /// What a route leads to, by a word.
-pub(crate) fn target(word: &str) -> RouteTarget {
+pub fn target(word: &str) -> RouteTarget {
     match word {
         "local" => RouteTarget::Local,
         "blackhole" => RouteTarget::Blackhole,
@@ -120,7 +118,7 @@ pub(crate) fn target(word: &str) -> RouteTarget {
 
 impl World {
     /// Sets the routes of a subnet, each a destination and the word of a target.
-    pub(crate) fn route(&mut self, in_vpc: &str, subnet: &str, routes: &[(&str, &str)]) {
+    pub fn route(&mut self, in_vpc: &str, subnet: &str, routes: &[(&str, &str)]) {
         let routes =
             routes.iter().map(|(to, word)| Route::fixed(to.parse().unwrap(), target(word))).collect();
         let id = RouteTableId::from_bits(number(subnet));
@@ -143,14 +141,7 @@ impl World {
         .into()]);
     }
 
-    pub(crate) fn place(
-        &mut self,
-        in_vpc: &str,
-        in_subnet: &str,
-        name: &str,
-        address: &str,
-        role: InterfaceRole,
-    ) {
+    pub fn place(&mut self, in_vpc: &str, in_subnet: &str, name: &str, address: &str, role: InterfaceRole) {
         self.interface(name, &[address], &["open"]);
         self.modify(name, |interface| {
             (interface.vpc, interface.subnet, interface.role) = (vpc(in_vpc), subnet(in_subnet), role);
@@ -160,23 +151,23 @@ impl World {
         });
     }
 
-    pub(crate) fn set_public(&mut self, name: &str, public: &str) {
+    pub fn set_public(&mut self, name: &str, public: &str) {
         self.modify(name, |interface| {
             interface.public_ipv4 =
                 vec![PublicIpv4 { public: public.parse().unwrap(), private: interface.ipv4 }];
         });
     }
 
-    pub(crate) fn put(&mut self, object: impl Into<Object>) {
+    pub fn put(&mut self, object: impl Into<Object>) {
         self.apply(&[Delta::Put(object.into())]);
     }
 
     /// A packet from the internet, out of the blue.
-    pub(crate) fn packet_from_internet(&self, from: &str, to: &str, spec: &str) -> Packet {
+    pub fn packet_from_internet(&self, from: &str, to: &str, spec: &str) -> Packet {
         let (protocol, transport) = transport(spec);
         Packet {
-            source_mac: vpc_engine::services::INTERNET_MAC,
-            destination_mac: vpc_engine::services::LINK_ROUTER_MAC,
+            source_mac: crate::services::INTERNET_MAC,
+            destination_mac: crate::services::LINK_ROUTER_MAC,
             source: from.parse().unwrap(),
             destination: to.parse().unwrap(),
             protocol,
@@ -191,7 +182,7 @@ impl World {
 }
 
 /// A packet as it looks where it was delivered.
-pub(crate) fn arrived(packet: &Packet, delivery: &Delivery) -> Packet {
+pub fn arrived(packet: &Packet, delivery: &Delivery) -> Packet {
     let mut arrived = *packet;
     let rewrite = &delivery.rewrite;
     (arrived.source_mac, arrived.destination_mac) = (rewrite.source_mac, rewrite.destination_mac);
@@ -225,7 +216,7 @@ pub(crate) fn arrived(packet: &Packet, delivery: &Delivery) -> Packet {
 }
 
 /// What its receiver answers, to whoever the frame came from.
-pub(crate) fn reply(arrived: &Packet) -> Packet {
+pub fn reply(arrived: &Packet) -> Packet {
     let transport = match arrived.transport {
         Transport::Tcp { source, destination, .. } => Transport::Tcp {
             source: destination,
@@ -248,7 +239,7 @@ pub(crate) fn reply(arrived: &Packet) -> Packet {
 }
 
 /// The network drawn above. Everything is allowed, and routes lead everywhere.
-pub(crate) fn everything() -> World {
+pub fn everything() -> World {
     let mut world = World::new();
     world.group("open", &super::steps::EVERYTHING);
     // `w` has no IPv6 here: no two VPCs have the same addresses of the internet.
