@@ -176,7 +176,7 @@ impl DataPlane {
         journal.beat(clock::now());
         journal.publish(&run_dir.journal())?;
 
-        let shared = Arc::new(Shared::new(Decider::new(flows, cache, journal)));
+        let shared = Arc::new(Shared::new(Decider::new(flows, cache, journal, seed)));
         let packet_loop = PacketLoop::start(&fabric.namespace, &shared, config.advertising)?;
         let advertiser = PacketSocket::sender(&fabric.namespace, ADVERTISER_BYTES)?;
         let snapshot = ArcSwap::from_pointee(Snapshot::new());
@@ -214,6 +214,9 @@ impl DataPlane {
         };
         if let Err(error) = in_force {
             self.give_up_cache(&error);
+        }
+        if !applied.changed_paths.is_empty() {
+            self.shared.late.notify_one();
         }
         self.shared.wait_for_frames_in_flight();
         let tell = ports_to_tell(&self.snapshot.load(), &applied.snapshot, deltas);

@@ -8,7 +8,6 @@ use std::collections::btree_map::Entry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::internet::{
     CertifiedKey, CertifyHost, Content, DNS_ADDRESSES, Host, HostError, HostName, HostServer, HostSockets,
@@ -23,16 +22,15 @@ use serde::{Deserialize, Serialize};
 use store::{Change, Read, Record, RecordKind, Revision, Scope, Snapshot, Store, StoreError, Transaction};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use vpc_model::{Delta, InternetHost, InternetPlace, ObjectId};
+use vpc_model::{Condition, Delta, InternetHost, InternetPlace, Latency, ObjectId, Path, PathEnds};
 use vpc_services::{DnsServer, LinkLocalBudget};
 
 use crate::Directory;
 use crate::control::{self, Question};
 use crate::now;
+use crate::path_conditions::PathName;
 use crate::paths::RunDir;
-
-/// How long the network may take to be told of a change.
-const ENFORCE_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::topology::wait_until_enforced;
 
 /// A host of the internet that somebody has declared. Stored under its name, for the whole cloud.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +39,9 @@ pub(crate) struct HostRecord {
     host: Host,
     /// When.
     created: Timestamp,
+    /// What the way to it is like.
+    #[serde(default)]
+    pub(crate) condition: Condition,
 }
 
 impl Record for HostRecord {
@@ -51,7 +52,7 @@ impl Record for HostRecord {
 pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<HostRecord>()];
 
 /// No account: hosts are of the whole cloud.
-fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     let nobody: AccountId = "000000000000".parse().expect("twelve digits");
     Scope::global(Partition::Aws, nobody)
 }
@@ -178,10 +179,20 @@ fn check(host: &Host) -> Result<(), InternetError> {
 /// Writes a host, unless it is there as it is.
 fn put(transaction: &mut Transaction, host: &Host) {
     let name = host.name.as_str();
-    if transaction.get::<HostRecord>(&scope(), name).is_some_and(|there| there.host == *host) {
+    let there = transaction.get::<HostRecord>(&scope(), name);
+    let mut condition = there.as_ref().map(|there| there.condition).unwrap_or_default();
+    match host.latency_ms {
+        Some(latency_ms) => condition.latency = Latency::from_millis(latency_ms).unwrap_or(Latency::MAX),
+        // What was declared before, and not what was set since.
+        None if there.as_ref().is_some_and(|there| there.host.latency_ms.is_some()) => {
+            condition.latency = Latency::default();
+        }
+        None => {}
+    }
+    if there.is_some_and(|there| there.host == *host && there.condition == condition) {
         return;
     }
-    let record = HostRecord { host: host.clone(), created: now() };
+    let record = HostRecord { host: host.clone(), created: now(), condition };
     transaction.put(&scope(), name, record);
 }
 
@@ -288,7 +299,7 @@ impl Internet {
             return Err(error);
         }
         drop(running);
-        self.wait_until_enforced();
+        wait_until_enforced(&self.store, &self.enforced, &self.runtime);
         let added = self.list().into_iter().find(|status| status.name == host.name);
         added.ok_or_else(|| InternetError::NoSuchHost(host.name.clone()))
     }
@@ -306,7 +317,7 @@ impl Internet {
             tracing::error!(%error, "a host of the internet is not there");
         }
         drop(running);
-        self.wait_until_enforced();
+        wait_until_enforced(&self.store, &self.enforced, &self.runtime);
         Ok(())
     }
 
@@ -405,18 +416,6 @@ impl Internet {
         );
         Ok(servers)
     }
-
-    /// Waits until the network does what the newest records say. That it takes longer is no error.
-    fn wait_until_enforced(&self) {
-        let newest = self.store.snapshot().revision();
-        let mut enforced = self.enforced.clone();
-        let waited = self.runtime.block_on(async {
-            tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|revision| *revision >= newest)).await
-        });
-        if !matches!(waited, Ok(Ok(_))) {
-            tracing::warn!("the network has not followed a change of the internet's hosts yet");
-        }
-    }
 }
 
 /// What the engine is told at each start: the hosts that no record is about.
@@ -436,7 +435,26 @@ fn declared(address: IpAddr) -> Delta {
 /// What all records mean to the network.
 pub(crate) fn everything(snapshot: &Snapshot) -> Vec<Delta> {
     let records = snapshot.scan_all::<HostRecord>().map(|(_, _, record)| record);
-    records.flat_map(|record| record.host.addresses.clone()).map(declared).collect()
+    let deltas = records.flat_map(|record| {
+        let addresses = record.host.addresses.iter().copied().map(declared);
+        addresses.chain(path(&record).map(Delta::from)).collect::<Vec<_>>()
+    });
+    deltas.collect()
+}
+
+/// The way to a host, if it has a condition.
+fn path(record: &HostRecord) -> Option<Path> {
+    let HostRecord { host, condition, .. } = record;
+    let id = PathName::Internet(host.name.clone()).id();
+    let ends = PathEnds::InternetHost(host.addresses.clone());
+    (!condition.is_none()).then_some(Path { id, ends, condition: *condition })
+}
+
+/// The hosts that are reached by a way with a condition, by name.
+pub(crate) fn conditions(snapshot: &Snapshot) -> impl Iterator<Item = (HostName, Condition)> {
+    let records = snapshot.scan_all::<HostRecord>().map(|(_, _, record)| record);
+    let with_condition = records.filter(|record| !record.condition.is_none());
+    with_condition.map(|record| (record.host.name.clone(), record.condition))
 }
 
 /// What a change means to the network: nothing, unless it is one of a host.
@@ -444,10 +462,16 @@ pub(crate) fn changed(change: &Change) -> Vec<Delta> {
     let addresses = |record: Option<Arc<HostRecord>>| {
         record.map(|record| record.host.addresses.clone()).unwrap_or_default()
     };
+    let path_of = |record: Option<Arc<HostRecord>>| record.and_then(|record| path(&record));
+    let path = match (path_of(change.before()), path_of(change.after())) {
+        (_, Some(after)) => Some(Delta::from(after)),
+        (Some(before), None) => Some(Delta::Remove(before.id.into())),
+        (None, None) => None,
+    };
     let (before, after) = (addresses(change.before()), addresses(change.after()));
     let gone = before.into_iter().filter(|address| !after.contains(address));
     let gone = gone.map(|address| Delta::Remove(ObjectId::InternetHost(address)));
-    gone.chain(after.iter().copied().map(declared)).collect()
+    gone.chain(after.iter().copied().map(declared)).chain(path).collect()
 }
 
 /// What has a name on the internet: hosts, and what AWS publishes.
@@ -491,7 +515,7 @@ mod tests {
 
     fn host(name: &str, addresses: &[&str]) -> Host {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Host { name: name.parse().unwrap(), addresses, content: Content::Name }
+        Host { name: name.parse().unwrap(), addresses, content: Content::Name, latency_ms: None }
     }
 
     fn names(store: &Store) -> Vec<String> {
@@ -556,6 +580,42 @@ mod tests {
             .unwrap();
         assert_eq!(told(), [remove("198.51.100.8"), remove("2001:db8::7")]);
         assert_eq!(everything(&store.snapshot()), []);
+    }
+
+    #[test]
+    fn a_latency_that_is_declared_holds_and_what_was_set_besides_stays() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let declare = |latency_ms: Option<u32>| {
+            declare(&store, &[Host { latency_ms, ..host("a.example", &["198.51.100.7"]) }], &[]).unwrap();
+        };
+        let told = || {
+            let told = conditions(&store.snapshot()).next();
+            told.map(|(_, condition)| (condition.latency.micros(), condition.loss.millionths()))
+        };
+        let set = |condition: Condition| {
+            let put = store.transact(|transaction| {
+                let record = transaction.get::<HostRecord>(&scope(), "a.example").unwrap();
+                transaction.put(&scope(), "a.example", HostRecord { condition, ..(*record).clone() });
+                Ok::<_, StoreError>(())
+            });
+            put.unwrap();
+        };
+        declare(None);
+        assert_eq!(told(), None);
+        declare(Some(20));
+        assert_eq!(told(), Some((20_000, 0)));
+        let loss = "1%".parse().unwrap();
+        set(Condition { loss, ..Condition::default() });
+        assert_eq!(told(), Some((0, 10_000)));
+        declare(Some(20));
+        assert_eq!(told(), Some((20_000, 10_000)), "the file holds");
+        declare(None);
+        assert_eq!(told(), Some((0, 10_000)), "the file no longer says so");
+        set(Condition { latency: "5ms".parse().unwrap(), ..Condition::default() });
+        declare(None);
+        assert_eq!(told(), Some((5000, 0)), "the file says nothing of it");
+        let is_path = |delta: &Delta| matches!(delta, Delta::Put(vpc_model::Object::Path(_)));
+        assert_eq!(everything(&store.snapshot()).iter().filter(|delta| is_path(delta)).count(), 1);
     }
 
     #[test]

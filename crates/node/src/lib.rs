@@ -26,6 +26,7 @@ mod internet_hosts;
 mod metadata;
 mod metrics;
 mod network;
+mod path_conditions;
 mod paths;
 mod projection;
 mod shareable;
@@ -59,6 +60,8 @@ use tokio::task::JoinSet;
 use vpc_engine::services::{LinkService, port_of_link_address};
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
+pub use vpc_model::{Bandwidth, Condition, Latency, Loss};
+
 pub use account::{Account, MAX_NAME_CHARS, NewAccount};
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
@@ -67,6 +70,7 @@ pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
 pub use internet_hosts::InternetHostStatus;
 pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
+pub use path_conditions::{ConditionChange, PathName, PathStatus};
 pub use paths::{DataDir, RunDir, default_data_dir};
 
 use crate::captures::Captures;
@@ -75,6 +79,7 @@ use crate::flow_logs::FlowLogs;
 use crate::identity::{Identity, StoredCredentials};
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
+use crate::path_conditions::Paths;
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -257,7 +262,7 @@ impl Node {
             ssm.clone(),
             plane.clone(),
             sandboxes.clone(),
-            enforced,
+            enforced.clone(),
         ));
         let me = sandbox::ProcessId::current().map_err(NodeError::file("/proc/self/stat"))?;
         let state = DaemonState {
@@ -296,6 +301,7 @@ impl Node {
             accounts: account::Accounts(store.clone()),
             network,
             internet,
+            paths: Paths::new(store.clone(), enforced),
         };
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
@@ -413,6 +419,7 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .iter()
         .copied()
         .chain(internet_hosts::RECORDS.iter().copied())
+        .chain(path_conditions::RECORDS.iter().copied())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DhcpOptions, EgressOnlyInternetGateway, Interface, InternetGateway, InternetHost, NatGateway, NetworkAcl,
-    RouteTable, SecurityGroup, ServiceAddresses, Subnet, TransitGateway, TransitGatewayAttachment,
-    TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint, VpcPeeringConnection, VpnGateway,
+    Path, PathId, RouteTable, SecurityGroup, ServiceAddresses, Subnet, TransitGateway,
+    TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint,
+    VpcPeeringConnection, VpnGateway,
 };
 
 /// One change. The later of two about the same object counts.
@@ -112,6 +113,8 @@ objects! {
     ServiceAddresses(IpNet),
     /// A host of the simulated internet.
     InternetHost(IpAddr),
+    /// A part of ways with a condition of its own.
+    Path(PathId),
 }
 
 macro_rules! ids {
@@ -143,4 +146,5 @@ ids! {
     TransitGateway(TransitGatewayId),
     TransitGatewayRouteTable(TransitGatewayRouteTableId),
     VpcEndpoint(VpcEndpointId),
+    Path(PathId),
 }

@@ -10,6 +10,7 @@ mod endpoint;
 mod gateway;
 mod interface;
 mod network_acl;
+mod path;
 mod peering;
 mod port;
 mod route_table;
@@ -27,6 +28,7 @@ pub use endpoint::{
 pub use gateway::{EgressOnlyInternetGateway, InternetGateway, NatGateway, VpnGateway};
 pub use interface::{IdleTimeouts, IdleTimeoutsError, Interface, InterfaceRole, PublicIpv4};
 pub use network_acl::{AclAction, AclRuleNumber, AclRuleNumberError, NetworkAcl, NetworkAclEntry};
+pub use path::{Bandwidth, Condition, ConditionError, Latency, Loss, Path, PathEnds, PathId};
 pub use peering::VpcPeeringConnection;
 pub use port::{Port, PortError};
 pub use route_table::{Route, RouteOrigin, RouteTable, RouteTarget};

@@ -30,6 +30,7 @@ use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, Domain, Network, PluggedInterface};
 use crate::time::Millis;
+use crate::verdict::Legs;
 
 /// Routers that a packet passes at most. No sound network needs as many.
 const ROUTERS_MAX: usize = 16;
@@ -97,6 +98,8 @@ pub(crate) struct Trip<'n> {
     pub(crate) domain: Option<Domain>,
     /// Whether the decision depends on more domains than that one, which no cache can tell.
     pub(crate) spans_domains: bool,
+    /// The paths with conditions that it took.
+    pub(crate) legs: Legs,
 }
 
 /// A packet under way.
@@ -108,6 +111,8 @@ pub(crate) struct Journey<'n, 'f> {
     pub(super) exit: Option<&'n PluggedInterface>,
     /// An interface that may well have the destination, which saves a lookup: for a reply, the one that asked.
     likely: Option<&'n PluggedInterface>,
+    /// The subnet that it was in last; none before it has been in any.
+    last: Option<&'n CompiledSubnet>,
     pub(super) trip: Trip<'n>,
 }
 
@@ -132,8 +137,9 @@ impl<'n, 'f> Journey<'n, 'f> {
             passed_transit_gateway: false,
             domain: None,
             spans_domains: false,
+            legs: Legs::default(),
         };
-        Self { network, flows, now, exit: None, likely: None, trip }
+        Self { network, flows, now, exit: None, likely: None, last: None, trip }
     }
 
     /// The same packet, if it may well be for that interface.
@@ -149,6 +155,7 @@ impl<'n, 'f> Journey<'n, 'f> {
         next_hop: Option<MacAddress>,
     ) -> Trip<'n> {
         self.exit = Some(sender);
+        self.last = Some(subnet);
         let neighbour = next_hop.and_then(|mac| self.neighbour(sender, subnet, mac));
         let place = match neighbour {
             Some(hop) => {
@@ -174,7 +181,9 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// Takes the packet on its way from the internet.
-    pub(crate) fn start_on_internet(self) -> Trip<'n> {
+    pub(crate) fn start_on_internet(mut self) -> Trip<'n> {
+        let leg = self.network.paths.of_host(self.trip.packet.source, true);
+        leg.into_iter().for_each(|leg| self.trip.legs.add(leg));
         self.travel(Ok(Place::Internet))
     }
 
@@ -197,6 +206,8 @@ impl<'n, 'f> Journey<'n, 'f> {
                     Err(reason) => Err(reason),
                 },
                 Ok(Place::Host(port)) => {
+                    let leg = self.network.paths.of_host(self.trip.packet.destination, false);
+                    leg.into_iter().for_each(|leg| self.trip.legs.add(leg));
                     self.trip.landing = Ok(Landing::Internet(port));
                     return self.trip;
                 }
@@ -400,6 +411,14 @@ impl<'n, 'f> Journey<'n, 'f> {
         }
     }
 
+    /// The packet has come into a subnet, from the one that it was in last or from outside.
+    pub(super) fn come_into(&mut self, subnet: &'n CompiledSubnet) {
+        let before = self.last.replace(subnet);
+        let leg =
+            before.and_then(|before| self.network.paths.between(&before.subnet.zone, &subnet.subnet.zone));
+        leg.into_iter().for_each(|leg| self.trip.legs.add(leg));
+    }
+
     /// From now on the decision depends on what joins the VPC of a subnet with others.
     pub(super) fn enters_domain(&mut self, subnet: &CompiledSubnet) {
         let domain = self.network.gateways.domain(subnet.subnet.vpc);
@@ -423,6 +442,7 @@ impl<'n, 'f> Journey<'n, 'f> {
         if from != Some(hop.receiver.subnet) {
             self.enter_subnet(subnet)?;
         }
+        self.come_into(subnet);
         match hop.receiver.role {
             InterfaceRole::NatGateway => {
                 self.back_through_nat_gateway(hop.receiver, subnet).map(Arrival::GoesOn)

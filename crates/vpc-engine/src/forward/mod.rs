@@ -180,11 +180,12 @@ fn deliver(
         ..Rewrite::between(came, &trip.packet, source_mac, destination_mac)
     };
     // Both packets that announce the size are decided one by one: an entry would carry them, and the answer's, as they are.
-    let cache = (!is_announcing && !trip.spans_domains && tracking::lasts(ends, came, tuple)).then(|| {
+    let is_decided_alone = is_announcing || trip.spans_domains || !trip.legs.is_empty();
+    let cache = (!is_decided_alone && tracking::lasts(ends, came, tuple)).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });
-    Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache: cache.flatten() })
+    Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs: trip.legs, cache: cache.flatten() })
 }
 
 /// Fact 64.

@@ -164,6 +164,7 @@ fn reverse(
     let is_untracked = |end: &End<'_>| matches!(end.gate, Gate::Passed { track: false });
     if !is_as_expected
         || back.spans_domains
+        || !back.legs.is_empty()
         || (back.is_tracked && delivered.ends.iter().flatten().any(is_untracked))
     {
         return None;

@@ -33,7 +33,8 @@ macro_rules! network {
                         }
                         Delta::Remove(ObjectId::$object(id)) => self.$list.retain(|old| old.id != *id),
                     )*
-                    Delta::Put(Object::DhcpOptions(_)) | Delta::Remove(ObjectId::DhcpOptions(_)) => {}
+                    Delta::Put(Object::DhcpOptions(_) | Object::Path(_))
+                    | Delta::Remove(ObjectId::DhcpOptions(_) | ObjectId::Path(_)) => {}
                 }
             }
         }
