@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ::internet::HostName;
 use aws_types::{AccountId, AvailabilityZone, Region};
 use clap::{Args, Parser, Subcommand};
+use ipnet::Ipv4Net;
 use node::{Bandwidth, Latency, Loss, RootKey};
 
 /// An AWS-compatible cloud on this machine, whose network is real.
@@ -110,6 +111,10 @@ pub(crate) struct UpOptions {
     /// A file (TOML or JSON) with hosts of the simulated internet to declare; those of the same names are replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) internet: Option<PathBuf>,
+    /// The public IPv4 addresses that a region gives, /16 to /28; can be there for several regions, and stays until another
+    /// range is given, which is refused while any address of the one before is given [default: 2,048 of 198.18.0.0/15 each]
+    #[arg(long, value_name = "REGION=CIDR", value_parser = public_addresses)]
+    pub(crate) public_addresses: Vec<(Region, Ipv4Net)>,
     /// An address of this machine on the simulated internet, at most one IPv4 and one IPv6 [default: 192.0.2.1 and
     /// 2001:db8:ffff::1]
     #[arg(long, value_name = "ADDRESS", value_parser = internet_address)]
@@ -240,6 +245,13 @@ fn internet_address(text: &str) -> Result<IpAddr, String> {
     let address = text.parse().map_err(|_| "it is no IPv4 or IPv6 address".to_owned())?;
     ::internet::check_address(address).map_err(|error| error.to_string())?;
     Ok(address)
+}
+
+fn public_addresses(text: &str) -> Result<(Region, Ipv4Net), String> {
+    let (region, block) = text.split_once('=').ok_or("write it as us-east-1=203.0.113.0/24")?;
+    let region = region.parse().map_err(|_| format!("{region} is no region"))?;
+    let block = block.parse().map_err(|_| format!("{block} is no IPv4 range such as 203.0.113.0/24"))?;
+    Ok((region, block))
 }
 
 fn account_name(text: &str) -> Result<String, String> {

@@ -13,6 +13,7 @@ use aws_types::NetworkInterfaceId;
 use flow_logs::Collected;
 use host_ebpf::{FlowCache, FlowCacheError};
 use host_net::{NetworkNamespace, PacketSocket};
+use ipnet::IpNet;
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -440,6 +441,12 @@ impl DataPlane {
         *self.internet_hosts.lock() = addresses.to_vec();
         workstation.lead_to(addresses);
         done
+    }
+
+    /// Says which addresses are the cloud's public ones: where the workstation's routes lead, beside the internet's hosts, from
+    /// the next [`Self::set_internet_hosts`] on.
+    pub fn set_public_addresses(&self, public: Vec<IpNet>) {
+        self.workstation.lock().set_public(public);
     }
 
     /// How the workstation is linked to the network.

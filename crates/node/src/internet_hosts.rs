@@ -11,18 +11,22 @@ use std::sync::Arc;
 
 use ::internet::{
     CertifiedKey, CertifyHost, Content, DNS_ADDRESSES, Host, HostError, HostName, HostServer, HostSockets,
-    InternetDirectory, MAX_HOSTS, PublicNames, RegionNames,
+    InternetDirectory, MAX_HOSTS, PUBLIC_IPV4, PUBLIC_IPV6, PublicNames, RegionNames,
 };
-use aws_types::{AccountId, Partition, Timestamp};
+use aws_types::{AccountId, Partition, Region, Timestamp};
 use data_plane::{DataPlane, WorkstationLink};
 use gateway::CloudAuthority;
 use host_net::NamespaceError;
+use ipnet::{IpNet, Ipv4Net};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use store::{Change, Read, Record, RecordKind, Revision, Scope, Snapshot, Store, StoreError, Transaction};
+use svc_ec2::PublicPoolError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use vpc_model::{Condition, Delta, InternetHost, InternetPlace, Latency, ObjectId, Path, PathEnds};
+use vpc_model::{
+    Condition, Delta, InternetHost, InternetPlace, Latency, ObjectId, Path, PathEnds, PublicAddresses,
+};
 use vpc_services::{DnsServer, LinkLocalBudget};
 
 use crate::Directory;
@@ -69,6 +73,12 @@ pub(crate) enum InternetError {
     /// Somebody has the address.
     #[error("{address} is an address of {by} already")]
     AddressTaken { address: IpAddr, by: String },
+    /// The address is one that the cloud gives.
+    #[error("{address} of {by} is among the public addresses {block} of {region}")]
+    Public { address: IpAddr, by: String, region: Region, block: Ipv4Net },
+    /// A region cannot have such addresses.
+    #[error("--public-addresses: {0}")]
+    PublicAddresses(#[from] PublicPoolError),
     /// There are too many.
     #[error("there are {MAX_HOSTS} hosts, and no more are possible")]
     TooMany,
@@ -149,16 +159,22 @@ struct RunningHost {
     servers: JoinSet<()>,
 }
 
-/// Writes what a file declares: hosts that are there already are replaced, others stay. Also looks whether what is there
-/// can be with these addresses of the workstation's.
+/// Writes what a file declares: hosts that are there already are replaced, others stay. Gives regions these ranges of public
+/// addresses; others keep theirs. Also looks whether what is there can be with these addresses of the workstation's.
 ///
 /// # Errors
 /// The first conflict; nothing is written then.
-pub(crate) fn declare(store: &Store, hosts: &[Host], workstation: &[IpAddr]) -> Result<(), InternetError> {
+pub(crate) fn declare(
+    store: &Store,
+    hosts: &[Host],
+    public: &[(Region, Ipv4Net)],
+    workstation: &[IpAddr],
+) -> Result<(), InternetError> {
     for host in hosts {
         check(host)?;
     }
     store.transact(|transaction| {
+        svc_ec2::set_public_blocks(transaction, public)?;
         for host in hosts {
             put(transaction, host);
         }
@@ -214,13 +230,20 @@ fn check_all(transaction: &Transaction, workstation: &[IpAddr]) -> Result<(), In
             take(*address, record.host.name.to_string())?;
         }
     }
+    let blocks = svc_ec2::public_blocks(transaction);
+    for (address, by) in taken {
+        let IpAddr::V4(ipv4) = address else { continue };
+        if let Some((region, block)) = blocks.iter().find(|(_, block)| block.contains(&ipv4)).cloned() {
+            return Err(InternetError::Public { address, by, region, block });
+        }
+    }
     if count > MAX_HOSTS { Err(InternetError::TooMany) } else { Ok(()) }
 }
 
 /// The public names of every region's addresses.
-pub(crate) fn public_names() -> PublicNames {
+pub(crate) fn public_names(snapshot: &Snapshot) -> PublicNames {
     let names = |facts: &aws_catalog::RegionFacts| {
-        let block = svc_ec2::public_block(&facts.region())?;
+        let block = svc_ec2::public_block(snapshot, &facts.region())?;
         Some(RegionNames { block, domain: facts.public_domain() })
     };
     PublicNames::new(aws_catalog::regions().iter().filter_map(names).collect())
@@ -418,14 +441,23 @@ impl Internet {
     }
 }
 
-/// What the engine is told at each start: the hosts that no record is about.
-pub(crate) fn fixed(plane: &DataPlane, workstation: &[IpAddr]) -> Vec<Delta> {
+/// The public addresses of the cloud: what its regions give, and what is kept for it.
+pub(crate) fn public_addresses(snapshot: &Snapshot) -> Vec<IpNet> {
+    let given = svc_ec2::public_blocks(snapshot).into_iter().map(|(_, block)| block);
+    let others = given.filter(|block| !PUBLIC_IPV4.contains(block)).map(IpNet::V4);
+    [PUBLIC_IPV4.into(), PUBLIC_IPV6.into()].into_iter().chain(others).collect()
+}
+
+/// What the engine is told at each start, and what does not change before the next: public addresses, and the hosts that no
+/// record is about.
+pub(crate) fn fixed(plane: &DataPlane, workstation: &[IpAddr], snapshot: &Snapshot) -> Vec<Delta> {
     let dns = DNS_ADDRESSES.into_iter().map(declared);
     let is_linked = matches!(plane.workstation(), WorkstationLink::Linked { .. });
     let workstation = workstation.iter().filter(|_| is_linked);
     let workstation =
         workstation.map(|address| InternetHost { id: *address, place: InternetPlace::Workstation }.into());
-    dns.chain(workstation).collect()
+    let public = public_addresses(snapshot).into_iter().map(|id| PublicAddresses { id }.into());
+    dns.chain(workstation).chain(public).collect()
 }
 
 fn declared(address: IpAddr) -> Delta {
@@ -508,130 +540,4 @@ impl CertifyHost for FromAuthority {
 }
 
 #[cfg(test)]
-mod tests {
-    use store::MemoryBackend;
-
-    use super::*;
-
-    fn host(name: &str, addresses: &[&str]) -> Host {
-        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Host { name: name.parse().unwrap(), addresses, content: Content::Name, latency_ms: None }
-    }
-
-    fn names(store: &Store) -> Vec<String> {
-        store.snapshot().scan_all::<HostRecord>().map(|(_, id, _)| id.to_owned()).collect()
-    }
-
-    #[test]
-    fn names_and_addresses_are_had_once_and_a_file_replaces_what_it_names() {
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let workstation = ["192.0.2.1".parse().unwrap()];
-        let declare =
-            |hosts: &[Host]| declare(&store, hosts, &workstation).map_err(|error| error.to_string());
-        declare(&[host("a.example", &["198.51.100.7"]), host("b.example", &["198.51.100.8"])]).unwrap();
-        let check = |hosts: &[Host], expected: &str| {
-            let before = names(&store);
-            assert_eq!(declare(hosts), Err(expected.to_owned()));
-            assert_eq!(names(&store), before, "something was written");
-        };
-        let taken = "198.51.100.8 is an address of b.example already";
-        check(&[host("0.example", &["203.0.113.1"]), host("c.example", &["198.51.100.8"])], taken);
-        check(&[host("c.example", &["192.0.2.1"])], "192.0.2.1 is an address of the workstation already");
-        let dns = "192.0.2.53 is an address of the internet's DNS server already";
-        check(&[host("c.example", &["192.0.2.53"])], dns);
-        assert!(declare(&[host("c.example", &["10.0.0.1"])]).unwrap_err().starts_with("10.0.0.1 is private"));
-        let gone = Host {
-            content: Content::Directory("/nowhere/at/all".into()),
-            ..host("c.example", &["203.0.113.1"])
-        };
-        check(&[gone], "/nowhere/at/all is no directory");
-        // Two that exchange their addresses in one step never have the same.
-        declare(&[host("a.example", &["198.51.100.8"]), host("b.example", &["198.51.100.7"])]).unwrap();
-        let many: Vec<Host> = (0..MAX_HOSTS)
-            .map(|number| host(&format!("h{number}"), &[&format!("2001:db8::{number:x}")]))
-            .collect();
-        check(&many, "there are 256 hosts, and no more are possible");
-        assert_eq!(names(&store), ["a.example", "b.example"]);
-        // Another address of the workstation's at the next start is looked at too.
-        let moved = super::declare(&store, &[], &["198.51.100.7".parse().unwrap()]).unwrap_err();
-        assert_eq!(moved.to_string(), "198.51.100.7 is an address of the workstation already");
-    }
-
-    #[test]
-    fn the_engine_is_told_of_addresses_that_come_stay_and_go() {
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let mut tail = store.tail(store.snapshot().revision());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut told = || -> Vec<Delta> {
-            runtime.block_on(tail.changed()).unwrap().changes.iter().flat_map(changed).collect()
-        };
-        let put = |address: &str| declared(address.parse().unwrap());
-        let remove = |address: &str| Delta::Remove(ObjectId::InternetHost(address.parse().unwrap()));
-        declare(&store, &[host("a.example", &["198.51.100.7", "2001:db8::7"])], &[]).unwrap();
-        assert_eq!(told(), [put("198.51.100.7"), put("2001:db8::7")]);
-        assert_eq!(everything(&store.snapshot()), [put("198.51.100.7"), put("2001:db8::7")]);
-        declare(&store, &[host("a.example", &["198.51.100.8", "2001:db8::7"])], &[]).unwrap();
-        assert_eq!(told(), [remove("198.51.100.7"), put("198.51.100.8"), put("2001:db8::7")]);
-        store
-            .transact(|transaction| {
-                transaction.delete::<HostRecord>(&scope(), "a.example");
-                Ok::<_, StoreError>(())
-            })
-            .unwrap();
-        assert_eq!(told(), [remove("198.51.100.8"), remove("2001:db8::7")]);
-        assert_eq!(everything(&store.snapshot()), []);
-    }
-
-    #[test]
-    fn a_latency_that_is_declared_holds_and_what_was_set_besides_stays() {
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let declare = |latency_ms: Option<u32>| {
-            declare(&store, &[Host { latency_ms, ..host("a.example", &["198.51.100.7"]) }], &[]).unwrap();
-        };
-        let told = || {
-            let told = conditions(&store.snapshot()).next();
-            told.map(|(_, condition)| (condition.latency.micros(), condition.loss.millionths()))
-        };
-        let set = |condition: Condition| {
-            let put = store.transact(|transaction| {
-                let record = transaction.get::<HostRecord>(&scope(), "a.example").unwrap();
-                transaction.put(&scope(), "a.example", HostRecord { condition, ..(*record).clone() });
-                Ok::<_, StoreError>(())
-            });
-            put.unwrap();
-        };
-        declare(None);
-        assert_eq!(told(), None);
-        declare(Some(20));
-        assert_eq!(told(), Some((20_000, 0)));
-        let loss = "1%".parse().unwrap();
-        set(Condition { loss, ..Condition::default() });
-        assert_eq!(told(), Some((0, 10_000)));
-        declare(Some(20));
-        assert_eq!(told(), Some((20_000, 10_000)), "the file holds");
-        declare(None);
-        assert_eq!(told(), Some((0, 10_000)), "the file no longer says so");
-        set(Condition { latency: "5ms".parse().unwrap(), ..Condition::default() });
-        declare(None);
-        assert_eq!(told(), Some((5000, 0)), "the file says nothing of it");
-        let is_path = |delta: &Delta| matches!(delta, Delta::Put(vpc_model::Object::Path(_)));
-        assert_eq!(everything(&store.snapshot()).iter().filter(|delta| is_path(delta)).count(), 1);
-    }
-
-    #[test]
-    fn every_region_has_public_names() {
-        let names = public_names();
-        let check = |address: &str, name: &str| {
-            let address: IpAddr = address.parse().unwrap();
-            assert_eq!(names.name(address).as_deref(), Some(name));
-            assert_eq!(names.addresses(name), Some(vec![address]));
-        };
-        for facts in aws_catalog::regions() {
-            let block = svc_ec2::public_block(&facts.region()).unwrap();
-            assert!(::internet::PUBLIC_IPV4.contains(&block), "the workstation has no route to {block}");
-            let address = block.hosts().next().unwrap();
-            let dashed = address.to_string().replace('.', "-");
-            check(&address.to_string(), &format!("ec2-{dashed}.{}", facts.public_domain()));
-        }
-    }
-}
+mod tests;

@@ -45,9 +45,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::internet::{Host, PUBLIC_IPV4, PUBLIC_IPV6};
-use aws_types::{AccountId, Timestamp};
+use aws_types::{AccountId, Region, Timestamp};
 use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice, Workstation};
 use gateway::{Clock as _, CloudAuthority, Gateway, GatewayError, SystemClock};
+use ipnet::Ipv4Net;
 use sandbox::Userland;
 use service_api::{OsRandom, Service};
 use store::{RecordKind, RedbBackend, Store, StoreError};
@@ -103,6 +104,8 @@ pub struct NodeConfig {
     pub metrics_port: Option<NonZeroU16>,
     /// Hosts of the simulated internet to declare, in place of those of the same names.
     pub internet: Vec<Host>,
+    /// Ranges of public addresses that regions are given in the place of those that they have.
+    pub public_addresses: Vec<(Region, Ipv4Net)>,
     /// The addresses of this machine on the simulated internet; with none it is not linked to the network.
     pub workstation: Vec<IpAddr>,
     /// The executable that runs inside guests: `brume` itself.
@@ -231,11 +234,13 @@ impl Node {
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let directory = Arc::new(Directory::new(store.clone(), now));
-        let fixed = internet_hosts::fixed(&plane, &config.workstation);
+        let snapshot = store.snapshot();
+        plane.set_public_addresses(internet_hosts::public_addresses(&snapshot));
+        let fixed = internet_hosts::fixed(&plane, &config.workstation, &snapshot);
         let (topology, tail) =
             Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed);
         let enforced = topology.enforced();
-        let names = Arc::new(internet_hosts::public_names());
+        let names = Arc::new(internet_hosts::public_names(&snapshot));
         let internet = Arc::new(Internet::new(
             store.clone(),
             Arc::clone(&plane),
@@ -407,7 +412,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     {
         return Err(NodeError::OtherAccount { wanted, existing: identity.account });
     }
-    internet_hosts::declare(&store, &config.internet, &config.workstation)
+    internet_hosts::declare(&store, &config.internet, &config.public_addresses, &config.workstation)
         .map_err(|error| NodeError::Internet(error.to_string()))?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
     Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })

@@ -22,7 +22,12 @@ fn zones(name: &str, one: &[&str], other: &[&str]) -> Path {
 }
 
 fn of_host(name: &str, addresses: &[&str]) -> Path {
-    path(name, PathEnds::InternetHost(addresses.iter().map(|address| address.parse().expect("an address")).collect()))
+    path(
+        name,
+        PathEnds::InternetHost(
+            addresses.iter().map(|address| address.parse().expect("an address")).collect(),
+        ),
+    )
 }
 
 /// The names of the paths that a packet takes, each with `<` where it takes it backwards.

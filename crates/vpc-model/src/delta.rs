@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DhcpOptions, EgressOnlyInternetGateway, Interface, InternetGateway, InternetHost, NatGateway, NetworkAcl,
-    Path, PathId, RouteTable, SecurityGroup, ServiceAddresses, Subnet, TransitGateway,
+    Path, PathId, PublicAddresses, RouteTable, SecurityGroup, ServiceAddresses, Subnet, TransitGateway,
     TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint,
     VpcPeeringConnection, VpnGateway,
 };
@@ -111,6 +111,8 @@ objects! {
     VpcEndpoint(VpcEndpointId),
     /// Public addresses of a service.
     ServiceAddresses(IpNet),
+    /// Public addresses of the cloud.
+    PublicAddresses(IpNet),
     /// A host of the simulated internet.
     InternetHost(IpAddr),
     /// A part of ways with a condition of its own.

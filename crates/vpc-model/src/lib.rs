@@ -23,7 +23,8 @@ pub mod vpc;
 pub use delta::{Delta, Object, ObjectId};
 pub use dhcp_options::{DhcpOptions, NetbiosNodeType, Resolver};
 pub use endpoint::{
-    InternetHost, InternetPlace, ManagedService, ServiceAddresses, VpcEndpoint, VpcEndpointKind,
+    InternetHost, InternetPlace, ManagedService, PublicAddresses, ServiceAddresses, VpcEndpoint,
+    VpcEndpointKind,
 };
 pub use gateway::{EgressOnlyInternetGateway, InternetGateway, NatGateway, VpnGateway};
 pub use interface::{IdleTimeouts, IdleTimeoutsError, Interface, InterfaceRole, PublicIpv4};

@@ -150,7 +150,10 @@ fn object(view: &View<'_>, scope: &Scope, id: ObjectId) -> Option<Object> {
         }
         ObjectId::VpcEndpoint(id) => endpoint::vpc_endpoint(view, &*view.get(scope, id)?)?.into(),
         // No record of EC2's has them.
-        ObjectId::ServiceAddresses(_) | ObjectId::InternetHost(_) | ObjectId::Path(_) => return None,
+        ObjectId::ServiceAddresses(_)
+        | ObjectId::PublicAddresses(_)
+        | ObjectId::InternetHost(_)
+        | ObjectId::Path(_) => return None,
     })
 }
 

@@ -150,6 +150,7 @@ impl Network {
             }
             Object::VpcEndpoint(it) => self.gateways.set_endpoint(it.id, Some(it), &mut touched.gateways),
             Object::ServiceAddresses(it) => self.gateways.set_service(it.id, Some(it), &mut touched.gateways),
+            Object::PublicAddresses(it) => self.gateways.set_public(it.id, true, &mut touched.gateways),
             Object::InternetHost(it) => self.gateways.set_host(it.id, Some(it), &mut touched.gateways),
             Object::Path(path) => self.paths.set(path.id, Some(path), &mut touched.paths),
         }
@@ -185,6 +186,7 @@ impl Network {
             }
             ObjectId::VpcEndpoint(id) => self.gateways.set_endpoint(id, None, &mut touched.gateways),
             ObjectId::ServiceAddresses(id) => self.gateways.set_service(id, None, &mut touched.gateways),
+            ObjectId::PublicAddresses(id) => self.gateways.set_public(id, false, &mut touched.gateways),
             ObjectId::InternetHost(id) => self.gateways.set_host(id, None, &mut touched.gateways),
             ObjectId::Path(id) => self.paths.set(id, None, &mut touched.paths),
         }

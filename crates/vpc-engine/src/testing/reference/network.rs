@@ -6,8 +6,8 @@ use aws_types::{NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
 use ipnet::IpNet;
 use vpc_model::{
     Delta, EgressOnlyInternetGateway, Interface, InternetGateway, InternetHost, NatGateway, NetworkAcl,
-    Object, ObjectId, RouteOrigin, RouteTable, RouteTarget, SecurityGroup, ServiceAddresses, Subnet,
-    TransitGateway, TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc,
+    Object, ObjectId, PublicAddresses, RouteOrigin, RouteTable, RouteTarget, SecurityGroup, ServiceAddresses,
+    Subnet, TransitGateway, TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc,
     VpcEndpoint, VpcPeeringConnection, VpnGateway,
 };
 
@@ -60,6 +60,7 @@ network! {
     endpoints: VpcEndpoint,
     services: ServiceAddresses,
     hosts: InternetHost,
+    public: PublicAddresses,
 }
 
 impl Network {
