@@ -1,3 +1,5 @@
+//! Which hosts can be declared beside each other and beside the public addresses, and what the network is told of them.
+
 use store::MemoryBackend;
 
 use super::*;
