@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ::internet::HostName;
-use aws_types::AccountId;
+use aws_types::{AccountId, AvailabilityZone, Region};
 use clap::{Args, Parser, Subcommand};
-use node::RootKey;
+use ipnet::Ipv4Net;
+use node::{Bandwidth, Latency, Loss, RootKey};
 
 /// An AWS-compatible cloud on this machine, whose network is real.
 #[derive(Debug, Parser)]
@@ -43,7 +44,7 @@ pub(crate) enum Command {
     Exec(ExecOptions),
     /// Show what runs, where, and since when
     Status(StatusOptions),
-    /// Look into the network: what is dropped and why, and which connections there are
+    /// Look into the network: what is dropped and why, and which connections there are; make ways slow or lossy
     Net(NetOptions),
     /// Capture the packets of an interface, both ways, as a pcap file
     #[command(after_help = FILTERS)]
@@ -110,6 +111,10 @@ pub(crate) struct UpOptions {
     /// A file (TOML or JSON) with hosts of the simulated internet to declare; those of the same names are replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) internet: Option<PathBuf>,
+    /// The public IPv4 addresses that a region gives, /16 to /28; can be there for several regions, and stays until another
+    /// range is given, which is refused while any address of the one before is given [default: 2,048 of 198.18.0.0/15 each]
+    #[arg(long, value_name = "REGION=CIDR", value_parser = public_addresses)]
+    pub(crate) public_addresses: Vec<(Region, Ipv4Net)>,
     /// An address of this machine on the simulated internet, at most one IPv4 and one IPv6 [default: 192.0.2.1 and
     /// 2001:db8:ffff::1]
     #[arg(long, value_name = "ADDRESS", value_parser = internet_address)]
@@ -211,8 +216,8 @@ pub(crate) struct AddHostOptions {
     /// The directory whose files its web server answers
     #[arg(long, value_name = "DIR")]
     pub(crate) http_dir: Option<PathBuf>,
-    /// How long packets to and from it take; refused, because delays are not carried out yet
-    #[arg(long, value_name = "MS", value_parser = no_latency)]
+    /// How long packets to it and from it take one way, in milliseconds; `brume net set internet` sets more
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(..=i64::from(::internet::MAX_LATENCY_MS)))]
     pub(crate) latency: Option<u32>,
     /// Print JSON
     #[arg(long)]
@@ -242,8 +247,11 @@ fn internet_address(text: &str) -> Result<IpAddr, String> {
     Ok(address)
 }
 
-fn no_latency(_: &str) -> Result<u32, String> {
-    Err("delays are not carried out yet, so packets would not be late; leave it out".to_owned())
+fn public_addresses(text: &str) -> Result<(Region, Ipv4Net), String> {
+    let (region, block) = text.split_once('=').ok_or("write it as us-east-1=203.0.113.0/24")?;
+    let region = region.parse().map_err(|_| format!("{region} is no region"))?;
+    let block = block.parse().map_err(|_| format!("{block} is no IPv4 range such as 203.0.113.0/24"))?;
+    Ok((region, block))
 }
 
 fn account_name(text: &str) -> Result<String, String> {
@@ -288,6 +296,118 @@ pub(crate) enum NetCommand {
     Drops(NetDropsOptions),
     /// Show the live connections, as each interface sees them
     Flows(NetFlowsOptions),
+    /// Make the way between zones, between regions or to a host of the internet slow, narrow or lossy
+    #[command(after_help = CONDITIONS_HELP)]
+    Set(NetSetOptions),
+    /// Show the ways that were made so
+    Conditions(NetConditionsOptions),
+}
+
+const CONDITIONS_HELP: &str = "\
+Conditions stay until they are cleared. What is not named stays as it is. Each holds for both directions by itself, so a
+round trip takes twice the latency, and each direction has the whole bandwidth; within one zone both directions share it.
+A way that takes several of them, such as one to another zone's NAT gateway and on to a host, takes each once in each
+direction: latencies add up. A packet that its sender has still to segment is lost or kept as a whole.
+
+Packets of such ways are carried through user space, without the eBPF flow cache: that bounds what passes to what one
+interface may send by it, whatever the bandwidth is set to. What waits for a bandwidth is dropped beyond a fifth of a
+second; `brume net drops` counts it, and what is lost.
+
+The services of AWS that the cloud answers for (DNS, instance metadata, time, S3, DynamoDB) have no condition.
+
+Examples:
+  brume net set zones us-east-1a us-east-1b --latency 2ms --loss 0.5%
+  brume net set zones us-east-1a us-east-1a --bandwidth 100mbit
+  brume net set regions us-east-1 eu-west-1 --latency 38ms
+  brume net set internet example.org --latency 20ms --bandwidth 10mbit
+  brume net set internet example.org --clear";
+
+#[derive(Debug, Args)]
+pub(crate) struct NetSetOptions {
+    #[command(subcommand)]
+    pub(crate) what: NetSetCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetSetCommand {
+    /// Between two zones of a region, or within one
+    #[command(after_help = CONDITIONS_HELP)]
+    Zones(NetSetZonesOptions),
+    /// Between two regions: from any zone of one to any of the other
+    #[command(after_help = CONDITIONS_HELP)]
+    Regions(NetSetRegionsOptions),
+    /// Between a declared host of the internet and all others
+    #[command(after_help = CONDITIONS_HELP)]
+    Internet(NetSetInternetOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetSetZonesOptions {
+    /// A zone, such as us-east-1a
+    #[arg(value_name = "ZONE")]
+    pub(crate) one: AvailabilityZone,
+    /// Another one of the region, or the same for what stays within it
+    #[arg(value_name = "ZONE")]
+    pub(crate) other: AvailabilityZone,
+    #[command(flatten)]
+    pub(crate) how: NetSetHow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetSetRegionsOptions {
+    /// A region, such as us-east-1
+    #[arg(value_name = "REGION")]
+    pub(crate) one: Region,
+    /// Another one
+    #[arg(value_name = "REGION")]
+    pub(crate) other: Region,
+    #[command(flatten)]
+    pub(crate) how: NetSetHow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetSetInternetOptions {
+    /// The host's name, as `brume internet list` shows it
+    pub(crate) name: HostName,
+    #[command(flatten)]
+    pub(crate) how: NetSetHow,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetSetHow {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    #[command(flatten)]
+    pub(crate) condition: ConditionOptions,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ConditionOptions {
+    /// How long packets take one way, 10s at most; a round trip takes it twice
+    #[arg(long, value_name = "TIME")]
+    pub(crate) latency: Option<Latency>,
+    /// How many packets are lost, such as 0.5%
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) loss: Option<Loss>,
+    /// How much passes in a second in each direction, such as 100mbit, or unlimited
+    #[arg(long, value_name = "BITS")]
+    pub(crate) bandwidth: Option<Bandwidth>,
+    /// Take all of it away
+    #[arg(long, conflicts_with_all = ["latency", "loss", "bandwidth"])]
+    pub(crate) clear: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NetConditionsOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -32,7 +32,12 @@ fn add(options: &AddHostOptions) -> anyhow::Result<ExitCode> {
         ),
         (None, None) => Content::Name,
     };
-    let host = Host { name: options.name.clone(), addresses: options.addresses.clone(), content };
+    let host = Host {
+        name: options.name.clone(),
+        addresses: options.addresses.clone(),
+        content,
+        latency_ms: options.latency,
+    };
     host.check()?;
     let run_dir = running("`brume internet add`", &options.data_dir)?;
     let added = InternetHostStatus::add(&run_dir, host).context("the host was not added")?;

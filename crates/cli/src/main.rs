@@ -15,6 +15,7 @@ mod internet;
 mod log;
 mod mounts;
 mod net;
+mod net_paths;
 mod root;
 mod scratch;
 mod status;

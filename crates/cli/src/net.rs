@@ -1,4 +1,5 @@
-//! `brume net`: what is dropped and why, and which connections there are.
+//! `brume net`: what is dropped and why, and which connections there are. What the ways are like is in
+//! [`crate::net_paths`].
 //!
 //! Owns how they are shown, once or every second. Refuses to know where they come from: the daemon tells.
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use crate::account::running;
 use crate::args::{NetCommand, NetDropsOptions, NetFlowsOptions, NetOptions};
+use crate::net_paths;
 
 /// How often it is shown anew.
 const REDRAWING: Duration = Duration::from_secs(1);
@@ -26,6 +28,8 @@ pub(crate) fn run(options: &NetOptions) -> anyhow::Result<ExitCode> {
     match &options.what {
         NetCommand::Drops(options) => drops(options),
         NetCommand::Flows(options) => flows(options),
+        NetCommand::Set(options) => net_paths::set(options),
+        NetCommand::Conditions(options) => net_paths::conditions(options),
     }
 }
 
@@ -44,8 +48,8 @@ fn flows(options: &NetFlowsOptions) -> anyhow::Result<ExitCode> {
 
 /// How headings look.
 #[derive(Clone, Copy)]
-struct Style {
-    is_bold: bool,
+pub(crate) struct Style {
+    pub(crate) is_bold: bool,
 }
 
 impl Style {
@@ -56,13 +60,13 @@ impl Style {
         Self { is_bold: io::stdout().is_terminal() && !wants_none }
     }
 
-    fn heading(self, text: &str) -> String {
+    pub(crate) fn heading(self, text: &str) -> String {
         if self.is_bold { format!("{BOLD}{text}{PLAIN}\n") } else { format!("{text}\n") }
     }
 }
 
 /// Asks and prints, once or every second.
-fn show<T: Serialize>(
+pub(crate) fn show<T: Serialize>(
     run_dir: &RunDir,
     (watch, json): (bool, bool),
     ask: impl Fn(&RunDir) -> io::Result<T>,

@@ -60,6 +60,7 @@ fn serve(options: &UpOptions, data_dir: &DataDir, hosts: Vec<Host>) -> anyhow::R
             no_ebpf: options.no_ebpf,
             metrics_port: options.metrics_port,
             internet: hosts,
+            public_addresses: options.public_addresses.clone(),
             workstation: workstation(options)?,
             toolbox_binary: std::env::current_exe()?,
         })
@@ -133,6 +134,9 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     }
     if let Some(file) = &options.internet {
         command.arg("--internet").arg(file);
+    }
+    for (region, block) in &options.public_addresses {
+        command.args(["--public-addresses", &format!("{region}={block}")]);
     }
     for address in &options.workstation_address {
         command.args(["--workstation-address", &address.to_string()]);

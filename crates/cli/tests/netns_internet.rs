@@ -103,11 +103,7 @@ fn hosts_are_added_shown_kept_and_removed() {
             (&["add", "other.example", "nowhere"], 2, "no IPv4 or IPv6 address"),
             (&["add", "other_example", "198.51.100.8"], 2, "is no host name"),
             (&["add", "other.example"], 2, "ADDRESS"),
-            (
-                &["add", "other.example", "198.51.100.8", "--latency", "20"],
-                2,
-                "delays are not carried out yet",
-            ),
+            (&["add", "other.example", "198.51.100.8", "--latency", "10001"], 2, "10001 is not in"),
             (
                 &["add", "other.example", "198.51.100.8", "--http-dir", "/nowhere/at/all"],
                 1,

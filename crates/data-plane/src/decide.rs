@@ -4,6 +4,8 @@
 //! Whoever holds the lock sees all of them agree: a frame is decided, its entries installed and its connection journalled
 //! before anybody else can change the snapshot. Knows no socket and no device but by number.
 
+use std::time::Instant;
+
 use flow_logs::Collector;
 use host_ebpf::FlowCacheError;
 use host_net::{FrameBatch, VirtioNetHeader};
@@ -12,8 +14,8 @@ use vpc_abi as abi;
 use vpc_engine::flows::{FlowRecord, FlowState};
 use vpc_engine::frame::{ETHERNET_BYTES, TransportChecksum, apply_rewrite, fragments, parse};
 use vpc_engine::{
-    Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Millis, Packet, Snapshot,
-    Verdict, forward, handle_frame,
+    Applied, CachePlan, Delivery, DropReason, FlowEvent, Flows, FrameAction, Millis, Packet, Rewrite,
+    Snapshot, Verdict, forward, handle_frame,
 };
 use vpc_model::Port;
 
@@ -25,6 +27,7 @@ use crate::entry::{keeps_ports, key_sent, packet_of};
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 use crate::logged;
+use crate::path_queue::{Departure, LateFrame, PathQueue};
 
 /// Connections that an interface must have room for before the cache may let any in by itself: as many as it can have
 /// let in unheard.
@@ -45,6 +48,8 @@ pub(crate) struct Decider {
     pub(crate) journal: Journal,
     pub(crate) drops: Drops,
     pub(crate) budgets: Budgets,
+    /// What is under way on paths with conditions.
+    pub(crate) paths: PathQueue,
     /// What is decided here about ports with a flow log; the cache has its own.
     pub(crate) logged: Collector,
     /// Whether intent has been given; before that, frames wait.
@@ -78,7 +83,7 @@ pub(crate) enum Body {
 }
 
 impl Decider {
-    pub(crate) fn new(flows: Flows, cache: Option<Cache>, journal: Journal) -> Self {
+    pub(crate) fn new(flows: Flows, cache: Option<Cache>, journal: Journal, seed: u64) -> Self {
         Self {
             snapshot: Snapshot::new(),
             flows,
@@ -86,6 +91,7 @@ impl Decider {
             journal,
             drops: Drops::default(),
             budgets: Budgets::default(),
+            paths: PathQueue::new(seed),
             logged: Collector::default(),
             is_started: false,
             frames_decided: 0,
@@ -153,6 +159,17 @@ impl Decider {
             FrameAction::Forward(delivery) => {
                 let device = device_of(delivery.to);
                 match self.deliver(&delivery, frame, header, time) {
+                    Ok(fragments) if !delivery.legs.is_empty() => {
+                        let packet = packet.map(|packet| (packet, delivery.rewrite));
+                        let bodies: Vec<(VirtioNetHeader, Body)> = match fragments {
+                            None => vec![(header, Body::Received(index))],
+                            Some(fragments) => {
+                                let whole = |fragment| (VirtioNetHeader::default(), Body::Answer(fragment));
+                                fragments.into_iter().map(whole).collect()
+                            }
+                        };
+                        self.send_by_paths(from, &delivery, (frame, bodies), packet, outbox);
+                    }
                     Ok(fragments) => {
                         if let Some(packet) = &packet {
                             let to = (delivery.to, &delivery.rewrite);
@@ -167,6 +184,68 @@ impl Decider {
                         }
                     }
                     Err(reason) => self.drops.count(from, reason),
+                }
+            }
+        }
+    }
+
+    /// Sends a frame, or its fragments, by paths that have conditions. It has left its sender, whatever they do to it.
+    fn send_by_paths(
+        &mut self,
+        from: Port,
+        delivery: &Delivery,
+        (received, bodies): (&[u8], Vec<(VirtioNetHeader, Body)>),
+        mut packet: Option<(Packet, Rewrite)>,
+        outbox: &mut Outbox,
+    ) {
+        let Delivery { to, legs, .. } = *delivery;
+        if let Some((packet, _)) = &packet {
+            logged::left(&mut self.logged, from, packet, clock::now());
+        }
+        let now = Instant::now();
+        for (header, body) in bodies {
+            let bytes = match &body {
+                Body::Received(_) => received,
+                Body::Answer(frame) => frame,
+            };
+            match self.paths.depart(bytes.len(), &legs, now) {
+                Err(reason) => self.drops.count(from, reason),
+                Ok(Departure::AtOnce) => {
+                    if let Some((packet, rewrite)) = packet.take() {
+                        logged::arrived(&mut self.logged, &packet, (to, &rewrite), clock::now());
+                    }
+                    outbox.frames.push(Outgoing { device: device_of(to), body });
+                }
+                Ok(Departure::Later(at, taken)) => {
+                    let bytes = match body {
+                        Body::Received(_) => received.to_vec(),
+                        Body::Answer(frame) => frame,
+                    };
+                    let logged = packet.take().map(Box::new);
+                    let frame = LateFrame { from: Some(from), to, header, bytes, logged };
+                    self.paths.hold(frame, legs, (at, taken));
+                }
+            }
+        }
+    }
+
+    /// Takes frames off the paths that have arrived by now, so many at most; those that went missing are counted.
+    pub(crate) fn take_late(&mut self, frames_max: usize, frames: &mut Vec<LateFrame>) {
+        let now = Instant::now();
+        while frames.len() < frames_max
+            && let Some((mut frame, arrived)) = self.paths.take_due(now)
+        {
+            match arrived {
+                Ok(()) => {
+                    if let Some((packet, rewrite)) = frame.logged.take().as_deref() {
+                        logged::arrived(&mut self.logged, packet, (frame.to, rewrite), clock::now());
+                    }
+                    frames.push(frame);
+                }
+                Err(reason) => {
+                    if let Some(from) = frame.from {
+                        self.drops.count(from, reason);
+                    }
                 }
             }
         }
@@ -273,7 +352,9 @@ impl Decider {
         let time = CacheTime::now();
         self.hear(time);
         self.snapshot = applied.snapshot.clone();
+        self.paths.set_paths(self.snapshot.paths(), &applied.changed_paths, Instant::now());
         for &port in &applied.removed {
+            self.paths.forget_port(port);
             self.flows.forget_port(port);
             self.drops.forget_port(port);
             self.budgets.forget_port(port);

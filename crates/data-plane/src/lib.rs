@@ -35,6 +35,8 @@ mod journal;
 mod layout;
 mod logged;
 mod packet_loop;
+mod path_loop;
+mod path_queue;
 mod plane;
 mod translations;
 mod upkeep;

@@ -148,9 +148,25 @@ pub(crate) fn passed(
     (to, rewrite): (Port, &Rewrite),
     now: Millis,
 ) {
-    let (sent, counts) = (Addresses::of(packet), counts_of(packet, now));
-    count(collector, from, Direction::Egress, sent, Action::Accept, counts);
-    count(collector, to, Direction::Ingress, sent.rewritten(rewrite), Action::Accept, counts);
+    left(collector, from, packet, now);
+    arrived(collector, packet, (to, rewrite), now);
+}
+
+/// A packet was let through by its sender's end, and is under way.
+pub(crate) fn left(collector: &mut Collector, from: Port, packet: &Packet, now: Millis) {
+    let counts = counts_of(packet, now);
+    count(collector, from, Direction::Egress, Addresses::of(packet), Action::Accept, counts);
+}
+
+/// A packet has come to its receiver's end, by which it was let through.
+pub(crate) fn arrived(
+    collector: &mut Collector,
+    packet: &Packet,
+    (to, rewrite): (Port, &Rewrite),
+    now: Millis,
+) {
+    let (seen, counts) = (Addresses::of(packet).rewritten(rewrite), counts_of(packet, now));
+    count(collector, to, Direction::Ingress, seen, Action::Accept, counts);
 }
 
 /// A packet was not. What leaves its sender is accepted there, whatever becomes of it.

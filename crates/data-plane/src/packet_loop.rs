@@ -18,10 +18,11 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::unistd::Pid;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 
 use crate::DataPlaneError;
 use crate::decide::{Body, Decider, Outbox};
+use crate::path_loop::PathLoop;
 use crate::upkeep::Upkeep;
 
 /// Threads at most; with more processors than that, each serves several.
@@ -42,11 +43,18 @@ pub(crate) struct Shared {
     pub(crate) decider: Mutex<Decider>,
     /// Held for reading from before a decision until its frames are sent.
     in_flight: RwLock<()>,
+    /// Told, beside the decider's lock, when a frame is due on a path earlier than any was, or all is to stop.
+    pub(crate) late: Condvar,
 }
 
 impl Shared {
     pub(crate) fn new(decider: Decider) -> Self {
-        Self { decider: Mutex::new(decider), in_flight: RwLock::new(()) }
+        Self { decider: Mutex::new(decider), in_flight: RwLock::new(()), late: Condvar::new() }
+    }
+
+    /// Holds up changes of intent until what was taken to be sent is sent.
+    pub(crate) fn hold_in_flight(&self) -> RwLockReadGuard<'_, ()> {
+        self.in_flight.read()
     }
 
     /// Waits until every frame that was decided before has been sent.
@@ -58,6 +66,10 @@ impl Shared {
 /// The running threads.
 pub(crate) struct PacketLoop {
     threads: Vec<(Arc<EventFd>, JoinHandle<()>)>,
+    /// Sends what comes late.
+    late: Option<JoinHandle<()>>,
+    late_sender: Option<Arc<PacketSocket>>,
+    shared: Arc<Shared>,
     sockets: Vec<Arc<Sockets>>,
     /// Frames that the kernel has told are lost, which it does once.
     lost: AtomicU64,
@@ -95,6 +107,9 @@ impl PacketLoop {
         let count = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX);
         let mut packet_loop = Self {
             threads: Vec::new(),
+            late: None,
+            late_sender: None,
+            shared: Arc::clone(shared),
             sockets: Vec::new(),
             lost: AtomicU64::new(0),
             stop: Arc::new(AtomicBool::new(false)),
@@ -127,18 +142,30 @@ impl PacketLoop {
         let upkeep = upkeep.map_err(DataPlaneError::Thread)?;
         let thread = std::thread::Builder::new().name("brume-upkeep".to_owned()).spawn(move || upkeep.run());
         packet_loop.threads.push((upkeep_wake, thread.map_err(DataPlaneError::Thread)?));
+        let sender = Arc::new(PacketSocket::sender(fabric, QUEUE_BYTES)?);
+        packet_loop.late_sender = Some(Arc::clone(&sender));
+        let late = PathLoop { shared: Arc::clone(shared), stop: Arc::clone(&packet_loop.stop), sender };
+        let thread = std::thread::Builder::new().name("brume-paths".to_owned()).spawn(move || {
+            hurry();
+            late.run();
+        });
+        packet_loop.late = Some(thread.map_err(DataPlaneError::Thread)?);
         Ok(packet_loop)
     }
 
     /// Whether every thread works. One that does not has panicked or lost its sockets, and its processor's frames with it.
     pub(crate) fn is_working(&self) -> bool {
-        self.threads.iter().all(|(_, thread)| !thread.is_finished())
+        let mut threads = self.threads.iter().map(|(_, thread)| thread).chain(&self.late);
+        threads.all(|thread| !thread.is_finished())
     }
 
     /// Whether frames that the threads send are seen by who captures at the device.
     pub(crate) fn set_visible(&self, is_visible: bool) -> Result<(), DataPlaneError> {
-        let set = |sockets: &Arc<Sockets>| sockets.sender.set_visible(is_visible);
-        self.sockets.iter().map(set).fold(Ok(()), io::Result::and).map_err(DataPlaneError::Thread)
+        let senders = self.sockets.iter().map(|sockets| &sockets.sender).chain(self.late_sender.as_deref());
+        senders
+            .map(|sender| sender.set_visible(is_visible))
+            .fold(Ok(()), io::Result::and)
+            .map_err(DataPlaneError::Thread)
     }
 
     /// Bytes of memory that frames take which no thread has come to yet.
@@ -167,7 +194,10 @@ impl Drop for PacketLoop {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.wake();
-        for (_, thread) in self.threads.drain(..) {
+        // Whoever holds the lock has not looked whether to stop, or waits.
+        drop(self.shared.decider.lock());
+        self.shared.late.notify_all();
+        for thread in self.threads.drain(..).map(|(_, thread)| thread).chain(self.late.take()) {
             if thread.join().is_err() {
                 tracing::error!("a packet thread panicked");
             }
@@ -286,12 +316,15 @@ impl Worker {
         let Self { batch, outbox, sockets, shared, upkeep, .. } = self;
         outbox.frames.clear();
         let in_flight = shared.in_flight.read();
-        let begins = {
+        let (begins, has_late) = {
             let mut decider = shared.decider.lock();
             let was_busy = decider.is_busy();
             decider.decide(batch, count, outbox);
-            !was_busy && decider.is_busy()
+            (!was_busy && decider.is_busy(), decider.paths.take_news())
         };
+        if has_late {
+            shared.late.notify_one();
+        }
         if begins {
             // It sleeps for longer while there are no connections.
             let _ = upkeep.write(1);

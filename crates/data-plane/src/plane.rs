@@ -13,6 +13,7 @@ use aws_types::NetworkInterfaceId;
 use flow_logs::Collected;
 use host_ebpf::{FlowCache, FlowCacheError};
 use host_net::{NetworkNamespace, PacketSocket};
+use ipnet::IpNet;
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -176,7 +177,7 @@ impl DataPlane {
         journal.beat(clock::now());
         journal.publish(&run_dir.journal())?;
 
-        let shared = Arc::new(Shared::new(Decider::new(flows, cache, journal)));
+        let shared = Arc::new(Shared::new(Decider::new(flows, cache, journal, seed)));
         let packet_loop = PacketLoop::start(&fabric.namespace, &shared, config.advertising)?;
         let advertiser = PacketSocket::sender(&fabric.namespace, ADVERTISER_BYTES)?;
         let snapshot = ArcSwap::from_pointee(Snapshot::new());
@@ -214,6 +215,9 @@ impl DataPlane {
         };
         if let Err(error) = in_force {
             self.give_up_cache(&error);
+        }
+        if !applied.changed_paths.is_empty() {
+            self.shared.late.notify_one();
         }
         self.shared.wait_for_frames_in_flight();
         let tell = ports_to_tell(&self.snapshot.load(), &applied.snapshot, deltas);
@@ -437,6 +441,12 @@ impl DataPlane {
         *self.internet_hosts.lock() = addresses.to_vec();
         workstation.lead_to(addresses);
         done
+    }
+
+    /// Says which addresses are the cloud's public ones: where the workstation's routes lead, beside the internet's hosts, from
+    /// the next [`Self::set_internet_hosts`] on.
+    pub fn set_public_addresses(&self, public: Vec<IpNet>) {
+        self.workstation.lock().set_public(public);
     }
 
     /// How the workstation is linked to the network.

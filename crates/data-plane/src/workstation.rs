@@ -121,6 +121,13 @@ impl Fabric {
 }
 
 impl Linked {
+    /// The cloud's public addresses are these.
+    pub(crate) fn set_public(&mut self, public: Vec<IpNet>) {
+        if let Some(side) = &mut self.side {
+            side.config.public = public;
+        }
+    }
+
     /// Has the routes lead to the cloud's public addresses and these hosts, and to nothing else.
     pub(crate) fn lead_to(&mut self, hosts: &[IpAddr]) {
         self.set_routes(hosts, true);

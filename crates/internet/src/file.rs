@@ -8,6 +8,7 @@
 //! name = "example.org"
 //! addresses = ["198.51.100.7", "2001:db8::7"]
 //! http = "hello"            # or http-dir = "site"; without either, the host answers its name
+//! latency-ms = 20           # how long packets take one way, if they are to be late
 //! ```
 
 use std::collections::BTreeMap;
@@ -62,7 +63,7 @@ struct Written {
     addresses: Vec<IpAddr>,
     http: Option<String>,
     http_dir: Option<PathBuf>,
-    latency_ms: Option<u64>,
+    latency_ms: Option<u32>,
 }
 
 /// What a file has.
@@ -113,16 +114,14 @@ impl Known<'_> {
         if self.hosts.len() >= MAX_HOSTS {
             return Err(format!("there are more than {MAX_HOSTS} hosts"));
         }
-        if written.latency_ms.is_some() {
-            return Err("delays are not carried out yet; leave latency-ms out".to_owned());
-        }
         let content = match (written.http, written.http_dir) {
             (Some(_), Some(_)) => return Err("a host has http or http-dir, not both".to_owned()),
             (Some(text), None) => Content::Text(text),
             (None, Some(path)) => Content::Directory(self.directory.join(path)),
             (None, None) => Content::Name,
         };
-        let host = Host { name: written.name, addresses: written.addresses, content };
+        let Written { name, addresses, latency_ms, .. } = written;
+        let host = Host { name, addresses, content, latency_ms };
         host.check().map_err(|error| error.to_string())?;
         if self.hosts.iter().any(|other| other.name == host.name) {
             return Err(format!("{} is there twice", host.name));
@@ -206,13 +205,14 @@ http = "hello"
 name = "Files.Example."
 addresses = ["203.0.113.9"]
 http-dir = "site"
+latency-ms = 20
 "#;
 
     #[test]
     fn toml_and_json_say_the_same() {
         let json = r#"{ "host": [
             { "name": "example.org", "addresses": ["198.51.100.7", "2001:db8::7"], "http": "hello" },
-            { "name": "Files.Example.", "addresses": ["203.0.113.9"], "http-dir": "site" } ] }"#;
+            { "name": "Files.Example.", "addresses": ["203.0.113.9"], "http-dir": "site", "latency-ms": 20 } ] }"#;
         let hosts = read(TOML).unwrap();
         assert_eq!(read(json).unwrap(), hosts);
         let shown: Vec<_> = hosts.iter().map(|host| (host.name.as_str(), &host.content)).collect();
@@ -221,6 +221,7 @@ http-dir = "site"
             ("files.example", &Content::Directory("/etc/brume/site".into())),
         ];
         assert_eq!(shown, expected);
+        assert_eq!([hosts[0].latency_ms, hosts[1].latency_ms], [None, Some(20)]);
         assert_eq!(read("").unwrap(), []);
         assert_eq!(read("{}").unwrap(), []);
     }
@@ -256,7 +257,8 @@ http-dir = "site"
             "is there twice",
         );
         check(&second("[[host]]\nname = \"b\"\naddresses = []\n"), 5, "0 addresses");
-        check(&host("latency-ms = 5\n"), 1, "not carried out yet");
+        check(&host("latency-ms = 10001\n"), 1, "10001 ms are more than 10000");
+        check(&host("latency-ms = -1\n"), 4, "invalid value");
         check(&host("http = \"\"\nhttp-dir = \"\"\n"), 1, "not both");
 
         check("{\n\"host\": [\n{ \"name\": \"b\",\n\"addresses\": [\"x\"] } ] }", 4, "invalid IP address");

@@ -15,6 +15,9 @@ pub const MAX_ADDRESSES: usize = 8;
 /// The longest text that a host answers.
 pub const MAX_TEXT_BYTES: usize = 32 * 1024;
 
+/// How far away a host can be, in milliseconds.
+pub const MAX_LATENCY_MS: u32 = 10_000;
+
 /// The public IPv4 addresses of the cloud, which are reserved for benchmarks (RFC 2544).
 pub const PUBLIC_IPV4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15);
 /// The IPv6 addresses of the cloud, which are reserved for documentation (RFC 9637).
@@ -74,6 +77,9 @@ pub struct Host {
     /// What its web server answers.
     #[serde(default)]
     pub content: Content,
+    /// How long packets to it and from it take one way, in milliseconds, [`MAX_LATENCY_MS`] at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u32>,
 }
 
 /// What a host's web server answers to everything but `/whoami`.
@@ -133,6 +139,14 @@ pub enum HostError {
         /// How many.
         bytes: usize,
     },
+    /// The host is too far away.
+    #[error("{latency_ms} ms are more than {MAX_LATENCY_MS}, which {name} can be away at most")]
+    TooFar {
+        /// The host.
+        name: HostName,
+        /// How far.
+        latency_ms: u32,
+    },
     /// The directory cannot be found from elsewhere.
     #[error("{0} is not an absolute path")]
     RelativeDirectory(String),
@@ -153,6 +167,9 @@ impl Host {
             if self.addresses[..index].contains(address) {
                 return Err(HostError::AddressTwice(*address));
             }
+        }
+        if let Some(latency_ms) = self.latency_ms.filter(|&latency_ms| latency_ms > MAX_LATENCY_MS) {
+            return Err(HostError::TooFar { name: self.name.clone(), latency_ms });
         }
         match &self.content {
             Content::Text(text) if text.len() > MAX_TEXT_BYTES => {
@@ -346,6 +363,7 @@ mod tests {
             name: "example.org".parse().unwrap(),
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
             content,
+            latency_ms: None,
         };
         assert_eq!(host(&["198.51.100.7", "2001:db8::7"], Content::Name).check(), Ok(()));
         let twice = host(&["198.51.100.7", "198.51.100.7"], Content::Name).check().unwrap_err();
@@ -355,5 +373,10 @@ mod tests {
         let text = |bytes| host(&["198.51.100.7"], Content::Text("x".repeat(bytes))).check();
         assert!(text(MAX_TEXT_BYTES).is_ok() && text(MAX_TEXT_BYTES + 1).is_err());
         assert!(host(&["198.51.100.7"], Content::Directory("site".into())).check().is_err());
+        let far = |latency_ms| {
+            let host = host(&["198.51.100.7"], Content::Name);
+            Host { latency_ms: Some(latency_ms), ..host }.check()
+        };
+        assert!(far(MAX_LATENCY_MS).is_ok() && far(MAX_LATENCY_MS + 1).is_err());
     }
 }

@@ -17,8 +17,8 @@ mod server;
 
 pub use file::{FileError, parse as parse_file};
 pub use host::{
-    Content, DNS_ADDRESSES, Host, HostError, HostName, MAX_ADDRESSES, MAX_HOSTS, MAX_TEXT_BYTES, PUBLIC_IPV4,
-    PUBLIC_IPV6, WORKSTATION_IPV4, WORKSTATION_IPV6, check_address,
+    Content, DNS_ADDRESSES, Host, HostError, HostName, MAX_ADDRESSES, MAX_HOSTS, MAX_LATENCY_MS,
+    MAX_TEXT_BYTES, PUBLIC_IPV4, PUBLIC_IPV6, WORKSTATION_IPV4, WORKSTATION_IPV6, check_address,
 };
 pub use names::{InternetDirectory, PublicNames, RegionNames};
 pub use rustls::sign::CertifiedKey;

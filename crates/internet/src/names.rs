@@ -144,6 +144,7 @@ mod tests {
             name: "example.org".parse().unwrap(),
             addresses: vec!["198.51.100.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
             content: Content::Name,
+            latency_ms: None,
         }]);
         names
     }

@@ -72,7 +72,12 @@ impl Running {
         let [echo, http, https] =
             [&sockets.echo, &sockets.http, &sockets.https].map(|socket| socket.local_addr().unwrap());
         let packets = sockets.echo_packets.local_addr().unwrap();
-        let host = Host { name: "example.org".parse().unwrap(), addresses: vec![address], content };
+        let host = Host {
+            name: "example.org".parse().unwrap(),
+            addresses: vec![address],
+            content,
+            latency_ms: None,
+        };
         let server = HostServer::new(host, Arc::clone(&certificates) as _);
         runtime.spawn(async move { server.serve(vec![sockets]).await });
         Self { runtime, certificates, echo, packets, http, https }
@@ -316,6 +321,7 @@ fn the_internets_dns_knows_hosts_and_public_names_over_both_transports() {
         name: "example.org".parse().unwrap(),
         addresses: vec!["198.51.100.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
         content: Content::Name,
+        latency_ms: None,
     };
     names.set_hosts([&host]);
     let runtime = Running::on_loopback(Content::Name);

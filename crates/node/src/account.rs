@@ -213,7 +213,7 @@ mod tests {
     /// The kinds of records in it.
     const KINDS: [&str; 2] = ["account.account", "account.root-key"];
     /// Kinds that no file has yet.
-    const WITHOUT_RELEASE: [&str; 1] = ["internet.host"];
+    const WITHOUT_RELEASE: [&str; 2] = ["internet.host", "network.path"];
 
     /// How the newest build's file is made, with its code: `cargo nextest run -p node --run-ignored only write_state`.
     #[test]
@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_record_is_in_the_state_of_a_release() {
-        let kinds = crate::identity::RECORDS.iter().chain(crate::internet_hosts::RECORDS).copied();
+        let kinds = crate::identity::RECORDS.iter().chain(crate::internet_hosts::RECORDS);
+        let kinds = kinds.chain(crate::path_conditions::RECORDS).copied();
         let kept: std::collections::BTreeSet<&str> = KINDS.into_iter().chain(WITHOUT_RELEASE).collect();
         assert_eq!(crate::state_file::names(kinds), kept);
     }

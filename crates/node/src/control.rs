@@ -21,6 +21,7 @@ use crate::account::Accounts;
 use crate::daemon_state::DaemonState;
 use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
+use crate::path_conditions::{ConditionChange, PathName, Paths};
 use crate::paths::RunDir;
 
 /// How long the daemon may take to answer.
@@ -49,6 +50,8 @@ pub(crate) enum Question {
     AddInternetHost { host: Host },
     ListInternetHosts,
     RemoveInternetHost { name: HostName },
+    SetPath { name: PathName, change: ConditionChange },
+    ListPaths,
 }
 
 /// What the daemon says.
@@ -66,6 +69,7 @@ pub(crate) struct Answering {
     pub(crate) accounts: Accounts,
     pub(crate) network: NetworkView,
     pub(crate) internet: Arc<Internet>,
+    pub(crate) paths: Paths,
 }
 
 impl Answering {
@@ -89,6 +93,8 @@ impl Answering {
             Question::AddInternetHost { host } => line(&answer_of(self.internet.add(&host))),
             Question::ListInternetHosts => line(&Answer::Ok(self.internet.list())),
             Question::RemoveInternetHost { name } => line(&answer_of(self.internet.remove(&name))),
+            Question::SetPath { name, change } => line(&answer_of(self.paths.set(name, change))),
+            Question::ListPaths => line(&Answer::Ok(self.paths.list())),
         }
     }
 }

@@ -8,31 +8,33 @@ use std::collections::btree_map::Entry;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::internet::{
     CertifiedKey, CertifyHost, Content, DNS_ADDRESSES, Host, HostError, HostName, HostServer, HostSockets,
-    InternetDirectory, MAX_HOSTS, PublicNames, RegionNames,
+    InternetDirectory, MAX_HOSTS, PUBLIC_IPV4, PUBLIC_IPV6, PublicNames, RegionNames,
 };
-use aws_types::{AccountId, Partition, Timestamp};
+use aws_types::{AccountId, Partition, Region, Timestamp};
 use data_plane::{DataPlane, WorkstationLink};
 use gateway::CloudAuthority;
 use host_net::NamespaceError;
+use ipnet::{IpNet, Ipv4Net};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use store::{Change, Read, Record, RecordKind, Revision, Scope, Snapshot, Store, StoreError, Transaction};
+use svc_ec2::PublicPoolError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use vpc_model::{Delta, InternetHost, InternetPlace, ObjectId};
+use vpc_model::{
+    Condition, Delta, InternetHost, InternetPlace, Latency, ObjectId, Path, PathEnds, PublicAddresses,
+};
 use vpc_services::{DnsServer, LinkLocalBudget};
 
 use crate::Directory;
 use crate::control::{self, Question};
 use crate::now;
+use crate::path_conditions::PathName;
 use crate::paths::RunDir;
-
-/// How long the network may take to be told of a change.
-const ENFORCE_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::topology::wait_until_enforced;
 
 /// A host of the internet that somebody has declared. Stored under its name, for the whole cloud.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,9 @@ pub(crate) struct HostRecord {
     host: Host,
     /// When.
     created: Timestamp,
+    /// What the way to it is like.
+    #[serde(default)]
+    pub(crate) condition: Condition,
 }
 
 impl Record for HostRecord {
@@ -51,7 +56,7 @@ impl Record for HostRecord {
 pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<HostRecord>()];
 
 /// No account: hosts are of the whole cloud.
-fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     let nobody: AccountId = "000000000000".parse().expect("twelve digits");
     Scope::global(Partition::Aws, nobody)
 }
@@ -68,6 +73,12 @@ pub(crate) enum InternetError {
     /// Somebody has the address.
     #[error("{address} is an address of {by} already")]
     AddressTaken { address: IpAddr, by: String },
+    /// The address is one that the cloud gives.
+    #[error("{address} of {by} is among the public addresses {block} of {region}")]
+    Public { address: IpAddr, by: String, region: Region, block: Ipv4Net },
+    /// A region cannot have such addresses.
+    #[error("--public-addresses: {0}")]
+    PublicAddresses(#[from] PublicPoolError),
     /// There are too many.
     #[error("there are {MAX_HOSTS} hosts, and no more are possible")]
     TooMany,
@@ -148,16 +159,22 @@ struct RunningHost {
     servers: JoinSet<()>,
 }
 
-/// Writes what a file declares: hosts that are there already are replaced, others stay. Also looks whether what is there
-/// can be with these addresses of the workstation's.
+/// Writes what a file declares: hosts that are there already are replaced, others stay. Gives regions these ranges of public
+/// addresses; others keep theirs. Also looks whether what is there can be with these addresses of the workstation's.
 ///
 /// # Errors
 /// The first conflict; nothing is written then.
-pub(crate) fn declare(store: &Store, hosts: &[Host], workstation: &[IpAddr]) -> Result<(), InternetError> {
+pub(crate) fn declare(
+    store: &Store,
+    hosts: &[Host],
+    public: &[(Region, Ipv4Net)],
+    workstation: &[IpAddr],
+) -> Result<(), InternetError> {
     for host in hosts {
         check(host)?;
     }
     store.transact(|transaction| {
+        svc_ec2::set_public_blocks(transaction, public)?;
         for host in hosts {
             put(transaction, host);
         }
@@ -178,10 +195,20 @@ fn check(host: &Host) -> Result<(), InternetError> {
 /// Writes a host, unless it is there as it is.
 fn put(transaction: &mut Transaction, host: &Host) {
     let name = host.name.as_str();
-    if transaction.get::<HostRecord>(&scope(), name).is_some_and(|there| there.host == *host) {
+    let there = transaction.get::<HostRecord>(&scope(), name);
+    let mut condition = there.as_ref().map(|there| there.condition).unwrap_or_default();
+    match host.latency_ms {
+        Some(latency_ms) => condition.latency = Latency::from_millis(latency_ms).unwrap_or(Latency::MAX),
+        // What was declared before, and not what was set since.
+        None if there.as_ref().is_some_and(|there| there.host.latency_ms.is_some()) => {
+            condition.latency = Latency::default();
+        }
+        None => {}
+    }
+    if there.is_some_and(|there| there.host == *host && there.condition == condition) {
         return;
     }
-    let record = HostRecord { host: host.clone(), created: now() };
+    let record = HostRecord { host: host.clone(), created: now(), condition };
     transaction.put(&scope(), name, record);
 }
 
@@ -203,13 +230,20 @@ fn check_all(transaction: &Transaction, workstation: &[IpAddr]) -> Result<(), In
             take(*address, record.host.name.to_string())?;
         }
     }
+    let blocks = svc_ec2::public_blocks(transaction);
+    for (address, by) in taken {
+        let IpAddr::V4(ipv4) = address else { continue };
+        if let Some((region, block)) = blocks.iter().find(|(_, block)| block.contains(&ipv4)).cloned() {
+            return Err(InternetError::Public { address, by, region, block });
+        }
+    }
     if count > MAX_HOSTS { Err(InternetError::TooMany) } else { Ok(()) }
 }
 
 /// The public names of every region's addresses.
-pub(crate) fn public_names() -> PublicNames {
+pub(crate) fn public_names(snapshot: &Snapshot) -> PublicNames {
     let names = |facts: &aws_catalog::RegionFacts| {
-        let block = svc_ec2::public_block(&facts.region())?;
+        let block = svc_ec2::public_block(snapshot, &facts.region())?;
         Some(RegionNames { block, domain: facts.public_domain() })
     };
     PublicNames::new(aws_catalog::regions().iter().filter_map(names).collect())
@@ -288,7 +322,7 @@ impl Internet {
             return Err(error);
         }
         drop(running);
-        self.wait_until_enforced();
+        wait_until_enforced(&self.store, &self.enforced, &self.runtime);
         let added = self.list().into_iter().find(|status| status.name == host.name);
         added.ok_or_else(|| InternetError::NoSuchHost(host.name.clone()))
     }
@@ -306,7 +340,7 @@ impl Internet {
             tracing::error!(%error, "a host of the internet is not there");
         }
         drop(running);
-        self.wait_until_enforced();
+        wait_until_enforced(&self.store, &self.enforced, &self.runtime);
         Ok(())
     }
 
@@ -405,28 +439,25 @@ impl Internet {
         );
         Ok(servers)
     }
-
-    /// Waits until the network does what the newest records say. That it takes longer is no error.
-    fn wait_until_enforced(&self) {
-        let newest = self.store.snapshot().revision();
-        let mut enforced = self.enforced.clone();
-        let waited = self.runtime.block_on(async {
-            tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|revision| *revision >= newest)).await
-        });
-        if !matches!(waited, Ok(Ok(_))) {
-            tracing::warn!("the network has not followed a change of the internet's hosts yet");
-        }
-    }
 }
 
-/// What the engine is told at each start: the hosts that no record is about.
-pub(crate) fn fixed(plane: &DataPlane, workstation: &[IpAddr]) -> Vec<Delta> {
+/// The public addresses of the cloud: what its regions give, and what is kept for it.
+pub(crate) fn public_addresses(snapshot: &Snapshot) -> Vec<IpNet> {
+    let given = svc_ec2::public_blocks(snapshot).into_iter().map(|(_, block)| block);
+    let others = given.filter(|block| !PUBLIC_IPV4.contains(block)).map(IpNet::V4);
+    [PUBLIC_IPV4.into(), PUBLIC_IPV6.into()].into_iter().chain(others).collect()
+}
+
+/// What the engine is told at each start, and what does not change before the next: public addresses, and the hosts that no
+/// record is about.
+pub(crate) fn fixed(plane: &DataPlane, workstation: &[IpAddr], snapshot: &Snapshot) -> Vec<Delta> {
     let dns = DNS_ADDRESSES.into_iter().map(declared);
     let is_linked = matches!(plane.workstation(), WorkstationLink::Linked { .. });
     let workstation = workstation.iter().filter(|_| is_linked);
     let workstation =
         workstation.map(|address| InternetHost { id: *address, place: InternetPlace::Workstation }.into());
-    dns.chain(workstation).collect()
+    let public = public_addresses(snapshot).into_iter().map(|id| PublicAddresses { id }.into());
+    dns.chain(workstation).chain(public).collect()
 }
 
 fn declared(address: IpAddr) -> Delta {
@@ -436,7 +467,26 @@ fn declared(address: IpAddr) -> Delta {
 /// What all records mean to the network.
 pub(crate) fn everything(snapshot: &Snapshot) -> Vec<Delta> {
     let records = snapshot.scan_all::<HostRecord>().map(|(_, _, record)| record);
-    records.flat_map(|record| record.host.addresses.clone()).map(declared).collect()
+    let deltas = records.flat_map(|record| {
+        let addresses = record.host.addresses.iter().copied().map(declared);
+        addresses.chain(path(&record).map(Delta::from)).collect::<Vec<_>>()
+    });
+    deltas.collect()
+}
+
+/// The way to a host, if it has a condition.
+fn path(record: &HostRecord) -> Option<Path> {
+    let HostRecord { host, condition, .. } = record;
+    let id = PathName::Internet(host.name.clone()).id();
+    let ends = PathEnds::InternetHost(host.addresses.clone());
+    (!condition.is_none()).then_some(Path { id, ends, condition: *condition })
+}
+
+/// The hosts that are reached by a way with a condition, by name.
+pub(crate) fn conditions(snapshot: &Snapshot) -> impl Iterator<Item = (HostName, Condition)> {
+    let records = snapshot.scan_all::<HostRecord>().map(|(_, _, record)| record);
+    let with_condition = records.filter(|record| !record.condition.is_none());
+    with_condition.map(|record| (record.host.name.clone(), record.condition))
 }
 
 /// What a change means to the network: nothing, unless it is one of a host.
@@ -444,10 +494,16 @@ pub(crate) fn changed(change: &Change) -> Vec<Delta> {
     let addresses = |record: Option<Arc<HostRecord>>| {
         record.map(|record| record.host.addresses.clone()).unwrap_or_default()
     };
+    let path_of = |record: Option<Arc<HostRecord>>| record.and_then(|record| path(&record));
+    let path = match (path_of(change.before()), path_of(change.after())) {
+        (_, Some(after)) => Some(Delta::from(after)),
+        (Some(before), None) => Some(Delta::Remove(before.id.into())),
+        (None, None) => None,
+    };
     let (before, after) = (addresses(change.before()), addresses(change.after()));
     let gone = before.into_iter().filter(|address| !after.contains(address));
     let gone = gone.map(|address| Delta::Remove(ObjectId::InternetHost(address)));
-    gone.chain(after.iter().copied().map(declared)).collect()
+    gone.chain(after.iter().copied().map(declared)).chain(path).collect()
 }
 
 /// What has a name on the internet: hosts, and what AWS publishes.
@@ -484,94 +540,4 @@ impl CertifyHost for FromAuthority {
 }
 
 #[cfg(test)]
-mod tests {
-    use store::MemoryBackend;
-
-    use super::*;
-
-    fn host(name: &str, addresses: &[&str]) -> Host {
-        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Host { name: name.parse().unwrap(), addresses, content: Content::Name }
-    }
-
-    fn names(store: &Store) -> Vec<String> {
-        store.snapshot().scan_all::<HostRecord>().map(|(_, id, _)| id.to_owned()).collect()
-    }
-
-    #[test]
-    fn names_and_addresses_are_had_once_and_a_file_replaces_what_it_names() {
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let workstation = ["192.0.2.1".parse().unwrap()];
-        let declare =
-            |hosts: &[Host]| declare(&store, hosts, &workstation).map_err(|error| error.to_string());
-        declare(&[host("a.example", &["198.51.100.7"]), host("b.example", &["198.51.100.8"])]).unwrap();
-        let check = |hosts: &[Host], expected: &str| {
-            let before = names(&store);
-            assert_eq!(declare(hosts), Err(expected.to_owned()));
-            assert_eq!(names(&store), before, "something was written");
-        };
-        let taken = "198.51.100.8 is an address of b.example already";
-        check(&[host("0.example", &["203.0.113.1"]), host("c.example", &["198.51.100.8"])], taken);
-        check(&[host("c.example", &["192.0.2.1"])], "192.0.2.1 is an address of the workstation already");
-        let dns = "192.0.2.53 is an address of the internet's DNS server already";
-        check(&[host("c.example", &["192.0.2.53"])], dns);
-        assert!(declare(&[host("c.example", &["10.0.0.1"])]).unwrap_err().starts_with("10.0.0.1 is private"));
-        let gone = Host {
-            content: Content::Directory("/nowhere/at/all".into()),
-            ..host("c.example", &["203.0.113.1"])
-        };
-        check(&[gone], "/nowhere/at/all is no directory");
-        // Two that exchange their addresses in one step never have the same.
-        declare(&[host("a.example", &["198.51.100.8"]), host("b.example", &["198.51.100.7"])]).unwrap();
-        let many: Vec<Host> = (0..MAX_HOSTS)
-            .map(|number| host(&format!("h{number}"), &[&format!("2001:db8::{number:x}")]))
-            .collect();
-        check(&many, "there are 256 hosts, and no more are possible");
-        assert_eq!(names(&store), ["a.example", "b.example"]);
-        // Another address of the workstation's at the next start is looked at too.
-        let moved = super::declare(&store, &[], &["198.51.100.7".parse().unwrap()]).unwrap_err();
-        assert_eq!(moved.to_string(), "198.51.100.7 is an address of the workstation already");
-    }
-
-    #[test]
-    fn the_engine_is_told_of_addresses_that_come_stay_and_go() {
-        let store = Store::open(MemoryBackend::new()).unwrap();
-        let mut tail = store.tail(store.snapshot().revision());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut told = || -> Vec<Delta> {
-            runtime.block_on(tail.changed()).unwrap().changes.iter().flat_map(changed).collect()
-        };
-        let put = |address: &str| declared(address.parse().unwrap());
-        let remove = |address: &str| Delta::Remove(ObjectId::InternetHost(address.parse().unwrap()));
-        declare(&store, &[host("a.example", &["198.51.100.7", "2001:db8::7"])], &[]).unwrap();
-        assert_eq!(told(), [put("198.51.100.7"), put("2001:db8::7")]);
-        assert_eq!(everything(&store.snapshot()), [put("198.51.100.7"), put("2001:db8::7")]);
-        declare(&store, &[host("a.example", &["198.51.100.8", "2001:db8::7"])], &[]).unwrap();
-        assert_eq!(told(), [remove("198.51.100.7"), put("198.51.100.8"), put("2001:db8::7")]);
-        store
-            .transact(|transaction| {
-                transaction.delete::<HostRecord>(&scope(), "a.example");
-                Ok::<_, StoreError>(())
-            })
-            .unwrap();
-        assert_eq!(told(), [remove("198.51.100.8"), remove("2001:db8::7")]);
-        assert_eq!(everything(&store.snapshot()), []);
-    }
-
-    #[test]
-    fn every_region_has_public_names() {
-        let names = public_names();
-        let check = |address: &str, name: &str| {
-            let address: IpAddr = address.parse().unwrap();
-            assert_eq!(names.name(address).as_deref(), Some(name));
-            assert_eq!(names.addresses(name), Some(vec![address]));
-        };
-        for facts in aws_catalog::regions() {
-            let block = svc_ec2::public_block(&facts.region()).unwrap();
-            assert!(::internet::PUBLIC_IPV4.contains(&block), "the workstation has no route to {block}");
-            let address = block.hosts().next().unwrap();
-            let dashed = address.to_string().replace('.', "-");
-            check(&address.to_string(), &format!("ec2-{dashed}.{}", facts.public_domain()));
-        }
-    }
-}
+mod tests;

@@ -26,6 +26,7 @@ mod internet_hosts;
 mod metadata;
 mod metrics;
 mod network;
+mod path_conditions;
 mod paths;
 mod projection;
 mod shareable;
@@ -44,9 +45,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::internet::{Host, PUBLIC_IPV4, PUBLIC_IPV6};
-use aws_types::{AccountId, Timestamp};
+use aws_types::{AccountId, Region, Timestamp};
 use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice, Workstation};
 use gateway::{Clock as _, CloudAuthority, Gateway, GatewayError, SystemClock};
+use ipnet::Ipv4Net;
 use sandbox::Userland;
 use service_api::{OsRandom, Service};
 use store::{RecordKind, RedbBackend, Store, StoreError};
@@ -59,6 +61,8 @@ use tokio::task::JoinSet;
 use vpc_engine::services::{LinkService, port_of_link_address};
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
+pub use vpc_model::{Bandwidth, Condition, Latency, Loss};
+
 pub use account::{Account, MAX_NAME_CHARS, NewAccount};
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
@@ -67,6 +71,7 @@ pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
 pub use internet_hosts::InternetHostStatus;
 pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
+pub use path_conditions::{ConditionChange, PathName, PathStatus};
 pub use paths::{DataDir, RunDir, default_data_dir};
 
 use crate::captures::Captures;
@@ -75,6 +80,7 @@ use crate::flow_logs::FlowLogs;
 use crate::identity::{Identity, StoredCredentials};
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
+use crate::path_conditions::Paths;
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -98,6 +104,8 @@ pub struct NodeConfig {
     pub metrics_port: Option<NonZeroU16>,
     /// Hosts of the simulated internet to declare, in place of those of the same names.
     pub internet: Vec<Host>,
+    /// Ranges of public addresses that regions are given in the place of those that they have.
+    pub public_addresses: Vec<(Region, Ipv4Net)>,
     /// The addresses of this machine on the simulated internet; with none it is not linked to the network.
     pub workstation: Vec<IpAddr>,
     /// The executable that runs inside guests: `brume` itself.
@@ -226,11 +234,13 @@ impl Node {
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let directory = Arc::new(Directory::new(store.clone(), now));
-        let fixed = internet_hosts::fixed(&plane, &config.workstation);
+        let snapshot = store.snapshot();
+        plane.set_public_addresses(internet_hosts::public_addresses(&snapshot));
+        let fixed = internet_hosts::fixed(&plane, &config.workstation, &snapshot);
         let (topology, tail) =
             Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed);
         let enforced = topology.enforced();
-        let names = Arc::new(internet_hosts::public_names());
+        let names = Arc::new(internet_hosts::public_names(&snapshot));
         let internet = Arc::new(Internet::new(
             store.clone(),
             Arc::clone(&plane),
@@ -257,7 +267,7 @@ impl Node {
             ssm.clone(),
             plane.clone(),
             sandboxes.clone(),
-            enforced,
+            enforced.clone(),
         ));
         let me = sandbox::ProcessId::current().map_err(NodeError::file("/proc/self/stat"))?;
         let state = DaemonState {
@@ -296,6 +306,7 @@ impl Node {
             accounts: account::Accounts(store.clone()),
             network,
             internet,
+            paths: Paths::new(store.clone(), enforced),
         };
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
@@ -401,7 +412,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     {
         return Err(NodeError::OtherAccount { wanted, existing: identity.account });
     }
-    internet_hosts::declare(&store, &config.internet, &config.workstation)
+    internet_hosts::declare(&store, &config.internet, &config.public_addresses, &config.workstation)
         .map_err(|error| NodeError::Internet(error.to_string()))?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
     Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })
@@ -413,6 +424,7 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .iter()
         .copied()
         .chain(internet_hosts::RECORDS.iter().copied())
+        .chain(path_conditions::RECORDS.iter().copied())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())

@@ -20,6 +20,25 @@ use crate::projection::{Projection, Projector};
 /// How long it is at most until the clock is read again: it may have been set meanwhile.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// How long the network may take to be told of a change.
+const ENFORCE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Waits until the network does what the newest records say. That it takes longer is no error. Blocks.
+pub(crate) fn wait_until_enforced(
+    store: &Store,
+    enforced: &watch::Receiver<Revision>,
+    runtime: &tokio::runtime::Handle,
+) {
+    let newest = store.snapshot().revision();
+    let mut enforced = enforced.clone();
+    let waited = runtime.block_on(async {
+        tokio::time::timeout(ENFORCE_TIMEOUT, enforced.wait_for(|revision| *revision >= newest)).await
+    });
+    if !matches!(waited, Ok(Ok(_))) {
+        tracing::warn!("the network has not followed a change yet");
+    }
+}
+
 /// Follows the store until it is closed.
 pub(crate) struct Topology {
     store: Store,

@@ -18,6 +18,7 @@ use vpc_model::vpc::overlap;
 
 use self::pool::{AddressPool, Ipv6Pool, PublicIpv4Pool};
 use crate::due::{Due, Timed};
+use crate::elastic_ip::public_pool::blocks as public_blocks;
 use crate::page::Page;
 use crate::state::{Edit, State};
 use crate::{Ec2, error, pace, quota, tag, zone};
@@ -132,7 +133,7 @@ impl Provisioning {
 /// is in one place only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BroughtRange {
-    block: IpNet,
+    pub(crate) block: IpNet,
     /// From when on another account or region can bring it.
     free_from: Option<Timestamp>,
 }
@@ -282,6 +283,10 @@ fn bring<P: AddressPool>(edit: &mut Edit<'_>, pool: P) -> Result<api::ByoipCidr,
     };
     if cloud.reader().scan::<BroughtRange>(cloud.scope()).any(|(_, held)| is_taken(&held)) {
         let why = "It overlaps an address range that has been brought already.";
+        return Err(invalid(&range.to_string(), why));
+    }
+    if public_blocks(cloud.reader()).iter().any(|(_, given)| overlap(IpNet::V4(*given), range)) {
+        let why = "The addresses are not publicly routable.";
         return Err(invalid(&range.to_string(), why));
     }
     cloud.put_timed(&pool.id().to_string(), BroughtRange { block: range, free_from: None });

@@ -9,6 +9,7 @@ pub(crate) mod association;
 mod attribute;
 mod moving;
 pub(crate) mod pool;
+pub(crate) mod public_pool;
 pub(crate) mod transfer;
 
 use std::collections::HashMap;

@@ -65,7 +65,9 @@ use store::{RecordKind, Scope, Store, StoreError};
 
 use crate::state::{Edit, View};
 
-pub use elastic_ip::pool::block as public_block;
+pub use elastic_ip::public_pool::{
+    PublicPoolError, block as public_block, blocks as public_blocks, set_blocks as set_public_blocks,
+};
 pub use filter::Pattern;
 
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
@@ -237,6 +239,7 @@ impl Ec2 {
             default_vpc::RECORDS,
             due::RECORDS,
             elastic_ip::pool::RECORDS,
+            elastic_ip::public_pool::RECORDS,
             elastic_ip::transfer::RECORDS,
             idempotency::RECORDS,
             instance::profile::RECORDS,

@@ -43,6 +43,7 @@ mod page;
 mod placement_group;
 mod prefix_list;
 mod public_address;
+mod public_pool;
 mod quota;
 mod random_request;
 mod route;

@@ -29,4 +29,6 @@ pub use packet::{Endpoint, Fragment, Inner, InnerTransport, Packet, TcpFlags, Tr
 pub use reason::DropReason;
 pub use snapshot::{Applied, Domain, Snapshot, StalePorts, router_mac};
 pub use time::Millis;
-pub use verdict::{CacheEntry, CacheKey, CachePlan, Delivery, FrameAction, Quoted, Rewrite, Verdict};
+pub use verdict::{
+    CacheEntry, CacheKey, CachePlan, Delivery, FrameAction, Leg, Legs, Quoted, Rewrite, Verdict,
+};

@@ -11,7 +11,7 @@ use aws_types::{
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use vpc_model::{AclRuleNumber, Direction, ObjectId, Port};
+use vpc_model::{AclRuleNumber, Direction, ObjectId, PathId, Port};
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $code:literal $name:ident $({ $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })? => $sentence:literal $(($($argument:tt)*))?,)*) => {
@@ -392,6 +392,18 @@ reasons! {
         /// The largest packet that it carries, in bytes.
         mtu_bytes: u16,
     } => "the packet is larger than the {mtu_bytes} bytes that a transit gateway carries",
+
+    // Conditions of paths, which somebody has set.
+    /// It was lost, as so many are to be.
+    95 PathLoss {
+        /// The path.
+        path: PathId,
+    } => "the packet was lost on its way, as the condition of {path} wants; `brume net conditions` shows it",
+    /// More than the path carries, and as much as may wait for it waits already.
+    96 PathQueueFull {
+        /// The path.
+        path: PathId,
+    } => "{path} carries no more: see `brume net conditions`, and too many packets wait for it already",
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use aws_types::MacAddress;
 use serde::{Deserialize, Serialize};
-use vpc_model::{Port, PortRange, Protocol};
+use vpc_model::{PathId, Port, PortRange, Protocol};
 
 use crate::flows::{FlowId, FlowKey};
 use crate::packet::{Endpoint, Packet};
@@ -45,9 +45,58 @@ pub struct Delivery {
     /// The largest packet that the path carries, in bytes. A larger one is to be fragmented; one that must not be does not
     /// get here.
     pub mtu_bytes: u16,
+    /// The paths on the way that have conditions. Whoever delivers the packet carries the conditions out.
+    pub legs: Legs,
     /// What may be remembered of this decision. None for packets that must be looked at one by one: fragments, ICMP
-    /// other than queries and their replies, and the segment that closes a TCP connection.
+    /// other than queries and their replies, the segment that closes a TCP connection, and all whose way or whose replies'
+    /// way has a path with a condition.
     pub cache: Option<CachePlan>,
+}
+
+/// A path on a packet's way, in one of its two directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Leg {
+    /// The path.
+    pub path: PathId,
+    /// Whether the packet goes from its second end to the first, or comes from the internet's host.
+    pub is_back: bool,
+}
+
+/// The paths with conditions on a packet's way, in order. Each is there once in each direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Legs([Option<Leg>; Legs::MAX]);
+
+impl Legs {
+    /// How many there are at most: more than any way has that makes sense. Those beyond are left out.
+    pub const MAX: usize = 8;
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.0[0].is_none()
+    }
+
+    /// The paths.
+    pub fn iter(&self) -> impl Iterator<Item = Leg> + '_ {
+        self.0.iter().map_while(|leg| *leg)
+    }
+
+    /// Adds one at the end.
+    pub fn add(&mut self, leg: Leg) {
+        if self.iter().any(|held| held == leg) {
+            return;
+        }
+        if let Some(free) = self.0.iter_mut().find(|held| held.is_none()) {
+            *free = Some(leg);
+        }
+    }
+}
+
+impl FromIterator<Leg> for Legs {
+    fn from_iter<T: IntoIterator<Item = Leg>>(legs: T) -> Self {
+        let mut all = Self::default();
+        legs.into_iter().for_each(|leg| all.add(leg));
+        all
+    }
 }
 
 /// What changes in a packet's headers. An ICMP query or reply has its identifier in the place of a port; where it becomes

@@ -14,6 +14,11 @@ fn fact_34_in_through_an_internet_gateway_needs_a_public_address() {
 }
 
 #[test]
+fn public_addresses_are_those_that_the_cloud_says_it_has() {
+    connections::public_addresses_are_those_that_the_cloud_says_it_has();
+}
+
+#[test]
 fn facts_35_and_36_private_addresses_do_not_pass() {
     rows::facts_35_and_36_private_addresses_do_not_pass();
 }

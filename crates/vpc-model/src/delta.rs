@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DhcpOptions, EgressOnlyInternetGateway, Interface, InternetGateway, InternetHost, NatGateway, NetworkAcl,
-    RouteTable, SecurityGroup, ServiceAddresses, Subnet, TransitGateway, TransitGatewayAttachment,
-    TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint, VpcPeeringConnection, VpnGateway,
+    Path, PathId, PublicAddresses, RouteTable, SecurityGroup, ServiceAddresses, Subnet, TransitGateway,
+    TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint,
+    VpcPeeringConnection, VpnGateway,
 };
 
 /// One change. The later of two about the same object counts.
@@ -110,8 +111,12 @@ objects! {
     VpcEndpoint(VpcEndpointId),
     /// Public addresses of a service.
     ServiceAddresses(IpNet),
+    /// Public addresses of the cloud.
+    PublicAddresses(IpNet),
     /// A host of the simulated internet.
     InternetHost(IpAddr),
+    /// A part of ways with a condition of its own.
+    Path(PathId),
 }
 
 macro_rules! ids {
@@ -143,4 +148,5 @@ ids! {
     TransitGateway(TransitGatewayId),
     TransitGatewayRouteTable(TransitGatewayRouteTableId),
     VpcEndpoint(VpcEndpointId),
+    Path(PathId),
 }

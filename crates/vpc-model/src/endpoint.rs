@@ -50,6 +50,13 @@ pub struct ServiceAddresses {
     pub service: ManagedService,
 }
 
+/// A range of public addresses of the cloud: what it gives, or keeps for itself. What nobody in it has, nobody outside has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PublicAddresses {
+    /// The range.
+    pub id: IpNet,
+}
+
 /// A host of the simulated internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InternetHost {

@@ -10,6 +10,7 @@ mod endpoint;
 mod gateway;
 mod interface;
 mod network_acl;
+mod path;
 mod peering;
 mod port;
 mod route_table;
@@ -22,11 +23,13 @@ pub mod vpc;
 pub use delta::{Delta, Object, ObjectId};
 pub use dhcp_options::{DhcpOptions, NetbiosNodeType, Resolver};
 pub use endpoint::{
-    InternetHost, InternetPlace, ManagedService, ServiceAddresses, VpcEndpoint, VpcEndpointKind,
+    InternetHost, InternetPlace, ManagedService, PublicAddresses, ServiceAddresses, VpcEndpoint,
+    VpcEndpointKind,
 };
 pub use gateway::{EgressOnlyInternetGateway, InternetGateway, NatGateway, VpnGateway};
 pub use interface::{IdleTimeouts, IdleTimeoutsError, Interface, InterfaceRole, PublicIpv4};
 pub use network_acl::{AclAction, AclRuleNumber, AclRuleNumberError, NetworkAcl, NetworkAclEntry};
+pub use path::{Bandwidth, Condition, ConditionError, Latency, Loss, Path, PathEnds, PathId};
 pub use peering::VpcPeeringConnection;
 pub use port::{Port, PortError};
 pub use route_table::{Route, RouteOrigin, RouteTable, RouteTarget};

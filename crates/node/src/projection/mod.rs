@@ -28,7 +28,7 @@ use vpc_model::{Delta, Object, ObjectId};
 use self::schedule::Schedule;
 use self::stale::Stale;
 use self::view::View;
-use crate::internet_hosts;
+use crate::{internet_hosts, path_conditions};
 
 /// The deltas of one step, and the scopes that the interfaces among them belong to.
 #[derive(Debug, Default)]
@@ -74,6 +74,7 @@ impl Projector {
         let mut projection = Projection::default();
         projection.deltas.extend(endpoint::service_addresses().map(Delta::from));
         projection.deltas.extend(internet_hosts::everything(snapshot));
+        projection.deltas.extend(path_conditions::everything(snapshot));
         self.tell(&mut projection, &Stale::everything(snapshot), &View::new(snapshot, now));
         projection
     }
@@ -82,6 +83,7 @@ impl Projector {
     pub(crate) fn changed(&mut self, snapshot: &Snapshot, commit: &Commit, now: Timestamp) -> Projection {
         let mut projection = Projection::default();
         projection.deltas.extend(commit.changes.iter().flat_map(internet_hosts::changed));
+        projection.deltas.extend(commit.changes.iter().filter_map(path_conditions::changed));
         let view = View::new(snapshot, now);
         self.tell(&mut projection, &Stale::of_commit(&view, commit), &view);
         projection
@@ -147,8 +149,11 @@ fn object(view: &View<'_>, scope: &Scope, id: ObjectId) -> Option<Object> {
             transit_gateway::route_table(view, scope, &*view.get(scope, id)?)?.into()
         }
         ObjectId::VpcEndpoint(id) => endpoint::vpc_endpoint(view, &*view.get(scope, id)?)?.into(),
-        // No record has them.
-        ObjectId::ServiceAddresses(_) | ObjectId::InternetHost(_) => return None,
+        // No record of EC2's has them.
+        ObjectId::ServiceAddresses(_)
+        | ObjectId::PublicAddresses(_)
+        | ObjectId::InternetHost(_)
+        | ObjectId::Path(_) => return None,
     })
 }
 

@@ -1,25 +1,19 @@
 //! The public addresses of each region.
 //!
-//! Owns which of them are free, over all accounts. Refuses to know who has the others, and what for.
-//!
-//! The addresses are those that are reserved for benchmarks (RFC 2544), which no host on the internet has. Each region
-//! has 2,048 of them, by its number. The records of what is given are of the whole cloud, and name no region.
+//! Owns which of them are free, over all accounts. Refuses to know who has the others, what for, and which addresses are a
+//! region's: that is [`super::public_pool`]'s. The records of what is given are of the whole cloud, and name no region.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::ops::Bound;
 
-use aws_types::{AccountId, Region, Timestamp};
+use aws_types::{AccountId, Timestamp};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
-use store::{Read, Record, RecordKind};
+use store::{Read, Record, RecordKind, Transaction};
 
+use super::public_pool::block;
 use crate::state::{Edit, State};
-
-/// All public addresses of the cloud.
-const CLOUD: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15);
-/// The length of a region's block. 40 regions have room: from 198.19.64.0 on are the prefix lists of AWS.
-const REGION_LENGTH: u8 = 21;
 
 /// How long an address rests before another allocation gets it unasked. Until then, whoever released it by mistake can
 /// have it back by its name, and peers that still hold connections or names of it reach nobody else.
@@ -54,15 +48,17 @@ fn id(address: Ipv4Addr) -> String {
     format!("{:010}", u32::from(address))
 }
 
-/// The public addresses of a region; `None` for a region that the catalog does not know.
-pub fn block(region: &Region) -> Option<Ipv4Net> {
-    CLOUD.subnets(REGION_LENGTH).ok()?.nth(aws_catalog::region_number(region)? as usize)
+/// The addresses of a range that are given, ascending.
+pub(super) fn given(transaction: &Transaction, block: Ipv4Net) -> Vec<Ipv4Addr> {
+    let all = transaction.scan_all::<PublicAddress>().map(|(_, _, held)| held);
+    let held = all.filter(|held| held.free_since.is_none() && block.contains(&held.address));
+    held.map(|held| held.address).collect()
 }
 
 /// Takes the lowest address of the region that is free and has rested. When there is none, the one that has rested for
 /// longest; `None` when all are given.
 pub(crate) fn take_any(edit: &mut Edit<'_>) -> Option<Ipv4Addr> {
-    let block = block(edit.region())?;
+    let block = block(edit.reader(), edit.region())?;
     let now = edit.now();
     let has_rested = |since: Timestamp| since.plus_millis(RESTS_MILLIS) <= now;
     let (transaction, scope) = edit.cloud();
@@ -88,7 +84,7 @@ pub(crate) fn take_any(edit: &mut Edit<'_>) -> Option<Ipv4Addr> {
 
 /// Takes back an address that the account has released; `None` when it has not, or another has it by now.
 pub(super) fn take(edit: &mut Edit<'_>, address: Ipv4Addr) -> Option<Ipv4Addr> {
-    let block = block(edit.region())?;
+    let block = block(edit.reader(), edit.region())?;
     let account = edit.account();
     let (transaction, scope) = edit.cloud();
     let held = transaction.get::<PublicAddress>(&scope, &id(address))?;
@@ -114,25 +110,4 @@ fn rest(edit: &mut Edit<'_>, address: Ipv4Addr, released_by: Option<AccountId>) 
     let free_since = Some(edit.now());
     let (transaction, scope) = edit.cloud();
     transaction.put(&scope, &id(address), PublicAddress { address, free_since, released_by });
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn every_region_has_a_block_of_its_own() {
-        let regions = aws_catalog::regions();
-        let blocks: HashSet<_> =
-            regions.iter().map(|facts| block(&facts.region()).expect(facts.name)).collect();
-        assert_eq!(blocks.len(), regions.len());
-        assert!(blocks.iter().all(|block| CLOUD.contains(block) && block.hosts().count() == 2046));
-        let lists = regions.iter().flat_map(|facts| aws_catalog::prefix_lists(&facts.region()));
-        for of_aws in lists.flat_map(|list| list.blocks) {
-            assert!(!blocks.iter().any(|block| block.contains(&of_aws)), "{of_aws} is given to accounts too");
-        }
-        assert_eq!(block(&"xx-nowhere-1".parse().expect("it has the form of a region")), None);
-    }
 }

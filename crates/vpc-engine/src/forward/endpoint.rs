@@ -26,7 +26,7 @@ use crate::reason::DropReason;
 use crate::services::{self, LINK_ROUTER_MAC, SERVICES_MAC};
 use crate::snapshot::{Network, PluggedInterface, Snapshot};
 use crate::time::Millis;
-use crate::verdict::{CachePlan, Delivery, Rewrite};
+use crate::verdict::{CachePlan, Delivery, Legs, Rewrite};
 
 /// Who is at the other end of a connection with a service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,7 @@ pub(super) fn deliver(
             rewrite,
             flow: None,
             mtu_bytes: trip.mtu_bytes,
+            legs: Legs::default(),
             cache: None,
         });
     }
@@ -134,7 +135,8 @@ pub(super) fn deliver(
     let cache = halves.filter(|_| lasts).and_then(|halves| {
         plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, halves.near.slot), now)
     });
-    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache })
+    let legs = Legs::default();
+    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs, cache })
 }
 
 /// Refuses what services do not take (fact 59).
@@ -328,7 +330,7 @@ pub(super) fn answer(
         flows.table.advance(near, Seen { sent_by_local: false, ..seen });
     }
     // What the asker sends next has both directions cached.
-    Ok(Delivery { cache: None, ..delivery })
+    Ok(Delivery { cache: None, legs: Legs::default(), ..delivery })
 }
 
 /// The entries of both directions of a connection that lasts.

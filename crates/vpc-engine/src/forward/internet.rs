@@ -31,9 +31,6 @@ const PRIVATE_IPV4: [Ipv4Net; 4] = [
 ];
 /// The same for IPv6 (RFC 4193).
 const PRIVATE_IPV6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
-/// The public addresses that clouds of this kind give.
-const CLOUD_IPV4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15);
-const CLOUD_IPV6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20);
 
 fn is_private(address: IpAddr) -> bool {
     match address {
@@ -168,10 +165,7 @@ impl<'n> Journey<'n, '_> {
                 InternetPlace::Workstation => Port::WORKSTATION,
             }));
         }
-        let is_ours = match address {
-            IpAddr::V4(address) => CLOUD_IPV4.contains(&address),
-            IpAddr::V6(address) => CLOUD_IPV6.contains(&address),
-        };
+        let is_ours = self.network.gateways.is_public(address);
         Err(if is_ours { unknown } else { DropReason::NoSuchHost { address } })
     }
 

@@ -33,7 +33,7 @@ use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, Domain, Network, PluggedInterface};
 use crate::time::Millis;
-use crate::verdict::Rewrite;
+use crate::verdict::{Legs, Rewrite};
 
 /// Routers that a packet passes at most. No sound network needs as many.
 const ROUTERS_MAX: usize = 16;
@@ -113,6 +113,8 @@ pub(crate) struct Trip<'n> {
     /// for what gateways do by it, and on the way back for the ACLs too ([`Journey::of_answer`]). None where each port has
     /// a way of its own.
     pub(crate) opener_ports: Option<PortRange>,
+    /// The paths with conditions that it took.
+    pub(crate) legs: Legs,
 }
 
 impl Trip<'_> {
@@ -141,9 +143,7 @@ impl Trip<'_> {
     pub(super) fn narrow_opener_ports(&mut self, ports: PortRange) {
         self.opener_ports = self.opener_ports.and_then(|held| held.intersection(ports));
     }
-}
 
-impl Trip<'_> {
     /// How many entries of the table its translations need.
     pub(crate) fn entries(&self) -> usize {
         self.translations.iter().flatten().map(Translation::entries).sum()
@@ -161,6 +161,8 @@ pub(crate) struct Journey<'n, 'f> {
     likely: Option<&'n PluggedInterface>,
     /// Whether it answers who opened a connection, and is to say for which ports of theirs ACLs decide alike.
     is_answer: bool,
+    /// The subnet that it was in last; none before it has been in any.
+    last: Option<&'n CompiledSubnet>,
     pub(super) trip: Trip<'n>,
 }
 
@@ -186,8 +188,9 @@ impl<'n, 'f> Journey<'n, 'f> {
             domain: None,
             spans_domains: false,
             opener_ports: Some(PortRange::ALL),
+            legs: Legs::default(),
         };
-        Self { network, flows, now, exit: None, likely: None, is_answer: false, trip }
+        Self { network, flows, now, exit: None, likely: None, is_answer: false, last: None, trip }
     }
 
     /// The same packet, an answer to who opened the connection; the trip says for which ports of theirs it is the same.
@@ -208,6 +211,7 @@ impl<'n, 'f> Journey<'n, 'f> {
         next_hop: Option<MacAddress>,
     ) -> Trip<'n> {
         self.exit = Some(sender);
+        self.last = Some(subnet);
         let neighbour = next_hop.and_then(|mac| self.neighbour(sender, subnet, mac));
         let place = match neighbour {
             Some(hop) => {
@@ -233,7 +237,9 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// Takes the packet on its way from the internet.
-    pub(crate) fn start_on_internet(self) -> Trip<'n> {
+    pub(crate) fn start_on_internet(mut self) -> Trip<'n> {
+        let leg = self.network.paths.of_host(self.trip.packet.source, true);
+        leg.into_iter().for_each(|leg| self.trip.legs.add(leg));
         self.travel(Ok(Place::Internet))
     }
 
@@ -256,6 +262,8 @@ impl<'n, 'f> Journey<'n, 'f> {
                     Err(reason) => Err(reason),
                 },
                 Ok(Place::Host(port)) => {
+                    let leg = self.network.paths.of_host(self.trip.packet.destination, false);
+                    leg.into_iter().for_each(|leg| self.trip.legs.add(leg));
                     self.trip.landing = Ok(Landing::Internet(port));
                     return self.trip;
                 }
@@ -473,6 +481,14 @@ impl<'n, 'f> Journey<'n, 'f> {
         }
     }
 
+    /// The packet has come into a subnet, from the one that it was in last or from outside.
+    pub(super) fn come_into(&mut self, subnet: &'n CompiledSubnet) {
+        let before = self.last.replace(subnet);
+        let leg =
+            before.and_then(|before| self.network.paths.between(&before.subnet.zone, &subnet.subnet.zone));
+        leg.into_iter().for_each(|leg| self.trip.legs.add(leg));
+    }
+
     /// From now on the decision depends on what joins the VPC of a subnet with others.
     pub(super) fn enters_domain(&mut self, subnet: &CompiledSubnet) {
         let domain = self.network.gateways.domain(subnet.subnet.vpc);
@@ -496,6 +512,7 @@ impl<'n, 'f> Journey<'n, 'f> {
         if from != Some(hop.receiver.subnet) {
             self.enter_subnet(subnet)?;
         }
+        self.come_into(subnet);
         match hop.receiver.role {
             InterfaceRole::NatGateway => {
                 self.back_through_nat_gateway(hop.receiver, subnet).map(Arrival::GoesOn)

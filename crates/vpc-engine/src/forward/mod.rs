@@ -174,11 +174,12 @@ fn deliver(
     let (macs, to) = plan::landing_macs(&trip, landing, came, from)
         .ok_or(DropReason::RoutingLoop { address: came.destination })?;
     let rewrite = trip.rewrite(came, &trip.packet, macs);
-    let cache = (!trip.spans_domains && tracking::lasts(ends, came, tuple)).then(|| {
+    let is_decided_alone = trip.spans_domains || !trip.legs.is_empty();
+    let cache = (!is_decided_alone && tracking::lasts(ends, came, tuple)).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });
-    Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, cache: cache.flatten() })
+    Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs: trip.legs, cache: cache.flatten() })
 }
 
 /// Fact 64.

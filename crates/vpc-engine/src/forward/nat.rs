@@ -118,6 +118,7 @@ impl<'n> Journey<'n, '_> {
         if plugged.subnet != from {
             self.enter_subnet(subnet)?;
         }
+        self.come_into(subnet);
         let translation = self.translate_out(gateway, plugged.port)?;
         self.leave_nat_gateway(translation, plugged, subnet)
     }

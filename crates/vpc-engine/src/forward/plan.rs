@@ -206,7 +206,7 @@ fn reverse(
     };
     // What is tracked on its way back alone is not known at its ends yet.
     let is_untracked = |end: &End<'_>| matches!(end.gate, Gate::Passed { track: false });
-    if back.is_tracked && delivered.ends.iter().flatten().any(is_untracked) {
+    if !back.legs.is_empty() || (back.is_tracked && delivered.ends.iter().flatten().any(is_untracked)) {
         return None;
     }
     let subnet = match delivered.landing {

@@ -75,6 +75,7 @@ impl<'n> Journey<'n, '_> {
         let (_, entrance) = entrance.ok_or(unzoned)?;
         // In the subnet of the attachment itself both lists of the ACL are asked, elsewhere one of each subnet.
         self.enter_subnet(entrance)?;
+        self.come_into(entrance);
         self.enters_domain(subnet);
         self.limit_mtu(TRANSIT_MTU_BYTES);
         self.trip.passed_transit_gateway = true;
@@ -155,6 +156,7 @@ impl<'n> Journey<'n, '_> {
             in_zone.or_else(|| self.interfaces_of(attached).next())
         };
         let (exit, subnet) = exit.ok_or(DropReason::Missing { object: attached.vpc.into() })?;
+        self.come_into(subnet);
         Ok(Place::Router(subnet, exit.subnet))
     }
 

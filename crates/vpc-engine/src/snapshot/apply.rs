@@ -17,6 +17,7 @@ use vpc_model::{
 
 use super::gateways::TouchedGateways;
 use super::index::Map;
+use super::paths::TouchedPaths;
 use super::{
     Applied, CompiledSubnet, Domain, Network, PluggedInterface, Snapshot, StalePorts, ipv4_prefix,
     ipv6_block, ipv6_prefix, router_mac, router_of,
@@ -33,6 +34,7 @@ struct Touched {
     subnets: FxHashSet<SubnetId>,
     policies: FxHashMap<u32, Arc<[SecurityGroupId]>>,
     gateways: TouchedGateways,
+    paths: TouchedPaths,
     stale: FxHashSet<Port>,
     removed: FxHashSet<Port>,
 }
@@ -86,6 +88,7 @@ impl Snapshot {
             stale_domains,
             stale: StalePorts(sorted(touched.stale)),
             removed: sorted(touched.removed),
+            changed_paths: touched.paths.paths,
         }
     }
 }
@@ -149,7 +152,9 @@ impl Network {
             }
             Object::VpcEndpoint(it) => self.gateways.set_endpoint(it.id, Some(it), &mut touched.gateways),
             Object::ServiceAddresses(it) => self.gateways.set_service(it.id, Some(it), &mut touched.gateways),
+            Object::PublicAddresses(it) => self.gateways.set_public(it.id, true, &mut touched.gateways),
             Object::InternetHost(it) => self.gateways.set_host(it.id, Some(it), &mut touched.gateways),
+            Object::Path(path) => self.paths.set(path.id, Some(path), &mut touched.paths),
         }
     }
 
@@ -183,7 +188,9 @@ impl Network {
             }
             ObjectId::VpcEndpoint(id) => self.gateways.set_endpoint(id, None, &mut touched.gateways),
             ObjectId::ServiceAddresses(id) => self.gateways.set_service(id, None, &mut touched.gateways),
+            ObjectId::PublicAddresses(id) => self.gateways.set_public(id, false, &mut touched.gateways),
             ObjectId::InternetHost(id) => self.gateways.set_host(id, None, &mut touched.gateways),
+            ObjectId::Path(id) => self.paths.set(id, None, &mut touched.paths),
         }
     }
 
@@ -449,6 +456,7 @@ impl Network {
                 }
             }
         }
+        self.compile_paths(touched);
         self.gateways.compile(&mut touched.gateways, &self.vpcs);
         for vpc in &touched.gateways.at_the_internet {
             let subnets = self.subnets_of_vpc.values(vpc);
@@ -456,6 +464,19 @@ impl Network {
         }
         if touched.gateways.hosts {
             touched.stale.extend([Port::INTERNET, Port::WORKSTATION, Port::SERVICES]);
+        }
+    }
+
+    /// A way that takes a path between zones begins or ends in one of them, or passes a gateway there.
+    fn compile_paths(&mut self, touched: &mut Touched) {
+        self.paths.compile(&touched.paths);
+        touched.gateways.hosts |= touched.paths.hosts;
+        if touched.paths.zones.is_empty() {
+            return;
+        }
+        for subnet in self.subnets.values().filter(|subnet| touched.paths.zones.contains(&subnet.zone)) {
+            touched.stale.extend(self.ports_of_subnet.values(&subnet.id));
+            self.gateways.touch(subnet.vpc, &mut touched.gateways);
         }
     }
 

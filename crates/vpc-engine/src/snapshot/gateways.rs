@@ -76,6 +76,8 @@ pub(crate) struct Gateways {
     endpoints: Map<VpcEndpointId, Arc<VpcEndpoint>>,
     services: Map<IpNet, ManagedService>,
     service_blocks: Arc<Blocks<ManagedService>>,
+    public: Map<IpNet, ()>,
+    public_blocks: Arc<Blocks<()>>,
     hosts: Map<IpAddr, InternetPlace>,
     /// The lowest VPC that each one is joined with, of those that are joined with any.
     roots: Map<VpcId, VpcId>,
@@ -97,6 +99,7 @@ pub(super) struct TouchedGateways {
     /// Whether other VPCs may be joined than before.
     joins: bool,
     services: bool,
+    public: bool,
 }
 
 /// What an object of a map was and is.
@@ -184,6 +187,11 @@ impl Gateways {
     /// The service of AWS that has a public address.
     pub(crate) fn service(&self, address: IpAddr) -> Option<ManagedService> {
         self.service_blocks.find(address)
+    }
+
+    /// Whether an address is one of the cloud's public ones, whoever has it.
+    pub(crate) fn is_public(&self, address: IpAddr) -> bool {
+        self.public_blocks.find(address).is_some()
     }
 
     /// Where a host of the internet is.
@@ -399,6 +407,15 @@ impl Gateways {
         touched.hosts = true;
     }
 
+    /// It only says why a packet does not arrive, so nothing that is cached depends on it.
+    pub(super) fn set_public(&mut self, id: IpNet, is_there: bool, touched: &mut TouchedGateways) {
+        match is_there {
+            true => self.public.insert(id, ()),
+            false => self.public.remove(&id),
+        };
+        touched.public = true;
+    }
+
     pub(super) fn set_host(
         &mut self,
         id: IpAddr,
@@ -429,6 +446,9 @@ impl Gateways {
         if touched.services {
             let blocks = self.services.iter().map(|(&block, &service)| (block, service));
             self.service_blocks = Arc::new(Blocks::new(blocks));
+        }
+        if touched.public {
+            self.public_blocks = Arc::new(Blocks::new(self.public.keys().map(|&block| (block, ()))));
         }
         touched.tables.sort_unstable();
         touched.tables.dedup();

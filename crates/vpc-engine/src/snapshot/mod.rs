@@ -10,6 +10,7 @@ mod apply;
 mod chunked;
 mod gateways;
 mod index;
+mod paths;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,8 +21,8 @@ use aws_types::{
     SubnetId, VpcId,
 };
 use vpc_model::{
-    DhcpOptions, IdleTimeouts, Interface, InterfaceRole, NetworkAcl, Port, RouteTable, SecurityGroup, Subnet,
-    Vpc, subnet,
+    DhcpOptions, IdleTimeouts, Interface, InterfaceRole, NetworkAcl, Path, PathId, Port, RouteTable,
+    SecurityGroup, Subnet, Vpc, subnet,
 };
 
 use crate::compile::{Acl, Policy, Routes};
@@ -31,6 +32,7 @@ use index::{Index, Map, Numbers};
 
 pub use gateways::Domain;
 pub(crate) use gateways::Gateways;
+use paths::Paths;
 
 /// The lengths of a VPC's IPv6 blocks.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html#vpc-sizing-ipv6>
@@ -53,6 +55,8 @@ pub struct Applied {
     /// gateway, ascending.
     /// [`crate::Flows::forget_port`] is due for each of them.
     pub removed: Vec<Port>,
+    /// The paths whose conditions changed.
+    pub changed_paths: Vec<PathId>,
 }
 
 /// Ports whose cached decisions may have changed, ascending. A cached decision depends on its ingress port and its
@@ -104,6 +108,7 @@ pub(crate) struct Network {
     dhcp_options: Map<DhcpOptionsId, Arc<DhcpOptions>>,
     interfaces: Map<NetworkInterfaceId, PluggedInterface>,
     pub(crate) gateways: Gateways,
+    pub(crate) paths: Paths,
 
     // What follows from it, as packets need it.
     ports: Slots<PluggedInterface>,
@@ -198,6 +203,11 @@ impl Snapshot {
     /// The DHCP option set with an id.
     pub fn dhcp_options(&self, id: DhcpOptionsId) -> Option<&DhcpOptions> {
         self.0.dhcp_options.get(&id).map(Arc::as_ref)
+    }
+
+    /// Every path that has a condition, in no order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.paths.iter()
     }
 
     pub(crate) fn network(&self) -> &Network {

@@ -121,3 +121,21 @@ pub fn what_is_decided_of_a_connection_holds_for_other_ports_of_its_opener() {
     );
     assert_eq!(ports(&mut world, "b", "10.2.0.10", 4003), Some((4000, 4999)));
 }
+
+pub fn public_addresses_are_those_that_the_cloud_says_it_has() {
+    let mut world = everything();
+    sends(&mut world, "a", "198.18.0.99", "udp 1 2", "NoSuchPublicAddress");
+    sends(&mut world, "a", "198.51.100.9", "udp 1 2", "NoSuchHost");
+    let [old, new] = ["198.18.0.0/15", "198.51.100.0/24"].map(|block| block.parse().unwrap());
+    world.apply(&[
+        vpc_model::Delta::Remove(vpc_model::ObjectId::PublicAddresses(old)),
+        vpc_model::PublicAddresses { id: new }.into(),
+    ]);
+    assert!(world.last.as_ref().unwrap().stale.is_empty(), "nobody's packets go elsewhere");
+    sends(&mut world, "a", "198.18.0.99", "udp 1 2", "NoSuchHost");
+    sends(&mut world, "a", "198.51.100.9", "udp 1 2", "NoSuchPublicAddress");
+    world.set_public("m", "198.51.100.9");
+    sends(&mut world, "a", "198.51.100.9", "udp 1 2", "m");
+    let ping = world.packet_from_internet(HOST, "198.51.100.9", "icmp 8 0 7");
+    gets(&mut world, "internet", &ping, "m");
+}

@@ -6,8 +6,8 @@ use aws_types::{NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
 use ipnet::IpNet;
 use vpc_model::{
     Delta, EgressOnlyInternetGateway, Interface, InternetGateway, InternetHost, NatGateway, NetworkAcl,
-    Object, ObjectId, RouteOrigin, RouteTable, RouteTarget, SecurityGroup, ServiceAddresses, Subnet,
-    TransitGateway, TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc,
+    Object, ObjectId, PublicAddresses, RouteOrigin, RouteTable, RouteTarget, SecurityGroup, ServiceAddresses,
+    Subnet, TransitGateway, TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc,
     VpcEndpoint, VpcPeeringConnection, VpnGateway,
 };
 
@@ -33,7 +33,8 @@ macro_rules! network {
                         }
                         Delta::Remove(ObjectId::$object(id)) => self.$list.retain(|old| old.id != *id),
                     )*
-                    Delta::Put(Object::DhcpOptions(_)) | Delta::Remove(ObjectId::DhcpOptions(_)) => {}
+                    Delta::Put(Object::DhcpOptions(_) | Object::Path(_))
+                    | Delta::Remove(ObjectId::DhcpOptions(_) | ObjectId::Path(_)) => {}
                 }
             }
         }
@@ -59,6 +60,7 @@ network! {
     endpoints: VpcEndpoint,
     services: ServiceAddresses,
     hosts: InternetHost,
+    public: PublicAddresses,
 }
 
 impl Network {

@@ -379,9 +379,7 @@ impl Reference {
         if let Some(host) = network.hosts.iter().find(|host| host.id == destination) {
             return Ok(End::Host(host.place));
         }
-        let cloud = ["198.18.0.0/15", "3fff::/20"];
-        let is_of_cloud =
-            cloud.iter().any(|block| block.parse::<IpNet>().expect("a block").contains(&destination));
+        let is_of_cloud = network.public.iter().any(|block| block.id.contains(&destination));
         Err(if is_of_cloud { "NoSuchPublicAddress" } else { "NoSuchHost" })
     }
 

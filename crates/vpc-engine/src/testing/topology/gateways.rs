@@ -13,7 +13,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use vpc_model::{
     AttachedNetwork, AttachedSubnet, AttachedVpc, EgressOnlyInternetGateway, IdleTimeouts, Interface,
     InterfaceRole, InternetBlock, InternetGateway, InternetHost, InternetPlace, ManagedService, NatGateway,
-    PeeringSide, Port, PublicIpv4, RouteTable, ServiceAddresses, Subnet, TransitGateway,
+    PeeringSide, Port, PublicAddresses, PublicIpv4, RouteTable, ServiceAddresses, Subnet, TransitGateway,
     TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, VpcEndpoint, VpcEndpointKind,
     VpcPeeringConnection, VpnGateway,
 };
@@ -106,6 +106,7 @@ impl Topology {
             self.hosts.push(host("2001:db8:1::50", InternetPlace::Workstation));
         }
         let block = |text: &str| text.parse::<IpNet>().expect("a block");
+        self.public.extend(["198.18.0.0/15", "3fff::/20"].map(|text| PublicAddresses { id: block(text) }));
         if random.percent(70) {
             let service = ManagedService::S3;
             self.services.push(ServiceAddresses { id: block("52.216.0.0/24"), service });

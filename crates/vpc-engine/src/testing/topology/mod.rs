@@ -17,9 +17,10 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use vpc_model::{
     AclAction, AclRuleNumber, Delta, Direction, EgressOnlyInternetGateway, IcmpMatch, IdleTimeouts,
     Interface, InterfaceRole, InternetBlock, InternetGateway, InternetHost, NatGateway, NetworkAcl,
-    NetworkAclEntry, Peer, Port, PortRange, Protocol, Route, RouteTable, RouteTarget, SecurityGroup,
-    SecurityGroupRule, ServiceAddresses, Subnet, Traffic, TransitGateway, TransitGatewayAttachment,
-    TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint, VpcPeeringConnection, VpnGateway,
+    NetworkAclEntry, Peer, Port, PortRange, Protocol, PublicAddresses, Route, RouteTable, RouteTarget,
+    SecurityGroup, SecurityGroupRule, ServiceAddresses, Subnet, Traffic, TransitGateway,
+    TransitGatewayAttachment, TransitGatewayPeering, TransitGatewayRouteTable, Vpc, VpcEndpoint,
+    VpcPeeringConnection, VpnGateway,
 };
 
 use super::random::Random;
@@ -65,6 +66,8 @@ pub struct Topology {
     pub services: Vec<ServiceAddresses>,
     /// The hosts of the internet; a plain network has none.
     pub hosts: Vec<InternetHost>,
+    /// The public addresses of the cloud, where there is an internet.
+    pub public: Vec<PublicAddresses>,
 }
 
 /// TCP and UDP ports that rules and packets are made of.
@@ -147,6 +150,7 @@ impl Topology {
         deltas.extend(self.endpoints.iter().cloned().map(Delta::from));
         deltas.extend(self.services.iter().cloned().map(Delta::from));
         deltas.extend(self.hosts.iter().copied().map(Delta::from));
+        deltas.extend(self.public.iter().copied().map(Delta::from));
         deltas
     }
 

@@ -16,9 +16,9 @@ use aws_types::{
 };
 use vpc_model::{
     AttachedNetwork, AttachedSubnet, AttachedVpc, EgressOnlyInternetGateway, InternetGateway, InternetHost,
-    InternetPlace, ManagedService, NatGateway, Object, PublicIpv4, ServiceAddresses, TransitGateway,
-    TransitGatewayAttachment, TransitGatewayRoute, TransitGatewayRouteTable, VpcEndpoint, VpcEndpointKind,
-    VpcPeeringConnection,
+    InternetPlace, ManagedService, NatGateway, Object, PublicAddresses, PublicIpv4, ServiceAddresses,
+    TransitGateway, TransitGatewayAttachment, TransitGatewayRoute, TransitGatewayRouteTable, VpcEndpoint,
+    VpcEndpointKind, VpcPeeringConnection,
 };
 
 #[allow(clippy::wildcard_imports, reason = "the same network")]
@@ -279,6 +279,7 @@ pub fn everything() -> World {
     world.put(transit_table(&[("0.0.0.0/0", Some("v"))], &["v", "x", "y"]));
     world.put(endpoint());
     world.put(ServiceAddresses { id: "198.19.64.0/24".parse().unwrap(), service: ManagedService::S3 });
+    world.put(PublicAddresses { id: "198.18.0.0/15".parse().unwrap() });
     let host = |id: &str, place| InternetHost { id: id.parse().unwrap(), place };
     world.put(host("203.0.113.9", InternetPlace::Declared));
     world.put(host("2001:db8::9", InternetPlace::Declared));

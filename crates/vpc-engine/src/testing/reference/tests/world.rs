@@ -18,9 +18,9 @@ use vpc_model::{
     AclAction, AclRuleNumber, AttachedNetwork, AttachedSubnet, AttachedVpc, Delta, Direction,
     EgressOnlyInternetGateway, IdleTimeouts, Interface, InterfaceRole, InternetBlock, InternetGateway,
     InternetHost, InternetPlace, ManagedService, NatGateway, NetworkAcl, NetworkAclEntry, Peer, Port,
-    Protocol, PublicIpv4, Route, RouteOrigin, RouteTable, RouteTarget, SecurityGroup, SecurityGroupRule,
-    ServiceAddresses, Subnet, Traffic, TransitGateway, TransitGatewayAttachment, TransitGatewayRouteTable,
-    Vpc, VpcEndpoint, VpcEndpointKind, VpcPeeringConnection, VpnGateway,
+    Protocol, PublicAddresses, PublicIpv4, Route, RouteOrigin, RouteTable, RouteTarget, SecurityGroup,
+    SecurityGroupRule, ServiceAddresses, Subnet, Traffic, TransitGateway, TransitGatewayAttachment,
+    TransitGatewayRouteTable, Vpc, VpcEndpoint, VpcEndpointKind, VpcPeeringConnection, VpnGateway,
 };
 
 use crate::packet::{Inner, InnerTransport, Packet, TcpFlags, Transport};
@@ -203,6 +203,7 @@ impl World {
         let kind = VpcEndpointKind::GatewayLoadBalancer;
         self.put(VpcEndpoint { id: VpcEndpointId::from_bits(2), vpc, kind });
         self.put(ServiceAddresses { id: parse("52.216.0.0/24"), service: ManagedService::S3 });
+        self.put(PublicAddresses { id: parse("198.18.0.0/15") });
         self.put(InternetHost { id: parse("203.0.113.10"), place: InternetPlace::Declared });
         self.put(InternetHost { id: parse("2001:db8::10"), place: InternetPlace::Declared });
         self.put(InternetHost { id: parse("192.0.2.50"), place: InternetPlace::Workstation });
