@@ -134,7 +134,8 @@ pub enum BenchError {
     Interrupted,
 }
 
-/// Measures, for about `rounds` × 3 × `measurement` on each path, and takes everything away again.
+/// Measures each way and what it is compared with, for about `rounds` × 3 × `measurement` on each path, and takes everything
+/// away again.
 ///
 /// # Errors
 /// When namespaces cannot be made, a path does not carry the load, or it is interrupted.
@@ -142,7 +143,6 @@ pub fn run(options: &Options) -> Result<Report, BenchError> {
     let ways: BTreeSet<Way> = options.ways.iter().copied().chain([Way::AcrossSubnets]).collect();
     let cloud = Cloud::start(options.mode, &options.directory, "ways")?;
     let paths = open_paths(&cloud, &ways)?;
-    let mut measured: Vec<Vec<Measurement>> = vec![Vec::new(); paths.len()];
     let measure = |path: &BenchPath, duration| {
         if (options.is_interrupted)() { Err(BenchError::Interrupted) } else { path.measure(duration) }
     };
@@ -150,39 +150,70 @@ pub fn run(options: &Options) -> Result<Report, BenchError> {
     for path in &paths {
         measure(path, options.measurement / 4)?;
     }
+    let mut groups: Vec<Group<'_>> = ways.iter().map(|&way| Group::new(way, &paths)).collect();
     for round in 0..options.rounds.max(1) {
-        for step in 0..paths.len() {
-            // Each path gets to be first.
-            let index = (round + step) % paths.len();
-            measured[index].push(measure(&paths[index], options.measurement)?);
+        for group in &mut groups {
+            let count = group.paths.len();
+            for step in 0..count {
+                // Each path gets to be first.
+                let (path, measured) = &mut group.paths[(round + step) % count];
+                measured.push(measure(path, options.measurement)?);
+            }
         }
     }
-    let of = |kind| {
-        paths.iter().position(|path| path.kind == kind).map(|index| measured[index].as_slice()).unwrap_or(&[])
-    };
-    let of_way = |way: Way| of(PathKind::Brume(way));
-    let ratios = |of: &[Measurement], to: &[Measurement]| {
-        (!of.is_empty() && !to.is_empty()).then(|| Ratios::median(of, to))
-    };
-    let report_of = |way: Way| WayReport {
-        way,
-        ratios: Ratios::median(of_way(way), of(way.veth())),
-        ratios_to_router: ratios(of_way(way), of(way.router())),
-        measured: Measurement::median(of_way(way)),
-    };
-    let usual = report_of(Way::AcrossSubnets);
-    let router = of(Way::AcrossSubnets.router());
+    let of = |way: Way| groups.iter().find(|group| group.way == way);
+    let usual = of(Way::AcrossSubnets).map_or(&groups[0], |group| group);
+    let router = usual.of(usual.way.router());
+    let WayReport { ratios, ratios_to_router, measured: brume, .. } = usual.report();
+    let rules = of(Way::ThousandRules).map(|group| (group, group.of(PathKind::Brume(Way::TenRules))));
     Ok(Report {
-        ratios: usual.ratios,
-        ratios_to_router: usual.ratios_to_router,
+        ratios,
+        ratios_to_router,
         mode: mode_of(&cloud),
-        rounds: measured[0].len(),
-        veth: Measurement::median(of(Way::AcrossSubnets.veth())),
-        brume: usual.measured,
+        rounds: options.rounds.max(1),
+        veth: Measurement::median(usual.of(usual.way.veth())),
+        brume,
         router: (!router.is_empty()).then(|| Measurement::median(router)),
-        ways: ways.into_iter().map(report_of).collect(),
-        thousand_rules_to_ten: ratios(of_way(Way::ThousandRules), of_way(Way::TenRules)),
+        ways: groups.iter().map(Group::report).collect(),
+        thousand_rules_to_ten: rules.and_then(|(group, ten)| group.relative_to(ten)),
     })
+}
+
+/// A way and what it is compared with, measured one after the other in each round: what is compared is near in time, since
+/// machines are not the same from one minute to the next.
+struct Group<'p> {
+    way: Way,
+    paths: Vec<(&'p BenchPath, Vec<Measurement>)>,
+}
+
+impl<'p> Group<'p> {
+    fn new(way: Way, paths: &'p [BenchPath]) -> Self {
+        let fewer_rules = (way == Way::ThousandRules).then_some(PathKind::Brume(Way::TenRules));
+        let kinds =
+            [Some(way.veth()), Some(way.router()), fewer_rules, Some(PathKind::Brume(way))].into_iter();
+        let found = kinds.flatten().filter_map(|kind| paths.iter().find(|path| path.kind == kind));
+        Self { way, paths: found.map(|path| (path, Vec::new())).collect() }
+    }
+
+    /// What was measured on a path of that kind; nothing where there is none.
+    fn of(&self, kind: PathKind) -> &[Measurement] {
+        let path = self.paths.iter().find(|(path, _)| path.kind == kind);
+        path.map_or(&[], |(_, measured)| measured)
+    }
+
+    fn relative_to(&self, to: &[Measurement]) -> Option<Ratios> {
+        (!to.is_empty()).then(|| Ratios::median(self.of(PathKind::Brume(self.way)), to))
+    }
+
+    fn report(&self) -> WayReport {
+        let measured = self.of(PathKind::Brume(self.way));
+        WayReport {
+            way: self.way,
+            ratios: Ratios::median(measured, self.of(self.way.veth())),
+            ratios_to_router: self.relative_to(self.of(self.way.router())),
+            measured: Measurement::median(measured),
+        }
+    }
 }
 
 fn mode_of(cloud: &Cloud) -> String {
