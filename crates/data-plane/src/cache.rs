@@ -21,10 +21,8 @@ use zerocopy::FromZeros;
 
 use crate::admissions::Admissions;
 use crate::clock::CacheTime;
-use crate::entry::{
-    Macs, cache_entry_of, entry_of, is_cacheable, key_of, key_of_packet, key_sent, slot_of_domain,
-};
-use crate::logged;
+use crate::entry::{Macs, cache_entry_of, entry_of, is_cacheable, key_of_packet, key_sent, slot_of_domain};
+use crate::installed::{Belongs, Epochs, Installed};
 use crate::translations::Translations;
 
 /// How long the entries of a connection that both sides have closed stay, for its last acknowledgement.
@@ -57,42 +55,6 @@ pub(crate) struct Cache {
     pub(crate) logged: Collector,
 }
 
-/// One entry of the cache.
-#[derive(Clone, Copy, Debug)]
-struct Installed {
-    flow: Option<FlowId>,
-    direction: FlowDirection,
-    /// The entry for the other direction, when a plan had both.
-    other: Option<abi::FlowKey>,
-    /// The link addresses of the frames that it is for.
-    macs: Macs,
-    /// Whether such a frame was seen; otherwise one is expected.
-    is_seen: bool,
-    /// Of its two ports and of its domain.
-    epochs: Epochs,
-    /// Whether what it carries first answers a SYN.
-    answers_syn: bool,
-    /// When it was installed, in the cache's time.
-    since_ns: u64,
-    /// Whether its connection is over and it is only there for the last acknowledgement.
-    is_retired: bool,
-    /// What has been reported to the engine so far.
-    packets: u64,
-    bytes: u64,
-    tcp_flags: u32,
-    /// The flags that logs have been told of.
-    logged_flags: u32,
-}
-
-/// The epochs of two ports and of a domain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Epochs {
-    pub(crate) ingress: u32,
-    pub(crate) egress: u32,
-    /// 0 where there is no domain.
-    pub(crate) domain: u32,
-}
-
 /// The epoch slot of a port; none beyond the cache's limit.
 fn slot_of(port: Port) -> Option<u32> {
     Some(port.number()).filter(|&number| number < abi::PORT_LIMIT)
@@ -103,92 +65,6 @@ struct Prepared {
     key: abi::FlowKey,
     entry: abi::FlowEntry,
     installed: Installed,
-}
-
-/// What an entry that is about to be installed belongs to.
-#[derive(Clone, Copy)]
-struct Belongs {
-    key: abi::FlowKey,
-    flow: Option<FlowId>,
-    direction: FlowDirection,
-    other: Option<abi::FlowKey>,
-    answers_syn: bool,
-}
-
-impl Belongs {
-    /// The entries of a plan; the second is of the replies, if the plan has one.
-    fn of(plan: &CachePlan, flow: Option<FlowId>) -> (Self, Option<Self>) {
-        let key = key_of(&plan.forward);
-        let reverse = plan.reverse.as_ref().map(key_of);
-        let direction = FlowDirection::Reverse;
-        // Only a packet that opens a connection has source ports that it holds for.
-        let answers_syn = plan.source_ports.is_some();
-        (
-            Self { key, flow, direction: FlowDirection::Forward, other: reverse, answers_syn: false },
-            reverse.map(|reverse| Self { key: reverse, flow, direction, other: Some(key), answers_syn }),
-        )
-    }
-}
-
-impl Installed {
-    /// What is known of an entry that has carried nothing yet.
-    fn new(plan: &CacheEntry, belongs: Belongs, epochs: Epochs, time: CacheTime) -> Self {
-        let Belongs { flow, direction, other, answers_syn, .. } = belongs;
-        Self {
-            flow,
-            direction,
-            other,
-            macs: Macs::new(plan.destination_mac, plan.source_mac),
-            is_seen: direction == FlowDirection::Forward,
-            epochs,
-            answers_syn,
-            since_ns: time.cache_now_ns(),
-            is_retired: false,
-            packets: 0,
-            bytes: 0,
-            tcp_flags: 0,
-            logged_flags: 0,
-        }
-    }
-
-    /// What an entry has carried that has not been told yet; from now on it has.
-    fn news(&mut self, key: &abi::FlowKey, entry: &abi::FlowEntry) -> Option<Activity> {
-        let packets = entry.packets.saturating_sub(self.packets);
-        let new_flags = entry.tcp_flags & !self.tcp_flags;
-        if packets == 0 && new_flags == 0 {
-            return None;
-        }
-        // An established connection's ACK is not among the flags that an entry keeps; anything that passed had it.
-        let flags = match Protocol(key.protocol) {
-            Protocol::TCP => TcpFlags(new_flags as u8).with(TcpFlags::ACK),
-            _ => TcpFlags::default(),
-        };
-        let activity = Activity { flags, packets, bytes: entry.bytes.saturating_sub(self.bytes) };
-        (self.packets, self.bytes, self.tcp_flags) = (entry.packets, entry.bytes, entry.tcp_flags);
-        Some(activity)
-    }
-}
-
-impl Installed {
-    /// [`Self::news`], which the logs of the entry's two ports are told, too.
-    fn tell(
-        &mut self,
-        key: &abi::FlowKey,
-        entry: &abi::FlowEntry,
-        logged: &mut Collector,
-        time: CacheTime,
-    ) -> Option<Activity> {
-        let answers_syn = self.answers_syn && self.packets == 0;
-        let activity = self.news(key, entry)?;
-        if !logged.is_empty() {
-            // The engine may have heard of an end before it was counted.
-            let flags = TcpFlags((entry.tcp_flags & !self.logged_flags) as u8);
-            self.logged_flags = entry.tcp_flags;
-            let (activity, seen) = (Activity { flags, ..activity }, time.engine_time(entry.last_seen_ns));
-            logged::carried(logged, key, entry, &activity, answers_syn, seen);
-        }
-        Some(activity)
-    }
 }
 
 impl Cache {
@@ -456,14 +332,16 @@ impl Cache {
         !self.admissions.is_empty()
     }
 
-    /// Notes that a connection has opened or is gone, for what NAT gateways have in use.
+    /// Notes that a connection has opened or is gone, for what NAT gateways have in use. From when on the program cannot know
+    /// all of that, it lets nobody in any more through one.
     pub(crate) fn note_translation(
         &mut self,
         record: &FlowRecord,
         is_open: bool,
     ) -> Result<(), FlowCacheError> {
+        let was_complete = self.translations.is_complete();
         self.translations.note(&mut self.cache, record, is_open)?;
-        if self.translations.is_complete() { Ok(()) } else { self.withdraw_admissions() }
+        if was_complete && !self.translations.is_complete() { self.withdraw_admissions() } else { Ok(()) }
     }
 
     /// Lets in nobody any more that comes from a port or goes to it, or to a NAT gateway's, without asking.

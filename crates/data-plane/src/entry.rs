@@ -7,7 +7,7 @@ use vpc_abi as abi;
 use vpc_engine::{CacheEntry, CacheKey, Domain, Endpoint, FlowKey, Packet, Rewrite, TcpFlags, Transport};
 use vpc_model::{Port, Protocol};
 
-use crate::cache::Epochs;
+use crate::installed::Epochs;
 
 const ICMP_ECHO: u16 = 8 << 8;
 const ICMP_ECHO_REPLY: u16 = 0;

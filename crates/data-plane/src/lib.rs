@@ -30,6 +30,7 @@ mod drops;
 mod entry;
 mod error;
 mod fabric;
+mod installed;
 mod internet;
 mod journal;
 mod layout;

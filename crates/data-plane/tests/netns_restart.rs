@@ -5,9 +5,11 @@ mod lab;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use data_plane::{DataPlane, Mode, ModeChoice};
+use lab::gateways::{Connection, HOST, Network, host};
 use lab::*;
 use vpc_model::{Delta, Direction, Interface, PortRange, Traffic};
 
@@ -84,6 +86,46 @@ fn a_restart_without_the_cache_takes_the_program_off() {
                 assert!(passes(&mut server, &mut client, PATIENCE), "{choice:?}");
             }
             assert_eq!(matches!(lab.plane().mode(), Mode::FlowCache), choice == ModeChoice::Auto);
+        }
+        lab.finish();
+    });
+}
+
+#[test]
+fn connections_survive_an_upgrade() {
+    // Another build has another program, with maps of its own: what those of its predecessor held comes from the journal.
+    in_both_modes_with_a_workstation(|mut lab| {
+        let network = Network::apply(&lab);
+        let (b, y, host) = (network.guest(&lab, "b"), network.guest(&lab, "y"), host(&lab));
+        let listeners = [host.listen(443), y.listen(443)];
+        let open = |to, listener| Connection::open(&b, (to, 443), listener);
+        let mut connections = [open(HOST, &listeners[0]), open(y.address, &listeners[1])];
+        for connection in &mut connections {
+            connection.must_be_carried(&lab);
+        }
+        lab.plane = None;
+        let pins = lab.dir.path().join("bpf");
+        // The kernel has files of its own there.
+        let versions = || -> Vec<PathBuf> {
+            let found = std::fs::read_dir(&pins).into_iter().flatten().flatten().map(|entry| entry.path());
+            found.filter(|path| path.is_dir()).collect()
+        };
+        let old = pins.join("v-of-another-build");
+        if lab.choice == ModeChoice::Auto {
+            let [version] = &versions()[..] else { panic!("one version: {:?}", versions()) };
+            std::fs::rename(version, &old).unwrap();
+        }
+        lab.restart();
+        network.put_in_force(&lab);
+        assert_eq!((versions().len(), old.exists()), (usize::from(lab.choice == ModeChoice::Auto), false));
+        // What the gateway has in use is known to the new program, before anything comes by that has it.
+        let (peer, c) = (connections[0].peer, network.guest(&lab, "c"));
+        for port in [peer.port() ^ 1, peer.port() ^ 2, peer.port()] {
+            let other = c.connect_from(port, (HOST, 443), PATIENCE);
+            assert!(other.is_some() && accept(&listeners[0]).1 != peer, "port {port}");
+        }
+        for connection in &mut connections {
+            connection.must_be_carried(&lab);
         }
         lab.finish();
     });
