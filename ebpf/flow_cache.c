@@ -349,7 +349,7 @@ static ALWAYS_INLINE struct flow_entry *admit(struct __sk_buff *skb, struct flow
 	struct admission *admission;
 	struct tcp_event *event;
 	__u16 source_port = key->source_port;
-	__u8 in_use = 1;
+	__u8 in_use = TAKEN_BY_PROGRAM, *taken;
 
 	if (bpf_map_lookup_elem(&flows, key))
 		return 0;
@@ -394,7 +394,9 @@ static ALWAYS_INLINE struct flow_entry *admit(struct __sk_buff *skb, struct flow
 	submit(event);
 	return &admission->forward;
 give_back:
-	if (translation.family)
+	/* Meanwhile the slow path may have given it to another connection. */
+	taken = translation.family ? bpf_map_lookup_elem(&translations, &translation) : 0;
+	if (taken && *taken == TAKEN_BY_PROGRAM)
 		bpf_map_delete_elem(&translations, &translation);
 refused:
 	bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);

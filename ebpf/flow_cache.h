@@ -15,6 +15,8 @@
 #define FLOW_ENTRIES_LIMIT (1 << 18)
 #define ADMISSION_LIMIT (1 << 16)
 #define TRANSLATION_LIMIT (1 << 18)
+#define TAKEN_BY_PROGRAM 1
+#define TAKEN_BY_SLOW_PATH 2
 #define EVENT_RING_BYTES (1 << 19)
 #define EVENT_WAKEUP_BYTES (1 << 15)
 

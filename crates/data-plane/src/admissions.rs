@@ -38,15 +38,15 @@ pub(crate) struct Admissions {
 /// What is known of one.
 struct InForce {
     egress_port: u32,
-    /// What its connections take at a NAT gateway, whatever the source port; none where none is on the way.
-    translation: Option<abi::FlowKey>,
+    /// The port of the NAT gateway that translates its connections; none where none is on the way.
+    nat_port: Option<u32>,
     used_ns: u64,
 }
 
 impl InForce {
     /// Whether a port has to do with it, beside the one that the SYN comes in by.
     fn concerns(&self, port: u32) -> bool {
-        self.egress_port == port || self.translation.is_some_and(|far| far.port == port)
+        self.egress_port == port || self.nat_port == Some(port)
     }
 }
 
@@ -59,7 +59,7 @@ impl Admissions {
     pub(crate) fn adopt(&mut self, cache: &FlowCache, time: CacheTime) -> Result<(), FlowCacheError> {
         let now = time.cache_now_ns();
         let in_force =
-            |key: abi::FlowKey| (key, InForce { egress_port: key.port, translation: None, used_ns: now });
+            |key: abi::FlowKey| (key, InForce { egress_port: key.port, nat_port: None, used_ns: now });
         self.in_force.extend(cache.admitted()?.into_iter().map(in_force));
         Ok(())
     }
@@ -86,12 +86,12 @@ impl Admissions {
         }
         if cache.admit(&key, admission)? {
             let egress_port = admission.forward.egress_port;
-            let translation = Some(admission.translation).filter(|far| far.family != 0);
-            let ports = [Some(key.port), Some(egress_port), translation.map(|far| far.port)];
+            let nat_port = Some(admission.translation).filter(|far| far.family != 0).map(|far| far.port);
+            let ports = [Some(key.port), Some(egress_port), nat_port];
             for port in ports.into_iter().flatten() {
                 self.without.remove(&port);
             }
-            self.in_force.insert(key, InForce { egress_port, translation, used_ns: now });
+            self.in_force.insert(key, InForce { egress_port, nat_port, used_ns: now });
         }
         Ok(())
     }
@@ -103,18 +103,21 @@ impl Admissions {
         }
     }
 
-    /// Has the slow path decide about the next connection again. Answers what this one has taken at a NAT gateway, where that
-    /// is known.
+    /// Has the slow path decide about the next connection again.
     pub(crate) fn withdraw(
         &mut self,
         cache: &mut FlowCache,
         syn: &abi::FlowKey,
-    ) -> Result<Option<abi::FlowKey>, FlowCacheError> {
+    ) -> Result<(), FlowCacheError> {
         let key = service_of(syn);
-        let removed = self.in_force.remove(&key);
-        cache.withdraw(&key)?;
-        let translation = removed.and_then(|removed| removed.translation);
-        Ok(translation.map(|far| abi::FlowKey { source_port: syn.source_port, ..far }))
+        self.in_force.remove(&key);
+        cache.withdraw(&key)
+    }
+
+    /// Withdraws every admission of connections that a NAT gateway translates.
+    pub(crate) fn withdraw_translated(&mut self, cache: &mut FlowCache) -> Result<(), FlowCacheError> {
+        let translated = self.in_force.extract_if(|_, in_force| in_force.nat_port.is_some());
+        translated.map(|(key, _)| cache.withdraw(&key)).fold(Ok(()), Result::and)
     }
 
     /// Withdraws every admission that has to do with a port.

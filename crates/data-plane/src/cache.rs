@@ -135,8 +135,7 @@ impl Cache {
     }
 
     /// Takes out the entries of which no connection is known, once everything that the program had to report was heard.
-    pub(crate) fn remove_strangers(&mut self, flows: &Flows) -> Result<(), FlowCacheError> {
-        self.translations.remove_unknown(&mut self.cache, flows)?;
+    pub(crate) fn remove_strangers(&mut self) -> Result<(), FlowCacheError> {
         let strangers: Vec<abi::FlowKey> = self.strangers.drain().map(|(key, _)| key).collect();
         for key in strangers.iter().filter(|key| !self.installed.contains_key(*key)) {
             self.cache.remove(key)?;
@@ -297,20 +296,12 @@ impl Cache {
             self.admissions.used(&forward.key, time);
             return Ok(());
         }
-        self.admissions.withdraw(&mut self.cache, &forward.key).map(drop)
+        self.admissions.withdraw(&mut self.cache, &forward.key)
     }
 
     /// Takes out what the program has made for a connection that is not to be.
-    pub(crate) fn refuse_admitted(
-        &mut self,
-        syn: &abi::FlowKey,
-        flows: &Flows,
-        time: CacheTime,
-    ) -> Result<(), FlowCacheError> {
-        if let Some(taken) = self.admissions.withdraw(&mut self.cache, syn)? {
-            let now = time.engine_time(time.cache_now_ns());
-            self.translations.give_back(&mut self.cache, &taken, flows, now)?;
-        }
+    pub(crate) fn refuse_admitted(&mut self, syn: &abi::FlowKey) -> Result<(), FlowCacheError> {
+        self.admissions.withdraw(&mut self.cache, syn)?;
         let Some(entry) = self.cache.get(syn)? else { return Ok(()) };
         let reverse = abi::FlowKey {
             port: entry.egress_port,
@@ -341,7 +332,22 @@ impl Cache {
     ) -> Result<(), FlowCacheError> {
         let was_complete = self.translations.is_complete();
         self.translations.note(&mut self.cache, record, is_open)?;
-        if was_complete && !self.translations.is_complete() { self.withdraw_admissions() } else { Ok(()) }
+        if was_complete && !self.translations.is_complete() {
+            tracing::warn!(
+                "the flow cache has no room for what NAT gateways have in use; new connections go the slow way"
+            );
+            return self.admissions.withdraw_translated(&mut self.cache);
+        }
+        Ok(())
+    }
+
+    /// Goes through the next part of what NAT gateways have in use, and gives back what no connection has.
+    pub(crate) fn sweep_translations(
+        &mut self,
+        flows: &Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        self.translations.sweep(&mut self.cache, flows, time)
     }
 
     /// Lets in nobody any more that comes from a port or goes to it, or to a NAT gateway's, without asking.

@@ -364,7 +364,7 @@ impl Decider {
             }
         }
         if let Some(cache) = self.cache.as_mut().filter(|_| is_first) {
-            let removed = cache.remove_strangers(&self.flows);
+            let removed = cache.remove_strangers();
             self.check(removed);
         }
         self.settle(time);
@@ -375,6 +375,10 @@ impl Decider {
     pub(crate) fn tick(&mut self) {
         let time = CacheTime::now();
         self.hear(time);
+        if let Some(cache) = self.cache.as_mut().filter(|_| self.is_started) {
+            let swept = cache.sweep_translations(&self.flows, time);
+            self.check(swept);
+        }
         if let Some(cache) = &mut self.cache {
             let removed = cache.remove_retired(&mut self.flows, time);
             let withdrawn = cache.withdraw_idle_admissions(time);
@@ -463,7 +467,7 @@ impl Decider {
                 let may_admit = may_admit && has_room(&self.snapshot, &self.flows, &plan);
                 cache.note_admitted(&plan, flow, may_admit, time)
             }
-            None => cache.refuse_admitted(&event.key, &self.flows, time),
+            None => cache.refuse_admitted(&event.key),
         };
         self.check(heard);
     }

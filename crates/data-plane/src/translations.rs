@@ -1,50 +1,38 @@
 //! What NAT gateways have in use, as the flow cache's program has to know it before it lets a connection in by itself.
 //!
 //! The program takes a gateway's port by putting it in a map, which fails when another connection has it; here the map is
-//! kept equal to what the engine tracks. Refuses to know how ports are chosen.
+//! kept equal to what the engine tracks, by what opens and ends, and by a sweep for what the program has taken in vain.
+//! Refuses to know how ports are chosen.
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use host_ebpf::{FlowCache, FlowCacheError};
 use vpc_abi as abi;
+use vpc_engine::Flows;
 use vpc_engine::flows::FlowRecord;
-use vpc_engine::{Flows, Millis};
 use vpc_model::Protocol;
 
+use crate::clock::CacheTime;
 use crate::entry::{flow_sending, key_sent};
+
+/// How long something may be in use without its connection being known here. The program reports a connection when it takes
+/// something for it, and every report is heard within a tick.
+const UNKNOWN_SECS: u64 = 1;
 
 /// What is known of the map.
 #[derive(Default)]
 pub(crate) struct Translations {
-    /// What a predecessor left that no known connection has. The program may have put it there for one not heard of yet.
-    unknown: Vec<abi::FlowKey>,
-    /// Whether something found no place in the map, so that the program cannot know what is free.
+    /// What no known connection has, since when, and in which walk that was seen last.
+    unknown: HashMap<abi::FlowKey, (u64, u64)>,
+    /// How many walks have ended.
+    walks: u64,
+    /// Whether something is not in the map that should be, so that the program cannot know what is free.
     is_incomplete: bool,
 }
 
 impl Translations {
-    /// Completes what a predecessor left. [`Self::remove_unknown`] is for when all that the program had to report was heard.
+    /// Completes what a predecessor left.
     pub(crate) fn adopt(&mut self, cache: &mut FlowCache, flows: &Flows) -> Result<(), FlowCacheError> {
-        let known: HashSet<abi::FlowKey> = keys(flows).collect();
-        let found: HashSet<abi::FlowKey> = cache.translations()?.into_iter().collect();
-        for key in known.difference(&found) {
-            self.take(cache, key)?;
-        }
-        self.unknown = found.difference(&known).copied().collect();
-        Ok(())
-    }
-
-    /// Gives back what a predecessor left and nobody has.
-    pub(crate) fn remove_unknown(
-        &mut self,
-        cache: &mut FlowCache,
-        flows: &Flows,
-    ) -> Result<(), FlowCacheError> {
-        if self.unknown.is_empty() {
-            return Ok(());
-        }
-        let known: HashSet<abi::FlowKey> = keys(flows).collect();
-        let unknown = self.unknown.drain(..).filter(|key| !known.contains(key));
-        unknown.map(|key| cache.give_translation_back(&key)).fold(Ok(()), Result::and)
+        keys(flows).map(|key| self.take(cache, &key)).fold(Ok(()), Result::and)
     }
 
     /// Notes that a connection has opened, or that it is gone.
@@ -61,26 +49,48 @@ impl Translations {
         }
     }
 
-    /// Gives back what the program has taken for a connection that is not to be, unless another one has it.
-    pub(crate) fn give_back(
-        &mut self,
-        cache: &mut FlowCache,
-        taken: &abi::FlowKey,
-        flows: &Flows,
-        now: Millis,
-    ) -> Result<(), FlowCacheError> {
-        let is_known = flow_sending(taken).is_some_and(|key| flows.tracks(&key, now));
-        if is_known { Ok(()) } else { cache.give_translation_back(taken) }
-    }
-
     /// Whether the program knows all that is in use.
     pub(crate) fn is_complete(&self) -> bool {
         !self.is_incomplete
     }
 
-    fn take(&mut self, cache: &mut FlowCache, key: &abi::FlowKey) -> Result<(), FlowCacheError> {
-        self.is_incomplete |= !cache.take_translation(key)?;
+    /// Looks at the next part of the map, and gives back what no connection has. After a look at all of it, what had no room
+    /// is put in again.
+    pub(crate) fn sweep(
+        &mut self,
+        cache: &mut FlowCache,
+        flows: &Flows,
+        time: CacheTime,
+    ) -> Result<(), FlowCacheError> {
+        let (now_ns, now) = (time.cache_now_ns(), time.engine_time(time.cache_now_ns()));
+        let is_known = |key: &abi::FlowKey| flow_sending(key).is_some_and(|flow| flows.tracks(&flow, now));
+        let (found, is_end) = cache.walk_translations()?;
+        let mut free = Vec::new();
+        for key in found.iter().filter(|key| !is_known(key)) {
+            let (since_ns, walk) = self.unknown.entry(*key).or_insert((now_ns, self.walks));
+            *walk = self.walks;
+            if time.secs_since(*since_ns) > UNKNOWN_SECS {
+                free.push(*key);
+            }
+        }
+        for key in &free {
+            self.unknown.remove(key);
+            cache.give_translation_back(key)?;
+        }
+        if is_end {
+            self.unknown.retain(|key, (_, walk)| *walk == self.walks && !is_known(key));
+            self.walks += 1;
+            if std::mem::take(&mut self.is_incomplete) {
+                self.adopt(cache, flows)?;
+            }
+        }
         Ok(())
+    }
+
+    fn take(&mut self, cache: &mut FlowCache, key: &abi::FlowKey) -> Result<(), FlowCacheError> {
+        let taken = cache.take_translation(key);
+        self.is_incomplete |= !matches!(taken, Ok(true));
+        taken.map(drop)
     }
 }
 

@@ -340,3 +340,25 @@ fn clients_of_a_nat_gateway_never_get_each_others_ports() {
         lab.finish();
     });
 }
+
+#[test]
+fn what_the_cache_takes_at_a_nat_gateway_in_vain_is_given_back() {
+    in_both_modes_with_a_workstation(|lab| {
+        let network = Network::apply(&lab);
+        if lab.choice == ModeChoice::Auto {
+            let (b, host) = (network.guest(&lab, "b"), host(&lab));
+            let mut connection = Connection::open(&b, (HOST, 443), &host.listen(443));
+            let pins = lab.dir.path().join("bpf");
+            let mut cache = host_ebpf::FlowCache::open(&pins).unwrap();
+            let in_use = |cache: &mut host_ebpf::FlowCache| cache.walk_translations().unwrap().0.to_vec();
+            let known = in_use(&mut cache);
+            assert_eq!(known.len(), 1, "that of the connection");
+            assert!(cache.take_translation(&vpc_abi::FlowKey { source_port: [200, 1], ..known[0] }).unwrap());
+            wait_until("it is given back", || {
+                in_use(&mut host_ebpf::FlowCache::open(&pins).unwrap()) == known
+            });
+            assert!(connection.passes(PATIENCE));
+        }
+        lab.finish();
+    });
+}

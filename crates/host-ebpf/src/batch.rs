@@ -72,16 +72,15 @@ struct BatchRequest {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cursor(Option<u32>);
 
-/// Room for one batch.
-pub(crate) struct Batch {
+/// Room for one batch of a map with such values.
+pub(crate) struct Batch<V> {
     pub(crate) keys: Vec<FlowKey>,
-    pub(crate) entries: Vec<FlowEntry>,
+    pub(crate) values: Vec<V>,
 }
 
-impl Batch {
+impl<V: FromZeros + Clone> Batch<V> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let (key, entry) = (FlowKey::new_zeroed(), FlowEntry::new_zeroed());
-        Self { keys: vec![key; capacity], entries: vec![entry; capacity] }
+        Self { keys: vec![FlowKey::new_zeroed(); capacity], values: vec![V::new_zeroed(); capacity] }
     }
 }
 
@@ -92,15 +91,19 @@ impl Batch {
 ///
 /// # Errors
 /// `ENOSPC` when a single bucket holds more than the batch does; the caller makes the batch larger.
-pub(crate) fn read(map: BorrowedFd<'_>, cursor: &mut Cursor, batch: &mut Batch) -> io::Result<(usize, bool)> {
+pub(crate) fn read<V: FromZeros>(
+    map: BorrowedFd<'_>,
+    cursor: &mut Cursor,
+    batch: &mut Batch<V>,
+) -> io::Result<(usize, bool)> {
     let start = cursor.0.unwrap_or_default();
     let mut next = 0_u32;
     let mut request = BatchRequest {
         in_batch: if cursor.0.is_some() { std::ptr::from_ref(&start) as u64 } else { 0 },
         out_batch: std::ptr::from_mut(&mut next) as u64,
         keys: batch.keys.as_mut_ptr() as u64,
-        values: batch.entries.as_mut_ptr() as u64,
-        count: batch.keys.len().min(batch.entries.len()) as u32,
+        values: batch.values.as_mut_ptr() as u64,
+        count: batch.keys.len().min(batch.values.len()) as u32,
         map_fd: map.as_raw_fd() as u32,
         elem_flags: 0,
         flags: 0,

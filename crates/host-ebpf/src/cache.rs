@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, HashMap, MapData, MapError, RingBuf};
 use aya::programs::{ProgramError, ProgramFd, SchedClassifier};
 use aya::{EbpfError, EbpfLoader, Pod};
-use vpc_abi::{Admission, EPOCH_SLOTS, FLOW_ENTRIES_LIMIT, FlowEntry, FlowKey, TcpEvent};
-use zerocopy::FromBytes;
+use vpc_abi::{
+    Admission, EPOCH_SLOTS, FLOW_ENTRIES_LIMIT, FlowEntry, FlowKey, TAKEN_BY_SLOW_PATH, TRANSLATION_LIMIT,
+    TcpEvent,
+};
+use zerocopy::{FromBytes, FromZeros};
 
 use crate::batch::{self, Batch, Cursor};
 use crate::pins::{self, PinError};
@@ -65,13 +68,46 @@ pub struct FlowCache {
     epochs: Array<MapData, u32>,
     admissions: HashMap<MapData, Key, Admitted>,
     translations: HashMap<MapData, Key, u8>,
+    translations_descriptor: MapData,
     events: RingBuf<MapData>,
     program: SchedClassifier,
     folder: PathBuf,
     version_folder: PathBuf,
     is_adopted: bool,
+    walk: Walk<FlowEntry>,
+    translations_walk: Walk<u8>,
+}
+
+/// A walk over a map, batch by batch.
+struct Walk<V> {
     cursor: Cursor,
-    batch: Batch,
+    batch: Batch<V>,
+}
+
+impl<V: FromZeros + Clone> Walk<V> {
+    fn new() -> Self {
+        Self { cursor: Cursor::default(), batch: Batch::new(BATCH_ENTRIES) }
+    }
+
+    /// Reads the next batch of a map with so many entries at most. Answers how many there are, and whether they are the last.
+    fn next(&mut self, map: BorrowedFd<'_>, limit: u32) -> io::Result<(usize, bool)> {
+        loop {
+            match batch::read(map, &mut self.cursor, &mut self.batch) {
+                Ok(answer) => return Ok(answer),
+                // One bucket has more entries than fit: however they came there, they are to be seen.
+                Err(error)
+                    if error.raw_os_error() == Some(libc::ENOSPC)
+                        && self.batch.keys.len() < limit as usize =>
+                {
+                    self.batch = Batch::new(self.batch.keys.len() * 2);
+                }
+                Err(error) => {
+                    self.cursor = Cursor::default();
+                    return Err(error);
+                }
+            }
+        }
+    }
 }
 
 // aya asks for a mark of its own on what is copied into maps as bytes.
@@ -121,8 +157,15 @@ impl FlowCache {
             MapData::from_pin(version_folder.join(map)).map_err(|source| FlowCacheError::Map { map, source })
         };
         let program = SchedClassifier::from_pin(version_folder.join(PROGRAM))?;
-        let data =
-            [map(FLOWS)?, map(FLOWS)?, map(EPOCHS)?, map(ADMISSIONS)?, map(TRANSLATIONS)?, map(EVENTS)?];
+        let data = [
+            map(FLOWS)?,
+            map(FLOWS)?,
+            map(EPOCHS)?,
+            map(ADMISSIONS)?,
+            map(TRANSLATIONS)?,
+            map(TRANSLATIONS)?,
+            map(EVENTS)?,
+        ];
         Self::assemble(folder, version_folder, program, data)
     }
 
@@ -153,7 +196,8 @@ impl FlowCache {
         folder: &Path,
         version_folder: &Path,
         program: SchedClassifier,
-        [flows, flows_descriptor, epochs, admissions, translations, events]: [MapData; 6],
+        [flows, flows_descriptor, epochs, admissions, translations, translations_descriptor, events]: [MapData;
+            7],
     ) -> Result<Self, FlowCacheError> {
         let failed = |map| move |source| FlowCacheError::Map { map, source };
         Ok(Self {
@@ -163,12 +207,13 @@ impl FlowCache {
             translations: aya::maps::Map::HashMap(translations).try_into().map_err(failed(TRANSLATIONS))?,
             events: aya::maps::Map::RingBuf(events).try_into().map_err(failed(EVENTS))?,
             flows_descriptor,
+            translations_descriptor,
             program,
             folder: folder.to_owned(),
             version_folder: version_folder.to_owned(),
             is_adopted: true,
-            cursor: Cursor::default(),
-            batch: Batch::new(BATCH_ENTRIES),
+            walk: Walk::new(),
+            translations_walk: Walk::new(),
         })
     }
 
@@ -256,7 +301,7 @@ impl FlowCache {
         match batch::write(self.flows_descriptor.fd().as_fd(), keys, entries) {
             (count, Ok(())) => Ok(count),
             (count, Err(error)) if is_full(&error) => Ok(count),
-            (_, Err(error)) => Err(failed("BPF_MAP_UPDATE_BATCH", error)),
+            (_, Err(error)) => Err(failed(FLOWS, error)),
         }
     }
 
@@ -273,13 +318,12 @@ impl FlowCache {
     /// # Errors
     /// When the kernel refuses.
     pub fn take(&mut self, key: &FlowKey) -> Result<Option<FlowEntry>, FlowCacheError> {
-        batch::take(self.flows_descriptor.fd().as_fd(), key)
-            .map_err(|error| failed("BPF_MAP_LOOKUP_AND_DELETE_ELEM", error))
+        batch::take(self.flows_descriptor.fd().as_fd(), key).map_err(|error| failed(FLOWS, error))
     }
 
     /// Has the next walk begin anew.
     pub fn restart_walk(&mut self) {
-        self.cursor = Cursor::default();
+        self.walk.cursor = Cursor::default();
     }
 
     /// Shows `visit` the next entries of a walk over the whole cache, about a thousand, and answers whether the walk has
@@ -288,24 +332,10 @@ impl FlowCache {
     /// # Errors
     /// When the kernel refuses.
     pub fn walk(&mut self, mut visit: impl FnMut(&FlowKey, &FlowEntry)) -> Result<bool, FlowCacheError> {
-        let (count, is_end) = loop {
-            let map = self.flows_descriptor.fd().as_fd();
-            match batch::read(map, &mut self.cursor, &mut self.batch) {
-                Ok(answer) => break answer,
-                // One bucket has more entries than fit: however they came there, they are to be seen.
-                Err(error)
-                    if error.raw_os_error() == Some(libc::ENOSPC)
-                        && self.batch.keys.len() < FLOW_ENTRIES_LIMIT as usize =>
-                {
-                    self.batch = Batch::new(self.batch.keys.len() * 2);
-                }
-                Err(source) => {
-                    self.cursor = Cursor::default();
-                    return Err(failed("BPF_MAP_LOOKUP_BATCH", source));
-                }
-            }
-        };
-        for (key, entry) in self.batch.keys.iter().zip(&self.batch.entries).take(count) {
+        let map = self.flows_descriptor.fd().as_fd();
+        let (count, is_end) =
+            self.walk.next(map, FLOW_ENTRIES_LIMIT).map_err(|error| failed(FLOWS, error))?;
+        for (key, entry) in self.walk.batch.keys.iter().zip(&self.walk.batch.values).take(count) {
             visit(key, entry);
         }
         Ok(is_end)
@@ -347,7 +377,7 @@ impl FlowCache {
     /// # Errors
     /// When the kernel refuses for another reason.
     pub fn take_translation(&mut self, far: &FlowKey) -> Result<bool, FlowCacheError> {
-        match self.translations.insert(Key(*far), 1, 0) {
+        match self.translations.insert(Key(*far), TAKEN_BY_SLOW_PATH, 0) {
             Ok(()) => Ok(true),
             Err(MapError::SyscallError(error)) if is_full(&error.io_error) => Ok(false),
             Err(source) => Err(FlowCacheError::Map { map: TRANSLATIONS, source }),
@@ -362,13 +392,16 @@ impl FlowCache {
         removed(self.translations.remove(&Key(*far)), TRANSLATIONS).map(drop)
     }
 
-    /// Everything that NAT gateways have in use, in no order.
+    /// The next of a walk over what NAT gateways have in use, about a thousand, and whether the walk has come to its end; the
+    /// next call then begins anew.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn translations(&self) -> Result<Vec<FlowKey>, FlowCacheError> {
-        let failed = |source| FlowCacheError::Map { map: TRANSLATIONS, source };
-        self.translations.keys().map(|key| key.map(|key| key.0).map_err(failed)).collect()
+    pub fn walk_translations(&mut self) -> Result<(&[FlowKey], bool), FlowCacheError> {
+        let map = self.translations_descriptor.fd().as_fd();
+        let next = self.translations_walk.next(map, TRANSLATION_LIMIT);
+        let (count, is_end) = next.map_err(|error| failed(TRANSLATIONS, error))?;
+        Ok((&self.translations_walk.batch.keys[..count], is_end))
     }
 
     /// The oldest SYN, FIN or RST that the program has forwarded and that was not taken off yet.
@@ -403,8 +436,8 @@ fn removed(result: Result<(), MapError>, map: &'static str) -> Result<bool, Flow
     }
 }
 
-fn failed(call: &'static str, io_error: io::Error) -> FlowCacheError {
-    FlowCacheError::Map { map: FLOWS, source: aya::sys::SyscallError { call, io_error }.into() }
+fn failed(map: &'static str, io_error: io::Error) -> FlowCacheError {
+    FlowCacheError::Map { map, source: aya::sys::SyscallError { call: "bpf", io_error }.into() }
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -33,6 +33,11 @@ pub const ADMISSION_LIMIT: u32 = 1 << 16;
 /// Entries of the translation map; each is a TCP connection that a NAT gateway translates.
 pub const TRANSLATION_LIMIT: u32 = 1 << 18;
 
+/// The value in the translation map of what the program has taken for a connection that it lets in.
+pub const TAKEN_BY_PROGRAM: u8 = 1;
+/// The same of what the slow path has noted, which the program never gives back.
+pub const TAKEN_BY_SLOW_PATH: u8 = 2;
+
 /// Bytes of the ring in which the program reports SYN, FIN and RST.
 pub const EVENT_RING_BYTES: u32 = 1 << 19;
 
