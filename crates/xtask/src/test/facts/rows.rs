@@ -23,6 +23,12 @@ pub(super) fn is_ignored(text: &str, function: &str) -> bool {
         .any(|line| line.starts_with("#[ignore"))
 }
 
+/// What a text gives to `play_in_both_modes`: a row that is called otherwise has no wires.
+pub(super) fn lists(text: &str) -> String {
+    let lists = text.split("play_in_both_modes(&[").skip(1);
+    lists.filter_map(|list| Some(list.split_once("])")?.0)).collect()
+}
+
 /// The names of the rows that a text plays, of those that `rows` has.
 pub(super) fn played<'a>(text: &'a str, rows: &str) -> Vec<&'a str> {
     let code = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
