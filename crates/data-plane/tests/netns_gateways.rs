@@ -103,7 +103,7 @@ fn an_internet_gateway_translates_one_to_one_in_both_directions() {
 
 #[test]
 fn clients_share_a_nat_gateway() {
-    // Facts 41 and 42.
+    // Facts 42 and 48.
     in_both_modes_with_a_workstation(|lab| {
         let network = Network::apply(&lab);
         let (b, c, host) = (network.guest(&lab, "b"), network.guest(&lab, "c"), host(&lab));

@@ -1,7 +1,9 @@
 //! The facts: `docs/facts.md` says of each where it is shown, in the engine and with real packets.
 //!
 //! Owns the form of the table: that it has every fact, that the tests it names are there and have the fact's number where
-//! they are rows, and how many facts are shown. Refuses to judge whether a test is a good one or a reason is true.
+//! they play rows, and how many facts are shown. Refuses to judge whether a test is a good one or a reason is true.
+
+mod rows;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,9 +16,12 @@ use super::junit::{self, Outcome};
 use super::report::Tally;
 
 const DOCUMENT: &str = "docs/facts.md";
-/// Where the rows are that the engine's tests of these names play.
+/// Where the rows are.
 const ROWS: &str = "crates/vpc-engine/src/testing/facts";
-const PLAYERS: &str = "crates/vpc-engine/tests/facts";
+/// How the paths of the files begin whose tests play them in the engine.
+const ENGINE_PLAYERS: &str = "crates/vpc-engine/tests/facts";
+/// The file whose tests play them with real packets.
+const PACKET_PLAYERS: &str = "crates/data-plane/tests/netns_facts.rs";
 /// How a cell begins that says why there is no test.
 const NOT_SHOWN: &str = "none: ";
 
@@ -30,6 +35,14 @@ struct Fact {
 }
 
 impl Fact {
+    /// The tests of both columns.
+    fn tests(&self) -> impl Iterator<Item = &TestName> {
+        [&self.engine, &self.packets].into_iter().flat_map(|shown| match shown {
+            Shown::By(tests) => tests.as_slice(),
+            Shown::Not(_) => &[],
+        })
+    }
+
     /// Whether requests to the API alone show it: they are refused, or make what the engine is told.
     fn is_by_requests(&self) -> bool {
         matches!(&self.engine, Shown::By(tests) if tests.iter().all(|test| test.file.starts_with("crates/svc-")))
@@ -56,7 +69,8 @@ impl TestName {
     fn parse(text: &str) -> Option<Self> {
         let (file, function) = text.split_once("::")?;
         let is_name = |char: char| char.is_ascii_alphanumeric() || char == '_';
-        let is_test = file.starts_with("crates/") && file.ends_with(".rs") && function.chars().all(is_name);
+        let is_function = !function.is_empty() && function.chars().all(is_name);
+        let is_test = file.starts_with("crates/") && file.ends_with(".rs") && is_function;
         is_test.then(|| Self { file: file.to_owned(), function: function.to_owned() })
     }
 
@@ -108,14 +122,16 @@ fn table(document: &str, complaints: &mut Vec<String>) -> Vec<Fact> {
         if fact.is_empty() {
             complaints.push(format!("fact {number} is not said"));
         }
-        let mut shown = |cell: &str| match cell.strip_prefix(NOT_SHOWN) {
-            Some(reason) => Shown::Not(reason.to_owned()),
-            None => {
-                let tests: Vec<TestName> = cell.split('`').filter_map(TestName::parse).collect();
-                if tests.is_empty() {
-                    complaints.push(format!("fact {number} has a cell with neither a test nor a reason"));
+        let mut shown = |cell: &str| {
+            let tests = tests(number, cell, complaints);
+            match cell.strip_prefix(NOT_SHOWN) {
+                Some(reason) => Shown::Not(reason.to_owned()),
+                None => {
+                    if tests.is_empty() {
+                        complaints.push(format!("fact {number} has a cell with neither a test nor a reason"));
+                    }
+                    Shown::By(tests)
                 }
-                Shown::By(tests)
             }
         };
         facts.push(Fact { number: (*number).to_owned(), engine: shown(engine), packets: shown(packets) });
@@ -133,46 +149,46 @@ fn table(document: &str, complaints: &mut Vec<String>) -> Vec<Fact> {
     facts
 }
 
+/// The tests that a cell names: all that stands between backticks, and nothing else.
+fn tests(number: &str, cell: &str, complaints: &mut Vec<String>) -> Vec<TestName> {
+    let mut tests = Vec::new();
+    for (place, text) in cell.split('`').enumerate() {
+        match TestName::parse(text) {
+            Some(test) if place % 2 == 1 => tests.push(test),
+            None if place % 2 == 0 && !text.contains("::") => {}
+            _ => complaints.push(format!("fact {number} has `{text}`, which is not how a test is named")),
+        }
+    }
+    if cell.matches('`').count() % 2 == 1 {
+        complaints.push(format!("fact {number} has a backtick without another"));
+    }
+    tests
+}
+
 /// What is wrong with a test that a fact names; `read` gives the text of a file.
 fn complaint(number: &str, test: &TestName, read: &dyn Fn(&str) -> String) -> Option<String> {
-    let declaration = format!("fn {}(", test.function);
-    if !read(&test.file).contains(&declaration) {
+    let text = read(&test.file);
+    let Some(body) = rows::body(&text, &format!("fn {}(", test.function)) else {
         return Some(format!("fact {number} names {test}, which is not there"));
+    };
+    let lists = match test.file.as_str() {
+        PACKET_PLAYERS => rows::lists(body),
+        file if file.starts_with(ENGINE_PLAYERS) => body.to_owned(),
+        _ => return None,
+    };
+    let all = read(ROWS);
+    let mut played: Vec<(&str, &str)> = rows::played(&lists, &all)
+        .into_iter()
+        .filter_map(|row| Some((row, rows::body(&all, &format!("pub fn {row}("))?)))
+        .collect();
+    if played.is_empty() {
+        // It is a row itself.
+        played.push((&test.function, body));
     }
-    let rows = test.file.starts_with(PLAYERS).then(|| read(ROWS))?;
-    let rows = rows.split_once(&format!("pub {declaration}"))?.1;
-    let rows = rows.split_once("\n}\n").map_or(rows, |(rows, _)| rows);
-    let is_said = numbered(&test.function, rows).iter().any(|said| said == number);
+    let numbers = numbers();
+    let is_said =
+        played.iter().any(|(row, body)| rows::facts(row, body, &numbers).iter().any(|said| said == number));
     (!is_said).then(|| format!("fact {number} names {test}, which has no row of that number"))
-}
-
-/// The numbers of a function's rows: those in its name, in its comments and of its tables.
-fn numbered(function: &str, rows: &str) -> Vec<String> {
-    let mut said = ranges(&function.split('_').collect::<Vec<_>>());
-    let mut is_table = false;
-    for line in rows.lines().map(str::trim) {
-        if let Some(comment) = line.strip_prefix("//") {
-            let is_part = |char: char| char.is_ascii_alphanumeric();
-            said.extend(ranges(
-                &comment.split(|char| !is_part(char)).filter(|word| !word.is_empty()).collect::<Vec<_>>(),
-            ));
-        } else if is_table && let Some(name) = line.strip_prefix('"') {
-            said.extend(name.split([' ', '"']).next().map(str::to_owned));
-        }
-        is_table = line == "check(";
-    }
-    said
-}
-
-/// The words, and all numbers between two that have `to` between them.
-fn ranges(words: &[&str]) -> Vec<String> {
-    let mut all: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-    for three in words.windows(3) {
-        if let ([Ok(first), Ok(last)], "to") = ([three[0], three[2]].map(str::parse::<u32>), three[1]) {
-            all.extend((first..last).map(|number| number.to_string()));
-        }
-    }
-    all
 }
 
 /// How many facts each column shows, and of how many it says that it does.
@@ -182,25 +198,36 @@ struct Counts {
     packets: (usize, usize),
 }
 
-/// What the tests that a column names have come to.
-fn outcome(tests: &[TestName], outcomes: &BTreeMap<String, Outcome>) -> Outcome {
-    let of = |test: &TestName| {
+/// What is known of the tests of a run.
+#[derive(Debug, Default)]
+struct Report {
+    outcomes: BTreeMap<String, Outcome>,
+    /// Those that the run was not asked for, which need not be in the outcomes.
+    left_out: Vec<TestName>,
+}
+
+impl Report {
+    fn of(&self, test: &TestName) -> Outcome {
         let found: Vec<&Outcome> =
-            outcomes.iter().filter(|(name, _)| test.is(name)).map(|(_, outcome)| outcome).collect();
+            self.outcomes.iter().filter(|(name, _)| test.is(name)).map(|(_, outcome)| outcome).collect();
         match found.as_slice() {
             [one] => (*one).clone(),
+            [] if self.left_out.contains(test) => Outcome::LeftOut,
             _ => Outcome::Failed,
         }
-    };
-    let all: Vec<Outcome> = tests.iter().map(of).collect();
-    let passed = |outcome: &Outcome| *outcome == Outcome::Passed;
-    match all.iter().find(|outcome| **outcome == Outcome::Failed) {
-        Some(failed) => failed.clone(),
-        None => all.into_iter().find(|outcome| !passed(outcome)).unwrap_or(Outcome::Passed),
+    }
+
+    /// What the tests that a column names have come to.
+    fn of_all(&self, tests: &[TestName]) -> Outcome {
+        let all: Vec<Outcome> = tests.iter().map(|test| self.of(test)).collect();
+        match all.iter().find(|outcome| **outcome == Outcome::Failed) {
+            Some(failed) => failed.clone(),
+            None => all.into_iter().find(|outcome| *outcome != Outcome::Passed).unwrap_or(Outcome::Passed),
+        }
     }
 }
 
-fn count(facts: &[Fact], outcomes: &BTreeMap<String, Outcome>, tally: &mut Tally) -> Counts {
+fn count(facts: &[Fact], report: &Report, tally: &mut Tally) -> Counts {
     let mut counts = Counts::default();
     for fact in facts {
         for (shown, place, count) in [
@@ -210,14 +237,13 @@ fn count(facts: &[Fact], outcomes: &BTreeMap<String, Outcome>, tally: &mut Tally
             let Shown::By(tests) = shown else { continue };
             let what = format!("fact {} {place}", fact.number);
             count.1 += 1;
-            match outcome(tests, outcomes) {
+            match report.of_all(tests) {
                 Outcome::Passed => {
                     count.0 += 1;
                     tally.add(&what, true);
                 }
                 Outcome::Failed => {
-                    let of = |test: &&TestName| outcome(std::slice::from_ref(*test), outcomes);
-                    let failed = tests.iter().filter(|test| of(test) == Outcome::Failed);
+                    let failed = tests.iter().filter(|test| report.of(test) == Outcome::Failed);
                     let failed: Vec<String> = failed.map(ToString::to_string).collect();
                     tally.add(&format!("{what}: {} has not passed", failed.join(", ")), false);
                 }
@@ -247,18 +273,22 @@ fn read(root: &Path, path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Checks the table, and against the tests' report where they have run before this step.
-pub(super) fn run(bench: &Workbench) -> Result<Tally> {
-    let document = fs::read_to_string(bench.root.join(DOCUMENT)).context(DOCUMENT)?;
+/// The project's table, and what is wrong with it.
+fn checked(root: &Path) -> Result<(Vec<Fact>, Vec<String>)> {
+    let document = fs::read_to_string(root.join(DOCUMENT)).context(DOCUMENT)?;
     let mut complaints = Vec::new();
     let facts = table(&document, &mut complaints);
+    let read = |path: &str| read(root, path);
     for fact in &facts {
-        for shown in [&fact.engine, &fact.packets] {
-            let Shown::By(tests) = shown else { continue };
-            let read = |path: &str| read(&bench.root, path);
-            complaints.extend(tests.iter().filter_map(|test| complaint(&fact.number, test, &read)));
-        }
+        let wrong = fact.tests().filter_map(|test| complaint(&fact.number, test, &read));
+        complaints.extend(wrong);
     }
+    Ok((facts, complaints))
+}
+
+/// Checks the table, and against the tests' report where they have run before this step.
+pub(super) fn run(bench: &Workbench) -> Result<Tally> {
+    let (facts, complaints) = checked(&bench.root)?;
     let mut tally = Tally::default();
     if complaints.is_empty() {
         tally.add(&format!("{DOCUMENT} has every fact"), true);
@@ -272,8 +302,13 @@ pub(super) fn run(bench: &Workbench) -> Result<Tally> {
         tally.skip("the outcomes of the facts", "the tests have left no report");
         return Ok(tally);
     };
-    let outcomes = junit::outcomes(&xml)?.into_iter().collect();
-    let counts = count(&facts, &outcomes, &mut tally);
+    let is_ignored = |test: &&TestName| rows::is_ignored(&read(&bench.root, &test.file), &test.function);
+    let ignored = facts.iter().flat_map(Fact::tests).filter(|_| !bench.is_long).filter(is_ignored);
+    let report = Report {
+        left_out: ignored.cloned().collect(),
+        outcomes: junit::outcomes(&xml)?.into_iter().collect(),
+    };
+    let counts = count(&facts, &report, &mut tally);
     let ((engine, engines), (packets, with_packets)) = (counts.engine, counts.packets);
     println!("facts: {engine} of {engines} in the engine, {packets} of {with_packets} with real packets");
     let by_requests: Vec<&str> =
@@ -312,7 +347,15 @@ mod tests {
                 assert!(!test(name).is(other), "{name} {other}");
             }
         }
-        for other in ["routing", "docs/facts.md", "crates/x/tests/y.rs", "crates/x/y.rs::a test", "y.rs::z"] {
+        let others = [
+            "routing",
+            "docs/facts.md",
+            "crates/x/tests/y.rs",
+            "crates/x/y.rs::a test",
+            "y.rs::z",
+            "crates/y.rs::",
+        ];
+        for other in others {
             assert_eq!(TestName::parse(other), None);
         }
     }
@@ -345,9 +388,62 @@ mod tests {
         assert_eq!(complaints, expected);
     }
 
-    const PLAYER: &str =
-        "#[test]\nfn facts_41_to_44_nat() {\n    rows::facts_41_to_44_nat();\n}\n#[test]\nfn routing() {}\n";
-    const ROWS_OF_TESTS: &str = "pub fn facts_41_to_44_nat() {\n    // 46, 47 to 49: and more. 22\n    send(50);\n}\n\
+    #[test]
+    fn a_cell_has_nothing_between_backticks_but_tests() {
+        let of = |cell: &str| {
+            let mut complaints = Vec::new();
+            let found = tests("41", cell, &mut complaints);
+            (found.len(), complaints.len())
+        };
+        for (cell, expected) in [
+            ("`crates/a/tests/b.rs::c`, API: `crates/a/tests/b.rs::d` (all of them)", (2, 0)),
+            ("none: Because.", (0, 0)),
+            ("`crates/a/tests/b.rs::c` (with `--long`)", (1, 1)),
+            ("`crates/a/tests/b.rs::c`, `crates/a/tests/b.rs:d`", (1, 1)),
+            ("`crates/a/tests/b.rs::c`, `crate/a/tests/b.rs::d`", (1, 1)),
+            ("`crates/a/tests/b.rs::c`, `crates/a/tests/b::d`", (1, 1)),
+            ("`crates/a/tests/b.rs::c`, crates/a/tests/b.rs::d", (1, 1)),
+            ("crates/a/tests/b.rs::d", (0, 1)),
+            ("`crates/a/tests/b.rs::c`, `crates/a/tests/b.rs::d", (2, 1)),
+            ("none: `It` is so.", (0, 1)),
+        ] {
+            assert_eq!(of(cell), expected, "{cell}");
+        }
+    }
+
+    #[test]
+    fn the_projects_table_names_tests_that_are_there_and_play_the_facts() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let (facts, complaints) = checked(&root).unwrap();
+        assert_eq!(facts.len(), numbers().len());
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    }
+
+    #[test]
+    fn every_row_is_played_in_the_engine_and_with_real_packets() {
+        // It goes on in time, and sees what the engine then says.
+        const IN_THE_ENGINE_ALONE: &str = "a_service_does_not_answer_what_the_asker_has_forgotten";
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let all = read(&root, ROWS);
+        let declared = all.lines().filter_map(|line| line.strip_prefix("pub fn ")?.strip_suffix("() {"));
+        let declared: Vec<&str> = declared.collect();
+        assert!(declared.len() > 40, "{declared:?}");
+        let engine = ["facts.rs", "facts_of_flows.rs", "facts_of_gateways.rs"];
+        let engine: String =
+            engine.map(|file| read(&root, &format!("crates/vpc-engine/tests/{file}"))).concat();
+        let packets = rows::lists(&read(&root, PACKET_PLAYERS));
+        for row in declared {
+            assert!(rows::played(&engine, &all).contains(&row), "{row} is not played in the engine");
+            let is_played = rows::played(&packets, &all).contains(&row);
+            assert!(is_played || row == IN_THE_ENGINE_ALONE, "{row} is not played with real packets");
+        }
+    }
+
+    const PLAYER: &str = "#[test]\nfn facts_41_to_44_nat() {\n    rows::facts_41_to_44_nat();\n}\n\
+        #[test]\nfn routing() {\n    rows::routing();\n}\n";
+    const REAL_PLAYER: &str = "#[test]\nfn rows_of_all() {\n    play_in_both_modes(&[\n        routes::routing,\n    ]);\n}\n\
+        #[test]\nfn alone() {\n    // Fact A9. And more.\n    rows::facts_41_to_44_nat();\n}\n";
+    const ROWS_OF_TESTS: &str = "pub fn facts_41_to_44_nat() {\n    // 46: and more.\n    // 22\n    send(50);\n}\n\
         pub fn routing() {\n    check(\n        \"9\",\n        as_is,\n        \"10\",\n    );\n    check(\n        \"11 too\",\n    );\n}\n\
         pub fn other() {\n    check(\n        \"12\",\n    );\n}\n";
 
@@ -355,27 +451,33 @@ mod tests {
     fn rows_have_the_numbers_of_their_facts() {
         let read = |path: &str| match path {
             "crates/vpc-engine/tests/facts.rs" => PLAYER.to_owned(),
+            "crates/data-plane/tests/netns_facts.rs" => REAL_PLAYER.to_owned(),
             ROWS => ROWS_OF_TESTS.to_owned(),
             _ => String::new(),
         };
-        let check = |number: &str, function: &str| {
-            complaint(number, &test(&format!("crates/vpc-engine/tests/facts.rs::{function}")), &read)
-                .is_none()
-        };
-        for (number, function, holds) in [
-            ("41", "facts_41_to_44_nat", true),
-            ("43", "facts_41_to_44_nat", true),
-            ("46", "facts_41_to_44_nat", true),
-            ("48", "facts_41_to_44_nat", true),
-            ("45", "facts_41_to_44_nat", false),
-            ("50", "facts_41_to_44_nat", false),
-            ("9", "routing", true),
-            ("11", "routing", true),
-            ("10", "routing", false),
-            ("12", "routing", false),
-            ("12", "other", false),
+        let engine = "crates/vpc-engine/tests/facts.rs";
+        let real = "crates/data-plane/tests/netns_facts.rs";
+        for (number, file, function, holds) in [
+            ("41", engine, "facts_41_to_44_nat", true),
+            ("43", engine, "facts_41_to_44_nat", true),
+            ("46", engine, "facts_41_to_44_nat", true),
+            ("45", engine, "facts_41_to_44_nat", false),
+            ("22", engine, "facts_41_to_44_nat", false),
+            ("50", engine, "facts_41_to_44_nat", false),
+            ("9", engine, "routing", true),
+            ("11", engine, "routing", true),
+            ("10", engine, "routing", false),
+            ("12", engine, "routing", false),
+            ("12", engine, "other", false),
+            ("9", real, "rows_of_all", true),
+            ("41", real, "rows_of_all", false),
+            ("12", real, "rows_of_all", false),
+            ("A9", real, "alone", true),
+            ("9", real, "alone", false),
+            ("41", real, "alone", false),
         ] {
-            assert_eq!(check(number, function), holds, "{number} in {function}");
+            let complaint = complaint(number, &test(&format!("{file}::{function}")), &read);
+            assert_eq!(complaint.is_none(), holds, "{number} in {function}");
         }
         let elsewhere = test("crates/svc-ec2/tests/vpc.rs::routing");
         assert!(complaint("1", &elsewhere, &|_| "fn routing() {".to_owned()).is_none());
@@ -392,6 +494,7 @@ mod tests {
             fact("1", by(&["held"]), by(&["held", "broken"])),
             fact("2", by(&["held", "no_root"]), by(&["absent"])),
             fact("3", by(&["long"]), Shown::Not("No packet.".to_owned())),
+            fact("4", by(&["held"]), by(&["held", "not_asked_for"])),
         ];
         let outcomes = [
             ("held", Outcome::Passed),
@@ -399,19 +502,26 @@ mod tests {
             ("no_root", Outcome::Skipped("no root".to_owned())),
             ("long", Outcome::LeftOut),
         ];
-        let outcomes =
-            outcomes.map(|(name, outcome)| (format!("a::b::{name}"), outcome)).into_iter().collect();
+        let report = Report {
+            outcomes: outcomes
+                .map(|(name, outcome)| (format!("a::b::{name}"), outcome))
+                .into_iter()
+                .collect(),
+            left_out: ["held", "not_asked_for"]
+                .map(|name| test(&format!("crates/a/tests/b.rs::{name}")))
+                .to_vec(),
+        };
         let mut tally = Tally::default();
-        let counts = count(&facts, &outcomes, &mut tally);
-        assert_eq!(counts, Counts { engine: (1, 3), packets: (0, 2) });
-        assert_eq!(tally.passed, 1);
+        let counts = count(&facts, &report, &mut tally);
+        assert_eq!(counts, Counts { engine: (2, 4), packets: (0, 3) });
+        assert_eq!(tally.passed, 2);
         let failed = [
             "fact 1 with real packets: crates/a/tests/b.rs::broken has not passed",
             "fact 2 with real packets: crates/a/tests/b.rs::absent has not passed",
         ];
         assert_eq!(tally.failed, failed);
         let skipped: Vec<bool> = tally.skipped.iter().map(|skip| skip.is_shortfall).collect();
-        assert_eq!(skipped, [true, false]);
+        assert_eq!(skipped, [true, false, false]);
         assert_eq!(reasons(&facts, |fact| &fact.packets), ["3: No packet."]);
     }
 }

@@ -398,10 +398,10 @@ pub fn facts_51_and_52_a_peering_carries_its_two_vpcs_alone() {
     let mut world = everything();
     let at_x = sends(&mut world, "b", "10.1.0.10", "tcp 4000 22 S", "x");
     assert_eq!(ends(&at_x), ("10.0.1.20:4000".to_owned(), "10.1.0.10:22".to_owned()));
-    // 61a.
+    // 61a: the time to live stays.
     assert_eq!(at_x.ttl, 64);
     gets(&mut world, "x", &reply(&at_x), "b");
-    // No transit to the internet, the NAT gateway (47) or a third VPC.
+    // 47: no transit to the internet, the NAT gateway or a third VPC.
     world.route("x", "X", &[("0.0.0.0/0", "peering")]);
     for beyond in [HOST, "10.2.0.10", "198.19.64.5"] {
         sends(&mut world, "x", beyond, "tcp 1 2 S", "PeeringTransit");
@@ -449,7 +449,7 @@ pub fn facts_54_to_58_a_transit_gateway_routes_by_its_tables() {
     sends(&mut world, "b", "10.2.0.10", "tcp 4014 22 S", "TransitBlackhole");
     world.put(transit_table(&[], &["v", "x"]));
     sends(&mut world, "b", "10.2.0.10", "tcp 4003 22 S", "NoTransitRoute");
-    // 58.
+    // 58: no forwarding without an association.
     world.put(transit_table(&[], &["v", "x", "y"]));
     world.put(vpc_model::TransitGatewayAttachment { association: None, ..attachment("v", &[("T", "tv")]) });
     sends(&mut world, "b", "10.2.0.10", "tcp 4004 22 S", "NoAssociation");
