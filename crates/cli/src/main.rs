@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     if let Some(code) = toolbox(std::env::args_os().collect()) {
         return code;
     }
+    end_quietly_on_a_broken_pipe();
     let result = match Arguments::parse().command {
         Command::Up(options) => up::run(&options),
         Command::Env(options) => env::run(&options),
@@ -55,6 +56,21 @@ fn main() -> ExitCode {
         eprintln!("brume: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Has the process end like one that SIGPIPE ends, when what it prints has no reader any more: `brume net flows | head`.
+fn end_quietly_on_a_broken_pipe() {
+    const SIGPIPE_EXIT_CODE: i32 = 128 + 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_broken_pipe = panic.payload_as_str().is_some_and(|message| {
+            message.starts_with("failed printing to std") && message.contains("Broken pipe")
+        });
+        if is_broken_pipe {
+            std::process::exit(SIGPIPE_EXIT_CODE);
+        }
+        usual(panic);
+    }));
 }
 
 /// `brume toolbox NAME ARGUMENTS...`, or the executable under the name of one of the tools: what runs in guests where the

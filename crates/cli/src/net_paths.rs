@@ -79,15 +79,16 @@ fn conditions_text(paths: &[PathStatus], style: Style) -> String {
         return "No way has a condition. `brume net set zones us-east-1a us-east-1b --latency 2ms` sets one."
             .to_owned();
     }
-    let columns = ("KIND", "BETWEEN", "LATENCY", "LOSS", "BANDWIDTH");
-    let (kind, between, latency, loss, bandwidth) = columns;
-    let mut text = style.heading(&format!("{kind:<9} {between:<32} {latency:>9} {loss:>9} {bandwidth:>10}"));
+    let columns = ("KIND", "BETWEEN", "LATENCY", "LOSS", "BANDWIDTH", "ID");
+    let (kind, between, latency, loss, bandwidth, id) = columns;
+    let heading = format!("{kind:<9} {between:<32} {latency:>9} {loss:>9} {bandwidth:>10} {id}");
+    let mut text = style.heading(&heading);
     for path in paths {
         let condition = path.condition();
         let between = path.between.join(", ");
         let (latency, loss, bandwidth) = (condition.latency, condition.loss, condition.bandwidth);
-        let kind = &path.kind;
-        let _ = writeln!(text, "{kind:<9} {between:<32} {latency:>9} {loss:>9} {bandwidth:>10}");
+        let PathStatus { kind, id, .. } = path;
+        let _ = writeln!(text, "{kind:<9} {between:<32} {latency:>9} {loss:>9} {bandwidth:>10} {id}");
     }
     text
 }
@@ -98,6 +99,7 @@ mod tests {
 
     fn path(kind: &str, between: &[&str], bandwidth: Option<u64>) -> PathStatus {
         PathStatus {
+            id: "path-1".to_owned(),
             kind: kind.to_owned(),
             between: between.iter().map(|&name| name.to_owned()).collect(),
             latency_micros: 2000,
@@ -120,6 +122,6 @@ mod tests {
         assert!(sentence(&path("zones", &["us-east-1a"], None)).starts_with("On the way within us-east-1a "));
         let text = conditions_text(&[zones], Style { is_bold: false });
         let line: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
-        assert_eq!(line, ["zones", "us-east-1a,", "us-east-1b", "2ms", "0.5%", "100mbit"]);
+        assert_eq!(line, ["zones", "us-east-1a,", "us-east-1b", "2ms", "0.5%", "100mbit", "path-1"]);
     }
 }

@@ -19,7 +19,7 @@ use node::{CapturePoint, RunDir};
 
 use crate::account::running;
 use crate::args::TcpdumpOptions;
-use crate::root;
+use crate::{mounts, root};
 use filter::Filter;
 
 /// How long the socket is waited for before anything else is looked at.
@@ -38,6 +38,8 @@ pub(crate) fn run(options: &TcpdumpOptions) -> anyhow::Result<ExitCode> {
              `tcpdump -n -r -` or `wireshark -k -i -`"
         );
     }
+    // The path of the interface's namespace is one of the host's.
+    mounts::enter_hosts(&options.data_dir.resolve())?;
     let run_dir = running("`brume tcpdump`", &options.data_dir)?;
     let point = CapturePoint::ask(&run_dir, &options.target).context("the interface cannot be captured")?;
     let namespace = NetworkNamespace::open(&point.namespace)?;

@@ -60,6 +60,8 @@ impl ConditionChange {
 /// A path with its condition, as `brume net conditions` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathStatus {
+    /// What reasons of drops call it.
+    pub id: String,
     /// What it lies between: `zones`, `regions` or `internet`.
     pub kind: String,
     /// The names of its ends; of one that lies within a zone there is one.
@@ -81,6 +83,7 @@ impl PathStatus {
         };
         between.dedup();
         Self {
+            id: name.id().to_string(),
             kind: kind.to_owned(),
             between,
             latency_micros: condition.latency.micros(),
