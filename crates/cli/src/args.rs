@@ -112,7 +112,9 @@ pub(crate) struct UpOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) internet: Option<PathBuf>,
     /// The public IPv4 addresses that a region gives, /16 to /28; can be there for several regions, and stays until another
-    /// range is given, which is refused while any address of the one before is given [default: 2,048 of 198.18.0.0/15 each]
+    /// range is given, which is refused while any address of the one before is given. Best of those reserved for documentation
+    /// (198.51.100.0/24, 203.0.113.0/24) or benchmarks (198.18.0.0/15): of any other range, this machine does not reach the real
+    /// hosts while the cloud is up [default: 2,046 of 198.18.0.0/15 each]
     #[arg(long, value_name = "REGION=CIDR", value_parser = public_addresses)]
     pub(crate) public_addresses: Vec<(Region, Ipv4Net)>,
     /// An address of this machine on the simulated internet, at most one IPv4 and one IPv6 [default: 192.0.2.1 and
@@ -311,7 +313,8 @@ direction: latencies add up. A packet that its sender has still to segment is lo
 
 Packets of such ways are carried through user space, without the eBPF flow cache: that bounds what passes to what one
 interface may send by it, whatever the bandwidth is set to. What waits for a bandwidth is dropped beyond a fifth of a
-second; `brume net drops` counts it, and what is lost.
+second; `brume net drops` counts it, and what is lost. Of one sender, 4,096 packets or 4 MiB may be under way at once, with
+some memory for each; of all declared hosts together four times that. When rules change, what they concern and is under way is dropped.
 
 The services of AWS that the cloud answers for (DNS, instance metadata, time, S3, DynamoDB) have no condition.
 

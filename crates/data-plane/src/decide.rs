@@ -27,7 +27,7 @@ use crate::entry::{keeps_ports, key_sent, packet_of};
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 use crate::logged;
-use crate::path_queue::{Departure, LateFrame, PathQueue};
+use crate::path_queue::{Departure, Due, LateFrame, PathQueue};
 
 /// Connections that an interface must have room for before the cache may let any in by itself: as many as it can have
 /// let in unheard.
@@ -198,7 +198,7 @@ impl Decider {
         mut packet: Option<(Packet, Rewrite)>,
         outbox: &mut Outbox,
     ) {
-        let Delivery { to, legs, .. } = *delivery;
+        let Delivery { to, legs, domains, .. } = *delivery;
         if let Some((packet, _)) = &packet {
             logged::left(&mut self.logged, from, packet, clock::now());
         }
@@ -208,7 +208,7 @@ impl Decider {
                 Body::Received(_) => received,
                 Body::Answer(frame) => frame,
             };
-            match self.paths.depart(bytes.len(), &legs, now) {
+            match self.paths.depart((from, bytes.len()), &legs, now) {
                 Err(reason) => self.drops.count(from, reason),
                 Ok(Departure::AtOnce) => {
                     if let Some((packet, rewrite)) = packet.take() {
@@ -222,32 +222,44 @@ impl Decider {
                         Body::Answer(frame) => frame,
                     };
                     let logged = packet.take().map(Box::new);
-                    let frame = LateFrame { from: Some(from), to, header, bytes, logged };
+                    let frame = LateFrame { from, to, domains, header, bytes, logged };
                     self.paths.hold(frame, legs, (at, taken));
                 }
             }
         }
     }
 
-    /// Takes frames off the paths that have arrived by now, so many at most; those that went missing are counted.
+    /// Takes frames off the paths that have arrived by now. Looks at so many at most, with those that go on to another path,
+    /// and those that went missing, which are counted.
     pub(crate) fn take_late(&mut self, frames_max: usize, frames: &mut Vec<LateFrame>) {
         let now = Instant::now();
-        while frames.len() < frames_max
-            && let Some((mut frame, arrived)) = self.paths.take_due(now)
-        {
-            match arrived {
-                Ok(()) => {
+        for _ in 0..frames_max {
+            match self.paths.take_due(now) {
+                None => break,
+                Some(Due::GoesOn) => {}
+                Some(Due::Arrived(mut frame)) => {
                     if let Some((packet, rewrite)) = frame.logged.take().as_deref() {
                         logged::arrived(&mut self.logged, packet, (frame.to, rewrite), clock::now());
                     }
                     frames.push(frame);
                 }
-                Err(reason) => {
-                    if let Some(from) = frame.from {
-                        self.drops.count(from, reason);
-                    }
-                }
+                Some(Due::Lost(frame, reason)) => self.drops.count(frame.from, reason),
             }
+        }
+    }
+
+    /// Loses what is under way by rules that are no longer in force, as the cache does what it knows by them: who sends it
+    /// again has it looked at again.
+    fn lose_late(&mut self, applied: &Applied) {
+        if !applied.has_new_rules {
+            return;
+        }
+        let is_other = |port| applied.stale.contains(port) || applied.removed.binary_search(&port).is_ok();
+        let lost = self.paths.lose(|frame| {
+            is_other(frame.from) || is_other(frame.to) || frame.domains.are_among(&applied.stale_domains)
+        });
+        for (from, count) in lost {
+            self.drops.count_all(from, DropReason::RulesChanged, count);
         }
     }
 
@@ -353,8 +365,8 @@ impl Decider {
         self.hear(time);
         self.snapshot = applied.snapshot.clone();
         self.paths.set_paths(self.snapshot.paths(), &applied.changed_paths, Instant::now());
+        self.lose_late(applied);
         for &port in &applied.removed {
-            self.paths.forget_port(port);
             self.flows.forget_port(port);
             self.drops.forget_port(port);
             self.budgets.forget_port(port);

@@ -27,6 +27,11 @@ pub(crate) struct Drops(FxHashMap<(Port, u16), DropCount>);
 
 impl Drops {
     pub(crate) fn count(&mut self, port: Port, reason: DropReason) {
+        self.count_all(port, reason, 1);
+    }
+
+    /// The same of so many frames at once.
+    pub(crate) fn count_all(&mut self, port: Port, reason: DropReason, count: u64) {
         let now_unix_ms = clock::unix_ms();
         let entry = self.0.entry((port, reason.code())).or_insert(DropCount {
             port,
@@ -37,7 +42,7 @@ impl Drops {
         });
         entry.last = reason;
         entry.last_unix_ms = now_unix_ms;
-        entry.count += 1;
+        entry.count += count;
     }
 
     /// Forgets a port, which may become another interface's.

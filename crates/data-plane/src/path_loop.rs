@@ -1,17 +1,19 @@
 //! The thread that sends what paths with conditions make late, when it is due.
 //!
-//! One thread, so that frames stay in the order in which they arrive. While no path has a condition it sleeps. Knows the time
+//! One thread, so that frames stay in the order in which they arrive. Frames are counted and logged as arrived when they come
+//! off the paths, under the decider's lock, and sent afterwards without it; what the kernel then refuses, because a device is
+//! gone, say, is counted among the lost frames, but logs do not take it back. While no path has a condition it sleeps. Knows the time
 //! and a socket; refuses to know why a frame is late: that is [`crate::path_queue`]'s.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use host_net::{PacketSocket, Transmission};
 
 use crate::layout::device_of;
 use crate::packet_loop::Shared;
 
-/// Frames taken off the paths at once, before others get the lock.
+/// Frames that are looked at when they come off paths, before others get the lock.
 const BATCH_FRAMES: usize = 64;
 
 /// What the thread works with.
@@ -19,6 +21,8 @@ pub(crate) struct PathLoop {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) sender: Arc<PacketSocket>,
+    /// Frames that the kernel did not take.
+    pub(crate) lost: Arc<AtomicU64>,
 }
 
 impl PathLoop {
@@ -42,9 +46,11 @@ impl PathLoop {
                     frame: &frame.bytes,
                 })
                 .collect();
-            if let Err(error) = self.sender.send(&transmissions) {
+            let sent = self.sender.send(&transmissions).unwrap_or_else(|error| {
                 tracing::debug!(%error, "late frames are lost");
-            }
+                0
+            });
+            self.lost.fetch_add((transmissions.len() - sent) as u64, Ordering::Relaxed);
         }
     }
 

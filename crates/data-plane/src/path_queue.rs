@@ -5,7 +5,8 @@
 //!
 //! A path is a wire in each direction: a frame takes its turn on the wire, which is free again once its bytes have passed
 //! at the path's bandwidth, and arrives after the latency. What waits for its turn is bounded, and what comes on top is
-//! dropped. A way with several paths takes one after the other, so that a path which many ways share is shared by all that
+//! dropped. What is under way altogether is bounded too, and within that each port that sends has a share, so that nobody
+//! keeps others off the paths by filling one. A way with several paths takes one after the other, so that a path which many ways share is shared by all that
 //! is on it at that time, wherever it has been before. Frames that arrive at the same time do so in the order in which they
 //! left.
 
@@ -15,11 +16,20 @@ use std::time::{Duration, Instant};
 
 use host_net::VirtioNetHeader;
 use rustc_hash::FxHashMap;
-use vpc_engine::{DropReason, Leg, Legs, Packet, Rewrite};
+use vpc_engine::{Domains, DropReason, Leg, Legs, Packet, Rewrite};
 use vpc_model::{Condition, Path, PathId, Port};
 
-/// Bytes of frames that may be under way altogether, of all paths.
+/// Bytes of memory that frames may take which are under way, of all paths and senders.
 const BYTES_MAX: usize = 64 << 20;
+/// Of these, those that frames of one port may take.
+const SHARE_BYTES_MAX: usize = 4 << 20;
+/// Frames of one port that may be under way.
+const SHARE_FRAMES_MAX: usize = 4096;
+/// Shares of a port that many send by: all hosts of the internet, say. With those, half of all is left to interfaces.
+const SHARES_OF_MANY: usize = 4;
+/// Bytes of memory that a frame takes beside its own, at most: its place in the heap, which may have grown to twice what it
+/// needs, and what logs are told of it.
+const FRAME_OVERHEAD_BYTES: usize = 2 * size_of::<Waiting>() + size_of::<(Packet, Rewrite)>();
 /// How long a frame may wait for its turn on a path, as far as there is not less waiting than [`QUEUE_BYTES_MIN`].
 const QUEUE_TIME: Duration = Duration::from_millis(200);
 /// Bytes that may wait for their turn on any path, with those whose turn it is: two of the largest frames.
@@ -28,10 +38,12 @@ const NANOS_PER_SEC: u128 = 1_000_000_000;
 
 /// A frame that is under way.
 pub(crate) struct LateFrame {
-    /// The port that it came in by; none once somebody else may have that.
-    pub(crate) from: Option<Port>,
+    /// The port that it came in by.
+    pub(crate) from: Port,
     /// The port that it goes to.
     pub(crate) to: Port,
+    /// What letting it pass depended on beside these.
+    pub(crate) domains: Domains,
     pub(crate) header: VirtioNetHeader,
     pub(crate) bytes: Vec<u8>,
     /// What logs are told when it arrives, where there are any: the packet as it came, and what has changed in it.
@@ -47,15 +59,35 @@ pub(crate) enum Departure {
     Later(Instant, usize),
 }
 
+/// What has become of a frame that came to the end of a path.
+pub(crate) enum Due {
+    /// It is where it goes.
+    Arrived(LateFrame),
+    /// It went missing on the next path.
+    Lost(LateFrame, DropReason),
+    /// It is on the next path now.
+    GoesOn,
+}
+
 /// All frames that are under way, and the paths.
 pub(crate) struct PathQueue {
     paths: FxHashMap<PathId, Wires>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     departures: u64,
-    bytes: usize,
+    /// What all frames take that are under way.
+    held: Held,
+    /// What those of each sender do; nobody is here who has none.
+    shares: FxHashMap<Port, Held>,
     chance: u64,
     /// Whether one is due earlier than any was when this was looked at.
     has_news: bool,
+}
+
+/// What frames take that are under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    frames: usize,
+    bytes: usize,
 }
 
 /// A path with its two directions.
@@ -81,31 +113,43 @@ impl PathQueue {
             paths: FxHashMap::default(),
             waiting: BinaryHeap::new(),
             departures: 0,
-            bytes: 0,
+            held: Held::default(),
+            shares: FxHashMap::default(),
             chance: seed,
             has_news: false,
         }
     }
 
-    /// What becomes of a frame of so many bytes that sets out now. One that arrives later is to be given to
+    /// What becomes of a frame of so many bytes that sets out now from a port. One that arrives later is to be given to
     /// [`Self::hold`].
     pub(crate) fn depart(
         &mut self,
-        bytes: usize,
+        (from, bytes): (Port, usize),
         legs: &Legs,
         now: Instant,
     ) -> Result<Departure, DropReason> {
-        self.step(bytes, legs, 0, now)
+        self.step((from, bytes), legs, 0, now)
+    }
+
+    /// Whether one more frame of that size may be under way from a port.
+    fn has_room(&self, from: Port, bytes: usize) -> bool {
+        let share = self.shares.get(&from).copied().unwrap_or_default();
+        let shares = if from.is_reserved() { SHARES_OF_MANY } else { 1 };
+        let more = bytes + FRAME_OVERHEAD_BYTES;
+        share.frames < shares * SHARE_FRAMES_MAX
+            && share.bytes + more <= shares * SHARE_BYTES_MAX
+            && self.held.bytes + more <= BYTES_MAX
     }
 
     /// Takes a frame from the beginning of its next leg to that leg's end.
     fn step(
         &mut self,
-        bytes: usize,
+        (from, bytes): (Port, usize),
         legs: &Legs,
         taken: usize,
         now: Instant,
     ) -> Result<Departure, DropReason> {
+        let has_room = self.has_room(from, bytes);
         for (taken, leg) in (1..).zip(legs.iter()).skip(taken) {
             let Leg { path, is_back } = leg;
             // One that was cleared meanwhile makes nothing late.
@@ -114,11 +158,12 @@ impl PathQueue {
             if loss.millionths() > 0 && below_million(&mut self.chance) < loss.millionths() {
                 return Err(DropReason::PathLoss { path });
             }
+            let is_late = bandwidth.bits_per_sec().is_some() || latency.micros() > 0;
+            if is_late && !has_room {
+                return Err(DropReason::PathQueueFull { path });
+            }
             let mut arrives = now;
             if let Some(bits_per_sec) = bandwidth.bits_per_sec() {
-                if self.bytes + bytes > BYTES_MAX {
-                    return Err(DropReason::PathQueueFull { path });
-                }
                 let free_at = &mut wires.free_at[usize::from(is_back)];
                 let begins = free_at.map_or(now, |free_at| free_at.max(now));
                 let waits = begins - now;
@@ -132,9 +177,6 @@ impl PathQueue {
             }
             arrives += Duration::from_micros(latency.micros().into());
             if arrives > now {
-                if self.bytes + bytes > BYTES_MAX {
-                    return Err(DropReason::PathQueueFull { path });
-                }
                 return Ok(Departure::Later(arrives, taken));
             }
         }
@@ -144,7 +186,8 @@ impl PathQueue {
     /// Keeps a frame until the time that [`Self::depart`] has said.
     pub(crate) fn hold(&mut self, frame: LateFrame, legs: Legs, (at, taken): (Instant, usize)) {
         self.has_news |= self.next_at().is_none_or(|next| at < next);
-        self.bytes += frame.bytes.len();
+        self.held.add(&frame);
+        self.shares.entry(frame.from).or_default().add(&frame);
         self.departures += 1;
         self.waiting.push(Reverse(Waiting { at, departure: self.departures, legs, taken, frame }));
     }
@@ -159,19 +202,32 @@ impl PathQueue {
         std::mem::take(&mut self.has_news)
     }
 
-    /// Takes the next frame that has arrived by now, or has gone missing; none when there is no other.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(LateFrame, Result<(), DropReason>)> {
-        while self.next_at().is_some_and(|at| at <= now) {
-            let Reverse(Waiting { at, legs, taken, frame, .. }) = self.waiting.pop()?;
-            self.bytes -= frame.bytes.len();
-            // At its own time, so that lateness of whoever asks does not add up.
-            match self.step(frame.bytes.len(), &legs, taken, at) {
-                Ok(Departure::Later(at, taken)) => self.hold(frame, legs, (at, taken)),
-                Ok(Departure::AtOnce) => return Some((frame, Ok(()))),
-                Err(reason) => return Some((frame, Err(reason))),
+    /// Takes the next frame that has come to the end of a path by now; none when there is no other.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Due> {
+        if self.next_at()? > now {
+            return None;
+        }
+        let Reverse(Waiting { at, legs, taken, frame, .. }) = self.waiting.pop()?;
+        self.release(&frame);
+        // At its own time, so that lateness of whoever asks does not add up.
+        Some(match self.step((frame.from, frame.bytes.len()), &legs, taken, at) {
+            Ok(Departure::Later(at, taken)) => {
+                self.hold(frame, legs, (at, taken));
+                Due::GoesOn
+            }
+            Ok(Departure::AtOnce) => Due::Arrived(frame),
+            Err(reason) => Due::Lost(frame, reason),
+        })
+    }
+
+    fn release(&mut self, frame: &LateFrame) {
+        self.held.remove(frame);
+        if let Some(share) = self.shares.get_mut(&frame.from) {
+            share.remove(frame);
+            if share.frames == 0 {
+                self.shares.remove(&frame.from);
             }
         }
-        None
     }
 
     /// Takes over what is said about paths. What is on a path whose condition changed is at its end now.
@@ -205,18 +261,35 @@ impl PathQueue {
         self.has_news = true;
     }
 
-    /// Loses what goes to a port that is gone, and forgets whose the rest is.
-    pub(crate) fn forget_port(&mut self, port: Port) {
+    /// Loses what may not be let pass any more, in one pass. Answers how many frames each sender has lost by that.
+    pub(crate) fn lose(&mut self, is_lost: impl Fn(&LateFrame) -> bool) -> FxHashMap<Port, u64> {
+        let mut lost = FxHashMap::default();
         if self.waiting.is_empty() {
-            return;
+            return lost;
         }
         let mut waiting = std::mem::take(&mut self.waiting).into_vec();
-        waiting.retain(|Reverse(it)| it.frame.to != port);
-        for Reverse(it) in &mut waiting {
-            it.frame.from = it.frame.from.filter(|from| *from != port);
-        }
-        self.bytes = waiting.iter().map(|Reverse(it)| it.frame.bytes.len()).sum();
+        waiting.retain(|Reverse(Waiting { frame, .. })| {
+            let stays = !is_lost(frame);
+            if !stays {
+                self.release(frame);
+                *lost.entry(frame.from).or_default() += 1;
+            }
+            stays
+        });
         self.waiting = waiting.into();
+        lost
+    }
+}
+
+impl Held {
+    fn add(&mut self, frame: &LateFrame) {
+        self.frames += 1;
+        self.bytes += frame.bytes.len() + FRAME_OVERHEAD_BYTES;
+    }
+
+    fn remove(&mut self, frame: &LateFrame) {
+        self.frames -= 1;
+        self.bytes -= frame.bytes.len() + FRAME_OVERHEAD_BYTES;
     }
 }
 
@@ -299,6 +372,12 @@ mod tests {
 
         /// Sends a frame of so many bytes, which begins with a number.
         fn send(&mut self, number: u8, bytes: usize, names: &[&str], at_ms: u32) {
+            self.send_by((1, 2), number, bytes, names, at_ms);
+        }
+
+        /// The same between other ports.
+        fn send_by(&mut self, (from, to): (u32, u32), number: u8, bytes: usize, names: &[&str], at_ms: u32) {
+            let [from, to] = [from, to].map(|number| Port::new(number).unwrap());
             let legs: Vec<Leg> = names
                 .iter()
                 .map(|name| Leg {
@@ -307,13 +386,12 @@ mod tests {
                 })
                 .collect();
             let (legs, now) = (legs.into_iter().collect::<Legs>(), self.start + MS * at_ms);
-            match self.queue.depart(bytes, &legs, now) {
+            match self.queue.depart((from, bytes), &legs, now) {
                 Ok(Departure::AtOnce) => self.arrived.push((at_ms.into(), number)),
                 Ok(Departure::Later(at, taken)) => {
-                    let [from, to] = [1, 2].map(|number| Port::new(number).unwrap());
                     let bytes = vec![number; bytes];
-                    let header = VirtioNetHeader::default();
-                    let frame = LateFrame { from: Some(from), to, header, bytes, logged: None };
+                    let (header, domains) = (VirtioNetHeader::default(), Domains::None);
+                    let frame = LateFrame { from, to, domains, header, bytes, logged: None };
                     self.queue.hold(frame, legs, (at, taken));
                 }
                 Err(reason) => self.lost.push(reason.name()),
@@ -324,13 +402,22 @@ mod tests {
         fn run(&mut self, until_ms: u32) {
             let until = self.start + MS * until_ms;
             while let Some(at) = self.queue.next_at().filter(|at| *at <= until) {
-                while let Some((frame, arrived)) = self.queue.take_due(at) {
-                    match arrived {
-                        Ok(()) => self.arrived.push(((at - self.start).as_millis(), frame.bytes[0])),
-                        Err(reason) => self.lost.push(reason.name()),
+                while let Some(due) = self.queue.take_due(at) {
+                    match due {
+                        Due::Arrived(frame) => {
+                            self.arrived.push(((at - self.start).as_millis(), frame.bytes[0]));
+                        }
+                        Due::Lost(_, reason) => self.lost.push(reason.name()),
+                        Due::GoesOn => {}
                     }
                 }
             }
+        }
+
+        fn is_empty(&self) -> bool {
+            self.queue.next_at().is_none()
+                && self.queue.held == Held::default()
+                && self.queue.shares.is_empty()
         }
     }
 
@@ -348,7 +435,7 @@ mod tests {
         assert_eq!(test.arrived, [(2, 5), (6, 4)]);
         test.run(100);
         assert_eq!(test.arrived[2..], [(20, 2), (20, 3), (25, 1), (42, 6)]);
-        assert_eq!((test.queue.bytes, test.queue.next_at()), (0, None));
+        assert!(test.is_empty());
     }
 
     #[test]
@@ -409,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_lets_go_what_is_on_the_path_and_a_port_that_goes_takes_its_frames_with_it() {
+    fn a_change_lets_go_what_is_on_the_path_and_what_may_not_pass_any_more_is_lost() {
         let mut test = Test::new(&[path("one", "9s", "0%", "8mbit"), path("two", "50ms", "0%", "unlimited")]);
         test.send(1, 1000, &["one", "two"], 0);
         test.send(2, 1000, &["one"], 0);
@@ -419,24 +506,72 @@ mod tests {
         assert!(test.queue.take_news());
         test.run(100);
         assert_eq!(test.arrived, [(10, 2), (60, 1)]);
-        test.send(3, 1000, &["two"], 100);
-        test.queue.forget_port(Port::new(1).unwrap());
+        for (number, ends) in [(3, (1, 2)), (4, (1, 3)), (5, (3, 2)), (6, (3, 1)), (7, (2, 1))] {
+            test.send_by(ends, number, 1000, &["two"], 100);
+        }
+        let [one, two, three] = [1, 2, 3].map(|number| Port::new(number).unwrap());
+        let lost = test.queue.lose(|frame| frame.to == two || frame.from == two);
+        assert_eq!(lost, [(one, 1), (two, 1), (three, 1)].into_iter().collect());
         test.run(200);
-        assert_eq!(test.arrived.last(), Some(&(150, 3)), "it is under way, whoever has sent it");
-        test.send(4, 1000, &["two"], 200);
-        test.queue.forget_port(Port::new(2).unwrap());
-        test.run(1000);
-        assert_eq!((test.arrived.len(), test.queue.bytes), (3, 0));
+        assert_eq!(test.arrived[2..], [(150, 4), (150, 6)]);
+        assert!(test.is_empty());
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn each_step_is_one_piece_of_work() {
+        let mut test =
+            Test::new(&[path("one", "1ms", "0%", "unlimited"), path("all", "1ms", "100%", "unlimited")]);
+        test.send(1, 100, &["one", "<one"], 0);
+        test.send(2, 100, &["one", "all"], 0);
+        let late = test.start + MS * 10;
+        assert!(matches!(test.queue.take_due(late), Some(Due::GoesOn)));
+        assert!(matches!(test.queue.take_due(late), Some(Due::Lost(..))));
+        assert!(matches!(test.queue.take_due(late), Some(Due::Arrived(_))));
+        assert!(test.queue.take_due(late).is_none());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nobody_takes_what_is_others() {
         let mut test = Test::new(&[path("one", "10s", "0%", "unlimited")]);
-        for _ in 0..BYTES_MAX / 65_536 + 10 {
-            test.send(1, 65_536, &["one"], 0);
+        let share = SHARE_BYTES_MAX / (60_000 + FRAME_OVERHEAD_BYTES);
+        for _ in 0..share + 10 {
+            test.send(1, 60_000, &["one"], 0);
         }
         assert_eq!(test.lost, vec!["PathQueueFull"; 10]);
+        test.send_by((3, 2), 3, 60_000, &["one"], 1);
+        assert_eq!(test.lost.len(), 10, "one floods, and the other's pass");
         test.run(11_000);
-        assert_eq!(test.arrived.len(), BYTES_MAX / 65_536);
+        assert_eq!(test.arrived.len(), share + 1);
+        assert!(test.is_empty());
+        // Once they have arrived there is room again.
+        test.send(4, 60_000, &["one"], 11_000);
+        assert_eq!((test.lost.len(), test.queue.held.frames), (10, 1));
+
+        // All hosts of the internet have more than one interface has.
+        let mut test = Test::new(&[path("one", "10s", "0%", "unlimited")]);
+        for _ in 0..SHARES_OF_MANY * share + 10 {
+            test.send_by((Port::INTERNET.number(), 2), 1, 60_000, &["one"], 0);
+        }
+        assert!((5..=10).contains(&test.lost.len()), "{:?}", test.lost);
+
+        // Small ones are few enough too.
+        let mut test = Test::new(&[path("one", "10s", "0%", "unlimited")]);
+        let small = SHARE_FRAMES_MAX.min(SHARE_BYTES_MAX / (60 + FRAME_OVERHEAD_BYTES));
+        for _ in 0..small + 10 {
+            test.send(1, 60, &["one"], 0);
+        }
+        assert_eq!(test.lost, vec!["PathQueueFull"; 10]);
+        assert_eq!(test.queue.held.frames, small);
+        assert!(test.queue.held.bytes <= SHARE_BYTES_MAX);
+
+        // And so are those of all senders.
+        let mut test = Test::new(&[path("one", "10s", "0%", "unlimited")]);
+        for sender in 10..10 + BYTES_MAX / SHARE_BYTES_MAX + 2 {
+            for _ in 0..share {
+                test.send_by((u32::try_from(sender).unwrap(), 2), 1, 60_000, &["one"], 0);
+            }
+        }
+        assert!(test.queue.held.bytes <= BYTES_MAX && test.queue.held.bytes > BYTES_MAX - 64_000);
+        assert!(test.lost.len() > share && test.lost.iter().all(|name| *name == "PathQueueFull"));
     }
 }

@@ -177,16 +177,32 @@ impl Side {
             }
         }
         let mut left_out = Vec::new();
+        let taken = if wanted.is_subset(&own) { Vec::new() } else { self.taken(&others)? };
         for destination in wanted.difference(&own).copied() {
             let made = match others.iter().find(|other| are_about_the_same(other.destination, destination)) {
                 Some(other) => Err(self.there_is(other)),
-                None => {
-                    route_to_fabric(&self.netlink, self.index, destination).map_err(|error| error.to_string())
-                }
+                None => match taken.iter().find(|(address, _)| destination.contains(address)) {
+                    Some((address, by)) => Err(format!("{address} is {by}, which would be cut off")),
+                    None => route_to_fabric(&self.netlink, self.index, destination)
+                        .map_err(|error| error.to_string()),
+                },
             };
             left_out.extend(made.err().map(|reason| LeftOutRoute { destination, reason }));
         }
         Ok(left_out)
+    }
+
+    /// The addresses that the machine itself has by other devices, and those of its gateways, with what they are.
+    fn taken(&self, others: &[InstalledRoute]) -> Result<Vec<(IpAddr, String)>, NetlinkError> {
+        let gateways = others.iter().filter_map(|route| {
+            Some((route.gateway?, format!("the gateway of the route to {}", route.destination)))
+        });
+        let mut taken: Vec<(IpAddr, String)> = gateways.collect();
+        for link in self.netlink.links()?.into_iter().filter(|link| link.index != self.index) {
+            let addresses = self.netlink.addresses(link.index)?.into_iter();
+            taken.extend(addresses.map(|(address, _)| (address, format!("an address of {}", link.name))));
+        }
+        Ok(taken)
     }
 
     fn there_is(&self, other: &InstalledRoute) -> String {

@@ -201,6 +201,46 @@ fn routes_of_others_stay_and_are_told_of() {
 }
 
 #[test]
+fn the_machines_own_addresses_and_gateways_are_not_cut_off() {
+    on_a_workstation(|config| {
+        // A machine whose address has no net of its own, and whose gateway is elsewhere.
+        let elsewhere = NetworkNamespace::create_unpinned().unwrap();
+        let netlink = Netlink::open(&here()).unwrap();
+        let uplink = VethSpec {
+            index: 50,
+            name: "uplink0".to_owned(),
+            mac: MacAddress([2, 0, 0, 0, 0, 1]),
+            group: 0,
+            mtu_bytes: 1500,
+            peer: VethPeer {
+                namespace: &elsewhere,
+                name: "uplink0".to_owned(),
+                mac: MacAddress([2, 0, 0, 0, 0, 2]),
+            },
+        };
+        netlink.create_veth(&uplink).unwrap();
+        netlink.add_address(50, ip("203.0.113.5"), 32).unwrap();
+        netlink.add_route(ip("198.51.100.1"), 32, 50, None).unwrap();
+        netlink.add_route(ip("0.0.0.0"), 0, 50, Some(ip("198.51.100.1"))).unwrap();
+        netlink.remove_route("198.51.100.1/32".parse().unwrap(), 50).unwrap();
+
+        let plane = DataPlane::start(config).unwrap();
+        let blocks = ["203.0.113.0/28", "203.0.113.16/28", "198.51.100.0/28"].map(|it| it.parse().unwrap());
+        plane.set_public_addresses(blocks.to_vec());
+        plane.set_internet_hosts(&[]).unwrap();
+        assert_eq!(routes(&here(), DEVICE), ["203.0.113.16/28"]);
+        let expected = [
+            (
+                "198.51.100.0/28",
+                "198.51.100.1 is the gateway of the route to 0.0.0.0/0, which would be cut off",
+            ),
+            ("203.0.113.0/28", "203.0.113.5 is an address of uplink0, which would be cut off"),
+        ];
+        assert_eq!(left_out(&plane), expected.map(|(one, other)| (one.to_owned(), other.to_owned())));
+    });
+}
+
+#[test]
 fn a_restart_adopts_the_link_and_the_hosts_and_follows_what_has_changed() {
     on_a_workstation(|config| {
         let plane = DataPlane::start(config).unwrap();

@@ -184,3 +184,34 @@ fn no_more_passes_than_the_bandwidth() {
         lab.finish();
     });
 }
+
+#[test]
+fn what_is_under_way_by_rules_that_are_revoked_does_not_arrive() {
+    in_both_modes_with_a_workstation(|lab| {
+        let network = Network::apply(&lab);
+        let (b, y) = (network.guest(&lab, "b"), network.guest(&lab, "y"));
+        let (near, far) = (b.udp(5000), y.udp(5000));
+        lab.plane().apply(&[between_zones("300ms", "0%", "unlimited").into()]);
+        let arrives = |before: &dyn Fn()| {
+            let decided = lab.plane().counters().frames_decided;
+            near.send_to(b"word", (y.address, 5000)).unwrap();
+            wait_until("it is under way", || lab.plane().counters().frames_decided > decided);
+            before();
+            far.set_read_timeout(Some(SILENCE.max(600 * MS))).unwrap();
+            far.recv(&mut [0; 10]).is_ok()
+        };
+        assert!(arrives(&|| {}));
+        // Another condition revokes nothing.
+        assert!(arrives(&|| lab.plane().apply(&[between_zones("200ms", "0%", "unlimited").into()])));
+        lab.plane().apply(&[between_zones("300ms", "0%", "unlimited").into()]);
+        let before = dropped(&lab, "RulesChanged");
+        let interface = network.interface("y");
+        let closed = vpc_model::Interface { security_groups: Vec::new(), ..interface.clone() };
+        assert!(
+            !arrives(&|| lab.plane().apply(&[closed.clone().into()])),
+            "it was let pass by a rule that is gone"
+        );
+        assert!(dropped(&lab, "RulesChanged") > before, "{:?}", lab.plane().drops());
+        lab.finish();
+    });
+}

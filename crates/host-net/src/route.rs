@@ -20,6 +20,8 @@ pub struct InstalledRoute {
     pub destination: IpNet,
     /// The device that it leads to, where it leads to one.
     pub device: Option<u32>,
+    /// Who takes the packets on from there, where it is not their receiver.
+    pub gateway: Option<IpAddr>,
     /// Whether the kernel made it by itself, for an address of a device.
     pub is_the_kernels: bool,
 }
@@ -101,7 +103,7 @@ fn route_of(answer: RouteNetlinkMessage, asked: AddressFamily) -> Option<Install
         return None;
     }
     let mut table = u32::from(header.table);
-    let mut device = None;
+    let (mut device, mut gateway) = (None, None);
     let mut destination = match asked {
         AddressFamily::Inet => IpAddr::from([0; 4]),
         _ => IpAddr::from([0_u16; 8]),
@@ -110,6 +112,8 @@ fn route_of(answer: RouteNetlinkMessage, asked: AddressFamily) -> Option<Install
         match attribute {
             RouteAttribute::Destination(RouteAddress::Inet(address)) => destination = (*address).into(),
             RouteAttribute::Destination(RouteAddress::Inet6(address)) => destination = (*address).into(),
+            RouteAttribute::Gateway(RouteAddress::Inet(address)) => gateway = Some((*address).into()),
+            RouteAttribute::Gateway(RouteAddress::Inet6(address)) => gateway = Some((*address).into()),
             RouteAttribute::Oif(index) => device = Some(*index),
             RouteAttribute::Table(number) => table = *number,
             _ => {}
@@ -121,6 +125,7 @@ fn route_of(answer: RouteNetlinkMessage, asked: AddressFamily) -> Option<Install
     Some(InstalledRoute {
         destination: IpNet::new(destination, header.destination_prefix_length).ok()?,
         device,
+        gateway,
         is_the_kernels: header.protocol == RouteProtocol::Kernel,
     })
 }

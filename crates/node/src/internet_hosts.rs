@@ -197,13 +197,16 @@ fn put(transaction: &mut Transaction, host: &Host) {
     let name = host.name.as_str();
     let there = transaction.get::<HostRecord>(&scope(), name);
     let mut condition = there.as_ref().map(|there| there.condition).unwrap_or_default();
-    match host.latency_ms {
-        Some(latency_ms) => condition.latency = Latency::from_millis(latency_ms).unwrap_or(Latency::MAX),
-        // What was declared before, and not what was set since.
-        None if there.as_ref().is_some_and(|there| there.host.latency_ms.is_some()) => {
+    let latency = |declared: u32| Latency::from_millis(declared).unwrap_or(Latency::MAX);
+    let before = there.as_ref().and_then(|there| there.host.latency_ms);
+    match (host.latency_ms, before) {
+        // What was set or cleared since it was declared stays.
+        (Some(declared), Some(before)) if declared == before => {}
+        (Some(declared), _) => condition.latency = latency(declared),
+        (None, Some(before)) if condition.latency == latency(before) => {
             condition.latency = Latency::default();
         }
-        None => {}
+        (None, _) => {}
     }
     if there.is_some_and(|there| there.host == *host && there.condition == condition) {
         return;

@@ -30,5 +30,5 @@ pub use reason::DropReason;
 pub use snapshot::{Applied, Domain, Snapshot, StalePorts, router_mac};
 pub use time::Millis;
 pub use verdict::{
-    CacheEntry, CacheKey, CachePlan, Delivery, FrameAction, Leg, Legs, Quoted, Rewrite, Verdict,
+    CacheEntry, CacheKey, CachePlan, Delivery, Domains, FrameAction, Leg, Legs, Quoted, Rewrite, Verdict,
 };

@@ -399,11 +399,21 @@ reasons! {
         /// The path.
         path: PathId,
     } => "the packet was lost on its way, as the condition of {path} wants; `brume net conditions` shows it",
-    /// More than the path carries, and as much as may wait for it waits already.
+    /// More than the path carries, and as much as may wait for it waits already; or the sender has as many packets under way
+    /// as it may, or all senders together have.
     96 PathQueueFull {
         /// The path.
         path: PathId,
-    } => "{path} carries no more: see `brume net conditions`, and too many packets wait for it already",
+    } => "too many packets wait for {path} already, or its sender has too many under way; `brume net conditions` shows what \
+        it carries",
+    /// It was under way when what had let it pass changed, or one of its ends was no more what it was.
+    97 RulesChanged => "the rules of its way, or its ends, changed while it was under way",
+    /// It would take more paths with conditions than are carried out for one packet.
+    98 TooManyPaths {
+        /// Where it goes.
+        address: IpAddr,
+    } => "the way to {address} leads over more paths with conditions than one packet may take; `brume net conditions` shows \
+        them",
 }
 
 #[cfg(test)]

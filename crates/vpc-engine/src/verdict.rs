@@ -47,10 +47,35 @@ pub struct Delivery {
     pub mtu_bytes: u16,
     /// The paths on the way that have conditions. Whoever delivers the packet carries the conditions out.
     pub legs: Legs,
+    /// What the decision depends on beside its two ports.
+    pub domains: Domains,
     /// What may be remembered of this decision. None for packets that must be looked at one by one: fragments, ICMP
-    /// other than queries and their replies, the segment that closes a TCP connection, and all whose way or whose replies'
-    /// way has a path with a condition.
+    /// other than queries and their replies, the segment that closes a TCP connection, and all whose way has a path with a
+    /// condition. Where only the way of the replies has one, this direction is remembered and theirs is not.
     pub cache: Option<CachePlan>,
+}
+
+/// What a decision depends on beside its two ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Domains {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is right as long as this is not reported stale.
+    One(Domain),
+    /// On several; it may be wrong as soon as any is reported stale.
+    Several,
+}
+
+impl Domains {
+    /// Whether the decision may be wrong when these, ascending, are stale.
+    pub fn are_among(self, stale: &[Domain]) -> bool {
+        match self {
+            Self::None => false,
+            Self::One(domain) => stale.binary_search(&domain).is_ok(),
+            Self::Several => !stale.is_empty(),
+        }
+    }
 }
 
 /// A path on a packet's way, in one of its two directions.
@@ -64,20 +89,29 @@ pub struct Leg {
 
 /// The paths with conditions on a packet's way, in order. Each is there once in each direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Legs([Option<Leg>; Legs::MAX]);
+pub struct Legs {
+    held: [Option<Leg>; Legs::MAX],
+    has_more: bool,
+}
 
 impl Legs {
-    /// How many there are at most: more than any way has that makes sense. Those beyond are left out.
+    /// How many there are at most: more than any way has that makes sense. A packet with more is dropped
+    /// ([`DropReason::TooManyPaths`]).
     pub const MAX: usize = 8;
 
     /// Whether there are none.
     pub const fn is_empty(&self) -> bool {
-        self.0[0].is_none()
+        self.held[0].is_none()
+    }
+
+    /// Whether there would be more than [`Self::MAX`].
+    pub const fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// The paths.
     pub fn iter(&self) -> impl Iterator<Item = Leg> + '_ {
-        self.0.iter().map_while(|leg| *leg)
+        self.held.iter().map_while(|leg| *leg)
     }
 
     /// Adds one at the end.
@@ -85,8 +119,9 @@ impl Legs {
         if self.iter().any(|held| held == leg) {
             return;
         }
-        if let Some(free) = self.0.iter_mut().find(|held| held.is_none()) {
-            *free = Some(leg);
+        match self.held.iter_mut().find(|held| held.is_none()) {
+            Some(free) => *free = Some(leg),
+            None => self.has_more = true,
         }
     }
 }
@@ -229,4 +264,18 @@ pub enum FrameAction {
     Forward(Delivery),
     /// Drop it.
     Drop(DropReason),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_with_too_many_paths_is_known() {
+        let leg = |number: usize| Leg { path: PathId::of_name(&number.to_string()), is_back: false };
+        let full: Legs = (0..Legs::MAX).chain(0..Legs::MAX).map(leg).collect();
+        assert_eq!((full.iter().count(), full.has_more()), (Legs::MAX, false));
+        let over: Legs = (0..=Legs::MAX).map(leg).collect();
+        assert!(over.has_more());
+    }
 }

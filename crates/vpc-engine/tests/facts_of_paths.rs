@@ -122,7 +122,9 @@ fn a_set_changed_or_cleared_path_makes_what_is_cached_of_its_ways_stale_at_once(
         world.apply(std::slice::from_ref(&object));
         let found = [&plan.forward, &outward.forward, &direct.forward].map(|entry| stale(&world, entry));
         assert_eq!(found, expected, "{object:?}");
-        assert_eq!(world.last.as_ref().unwrap().changed_paths.len(), changed, "{object:?}");
+        let applied = world.last.as_ref().unwrap();
+        assert_eq!(applied.changed_paths.len(), changed, "{object:?}");
+        assert!(!applied.has_new_rules, "{object:?}");
     };
     let slower = |path: Path| {
         let condition = Condition { latency: "3ms".parse().unwrap(), ..Condition::default() };
@@ -141,6 +143,12 @@ fn a_set_changed_or_cleared_path_makes_what_is_cached_of_its_ways_stale_at_once(
     check(host.clone().into(), [false, true, true], 1);
     check(Delta::Remove(host.id.into()), [false, true, true], 1);
     assert!(sends(&mut world, "a", HOST, "udp 1 2").cache.is_some(), "cached again");
+    world.group("open", &[]);
+    assert!(world.last.as_ref().unwrap().has_new_rules);
+    world.put(ab);
+    assert!(!world.last.as_ref().unwrap().has_new_rules);
+    world.route("x", "X", &[("10.0.0.0/16", "transit")]);
+    assert!(world.last.as_ref().unwrap().has_new_rules);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn the_engine_is_told_of_addresses_that_come_stay_and_go() {
 }
 
 #[test]
-fn a_latency_that_is_declared_holds_and_what_was_set_besides_stays() {
+fn a_latency_that_is_newly_declared_holds_and_what_was_set_since_stays() {
     let store = Store::open(MemoryBackend::new()).unwrap();
     let declare = |latency_ms: Option<u32>| {
         let declared = Host { latency_ms, ..host("a.example", &["198.51.100.7"]) };
@@ -98,9 +98,17 @@ fn a_latency_that_is_declared_holds_and_what_was_set_besides_stays() {
     set(Condition { loss, ..Condition::default() });
     assert_eq!(told(), Some((0, 10_000)));
     declare(Some(20));
-    assert_eq!(told(), Some((20_000, 10_000)), "the file holds");
+    assert_eq!(told(), Some((0, 10_000)), "it was cleared since, and the file says what it said");
+    declare(Some(30));
+    assert_eq!(told(), Some((30_000, 10_000)), "the file says something else");
     declare(None);
     assert_eq!(told(), Some((0, 10_000)), "the file no longer says so");
+    declare(Some(20));
+    set(Condition { latency: "100ms".parse().unwrap(), ..Condition::default() });
+    declare(Some(20));
+    assert_eq!(told(), Some((100_000, 0)), "it was set since");
+    declare(None);
+    assert_eq!(told(), Some((100_000, 0)), "what the file no longer says was not in force");
     set(Condition { latency: "5ms".parse().unwrap(), ..Condition::default() });
     declare(None);
     assert_eq!(told(), Some((5000, 0)), "the file says nothing of it");

@@ -4,7 +4,7 @@
 //! Refuses to know which addresses of a range are free.
 //!
 //! By default they are of those that are reserved for benchmarks (RFC 2544), which no host on the internet has: each region
-//! has 2,048 of them, by its number.
+//! has a block of 2,048 of them, by its number, and gives those but the first and the last.
 
 use std::net::Ipv4Addr;
 

@@ -98,6 +98,7 @@ pub(super) fn deliver(
             flow: None,
             mtu_bytes: trip.mtu_bytes,
             legs: Legs::default(),
+            domains: trip.domains(),
             cache: None,
         });
     }
@@ -135,8 +136,8 @@ pub(super) fn deliver(
     let cache = halves.filter(|_| lasts).and_then(|halves| {
         plan(network, flows, origin, (came, tuple), trip, (&goes, rewrite, halves.near.slot), now)
     });
-    let legs = Legs::default();
-    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs, cache })
+    let (legs, domains) = (Legs::default(), trip.domains());
+    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs, domains, cache })
 }
 
 /// Refuses what services do not take (fact 59).

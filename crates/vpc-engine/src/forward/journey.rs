@@ -33,7 +33,7 @@ use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, Domain, Network, PluggedInterface};
 use crate::time::Millis;
-use crate::verdict::{Legs, Rewrite};
+use crate::verdict::{Domains, Legs, Rewrite};
 
 /// Routers that a packet passes at most. No sound network needs as many.
 const ROUTERS_MAX: usize = 16;
@@ -118,6 +118,15 @@ pub(crate) struct Trip<'n> {
 }
 
 impl Trip<'_> {
+    /// What it depends on beside its ends.
+    pub(crate) fn domains(&self) -> Domains {
+        match self.domain {
+            _ if self.spans_domains => Domains::Several,
+            Some(domain) => Domains::One(domain),
+            None => Domains::None,
+        }
+    }
+
     /// What it makes of a packet that came like that and goes on, between these link addresses, source first.
     pub(crate) fn rewrite(&self, came: &Packet, goes: &Packet, macs: (MacAddress, MacAddress)) -> Rewrite {
         let is_limited = self.passed_transit_gateway && self.tuple.protocol == Protocol::TCP;

@@ -163,6 +163,9 @@ fn deliver(
     };
     let ends = [sent, received];
     check_size(came, &trip)?;
+    if trip.legs.has_more() {
+        return Err(DropReason::TooManyPaths { address: came.destination });
+    }
     let [sender, receiver] = tracking::track(flows, ends, trip.entries(), now)?;
     let nat = trip.translations.map(|held| held.and_then(|held| held.commit(flows, came, now)));
     let flow = FlowId { sender, receiver, nat };
@@ -179,7 +182,8 @@ fn deliver(
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });
-    Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs: trip.legs, cache: cache.flatten() })
+    let (legs, domains) = (trip.legs, trip.domains());
+    Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs, domains, cache: cache.flatten() })
 }
 
 /// Fact 64.

@@ -25,7 +25,7 @@ use crate::reason::DropReason;
 use crate::services::{self, LINK_ROUTER_MAC, LinkService, SERVICES_MAC};
 use crate::snapshot::{CompiledSubnet, Network, PluggedInterface};
 use crate::time::Millis;
-use crate::verdict::{CacheEntry, CacheKey, CachePlan, Delivery, Legs, Rewrite};
+use crate::verdict::{CacheEntry, CacheKey, CachePlan, Delivery, Domains, Legs, Rewrite};
 
 /// How many source ports are tried for a connection whose own one is taken by another of the same interface.
 const OTHER_PORTS_TRIED: u32 = 63;
@@ -176,8 +176,8 @@ pub(crate) fn ask(
     let forward = CacheEntry { destination_mac: packet.destination_mac, ..request };
     let cache =
         flow.map(|_| CachePlan { forward, reverse: Some(answer), source_ports: None, translation: None });
-    let legs = Legs::default();
-    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, legs, cache })
+    let (legs, domains) = (Legs::default(), Domains::None);
+    Ok(Delivery { to: Port::SERVICES, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, legs, domains, cache })
 }
 
 /// Takes a packet of a known connection into account at the sending and the receiving entry. Answers nothing for a new
@@ -294,5 +294,6 @@ pub(crate) fn answer(
     let reverse =
         asked(subnet, address(near.remote)).is_ok_and(|service| service.is_some()).then_some(request);
     let cache = flow.map(|_| CachePlan { forward, reverse, source_ports: None, translation: None });
-    Ok(Delivery { to, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, legs: Legs::default(), cache })
+    let (legs, domains) = (Legs::default(), Domains::None);
+    Ok(Delivery { to, rewrite, flow, mtu_bytes: VPC_MTU_BYTES, legs, domains, cache })
 }

@@ -35,6 +35,8 @@ struct Touched {
     policies: FxHashMap<u32, Arc<[SecurityGroupId]>>,
     gateways: TouchedGateways,
     paths: TouchedPaths,
+    /// Whether anything but paths was touched.
+    rules: bool,
     stale: FxHashSet<Port>,
     removed: FxHashSet<Port>,
 }
@@ -89,6 +91,7 @@ impl Snapshot {
             stale: StalePorts(sorted(touched.stale)),
             removed: sorted(touched.removed),
             changed_paths: touched.paths.paths,
+            has_new_rules: touched.rules,
         }
     }
 }
@@ -456,6 +459,9 @@ impl Network {
                 }
             }
         }
+        touched.rules = !touched.stale.is_empty()
+            || !touched.removed.is_empty()
+            || touched.gateways != TouchedGateways::default();
         self.compile_paths(touched);
         self.gateways.compile(&mut touched.gateways, &self.vpcs);
         for vpc in &touched.gateways.at_the_internet {

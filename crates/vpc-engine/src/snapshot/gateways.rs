@@ -84,7 +84,7 @@ pub(crate) struct Gateways {
 }
 
 /// What a change of gateways touches.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 pub(super) struct TouchedGateways {
     /// The VPCs whose interfaces reach the internet by another way.
     pub(super) at_the_internet: Vec<VpcId>,

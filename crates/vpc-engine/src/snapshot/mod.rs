@@ -57,6 +57,9 @@ pub struct Applied {
     pub removed: Vec<Port>,
     /// The paths whose conditions changed.
     pub changed_paths: Vec<PathId>,
+    /// Whether anything is stale or removed for another reason than that. Otherwise whatever was let pass before would be let
+    /// pass now, if by other paths.
+    pub has_new_rules: bool,
 }
 
 /// Ports whose cached decisions may have changed, ascending. A cached decision depends on its ingress port and its
