@@ -313,7 +313,7 @@ direction: latencies add up. A packet that its sender has still to segment is lo
 
 Packets of such ways are carried through user space, without the eBPF flow cache: that bounds what passes to what one
 interface may send by it, whatever the bandwidth is set to. What waits for a bandwidth is dropped beyond a fifth of a
-second; `brume net drops` counts it, and what is lost. Of one sender, 4,096 packets or 4 MiB may be under way at once, with
+second, or beyond 128 KiB where that is more; `brume net drops` counts it, and what is lost. Of one sender, 4,096 packets or 4 MiB may be under way at once, with
 some memory for each; of all declared hosts together four times that. When rules change, what they concern and is under way is dropped.
 
 The services of AWS that the cloud answers for (DNS, instance metadata, time, S3, DynamoDB) have no condition.

@@ -321,9 +321,14 @@ impl DataPlane {
         self.adopted.iter().any(|attached| !attached.port.is_reserved())
     }
 
-    /// What was dropped since the start, by port and reason.
+    /// What was dropped since the start, by port and code of the reason.
     pub fn drops(&self) -> Vec<DropCount> {
         self.shared.decider.lock().drops.all()
+    }
+
+    /// The same by what each reason names, too, as far as there is room: see [`DropCount`].
+    pub fn drops_by_reason(&self) -> Vec<DropCount> {
+        self.shared.decider.lock().drops.by_reason()
     }
 
     /// Says at which ports flows are counted for flow logs from now on, and under which interfaces' names.

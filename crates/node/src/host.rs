@@ -144,7 +144,7 @@ fn instance_statuses(store: &Store, instances: &Instances) -> Vec<InstanceStatus
 
 fn drop_statuses(plane: &DataPlane, directory: &Directory) -> Vec<DropStatus> {
     plane
-        .drops()
+        .drops_by_reason()
         .iter()
         // What the network stacks of the cloud's own ports send unasked is dropped too, and nobody's concern.
         .filter(|count| !count.port.is_reserved())

@@ -122,7 +122,7 @@ impl NetworkView {
         let time = |unix_ms| Timestamp::from_unix_millis(unix_ms).to_string();
         let mut drops: Vec<Dropped> = self
             .plane
-            .drops()
+            .drops_by_reason()
             .iter()
             // What the services' own network stack sends unasked is dropped too, and nobody's concern.
             .filter(|count| count.port != Port::SERVICES)
