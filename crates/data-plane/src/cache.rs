@@ -331,14 +331,14 @@ impl Cache {
         is_open: bool,
     ) -> Result<(), FlowCacheError> {
         let was_complete = self.translations.is_complete();
-        self.translations.note(&mut self.cache, record, is_open)?;
+        let noted = self.translations.note(&mut self.cache, record, is_open);
         if was_complete && !self.translations.is_complete() {
             tracing::warn!(
                 "the flow cache has no room for what NAT gateways have in use; new connections go the slow way"
             );
-            return self.admissions.withdraw_translated(&mut self.cache);
+            return noted.and(self.admissions.withdraw_translated(&mut self.cache));
         }
-        Ok(())
+        noted
     }
 
     /// Goes through the next part of what NAT gateways have in use, and gives back what no connection has.

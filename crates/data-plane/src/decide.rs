@@ -387,10 +387,6 @@ impl Decider {
     pub(crate) fn tick(&mut self) {
         let time = CacheTime::now();
         self.hear(time);
-        if let Some(cache) = self.cache.as_mut().filter(|_| self.is_started) {
-            let swept = cache.sweep_translations(&self.flows, time);
-            self.check(swept);
-        }
         if let Some(cache) = &mut self.cache {
             let removed = cache.remove_retired(&mut self.flows, time);
             let withdrawn = cache.withdraw_idle_admissions(time);
@@ -491,7 +487,8 @@ impl Decider {
             return;
         }
         for _ in 0..SWEEPS_PER_TICK {
-            match cache.sweep(&mut self.flows, time) {
+            let swept = cache.sweep_translations(&self.flows, time);
+            match swept.and_then(|()| cache.sweep(&mut self.flows, time)) {
                 Ok(false) => {}
                 Ok(true) => {
                     self.sweep_pause = TICKS_PER_SWEEP;

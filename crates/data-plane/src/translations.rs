@@ -16,7 +16,7 @@ use crate::entry::{flow_sending, key_sent};
 
 /// How long something may be in use without its connection being known here. The program reports a connection when it takes
 /// something for it, and every report is heard within a tick.
-const UNKNOWN_SECS: u64 = 1;
+const UNKNOWN_NS: u64 = 1_000_000_000;
 
 /// What is known of the map.
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl Translations {
         for key in found.iter().filter(|key| !is_known(key)) {
             let (since_ns, walk) = self.unknown.entry(*key).or_insert((now_ns, self.walks));
             *walk = self.walks;
-            if time.secs_since(*since_ns) > UNKNOWN_SECS {
+            if now_ns.saturating_sub(*since_ns) > UNKNOWN_NS {
                 free.push(*key);
             }
         }
