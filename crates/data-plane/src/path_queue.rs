@@ -6,9 +6,9 @@
 //! A path is a wire in each direction: a frame takes its turn on the wire, which is free again once its bytes have passed
 //! at the path's bandwidth, and arrives after the latency. What waits for its turn is bounded, and what comes on top is
 //! dropped. What is under way altogether is bounded too, and within that each port that sends has a share, so that nobody
-//! keeps others off the paths by filling one. A way with several paths takes one after the other, so that a path which many ways share is shared by all that
-//! is on it at that time, wherever it has been before. Frames that arrive at the same time do so in the order in which they
-//! left.
+//! keeps others off the paths by filling one. A way with several paths takes one after the other, so that a path which many
+//! ways share is shared by all that is on it at that time, wherever it has been before. Frames that arrive at the same time
+//! do so in the order in which they left.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

@@ -55,7 +55,7 @@ impl Record for HostRecord {
 /// The kinds of records that are written here alone.
 pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<HostRecord>()];
 
-/// No account: hosts are of the whole cloud.
+/// No account: hosts, and conditions of paths, are of the whole cloud.
 pub(crate) fn scope() -> Scope {
     let nobody: AccountId = "000000000000".parse().expect("twelve digits");
     Scope::global(Partition::Aws, nobody)

@@ -6,20 +6,20 @@
 use std::io;
 
 use aws_catalog::RegionFacts;
-use aws_types::{AccountId, AvailabilityZone, Partition, Region};
+use aws_types::{AvailabilityZone, Region};
 use internet::HostName;
 use serde::{Deserialize, Serialize};
-use store::{Change, Read, Record, RecordKind, Revision, Scope, Snapshot, Store, StoreError, Transaction};
+use store::{Change, Read, Record, RecordKind, Revision, Snapshot, Store, StoreError, Transaction};
 use tokio::sync::watch;
 use vpc_model::{Bandwidth, Condition, Delta, Latency, Loss, Path, PathEnds, PathId};
 
 use crate::control::{self, Question};
-use crate::internet_hosts::{self, HostRecord};
+use crate::internet_hosts::{self, HostRecord, scope};
 use crate::paths::RunDir;
 use crate::topology::wait_until_enforced;
 
 /// A path with a condition, as its ends are called. The order of the ends makes no difference.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathName {
     /// Between two zones of a region, or within one.
@@ -159,12 +159,6 @@ impl Record for PathRecord {
 /// The kinds of records that are written here alone.
 pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<PathRecord>()];
 
-/// No account: paths are of the whole cloud.
-fn scope() -> Scope {
-    let nobody: AccountId = "000000000000".parse().expect("twelve digits");
-    Scope::global(Partition::Aws, nobody)
-}
-
 impl PathName {
     /// The same with its ends in order.
     fn sorted(self) -> Self {
@@ -248,20 +242,13 @@ impl Paths {
     /// Every path that has a condition.
     pub(crate) fn list(&self) -> Vec<PathStatus> {
         let snapshot = self.store.snapshot();
-        let mut between: Vec<(String, PathStatus)> = snapshot
-            .scan_all::<PathRecord>()
-            .map(|(_, _, record)| (record.name.text(), PathStatus::of(&record.name, record.condition)))
-            .collect();
-        between.sort_by(|(one, _), (other, _)| {
-            other.split(' ').next().cmp(&one.split(' ').next()).then(one.cmp(other))
-        });
-        let between = between.into_iter().map(|(_, status)| status);
-        between
-            .chain(
-                internet_hosts::conditions(&snapshot)
-                    .map(|(name, condition)| PathStatus::of(&PathName::Internet(name), condition)),
-            )
-            .collect()
+        let between =
+            snapshot.scan_all::<PathRecord>().map(|(_, _, record)| (record.name.clone(), record.condition));
+        let hosts = internet_hosts::conditions(&snapshot);
+        let hosts = hosts.map(|(name, condition)| (PathName::Internet(name), condition));
+        let mut all: Vec<(PathName, Condition)> = between.chain(hosts).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.iter().map(|(name, condition)| PathStatus::of(name, *condition)).collect()
     }
 }
 
@@ -272,13 +259,13 @@ fn set(
 ) -> Result<Condition, PathError> {
     let id = match name {
         PathName::Internet(host) => {
-            let record = transaction.get::<HostRecord>(&internet_hosts::scope(), host.as_str());
+            let record = transaction.get::<HostRecord>(&scope(), host.as_str());
             let record = record.ok_or_else(|| PathError::NoSuchHost(host.clone()))?;
             let condition = change.apply(record.condition);
             if condition != record.condition {
                 let mut record = HostRecord::clone(&record);
                 record.condition = condition;
-                transaction.put(&internet_hosts::scope(), host.as_str(), record);
+                transaction.put(&scope(), host.as_str(), record);
             }
             return Ok(condition);
         }
