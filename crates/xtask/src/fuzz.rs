@@ -1,7 +1,7 @@
 //! The long form of fuzzing: libFuzzer over each target in `fuzz/`, on the stable compiler.
 //!
 //! Owns the flags and where findings go. Refuses to know what a target does. The short form, which plays the committed seeds, is
-//! a step of the test command.
+//! a test of `fuzz/`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,6 +18,8 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-saniti
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
 /// Named, so that the flags do not reach build scripts and macros.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
+/// Of the workspace's `Cargo.toml`.
+const PROFILE: &str = "fuzz";
 /// Longer than any input that a parser has to look at.
 const INPUT_BYTES_MAX: u32 = 4096;
 /// An input that takes this long has found something, too.
@@ -50,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, root: &Path) -> anyhow::Result<()> {
     let build = root.join("target/fuzz");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--bins", "--target", PLATFORM, "--target-dir"])
+        .args(["build", "--bins", "--profile", PROFILE, "--target", PLATFORM, "--target-dir"])
         .arg(&build)
         .current_dir(&folder)
         .env("RUSTFLAGS", COVERAGE)
@@ -89,7 +91,7 @@ fn one(name: &str, seconds: u32, folder: &Path, build: &Path) -> anyhow::Result<
         fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     }
     let program: PathBuf =
-        build.join(PLATFORM).join("debug").join(format!("fuzz-{}", name.replace('_', "-")));
+        build.join(PLATFORM).join(PROFILE).join(format!("fuzz-{}", name.replace('_', "-")));
     let mut prefix = OsString::from("-artifact_prefix=");
     prefix.push(&found);
     prefix.push("/");

@@ -68,8 +68,6 @@ pub(crate) enum Step {
     Facts,
     /// Examples in the documentation of the crates.
     Doctests,
-    /// The seeds of the fuzz targets; `cargo xtask fuzz` is the long form.
-    Seeds,
     /// The command: with `--long` the release build, as users run it.
     Build,
     /// `brume demo`, and that nothing is left behind.
@@ -94,7 +92,6 @@ impl Step {
             Self::Tests => "tests",
             Self::Facts => "facts",
             Self::Doctests => "doctests",
-            Self::Seeds => "seeds",
             Self::Build => "build",
             Self::Demo => "demo",
             Self::Recipes => "recipes",
@@ -114,7 +111,6 @@ impl Step {
             Self::Tests => steps::tests(bench),
             Self::Facts => facts::run(bench),
             Self::Doctests => steps::doctests(bench),
-            Self::Seeds => steps::seeds(bench),
             Self::Build => steps::build(bench),
             Self::Demo => steps::demo(bench),
             Self::Recipes => steps::recipes(bench, steps::DataPath::Fast),

@@ -129,28 +129,6 @@ pub(super) fn doctests(bench: &Workbench) -> Result<Tally> {
     Ok(tally)
 }
 
-/// The fuzz targets are a workspace of their own, whose tests, formatting and lints no other step sees.
-pub(super) fn seeds(bench: &Workbench) -> Result<Tally> {
-    const MANIFEST: [&str; 2] = ["--manifest-path", "fuzz/Cargo.toml"];
-    let mut tally = Tally::default();
-    let formatted = process::shown(bench.cargo().arg("fmt").args(MANIFEST).arg("--check"))?;
-    tally.add("cargo fmt --check of the fuzz targets", formatted);
-    let linted = process::shown(bench.cargo().arg("clippy").args(MANIFEST).args([
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
-    tally.add("cargo clippy of the fuzz targets", linted);
-    let finished = process::shown_and_kept(bench.cargo().arg("test").args(MANIFEST).arg("--tests"))?;
-    let played = libtest_tally(&finished.output);
-    if !finished.status.success() && played.failed.is_empty() {
-        tally.add("the seeds of the fuzz targets (see the output)", false);
-    }
-    tally.absorb(played);
-    Ok(tally)
-}
-
 /// Counts what the standard test harness prints: its `test result:` lines and the tests' own `SKIPPED:` lines.
 fn libtest_tally(output: &str) -> Tally {
     let mut tally = Tally::default();
@@ -193,9 +171,11 @@ impl Build {
         if bench.is_long { Self::Release } else { Self::Dev }
     }
 
+    /// The tests build the command with the features that the whole workspace asks for, and so must this: with the features
+    /// of the command alone much of the workspace would be another build.
     fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Dev => &["build"],
+            Self::Dev => &["test", "--workspace", "--no-run"],
             Self::Release => &["build", "--release"],
         }
     }
