@@ -114,7 +114,7 @@ in_instance() {
 }
 
 _show_finished_invocation() {
-  python3 -c '
+  python3 -IS -c '
 import json, sys
 try:
     answer = json.load(sys.stdin)

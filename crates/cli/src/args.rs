@@ -219,7 +219,7 @@ pub(crate) struct AddHostOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) http_dir: Option<PathBuf>,
     /// How long packets to it and from it take one way, in milliseconds; `brume net set internet` sets more
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(..=i64::from(::internet::MAX_LATENCY_MS)))]
+    #[arg(long, value_name = "MS", value_parser = latency_ms)]
     pub(crate) latency: Option<u32>,
     /// Print JSON
     #[arg(long)]
@@ -247,6 +247,14 @@ fn internet_address(text: &str) -> Result<IpAddr, String> {
     let address = text.parse().map_err(|_| "it is no IPv4 or IPv6 address".to_owned())?;
     ::internet::check_address(address).map_err(|error| error.to_string())?;
     Ok(address)
+}
+
+/// Whole milliseconds, with their unit or without, as other commands take them.
+fn latency_ms(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix("ms").unwrap_or(text).parse().ok();
+    number.filter(|&latency_ms| latency_ms <= ::internet::MAX_LATENCY_MS).ok_or_else(|| {
+        format!("it is a whole number of milliseconds up to {}, such as 20ms", ::internet::MAX_LATENCY_MS)
+    })
 }
 
 fn public_addresses(text: &str) -> Result<(Region, Ipv4Net), String> {
@@ -295,8 +303,14 @@ pub(crate) struct NetOptions {
 #[derive(Debug, Subcommand)]
 pub(crate) enum NetCommand {
     /// Show the packets that were dropped, by interface and reason
+    ///
+    /// A packet is counted at the interface that sent it, whichever rule, route or gateway on its way dropped it: what the
+    /// receiver's rules refuse is found at the sender.
     Drops(NetDropsOptions),
     /// Show the live connections, as each interface sees them
+    ///
+    /// Those that are tracked, as on AWS: a flow that rules allow from and to everywhere in both directions is not, and is not
+    /// shown.
     Flows(NetFlowsOptions),
     /// Make the way between zones, between regions or to a host of the internet slow, narrow or lossy
     #[command(after_help = CONDITIONS_HELP)]

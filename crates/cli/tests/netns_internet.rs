@@ -95,9 +95,9 @@ fn hosts_are_added_shown_kept_and_removed() {
             (
                 &["add", "other.example", "198.51.100.7"],
                 1,
-                "198.51.100.7 is an address of example.org already",
+                "example.org and other.example cannot both have the address 198.51.100.7",
             ),
-            (&["add", "other.example", "192.0.2.1"], 1, "192.0.2.1 is an address of the workstation already"),
+            (&["add", "other.example", "192.0.2.1"], 1, "the workstation and other.example cannot both have the address 192.0.2.1"),
             (&["add", "other.example", "198.18.0.1"], 2, "one of the cloud's public addresses"),
             (&["add", "other.example", "10.0.0.1"], 2, "10.0.0.1 is private"),
             (&["add", "other.example", "nowhere"], 2, "no IPv4 or IPv6 address"),
@@ -276,7 +276,7 @@ fn a_file_declares_hosts_at_the_start() {
         cloud.kill_daemon();
         std::fs::write(&file, "[[host]]\nname = \"d.example\"\naddresses = [\"198.51.100.9\"]\n").unwrap();
         let refused = cloud.run("up", &["--detach", "--internet", path]);
-        let expected = "198.51.100.9 is an address of c.example already";
+        let expected = "c.example and d.example cannot both have the address 198.51.100.9";
         assert!(refused.code == 1 && refused.stderr.contains(expected), "{refused:?}");
         let clash = cloud.run("up", &["--detach", "--workstation-address", "198.51.100.9"]);
         assert!(clash.code == 1 && clash.stderr.contains("198.51.100.9"), "{clash:?}");

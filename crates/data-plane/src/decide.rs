@@ -70,6 +70,8 @@ pub(crate) struct Outbox {
 
 /// One frame to be sent.
 pub(crate) struct Outgoing {
+    /// Whose frame it is, or was the cause of.
+    pub(crate) from: Port,
     pub(crate) device: u32,
     pub(crate) body: Body,
 }
@@ -151,10 +153,10 @@ impl Decider {
             FrameAction::Drop(reason) => self.refuse(from, packet.as_ref(), reason, now),
             FrameAction::Refuse(reason, answer) => {
                 self.refuse(from, packet.as_ref(), reason, now);
-                outbox.frames.push(Outgoing { device: device_of(from), body: Body::Answer(answer) });
+                outbox.frames.push(Outgoing { from, device: device_of(from), body: Body::Answer(answer) });
             }
             FrameAction::Reply(answer) => {
-                outbox.frames.push(Outgoing { device: device_of(from), body: Body::Answer(answer) });
+                outbox.frames.push(Outgoing { from, device: device_of(from), body: Body::Answer(answer) });
             }
             FrameAction::Forward(delivery) => {
                 let device = device_of(delivery.to);
@@ -176,10 +178,10 @@ impl Decider {
                             logged::passed(&mut self.logged, from, packet, to, now);
                         }
                         match fragments {
-                            None => outbox.frames.push(Outgoing { device, body: Body::Received(index) }),
+                            None => outbox.frames.push(Outgoing { from, device, body: Body::Received(index) }),
                             Some(fragments) => {
                                 let bodies = fragments.into_iter().map(Body::Answer);
-                                outbox.frames.extend(bodies.map(|body| Outgoing { device, body }));
+                                outbox.frames.extend(bodies.map(|body| Outgoing { from, device, body }));
                             }
                         }
                     }
@@ -214,7 +216,7 @@ impl Decider {
                     if let Some((packet, rewrite)) = packet.take() {
                         logged::arrived(&mut self.logged, &packet, (to, &rewrite), clock::now());
                     }
-                    outbox.frames.push(Outgoing { device: device_of(to), body });
+                    outbox.frames.push(Outgoing { from, device: device_of(to), body });
                 }
                 Ok(Departure::Later(at, taken)) => {
                     let bytes = match body {
@@ -225,6 +227,15 @@ impl Decider {
                     let frame = LateFrame { from, to, domains, header, bytes, logged };
                     self.paths.hold(frame, legs, (at, taken));
                 }
+            }
+        }
+    }
+
+    /// Counts frames that the kernel did not take, by who sent them and the device that they were to go to.
+    pub(crate) fn not_taken(&mut self, frames: impl Iterator<Item = (Port, u32)>) {
+        for (from, device) in frames {
+            if let Some(port) = port_of(device) {
+                self.drops.count(from, DropReason::NotTaken { port });
             }
         }
     }

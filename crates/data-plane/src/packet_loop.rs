@@ -69,8 +69,6 @@ pub(crate) struct PacketLoop {
     /// Sends what comes late.
     late: Option<JoinHandle<()>>,
     late_sender: Option<Arc<PacketSocket>>,
-    /// Frames that came late and that the kernel did not take.
-    late_lost: Arc<AtomicU64>,
     shared: Arc<Shared>,
     sockets: Vec<Arc<Sockets>>,
     /// Frames that the kernel has told are lost, which it does once.
@@ -111,7 +109,6 @@ impl PacketLoop {
             threads: Vec::new(),
             late: None,
             late_sender: None,
-            late_lost: Arc::default(),
             shared: Arc::clone(shared),
             sockets: Vec::new(),
             lost: AtomicU64::new(0),
@@ -147,8 +144,7 @@ impl PacketLoop {
         packet_loop.threads.push((upkeep_wake, thread.map_err(DataPlaneError::Thread)?));
         let sender = Arc::new(PacketSocket::sender(fabric, QUEUE_BYTES)?);
         packet_loop.late_sender = Some(Arc::clone(&sender));
-        let (stop, lost) = (Arc::clone(&packet_loop.stop), Arc::clone(&packet_loop.late_lost));
-        let late = PathLoop { shared: Arc::clone(shared), stop, sender, lost };
+        let late = PathLoop { shared: Arc::clone(shared), stop: Arc::clone(&packet_loop.stop), sender };
         let thread = std::thread::Builder::new().name("brume-paths".to_owned()).spawn(move || {
             hurry();
             late.run();
@@ -178,13 +174,11 @@ impl PacketLoop {
         receivers.map(|receiver| u64::from(receiver.queued_bytes().unwrap_or_default())).sum()
     }
 
-    /// Frames that were lost since the start because too many waited, or because the kernel did not take them when they came
-    /// off a path.
+    /// Frames that were lost since the start because too many waited.
     pub(crate) fn lost_frames(&self) -> u64 {
         let receivers = self.sockets.iter().flat_map(|sockets| &sockets.receivers);
         let news: u64 = receivers.map(|receiver| u64::from(receiver.lost().unwrap_or_default())).sum();
-        let late = self.late_lost.load(Ordering::Relaxed);
-        self.lost.fetch_add(news, Ordering::Relaxed) + news + late
+        self.lost.fetch_add(news, Ordering::Relaxed) + news
     }
 
     /// Has the threads look at their state again.
@@ -349,8 +343,13 @@ impl Worker {
                 }
             })
             .collect();
-        let sent = sockets.sender.send(&transmissions);
+        let refused = sockets.sender.send(&transmissions);
         drop(in_flight);
-        sent.map(|_| ())
+        let refused = refused?;
+        if !refused.is_empty() {
+            let frames = refused.iter().map(|&number| &outbox.frames[number]);
+            shared.decider.lock().not_taken(frames.map(|frame| (frame.from, frame.device)));
+        }
+        Ok(())
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! One thread, so that frames stay in the order in which they arrive. Frames are counted and logged as arrived when they come
 //! off the paths, under the decider's lock, and sent afterwards without it; what the kernel then refuses, because a device is
-//! gone, say, is counted among the lost frames, but logs do not take it back. While no path has a condition it sleeps. Knows the time
+//! gone, say, is counted as a drop, but logs do not take it back. While no path has a condition it sleeps. Knows the time
 //! and a socket; refuses to know why a frame is late: that is [`crate::path_queue`]'s.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use host_net::{PacketSocket, Transmission};
 
@@ -21,8 +21,6 @@ pub(crate) struct PathLoop {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) sender: Arc<PacketSocket>,
-    /// Frames that the kernel did not take.
-    pub(crate) lost: Arc<AtomicU64>,
 }
 
 impl PathLoop {
@@ -46,11 +44,15 @@ impl PathLoop {
                     frame: &frame.bytes,
                 })
                 .collect();
-            let sent = self.sender.send(&transmissions).unwrap_or_else(|error| {
+            let refused = self.sender.send(&transmissions).unwrap_or_else(|error| {
                 tracing::debug!(%error, "late frames are lost");
-                0
+                (0..transmissions.len()).collect()
             });
-            self.lost.fetch_add((transmissions.len() - sent) as u64, Ordering::Relaxed);
+            if !refused.is_empty() {
+                let frames = refused.iter().map(|&number| &frames[number]);
+                let refused = frames.map(|frame| (frame.from, device_of(frame.to)));
+                self.shared.decider.lock().not_taken(refused);
+            }
         }
     }
 

@@ -88,8 +88,7 @@ pub struct Counters {
     pub connections_tracked: usize,
     /// Bytes of memory that frames take which wait to be decided.
     pub queued_bytes: u64,
-    /// Frames that were lost since the start because too many waited to be decided, or because the kernel did not take them
-    /// at the end of a path with a condition.
+    /// Frames that were lost since the start because too many waited to be decided.
     pub frames_lost: u64,
 }
 

@@ -14,6 +14,27 @@ use vpc_engine::services::{LinkService, port_of_link_address};
 use vpc_model::{AclAction, Direction, PortRange, Traffic};
 
 #[test]
+fn what_is_sent_to_an_interface_behind_which_nothing_runs_is_told() {
+    in_both_modes(|lab| {
+        let [one, two] = pair(&lab, &[out()], &[tcp_in(22, "10.0.0.0/16")]);
+        let absent = (IpAddr::from(two.ipv4), 22);
+        let one = lab.guest(&one, 24);
+        assert!(one.connect(absent, SILENCE).is_none());
+        let drops = lab.plane().drops();
+        let told = drops.iter().find(|drop| drop.last.name() == "NotTaken");
+        assert_eq!(told.map(|drop| drop.port), Some(port(1)), "{drops:?}");
+        // Its own rules are asked first.
+        assert!(one.connect((absent.0, 23), SILENCE).is_none());
+        assert!(lab.plane().drops().iter().any(|drop| drop.last.name() == "NoIngressRule"));
+        let two = lab.guest(&two, 24);
+        let listener = two.listen(22);
+        let mut client = one.connect(absent, PATIENCE).expect("it is there now");
+        assert!(passes(&mut client, &mut accept(&listener).0, PATIENCE));
+        lab.finish();
+    });
+}
+
+#[test]
 fn a_rule_lets_connections_through_and_its_absence_does_not() {
     in_both_modes(|lab| {
         let [one, two] = pair(&lab, &[out()], &[tcp_in(22, "10.0.0.0/16")]);

@@ -221,12 +221,11 @@ impl PacketSocket {
         Ok(received)
     }
 
-    /// Sends frames in order and answers how many the kernel took; one that it refuses (its device is gone, say) is left
-    /// out.
+    /// Sends frames in order and answers the numbers of those that the kernel refused, because their device is gone, say.
     ///
     /// # Errors
     /// When the socket itself fails.
-    pub fn send(&self, frames: &[Transmission<'_>]) -> io::Result<usize> {
+    pub fn send(&self, frames: &[Transmission<'_>]) -> io::Result<Vec<usize>> {
         let mut headers: Vec<VirtioNetHeader> = frames.iter().map(|frame| frame.header).collect();
         let mut names: Vec<libc::sockaddr_ll> = frames
             .iter()
@@ -259,7 +258,7 @@ impl PacketSocket {
             .collect();
         let mut messages: Vec<libc::mmsghdr> =
             vectors.iter_mut().zip(&mut names).map(|(vector, name)| message(vector, name)).collect();
-        let (mut next, mut sent) = (0, 0);
+        let (mut next, mut refused) = (0, Vec::new());
         while next < messages.len() {
             // SAFETY: the messages point to headers, names and frames that outlive the call, which only reads them.
             let taken = unsafe {
@@ -272,16 +271,18 @@ impl PacketSocket {
             };
             if taken > 0 {
                 next += taken as usize;
-                sent += taken as usize;
                 continue;
             }
             match io::Error::last_os_error() {
                 error if error.raw_os_error() == Some(libc::EBADF) => return Err(error),
                 // The first frame of the rest is the one refused.
-                _ => next += 1,
+                _ => {
+                    refused.push(next);
+                    next += 1;
+                }
             }
         }
-        Ok(sent)
+        Ok(refused)
     }
 }
 

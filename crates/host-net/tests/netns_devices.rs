@@ -115,7 +115,7 @@ fn frames_cross_by_packet_sockets_with_their_device() {
     let header = VirtioNetHeader::default();
     // One to a device that is not there is left out, the ones around it are not.
     let frames = [eth0, 99, eth0].map(|device| Transmission { device, header, frame: &frame });
-    assert_eq!(sender.send(&frames).unwrap(), 2);
+    assert_eq!(sender.send(&frames).unwrap(), [1]);
     let mut batch = FrameBatch::new(4);
     assert_eq!(receiver.receive(&mut batch).unwrap(), 2);
     assert_eq!((batch.device(1), batch.frame(1)), (80, frame.as_slice()));

@@ -125,6 +125,11 @@ impl FlowLogs {
             .flat_map(|log| log.interfaces.iter())
             .map(|(port, facts)| (*port, facts.interface))
             .collect();
+        for log in logs.iter().filter(|log| !state.scopes.contains_key(&log.id)) {
+            if let Some(record) = snapshot.get::<ec2::FlowLog>(&log.scope, &log.id.to_string()) {
+                tracing::info!(log = %log.id, "a flow log is collected: {}", record.whereabouts());
+            }
+        }
         state.scopes = logs.iter().map(|log| (log.id, log.scope.clone())).collect();
         let of_log = logs.into_iter().map(|log| {
             let facts = log.interfaces.into_iter().map(|(_, facts)| facts).collect();

@@ -70,9 +70,9 @@ pub(crate) enum InternetError {
     /// There is a host of that name.
     #[error("there is a host {0} already; `brume internet remove {0}` removes it")]
     NameTaken(HostName),
-    /// Somebody has the address.
-    #[error("{address} is an address of {by} already")]
-    AddressTaken { address: IpAddr, by: String },
+    /// Two would have the address.
+    #[error("{one} and {other} cannot both have the address {address}")]
+    AddressTaken { address: IpAddr, one: String, other: String },
     /// The address is one that the cloud gives.
     #[error("{address} of {by} is among the public addresses {block} of {region}")]
     Public { address: IpAddr, by: String, region: Region, block: Ipv4Net },
@@ -219,8 +219,8 @@ fn put(transaction: &mut Transaction, host: &Host) {
 fn check_all(transaction: &Transaction, workstation: &[IpAddr]) -> Result<(), InternetError> {
     let mut taken: BTreeMap<IpAddr, String> =
         DNS_ADDRESSES.into_iter().map(|address| (address, "the internet's DNS server".to_owned())).collect();
-    let mut take = |address: IpAddr, by: String| match taken.insert(address, by) {
-        Some(by) => Err(InternetError::AddressTaken { address, by }),
+    let mut take = |address: IpAddr, by: String| match taken.insert(address, by.clone()) {
+        Some(one) => Err(InternetError::AddressTaken { address, one, other: by }),
         None => Ok(()),
     };
     for address in workstation {

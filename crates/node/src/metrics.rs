@@ -148,8 +148,7 @@ fn render(drops: &[(u16, &str, u64)], counters: Counters, interfaces: usize) -> 
     metric(
         "brume_slow_path_lost_frames_total",
         "counter",
-        "Frames that were lost since the daemon was started, because too many waited for the slow path or the kernel did not \
-         take them at the end of a path with a condition.",
+        "Frames that were lost since the daemon was started, because too many waited for the slow path.",
         &plain(counters.frames_lost),
     );
     metric("brume_interfaces", "gauge", "Interfaces that the data plane knows.", &plain(interfaces as u64));

@@ -153,6 +153,15 @@ impl FlowLog {
         )
     }
 
+    /// Where its records really go, for people.
+    pub fn whereabouts(&self) -> String {
+        let (service, id) = (self.destination.service(), self.id);
+        format!(
+            "{service} does not exist here yet; the records go to files in the cloud's data directory, under \
+             flow-logs/ACCOUNT/REGION/{id}"
+        )
+    }
+
     fn failure_now(&self) -> Option<DeliveryFailure> {
         if self.is_of_transit_gateway() { Some(DeliveryFailure::Unknown) } else { self.failure }
     }
@@ -384,9 +393,13 @@ fn delete(
 
 fn shown(log: &FlowLog) -> api::FlowLog {
     let failure = log.failure_now();
+    let message = match failure {
+        Some(failure) => failure.as_str().to_owned(),
+        None => log.whereabouts(),
+    };
     api::FlowLog {
         creation_time: Some(log.created_at),
-        deliver_logs_error_message: failure.map(|failure| failure.as_str().to_owned()),
+        deliver_logs_error_message: Some(message),
         deliver_logs_status: Some(if failure.is_some() { "FAILED" } else { "SUCCESS" }.to_owned()),
         deliver_cross_account_role: log.cross_account_role.clone(),
         flow_log_id: Some(log.id.to_string()),

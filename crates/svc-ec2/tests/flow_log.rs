@@ -85,7 +85,9 @@ fn logs_live() {
     assert_eq!(log.max_aggregation_interval, Some(600));
     assert_eq!(log.flow_log_status.as_deref(), Some("ACTIVE"));
     assert_eq!(log.deliver_logs_status.as_deref(), Some("SUCCESS"), "as AWS says before there are records");
-    assert_eq!(log.deliver_logs_error_message, None);
+    let message = log.deliver_logs_error_message.unwrap();
+    assert!(message.starts_with("CloudWatch Logs does not exist here yet"), "{message}");
+    assert!(message.ends_with(&format!("flow-logs/ACCOUNT/REGION/{id}")), "{message}");
     assert_eq!(log.deliver_logs_permission_arn.as_deref(), Some(ROLE));
     assert_eq!(log.log_destination_type.as_deref(), Some("cloud-watch-logs"));
     assert_eq!(log.tags, Some(tags(&[("Name", "all")])));

@@ -380,6 +380,11 @@ reasons! {
         /// The endpoint.
         endpoint: VpcEndpointId,
     } => "{endpoint} serves its own VPC only, and this comes from another network",
+    /// The interface is that of an interface endpoint, and its service is not there.
+    83 NoEndpointService {
+        /// The interface.
+        interface: NetworkInterfaceId,
+    } => "{interface} belongs to an interface endpoint, whose service does not exist here yet",
 
     // Sizes.
     /// Fact 64: the packet must not be fragmented and is too large; the sender is told so.
@@ -414,6 +419,11 @@ reasons! {
         address: IpAddr,
     } => "the way to {address} leads over more paths with conditions than one packet may take; `brume net conditions` shows \
         them",
+    /// It is for an interface behind which nothing runs, or whose queue is full.
+    99 NotTaken {
+        /// The port of the interface.
+        port: Port,
+    } => "nothing runs behind the interface at port {port}, or its queue is full",
 }
 
 #[cfg(test)]

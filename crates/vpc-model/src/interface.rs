@@ -83,6 +83,8 @@ pub enum InterfaceRole {
     TransitGateway,
     /// A Gateway Load Balancer endpoint, likewise.
     GatewayLoadBalancerEndpoint,
+    /// An interface endpoint, likewise: none of their services is there yet.
+    InterfaceEndpoint,
 }
 
 /// Idle timeouts of connection tracking, in seconds.

@@ -52,8 +52,8 @@ impl Wire {
 
     pub fn send(&self, frame: &[u8]) {
         let header = VirtioNetHeader::default();
-        let sent = self.sender.send(&[Transmission { device: self.device, header, frame }]).unwrap();
-        assert_eq!(sent, 1);
+        let refused = self.sender.send(&[Transmission { device: self.device, header, frame }]).unwrap();
+        assert!(refused.is_empty());
     }
 
     /// What has come out since the last look.

@@ -30,7 +30,8 @@ impl Source for ec2::ElasticIp {
 
 fn role(kind: Option<ec2::ManagedKind>) -> InterfaceRole {
     match kind {
-        None | Some(ec2::ManagedKind::VpcEndpoint) => InterfaceRole::Workload,
+        None => InterfaceRole::Workload,
+        Some(ec2::ManagedKind::VpcEndpoint) => InterfaceRole::InterfaceEndpoint,
         Some(ec2::ManagedKind::NatGateway) => InterfaceRole::NatGateway,
         Some(ec2::ManagedKind::TransitGateway) => InterfaceRole::TransitGateway,
         Some(ec2::ManagedKind::GatewayLoadBalancerEndpoint) => InterfaceRole::GatewayLoadBalancerEndpoint,

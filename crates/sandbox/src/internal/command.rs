@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::PollTimeout;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Gid, Pid, Uid, execve, setsid};
+use nix::unistd::{Gid, Pid, Uid, execve, pipe2, setsid};
 
 use crate::cgroup;
 use crate::exec::SETUP_FAILED;
@@ -91,9 +92,10 @@ fn run(request: &ExecRequest) -> Result<i32, Failure> {
         terminal = Some(ours);
         guest_end = Some(theirs);
     }
+    let (session, announced) = pipe2(OFlag::O_CLOEXEC).step("make a pipe")?;
     match syscalls::fork().step("start the command")? {
         Side::Child => {
-            let failure = match become_command(request, guest_end) {
+            let failure = match become_command(request, guest_end, announced) {
                 Ok(never) => match never {},
                 Err(failure) => failure,
             };
@@ -102,8 +104,13 @@ fn run(request: &ExecRequest) -> Result<i32, Failure> {
         }
         Side::Parent(child) => {
             drop(guest_end);
+            drop(announced);
             let raw = if terminal.is_some() { RawMode::enter().ok() } else { None };
-            let code = Helper { child, signals, terminal, caller, kill_at: None }.watch();
+            let mut helper = Helper { child, signals, terminal, caller, caller_has_gone: false, kill_at: None };
+            let code = helper.watch();
+            if helper.caller_has_gone {
+                hang_up_session(session);
+            }
             drop(raw);
             Ok(code)
         }
@@ -125,9 +132,11 @@ fn block_signals() -> Result<SignalFd, Failure> {
 fn become_command(
     request: &ExecRequest,
     terminal: Option<OwnedFd>,
+    announced: OwnedFd,
 ) -> Result<std::convert::Infallible, Failure> {
     syscalls::die_with_parent().step("tie the command to its helper")?;
-    setsid().step("make a session")?;
+    let session = setsid().step("make a session")?;
+    File::from(announced).write_all(&session.as_raw().to_ne_bytes()).step("tell the session")?;
     if let Some(terminal) = terminal {
         syscalls::take_terminal(&terminal).step("take the terminal")?;
         for number in 0..=2 {
@@ -181,12 +190,59 @@ fn guest_environment() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Tells what a command has left running in its session that its terminal is closed, as its shell does for its jobs.
+///
+/// A shell that is told while it starts a job may end without having noted it, and the kernel tells the group in the
+/// foreground only. What ignores the signal or has a session of its own goes on, as under any terminal.
+fn hang_up_session(session: OwnedFd) {
+    let mut number = [0; size_of::<libc::pid_t>()];
+    // A command that could not be started has announced none, and left nothing.
+    if File::from(session).read_exact(&mut number).is_err() {
+        return;
+    }
+    // In a child, which is in the guest's namespace of processes: the helper is not, and knows other numbers.
+    match syscalls::fork() {
+        Ok(Side::Child) => {
+            for process in members(libc::pid_t::from_ne_bytes(number)) {
+                let _ = kill(process, Signal::SIGHUP);
+                let _ = kill(process, Signal::SIGCONT);
+            }
+            syscalls::exit_now(0)
+        }
+        Ok(Side::Parent(child)) => {
+            let _ = waitpid(child, None);
+        }
+        Err(error) => eprintln!("brume: what the command left running is not told that nobody waits: {error}"),
+    }
+}
+
+/// The processes of a session, as `/proc` has them.
+fn members(session: libc::pid_t) -> Vec<Pid> {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|number: &libc::pid_t| {
+            std::fs::read_to_string(format!("/proc/{number}/stat"))
+                .is_ok_and(|stat| session_of(&stat) == Some(session))
+        })
+        .map(Pid::from_raw)
+        .collect()
+}
+
+/// The sixth field of `/proc/PID/stat`; the second is a name in parentheses that may have anything in it.
+fn session_of(stat: &str) -> Option<libc::pid_t> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(3)?.parse().ok()
+}
+
 struct Helper {
     child: Pid,
     signals: SignalFd,
     terminal: Option<GuestTerminal>,
     /// Who waits for the command, until it has gone.
     caller: Option<OwnedFd>,
+    /// Whether the caller has gone.
+    caller_has_gone: bool,
     /// When the command is killed, which has been told that its caller has gone.
     kill_at: Option<Instant>,
 }
@@ -235,6 +291,7 @@ impl Helper {
     /// Nobody waits for the command any more: as when a terminal is closed, it is told so, and killed if it goes on.
     fn hang_up(&mut self) {
         self.caller = None;
+        self.caller_has_gone = true;
         // Closing the terminal tells its foreground processes, of which a shell may have made a group of their own.
         self.terminal = None;
         let _ = killpg(self.child, Signal::SIGHUP);

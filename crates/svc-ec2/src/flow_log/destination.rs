@@ -63,6 +63,15 @@ impl FlowLogDestination {
         }
     }
 
+    /// The AWS service that it is in.
+    pub(super) fn service(&self) -> &'static str {
+        match self {
+            Self::CloudWatchLogs { .. } => "CloudWatch Logs",
+            Self::S3 { .. } => "S3",
+            Self::Firehose { .. } => "Firehose",
+        }
+    }
+
     /// The members that tell of it.
     pub(super) fn shown(&self) -> api::FlowLog {
         let unset = api::FlowLog::default();

@@ -510,7 +510,8 @@ impl<'n, 'f> Journey<'n, 'f> {
         let interface = &hop.receiver.interface;
         let is_own = || interface.addresses().any(|address| address == self.trip.packet.destination);
         let is_taken = match hop.receiver.role {
-            InterfaceRole::Workload => true,
+            // The rules of an endpoint's groups are told of first.
+            InterfaceRole::Workload | InterfaceRole::InterfaceEndpoint => true,
             InterfaceRole::NatGateway => is_own() && self.network.gateways.nat_of(interface.id).is_some(),
             InterfaceRole::TransitGateway | InterfaceRole::GatewayLoadBalancerEndpoint => false,
         };

@@ -24,7 +24,7 @@ mod tracking;
 mod transit;
 
 use aws_types::SecurityGroupId;
-use vpc_model::{Direction, Port};
+use vpc_model::{Direction, InterfaceRole, Port};
 
 use crate::flows::{FlowId, Flows, Tuple, Way};
 use crate::packet::{Fragment, Packet, TcpFlags, Transport};
@@ -158,6 +158,9 @@ fn deliver(
                     Gate::Passed { track: track || trip.is_tracked }
                 }
             };
+            if plugged.role == InterfaceRole::InterfaceEndpoint {
+                return Err(DropReason::NoEndpointService { interface: plugged.interface.id });
+            }
             Some(End { plugged, way: Way::In, gate, packet, tuple })
         }
     };

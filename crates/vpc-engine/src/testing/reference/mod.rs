@@ -22,7 +22,7 @@ mod walk;
 use std::net::IpAddr;
 
 use aws_types::{MacAddress, SecurityGroupId};
-use vpc_model::{Delta, Direction, Interface, InternetPlace, Port, Protocol};
+use vpc_model::{Delta, Direction, Interface, InterfaceRole, InternetPlace, Port, Protocol};
 
 use crate::packet::{Fragment, Inner, Packet, TcpFlags, Transport};
 use crate::services::{INTERNET_MAC, LINK_ROUTER_MAC, SERVICES_MAC, WORKSTATION_MAC};
@@ -317,6 +317,9 @@ impl Reference {
         }
         if let End::Interface { receiver, .. } = &end {
             let (known, is_tracked) = self.ask_receiver(receiver, &trip)?;
+            if receiver.role == InterfaceRole::InterfaceEndpoint {
+                return Err("NoEndpointService");
+            }
             to_track.push((receiver.clone(), Direction::Ingress, trip.packet, known, is_tracked));
         }
         if trip.translations.iter().filter(|translation| translation.is_new).count() > 1 {

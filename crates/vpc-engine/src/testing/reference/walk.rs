@@ -198,7 +198,7 @@ impl Reference {
         let is_same = from.is_some_and(|subnet| subnet.id == receiver.subnet);
         let own_address = receiver.addresses().any(|address| address == trip.packet.destination);
         match receiver.role {
-            InterfaceRole::Workload => {
+            InterfaceRole::Workload | InterfaceRole::InterfaceEndpoint => {
                 if !is_same {
                     let subnet = self.network.subnet_of(receiver).ok_or("Missing")?.clone();
                     trip.pass(&subnet, Direction::Ingress);

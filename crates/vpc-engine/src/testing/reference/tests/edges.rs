@@ -1,7 +1,7 @@
 //! Facts 31 to 61a: the internet, NAT gateways, peering connections, transit gateways and endpoints.
 
 use aws_types::{InternetGatewayId, ResourceId, VpcPeeringConnectionId};
-use vpc_model::{AttachedNetwork, Direction, InternetBlock};
+use vpc_model::{AttachedNetwork, Direction, InterfaceRole, InternetBlock};
 
 use super::world::{Again, Change, Fails, Reply, Send, Wait, attachment, check};
 
@@ -182,6 +182,16 @@ fn nat_gateways() {
             Send("internet 203.0.113.10", "198.18.0.100", "tcp 1 80 S", "NatUnsolicited"),
             Send("x", "10.0.0.100", "udp 1 2", "NatUnsolicited"),
             Send("x", "10.0.2.200", "udp 1 2", "ManagedInterface"),
+        ],
+    );
+    // An interface endpoint has a network interface and nobody behind it.
+    check(
+        "61",
+        &[
+            Change(|world| world.change_interface("p", |own| own.role = InterfaceRole::InterfaceEndpoint)),
+            Send("x", "10.0.0.10", "tcp 1 80 S", "NoEndpointService"),
+            Change(|world| world.deny("p", &[(Direction::Ingress, "0.0.0.0/0")])),
+            Send("q", "10.0.0.10", "tcp 1 80 S", "NetworkAclDenied"),
         ],
     );
     check(
