@@ -178,7 +178,9 @@ impl Decider {
                             logged::passed(&mut self.logged, from, packet, to, now);
                         }
                         match fragments {
-                            None => outbox.frames.push(Outgoing { from, device, body: Body::Received(index) }),
+                            None => {
+                                outbox.frames.push(Outgoing { from, device, body: Body::Received(index) })
+                            }
                             Some(fragments) => {
                                 let bodies = fragments.into_iter().map(Body::Answer);
                                 outbox.frames.extend(bodies.map(|body| Outgoing { from, device, body }));

@@ -158,9 +158,10 @@ fn dependencies(manifest: &toml::Table) -> BTreeSet<String> {
 fn every_declared_dependency_is_used_by_a_crate() {
     let root = root();
     let manifest = |path: &Path| fs::read_to_string(path).unwrap().parse::<toml::Table>().unwrap();
-    let used: BTreeSet<String> = fs::read_dir(root.join("crates"))
-        .unwrap()
-        .flat_map(|entry| dependencies(&manifest(&entry.unwrap().path().join("Cargo.toml"))))
+    let crates = fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path());
+    let used: BTreeSet<String> = crates
+        .chain([root.join("fuzz")])
+        .flat_map(|directory| dependencies(&manifest(&directory.join("Cargo.toml"))))
         .collect();
     let workspace = manifest(&root.join("Cargo.toml"));
     let declared = dependencies(workspace["workspace"].as_table().unwrap());

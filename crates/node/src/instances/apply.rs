@@ -154,7 +154,6 @@ impl Instances {
         match self.boot(scope, record, turn) {
             Ok(running) => {
                 self.restarts.lock().ready(record.id, Instant::now());
-                self.running.lock().insert(record.id, running);
                 self.watch(running);
                 Ok(())
             }
@@ -203,10 +202,11 @@ impl Instances {
         let interfaces = interfaces_of(&snapshot, scope, record);
         let running = self.make_sandbox(&spec(scope, record, &interfaces)?)?;
         let booted = self.finish_boot(scope, record, &interfaces, &running, turn);
-        if booted.is_err()
-            && let Err(error) = self.sandboxes.kill(&running)
-        {
-            tracing::error!(instance = %record.id, %error, "a guest that did not boot cannot be killed");
+        if booted.is_err() {
+            self.forget(record);
+            if let Err(error) = self.sandboxes.kill(&running) {
+                tracing::error!(instance = %record.id, %error, "a guest that did not boot cannot be killed");
+            }
         }
         booted.map(|()| running)
     }
@@ -245,6 +245,8 @@ impl Instances {
             Readiness::TimedOut => return Err(StepError::NotReady),
         }
         self.register(scope, record, interfaces)?;
+        // Before anybody can see that it runs and ask for its process.
+        self.running.lock().insert(record.id, *running);
         self.ec2.instance_started(scope, record.id, now())?;
         self.managed.lock().insert(record.id, managed(record, &self.store.snapshot(), scope));
         Ok(())

@@ -27,7 +27,10 @@ fn names_and_addresses_are_had_once_and_a_file_replaces_what_it_names() {
     };
     let taken = "b.example and c.example cannot both have the address 198.51.100.8";
     check(&[host("0.example", &["203.0.113.1"]), host("c.example", &["198.51.100.8"])], taken);
-    check(&[host("c.example", &["192.0.2.1"])], "the workstation and c.example cannot both have the address 192.0.2.1");
+    check(
+        &[host("c.example", &["192.0.2.1"])],
+        "the workstation and c.example cannot both have the address 192.0.2.1",
+    );
     let dns = "the internet's DNS server and c.example cannot both have the address 192.0.2.53";
     check(&[host("c.example", &["192.0.2.53"])], dns);
     assert!(declare(&[host("c.example", &["10.0.0.1"])]).unwrap_err().starts_with("10.0.0.1 is private"));
@@ -43,7 +46,7 @@ fn names_and_addresses_are_had_once_and_a_file_replaces_what_it_names() {
     assert_eq!(names(&store), ["a.example", "b.example"]);
     // Another address of the workstation's at the next start is looked at too.
     let moved = super::declare(&store, &[], &[], &["198.51.100.7".parse().unwrap()]).unwrap_err();
-    assert_eq!(moved.to_string(), "the workstation and a.example cannot both have the address 198.51.100.7");
+    assert_eq!(moved.to_string(), "the workstation and b.example cannot both have the address 198.51.100.7");
 }
 
 #[test]

@@ -106,7 +106,8 @@ fn run(request: &ExecRequest) -> Result<i32, Failure> {
             drop(guest_end);
             drop(announced);
             let raw = if terminal.is_some() { RawMode::enter().ok() } else { None };
-            let mut helper = Helper { child, signals, terminal, caller, caller_has_gone: false, kill_at: None };
+            let mut helper =
+                Helper { child, signals, terminal, caller, caller_has_gone: false, kill_at: None };
             let code = helper.watch();
             if helper.caller_has_gone {
                 hang_up_session(session);
@@ -212,7 +213,9 @@ fn hang_up_session(session: OwnedFd) {
         Ok(Side::Parent(child)) => {
             let _ = waitpid(child, None);
         }
-        Err(error) => eprintln!("brume: what the command left running is not told that nobody waits: {error}"),
+        Err(error) => {
+            eprintln!("brume: what the command left running is not told that nobody waits: {error}")
+        }
     }
 }
 

@@ -109,7 +109,7 @@ fn an_interface_endpoint_is_its_interfaces() {
         Object::Interface(interface) => Some(interface.role),
         _ => None,
     });
-    assert_eq!(interfaces.collect::<Vec<_>>(), [vpc_model::InterfaceRole::Workload]);
+    assert_eq!(interfaces.collect::<Vec<_>>(), [vpc_model::InterfaceRole::InterfaceEndpoint]);
     cloud.check();
 }
 
