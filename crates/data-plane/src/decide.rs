@@ -179,7 +179,7 @@ impl Decider {
                         }
                         match fragments {
                             None => {
-                                outbox.frames.push(Outgoing { from, device, body: Body::Received(index) })
+                                outbox.frames.push(Outgoing { from, device, body: Body::Received(index) });
                             }
                             Some(fragments) => {
                                 let bodies = fragments.into_iter().map(Body::Answer);

@@ -15,8 +15,11 @@ use aws_types::{
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use ipnet::{IpNet, Ipv4Net};
+use vpc_engine::reach::{HeaderBox, Question, Questions, Span, Tracer};
 use vpc_engine::testing::Random;
-use vpc_engine::{Flows, Millis, Packet, Snapshot, TcpFlags, Transport, Verdict, forward, router_mac};
+use vpc_engine::{
+    Endpoint, Flows, Millis, Packet, Snapshot, TcpFlags, Transport, Verdict, forward, router_mac,
+};
 use vpc_model::{
     AclAction, AclRuleNumber, Delta, Direction, IdleTimeouts, Interface, InterfaceRole, InternetBlock,
     NetworkAcl, NetworkAclEntry, Peer, Port, PortRange, Protocol, RouteTable, SecurityGroup,
@@ -25,6 +28,7 @@ use vpc_model::{
 
 const INTERFACES: [usize; 3] = [10, 1_000, 100_000];
 const CONNECTIONS: usize = 10_000;
+const QUESTIONS: usize = 1_000;
 const GROUPS: u32 = 5;
 const RULES: u32 = 60;
 const NOW: Millis = Millis::from_secs(1_000);
@@ -250,4 +254,66 @@ fn apply_rule(bencher: Bencher<'_, '_>, interfaces: usize) {
     changed.rules.pop();
     let delta = [Delta::from(changed)];
     bencher.bench_local(|| black_box(snapshot.apply(black_box(&delta))));
+}
+
+/// Questions about pairs of interfaces, to a port that the rules open or that none opens.
+fn questions(interfaces: usize, port: u16) -> Vec<Question> {
+    let mut random = Random::new(7);
+    let pair = |random: &mut Random| {
+        let from = random.below(interfaces);
+        // Of one VPC, and not the same.
+        let others = OF_A_VPC.min(interfaces - from / OF_A_VPC * OF_A_VPC);
+        let to = from / OF_A_VPC * OF_A_VPC + (from % OF_A_VPC + 1 + random.below(others - 1)) % others;
+        (interface(from), interface(to))
+    };
+    let pairs = std::iter::repeat_with(|| pair(&mut random)).take(QUESTIONS);
+    pairs
+        .map(|(from, to)| Question {
+            from: from.port,
+            source: Endpoint { address: from.ipv4.into(), port: 40_000 },
+            destination: Endpoint { address: to.ipv4.into(), port },
+            protocol: Protocol::TCP,
+        })
+        .collect()
+}
+
+fn trace(bencher: Bencher<'_, '_>, interfaces: usize, port: u16, is_open: bool) {
+    let snapshot = network(interfaces);
+    let questions = questions(interfaces, port);
+    let mut tracer = Tracer::new(&snapshot);
+    bencher.counter(ItemsCount::new(QUESTIONS)).bench_local(|| {
+        for question in &questions {
+            let trace = tracer.trace(*question).expect("the port is there");
+            assert_eq!(trace.reaches(), is_open);
+        }
+    });
+}
+
+#[divan::bench(args = INTERFACES, sample_size = 1, sample_count = 50)]
+fn trace_open(bencher: Bencher<'_, '_>, interfaces: usize) {
+    trace(bencher, interfaces, 443, true);
+}
+
+#[divan::bench(args = INTERFACES, sample_size = 1, sample_count = 50)]
+fn trace_blocked(bencher: Bencher<'_, '_>, interfaces: usize) {
+    trace(bencher, interfaces, 444, false);
+}
+
+/// All source ports and all destination ports of a pair.
+#[divan::bench(args = INTERFACES, sample_size = 1, sample_count = 50)]
+fn explore_ports(bencher: Bencher<'_, '_>, interfaces: usize) {
+    let snapshot = network(interfaces);
+    let questions = questions(interfaces, 443);
+    let mut tracer = Tracer::new(&snapshot);
+    let ports = Span { first: 0, last: u16::MAX.into() };
+    bencher.counter(ItemsCount::new(questions.len() / 20)).bench_local(|| {
+        for question in questions.iter().step_by(20) {
+            let [source, destination, ..] = question.header();
+            let headers = HeaderBox { spans: [Span::one(source), Span::one(destination), ports, ports] };
+            let questions =
+                Questions { from: question.from, protocol: Protocol::TCP, is_ipv6: false, headers };
+            let exploration = tracer.explore(&questions, 10_000).expect("the port is there");
+            assert!(exploration.rest.is_empty() && !exploration.reaching().is_empty());
+        }
+    });
 }

@@ -14,6 +14,7 @@ pub mod flows;
 mod forward;
 pub mod frame;
 mod packet;
+pub mod reach;
 mod reason;
 pub mod services;
 mod snapshot;

@@ -29,6 +29,12 @@ impl Vpc {
         }
     }
 
+    /// All of its blocks.
+    pub fn blocks(&self) -> impl Iterator<Item = IpNet> + '_ {
+        let ipv4 = self.ipv4_cidrs.iter().map(|&cidr| IpNet::V4(cidr));
+        ipv4.chain(self.ipv6_cidrs.iter().map(|&cidr| IpNet::V6(cidr)))
+    }
+
     /// The address of the resolver: the base of the primary block plus two.
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>
     pub fn resolver(&self) -> Option<Ipv4Addr> {

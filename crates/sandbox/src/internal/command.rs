@@ -214,7 +214,7 @@ fn hang_up_session(session: OwnedFd) {
             let _ = waitpid(child, None);
         }
         Err(error) => {
-            eprintln!("brume: what the command left running is not told that nobody waits: {error}")
+            eprintln!("brume: what the command left running is not told that nobody waits: {error}");
         }
     }
 }

@@ -6,6 +6,7 @@ use aws_types::NetworkAclId;
 use vpc_model::{AclAction, AclRuleNumber, Direction, NetworkAcl, NetworkAclEntry, PortRange};
 
 use super::classifier::{Classifier, Probe};
+use crate::reach::Span;
 
 /// A compiled ACL.
 #[derive(Debug)]
@@ -47,6 +48,14 @@ impl Acl {
     /// The TCP ports around one that [`Self::decide`] answers the same for, whoever the peer is.
     pub(crate) fn tcp_ports_around(&self, direction: Direction, port: u16) -> PortRange {
         self.list(direction).classifier.tcp_ports_around(port)
+    }
+
+    /// The traffic and the peers around these that [`Self::decide`] answers the same for.
+    pub(crate) fn around(&self, direction: Direction, probe: Probe, peer: IpAddr) -> (Span, Span) {
+        let classifier = &self.list(direction).classifier;
+        let decided = self.decide(direction, probe, peer);
+        let traffic = classifier.traffic_alike(probe, |other| self.decide(direction, other, peer) == decided);
+        (traffic, classifier.address_around(peer))
     }
 
     fn list(&self, direction: Direction) -> &List {

@@ -25,7 +25,7 @@ macro_rules! points {
 points!(u8, u16, u32, u128);
 
 /// An inclusive range and the rule that covers it.
-pub(crate) struct Span<T> {
+pub(crate) struct Cover<T> {
     pub(crate) first: T,
     pub(crate) last: T,
     pub(crate) rule: usize,
@@ -72,7 +72,7 @@ pub(crate) struct Axis<T> {
 
 impl<T: Point> Axis<T> {
     /// Compiles the spans of so many rules.
-    pub(crate) fn new(rules: usize, spans: &[Span<T>]) -> Self {
+    pub(crate) fn new(rules: usize, spans: &[Cover<T>]) -> Self {
         let words = words(rules);
         let starts = bounds(spans.iter().map(|span| (span.first, span.last)));
         let mut rows = vec![0; starts.len() * words].into_boxed_slice();

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use vpc_model::{IcmpMatch, PortRange, Protocol, Traffic};
 
-use super::axis::{Axis, Row, Span};
+use super::axis::{Axis, Cover, Row};
+use crate::reach::Span;
 
 /// The traffic side of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,19 @@ pub(crate) enum Probe {
     Icmpv6(u16),
     /// Another protocol.
     Other(u8),
+}
+
+impl Probe {
+    /// The same protocol with another port or message; none for protocols that have neither.
+    fn with(self, value: u16) -> Option<Self> {
+        match self {
+            Self::Tcp(_) => Some(Self::Tcp(value)),
+            Self::Udp(_) => Some(Self::Udp(value)),
+            Self::Icmp(_) => Some(Self::Icmp(value)),
+            Self::Icmpv6(_) => Some(Self::Icmpv6(value)),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 /// Traffic and addresses of a list of rules, one bit each in the order of the list.
@@ -45,41 +59,54 @@ fn icmp_range(wanted: IcmpMatch) -> (u16, u16) {
     }
 }
 
+/// An interval of an axis as a range of a field; without an end it reaches to the greatest point.
+fn wide<T: Into<u128>>((first, last): (T, Option<T>), greatest: T) -> Span {
+    Span { first: first.into(), last: last.unwrap_or(greatest).into() }
+}
+
 impl Classifier {
     /// Compiles rules: the traffic of each, and its peer's addresses where it has any.
     pub(crate) fn new(rules: &[(Traffic, Option<IpNet>)]) -> Self {
         let (mut tcp, mut udp, mut icmp, mut icmpv6) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut others, mut ipv4, mut ipv6) = (Vec::new(), Vec::new(), Vec::new());
-        let all = |rule| Span { first: 0, last: u16::MAX, rule };
+        let all = |rule| Cover { first: 0, last: u16::MAX, rule };
         for (rule, &(traffic, peer)) in rules.iter().enumerate() {
             match traffic {
                 Traffic::All => {
                     for axis in [&mut tcp, &mut udp, &mut icmp, &mut icmpv6] {
                         axis.push(all(rule));
                     }
-                    others.push(Span { first: 0, last: u8::MAX, rule });
+                    others.push(Cover { first: 0, last: u8::MAX, rule });
                 }
-                Traffic::Tcp(ports) => tcp.push(Span { first: ports.from(), last: ports.to(), rule }),
-                Traffic::Udp(ports) => udp.push(Span { first: ports.from(), last: ports.to(), rule }),
+                Traffic::Tcp(ports) => tcp.push(Cover { first: ports.from(), last: ports.to(), rule }),
+                Traffic::Udp(ports) => udp.push(Cover { first: ports.from(), last: ports.to(), rule }),
                 Traffic::Icmp(wanted) | Traffic::Icmpv6(wanted) => {
                     let (first, last) = icmp_range(wanted);
                     let axis = if matches!(traffic, Traffic::Icmp(_)) { &mut icmp } else { &mut icmpv6 };
-                    axis.push(Span { first, last, rule });
+                    axis.push(Cover { first, last, rule });
                 }
                 Traffic::Protocol(Protocol::TCP) => tcp.push(all(rule)),
                 Traffic::Protocol(Protocol::UDP) => udp.push(all(rule)),
                 Traffic::Protocol(Protocol::ICMP) => icmp.push(all(rule)),
                 Traffic::Protocol(Protocol::ICMPV6) => icmpv6.push(all(rule)),
                 Traffic::Protocol(Protocol(number)) => {
-                    others.push(Span { first: number, last: number, rule });
+                    others.push(Cover { first: number, last: number, rule });
                 }
             }
             match peer {
                 Some(IpNet::V4(net)) => {
-                    ipv4.push(Span { first: net.network().to_bits(), last: net.broadcast().to_bits(), rule });
+                    ipv4.push(Cover {
+                        first: net.network().to_bits(),
+                        last: net.broadcast().to_bits(),
+                        rule,
+                    });
                 }
                 Some(IpNet::V6(net)) => {
-                    ipv6.push(Span { first: net.network().to_bits(), last: net.broadcast().to_bits(), rule });
+                    ipv6.push(Cover {
+                        first: net.network().to_bits(),
+                        last: net.broadcast().to_bits(),
+                        rule,
+                    });
                 }
                 None => {}
             }
@@ -111,6 +138,38 @@ impl Classifier {
     pub(crate) fn tcp_ports_around(&self, port: u16) -> PortRange {
         let (first, last) = self.tcp.around(port);
         PortRange::new(first, last.unwrap_or(u16::MAX)).expect("an interval ends after it begins")
+    }
+
+    /// The traffic around this for which something is as it is for this, as a range of what the probe holds.
+    pub(crate) fn traffic_alike(&self, probe: Probe, mut is_alike: impl FnMut(Probe) -> bool) -> Span {
+        let mut span = self.traffic_around(probe);
+        let at = |value: u128| u16::try_from(value).ok().and_then(|value| probe.with(value));
+        while let Some(before) = span.first.checked_sub(1).and_then(at).filter(|before| is_alike(*before)) {
+            span.first = self.traffic_around(before).first;
+        }
+        while let Some(next) = span.last.checked_add(1).and_then(at).filter(|next| is_alike(*next)) {
+            span.last = self.traffic_around(next).last;
+        }
+        span
+    }
+
+    /// The traffic around this that the same rules are about, as a range of what the probe holds.
+    pub(crate) fn traffic_around(&self, probe: Probe) -> Span {
+        match probe {
+            Probe::Tcp(port) => wide(self.tcp.around(port), u16::MAX),
+            Probe::Udp(port) => wide(self.udp.around(port), u16::MAX),
+            Probe::Icmp(message) => wide(self.icmp.around(message), u16::MAX),
+            Probe::Icmpv6(message) => wide(self.icmpv6.around(message), u16::MAX),
+            Probe::Other(_) => Span::ALL,
+        }
+    }
+
+    /// The addresses around this one that the same rules are about.
+    pub(crate) fn address_around(&self, address: IpAddr) -> Span {
+        match address {
+            IpAddr::V4(address) => wide(self.ipv4.around(address.to_bits()), u32::MAX),
+            IpAddr::V6(address) => wide(self.ipv6.around(address.to_bits()), u128::MAX),
+        }
     }
 
     /// The rules about this address.

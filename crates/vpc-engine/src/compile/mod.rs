@@ -18,4 +18,4 @@ pub(crate) use acl::Acl;
 pub(crate) use classifier::Probe;
 pub(crate) use policy::{Policy, Rules};
 pub(crate) use routes::{Blocks, Routes};
-pub(crate) use transit::TransitRoutes;
+pub(crate) use transit::{TransitRoute, TransitRoutes};

@@ -11,6 +11,7 @@ use vpc_model::{Direction, Peer, PortRange, Protocol, SecurityGroup, SecurityGro
 
 use super::axis::{Row, set, words};
 use super::classifier::{Classifier, Probe};
+use crate::reach::Span;
 
 /// What the interfaces that carry one set of groups let pass.
 #[derive(Debug)]
@@ -38,8 +39,7 @@ pub(crate) struct Rules {
 /// A rule that lets a packet pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admission {
-    /// The first such rule. The reachability analysis names it; a packet only needs that there is one.
-    #[cfg_attr(not(test), allow(dead_code))]
+    /// The first such rule, for who wants to know; a packet only needs that there is one.
     pub(crate) rule: SecurityGroupRuleId,
     /// Whether a rule for any address lets it pass.
     pub(crate) open: bool,
@@ -125,6 +125,20 @@ impl Rules {
             });
         }
         first.map(|rule| Admission { rule: self.ids[rule], open: open != 0 })
+    }
+
+    /// The traffic and the peers around these for which [`Self::admit`] answers the same.
+    pub(crate) fn around(&self, probe: Probe, peer: IpAddr, peer_groups: &[SecurityGroupId]) -> (Span, Span) {
+        let admitted = self.admit(probe, peer, peer_groups);
+        let is_alike = |other| self.admit(other, peer, peer_groups) == admitted;
+        (self.classifier.traffic_alike(probe, is_alike), self.classifier.address_around(peer))
+    }
+
+    /// The traffic and the peers around these for which [`Self::is_open_to`] answers the same.
+    pub(crate) fn open_around(&self, probe: Probe, like: IpAddr) -> (Span, Span) {
+        let is_open = self.is_open_to(probe, like);
+        let is_alike = |other| self.is_open_to(other, like) == is_open;
+        (self.classifier.traffic_alike(probe, is_alike), self.classifier.address_around(like))
     }
 
     /// Whether a rule for any address of the family lets this traffic pass.

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use vpc_model::{Route, RouteTable, RouteTarget, Vpc};
 
 use super::axis::{Point, bounds, interval};
+use crate::reach::Span;
 
 /// A compiled route table.
 #[derive(Debug)]
@@ -53,6 +54,14 @@ impl<T: Copy> Blocks<T> {
 }
 
 impl<T> Blocks<T> {
+    /// The addresses around one that have the same value.
+    pub(crate) fn around(&self, address: IpAddr) -> Span {
+        match address {
+            IpAddr::V4(address) => self.ipv4.around(address.to_bits(), u32::MAX),
+            IpAddr::V6(address) => self.ipv6.around(address.to_bits(), u128::MAX),
+        }
+    }
+
     fn find_ref(&self, address: IpAddr) -> Option<&T> {
         let index = match address {
             IpAddr::V4(address) => self.ipv4.find(address.to_bits()),
@@ -83,6 +92,15 @@ impl<T: Point> Ranges<T> {
     fn find(&self, point: T) -> Option<u32> {
         self.best[interval(&self.starts, point)]
     }
+
+    fn around(&self, point: T, greatest: T) -> Span
+    where
+        T: Into<u128>,
+    {
+        let at = interval(&self.starts, point);
+        let last = self.starts.get(at + 1).map_or(greatest, |&next| next.previous());
+        Span { first: self.starts[at].into(), last: last.into() }
+    }
 }
 
 impl Routes {
@@ -100,6 +118,11 @@ impl Routes {
         routes.sort_by_key(|route| route.origin);
         let routes = routes.into_iter().map(|route| (route.destination, route));
         Self { id: table.id, routes: Blocks::new(routes) }
+    }
+
+    /// The destinations around one that have the same route.
+    pub(crate) fn around(&self, destination: IpAddr) -> Span {
+        self.routes.around(destination)
     }
 
     /// The route for a destination.

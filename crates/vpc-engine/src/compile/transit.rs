@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use vpc_model::{TransitGatewayRouteTable, Vpc};
 
 use super::routes::Blocks;
+use crate::reach::Span;
 
 /// A compiled route table of a transit gateway.
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl TransitRoutes {
         routes.sort_by_key(|(strength, _)| *strength);
         let routes = routes.into_iter().map(|(_, route)| (route.destination, route));
         Self { id: table.id, routes: Blocks::new(routes) }
+    }
+
+    /// The destinations around one that have the same route.
+    pub(crate) fn around(&self, destination: IpAddr) -> Span {
+        self.routes.around(destination)
     }
 
     /// The route for a destination.

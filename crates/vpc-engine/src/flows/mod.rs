@@ -143,6 +143,12 @@ impl Flows {
         }
     }
 
+    /// Forgets every connection.
+    pub(crate) fn clear(&mut self) {
+        self.table.clear();
+        self.fragments = Fragments::default();
+    }
+
     /// How many entries there are over all interfaces.
     pub fn len(&self) -> usize {
         self.table.len()

@@ -408,6 +408,14 @@ impl Table {
         }
     }
 
+    pub(crate) fn clear(&mut self) {
+        for slot in 0..self.entries.len() {
+            if self.entries[slot].live {
+                self.close(slot as u32, CloseReason::PortGone);
+            }
+        }
+    }
+
     pub(crate) fn record_of(&self, slot: u32) -> FlowRecord {
         let entry = &self.entries[slot as usize];
         FlowRecord {

@@ -17,6 +17,7 @@ use super::journey::{Entrance, Journey, Trip};
 use super::plan::{self, Origin, Reply};
 use super::service::ports_to_try;
 use super::tracking::{self, End, flags};
+use super::witness::{Nobody, Witness};
 use crate::flows::{
     Account, EntryId, FlowId, FlowKey, Flows, NAT_GATEWAYS_PASSED_MAX, NatFlow, Opening, PackedKey, Progress,
     Seen, Timeouts, Tuple, TupleKind, Way,
@@ -270,13 +271,20 @@ fn free_far(
 
 /// A packet that a service sends on the connection with that near half, as the asker sees it, and its way there: from the
 /// VPC of the endpoint that was asked through, whosever the address is there.
-fn way_back<'n>(network: &'n Network, flows: &Flows, packet: &Packet, near: u32, now: Millis) -> Trip<'n> {
+fn way_back<'n>(
+    network: &'n Network,
+    flows: &Flows,
+    packet: &Packet,
+    near: u32,
+    now: Millis,
+    witness: impl Witness<'n>,
+) -> Trip<'n> {
     let key = flows.table.key(near);
     let near = FlowKey::from(key);
     let mut goes = *packet;
     goes.set_source(key.remote_endpoint());
     goes.set_destination(near.local);
-    let journey = Journey::new(network, flows, &goes, Tuple::of(&goes), now);
+    let journey = Journey::new(network, flows, &goes, Tuple::of(&goes), now).told_to(witness);
     if near.port == Port::INTERNET {
         return journey.start_on_internet();
     }
@@ -305,22 +313,22 @@ fn endpoint_for<'n>(
 }
 
 /// Delivers the answer of a service, of the connection with that far half.
-pub(super) fn answer(
-    network: &Network,
+pub(super) fn answer<'n, W: Witness<'n>>(
+    network: &'n Network,
     flows: &mut Flows,
-    packet: &Packet,
-    tuple: &Tuple,
+    (packet, tuple): (&Packet, &Tuple),
     far: u32,
     now: Millis,
+    witness: &mut W,
 ) -> Result<Delivery, DropReason> {
     let near = flows.table.translated(far);
     // An interface may forget sooner than the service.
     let near = near.filter(|&near| flows.table.find(&flows.table.key(near), now).is_some());
     let near = near.ok_or(DropReason::UnsolicitedByService)?;
     let (near_id, far_id) = (flows.table.id(near), flows.table.id(far));
-    let trip = way_back(network, flows, packet, near, now);
-    let delivery =
-        super::deliver(network, flows, Origin::Internet(Port::SERVICES), packet, tuple, trip, now)?;
+    let trip = way_back(network, flows, packet, near, now, &mut *witness);
+    let origin = Origin::Internet(Port::SERVICES);
+    let delivery = super::deliver(network, flows, origin, packet, tuple, trip, now, witness)?;
     let seen = tracking::seen(packet, true, now);
     if let Some(far) = flows.table.slot(far_id) {
         flows.table.advance(far, seen);
@@ -347,7 +355,7 @@ fn plan(
     let forward = plan::entry((origin.port(), Port::SERVICES), came, tuple, rewrite, trip)?;
     let packet =
         Packet { source_mac: SERVICES_MAC, destination_mac: LINK_ROUTER_MAC, ..plan::reply_to(goes) };
-    let back = way_back(network, flows, &packet, near, now);
+    let back = way_back(network, flows, &packet, near, now, Nobody);
     let reply = Reply {
         packet: &packet,
         tuple: &Tuple::of(&packet),

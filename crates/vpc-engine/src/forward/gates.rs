@@ -5,12 +5,13 @@
 
 use std::net::IpAddr;
 
-use aws_types::SecurityGroupId;
-use vpc_model::{AclAction, Direction, PortRange, Protocol};
+use aws_types::{SecurityGroupId, SecurityGroupRuleId};
+use vpc_model::{AclAction, AclRuleNumber, Direction, PortRange, Protocol};
 
 use super::journey::Hop;
 use crate::compile::{Probe, Rules};
 use crate::flows::{Tuple, TupleKind};
+use crate::reach::Span;
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, Network, PluggedInterface};
 
@@ -45,7 +46,7 @@ pub(crate) fn reply_kind(kind: u8) -> u8 {
 }
 
 /// Asks the rules of an interface's groups about a packet to or from `peer`, which carries these groups as far as a rule
-/// may know (fact 19); answers whether the connection is to be tracked there.
+/// may know (fact 19); answers which rule lets it pass, and whether the connection is to be tracked there.
 pub(crate) fn rules(
     network: &Network,
     plugged: &PluggedInterface,
@@ -53,12 +54,12 @@ pub(crate) fn rules(
     tuple: &Tuple,
     peer: IpAddr,
     peer_groups: &[SecurityGroupId],
-) -> Result<bool, DropReason> {
+) -> Result<(SecurityGroupRuleId, bool), DropReason> {
     let asked = || {
         let policy = network.policy_of(plugged)?;
         let (rules, opposite) = (policy.rules(direction), policy.rules(direction.opposite()));
         let admission = rules.admit(Probe::of(tuple), peer, peer_groups)?;
-        Some(!is_untracked(admission.open, rules, opposite, tuple, peer))
+        Some((admission.rule, !is_untracked(admission.open, rules, opposite, tuple, peer)))
     };
     asked().ok_or_else(|| {
         let interface = plugged.interface.id;
@@ -67,6 +68,29 @@ pub(crate) fn rules(
             Direction::Ingress => DropReason::NoIngressRule { interface },
         }
     })
+}
+
+/// Of what the rules of an interface decide about a packet: the destination ports, the source ports and the peers around
+/// its own for which they decide the same.
+pub(crate) fn rules_around(
+    network: &Network,
+    plugged: &PluggedInterface,
+    direction: Direction,
+    tuple: &Tuple,
+    peer: IpAddr,
+    peer_groups: &[SecurityGroupId],
+) -> [Span; 3] {
+    let Some(policy) = network.policy_of(plugged) else { return [Span::ALL; 3] };
+    let rules = policy.rules(direction);
+    let probe = Probe::of(tuple);
+    let (ports, peers) = rules.around(probe, peer, peer_groups);
+    // Only what a rule for any address lets pass may be untracked, by what the opposite rules say of the reply.
+    if !rules.admit(probe, peer, peer_groups).is_some_and(|admission| admission.open) {
+        return [ports, Span::ALL, peers];
+    }
+    let opposite = policy.rules(direction.opposite());
+    let (source_ports, also) = opposite.open_around(Probe::of(&tuple.reversed()), peer);
+    [ports, source_ports, peers.intersection(&also).unwrap_or(peers)]
 }
 
 /// Fact 23: TCP and UDP that a rule for any address lets pass, while one in the other direction lets any address
@@ -82,17 +106,17 @@ fn is_untracked(open: bool, rules: &Rules, opposite: &Rules, tuple: &Tuple, peer
             && opposite.is_open_to(Probe::of(&tuple.reversed()), peer))
 }
 
-/// Asks the ACL of a subnet about a packet to or from `peer` (facts 17, 28).
+/// Asks the ACL of a subnet about a packet to or from `peer` (facts 17, 28); answers which entry lets it pass.
 pub(crate) fn acl(
     subnet: &CompiledSubnet,
     direction: Direction,
     tuple: &Tuple,
     peer: IpAddr,
-) -> Result<(), DropReason> {
+) -> Result<Option<AclRuleNumber>, DropReason> {
     let acl = subnet.acl.as_deref();
     let acl = acl.ok_or(DropReason::Missing { object: subnet.subnet.network_acl.into() })?;
     match acl.decide(direction, Probe::of(tuple), peer) {
-        (AclAction::Allow, _) => Ok(()),
+        (AclAction::Allow, rule) => Ok(rule),
         (AclAction::Deny, rule) => Err(DropReason::NetworkAclDenied { acl: acl.id, direction, rule }),
     }
 }

@@ -5,16 +5,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use vpc_model::{
     EgressOnlyInternetGateway, InterfaceRole, InternetBlock, InternetGateway, InternetPlace, Port,
     RouteTarget, VpcEndpointKind,
 };
 
 use super::journey::{Hop, Journey, Place, Step};
+use super::witness::{Event, Witness};
 use super::{source, tracking};
 use crate::flows::Way;
 use crate::packet::Endpoint;
+use crate::reach::Field;
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, PluggedInterface};
 
@@ -32,6 +34,10 @@ const PRIVATE_IPV4: [Ipv4Net; 4] = [
 /// The same for IPv6 (RFC 4193).
 const PRIVATE_IPV6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
 
+fn private_blocks() -> impl Iterator<Item = IpNet> {
+    PRIVATE_IPV4.into_iter().map(IpNet::V4).chain([IpNet::V6(PRIVATE_IPV6)])
+}
+
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => PRIVATE_IPV4.iter().any(|block| block.contains(&address)),
@@ -39,7 +45,7 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-impl<'n> Journey<'n, '_> {
+impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     /// Out through an internet gateway (facts 12, 33, 35, 39, 40).
     pub(super) fn leave_by_internet_gateway(
         &mut self,
@@ -50,6 +56,7 @@ impl<'n> Journey<'n, '_> {
             return Err(DropReason::PublicAccessBlocked { subnet: subnet.subnet.id });
         }
         let private = self.trip.packet.source;
+        self.only(Field::Source);
         let public = self.public_source(subnet)?;
         // What a middlebox sends on has the public address of another interface, which is at neither end of the way.
         if self.exit.is_none_or(|exit| !source::owns(self.network, exit, private)) {
@@ -60,6 +67,7 @@ impl<'n> Journey<'n, '_> {
         if public != private {
             let port = self.trip.packet.source_port();
             self.set_source(Endpoint { address: public, port });
+            self.witness.replaced(Field::Source);
         }
         // An error that quotes a packet to a private address quotes one to the public address outside.
         if let Some(public) =
@@ -103,6 +111,7 @@ impl<'n> Journey<'n, '_> {
 
     fn leave_to_internet(&mut self) -> Result<(), DropReason> {
         let address = self.trip.packet.destination;
+        self.beside(Field::Destination, private_blocks());
         if is_private(address) {
             return Err(DropReason::PrivateDestination { address });
         }
@@ -124,6 +133,7 @@ impl<'n> Journey<'n, '_> {
         if subnet.subnet.internet_block == InternetBlock::Bidirectional {
             return Err(DropReason::PublicAccessBlocked { subnet: subnet.subnet.id });
         }
+        self.only(Field::Source);
         self.public_source(subnet)?;
         self.leave_to_internet()?;
         self.trip.is_tracked = true;
@@ -134,14 +144,17 @@ impl<'n> Journey<'n, '_> {
     /// Who has the destination.
     pub(super) fn at_internet(&mut self) -> Result<Place<'n>, DropReason> {
         let address = self.trip.packet.source;
+        self.beside(Field::Source, private_blocks());
         if is_private(address) {
             return Err(DropReason::PrivateSource { address });
         }
+        self.note(Event::OnInternet);
         self.trip.passed_gateway = true;
         self.trip.shows_groups = false;
         self.limit_mtu(INTERNET_MTU_BYTES);
         let address = self.trip.packet.destination;
         let unknown = DropReason::NoSuchPublicAddress { address };
+        self.only(Field::Destination);
         match address {
             IpAddr::V4(public) => {
                 if let Some((plugged, private)) = self.network.public_ipv4(public) {
@@ -177,6 +190,7 @@ impl<'n> Journey<'n, '_> {
     ) -> Result<Place<'n>, DropReason> {
         let vpc = plugged.interface.vpc;
         let gateway = self.network.gateways.internet_of(vpc).ok_or(DropReason::NoInternetGateway { vpc })?;
+        self.note(Event::Through { object: gateway.id.into() });
         let subnet = self.subnet_of(plugged)?;
         let is_blocked = match subnet.subnet.internet_block {
             InternetBlock::Off => false,
@@ -190,6 +204,7 @@ impl<'n> Journey<'n, '_> {
         let public = self.trip.packet.destination;
         let port = self.trip.packet.destination_port();
         self.set_destination(Endpoint { address: IpAddr::V4(private), port });
+        self.witness.replaced(Field::Destination);
         if let Some(about) = self.trip.packet.about_mut().filter(|about| about.source == public) {
             let port = about.source_port();
             about.set_source(Endpoint { address: IpAddr::V4(private), port });
@@ -203,12 +218,19 @@ impl<'n> Journey<'n, '_> {
         let subnet = self.subnet_of(plugged)?;
         let gateways = &self.network.gateways;
         // What leaves by an egress-only gateway comes back by it.
-        let back = subnet.routes.as_deref().and_then(|table| table.find(self.trip.packet.source));
+        let source = self.trip.packet.source;
+        if W::LOOKS
+            && let Some(table) = &subnet.routes
+        {
+            self.witness.same_for(Field::Source, table.around(source));
+        }
+        let back = subnet.routes.as_deref().and_then(|table| table.find(source));
         let egress_only = match back.map(|route| route.target) {
             Some(RouteTarget::EgressOnlyInternetGateway(id)) => gateways.egress_only(id),
             _ => None,
         };
         if let Some(gateway) = egress_only.filter(|gateway| gateway.vpc == vpc) {
+            self.note(Event::Through { object: gateway.id.into() });
             let (packet, tuple) = (&self.trip.packet, &self.trip.tuple);
             tracking::known(self.flows, plugged.port, Way::In, packet, tuple, self.now)
                 .ok_or(DropReason::EgressOnly { gateway: gateway.id })?;
@@ -219,6 +241,7 @@ impl<'n> Journey<'n, '_> {
             return Ok(Place::Interface(Hop { receiver: plugged, is_direct: true }, None));
         }
         let gateway = gateways.internet_of(vpc).ok_or(DropReason::NoInternetGateway { vpc })?;
+        self.note(Event::Through { object: gateway.id.into() });
         if subnet.subnet.internet_block != InternetBlock::Off {
             return Err(DropReason::PublicAccessBlocked { subnet: subnet.subnet.id });
         }

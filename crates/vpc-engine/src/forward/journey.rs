@@ -20,16 +20,19 @@
 use std::net::IpAddr;
 
 use aws_types::MacAddress;
+use ipnet::IpNet;
 use vpc_model::{
-    Direction, InterfaceRole, ManagedService, Port, PortRange, Protocol, RouteTarget, VpcEndpoint,
-    VpcEndpointKind,
+    Direction, InterfaceRole, ManagedService, ObjectId, Port, PortRange, Protocol, RouteTarget, Vpc,
+    VpcEndpoint, VpcEndpointKind,
 };
 
 use super::nat::Translation;
+use super::witness::{Event, Nobody, Witness, beside_block};
 use super::{gates, source};
-use crate::compile::Routes;
+use crate::compile::{Probe, Routes};
 use crate::flows::{FlowKey, Flows, NAT_GATEWAYS_PASSED_MAX, Tuple};
 use crate::packet::{Endpoint, Packet};
+use crate::reach::{Field, Span, bits};
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, Domain, Network, PluggedInterface};
 use crate::time::Millis;
@@ -160,7 +163,7 @@ impl Trip<'_> {
 }
 
 /// A packet under way.
-pub(crate) struct Journey<'n, 'f> {
+pub(crate) struct Journey<'n, 'f, W = Nobody> {
     pub(super) network: &'n Network,
     pub(super) flows: &'f Flows,
     pub(super) now: Millis,
@@ -173,6 +176,8 @@ pub(crate) struct Journey<'n, 'f> {
     /// The subnet that it was in last; none before it has been in any.
     last: Option<&'n CompiledSubnet>,
     pub(super) trip: Trip<'n>,
+    /// Who looks on.
+    pub(super) witness: W,
 }
 
 impl<'n, 'f> Journey<'n, 'f> {
@@ -199,7 +204,58 @@ impl<'n, 'f> Journey<'n, 'f> {
             opener_ports: Some(PortRange::ALL),
             legs: Legs::default(),
         };
-        Self { network, flows, now, exit: None, likely: None, is_answer: false, last: None, trip }
+        let witness = Nobody;
+        Self { network, flows, now, exit: None, likely: None, is_answer: false, last: None, trip, witness }
+    }
+
+    /// The same packet, with somebody who looks on.
+    pub(crate) fn told_to<W>(self, witness: W) -> Journey<'n, 'f, W> {
+        let Self { network, flows, now, exit, likely, is_answer, last, trip, .. } = self;
+        Journey { network, flows, now, exit, likely, is_answer, last, trip, witness }
+    }
+}
+
+impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
+    /// Tells who looks on of something that decided.
+    pub(super) fn note(&mut self, event: Event<'n>) {
+        if W::LOOKS {
+            self.witness.saw(event, &self.trip.packet);
+        }
+    }
+
+    /// From here on the decision is for this destination, or source.
+    pub(super) fn only(&mut self, field: Field) {
+        if W::LOOKS {
+            let value = match field {
+                Field::Source => bits(self.trip.packet.source),
+                Field::Destination => bits(self.trip.packet.destination),
+                Field::SourcePort => self.trip.packet.source_port().into(),
+                Field::DestinationPort => self.trip.packet.destination_port().into(),
+            };
+            self.witness.same_for(field, Span::one(value));
+        }
+    }
+
+    /// From here on the decision is for the addresses on the source's, or destination's, side of these blocks.
+    pub(super) fn beside(&mut self, field: Field, blocks: impl IntoIterator<Item = IpNet>) {
+        if W::LOOKS {
+            let address = match field {
+                Field::Source => self.trip.packet.source,
+                _ => self.trip.packet.destination,
+            };
+            blocks.into_iter().for_each(|block| self.witness.same_for(field, beside_block(address, block)));
+        }
+    }
+
+    /// From here on it is for who has the destination in a VPC, or for all of those that are in none of its blocks.
+    fn only_owner(&mut self, vpc: Option<&Vpc>) {
+        if W::LOOKS {
+            let address = self.trip.packet.destination;
+            match vpc {
+                Some(vpc) if !vpc.contains(address) => self.beside(Field::Destination, vpc.blocks()),
+                _ => self.only(Field::Destination),
+            }
+        }
     }
 
     /// The same packet, an answer to who opened the connection; the trip says for which ports of theirs it is the same.
@@ -347,10 +403,11 @@ impl<'n, 'f> Journey<'n, 'f> {
 
     /// Notes whose groups a rule of the sender may mean. Where nothing leads on it is the owner of the address, so that
     /// the reason is the route and not a rule that would allow it.
-    fn note_peer(&mut self, subnet: &CompiledSubnet, hop: Option<&Hop<'n>>) {
+    fn note_peer(&mut self, subnet: &'n CompiledSubnet, hop: Option<&Hop<'n>>) {
         self.trip.peer = match hop {
             Some(hop) => hop.is_direct.then_some(hop.receiver),
             None => {
+                self.only_owner(subnet.vpc.as_deref());
                 let vpc = subnet.vpc_number;
                 vpc.and_then(|vpc| self.network.owner(vpc, self.trip.packet.destination))
             }
@@ -358,7 +415,7 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// Asks the ACL of a subnet that the packet leaves (fact 16).
-    fn leave_subnet(&mut self, subnet: &CompiledSubnet, stays: bool) -> Result<(), DropReason> {
+    fn leave_subnet(&mut self, subnet: &'n CompiledSubnet, stays: bool) -> Result<(), DropReason> {
         if stays {
             return Ok(());
         }
@@ -366,29 +423,46 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// Asks the ACL of a subnet that the packet comes into.
-    pub(super) fn enter_subnet(&mut self, subnet: &CompiledSubnet) -> Result<(), DropReason> {
+    pub(super) fn enter_subnet(&mut self, subnet: &'n CompiledSubnet) -> Result<(), DropReason> {
         self.ask_acl(subnet, Direction::Ingress, self.trip.packet.source)
     }
 
     fn ask_acl(
         &mut self,
-        subnet: &CompiledSubnet,
+        subnet: &'n CompiledSubnet,
         direction: Direction,
         peer: IpAddr,
     ) -> Result<(), DropReason> {
-        gates::acl(subnet, direction, &self.trip.tuple, peer)?;
+        if W::LOOKS
+            && let Some(acl) = &subnet.acl
+        {
+            let (traffic, peers) = acl.around(direction, Probe::of(&self.trip.tuple), peer);
+            let field = match direction {
+                Direction::Ingress => Field::Source,
+                Direction::Egress => Field::Destination,
+            };
+            self.witness.same_for(Field::DestinationPort, traffic);
+            self.witness.same_for(field, peers);
+        }
+        match gates::acl(subnet, direction, &self.trip.tuple, peer) {
+            Ok(rule) => self.note(Event::Acl { subnet, direction, rule }),
+            Err(reason) => self.witness.refused(reason, &self.trip.packet)?,
+        }
         if self.is_answer {
             self.trip.narrow_opener_ports(gates::acl_ports_around(subnet, direction, &self.trip.tuple));
         }
         Ok(())
     }
 
-    fn find_route(&self, subnet: &'n CompiledSubnet) -> Result<Step<'n>, DropReason> {
+    fn find_route(&mut self, subnet: &'n CompiledSubnet) -> Result<Step<'n>, DropReason> {
         let address = self.trip.packet.destination;
+        self.beside(Field::Destination, subnet.blocks());
         if subnet.contains(address) {
             if address == IpAddr::V4(subnet.router) {
+                self.only(Field::Destination);
                 return Err(DropReason::RouterAddress { address });
             }
+            self.note(Event::OnLink { subnet });
             return self.local(subnet).map(Step::Interface);
         }
         let table = subnet.routes.as_deref();
@@ -397,9 +471,17 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// What a route table says about the packet, in the VPC of a subnet.
-    pub(super) fn step_by(&self, table: &Routes, subnet: &'n CompiledSubnet) -> Result<Step<'n>, DropReason> {
+    pub(super) fn step_by(
+        &mut self,
+        table: &'n Routes,
+        subnet: &'n CompiledSubnet,
+    ) -> Result<Step<'n>, DropReason> {
         let address = self.trip.packet.destination;
+        if W::LOOKS {
+            self.witness.same_for(Field::Destination, table.around(address));
+        }
         let route = table.find(address).ok_or(DropReason::NoRoute { table: table.id, address })?;
+        self.note(Event::Route { table: table.id, route: *route });
         let blackhole = DropReason::Blackhole { table: table.id, destination: route.destination };
         let (vpc, gateways) = (subnet.subnet.vpc, &self.network.gateways);
         let is_there = match route.target {
@@ -407,6 +489,7 @@ impl<'n, 'f> Journey<'n, 'f> {
             RouteTarget::Interface(id) => {
                 let receiver = self.network.target(id).filter(|target| Some(target.vpc) == subnet.vpc_number);
                 let receiver = receiver.ok_or(blackhole)?;
+                self.only(Field::Destination);
                 let is_direct = source::owns(self.network, receiver, address);
                 return self.not_back(Hop { receiver, is_direct }).map(Step::Interface);
             }
@@ -427,8 +510,9 @@ impl<'n, 'f> Journey<'n, 'f> {
     }
 
     /// The interface of the subnet's VPC that has the destination.
-    fn local(&self, subnet: &CompiledSubnet) -> Result<Hop<'n>, DropReason> {
+    fn local(&mut self, subnet: &CompiledSubnet) -> Result<Hop<'n>, DropReason> {
         let address = self.trip.packet.destination;
+        self.only(Field::Destination);
         let missing = DropReason::NoSuchAddress { vpc: subnet.subnet.vpc, address };
         let vpc = subnet.vpc_number.ok_or(missing)?;
         let likely = self.likely.filter(|likely| likely.vpc == vpc && address == IpAddr::V4(likely.ipv4));
@@ -453,6 +537,9 @@ impl<'n, 'f> Journey<'n, 'f> {
         number: u32,
     ) -> Result<Place<'n>, DropReason> {
         let gateways = &self.network.gateways;
+        if let Some(object) = object_of(target) {
+            self.note(Event::Through { object });
+        }
         // Each was found to be there when the route was.
         let blackhole = DropReason::RoutingLoop { address: self.trip.packet.destination };
         match target {
@@ -476,6 +563,9 @@ impl<'n, 'f> Journey<'n, 'f> {
                 match endpoint.kind {
                     VpcEndpointKind::Gateway(service) => {
                         let address = self.trip.packet.destination;
+                        if W::LOOKS {
+                            self.witness.same_for(Field::Destination, gateways.service_around(address));
+                        }
                         if gateways.service(address) != Some(service) {
                             return Err(DropReason::NoSuchService { address });
                         }
@@ -508,6 +598,7 @@ impl<'n, 'f> Journey<'n, 'f> {
     /// The packet comes before an interface, from a subnet or from outside.
     fn arrive(&mut self, hop: Hop<'n>, from: Option<u32>) -> Result<Arrival<'n>, DropReason> {
         let interface = &hop.receiver.interface;
+        self.only(Field::Destination);
         let is_own = || interface.addresses().any(|address| address == self.trip.packet.destination);
         let is_taken = match hop.receiver.role {
             // The rules of an endpoint's groups are told of first.
@@ -523,6 +614,7 @@ impl<'n, 'f> Journey<'n, 'f> {
             self.enter_subnet(subnet)?;
         }
         self.come_into(subnet);
+        self.note(Event::Before { plugged: hop.receiver });
         match hop.receiver.role {
             InterfaceRole::NatGateway => {
                 self.back_through_nat_gateway(hop.receiver, subnet).map(Arrival::GoesOn)
@@ -553,6 +645,20 @@ impl<'n, 'f> Journey<'n, 'f> {
     pub(super) fn limit_mtu(&mut self, mtu_bytes: u16) {
         self.trip.mtu_bytes = self.trip.mtu_bytes.min(mtu_bytes);
     }
+}
+
+/// The object that a route leads through.
+fn object_of(target: RouteTarget) -> Option<ObjectId> {
+    Some(match target {
+        RouteTarget::Local | RouteTarget::Interface(_) | RouteTarget::Blackhole => return None,
+        RouteTarget::InternetGateway(id) => id.into(),
+        RouteTarget::EgressOnlyInternetGateway(id) => id.into(),
+        RouteTarget::NatGateway(id) => id.into(),
+        RouteTarget::VpcPeeringConnection(id) => id.into(),
+        RouteTarget::TransitGateway(id) => id.into(),
+        RouteTarget::VpcEndpoint(id) => id.into(),
+        RouteTarget::VpnGateway(id) => id.into(),
+    })
 }
 
 /// What a router does next.

@@ -22,19 +22,28 @@ mod service;
 mod source;
 mod tracking;
 mod transit;
+mod witness;
 
-use aws_types::SecurityGroupId;
+use std::net::IpAddr;
+
+use aws_types::{SecurityGroupId, SecurityGroupRuleId};
+use ipnet::IpNet;
 use vpc_model::{Direction, InterfaceRole, Port};
 
 use crate::flows::{FlowId, Flows, Tuple, Way};
 use crate::packet::{Fragment, Packet, TcpFlags, Transport};
+use crate::reach::{Field, Span, bits};
 use crate::reason::DropReason;
-use crate::snapshot::{Network, Snapshot};
+use crate::snapshot::{Network, PluggedInterface, Snapshot};
 use crate::time::Millis;
 use crate::verdict::{Delivery, Verdict};
 use journey::{Journey, Landing, Trip};
 use plan::{Delivered, Origin};
 use tracking::{End, Gate};
+use witness::{Nobody, beside_block};
+
+pub(crate) use plan::reply_to;
+pub(crate) use witness::{Event, Witness};
 
 pub use endpoint::ServicePeer;
 
@@ -45,7 +54,8 @@ pub use endpoint::ServicePeer;
 pub fn forward(snapshot: &Snapshot, flows: &mut Flows, from: Port, packet: &Packet, now: Millis) -> Verdict {
     let network = snapshot.network();
     let Some(fragment) = packet.fragment else {
-        return decide(network, flows, from, packet, now).map_or_else(Verdict::Drop, Verdict::Deliver);
+        return decide(network, flows, from, packet, now, &mut Nobody)
+            .map_or_else(Verdict::Drop, Verdict::Deliver);
     };
     match forward_fragment(network, flows, from, packet, fragment, now) {
         // Later fragments have no ports that a cache could look at.
@@ -64,7 +74,7 @@ fn forward_fragment(
     now: Millis,
 ) -> Result<Delivery, DropReason> {
     if !matches!(packet.transport, Transport::Continuation) {
-        let delivery = decide(network, flows, from, packet, now)?;
+        let delivery = decide(network, flows, from, packet, now, &mut Nobody)?;
         flows.fragments.remember(from, packet, fragment.id, now);
         return Ok(delivery);
     }
@@ -76,24 +86,33 @@ fn forward_fragment(
         }
         other => other,
     };
-    decide(network, flows, from, &Packet { transport, ..*packet }, now)
+    decide(network, flows, from, &Packet { transport, ..*packet }, now, &mut Nobody)
 }
 
-fn decide(
-    network: &Network,
+/// Decides a packet that is whole, or whose headers are known, while somebody may look on.
+pub(crate) fn decide<'n, W: Witness<'n>>(
+    network: &'n Network,
     flows: &mut Flows,
     from: Port,
     packet: &Packet,
     now: Millis,
+    witness: &mut W,
 ) -> Result<Delivery, DropReason> {
     let tuple = Tuple::of(packet);
     if from == Port::SERVICES {
-        return service::answer(network, flows, packet, &tuple, now);
+        return service::answer(network, flows, packet, &tuple, now, witness);
+    }
+    if W::LOOKS {
+        source::ranges().for_each(|block| {
+            witness.same_for(Field::Source, beside_block(packet.source, block));
+            witness.same_for(Field::Destination, beside_block(packet.destination, block));
+        });
     }
     if matches!(from, Port::INTERNET | Port::WORKSTATION) {
         source::check_internet(packet)?;
-        let trip = Journey::new(network, flows, packet, tuple, now).start_on_internet();
-        return deliver(network, flows, Origin::Internet(from), packet, &tuple, trip, now);
+        let trip =
+            Journey::new(network, flows, packet, tuple, now).told_to(&mut *witness).start_on_internet();
+        return deliver(network, flows, Origin::Internet(from), packet, &tuple, trip, now, witness);
     }
     let sender = network.at(from).ok_or(DropReason::UnknownPort { port: from })?;
     source::check(sender, packet)?;
@@ -101,38 +120,67 @@ fn decide(
         .subnet_of(sender)
         .filter(|subnet| subnet.vpc_number == Some(sender.vpc))
         .ok_or_else(|| DropReason::Missing { object: sender.interface.subnet.into() })?;
+    if W::LOOKS {
+        let broadcast = IpNet::from(IpAddr::V4(subnet.subnet.cidr.broadcast()));
+        let resolver = subnet.resolver.map(|address| IpNet::from(IpAddr::V4(address)));
+        for address in [broadcast].into_iter().chain(resolver) {
+            witness.same_for(Field::Destination, beside_block(packet.destination, address));
+        }
+    }
     source::check_destination(subnet, packet)?;
-    if let Some(service) = service::asked(subnet, packet.destination)? {
+    let service = service::asked(subnet, packet.destination);
+    if W::LOOKS && !matches!(service, Ok(None)) {
+        witness.same_for(Field::Source, Span::one(bits(packet.source)));
+        witness.same_for(Field::Destination, Span::one(bits(packet.destination)));
+    }
+    if let Some(service) = service? {
         return service::ask(network, flows, (sender, subnet), service, packet, &tuple, now);
     }
-    source::check_source(network, sender, packet.source)?;
-    let journey = Journey::new(network, flows, packet, tuple, now);
+    if W::LOOKS {
+        witness.same_for(Field::Source, Span::one(bits(packet.source)));
+    }
+    if let Err(reason) = source::check_source(network, sender, packet.source) {
+        witness.refused(reason, packet)?;
+    }
+    let journey = Journey::new(network, flows, packet, tuple, now).told_to(&mut *witness);
     let trip = journey.start_at_interface(sender, subnet, Some(packet.destination_mac));
-    deliver(network, flows, Origin::Interface(sender), packet, &tuple, trip, now)
+    deliver(network, flows, Origin::Interface(sender), packet, &tuple, trip, now, witness)
 }
 
 /// Asks the rules at both ends of a journey, and delivers the packet where it has landed. `came` is the packet as it came.
-fn deliver(
-    network: &Network,
+#[expect(clippy::too_many_arguments, reason = "each is a thing of its own")]
+fn deliver<'n, W: Witness<'n>>(
+    network: &'n Network,
     flows: &mut Flows,
-    origin: Origin<'_>,
+    origin: Origin<'n>,
     came: &Packet,
     tuple: &Tuple,
-    trip: Trip<'_>,
+    trip: Trip<'n>,
     now: Millis,
+    witness: &mut W,
 ) -> Result<Delivery, DropReason> {
     let sent = match origin {
         Origin::Internet(_) => None,
         Origin::Interface(plugged) => {
             let gate = match tracking::known(flows, plugged.port, Way::Out, came, tuple, now) {
-                Some(gate) => gate,
+                Some(gate) => {
+                    witness.saw(Event::Rules { plugged, direction: Direction::Egress, rule: None }, came);
+                    gate
+                }
                 None => {
                     let peer = trip.peer.filter(|_| trip.shows_groups || trip.landing.is_err());
                     let groups: &[SecurityGroupId] = peer.map_or(&[], |peer| network.groups_of(peer));
-                    let destination = came.destination;
-                    let track =
-                        gates::rules(network, plugged, Direction::Egress, tuple, destination, groups)?;
-                    Gate::Passed { track: track || trip.is_tracked }
+                    let (direction, destination) = (Direction::Egress, came.destination);
+                    if W::LOOKS {
+                        let around =
+                            gates::rules_around(network, plugged, direction, tuple, destination, groups);
+                        let [ports, source_ports, peers] = around;
+                        witness.same_as_sent(Field::DestinationPort, ports);
+                        witness.same_as_sent(Field::SourcePort, source_ports);
+                        witness.same_as_sent(Field::Destination, peers);
+                    }
+                    let asked = gates::rules(network, plugged, direction, tuple, destination, groups);
+                    passed(witness, plugged, direction, came, asked, trip.is_tracked)?
                 }
             };
             Some(End { plugged, way: Way::Out, gate, packet: came, tuple })
@@ -146,16 +194,28 @@ fn deliver(
     let received = match landing {
         Landing::Internet(_) | Landing::Service(..) => None,
         Landing::Interface(hop, _) => {
-            gates::destination_check(&hop, trip.packet.destination)?;
             let plugged = hop.receiver;
             let (packet, tuple) = (&trip.packet, &trip.tuple);
+            if let Err(reason) = gates::destination_check(&hop, trip.packet.destination) {
+                witness.refused(reason, packet)?;
+            }
             let gate = match tracking::known(flows, plugged.port, Way::In, packet, tuple, now) {
-                Some(gate) => gate,
+                Some(gate) => {
+                    witness.saw(Event::Rules { plugged, direction: Direction::Ingress, rule: None }, packet);
+                    gate
+                }
                 None => {
+                    let (direction, source) = (Direction::Ingress, packet.source);
                     let groups = sender_groups(network, origin, &trip);
-                    let track =
-                        gates::rules(network, plugged, Direction::Ingress, tuple, packet.source, groups)?;
-                    Gate::Passed { track: track || trip.is_tracked }
+                    if W::LOOKS {
+                        let around = gates::rules_around(network, plugged, direction, tuple, source, groups);
+                        let [ports, source_ports, peers] = around;
+                        witness.same_for(Field::DestinationPort, ports);
+                        witness.same_for(Field::SourcePort, source_ports);
+                        witness.same_for(Field::Source, peers);
+                    }
+                    let asked = gates::rules(network, plugged, direction, tuple, source, groups);
+                    passed(witness, plugged, direction, packet, asked, trip.is_tracked)?
                 }
             };
             if plugged.role == InterfaceRole::InterfaceEndpoint {
@@ -187,6 +247,24 @@ fn deliver(
     });
     let (legs, domains) = (trip.legs, trip.domains());
     Ok(Delivery { to, rewrite, flow, mtu_bytes: trip.mtu_bytes, legs, domains, cache: cache.flatten() })
+}
+
+/// What the rules of an interface have answered, as its gate.
+fn passed<'n>(
+    witness: &mut impl Witness<'n>,
+    plugged: &'n PluggedInterface,
+    direction: Direction,
+    packet: &Packet,
+    asked: Result<(SecurityGroupRuleId, bool), DropReason>,
+    is_tracked: bool,
+) -> Result<Gate, DropReason> {
+    match asked {
+        Ok((rule, track)) => {
+            witness.saw(Event::Rules { plugged, direction, rule: Some(rule) }, packet);
+            Ok(Gate::Passed { track: track || is_tracked })
+        }
+        Err(reason) => witness.refused(reason, packet).map(|()| Gate::Passed { track: true }),
+    }
 }
 
 /// Fact 64.

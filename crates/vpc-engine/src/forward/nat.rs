@@ -19,11 +19,13 @@ use vpc_model::{NatGateway, Port, PortRange, Protocol};
 use super::journey::{Journey, Place};
 use super::ports::{self, FIRST_PORT, PORTS};
 use super::tracking::{flags, seen};
+use super::witness::{Event, Witness, beside};
 use crate::flows::{
     Account, EntryId, Flows, NAT_CONNECTIONS_PER_DESTINATION, NatFlow, Opening, PackedKey, Progress, Seen,
     Table, Timeouts, Tuple, TupleKind, Way, bits,
 };
 use crate::packet::{Endpoint, Packet};
+use crate::reach::Field;
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, PluggedInterface};
 use crate::time::Millis;
@@ -105,7 +107,7 @@ fn is_near(table: &Table, slot: u32) -> bool {
     !table.opened_by_local(slot)
 }
 
-impl<'n> Journey<'n, '_> {
+impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     /// From a subnet into a NAT gateway, and out of it into the gateway's own subnet.
     pub(super) fn enter_nat_gateway(
         &mut self,
@@ -120,6 +122,7 @@ impl<'n> Journey<'n, '_> {
         }
         self.come_into(subnet);
         let translation = self.translate_out(gateway, plugged.port)?;
+        self.note(Event::Through { object: gateway.id.into() });
         self.leave_nat_gateway(translation, plugged, subnet)
     }
 
@@ -212,7 +215,22 @@ impl<'n> Journey<'n, '_> {
     /// Notes for which other ports of the client a new connection would be translated in the same way: for those that it
     /// keeps, at a gateway that has no choice of addresses.
     fn note_port(&mut self, gateway: &NatGateway, far: &PackedKey) {
-        let keeps_port = self.trip.packet.source_port() == far.local_port;
+        let near_port = self.trip.packet.source_port();
+        let keeps_port = near_port == far.local_port;
+        if W::LOOKS {
+            if gateway.addresses.len() > 1 {
+                self.witness.chosen_by_header();
+            }
+            if keeps_port {
+                self.witness.same_for(Field::SourcePort, OWN_PORTS.into());
+            } else {
+                // The port that it takes instead comes of a hash.
+                self.witness.same_for(Field::SourcePort, beside(near_port.into(), OWN_PORTS.into()));
+                self.witness.replaced(Field::SourcePort);
+                self.witness.chosen_by_header();
+            }
+            self.witness.replaced(Field::Source);
+        }
         let is_first = self.trip.translations.iter().all(Option::is_none);
         if keeps_port && is_first && gateway.addresses.len() == 1 {
             self.trip.narrow_opener_ports(OWN_PORTS);
@@ -282,6 +300,7 @@ impl<'n> Journey<'n, '_> {
         let far = table.find(&far, self.now).filter(|&slot| !is_near(table, slot)).ok_or(unknown)?;
         let near = table.translated(far).ok_or(unknown)?;
         self.set_destination(table.key(near).remote_endpoint());
+        self.witness.restored();
         Ok(Translation::Known { far, is_outward: false })
     }
 

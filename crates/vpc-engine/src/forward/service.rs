@@ -15,6 +15,7 @@ use vpc_model::{Port, Protocol};
 
 use super::journey::VPC_MTU_BYTES;
 use super::tracking::{flags, seen};
+use super::witness::Witness;
 use super::{ports, source};
 use crate::flows::{
     Account, CloseReason, FlowId, FlowKey, Flows, Opening, PackedKey, Progress,
@@ -260,18 +261,19 @@ fn make_room(flows: &mut Flows, plugged: &PluggedInterface, now: Millis) -> Resu
 }
 
 /// A service answers an interface.
-pub(crate) fn answer(
-    network: &Network,
+pub(crate) fn answer<'n, W: Witness<'n>>(
+    network: &'n Network,
     flows: &mut Flows,
     packet: &Packet,
     tuple: &Tuple,
     now: Millis,
+    witness: &mut W,
 ) -> Result<Delivery, DropReason> {
     let far = PackedKey::new(Port::SERVICES, Way::Out, tuple);
     let known = flows.table.find(&far, now).filter(|&slot| !flows.table.restarts(slot, flags(packet)));
     if services::managed_service_at(packet.source).is_some() {
         let far = known.ok_or(DropReason::UnsolicitedByService)?;
-        return super::endpoint::answer(network, flows, packet, tuple, far, now);
+        return super::endpoint::answer(network, flows, (packet, tuple), far, now, witness);
     }
     ports(tuple, packet.source)?;
     let known = known.and_then(|far| Some(Pair { near: flows.table.translated(far)?, far }));

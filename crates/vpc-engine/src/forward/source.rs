@@ -2,9 +2,10 @@
 //!
 //! Owns spoofing checks and addresses that cannot be on a wire. Refuses to know rules and routes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_types::MacAddress;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::packet::Packet;
 use crate::reason::DropReason;
@@ -71,6 +72,28 @@ fn is_impossible(address: IpAddr) -> bool {
             IpAddr::V4(address) => address.is_broadcast(),
             IpAddr::V6(address) => address.to_ipv4_mapped().is_some(),
         }
+}
+
+/// The blocks whose addresses these checks treat in ways of their own.
+pub(crate) fn ranges() -> impl Iterator<Item = IpNet> {
+    const IPV4: [(Ipv4Addr, u8); 6] = [
+        (Ipv4Addr::UNSPECIFIED, 32),
+        (Ipv4Addr::new(127, 0, 0, 0), 8),
+        (Ipv4Addr::new(169, 254, 0, 0), 16),
+        (Ipv4Addr::new(224, 0, 0, 0), 4),
+        (Ipv4Addr::BROADCAST, 32),
+        (services::RESERVED_IPV4.addr(), services::RESERVED_IPV4.prefix_len()),
+    ];
+    const IPV6: [(Ipv6Addr, u8); 6] = [
+        (Ipv6Addr::UNSPECIFIED, 128),
+        (Ipv6Addr::LOCALHOST, 128),
+        (Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
+        (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+        (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
+        (services::RESERVED_IPV6.addr(), services::RESERVED_IPV6.prefix_len()),
+    ];
+    let ipv4 = IPV4.into_iter().map(|(address, length)| IpNet::V4(Ipv4Net::new_assert(address, length)));
+    ipv4.chain(IPV6.into_iter().map(|(address, length)| IpNet::V6(Ipv6Net::new_assert(address, length))))
 }
 
 fn is_link_local(address: IpAddr) -> bool {

@@ -9,8 +9,10 @@ use vpc_model::{
 };
 
 use super::journey::{Hop, Journey, Place};
+use super::witness::{Event, Witness};
 use crate::compile::TransitRoutes;
 use crate::flows::{PackedKey, Way};
+use crate::reach::Field;
 use crate::reason::DropReason;
 use crate::snapshot::{CompiledSubnet, PluggedInterface};
 use vpc_model::{ObjectId, Port};
@@ -21,7 +23,7 @@ pub(super) const TRANSIT_MTU_BYTES: u16 = 8500;
 /// Transit gateways that a packet passes one after the other at most.
 const TRANSIT_GATEWAYS_MAX: usize = 8;
 
-impl<'n> Journey<'n, '_> {
+impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     /// Over a peering into the other VPC, where the interface that has the destination gets the packet: the route tables
     /// there are not asked, so it cannot go on to a third place (fact 51).
     pub(super) fn over_peering(
@@ -33,6 +35,8 @@ impl<'n> Journey<'n, '_> {
         let transit = DropReason::PeeringTransit { connection: peering.id, address };
         let peer = peering.peer_of(subnet.subnet.vpc).ok_or(transit)?;
         let blocks = self.network.vpc(peer).ok_or(DropReason::Missing { object: peer.into() })?;
+        self.beside(Field::Destination, blocks.blocks());
+        self.beside(Field::Source, blocks.blocks());
         if !blocks.contains(address) && !blocks.contains(self.trip.packet.source) {
             return Err(transit);
         }
@@ -43,6 +47,7 @@ impl<'n> Journey<'n, '_> {
         }
         self.exit = None;
         let number = self.network.number_of_vpc(peer);
+        self.only(Field::Destination);
         let receiver = number.and_then(|number| self.network.owner(number, address));
         let receiver = receiver.ok_or(DropReason::NoSuchAddress { vpc: peer, address })?;
         Ok(Place::Interface(Hop { receiver, is_direct: true }, None))
@@ -73,6 +78,7 @@ impl<'n> Journey<'n, '_> {
         let entrance = self.interfaces_of(attached).find(|(_, at)| at.subnet.zone == *zone);
         let unzoned = DropReason::ZoneNotAttached { attachment: attachment.id, subnet: subnet.subnet.id };
         let (_, entrance) = entrance.ok_or(unzoned)?;
+        self.note(Event::Through { object: ObjectId::TransitGatewayAttachment(attachment.id) });
         // In the subnet of the attachment itself both lists of the ACL are asked, elsewhere one of each subnet.
         self.enter_subnet(entrance)?;
         self.come_into(entrance);
@@ -105,6 +111,8 @@ impl<'n> Journey<'n, '_> {
             if let Some(peering) = gateways.transit_peering(target) {
                 let side = peering.peer_of(gateway).ok_or(blackhole)?;
                 gateways.transit(side.gateway).ok_or(blackhole)?;
+                self.note(Event::Through { object: ObjectId::TransitGatewayPeering(peering.id) });
+                self.note(Event::Through { object: side.gateway.into() });
                 (gateway, came_by, table) = (side.gateway, peering.id, side.association);
                 // The zones of the other gateway are others.
                 zone = None;
@@ -113,6 +121,7 @@ impl<'n> Journey<'n, '_> {
             }
             let attachment = gateways.attachment(target).filter(|held| held.gateway == gateway);
             let attachment = attachment.ok_or(blackhole)?;
+            self.note(Event::Through { object: ObjectId::TransitGatewayAttachment(attachment.id) });
             return match &attachment.target {
                 AttachedNetwork::Vpc(attached) => self.out_of_transit_gateway(attachment, attached, zone),
                 AttachedNetwork::Vpn | AttachedNetwork::Connect => {
@@ -125,11 +134,15 @@ impl<'n> Journey<'n, '_> {
 
     /// Where a table of a transit gateway leads, and what to say if nothing is there.
     fn transit_target(
-        &self,
+        &mut self,
         routes: &TransitRoutes,
     ) -> Result<(TransitGatewayAttachmentId, DropReason), DropReason> {
         let address = self.trip.packet.destination;
+        if W::LOOKS {
+            self.witness.same_for(Field::Destination, routes.around(address));
+        }
         let route = routes.find(address).ok_or(DropReason::NoTransitRoute { table: routes.id, address })?;
+        self.note(Event::TransitRoute { table: routes.id, route });
         let blackhole = DropReason::TransitBlackhole { table: routes.id, destination: route.destination };
         route.target.map(|target| (target, blackhole)).ok_or(blackhole)
     }
@@ -149,6 +162,7 @@ impl<'n> Journey<'n, '_> {
             zone.and_then(|zone| self.interfaces_of(attached).find(|(_, at)| at.subnet.zone == *zone));
         if attached.appliance_mode && count > 1 {
             self.trip.opener_ports = None;
+            self.witness.chosen_by_header();
         }
         let exit = if attached.appliance_mode && count > 0 {
             self.interfaces_of(attached).nth(self.connection_number() as usize % count)
@@ -164,7 +178,7 @@ impl<'n> Journey<'n, '_> {
     fn interfaces_of(
         &self,
         attached: &'n AttachedVpc,
-    ) -> impl Iterator<Item = (&'n PluggedInterface, &'n CompiledSubnet)> + use<'n> {
+    ) -> impl Iterator<Item = (&'n PluggedInterface, &'n CompiledSubnet)> + use<'n, W> {
         let network = self.network;
         attached.subnets.iter().filter_map(move |held| {
             let plugged = network.target(held.interface)?;

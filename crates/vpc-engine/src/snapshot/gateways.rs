@@ -26,6 +26,7 @@ use vpc_model::{
 
 use super::index::{Index, Map};
 use crate::compile::{Blocks, TransitRoutes};
+use crate::reach::Span;
 
 /// The number of a domain; see the head of this file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -187,6 +188,11 @@ impl Gateways {
     /// The service of AWS that has a public address.
     pub(crate) fn service(&self, address: IpAddr) -> Option<ManagedService> {
         self.service_blocks.find(address)
+    }
+
+    /// The addresses around one that belong to the same service of AWS, or to none as it does.
+    pub(crate) fn service_around(&self, address: IpAddr) -> Span {
+        self.service_blocks.around(address)
     }
 
     /// Whether an address is one of the cloud's public ones, whoever has it.

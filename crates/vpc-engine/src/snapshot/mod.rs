@@ -20,6 +20,7 @@ use aws_types::{
     DhcpOptionsId, MacAddress, NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId,
     SubnetId, VpcId,
 };
+use ipnet::IpNet;
 use vpc_model::{
     DhcpOptions, IdleTimeouts, Interface, InterfaceRole, NetworkAcl, Path, PathId, Port, RouteTable,
     SecurityGroup, Subnet, Vpc, subnet,
@@ -330,6 +331,11 @@ impl Network {
 }
 
 impl CompiledSubnet {
+    /// Its blocks.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = IpNet> + use<> {
+        [IpNet::V4(self.subnet.cidr)].into_iter().chain(self.subnet.ipv6_cidr.map(IpNet::V6))
+    }
+
     /// Whether an address is one of the subnet's.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match address {

@@ -1,0 +1,13 @@
+//! Who reaches whom, and why not.
+//!
+//! Owns the sets of headers and the traces of decisions. Refuses to decide anything: what is told is what
+//! [`crate::forward`] does, looked at.
+
+mod explore;
+mod headers;
+mod trace;
+
+pub use explore::{Exploration, Questions};
+
+pub use headers::{FIELDS, Field, Header, HeaderBox, HeaderSet, Shown, Span, address, bits};
+pub use trace::{Ends, Met, Question, Step, Trace, Tracer, Way, delivered_to};

@@ -1,0 +1,206 @@
+//! What is told of a packet's way is what [`vpc_engine::forward`] does, for the packet and for all of the headers that are
+//! said to go the same way, through random networks.
+//!
+//! `BRUME_TOPOLOGIES` sets how many networks (200 unless set), `BRUME_SEED` replays one.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use vpc_engine::reach::{Field, Header, HeaderBox, Met, Question, Questions, Span, Tracer, bits};
+use vpc_engine::testing::{Random, Scenario, Step};
+use vpc_engine::{Endpoint, FlowOptions, Flows, Millis, Packet, Snapshot, Transport, Verdict, forward};
+use vpc_model::{Delta, Protocol};
+
+const TOPOLOGIES: u64 = 200;
+const PACKETS: usize = 30;
+/// Other headers of a trace that are tried.
+const SAMPLES: usize = 12;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// The networks that are asked for, as they are before anything changes.
+fn networks() -> impl Iterator<Item = (u64, Snapshot, Scenario)> {
+    let seeds = match number("BRUME_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("BRUME_TOPOLOGIES").unwrap_or(TOPOLOGIES),
+    };
+    seeds.map(|seed| {
+        let scenario = Scenario::full(seed);
+        let deltas: Vec<Delta> = scenario.topology().deltas();
+        (seed, Snapshot::new().apply(&deltas).snapshot, scenario)
+    })
+}
+
+/// The question that a packet is, if it opens a connection.
+fn question(from: vpc_model::Port, packet: &Packet) -> Option<Question> {
+    let at = |address, port| Endpoint { address, port };
+    let (source, destination) = match packet.transport {
+        Transport::Tcp { source, destination, .. } | Transport::Udp { source, destination } => {
+            (source, destination)
+        }
+        Transport::Icmp { kind: 8 | 128, code: 0, id, .. } => (id, id),
+        _ => return None,
+    };
+    Some(Question {
+        from,
+        source: at(packet.source, source),
+        destination: at(packet.destination, destination),
+        protocol: packet.protocol,
+    })
+}
+
+/// What the engine does with a question's packet when nothing else is known: where it leaves, or the name of the reason.
+fn decided(snapshot: &Snapshot, question: &Question) -> Result<vpc_model::Port, &'static str> {
+    let packet = question.packet(snapshot).ok_or("no port")?;
+    match forward(snapshot, &mut Flows::new(FlowOptions::default()), question.from, &packet, Millis(1000)) {
+        Verdict::Deliver(delivery) => Ok(delivery.to),
+        Verdict::Drop(reason) => Err(reason.name()),
+    }
+}
+
+/// One of the headers of a box: often at its ends, where mistakes are.
+fn sample(random: &mut Random, headers: &HeaderBox) -> Header {
+    headers.spans.map(|Span { first, last }| match random.below(4) {
+        0 => first,
+        1 => last,
+        _ => first + u128::from(random.bits()) % (last - first).saturating_add(1),
+    })
+}
+
+/// What a trace says of the packet: its outcome there and back.
+fn told(tracer: &mut Tracer<'_>, question: Question) -> (Result<vpc_model::Port, &'static str>, bool) {
+    let trace = tracer.trace(question).unwrap();
+    let there = match trace.there.refusals().next() {
+        Some(reason) => Err(reason.name()),
+        None => Ok(trace.there.landed.unwrap().0),
+    };
+    (there, trace.reaches())
+}
+
+#[test]
+fn a_trace_is_what_the_engine_does_for_all_headers_that_it_names() {
+    let mut outcomes: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let (mut wide, mut count) = (0, 0);
+    for (seed, snapshot, mut scenario) in networks() {
+        let mut random = Random::new(seed);
+        let mut tracer = Tracer::new(&snapshot);
+        for _ in 0..PACKETS {
+            let Step::Packet(from, packet) = scenario.packet() else { continue };
+            let Some(question) = question(from, &packet) else { continue };
+            if question.packet(&snapshot).is_none() {
+                continue;
+            }
+            let trace = tracer.trace(question).unwrap();
+            let expected = decided(&snapshot, &question);
+            let (there, reaches) = told(&mut tracer, question);
+            assert_eq!(there, expected, "seed {seed}: {question:?} {trace:#?}");
+            assert!(trace.headers.contains(&question.header()), "seed {seed}: {question:?} {trace:#?}");
+            *outcomes
+                .entry(expected.err().unwrap_or(if reaches { "reaches" } else { "no way back" }))
+                .or_default() += 1;
+            count += 1;
+            if trace.is_by_header {
+                continue;
+            }
+            let protocol = question.protocol;
+            let questions =
+                Questions { from, protocol, is_ipv6: packet.source.is_ipv6(), headers: trace.headers };
+            for _ in 0..SAMPLES {
+                let header = sample(&mut random, &trace.headers);
+                let mut other = questions.question(&header);
+                if !matches!(protocol, Protocol::TCP | Protocol::UDP) {
+                    (other.source.port, other.destination.port) =
+                        (question.source.port, question.destination.port);
+                }
+                wide += usize::from(header != question.header());
+                assert_eq!(
+                    decided(&snapshot, &other),
+                    expected,
+                    "seed {seed}: {other:?} like {question:?}: {trace:#?}"
+                );
+                let told = told(&mut tracer, other);
+                assert_eq!(told, (expected, reaches), "seed {seed}: {other:?} like {question:?}: {trace:#?}");
+            }
+        }
+    }
+    println!("{count} packets, {wide} others like them: {outcomes:?}");
+    assert!(
+        number("BRUME_SEED").is_some() || (outcomes["reaches"] > count / 20 && outcomes.len() > 20),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn the_parts_of_an_exploration_are_all_of_it_and_exact() {
+    let (mut parts, mut open) = (0, 0);
+    for (seed, snapshot, mut scenario) in networks() {
+        let mut random = Random::new(seed);
+        let mut tracer = Tracer::new(&snapshot);
+        for _ in 0..PACKETS / 10 {
+            let Step::Packet(from, packet) = scenario.packet() else { continue };
+            let Some(question) = question(from, &packet) else { continue };
+            if question.packet(&snapshot).is_none()
+                || !matches!(question.protocol, Protocol::TCP | Protocol::UDP)
+            {
+                continue;
+            }
+            let ports = Span { first: 0, last: u16::MAX.into() };
+            let (source, destination) = (bits(packet.source), bits(packet.destination));
+            let around = Span {
+                first: destination.saturating_sub(4),
+                last: destination.saturating_add(4).min(u32::MAX.into()),
+            };
+            let is_ipv6 = packet.source.is_ipv6();
+            let destinations = if is_ipv6 { Span::one(destination) } else { around };
+            let headers = HeaderBox { spans: [Span::one(source), destinations, ports, ports] };
+            let questions = Questions { from, protocol: question.protocol, is_ipv6, headers };
+            let exploration = tracer.explore(&questions, 5_000).unwrap();
+            assert!(exploration.rest.is_empty(), "seed {seed}: {questions:?}");
+            let reaching = exploration.reaching();
+            parts += exploration.parts.len();
+            open += reaching.boxes().len();
+            let is_by_header = exploration.parts.iter().any(|(_, trace)| trace.is_by_header);
+            for _ in 0..SAMPLES {
+                let header = sample(&mut random, &headers);
+                let of = exploration.parts.iter().filter(|(part, _)| part.contains(&header)).count();
+                assert_eq!(of, 1, "seed {seed}: {header:?} of {questions:?}");
+                let reaches = tracer.trace(questions.question(&header)).unwrap().reaches();
+                assert!(
+                    is_by_header || reaching.contains(&header) == reaches,
+                    "seed {seed}: {header:?} of {questions:?}"
+                );
+            }
+            let is_whole = exploration.parts.iter().all(|(part, _)| {
+                Field::ALL.into_iter().all(|field| {
+                    headers.span(field).intersection(&part.span(field)) == Some(part.span(field))
+                })
+            });
+            assert!(is_whole);
+        }
+    }
+    println!("{parts} parts, {open} boxes that reach");
+    assert!(parts > 0);
+}
+
+#[test]
+fn a_trace_names_everything_that_refuses() {
+    let mut several = 0;
+    for (_, snapshot, mut scenario) in networks() {
+        let mut tracer = Tracer::new(&snapshot);
+        for _ in 0..PACKETS {
+            let Step::Packet(from, packet) = scenario.packet() else { continue };
+            let Some(question) = question(from, &packet) else { continue };
+            let Some(trace) = tracer.trace(question) else { continue };
+            let refusals = trace.there.refusals().count();
+            assert_eq!(refusals == 0, trace.there.is_open());
+            assert!(refusals > 0 || !trace.there.steps.is_empty());
+            several += usize::from(refusals > 1);
+            assert!(
+                trace.there.steps.iter().any(|step| !matches!(step.met, Met::Refused(_))) || refusals > 0
+            );
+        }
+    }
+    assert!(several > 10 || number("BRUME_SEED").is_some(), "{several}");
+}
