@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use vpc_engine::reach::{Field, Header, HeaderBox, Met, Question, Questions, Span, Tracer, bits};
+use vpc_engine::reach::{Field, Header, HeaderBox, Met, Question, Questions, Span, Tracer, bits, repair};
 use vpc_engine::testing::{Random, Scenario, Step};
-use vpc_engine::{Endpoint, FlowOptions, Flows, Millis, Packet, Snapshot, Transport, Verdict, forward};
+use vpc_engine::{
+    DropReason, Endpoint, FlowOptions, Flows, Millis, Packet, Snapshot, Transport, Verdict, forward,
+};
 use vpc_model::{Delta, Protocol};
 
 const TOPOLOGIES: u64 = 200;
@@ -203,4 +205,51 @@ fn a_trace_names_everything_that_refuses() {
         }
     }
     assert!(several > 10 || number("BRUME_SEED").is_some(), "{several}");
+}
+
+#[test]
+fn what_a_repair_changes_lets_the_packet_through() {
+    let (mut repaired, mut beyond) = (0, BTreeMap::<&'static str, usize>::new());
+    for (seed, snapshot, mut scenario) in networks() {
+        for _ in 0..PACKETS {
+            let Step::Packet(from, packet) = scenario.packet() else { continue };
+            let Some(question) = question(from, &packet) else { continue };
+            let Some(trace) = Tracer::new(&snapshot).trace(question) else { continue };
+            let repair = repair(&snapshot, question).unwrap();
+            assert_eq!(trace.reaches(), repair.is_whole() && repair.fixes.is_empty());
+            if trace.reaches() {
+                continue;
+            }
+            // The changes are made where users would make them, and judged by the engine.
+            let changed = snapshot.apply(&repair.deltas).snapshot;
+            assert_eq!(
+                Tracer::new(&changed).trace(question).unwrap(),
+                repair.after,
+                "seed {seed}: {question:?}"
+            );
+            if repair.is_whole() {
+                repaired += 1;
+                let landed = repair.after.there.landed.unwrap().0;
+                assert_eq!(decided(&changed, &question), Ok(landed), "seed {seed}: {question:?}");
+            } else {
+                let reason = repair.after.refusals().next().map(|(reason, _)| *reason);
+                if let Some(
+                    DropReason::NoEgressRule { interface } | DropReason::NoIngressRule { interface },
+                ) = reason
+                {
+                    let groups = &snapshot.interface_by_id(interface).unwrap().security_groups;
+                    assert!(groups.is_empty(), "seed {seed}: {question:?} {:#?}", repair.after);
+                }
+                *beyond.entry(reason.map_or("no way back", |reason| reason.name())).or_default() += 1;
+            }
+        }
+    }
+    println!("{repaired} repaired; beyond repair: {beyond:?}");
+    // What any user of the network could change is changed.
+    for reason in
+        ["DestinationCheck", "NetworkAclDenied", "NoAssociation", "Ipv6NotAttached", "PublicAccessBlocked"]
+    {
+        assert!(!beyond.contains_key(reason), "{reason}: {beyond:?}");
+    }
+    assert!(repaired > 100 || number("BRUME_SEED").is_some(), "{repaired}");
 }

@@ -38,7 +38,8 @@ fn private_blocks() -> impl Iterator<Item = IpNet> {
     PRIVATE_IPV4.into_iter().map(IpNet::V4).chain([IpNet::V6(PRIVATE_IPV6)])
 }
 
-fn is_private(address: IpAddr) -> bool {
+/// Whether nobody on the internet can have an address.
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => PRIVATE_IPV4.iter().any(|block| block.contains(&address)),
         IpAddr::V6(address) => PRIVATE_IPV6.contains(&address),

@@ -42,6 +42,7 @@ use plan::{Delivered, Origin};
 use tracking::{End, Gate};
 use witness::{Nobody, beside_block};
 
+pub(crate) use internet::is_private;
 pub(crate) use plan::reply_to;
 pub(crate) use witness::{Event, Witness};
 

@@ -205,6 +205,42 @@ impl Gateways {
         self.hosts.get(&address).copied()
     }
 
+    /// Every peering connection, in no order.
+    pub(crate) fn peerings(&self) -> impl Iterator<Item = &VpcPeeringConnection> {
+        self.peerings.values().map(Arc::as_ref)
+    }
+
+    /// Every attachment of a transit gateway, in no order.
+    pub(crate) fn attachments(&self) -> impl Iterator<Item = &TransitGatewayAttachment> {
+        self.attachments.values().map(Arc::as_ref)
+    }
+
+    /// Every NAT gateway, in no order.
+    pub(crate) fn nat_gateways(&self) -> impl Iterator<Item = &NatGateway> {
+        self.nat.values().map(Arc::as_ref)
+    }
+
+    /// A route table of a transit gateway, as it was said.
+    pub(crate) fn transit_table(&self, id: TransitGatewayRouteTableId) -> Option<&TransitGatewayRouteTable> {
+        self.transit_tables.get(&id).map(Arc::as_ref)
+    }
+
+    /// The route tables of a transit gateway, in no order.
+    pub(crate) fn transit_tables_of(
+        &self,
+        gateway: TransitGatewayId,
+    ) -> impl Iterator<Item = TransitGatewayRouteTableId> {
+        self.transit_tables.values().filter(move |table| table.gateway == gateway).map(|table| table.id)
+    }
+
+    /// The blocks of the cloud's public IPv4 addresses, in no order.
+    pub(crate) fn public_ipv4_blocks(&self) -> impl Iterator<Item = ipnet::Ipv4Net> {
+        self.public.keys().filter_map(|block| match block {
+            IpNet::V4(block) => Some(*block),
+            IpNet::V6(_) => None,
+        })
+    }
+
     /// The domain of a VPC.
     pub(crate) fn domain(&self, vpc: VpcId) -> Domain {
         Domain::of(self.roots.get(&vpc).copied().unwrap_or(vpc))

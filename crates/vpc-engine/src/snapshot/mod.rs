@@ -298,6 +298,33 @@ impl Network {
         self.vpcs.get(&id).map(Arc::as_ref)
     }
 
+    /// A security group, as it was said.
+    pub(crate) fn group(&self, id: SecurityGroupId) -> Option<&SecurityGroup> {
+        self.security_groups.get(&id).map(Arc::as_ref)
+    }
+
+    /// A network ACL, as it was said.
+    pub(crate) fn network_acl(&self, id: NetworkAclId) -> Option<&NetworkAcl> {
+        self.network_acls.get(&id).map(Arc::as_ref)
+    }
+
+    /// A route table, as it was said.
+    pub(crate) fn route_table(&self, id: RouteTableId) -> Option<&RouteTable> {
+        self.route_tables.get(&id).map(Arc::as_ref)
+    }
+
+    /// A subnet, as it was said.
+    pub(crate) fn subnet_object(&self, id: SubnetId) -> Option<&Subnet> {
+        self.subnets.get(&id).map(Arc::as_ref)
+    }
+
+    /// A public address of the cloud that no interface has.
+    pub(crate) fn free_public_address(&self) -> Option<Ipv4Addr> {
+        let blocks = self.gateways.public_ipv4_blocks();
+        let mut addresses = blocks.flat_map(|block| block.hosts());
+        addresses.find(|address| !self.public_ipv4.contains_key(address))
+    }
+
     /// A route table, compiled.
     pub(crate) fn routes(&self, id: RouteTableId) -> Option<&Routes> {
         self.routes.get(&id).map(Arc::as_ref)

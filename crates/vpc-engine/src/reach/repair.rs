@@ -1,0 +1,424 @@
+//! What would have to change for a packet to get there and its reply to come back.
+//!
+//! Owns which change takes a refusal away. Refuses to guess whether it does: each change is made in a copy of the network,
+//! which is cheap, and the packet traced there again, until it passes or nothing is left that could be changed.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use aws_types::{
+    NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
+    SubnetId, TransitGatewayAttachmentId, TransitGatewayRouteTableId, VpcId,
+};
+use ipnet::IpNet;
+use vpc_model::{
+    AclAction, AclRuleNumber, AttachedNetwork, Delta, Direction, IcmpMatch, InternetBlock, NetworkAclEntry,
+    Object, Peer, PortRange, Protocol, PublicIpv4, Route, RouteTarget, SecurityGroupRule, Traffic,
+    TransitGatewayRoute, Vpc,
+};
+
+use super::trace::{Ends, Met, Question, Step, Trace, Tracer, Way};
+use crate::reason::DropReason;
+use crate::snapshot::{Network, Snapshot};
+
+/// How often a network is changed and looked at again. Each time goes one obstacle further at least.
+const ROUNDS_MAX: usize = 16;
+/// The ports that clients use, which replies go to.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/custom-network-acl.html#nacl-ephemeral-ports>
+const CLIENT_PORTS: (u16, u16) = (1024, u16::MAX);
+
+/// One change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// A security group of an interface gets a rule.
+    Rule {
+        /// The group.
+        group: SecurityGroupId,
+        /// The interface that carries it.
+        interface: NetworkInterfaceId,
+        /// Whether it is about what comes or what goes.
+        direction: Direction,
+        /// What it lets pass.
+        traffic: Traffic,
+        /// From where, or to where.
+        peer: IpNet,
+    },
+    /// A network ACL gets an entry that allows.
+    AclEntry {
+        /// The ACL.
+        acl: NetworkAclId,
+        /// Whether it is about what comes into its subnets or what leaves them.
+        direction: Direction,
+        /// Its number, before whatever denies.
+        number: AclRuleNumber,
+        /// What it lets pass.
+        traffic: Traffic,
+        /// From where, or to where.
+        peer: IpNet,
+    },
+    /// An interface gives up its source/destination check.
+    NoSourceDestCheck {
+        /// The interface.
+        interface: NetworkInterfaceId,
+    },
+    /// A route table gets a route, in the place of the one for the same destination if there is one.
+    Route {
+        /// The table.
+        table: RouteTableId,
+        /// The route's destination.
+        destination: IpNet,
+        /// Its target.
+        target: RouteTarget,
+    },
+    /// A route table of a transit gateway gets a static route, likewise.
+    TransitRoute {
+        /// The table.
+        table: TransitGatewayRouteTableId,
+        /// The route's destination.
+        destination: IpNet,
+        /// The attachment that it leads to.
+        target: TransitGatewayAttachmentId,
+    },
+    /// An attachment is associated with a route table of its transit gateway.
+    Association {
+        /// The attachment.
+        attachment: TransitGatewayAttachmentId,
+        /// The table.
+        table: TransitGatewayRouteTableId,
+    },
+    /// An attachment takes IPv6.
+    AttachmentIpv6 {
+        /// The attachment.
+        attachment: TransitGatewayAttachmentId,
+    },
+    /// A private address of an interface gets a public one.
+    PublicAddress {
+        /// The interface.
+        interface: NetworkInterfaceId,
+        /// The private address.
+        private: Ipv4Addr,
+        /// A public one that nobody has.
+        public: Ipv4Addr,
+    },
+    /// A subnet is excluded from Block Public Access.
+    NoPublicAccessBlock {
+        /// The subnet.
+        subnet: SubnetId,
+    },
+}
+
+/// Changes after which a packet gets there and its reply comes back, as far as there are such.
+#[derive(Clone, Debug)]
+pub struct Repair {
+    /// The changes, in the order in which they were found.
+    pub fixes: Vec<Fix>,
+    /// The same, as the engine is told.
+    pub deltas: Vec<Delta>,
+    /// What becomes of the packet after all of them.
+    pub after: Trace,
+}
+
+impl Repair {
+    /// Whether they are enough.
+    pub fn is_whole(&self) -> bool {
+        self.after.reaches()
+    }
+}
+
+impl Trace {
+    /// Everything that refuses the packet or its reply, with the packet as it is there.
+    pub fn refusals(&self) -> impl Iterator<Item = (&DropReason, &Ends)> {
+        let ways = [Some(&self.there), self.back.as_ref()];
+        ways.into_iter().flatten().flat_map(|way: &Way| {
+            way.steps.iter().filter_map(|step| match &step.met {
+                Met::Refused(reason) => Some((reason, &step.ends)),
+                _ => None,
+            })
+        })
+    }
+}
+
+/// What would have to change; none where nothing is at the port. A packet that passes needs nothing.
+pub fn repair(snapshot: &Snapshot, question: Question) -> Option<Repair> {
+    let mut changed = snapshot.clone();
+    let (mut fixes, mut deltas): (Vec<Fix>, Vec<Delta>) = (Vec::new(), Vec::new());
+    let mut after = Tracer::new(&changed).trace(question)?;
+    for _ in 0..ROUNDS_MAX {
+        if after.reaches() {
+            break;
+        }
+        let mut is_changed = false;
+        let context = Context { question, trace: &after };
+        for (reason, ends) in after.refusals() {
+            // Each is looked for in the network as the ones before leave it.
+            let Some(fix) = context.fix(changed.network(), reason, ends) else { continue };
+            if fixes.contains(&fix) {
+                continue;
+            }
+            let Some(object) = fix.made(changed.network(), fixes.len()) else { continue };
+            let delta = Delta::Put(object);
+            changed = changed.apply(std::slice::from_ref(&delta)).snapshot;
+            fixes.push(fix);
+            deltas.push(delta);
+            is_changed = true;
+        }
+        if !is_changed {
+            break;
+        }
+        after = Tracer::new(&changed).trace(question)?;
+    }
+    Some(Repair { fixes, deltas, after })
+}
+
+/// A packet that is refused.
+struct Context<'t> {
+    question: Question,
+    trace: &'t Trace,
+}
+
+/// One address, as a block.
+fn one(address: IpAddr) -> IpNet {
+    IpNet::from(address)
+}
+
+/// The block of a VPC that an address is in.
+fn block_of(vpc: &Vpc, address: IpAddr) -> Option<IpNet> {
+    vpc.blocks().find(|block| block.contains(&address))
+}
+
+impl Context<'_> {
+    /// The change that takes a refusal away, if there is one that a user of the network could make.
+    fn fix(&self, network: &Network, reason: &DropReason, ends: &Ends) -> Option<Fix> {
+        match *reason {
+            DropReason::NoEgressRule { interface } => self.rule(network, interface, Direction::Egress, ends),
+            DropReason::NoIngressRule { interface } => {
+                self.rule(network, interface, Direction::Ingress, ends)
+            }
+            DropReason::NetworkAclDenied { acl, direction, rule } => {
+                let number = free_number(network, acl, direction, rule)?;
+                let peer = if direction == Direction::Egress { ends.destination } else { ends.source };
+                Some(Fix::AclEntry { acl, direction, number, traffic: self.traffic(ends), peer: one(peer) })
+            }
+            DropReason::SourceCheck { interface, .. } | DropReason::DestinationCheck { interface, .. } => {
+                Some(Fix::NoSourceDestCheck { interface })
+            }
+            DropReason::NoRoute { table, address } => {
+                let (destination, target) = self.way_to(network, network.route_table(table)?.vpc, address)?;
+                Some(Fix::Route { table, destination, target })
+            }
+            DropReason::Blackhole { table, destination } => {
+                let address = ends.destination;
+                let (_, target) = self.way_to(network, network.route_table(table)?.vpc, address)?;
+                Some(Fix::Route { table, destination, target })
+            }
+            DropReason::NoTransitRoute { table, address } => transit_route(network, table, address, None),
+            DropReason::TransitBlackhole { table, destination } => {
+                transit_route(network, table, ends.destination, Some(destination))
+            }
+            DropReason::NoAssociation { attachment } => {
+                let gateway = network.gateways.attachment(attachment)?.gateway;
+                let table = network.gateways.transit_tables_of(gateway).next()?;
+                Some(Fix::Association { attachment, table })
+            }
+            DropReason::Ipv6NotAttached { attachment } => Some(Fix::AttachmentIpv6 { attachment }),
+            DropReason::NoPublicAddress { address: IpAddr::V4(private) } => {
+                let interface = self.exit(network, private)?;
+                Some(Fix::PublicAddress { interface, private, public: network.free_public_address()? })
+            }
+            DropReason::PublicAccessBlocked { subnet } => Some(Fix::NoPublicAccessBlock { subnet }),
+            _ => None,
+        }
+    }
+
+    fn rule(
+        &self,
+        network: &Network,
+        interface: NetworkInterfaceId,
+        direction: Direction,
+        ends: &Ends,
+    ) -> Option<Fix> {
+        let plugged = network.target(interface)?;
+        let group = network.groups_of(plugged).iter().find(|group| network.group(**group).is_some())?;
+        let peer = if direction == Direction::Egress { ends.destination } else { ends.source };
+        Some(Fix::Rule { group: *group, interface, direction, traffic: self.traffic(ends), peer: one(peer) })
+    }
+
+    /// What a rule would have to let pass for this packet, and for those of other clients where it is a reply.
+    fn traffic(&self, ends: &Ends) -> Traffic {
+        let is_reply = ends.destination_port != self.question.destination.port
+            && ends.source_port == self.question.destination.port;
+        let (first, last) = CLIENT_PORTS;
+        let port = ends.destination_port;
+        let ports = match PortRange::new(first, last) {
+            Ok(ports) if is_reply && ports.contains(port) => ports,
+            _ => PortRange::one(port),
+        };
+        match self.question.protocol {
+            Protocol::TCP => Traffic::Tcp(ports),
+            Protocol::UDP => Traffic::Udp(ports),
+            Protocol::ICMP => Traffic::Icmp(IcmpMatch::Any),
+            Protocol::ICMPV6 => Traffic::Icmpv6(IcmpMatch::Any),
+            other => Traffic::Protocol(other),
+        }
+    }
+
+    /// The interface that a private address belongs to which has no public one: of those on the way.
+    fn exit(&self, network: &Network, private: Ipv4Addr) -> Option<NetworkInterfaceId> {
+        let ways = [Some(&self.trace.there), self.trace.back.as_ref()];
+        let steps = ways.into_iter().flatten().flat_map(|way| &way.steps);
+        steps
+            .filter_map(|step: &Step| match step.met {
+                Met::Interface(interface) => network.target(interface),
+                _ => None,
+            })
+            .map(|plugged| &plugged.interface)
+            .find(|own| own.ipv4 == private || own.secondary_ipv4.contains(&private))
+            .map(|own| own.id)
+    }
+
+    /// Where a route of a VPC would have to lead for an address, and for which destinations.
+    fn way_to(&self, network: &Network, vpc: VpcId, address: IpAddr) -> Option<(IpNet, RouteTarget)> {
+        let gateways = &network.gateways;
+        let by_peering = gateways.peerings().find_map(|peering| {
+            let block = block_of(network.vpc(peering.peer_of(vpc)?)?, address)?;
+            Some((block, RouteTarget::VpcPeeringConnection(peering.id)))
+        });
+        let by_transit = || {
+            gateways.attachments().filter(|held| attached_vpc(held) == Some(vpc)).find_map(|own| {
+                let others = gateways.attachments().filter(|held| held.gateway == own.gateway);
+                let block = others
+                    .filter_map(|held| network.vpc(attached_vpc(held)?))
+                    .find_map(|other| block_of(other, address))?;
+                Some((block, RouteTarget::TransitGateway(own.gateway)))
+            })
+        };
+        by_peering.or_else(by_transit).or_else(|| self.way_out(network, vpc, address))
+    }
+
+    /// The same for an address of the internet.
+    fn way_out(&self, network: &Network, vpc: VpcId, address: IpAddr) -> Option<(IpNet, RouteTarget)> {
+        if crate::forward::is_private(address) {
+            return None;
+        }
+        let everywhere = match address {
+            IpAddr::V4(_) => IpNet::from(ipnet::Ipv4Net::default()),
+            IpAddr::V6(_) => IpNet::from(ipnet::Ipv6Net::default()),
+        };
+        let gateway = network.gateways.internet_of(vpc);
+        let nat = network.gateways.nat_gateways().find(|nat| {
+            let plugged = network.target(nat.interface);
+            nat.vpc == vpc && plugged.is_some_and(|plugged| !plugged.interface.public_ipv4.is_empty())
+        });
+        let sender = network.at(self.question.from);
+        let has_public = sender.is_none_or(|sender| {
+            self.question.source.address.is_ipv6() || !sender.interface.public_ipv4.is_empty()
+        });
+        match (nat, gateway) {
+            (Some(nat), _) if !has_public => Some((everywhere, RouteTarget::NatGateway(nat.id))),
+            (_, Some(gateway)) => Some((everywhere, RouteTarget::InternetGateway(gateway.id))),
+            _ => None,
+        }
+    }
+}
+
+fn attached_vpc(attachment: &vpc_model::TransitGatewayAttachment) -> Option<VpcId> {
+    match &attachment.target {
+        AttachedNetwork::Vpc(attached) => Some(attached.vpc),
+        AttachedNetwork::Vpn | AttachedNetwork::Connect => None,
+    }
+}
+
+/// A static route of a transit gateway's table to the attached VPC that has an address.
+fn transit_route(
+    network: &Network,
+    table: TransitGatewayRouteTableId,
+    address: IpAddr,
+    destination: Option<IpNet>,
+) -> Option<Fix> {
+    let gateway = network.gateways.transit_table(table)?.gateway;
+    let attachments = network.gateways.attachments().filter(|held| held.gateway == gateway);
+    let (block, target) = attachments
+        .filter_map(|held| Some((block_of(network.vpc(attached_vpc(held)?)?, address)?, held.id)))
+        .next()?;
+    Some(Fix::TransitRoute { table, destination: destination.unwrap_or(block), target })
+}
+
+/// A number for an entry that is asked before the one that denies; none where there is no room.
+fn free_number(
+    network: &Network,
+    acl: NetworkAclId,
+    direction: Direction,
+    denied_by: Option<AclRuleNumber>,
+) -> Option<AclRuleNumber> {
+    let acl = network.network_acl(acl)?;
+    let mut taken =
+        acl.entries.iter().filter(|entry| entry.direction == direction).map(|entry| entry.number.get());
+    let below = denied_by.map_or(AclRuleNumber::MAX.get(), |number| number.get() - 1);
+    let taken: Vec<u16> = taken.by_ref().collect();
+    (1..=below)
+        .rev()
+        .find(|number| !taken.contains(number))
+        .and_then(|number| AclRuleNumber::new(number).ok())
+}
+
+impl Fix {
+    /// The object that it changes, as it is afterwards; none where it is gone. `number` tells new rules apart.
+    fn made(&self, network: &Network, number: usize) -> Option<Object> {
+        Some(match *self {
+            Self::Rule { group, direction, traffic, peer, .. } => {
+                let mut group = network.group(group)?.clone();
+                let id = SecurityGroupRuleId::from_bits(u128::from(u64::MAX) - number as u128);
+                group.rules.push(SecurityGroupRule { id, direction, traffic, peer: Peer::Cidr(peer) });
+                group.into()
+            }
+            Self::AclEntry { acl, direction, number, traffic, peer } => {
+                let mut acl = network.network_acl(acl)?.clone();
+                let action = AclAction::Allow;
+                acl.entries.push(NetworkAclEntry { number, direction, traffic, cidr: peer, action });
+                acl.into()
+            }
+            Self::NoSourceDestCheck { interface } => {
+                let mut interface = vpc_model::Interface::clone(&network.target(interface)?.interface);
+                interface.source_dest_check = false;
+                interface.into()
+            }
+            Self::Route { table, destination, target } => {
+                let mut table = network.route_table(table)?.clone();
+                table.routes.retain(|route| route.destination.trunc() != destination.trunc());
+                table.routes.push(Route::fixed(destination, target));
+                table.into()
+            }
+            Self::TransitRoute { table, destination, target } => {
+                let mut table = network.gateways.transit_table(table)?.clone();
+                table.routes.retain(|route| route.destination.trunc() != destination.trunc());
+                table.routes.push(TransitGatewayRoute {
+                    destination,
+                    target: Some(target),
+                    is_of_prefix_list: false,
+                });
+                table.into()
+            }
+            Self::Association { attachment, table } => {
+                let mut attachment = network.gateways.attachment(attachment)?.clone();
+                attachment.association = Some(table);
+                Object::TransitGatewayAttachment(attachment)
+            }
+            Self::AttachmentIpv6 { attachment } => {
+                let mut attachment = network.gateways.attachment(attachment)?.clone();
+                if let AttachedNetwork::Vpc(attached) = &mut attachment.target {
+                    attached.ipv6 = true;
+                }
+                Object::TransitGatewayAttachment(attachment)
+            }
+            Self::PublicAddress { interface, private, public } => {
+                let mut interface = vpc_model::Interface::clone(&network.target(interface)?.interface);
+                interface.public_ipv4.push(PublicIpv4 { public, private });
+                interface.into()
+            }
+            Self::NoPublicAccessBlock { subnet } => {
+                let mut subnet = network.subnet_object(subnet)?.clone();
+                subnet.internet_block = InternetBlock::Off;
+                subnet.into()
+            }
+        })
+    }
+}
