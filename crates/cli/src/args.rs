@@ -27,7 +27,7 @@ Examples:
                                  give the simulated internet a host
   brume down                     stop it; the data stays
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`); `brume exec` passes on the exit code of
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`) or no way (`brume trace`); `brume exec` passes on the exit code of
 its command.";
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Capture the packets of an interface, both ways, as a pcap file
     #[command(after_help = FILTERS)]
     Tcpdump(TcpdumpOptions),
+    /// Tell whether a packet would get there, along what, and what stops it; nothing is sent
+    #[command(after_help = TRACES)]
+    Trace(TraceOptions),
     /// Stop a cloud and remove all of its state from the host; its data stays
     Down(DownOptions),
     /// Start a throw-away cloud, walk through the first recipes, and leave nothing behind
@@ -283,6 +286,39 @@ pub(crate) struct ExecOptions {
     /// The command and its arguments; a shell when there is none
     #[arg(last = true)]
     pub(crate) command: Vec<String>,
+}
+
+const TRACES: &str = "\
+Examples:
+  brume trace i-0123… i-4567… --tcp 22       whether the one can open an SSH connection to the other
+  brume trace eni-0123… 198.51.100.7         whether a ping gets out to an address of the internet
+  brume trace workstation i-0123… --tcp 80   whether this machine reaches a web server, by its public address
+
+Each line is something that the packet meets: o an interface or a gateway, | what lets it pass or leads it on, x what refuses
+it. After a refusal comes what it would meet if that were not. The packet is shown where it is another than before.
+
+Exit codes: 0 it gets there and its reply comes back, 3 it does not, 1 it cannot be told.";
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// Where it begins: an instance, a network interface, `workstation`, or a host of the internet by name or address
+    pub(crate) from: String,
+    /// Where it is to go: the same, or any address
+    pub(crate) to: String,
+    /// A TCP connection to this port [default: a ping]
+    #[arg(long, value_name = "PORT", conflicts_with = "udp")]
+    pub(crate) tcp: Option<u16>,
+    /// A UDP datagram to this port
+    #[arg(long, value_name = "PORT")]
+    pub(crate) udp: Option<u16>,
+    /// Its source port
+    #[arg(long, value_name = "PORT", default_value_t = 40_000)]
+    pub(crate) from_port: u16,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

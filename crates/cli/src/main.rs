@@ -21,6 +21,7 @@ mod scratch;
 mod status;
 mod tcpdump;
 mod throwaway;
+mod trace;
 mod up;
 
 use std::ffi::OsString;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Status(options) => status::run(&options),
         Command::Net(options) => net::run(&options),
         Command::Tcpdump(options) => tcpdump::run(&options),
+        Command::Trace(options) => trace::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),

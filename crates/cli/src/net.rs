@@ -55,7 +55,7 @@ pub(crate) struct Style {
 impl Style {
     /// Plain where nobody looks at it, or whoever looks wants it so.
     /// <https://no-color.org/>
-    fn of_output() -> Self {
+    pub(crate) fn of_output() -> Self {
         let wants_none = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { is_bold: io::stdout().is_terminal() && !wants_none }
     }

@@ -23,6 +23,7 @@ use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
 use crate::path_conditions::{ConditionChange, PathName, Paths};
 use crate::paths::RunDir;
+use crate::traces::{self, TraceRequest};
 
 /// How long the daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,6 +53,7 @@ pub(crate) enum Question {
     RemoveInternetHost { name: HostName },
     SetPath { name: PathName, change: ConditionChange },
     ListPaths,
+    Trace { request: TraceRequest },
 }
 
 /// What the daemon says.
@@ -95,6 +97,9 @@ impl Answering {
             Question::RemoveInternetHost { name } => line(&answer_of(self.internet.remove(&name))),
             Question::SetPath { name, change } => line(&answer_of(self.paths.set(name, change))),
             Question::ListPaths => line(&Answer::Ok(self.paths.list())),
+            Question::Trace { request } => {
+                line(&answer_of(traces::trace(&self.network, &self.internet, &request)))
+            }
         }
     }
 }

@@ -36,6 +36,7 @@ mod state_file;
 #[cfg(test)]
 mod testing;
 mod topology;
+mod traces;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -73,6 +74,7 @@ pub use internet_hosts::InternetHostStatus;
 pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
 pub use path_conditions::{ConditionChange, PathName, PathStatus};
 pub use paths::{DataDir, RunDir, default_data_dir};
+pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
 use crate::captures::Captures;
 use crate::directory::Directory;

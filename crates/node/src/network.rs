@@ -218,7 +218,7 @@ impl NetworkView {
     }
 
     /// How users know what is behind a port: the id of an interface, or the end of the internet that it is.
-    fn interface(&self, port: Port) -> String {
+    pub(crate) fn interface(&self, port: Port) -> String {
         match port {
             Port::INTERNET => "internet".to_owned(),
             Port::WORKSTATION => "workstation".to_owned(),

@@ -7,6 +7,7 @@ mod explore;
 mod headers;
 mod repair;
 mod trace;
+mod words;
 
 pub use explore::{Exploration, Questions};
 
