@@ -13,6 +13,8 @@ use crate::client::{Client, Instance};
 use crate::throwaway::{ThrowawayCloud, wait_for};
 use crate::{root, throwaway};
 
+/// Ends when somebody listens on port 22 (hexadecimal 16, state 0A), which the kernel says to anybody.
+const LISTENING: &str = "timeout 20 sh -c \"until cat /proc/net/tcp /proc/net/tcp6 | grep -q ':0016 .* 0A '; do sleep 0.05; done\"";
 /// How long `nc` tries to connect before it gives up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -115,6 +117,11 @@ fn recipe_1_5(client: &Client, narrator: &Narrator, vpc: &str, subnet: &str) -> 
     let one = run_instance(client, &image, subnet, "")?.id;
     let Instance { id: two, address } = run_instance(client, &image, subnet, LISTENER)?;
     wait_until_managed(client, &one, &two)?;
+    // Its user data runs after the start; a port where nobody listens yet refuses what a rule lets in.
+    let listening = run_command(client, &two, LISTENING)?;
+    if listening["Status"] != "Success" {
+        bail!("nothing listens on port 22 of instance 2: {}", listening["StandardErrorContent"]);
+    }
     narrator.step(&format!("run-instances: {one} and {two} ({address}) run"));
     let group = client
         .ec2(
@@ -188,15 +195,13 @@ impl Connection {
     }
 }
 
-/// Runs `nc -vz` on an instance through Run Command.
-fn connect(client: &Client, instance: &str, address: &str) -> anyhow::Result<Connection> {
-    let script = format!("nc -vz -w {} {address} 22", CONNECT_TIMEOUT.as_secs());
+/// Runs a script on an instance through Run Command, and answers the invocation when it has ended.
+fn run_command(client: &Client, instance: &str, script: &str) -> anyhow::Result<serde_json::Value> {
     let input = json!({
         "DocumentName": "AWS-RunShellScript",
         "InstanceIds": [instance],
         "Parameters": { "commands": [script] },
     });
-    let began = Instant::now();
     let sent = client.ssm("SendCommand", &input)?;
     let command = sent["Command"]["CommandId"].as_str().context("no CommandId")?.to_owned();
     let mut answer = serde_json::Value::Null;
@@ -205,6 +210,14 @@ fn connect(client: &Client, instance: &str, address: &str) -> anyhow::Result<Con
             client.ssm("GetCommandInvocation", &json!({ "CommandId": command, "InstanceId": instance }))?;
         Ok(!matches!(answer["Status"].as_str(), Some("Pending" | "InProgress" | "Delayed")))
     })?;
+    Ok(answer)
+}
+
+/// Runs `nc -vz` on an instance.
+fn connect(client: &Client, instance: &str, address: &str) -> anyhow::Result<Connection> {
+    let began = Instant::now();
+    let script = format!("nc -vz -w {} {address} 22", CONNECT_TIMEOUT.as_secs());
+    let answer = run_command(client, instance, &script)?;
     let took = began.elapsed();
     let text = |key: &str| answer[key].as_str().unwrap_or_default().trim().to_owned();
     let output = format!("{} {}", text("StandardOutputContent"), text("StandardErrorContent"));

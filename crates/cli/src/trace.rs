@@ -119,7 +119,10 @@ mod tests {
         assert_eq!(lines[0], "tcp 10.0.0.5:40000 > 10.0.0.6:22");
         assert!(lines[1].starts_with("  o eni-1 ") && lines[1].ends_with(packet));
         assert_eq!(lines[2..5], ["  x no ingress rule", "  ==> nowhere", ""]);
-        assert_eq!(lines[6..], ["  1. no ingress rule", "What would let it through, all together:", "  1. add a rule"]);
+        assert_eq!(
+            lines[6..],
+            ["  1. no ingress rule", "What would let it through, all together:", "  1. add a rule"]
+        );
         let open = TraceReport { reaches: true, fixes: Vec::new(), refusals: Vec::new(), ..report };
         assert!(picture(&open, plain).ends_with("It gets there, and its reply comes back.\n"));
     }

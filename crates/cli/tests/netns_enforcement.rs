@@ -31,6 +31,15 @@ fn socket(cloud: &Cloud, instance: &Instance, port: u16) -> UdpSocket {
     .unwrap()
 }
 
+/// Ends the threads of a scope, also when it fails.
+struct StopAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn a_rule_is_enforced_soon_after_the_answer() {
@@ -55,6 +64,7 @@ fn a_rule_is_enforced_soon_after_the_answer() {
             let sender = socket(&cloud, &one, 20_000 + number as u16);
             let (stop, arrived) = (AtomicBool::new(false), Mutex::new(None));
             std::thread::scope(|scope| {
+                let _ended = StopAtTheEnd(&stop);
                 scope.spawn(|| {
                     while !stop.load(Ordering::Acquire) {
                         let _ = sender.send_to(&[0; 8], (two.address.as_str(), 5000));

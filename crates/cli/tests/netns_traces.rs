@@ -23,7 +23,11 @@ fn a_trace_says_what_stops_a_connection_and_what_would_let_it_through() {
             let network = Network::new(&cloud);
             let group = network.group(&cloud, "servers", &[]);
             let groups = [group.as_str()];
-            let launch = Launch { groups: &groups, user_data: "#!/bin/sh\nnc -lk 80 </dev/null >/dev/null 2>&1 &", ..Launch::default() };
+            let launch = Launch {
+                groups: &groups,
+                user_data: "#!/bin/sh\nnc -lk 80 </dev/null >/dev/null 2>&1 &",
+                ..Launch::default()
+            };
             let [one, two] = [(); 2].map(|()| network.boot(&cloud, launch));
             let asked = [one.id.as_str(), two.id.as_str(), "--tcp", "80"];
 
@@ -51,8 +55,12 @@ fn a_trace_says_what_stops_a_connection_and_what_would_let_it_through() {
             let report = trace(&cloud, &[&asked[..], &["--json"]].concat());
             let report: Value = serde_json::from_str(&report.stdout).unwrap();
             assert_eq!((&report["reaches"], &report["refusals"]), (&true.into(), &Value::Array(Vec::new())));
-            let kinds: Vec<&str> =
-                report["there"].as_array().unwrap().iter().map(|step| step["kind"].as_str().unwrap()).collect();
+            let kinds: Vec<&str> = report["there"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|step| step["kind"].as_str().unwrap())
+                .collect();
             let way = ["interface", "security-group-rule", "subnet", "interface", "security-group-rule"];
             assert_eq!(kinds, way, "{report:#}");
             assert_eq!(report["back"].as_array().unwrap().len(), way.len());

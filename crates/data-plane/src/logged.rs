@@ -72,6 +72,11 @@ impl Refused {
                     .filter(|&port| acl_of(port) == Some(acl));
                 Self::AtReceiver(receiver, Action::Reject)
             }
+            // Its rules have let it in.
+            DropReason::NoEndpointService { interface } => {
+                let receiver = snapshot.interface_by_id(interface).map(|interface| interface.port);
+                Self::AtReceiver(receiver, Action::Accept)
+            }
             DropReason::PublicAccessBlocked { subnet } => {
                 let is_senders = snapshot.interface(from).is_some_and(|sender| sender.subnet == subnet);
                 if is_senders { Self::AtSender(Action::RejectPublicAccess) } else { Self::Beyond }

@@ -127,12 +127,11 @@ pub(crate) fn trace(
         format!("{} is an address of nobody here: name an instance, an interface or a host", request.from)
     })?;
     let to = place(network, internet, &request.to, Some(port))?;
-    let family = [false, true].into_iter().find(|&is_ipv6| {
-        from.address(is_ipv6).is_some() && to.address(is_ipv6).is_some()
-    });
-    let is_ipv6 = family.ok_or_else(|| {
-        format!("{} and {} have no addresses of one family", request.from, request.to)
-    })?;
+    let family = [false, true]
+        .into_iter()
+        .find(|&is_ipv6| from.address(is_ipv6).is_some() && to.address(is_ipv6).is_some());
+    let is_ipv6 = family
+        .ok_or_else(|| format!("{} and {} have no addresses of one family", request.from, request.to))?;
     let (protocol, destination_port) = match request.protocol {
         TracedProtocol::Tcp(port) => (Protocol::TCP, port),
         TracedProtocol::Udp(port) => (Protocol::UDP, port),
@@ -140,7 +139,8 @@ pub(crate) fn trace(
         TracedProtocol::Ping => (Protocol::ICMP, 0),
     };
     let end = |place: &Place, port| place.address(is_ipv6).map(|address| Endpoint { address, port });
-    let (Some(source), Some(destination)) = (end(&from, request.source_port), end(&to, destination_port)) else {
+    let (Some(source), Some(destination)) = (end(&from, request.source_port), end(&to, destination_port))
+    else {
         return Err("an address is missing".to_owned());
     };
     let question = reach::Question { from: port, source, destination, protocol };

@@ -87,6 +87,16 @@ pub enum InterfaceRole {
     InterfaceEndpoint,
 }
 
+impl InterfaceRole {
+    /// Whether what comes to it may go on elsewhere, so that ways of others depend on it.
+    pub const fn passes_on(self) -> bool {
+        match self {
+            Self::NatGateway | Self::TransitGateway | Self::GatewayLoadBalancerEndpoint => true,
+            Self::Workload | Self::InterfaceEndpoint => false,
+        }
+    }
+}
+
 /// Idle timeouts of connection tracking, in seconds.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/security-group-connection-tracking.html#connection-tracking-timeouts>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

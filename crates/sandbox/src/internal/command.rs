@@ -204,18 +204,27 @@ fn hang_up_session(session: OwnedFd) {
     // In a child, which is in the guest's namespace of processes: the helper is not, and knows other numbers.
     match syscalls::fork() {
         Ok(Side::Child) => {
+            let _ = syscalls::die_with_parent();
             for process in members(libc::pid_t::from_ne_bytes(number)) {
                 let _ = kill(process, Signal::SIGHUP);
                 let _ = kill(process, Signal::SIGCONT);
             }
             syscalls::exit_now(0)
         }
+        // It is a process of the guest, whose root can stop it.
         Ok(Side::Parent(child)) => {
-            let _ = waitpid(child, None);
+            let until = Instant::now() + HANGUP_GRACE;
+            while matches!(waitpid(child, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive)) {
+                if Instant::now() >= until {
+                    let _ = kill(child, Signal::SIGKILL);
+                    let _ = waitpid(child, None);
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
-        Err(error) => {
-            eprintln!("brume: what the command left running is not told that nobody waits: {error}");
-        }
+        // Nobody is there to be told.
+        Err(_) => {}
     }
 }
 
@@ -225,8 +234,9 @@ fn members(session: libc::pid_t) -> Vec<Pid> {
     let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     numbers
         .filter(|number: &libc::pid_t| {
-            std::fs::read_to_string(format!("/proc/{number}/stat"))
-                .is_ok_and(|stat| session_of(&stat) == Some(session))
+            // The name in it may be anything.
+            std::fs::read(format!("/proc/{number}/stat"))
+                .is_ok_and(|stat| session_of(&String::from_utf8_lossy(&stat)) == Some(session))
         })
         .map(Pid::from_raw)
         .collect()

@@ -303,6 +303,9 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
 
     /// Takes the packet on its way from the internet.
     pub(crate) fn start_on_internet(mut self) -> Trip<'n> {
+        if W::LOOKS && self.network.paths.iter().next().is_some() {
+            self.only(Field::Source);
+        }
         let leg = self.network.paths.of_host(self.trip.packet.source, true);
         leg.into_iter().for_each(|leg| self.trip.legs.add(leg));
         self.travel(Ok(Place::Internet))

@@ -226,10 +226,9 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
             } else {
                 // The port that it takes instead comes of a hash.
                 self.witness.same_for(Field::SourcePort, beside(near_port.into(), OWN_PORTS.into()));
-                self.witness.replaced(Field::SourcePort);
                 self.witness.chosen_by_header();
             }
-            self.witness.replaced(Field::Source);
+            self.witness.translated(keeps_port);
         }
         let is_first = self.trip.translations.iter().all(Option::is_none);
         if keeps_port && is_first && gateway.addresses.len() == 1 {

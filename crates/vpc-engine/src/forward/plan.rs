@@ -136,7 +136,11 @@ impl Reply<'_, '_> {
         if !is_as_expected || trip.spans_domains {
             return None;
         }
-        let (macs, to) = landing_macs(trip, trip.landing.ok()?, packet, self.subnet)?;
+        let landing = trip.landing.ok()?;
+        if let Landing::Interface(hop, _) = &landing {
+            gates::destination_check(hop, trip.packet.destination).ok()?;
+        }
+        let (macs, to) = landing_macs(trip, landing, packet, self.subnet)?;
         let rewrite = trip.rewrite(packet, &trip.packet, macs);
         entry((from, to), packet, self.tuple, rewrite, trip).filter(|_| to == origin.port())
     }
@@ -218,8 +222,7 @@ fn reverse(
     Some((entry, back.opener_ports))
 }
 
-/// The link addresses of a packet where it lands, source first, and the port; none where it does not land or the
-/// destination check refuses it. `came` is as it was sent, by an interface of the subnet `from` or from elsewhere.
+/// The link addresses of a packet where it lands, source first, and the port; none where that is no port. `came` is as it was sent, by an interface of the subnet `from` or from elsewhere.
 pub(crate) fn landing_macs(
     trip: &Trip<'_>,
     landing: Landing<'_>,
@@ -228,7 +231,6 @@ pub(crate) fn landing_macs(
 ) -> Option<((MacAddress, MacAddress), Port)> {
     match landing {
         Landing::Interface(hop, subnet) => {
-            gates::destination_check(&hop, trip.packet.destination).ok()?;
             // Within a subnet neighbours see each other.
             let is_neighbours = !trip.passed_gateway && from == Some(hop.receiver.subnet);
             let source = if is_neighbours { came.source_mac } else { subnet.router_mac };

@@ -58,7 +58,10 @@ pub(crate) trait Witness<'n> {
     /// A field of the packet is another from here on. What is decided by it from here on depends on what it was.
     fn replaced(&mut self, field: Field);
 
-    /// The destination and its port are those of who opened the connection, as they were there.
+    /// A NAT gateway gives the packet a source and a source port of its own, unless it keeps the port.
+    fn translated(&mut self, keeps_port: bool);
+
+    /// A NAT gateway gives a reply the destination and port that the last translation that was not undone yet has replaced.
     fn restored(&mut self);
 
     /// Which of several ways it takes depends on all of the header, in a way that no range can tell.
@@ -82,6 +85,8 @@ impl<'n> Witness<'n> for Nobody {
     fn same_as_sent(&mut self, _: Field, _: Span) {}
 
     fn replaced(&mut self, _: Field) {}
+
+    fn translated(&mut self, _: bool) {}
 
     fn restored(&mut self) {}
 
@@ -109,6 +114,10 @@ impl<'n, W: Witness<'n>> Witness<'n> for &mut W {
 
     fn replaced(&mut self, field: Field) {
         (**self).replaced(field);
+    }
+
+    fn translated(&mut self, keeps_port: bool) {
+        (**self).translated(keeps_port);
     }
 
     fn restored(&mut self) {

@@ -3,13 +3,13 @@
 //! Owns how a set is taken apart into boxes whose packets all go the same way. Refuses to know what ways there are.
 //!
 //! A packet is traced, which tells a box of headers that go the same way; then a packet is taken of what is left, until
-//! nothing is. So the boxes are exact, and as few as the rules and routes on the ways make them.
+//! nothing is. So the boxes are exact, where no hash of the header chooses ([`Trace::is_by_header`]), and as few as the rules and routes on the ways make them.
 
 use std::net::IpAddr;
 
 use vpc_model::{Port, Protocol};
 
-use super::headers::{Header, HeaderBox, HeaderSet, address};
+use super::headers::{Field, Header, HeaderBox, HeaderSet, Span, address};
 use super::trace::{Question, Trace, Tracer};
 use crate::packet::Endpoint;
 
@@ -63,7 +63,14 @@ impl Questions {
 impl Tracer<'_> {
     /// What becomes of each of these packets, in so many parts at most. None where nothing is at the port.
     pub fn explore(&mut self, questions: &Questions, parts_max: usize) -> Option<Exploration> {
-        let mut left = vec![questions.headers];
+        let mut headers = questions.headers;
+        if !matches!(questions.protocol, Protocol::TCP | Protocol::UDP) {
+            // Without ports there is one value of each.
+            let [.., source_port, destination_port] = questions.question(&headers.first()).header();
+            headers.spans[Field::SourcePort as usize] = Span::one(source_port);
+            headers.spans[Field::DestinationPort as usize] = Span::one(destination_port);
+        }
+        let mut left = vec![headers];
         let mut parts = Vec::new();
         while let Some(one) = left.pop() {
             if parts.len() == parts_max {
@@ -72,8 +79,7 @@ impl Tracer<'_> {
             }
             let header = one.first();
             let trace = self.trace(questions.question(&header))?;
-            // The traced header is in both.
-            let part = one.intersection(&trace.headers)?;
+            let part = one.intersection(&trace.headers).expect("the traced header is in both");
             one.minus(&part, &mut left);
             parts.push((part, trace));
         }

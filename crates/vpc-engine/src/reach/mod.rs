@@ -13,4 +13,4 @@ pub use explore::{Exploration, Questions};
 
 pub use headers::{FIELDS, Field, Header, HeaderBox, HeaderSet, Shown, Span, address, bits};
 pub use repair::{Fix, Repair, repair};
-pub use trace::{Ends, Met, Question, Step, Trace, Tracer, Way, delivered_to};
+pub use trace::{Ends, Met, Question, Step, Trace, Tracer, Way};

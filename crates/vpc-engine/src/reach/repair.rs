@@ -96,7 +96,7 @@ pub enum Fix {
         interface: NetworkInterfaceId,
         /// The private address.
         private: Ipv4Addr,
-        /// A public one that nobody has.
+        /// A public one that no interface has.
         public: Ipv4Addr,
     },
     /// A subnet is excluded from Block Public Access.
@@ -201,14 +201,13 @@ impl Context<'_> {
             DropReason::SourceCheck { interface, .. } | DropReason::DestinationCheck { interface, .. } => {
                 Some(Fix::NoSourceDestCheck { interface })
             }
-            DropReason::NoRoute { table, address } => {
-                let (destination, target) = self.way_to(network, network.route_table(table)?.vpc, address)?;
+            DropReason::NoRoute { table, .. } => {
+                let (destination, target) = way_to(network, table, ends)?;
                 Some(Fix::Route { table, destination, target })
             }
             DropReason::Blackhole { table, destination } => {
-                let address = ends.destination;
-                let (_, target) = self.way_to(network, network.route_table(table)?.vpc, address)?;
-                Some(Fix::Route { table, destination, target })
+                let (block, target) = way_to(network, table, ends)?;
+                Some(Fix::Route { table, destination: narrower(block, destination), target })
             }
             DropReason::NoTransitRoute { table, address } => transit_route(network, table, address, None),
             DropReason::TransitBlackhole { table, destination } => {
@@ -216,7 +215,7 @@ impl Context<'_> {
             }
             DropReason::NoAssociation { attachment } => {
                 let gateway = network.gateways.attachment(attachment)?.gateway;
-                let table = network.gateways.transit_tables_of(gateway).next()?;
+                let table = network.gateways.transit_tables_of(gateway).min()?;
                 Some(Fix::Association { attachment, table })
             }
             DropReason::Ipv6NotAttached { attachment } => Some(Fix::AttachmentIpv6 { attachment }),
@@ -274,49 +273,62 @@ impl Context<'_> {
             .find(|own| own.ipv4 == private || own.secondary_ipv4.contains(&private))
             .map(|own| own.id)
     }
+}
 
-    /// Where a route of a VPC would have to lead for an address, and for which destinations.
-    fn way_to(&self, network: &Network, vpc: VpcId, address: IpAddr) -> Option<(IpNet, RouteTarget)> {
-        let gateways = &network.gateways;
-        let by_peering = gateways.peerings().find_map(|peering| {
-            let block = block_of(network.vpc(peering.peer_of(vpc)?)?, address)?;
-            Some((block, RouteTarget::VpcPeeringConnection(peering.id)))
-        });
-        let by_transit = || {
-            gateways.attachments().filter(|held| attached_vpc(held) == Some(vpc)).find_map(|own| {
-                let others = gateways.attachments().filter(|held| held.gateway == own.gateway);
-                let block = others
-                    .filter_map(|held| network.vpc(attached_vpc(held)?))
-                    .find_map(|other| block_of(other, address))?;
-                Some((block, RouteTarget::TransitGateway(own.gateway)))
-            })
-        };
-        by_peering.or_else(by_transit).or_else(|| self.way_out(network, vpc, address))
+/// The smaller of two blocks of which one holds the other.
+fn narrower(one: IpNet, other: IpNet) -> IpNet {
+    if one.prefix_len() > other.prefix_len() { one } else { other }
+}
+
+/// Where a route of a table would have to lead for a packet, and for which destinations. Of several the lowest id, so that
+/// one network has one answer.
+fn way_to(network: &Network, table: RouteTableId, ends: &Ends) -> Option<(IpNet, RouteTarget)> {
+    let (vpc, address, gateways) = (network.route_table(table)?.vpc, ends.destination, &network.gateways);
+    let peerings = gateways.peerings().filter_map(|peering| {
+        let block = block_of(network.vpc(peering.peer_of(vpc)?)?, address)?;
+        Some((block, peering.id))
+    });
+    if let Some((block, id)) = peerings.min_by_key(|(_, id)| *id) {
+        return Some((block, RouteTarget::VpcPeeringConnection(id)));
     }
+    let transits = gateways.attachments().filter(|held| attached_vpc(held) == Some(vpc)).filter_map(|own| {
+        let others = gateways.attachments().filter(|held| held.gateway == own.gateway);
+        let blocks = others.filter_map(|held| block_of(network.vpc(attached_vpc(held)?)?, address));
+        Some((blocks.min()?, own.gateway))
+    });
+    if let Some((block, id)) = transits.min_by_key(|(_, id)| *id) {
+        return Some((block, RouteTarget::TransitGateway(id)));
+    }
+    way_out(network, table, vpc, ends)
+}
 
-    /// The same for an address of the internet.
-    fn way_out(&self, network: &Network, vpc: VpcId, address: IpAddr) -> Option<(IpNet, RouteTarget)> {
-        if crate::forward::is_private(address) {
-            return None;
-        }
-        let everywhere = match address {
-            IpAddr::V4(_) => IpNet::from(ipnet::Ipv4Net::default()),
-            IpAddr::V6(_) => IpNet::from(ipnet::Ipv6Net::default()),
-        };
-        let gateway = network.gateways.internet_of(vpc);
-        let nat = network.gateways.nat_gateways().find(|nat| {
-            let plugged = network.target(nat.interface);
-            nat.vpc == vpc && plugged.is_some_and(|plugged| !plugged.interface.public_ipv4.is_empty())
-        });
-        let sender = network.at(self.question.from);
-        let has_public = sender.is_none_or(|sender| {
-            self.question.source.address.is_ipv6() || !sender.interface.public_ipv4.is_empty()
-        });
-        match (nat, gateway) {
-            (Some(nat), _) if !has_public => Some((everywhere, RouteTarget::NatGateway(nat.id))),
-            (_, Some(gateway)) => Some((everywhere, RouteTarget::InternetGateway(gateway.id))),
-            _ => None,
-        }
+/// The same for an address of the internet: by the internet gateway for who has a public address, and else by a NAT gateway,
+/// which has its own routes elsewhere.
+fn way_out(network: &Network, table: RouteTableId, vpc: VpcId, ends: &Ends) -> Option<(IpNet, RouteTarget)> {
+    if crate::forward::is_private(ends.destination) {
+        return None;
+    }
+    let everywhere = match ends.destination {
+        IpAddr::V4(_) => IpNet::from(ipnet::Ipv4Net::default()),
+        IpAddr::V6(_) => IpNet::from(ipnet::Ipv6Net::default()),
+    };
+    let has_public = match ends.source {
+        IpAddr::V6(_) => true,
+        IpAddr::V4(source) => network
+            .number_of_vpc(vpc)
+            .is_some_and(|number| network.public_of_private(number, source).is_some()),
+    };
+    let nat = network.gateways.nat_gateways().filter(|nat| {
+        let is_public =
+            network.target(nat.interface).is_some_and(|own| !own.interface.public_ipv4.is_empty());
+        let has_this_table =
+            network.subnet_object(nat.subnet).is_none_or(|subnet| subnet.route_table == table);
+        nat.vpc == vpc && is_public && !has_this_table
+    });
+    match (nat.map(|nat| nat.id).min(), network.gateways.internet_of(vpc)) {
+        (Some(nat), _) if !has_public => Some((everywhere, RouteTarget::NatGateway(nat))),
+        (_, Some(gateway)) => Some((everywhere, RouteTarget::InternetGateway(gateway.id))),
+        _ => None,
     }
 }
 
@@ -338,8 +350,9 @@ fn transit_route(
     let attachments = network.gateways.attachments().filter(|held| held.gateway == gateway);
     let (block, target) = attachments
         .filter_map(|held| Some((block_of(network.vpc(attached_vpc(held)?)?, address)?, held.id)))
-        .next()?;
-    Some(Fix::TransitRoute { table, destination: destination.unwrap_or(block), target })
+        .min_by_key(|(_, target)| *target)?;
+    let destination = destination.map_or(block, |destination| narrower(block, destination));
+    Some(Fix::TransitRoute { table, destination, target })
 }
 
 /// A number for an entry that is asked before the one that denies; none where there is no room.

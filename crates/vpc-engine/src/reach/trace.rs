@@ -22,7 +22,7 @@ use crate::reason::DropReason;
 use crate::services::{INTERNET_MAC, LINK_ROUTER_MAC, WORKSTATION_MAC};
 use crate::snapshot::Snapshot;
 use crate::time::Millis;
-use crate::verdict::{Delivery, Verdict};
+use crate::verdict::Delivery;
 
 /// When all of it happens: nothing is older, and nothing becomes idle.
 const NOW: Millis = Millis(1000);
@@ -268,6 +268,7 @@ impl<'s> Tracer<'s> {
         let mut region = Region {
             headers: HeaderBox { spans: bounds(question.source.address.is_ipv6()) },
             is_by_header: false,
+            translated: Vec::new(),
         };
         let mut looker = Looker::new(&mut region, own_fields(question.protocol));
         looker.begin(self.snapshot, question.from, &packet);
@@ -298,7 +299,7 @@ impl<'s> Tracer<'s> {
                 region.headers.spans[field as usize] = Span::one(header[field as usize]);
             }
         }
-        let Region { headers, is_by_header } = region;
+        let Region { headers, is_by_header, .. } = region;
         Some(Trace { question, there, back, headers, is_by_header })
     }
 
@@ -312,15 +313,6 @@ impl<'s> Tracer<'s> {
         's: 'n,
     {
         decide(self.snapshot.network(), &mut self.flows, from, packet, NOW, looker)
-    }
-}
-
-/// Whether [`crate::forward`] delivers the packet of a question, and to which port: what a trace must agree with.
-pub fn delivered_to(snapshot: &Snapshot, question: &Question) -> Option<Port> {
-    let packet = question.packet(snapshot)?;
-    match crate::forward(snapshot, &mut Flows::default(), question.from, &packet, NOW) {
-        Verdict::Deliver(delivery) => Some(delivery.to),
-        Verdict::Drop(_) => None,
     }
 }
 
@@ -363,6 +355,8 @@ type Fields = [Option<Field>; super::FIELDS];
 struct Region {
     headers: HeaderBox,
     is_by_header: bool,
+    /// What NAT gateways have replaced, in order: which fields the source and its port were.
+    translated: Vec<[Option<Field>; 2]>,
 }
 
 impl Region {
@@ -479,11 +473,19 @@ impl<'n> Witness<'n> for Looker<'_, 'n> {
         self.fields[field as usize] = None;
     }
 
-    fn restored(&mut self) {
-        self.fields[Field::Destination as usize] = Some(Field::Source);
-        if self.fields[Field::SourcePort as usize].is_some() {
-            self.fields[Field::DestinationPort as usize] = Some(Field::SourcePort);
+    fn translated(&mut self, keeps_port: bool) {
+        let [source, port] = [Field::Source, Field::SourcePort].map(|field| field as usize);
+        self.region.translated.push([self.fields[source], self.fields[port]]);
+        self.fields[source] = None;
+        if !keeps_port {
+            self.fields[port] = None;
         }
+    }
+
+    fn restored(&mut self) {
+        let [destination, port] = self.region.translated.pop().unwrap_or_default();
+        self.fields[Field::Destination as usize] = destination;
+        self.fields[Field::DestinationPort as usize] = port;
     }
 
     fn chosen_by_header(&mut self) {

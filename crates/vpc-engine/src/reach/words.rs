@@ -14,17 +14,20 @@ struct Named(Traffic);
 
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ports = |f: &mut fmt::Formatter<'_>, name: &str, ports: PortRange| match (ports.from(), ports.to()) {
-            (first, last) if first == last => write!(f, "{name} {first}"),
-            (first, last) => write!(f, "{name} {first}-{last}"),
-        };
+        let ports =
+            |f: &mut fmt::Formatter<'_>, name: &str, ports: PortRange| match (ports.from(), ports.to()) {
+                (first, last) if first == last => write!(f, "{name} {first}"),
+                (first, last) => write!(f, "{name} {first}-{last}"),
+            };
         match self.0 {
             Traffic::All => f.write_str("all traffic"),
             Traffic::Tcp(wanted) => ports(f, "tcp", wanted),
             Traffic::Udp(wanted) => ports(f, "udp", wanted),
             Traffic::Icmp(IcmpMatch::Any) => f.write_str("icmp"),
             Traffic::Icmpv6(IcmpMatch::Any) => f.write_str("icmpv6"),
-            Traffic::Icmp(IcmpMatch::Type(kind) | IcmpMatch::TypeAndCode(kind, _)) => write!(f, "icmp type {kind}"),
+            Traffic::Icmp(IcmpMatch::Type(kind) | IcmpMatch::TypeAndCode(kind, _)) => {
+                write!(f, "icmp type {kind}")
+            }
             Traffic::Icmpv6(IcmpMatch::Type(kind) | IcmpMatch::TypeAndCode(kind, _)) => {
                 write!(f, "icmpv6 type {kind}")
             }

@@ -11,8 +11,7 @@ use aws_types::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use vpc_model::{
-    Delta, Interface, InterfaceRole, NatGateway, NetworkAcl, Object, ObjectId, Port, RouteTable,
-    SecurityGroup, Subnet, Vpc,
+    Delta, Interface, NatGateway, NetworkAcl, Object, ObjectId, Port, RouteTable, SecurityGroup, Subnet, Vpc,
 };
 
 use super::gateways::TouchedGateways;
@@ -334,7 +333,7 @@ impl Network {
             touched.stale.extend(before.filter(|&before| before != port));
         }
         // Middleboxes send on what has its public addresses.
-        if interface.role != InterfaceRole::Workload || !interface.public_ipv4.is_empty() {
+        if interface.role.passes_on() || !interface.public_ipv4.is_empty() {
             self.gateways.touch(interface.vpc, &mut touched.gateways);
         }
         let plugged = PluggedInterface {
@@ -386,7 +385,7 @@ impl Network {
                 self.public_ipv4.remove(&pair.public);
             }
         }
-        if interface.role != InterfaceRole::Workload || !interface.public_ipv4.is_empty() {
+        if interface.role.passes_on() || !interface.public_ipv4.is_empty() {
             self.gateways.touch(interface.vpc, &mut touched.gateways);
         }
         let key = (*subnet, interface.mac);
@@ -453,7 +452,7 @@ impl Network {
                     touched.stale.insert(port);
                     // What passes a gateway in the subnet depends on the subnet, wherever it comes from and goes to.
                     let at = self.ports.get(port.index());
-                    if let Some(at) = at.filter(|at| at.role != InterfaceRole::Workload) {
+                    if let Some(at) = at.filter(|at| at.role.passes_on()) {
                         self.gateways.touch(at.interface.vpc, &mut touched.gateways);
                     }
                 }

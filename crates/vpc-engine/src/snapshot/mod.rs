@@ -318,10 +318,11 @@ impl Network {
         self.subnets.get(&id).map(Arc::as_ref)
     }
 
-    /// A public address of the cloud that no interface has.
+    /// A public address of the cloud that no interface has: the lowest.
     pub(crate) fn free_public_address(&self) -> Option<Ipv4Addr> {
-        let blocks = self.gateways.public_ipv4_blocks();
-        let mut addresses = blocks.flat_map(|block| block.hosts());
+        let mut blocks: Vec<ipnet::Ipv4Net> = self.gateways.public_ipv4_blocks().collect();
+        blocks.sort_unstable();
+        let mut addresses = blocks.iter().flat_map(ipnet::Ipv4Net::hosts);
         addresses.find(|address| !self.public_ipv4.contains_key(address))
     }
 

@@ -84,7 +84,7 @@ impl Paths {
     }
 
     /// Every path that has a condition.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Path> {
         self.all.values().map(Arc::as_ref)
     }
 

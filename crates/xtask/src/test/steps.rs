@@ -191,7 +191,13 @@ impl Build {
 pub(super) fn build(bench: &Workbench) -> Result<Tally> {
     let build = Build::of(bench);
     let held = process::shown(bench.cargo().args(build.arguments()))?;
-    Ok(Tally::one(&format!("cargo {}", build.arguments().join(" ")), held))
+    let mut tally = Tally::one(&format!("cargo {}", build.arguments().join(" ")), held);
+    if build == Build::Dev {
+        // What the tests need of the crates must not be what the command needs, too.
+        let alone = process::shown(bench.cargo().args(["check", "--package", "cli"]))?;
+        tally.add("cargo check --package cli, with its own features", alone);
+    }
+    Ok(tally)
 }
 
 /// The command, built when it is not there.
