@@ -112,21 +112,25 @@ fn a_command_whose_caller_has_gone_is_hung_up_on_and_then_killed() {
     eventually("the second one was killed", || processes("cat") == "1\n");
 }
 
-/// As when the window of a terminal is closed, or the connection to it breaks.
-#[test]
-fn a_shell_whose_terminal_and_caller_have_gone_ends_with_what_runs_in_it() {
-    let Some(cloud) = Cloud::new() else { return };
-    let running = cloud.boot(&spec(1));
+/// Runs a script on a terminal until it says `begun`, and takes its caller and the terminal away: as when the window of a
+/// terminal is closed, or the connection to it breaks.
+fn close_terminal_of(cloud: &Cloud, script: &str) {
     let pty = nix::pty::openpty(None, None).unwrap();
     let end = || Stdio::from(pty.slave.try_clone().unwrap());
-    let script = "bash --norc -i -c 'echo begun; sleep 1000; true'";
-    let mut child = brume_exec(&cloud, script).stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+    let mut child = brume_exec(cloud, script).stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
     drop(pty.slave);
     let mut shown = std::io::BufReader::new(std::fs::File::from(pty.master)).lines();
     assert!(shown.any(|line| line.unwrap().ends_with("begun")));
     child.kill().unwrap();
     child.wait().unwrap();
-    drop(shown);
+}
+
+#[test]
+fn a_shell_whose_terminal_and_caller_have_gone_ends_with_what_runs_in_it() {
+    let Some(cloud) = Cloud::new() else { return };
+    let running = cloud.boot(&spec(1));
+    let script = "bash --norc -i -c 'echo begun; sleep 1000; true'";
+    close_terminal_of(&cloud, script);
     let sleepers = "cat /proc/[0-9]*/comm | grep -cx sleep";
     eventually("it has ended", || cloud.run(&running, sleepers).stdout == "0\n");
 }
@@ -135,17 +139,9 @@ fn a_shell_whose_terminal_and_caller_have_gone_ends_with_what_runs_in_it() {
 fn a_job_in_the_background_is_told_too_that_the_terminal_has_gone() {
     let Some(cloud) = Cloud::new() else { return };
     let running = cloud.boot(&spec(1));
-    let pty = nix::pty::openpty(None, None).unwrap();
-    let end = || Stdio::from(pty.slave.try_clone().unwrap());
     // A shell that gives jobs groups of their own and does not tell them itself. One ignores it, one is no part of the session.
     let script = "set -m; sleep 1001 & nohup sleep 1002 & setsid sleep 1003 & sleep 0.5; echo begun; wait";
-    let mut child = brume_exec(&cloud, script).stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-    drop(pty.slave);
-    let mut shown = std::io::BufReader::new(std::fs::File::from(pty.master)).lines();
-    assert!(shown.any(|line| line.unwrap().ends_with("begun")));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    drop(shown);
+    close_terminal_of(&cloud, script);
     let sleepers = "grep -zhx '100[0-9]' /proc/[0-9]*/cmdline | tr '\\0' ' '";
     eventually("it has ended", || cloud.run(&running, sleepers).stdout.trim() == "1002 1003");
 }

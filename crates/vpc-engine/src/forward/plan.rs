@@ -222,7 +222,8 @@ fn reverse(
     Some((entry, back.opener_ports))
 }
 
-/// The link addresses of a packet where it lands, source first, and the port; none where that is no port. `came` is as it was sent, by an interface of the subnet `from` or from elsewhere.
+/// The link addresses of a packet where it lands, source first, and the port; none where that is no port. `came` is as it was
+/// sent, by an interface of the subnet `from` or from elsewhere.
 pub(crate) fn landing_macs(
     trip: &Trip<'_>,
     landing: Landing<'_>,

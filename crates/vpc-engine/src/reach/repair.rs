@@ -16,7 +16,7 @@ use vpc_model::{
     TransitGatewayRoute, Vpc,
 };
 
-use super::trace::{Ends, Met, Question, Step, Trace, Tracer, Way};
+use super::trace::{Ends, Met, Question, Step, Trace, Tracer};
 use crate::reason::DropReason;
 use crate::snapshot::{Network, Snapshot};
 
@@ -121,19 +121,6 @@ impl Repair {
     /// Whether they are enough.
     pub fn is_whole(&self) -> bool {
         self.after.reaches()
-    }
-}
-
-impl Trace {
-    /// Everything that refuses the packet or its reply, with the packet as it is there.
-    pub fn refusals(&self) -> impl Iterator<Item = (&DropReason, &Ends)> {
-        let ways = [Some(&self.there), self.back.as_ref()];
-        ways.into_iter().flatten().flat_map(|way: &Way| {
-            way.steps.iter().filter_map(|step| match &step.met {
-                Met::Refused(reason) => Some((reason, &step.ends)),
-                _ => None,
-            })
-        })
     }
 }
 
@@ -262,8 +249,7 @@ impl Context<'_> {
 
     /// The interface that a private address belongs to which has no public one: of those on the way.
     fn exit(&self, network: &Network, private: Ipv4Addr) -> Option<NetworkInterfaceId> {
-        let ways = [Some(&self.trace.there), self.trace.back.as_ref()];
-        let steps = ways.into_iter().flatten().flat_map(|way| &way.steps);
+        let steps = self.trace.ways().flat_map(|way| &way.steps);
         steps
             .filter_map(|step: &Step| match step.met {
                 Met::Interface(interface) => network.target(interface),

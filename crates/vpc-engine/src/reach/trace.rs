@@ -150,8 +150,13 @@ pub struct Way {
 impl Way {
     /// Everything that refuses the packet, in the order of its way.
     pub fn refusals(&self) -> impl Iterator<Item = &DropReason> {
+        self.refused().map(|(reason, _)| reason)
+    }
+
+    /// The same, with the packet as it is there.
+    pub(super) fn refused(&self) -> impl Iterator<Item = (&DropReason, &Ends)> {
         self.steps.iter().filter_map(|step| match &step.met {
-            Met::Refused(reason) => Some(reason),
+            Met::Refused(reason) => Some((reason, &step.ends)),
             _ => None,
         })
     }
@@ -184,6 +189,16 @@ impl Trace {
         let Some(back) = &self.back else { return false };
         let own = Ends::of(&self.question.packet_at(INTERNET_MAC, LINK_ROUTER_MAC));
         back.landed == Some((self.question.from, own.reversed()))
+    }
+
+    /// The way there and, if there is one, the way back.
+    pub fn ways(&self) -> impl Iterator<Item = &Way> {
+        std::iter::once(&self.there).chain(&self.back)
+    }
+
+    /// Everything that refuses the packet or its reply, with the packet as it is there.
+    pub fn refusals(&self) -> impl Iterator<Item = (&DropReason, &Ends)> {
+        self.ways().flat_map(Way::refused)
     }
 
     /// Whether a packet gets there and its reply comes back.
