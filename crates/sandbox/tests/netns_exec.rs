@@ -145,3 +145,14 @@ fn a_job_in_the_background_is_told_too_that_the_terminal_has_gone() {
     let sleepers = "grep -zhx '100[0-9]' /proc/[0-9]*/cmdline | tr '\\0' ' '";
     eventually("it has ended", || cloud.run(&running, sleepers).stdout.trim() == "1002 1003");
 }
+
+/// As a shell's child does that takes the signal before it has become the program that it is made for.
+#[test]
+fn a_job_that_becomes_a_program_when_it_is_told_is_told_again() {
+    let Some(cloud) = Cloud::new() else { return };
+    let running = cloud.boot(&spec(1));
+    let script = "bash -c 'trap : HUP; sleep 1001; sleep 0.2; exec sleep 1002' & sleep 0.5; echo begun; wait";
+    close_terminal_of(&cloud, script);
+    let sleepers = "grep -zhx '100[0-9]' /proc/[0-9]*/cmdline | tr '\\0' ' '";
+    eventually("it has ended", || cloud.run(&running, sleepers).stdout.trim().is_empty());
+}

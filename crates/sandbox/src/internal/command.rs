@@ -194,7 +194,8 @@ fn guest_environment() -> BTreeMap<String, String> {
 /// Tells what a command has left running in its session that its terminal is closed, as its shell does for its jobs.
 ///
 /// A shell that is told while it starts a job may end without having noted it, and the kernel tells the group in the
-/// foreground only. What ignores the signal or has a session of its own goes on, as under any terminal.
+/// foreground only. The job itself may have taken the signal as the shell that it was, just before it became a program. What
+/// ignores the signal or has a session of its own goes on, as under any terminal.
 fn hang_up_session(session: OwnedFd) {
     let mut number = [0; size_of::<libc::pid_t>()];
     // A command that could not be started has announced none, and left nothing.
@@ -205,10 +206,7 @@ fn hang_up_session(session: OwnedFd) {
     match syscalls::fork() {
         Ok(Side::Child) => {
             let _ = syscalls::die_with_parent();
-            for process in members(libc::pid_t::from_ne_bytes(number)) {
-                let _ = kill(process, Signal::SIGHUP);
-                let _ = kill(process, Signal::SIGCONT);
-            }
+            tell_members(libc::pid_t::from_ne_bytes(number), Instant::now() + HANGUP_GRACE);
             syscalls::exit_now(0)
         }
         // It is a process of the guest, whose root can stop it.
@@ -226,6 +224,38 @@ fn hang_up_session(session: OwnedFd) {
         // Nobody is there to be told.
         Err(_) => {}
     }
+}
+
+/// Tells each process of a session once that its terminal is closed, and again when it has become another program that the
+/// signal ends: until all have gone, or that time.
+fn tell_members(session: libc::pid_t, until: Instant) {
+    let mut told = Vec::new();
+    loop {
+        let members = members(session);
+        if members.is_empty() || Instant::now() >= until {
+            return;
+        }
+        for &process in &members {
+            if !told.contains(&process) || is_ended_by_hangup(process) {
+                let _ = kill(process, Signal::SIGHUP);
+                let _ = kill(process, Signal::SIGCONT);
+            }
+        }
+        told = members;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether a process neither ignores nor catches SIGHUP.
+fn is_ended_by_hangup(process: Pid) -> bool {
+    let status = std::fs::read(format!("/proc/{process}/status")).unwrap_or_default();
+    // The name in it may be anything.
+    let status = String::from_utf8_lossy(&status);
+    let has_hangup = |set: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(set))?;
+        Some(u64::from_str_radix(mask.trim(), 16).ok()? & 1 << (Signal::SIGHUP as u32 - 1) != 0)
+    };
+    has_hangup("SigIgn:") == Some(false) && has_hangup("SigCgt:") == Some(false)
 }
 
 /// The processes of a session, as `/proc` has them.
