@@ -20,6 +20,7 @@ pub type InterfaceNumber = fn(IpAddr) -> Option<u32>;
 /// Counts packets per interface in windows of one second. One budget is shared by all servers.
 #[derive(Debug)]
 pub struct LinkLocalBudget {
+    clock: fn() -> Instant,
     started: Instant,
     number: InterfaceNumber,
     window: Mutex<Window>,
@@ -56,13 +57,18 @@ impl LinkLocalBudget {
 
     /// A budget that nothing was taken from, for each interface: both of its link addresses have it together.
     pub fn of_interfaces(number: InterfaceNumber) -> Self {
-        Self { started: Instant::now(), number, window: Mutex::default() }
+        Self::with_clock(number, Instant::now)
+    }
+
+    /// The same by another clock than the machine's.
+    pub fn with_clock(number: InterfaceNumber, clock: fn() -> Instant) -> Self {
+        Self { clock, started: clock(), number, window: Mutex::default() }
     }
 
     /// Takes one packet from the budget of an interface. Answers whether there was one left; if not, the packet counts as
     /// dropped.
     pub fn take(&self, peer: IpAddr) -> bool {
-        self.take_at(peer, Instant::now())
+        self.take_at(peer, (self.clock)())
     }
 
     /// How many packets of an interface were dropped since this budget began.
