@@ -221,6 +221,7 @@ fn a_tracked_connection_outlives_its_rule_and_an_untracked_one_does_not() {
             let (mut server, _) = accept(&listener);
             assert!(passes(&mut client, &mut server, PATIENCE) && passes(&mut server, &mut client, PATIENCE));
             lab.plane().apply(&[group(2, 1, &[everywhere])]);
+            assert!(passes(&mut server, &mut client, PATIENCE), "what the server sends its rules allow");
             let within = if survives { PATIENCE } else { SILENCE };
             assert_eq!(passes(&mut client, &mut server, within), survives, "{cidr}");
             assert!(one.connect((two.address, 80), SILENCE).is_none(), "the rule is gone");

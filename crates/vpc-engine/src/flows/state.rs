@@ -5,8 +5,8 @@
 //! ```text
 //! TCP    SYN            reply, then ACK of the opener       FIN both ways
 //!  ---> Opening --------------------------> Established ------------------> Closing ---> closed (5 s)
-//!            |   (a segment without SYN enters here: ^)   | FIN one way        |
-//!            |                                            v                    |
+//!            |  (a segment without SYN, to  ^             | FIN one way        |
+//!            |   a service, enters here)                  v                    |
 //!            |                                        HalfClosed --------------+
 //!            +---------------- RST in any state: closed at once
 //! UDP    ---> Exchange ---- second request answered ----> Stream

@@ -22,7 +22,7 @@ use crate::flows::{
     Account, EntryId, FlowId, FlowKey, Flows, NAT_GATEWAYS_PASSED_MAX, NatFlow, Opening, PackedKey, Progress,
     Seen, Timeouts, Tuple, TupleKind, Way,
 };
-use crate::packet::{Endpoint, Packet, TcpFlags};
+use crate::packet::{Endpoint, Packet};
 use crate::reason::DropReason;
 use crate::services::{self, LINK_ROUTER_MAC, SERVICES_MAC};
 use crate::snapshot::{Network, PluggedInterface, Snapshot};
@@ -124,8 +124,7 @@ pub(super) fn deliver(
     let own = sender.filter(|own| flows.table.key(own.slot) == near);
     let halves = match known {
         Some(known) => known.goes_on(flows, own, came, now).then_some(known),
-        // A reset begins nothing.
-        None if flags(came).contains(TcpFlags::RST) => None,
+        None if !tracking::begins(came, tuple) => None,
         None => Some(Halves::begin(flows, (near, far), own, came, now)),
     };
     let flow = halves.map(|halves| halves.flow(sender, nat));

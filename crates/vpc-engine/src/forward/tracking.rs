@@ -2,7 +2,7 @@
 //!
 //! Owns when a packet belongs to a known connection and when a new one begins. Refuses to know rules and routes.
 
-use vpc_model::Port;
+use vpc_model::{Port, Protocol};
 
 use crate::flows::{
     Account, EntryId, Flows, Opening, PackedKey, Progress, Seen, Timeouts, Tuple, TupleKind, Way,
@@ -81,10 +81,14 @@ fn related(flows: &Flows, port: Port, way: Way, packet: &Packet, now: Millis) ->
     flows.table.find(&key, now).map(|_| Gate::Related)
 }
 
-/// Whether a packet can begin a connection: replies, errors and resets cannot.
-fn begins(packet: &Packet, tuple: &Tuple) -> bool {
+/// Whether a packet can begin a connection: of TCP what opens one, else neither replies nor errors.
+///
+/// A TCP segment within a connection that is not tracked has to be let pass by a rule, and so has each that answers it.
+/// Otherwise what a server happens to send after its rule has gone would bring an untracked connection back, which is to be
+/// cut (fact 23).
+pub(crate) fn begins(packet: &Packet, tuple: &Tuple) -> bool {
     match tuple.kind {
-        TupleKind::Ports { .. } => !flags(packet).contains(TcpFlags::RST),
+        TupleKind::Ports { .. } => tuple.protocol != Protocol::TCP || flags(packet).opens(),
         TupleKind::Query { is_reply, .. } => !is_reply,
         TupleKind::Message { .. } => false,
     }

@@ -66,6 +66,9 @@ pub fn tracked_and_untracked() {
             Send("a", "10.0.1.30", "tcp 40000 22 A", "s"),
             Change(|world| world.group("wide", &["in udp 53 0.0.0.0/0", "out all 0.0.0.0/0"])),
             Send("a", "10.0.1.30", "tcp 40000 22 A", "NoIngressRule"),
+            // What the server still sends, its rules allow; that does not bring the connection back.
+            Send("s", "10.0.0.10", "tcp 22 40000 A", "a"),
+            Send("a", "10.0.1.30", "tcp 40000 22 A", "NoIngressRule"),
         ],
     );
     check(

@@ -443,11 +443,14 @@ impl Reference {
             let (protocol, entry) = (packet.protocol, *entry);
             // What is asked through an endpoint is another connection than what is asked over the internet, and what a
             // middlebox asks than what the owner of the address does.
-            self.requests.retain(|request| {
+            let is_its = |request: &Request| {
                 (request.protocol, request.asker, request.service, request.entry, request.seen.0.0)
-                    != (protocol, asker, service, entry, seen.0.0)
-            });
-            self.requests.push(Request { protocol, seen, asker, service, entry });
+                    == (protocol, asker, service, entry, seen.0.0)
+            };
+            if begins_connection(packet) || self.requests.iter().any(is_its) {
+                self.requests.retain(|request| !is_its(request));
+                self.requests.push(Request { protocol, seen, asker, service, entry });
+            }
         }
         Expectation {
             arrival: Arrival {

@@ -97,7 +97,7 @@ pub(super) fn begins_connection(packet: &Packet) -> bool {
         Transport::Icmp { kind, .. } => {
             query_of(packet.protocol, kind).is_some_and(|(_, is_reply)| !is_reply)
         }
-        _ => !flags(packet).contains(TcpFlags::RST),
+        _ => packet.protocol != Protocol::TCP || is_opening_syn(packet),
     }
 }
 
