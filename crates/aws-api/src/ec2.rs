@@ -185,6 +185,53 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessScopeAnalysisFinding {
+    pub network_insights_access_scope_analysis_id: Option<String>,
+    pub network_insights_access_scope_id: Option<String>,
+    pub finding_id: Option<String>,
+    pub finding_components: Option<Vec<PathComponent>>,
+}
+
+crate::structure! {
+    AccessScopeAnalysisFinding, "AccessScopeAnalysisFinding" {
+        "NetworkInsightsAccessScopeAnalysisId" => network_insights_access_scope_analysis_id,
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+        "FindingId" => finding_id,
+        "FindingComponents" => finding_components,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessScopePath {
+    pub source: Option<PathStatement>,
+    pub destination: Option<PathStatement>,
+    pub through_resources: Option<Vec<ThroughResourcesStatement>>,
+}
+
+crate::structure! {
+    AccessScopePath, "AccessScopePath" {
+        "Source" => source,
+        "Destination" => destination,
+        "ThroughResources" => through_resources,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessScopePathRequest {
+    pub source: Option<PathStatementRequest>,
+    pub destination: Option<PathStatementRequest>,
+    pub through_resources: Option<Vec<ThroughResourcesStatementRequest>>,
+}
+
+crate::structure! {
+    AccessScopePathRequest, "AccessScopePathRequest" {
+        "Source" => source,
+        "Destination" => destination,
+        "ThroughResources" => through_resources,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountAttribute {
     pub attribute_name: Option<String>,
     pub attribute_values: Option<Vec<AccountAttributeValue>>,
@@ -237,6 +284,39 @@ crate::structure! {
         "ServicePermissionId" => service_permission_id,
         "ServiceId" => service_id,
         "PermissionType" => permission_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AdditionalDetail {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub additional_detail_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint_service: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_options: Option<Vec<RuleOption>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_group_type_pairs: Option<Vec<RuleGroupTypePair>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_group_rule_options_pairs: Option<Vec<RuleGroupRuleOptionsPair>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<Vec<AnalysisComponent>>,
+}
+
+crate::structure! {
+    AdditionalDetail, "AdditionalDetail" {
+        "AdditionalDetailType" => additional_detail_type,
+        "Component" => component,
+        "VpcEndpointService" => vpc_endpoint_service,
+        "RuleOptions" => rule_options,
+        "RuleGroupTypePairs" => rule_group_type_pairs,
+        "RuleGroupRuleOptionsPairs" => rule_group_rule_options_pairs,
+        "ServiceName" => service_name,
+        "LoadBalancers" => load_balancers,
     }
 }
 
@@ -437,6 +517,237 @@ crate::structure! {
         "Tags" => tags,
         "ServiceId" => service_id,
         "PermissionType" => permission_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AlternatePathHint {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component_arn: Option<String>,
+}
+
+crate::structure! {
+    AlternatePathHint, "AlternatePathHint" {
+        "ComponentId" => component_id,
+        "ComponentArn" => component_arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisAclRule {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cidr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_range: Option<PortRange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_action: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_number: Option<i32>,
+}
+
+crate::structure! {
+    AnalysisAclRule, "AnalysisAclRule" {
+        "Cidr" => cidr,
+        "Egress" => egress,
+        "PortRange" => port_range,
+        "Protocol" => protocol,
+        "RuleAction" => rule_action,
+        "RuleNumber" => rule_number,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisComponent {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+crate::structure! {
+    AnalysisComponent, "AnalysisComponent" {
+        "Id" => id,
+        "Arn" => arn,
+        "Name" => name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisLoadBalancerListener {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_port: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_port: Option<i32>,
+}
+
+crate::structure! {
+    AnalysisLoadBalancerListener, "AnalysisLoadBalancerListener" {
+        "LoadBalancerPort" => load_balancer_port,
+        "InstancePort" => instance_port,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisLoadBalancerTarget {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zone_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+}
+
+crate::structure! {
+    AnalysisLoadBalancerTarget, "AnalysisLoadBalancerTarget" {
+        "Address" => address,
+        "AvailabilityZone" => availability_zone,
+        "AvailabilityZoneId" => availability_zone_id,
+        "Instance" => instance,
+        "Port" => port,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisPacketHeader {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_addresses: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_port_ranges: Option<Vec<PortRange>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_addresses: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port_ranges: Option<Vec<PortRange>>,
+}
+
+crate::structure! {
+    AnalysisPacketHeader, "AnalysisPacketHeader" {
+        "DestinationAddresses" => destination_addresses,
+        "DestinationPortRanges" => destination_port_ranges,
+        "Protocol" => protocol,
+        "SourceAddresses" => source_addresses,
+        "SourcePortRanges" => source_port_ranges,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisRouteTableRoute {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_cidr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_prefix_list_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress_only_internet_gateway_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat_gateway_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_interface_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_peering_connection_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carrier_gateway_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core_network_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_gateway_id: Option<String>,
+}
+
+crate::structure! {
+    AnalysisRouteTableRoute, "AnalysisRouteTableRoute" {
+        "DestinationCidr" => destination_cidr,
+        "DestinationPrefixListId" => destination_prefix_list_id,
+        "EgressOnlyInternetGatewayId" => egress_only_internet_gateway_id,
+        "GatewayId" => gateway_id,
+        "InstanceId" => instance_id,
+        "NatGatewayId" => nat_gateway_id,
+        "NetworkInterfaceId" => network_interface_id,
+        "Origin" => origin,
+        "TransitGatewayId" => transit_gateway_id,
+        "VpcPeeringConnectionId" => vpc_peering_connection_id,
+        "State" => state,
+        "CarrierGatewayId" => carrier_gateway_id,
+        "CoreNetworkArn" => core_network_arn,
+        "LocalGatewayId" => local_gateway_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisSecurityGroupRule {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cidr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_range: Option<PortRange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix_list_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+}
+
+crate::structure! {
+    AnalysisSecurityGroupRule, "AnalysisSecurityGroupRule" {
+        "Cidr" => cidr,
+        "Direction" => direction,
+        "SecurityGroupId" => security_group_id,
+        "PortRange" => port_range,
+        "PrefixListId" => prefix_list_id,
+        "Protocol" => protocol,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct AnalysisTransitGatewayPolicyTableEntry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_number: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_cidr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_cidr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_port_range: Option<PortRange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_port_range: Option<PortRange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_route_table_id: Option<String>,
+}
+
+crate::structure! {
+    AnalysisTransitGatewayPolicyTableEntry, "AnalysisTransitGatewayPolicyTableEntry" {
+        "RuleNumber" => rule_number,
+        "Protocol" => protocol,
+        "SourceCidr" => source_cidr,
+        "DestinationCidr" => destination_cidr,
+        "SourcePortRange" => source_port_range,
+        "DestinationPortRange" => destination_port_range,
+        "TargetRouteTableId" => target_route_table_id,
     }
 }
 
@@ -2035,6 +2346,80 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInsightsAccessScopeRequest {
+    pub match_paths: Option<Vec<AccessScopePathRequest>>,
+    pub exclude_paths: Option<Vec<AccessScopePathRequest>>,
+    pub client_token: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    CreateNetworkInsightsAccessScopeRequest, "CreateNetworkInsightsAccessScopeRequest" {
+        "MatchPaths" => match_paths,
+        "ExcludePaths" => exclude_paths,
+        "ClientToken" => client_token,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInsightsAccessScopeResult {
+    pub network_insights_access_scope: Option<NetworkInsightsAccessScope>,
+    pub network_insights_access_scope_content: Option<NetworkInsightsAccessScopeContent>,
+}
+
+crate::structure! {
+    CreateNetworkInsightsAccessScopeResult, "CreateNetworkInsightsAccessScopeResult" {
+        "NetworkInsightsAccessScope" => network_insights_access_scope,
+        "NetworkInsightsAccessScopeContent" => network_insights_access_scope_content,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInsightsPathRequest {
+    pub source_ip: Option<String>,
+    pub destination_ip: Option<String>,
+    pub source: String,
+    pub destination: Option<String>,
+    pub protocol: String,
+    pub destination_port: Option<i32>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub dry_run: Option<bool>,
+    pub client_token: String,
+    pub filter_at_source: Option<PathRequestFilter>,
+    pub filter_at_destination: Option<PathRequestFilter>,
+}
+
+crate::structure! {
+    CreateNetworkInsightsPathRequest, "CreateNetworkInsightsPathRequest" {
+        "SourceIp" => source_ip,
+        "DestinationIp" => destination_ip,
+        "Source" => source,
+        "Destination" => destination,
+        "Protocol" => protocol,
+        "DestinationPort" => destination_port,
+        "TagSpecifications" => tag_specifications,
+        "DryRun" => dry_run,
+        "ClientToken" => client_token,
+        "FilterAtSource" => filter_at_source,
+        "FilterAtDestination" => filter_at_destination,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateNetworkInsightsPathResult {
+    pub network_insights_path: Option<NetworkInsightsPath>,
+}
+
+crate::structure! {
+    CreateNetworkInsightsPathResult, "CreateNetworkInsightsPathResult" {
+        "NetworkInsightsPath" => network_insights_path,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateNetworkInterfacePermissionRequest {
     pub network_interface_id: String,
     pub aws_account_id: Option<String>,
@@ -3422,6 +3807,102 @@ crate::structure! {
     DeleteNetworkAclRequest, "DeleteNetworkAclRequest" {
         "DryRun" => dry_run,
         "NetworkAclId" => network_acl_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsAccessScopeAnalysisRequest {
+    pub network_insights_access_scope_analysis_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsAccessScopeAnalysisRequest, "DeleteNetworkInsightsAccessScopeAnalysisRequest" {
+        "NetworkInsightsAccessScopeAnalysisId" => network_insights_access_scope_analysis_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsAccessScopeAnalysisResult {
+    pub network_insights_access_scope_analysis_id: Option<String>,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsAccessScopeAnalysisResult, "DeleteNetworkInsightsAccessScopeAnalysisResult" {
+        "NetworkInsightsAccessScopeAnalysisId" => network_insights_access_scope_analysis_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsAccessScopeRequest {
+    pub dry_run: Option<bool>,
+    pub network_insights_access_scope_id: String,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsAccessScopeRequest, "DeleteNetworkInsightsAccessScopeRequest" {
+        "DryRun" => dry_run,
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsAccessScopeResult {
+    pub network_insights_access_scope_id: Option<String>,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsAccessScopeResult, "DeleteNetworkInsightsAccessScopeResult" {
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsAnalysisRequest {
+    pub dry_run: Option<bool>,
+    pub network_insights_analysis_id: String,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsAnalysisRequest, "DeleteNetworkInsightsAnalysisRequest" {
+        "DryRun" => dry_run,
+        "NetworkInsightsAnalysisId" => network_insights_analysis_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsAnalysisResult {
+    pub network_insights_analysis_id: Option<String>,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsAnalysisResult, "DeleteNetworkInsightsAnalysisResult" {
+        "NetworkInsightsAnalysisId" => network_insights_analysis_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsPathRequest {
+    pub dry_run: Option<bool>,
+    pub network_insights_path_id: String,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsPathRequest, "DeleteNetworkInsightsPathRequest" {
+        "DryRun" => dry_run,
+        "NetworkInsightsPathId" => network_insights_path_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteNetworkInsightsPathResult {
+    pub network_insights_path_id: Option<String>,
+}
+
+crate::structure! {
+    DeleteNetworkInsightsPathResult, "DeleteNetworkInsightsPathResult" {
+        "NetworkInsightsPathId" => network_insights_path_id,
     }
 }
 
@@ -4852,6 +5333,146 @@ pub struct DescribeNetworkAclsResult {
 crate::structure! {
     DescribeNetworkAclsResult, "DescribeNetworkAclsResult" {
         "NetworkAcls" => network_acls,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsAccessScopeAnalysesRequest {
+    pub network_insights_access_scope_analysis_ids: Option<Vec<String>>,
+    pub network_insights_access_scope_id: Option<String>,
+    pub analysis_start_time_begin: Option<Timestamp>,
+    pub analysis_start_time_end: Option<Timestamp>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsAccessScopeAnalysesRequest, "DescribeNetworkInsightsAccessScopeAnalysesRequest" {
+        "NetworkInsightsAccessScopeAnalysisIds" => network_insights_access_scope_analysis_ids,
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+        "AnalysisStartTimeBegin" => analysis_start_time_begin,
+        "AnalysisStartTimeEnd" => analysis_start_time_end,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsAccessScopeAnalysesResult {
+    pub network_insights_access_scope_analyses: Option<Vec<NetworkInsightsAccessScopeAnalysis>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsAccessScopeAnalysesResult, "DescribeNetworkInsightsAccessScopeAnalysesResult" {
+        "NetworkInsightsAccessScopeAnalyses" => network_insights_access_scope_analyses,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsAccessScopesRequest {
+    pub network_insights_access_scope_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsAccessScopesRequest, "DescribeNetworkInsightsAccessScopesRequest" {
+        "NetworkInsightsAccessScopeIds" => network_insights_access_scope_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsAccessScopesResult {
+    pub network_insights_access_scopes: Option<Vec<NetworkInsightsAccessScope>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsAccessScopesResult, "DescribeNetworkInsightsAccessScopesResult" {
+        "NetworkInsightsAccessScopes" => network_insights_access_scopes,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsAnalysesRequest {
+    pub network_insights_analysis_ids: Option<Vec<String>>,
+    pub network_insights_path_id: Option<String>,
+    pub analysis_start_time: Option<Timestamp>,
+    pub analysis_end_time: Option<Timestamp>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsAnalysesRequest, "DescribeNetworkInsightsAnalysesRequest" {
+        "NetworkInsightsAnalysisIds" => network_insights_analysis_ids,
+        "NetworkInsightsPathId" => network_insights_path_id,
+        "AnalysisStartTime" => analysis_start_time,
+        "AnalysisEndTime" => analysis_end_time,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsAnalysesResult {
+    pub network_insights_analyses: Option<Vec<NetworkInsightsAnalysis>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsAnalysesResult, "DescribeNetworkInsightsAnalysesResult" {
+        "NetworkInsightsAnalyses" => network_insights_analyses,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsPathsRequest {
+    pub network_insights_path_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i32>,
+    pub dry_run: Option<bool>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsPathsRequest, "DescribeNetworkInsightsPathsRequest" {
+        "NetworkInsightsPathIds" => network_insights_path_ids,
+        "Filters" => filters,
+        "MaxResults" => max_results,
+        "DryRun" => dry_run,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeNetworkInsightsPathsResult {
+    pub network_insights_paths: Option<Vec<NetworkInsightsPath>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    DescribeNetworkInsightsPathsResult, "DescribeNetworkInsightsPathsResult" {
+        "NetworkInsightsPaths" => network_insights_paths,
         "NextToken" => next_token,
     }
 }
@@ -7020,6 +7641,183 @@ crate::structure! {
     }
 }
 
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Explanation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acl: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acl_rule: Option<AnalysisAclRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attached_to: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zones: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub availability_zone_ids: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cidrs: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_gateway: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_vpc: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingress_route_table: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub internet_gateway: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classic_load_balancer_listener: Option<AnalysisLoadBalancerListener>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_listener_port: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_target: Option<AnalysisLoadBalancerTarget>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_target_group: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_target_groups: Option<Vec<AnalysisComponent>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancer_target_port: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elastic_load_balancer_listener: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_component: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nat_gateway: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_interface: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_peering_connection: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port_ranges: Option<Vec<PortRange>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix_list: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_table_route: Option<AnalysisRouteTableRoute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_table: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_rule: Option<AnalysisSecurityGroupRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_groups: Option<Vec<AnalysisComponent>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_vpc: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet_route_table: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpn_connection: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpn_gateway: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_route_table: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_route_table_route: Option<TransitGatewayRouteTableRoute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_policy_table: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_policy_table_entry: Option<AnalysisTransitGatewayPolicyTableEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_attachment: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component_account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component_region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall_stateless_rule: Option<FirewallStatelessRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall_stateful_rule: Option<FirewallStatefulRule>,
+}
+
+crate::structure! {
+    Explanation, "Explanation" {
+        "Acl" => acl,
+        "AclRule" => acl_rule,
+        "Address" => address,
+        "Addresses" => addresses,
+        "AttachedTo" => attached_to,
+        "AvailabilityZones" => availability_zones,
+        "AvailabilityZoneIds" => availability_zone_ids,
+        "Cidrs" => cidrs,
+        "Component" => component,
+        "CustomerGateway" => customer_gateway,
+        "Destination" => destination,
+        "DestinationVpc" => destination_vpc,
+        "Direction" => direction,
+        "ExplanationCode" => explanation_code,
+        "IngressRouteTable" => ingress_route_table,
+        "InternetGateway" => internet_gateway,
+        "LoadBalancerArn" => load_balancer_arn,
+        "ClassicLoadBalancerListener" => classic_load_balancer_listener,
+        "LoadBalancerListenerPort" => load_balancer_listener_port,
+        "LoadBalancerTarget" => load_balancer_target,
+        "LoadBalancerTargetGroup" => load_balancer_target_group,
+        "LoadBalancerTargetGroups" => load_balancer_target_groups,
+        "LoadBalancerTargetPort" => load_balancer_target_port,
+        "ElasticLoadBalancerListener" => elastic_load_balancer_listener,
+        "MissingComponent" => missing_component,
+        "NatGateway" => nat_gateway,
+        "NetworkInterface" => network_interface,
+        "PacketField" => packet_field,
+        "VpcPeeringConnection" => vpc_peering_connection,
+        "Port" => port,
+        "PortRanges" => port_ranges,
+        "PrefixList" => prefix_list,
+        "Protocols" => protocols,
+        "RouteTableRoute" => route_table_route,
+        "RouteTable" => route_table,
+        "SecurityGroup" => security_group,
+        "SecurityGroupRule" => security_group_rule,
+        "SecurityGroups" => security_groups,
+        "SourceVpc" => source_vpc,
+        "State" => state,
+        "Subnet" => subnet,
+        "SubnetRouteTable" => subnet_route_table,
+        "Vpc" => vpc,
+        "VpcEndpoint" => vpc_endpoint,
+        "VpnConnection" => vpn_connection,
+        "VpnGateway" => vpn_gateway,
+        "TransitGateway" => transit_gateway,
+        "TransitGatewayRouteTable" => transit_gateway_route_table,
+        "TransitGatewayRouteTableRoute" => transit_gateway_route_table_route,
+        "TransitGatewayPolicyTable" => transit_gateway_policy_table,
+        "TransitGatewayPolicyTableEntry" => transit_gateway_policy_table_entry,
+        "TransitGatewayAttachment" => transit_gateway_attachment,
+        "ComponentAccount" => component_account,
+        "ComponentRegion" => component_region,
+        "FirewallStatelessRule" => firewall_stateless_rule,
+        "FirewallStatefulRule" => firewall_stateful_rule,
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     pub name: Option<String>,
@@ -7030,6 +7828,85 @@ crate::structure! {
     Filter, "Filter" {
         "Name" => name,
         "Values" => values,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FilterPortRange {
+    pub from_port: Option<i32>,
+    pub to_port: Option<i32>,
+}
+
+crate::structure! {
+    FilterPortRange, "FilterPortRange" {
+        "FromPort" => from_port,
+        "ToPort" => to_port,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FirewallStatefulRule {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_group_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ports: Option<Vec<PortRange>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_ports: Option<Vec<PortRange>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_action: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+}
+
+crate::structure! {
+    FirewallStatefulRule, "FirewallStatefulRule" {
+        "RuleGroupArn" => rule_group_arn,
+        "Sources" => sources,
+        "Destinations" => destinations,
+        "SourcePorts" => source_ports,
+        "DestinationPorts" => destination_ports,
+        "Protocol" => protocol,
+        "RuleAction" => rule_action,
+        "Direction" => direction,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FirewallStatelessRule {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_group_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ports: Option<Vec<PortRange>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_ports: Option<Vec<PortRange>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<Vec<i32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_action: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+}
+
+crate::structure! {
+    FirewallStatelessRule, "FirewallStatelessRule" {
+        "RuleGroupArn" => rule_group_arn,
+        "Sources" => sources,
+        "Destinations" => destinations,
+        "SourcePorts" => source_ports,
+        "DestinationPorts" => destination_ports,
+        "Protocols" => protocols,
+        "RuleAction" => rule_action,
+        "Priority" => priority,
     }
 }
 
@@ -7260,6 +8137,64 @@ crate::structure! {
     GetManagedPrefixListEntriesResult, "GetManagedPrefixListEntriesResult" {
         "Entries" => entries,
         "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetNetworkInsightsAccessScopeAnalysisFindingsRequest {
+    pub network_insights_access_scope_analysis_id: String,
+    pub max_results: Option<i32>,
+    pub next_token: Option<String>,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetNetworkInsightsAccessScopeAnalysisFindingsRequest, "GetNetworkInsightsAccessScopeAnalysisFindingsRequest" {
+        "NetworkInsightsAccessScopeAnalysisId" => network_insights_access_scope_analysis_id,
+        "MaxResults" => max_results,
+        "NextToken" => next_token,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetNetworkInsightsAccessScopeAnalysisFindingsResult {
+    pub network_insights_access_scope_analysis_id: Option<String>,
+    pub analysis_status: Option<String>,
+    pub analysis_findings: Option<Vec<AccessScopeAnalysisFinding>>,
+    pub next_token: Option<String>,
+}
+
+crate::structure! {
+    GetNetworkInsightsAccessScopeAnalysisFindingsResult, "GetNetworkInsightsAccessScopeAnalysisFindingsResult" {
+        "NetworkInsightsAccessScopeAnalysisId" => network_insights_access_scope_analysis_id,
+        "AnalysisStatus" => analysis_status,
+        "AnalysisFindings" => analysis_findings,
+        "NextToken" => next_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetNetworkInsightsAccessScopeContentRequest {
+    pub network_insights_access_scope_id: String,
+    pub dry_run: Option<bool>,
+}
+
+crate::structure! {
+    GetNetworkInsightsAccessScopeContentRequest, "GetNetworkInsightsAccessScopeContentRequest" {
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+        "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetNetworkInsightsAccessScopeContentResult {
+    pub network_insights_access_scope_content: Option<NetworkInsightsAccessScopeContent>,
+}
+
+crate::structure! {
+    GetNetworkInsightsAccessScopeContentResult, "GetNetworkInsightsAccessScopeContentResult" {
+        "NetworkInsightsAccessScopeContent" => network_insights_access_scope_content,
     }
 }
 
@@ -11531,6 +12466,151 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInsightsAccessScope {
+    pub network_insights_access_scope_id: Option<String>,
+    pub network_insights_access_scope_arn: Option<String>,
+    pub created_date: Option<Timestamp>,
+    pub updated_date: Option<Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    NetworkInsightsAccessScope, "NetworkInsightsAccessScope" {
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+        "NetworkInsightsAccessScopeArn" => network_insights_access_scope_arn,
+        "CreatedDate" => created_date,
+        "UpdatedDate" => updated_date,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInsightsAccessScopeAnalysis {
+    pub network_insights_access_scope_analysis_id: Option<String>,
+    pub network_insights_access_scope_analysis_arn: Option<String>,
+    pub network_insights_access_scope_id: Option<String>,
+    pub status: Option<String>,
+    pub status_message: Option<String>,
+    pub warning_message: Option<String>,
+    pub start_date: Option<Timestamp>,
+    pub end_date: Option<Timestamp>,
+    pub findings_found: Option<String>,
+    pub analyzed_eni_count: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    NetworkInsightsAccessScopeAnalysis, "NetworkInsightsAccessScopeAnalysis" {
+        "NetworkInsightsAccessScopeAnalysisId" => network_insights_access_scope_analysis_id,
+        "NetworkInsightsAccessScopeAnalysisArn" => network_insights_access_scope_analysis_arn,
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+        "Status" => status,
+        "StatusMessage" => status_message,
+        "WarningMessage" => warning_message,
+        "StartDate" => start_date,
+        "EndDate" => end_date,
+        "FindingsFound" => findings_found,
+        "AnalyzedEniCount" => analyzed_eni_count,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInsightsAccessScopeContent {
+    pub network_insights_access_scope_id: Option<String>,
+    pub match_paths: Option<Vec<AccessScopePath>>,
+    pub exclude_paths: Option<Vec<AccessScopePath>>,
+}
+
+crate::structure! {
+    NetworkInsightsAccessScopeContent, "NetworkInsightsAccessScopeContent" {
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+        "MatchPaths" => match_paths,
+        "ExcludePaths" => exclude_paths,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInsightsAnalysis {
+    pub network_insights_analysis_id: Option<String>,
+    pub network_insights_analysis_arn: Option<String>,
+    pub network_insights_path_id: Option<String>,
+    pub additional_accounts: Option<Vec<String>>,
+    pub filter_in_arns: Option<Vec<String>>,
+    pub filter_out_arns: Option<Vec<String>>,
+    pub start_date: Option<Timestamp>,
+    pub status: Option<String>,
+    pub status_message: Option<String>,
+    pub warning_message: Option<String>,
+    pub network_path_found: Option<bool>,
+    pub forward_path_components: Option<Vec<PathComponent>>,
+    pub return_path_components: Option<Vec<PathComponent>>,
+    pub explanations: Option<Vec<Explanation>>,
+    pub alternate_path_hints: Option<Vec<AlternatePathHint>>,
+    pub suggested_accounts: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    NetworkInsightsAnalysis, "NetworkInsightsAnalysis" {
+        "NetworkInsightsAnalysisId" => network_insights_analysis_id,
+        "NetworkInsightsAnalysisArn" => network_insights_analysis_arn,
+        "NetworkInsightsPathId" => network_insights_path_id,
+        "AdditionalAccounts" => additional_accounts,
+        "FilterInArns" => filter_in_arns,
+        "FilterOutArns" => filter_out_arns,
+        "StartDate" => start_date,
+        "Status" => status,
+        "StatusMessage" => status_message,
+        "WarningMessage" => warning_message,
+        "NetworkPathFound" => network_path_found,
+        "ForwardPathComponents" => forward_path_components,
+        "ReturnPathComponents" => return_path_components,
+        "Explanations" => explanations,
+        "AlternatePathHints" => alternate_path_hints,
+        "SuggestedAccounts" => suggested_accounts,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkInsightsPath {
+    pub network_insights_path_id: Option<String>,
+    pub network_insights_path_arn: Option<String>,
+    pub created_date: Option<Timestamp>,
+    pub source: Option<String>,
+    pub destination: Option<String>,
+    pub source_arn: Option<String>,
+    pub destination_arn: Option<String>,
+    pub source_ip: Option<String>,
+    pub destination_ip: Option<String>,
+    pub protocol: Option<String>,
+    pub destination_port: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+    pub filter_at_source: Option<PathFilter>,
+    pub filter_at_destination: Option<PathFilter>,
+}
+
+crate::structure! {
+    NetworkInsightsPath, "NetworkInsightsPath" {
+        "NetworkInsightsPathId" => network_insights_path_id,
+        "NetworkInsightsPathArn" => network_insights_path_arn,
+        "CreatedDate" => created_date,
+        "Source" => source,
+        "Destination" => destination,
+        "SourceArn" => source_arn,
+        "DestinationArn" => destination_arn,
+        "SourceIp" => source_ip,
+        "DestinationIp" => destination_ip,
+        "Protocol" => protocol,
+        "DestinationPort" => destination_port,
+        "Tags" => tags,
+        "FilterAtSource" => filter_at_source,
+        "FilterAtDestination" => filter_at_destination,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterface {
     pub association: Option<NetworkInterfaceAssociation>,
     pub attachment: Option<NetworkInterfaceAttachment>,
@@ -11869,6 +12949,184 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PacketHeaderStatement {
+    pub source_addresses: Option<Vec<String>>,
+    pub destination_addresses: Option<Vec<String>>,
+    pub source_ports: Option<Vec<String>>,
+    pub destination_ports: Option<Vec<String>>,
+    pub source_prefix_lists: Option<Vec<String>>,
+    pub destination_prefix_lists: Option<Vec<String>>,
+    pub protocols: Option<Vec<String>>,
+}
+
+crate::structure! {
+    PacketHeaderStatement, "PacketHeaderStatement" {
+        "SourceAddresses" => source_addresses,
+        "DestinationAddresses" => destination_addresses,
+        "SourcePorts" => source_ports,
+        "DestinationPorts" => destination_ports,
+        "SourcePrefixLists" => source_prefix_lists,
+        "DestinationPrefixLists" => destination_prefix_lists,
+        "Protocols" => protocols,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PacketHeaderStatementRequest {
+    pub source_addresses: Option<Vec<String>>,
+    pub destination_addresses: Option<Vec<String>>,
+    pub source_ports: Option<Vec<String>>,
+    pub destination_ports: Option<Vec<String>>,
+    pub source_prefix_lists: Option<Vec<String>>,
+    pub destination_prefix_lists: Option<Vec<String>>,
+    pub protocols: Option<Vec<String>>,
+}
+
+crate::structure! {
+    PacketHeaderStatementRequest, "PacketHeaderStatementRequest" {
+        "SourceAddresses" => source_addresses,
+        "DestinationAddresses" => destination_addresses,
+        "SourcePorts" => source_ports,
+        "DestinationPorts" => destination_ports,
+        "SourcePrefixLists" => source_prefix_lists,
+        "DestinationPrefixLists" => destination_prefix_lists,
+        "Protocols" => protocols,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PathComponent {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence_number: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acl_rule: Option<AnalysisAclRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attached_to: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_vpc: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbound_header: Option<AnalysisPacketHeader>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inbound_header: Option<AnalysisPacketHeader>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_table_route: Option<AnalysisRouteTableRoute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_group_rule: Option<AnalysisSecurityGroupRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_vpc: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub additional_details: Option<Vec<AdditionalDetail>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_route_table_route: Option<TransitGatewayRouteTableRoute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transit_gateway_policy_table_entry: Option<AnalysisTransitGatewayPolicyTableEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanations: Option<Vec<Explanation>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elastic_load_balancer_listener: Option<AnalysisComponent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall_stateless_rule: Option<FirewallStatelessRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firewall_stateful_rule: Option<FirewallStatefulRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
+}
+
+crate::structure! {
+    PathComponent, "PathComponent" {
+        "SequenceNumber" => sequence_number,
+        "AclRule" => acl_rule,
+        "AttachedTo" => attached_to,
+        "Component" => component,
+        "DestinationVpc" => destination_vpc,
+        "OutboundHeader" => outbound_header,
+        "InboundHeader" => inbound_header,
+        "RouteTableRoute" => route_table_route,
+        "SecurityGroupRule" => security_group_rule,
+        "SourceVpc" => source_vpc,
+        "Subnet" => subnet,
+        "Vpc" => vpc,
+        "AdditionalDetails" => additional_details,
+        "TransitGateway" => transit_gateway,
+        "TransitGatewayRouteTableRoute" => transit_gateway_route_table_route,
+        "TransitGatewayPolicyTableEntry" => transit_gateway_policy_table_entry,
+        "Explanations" => explanations,
+        "ElasticLoadBalancerListener" => elastic_load_balancer_listener,
+        "FirewallStatelessRule" => firewall_stateless_rule,
+        "FirewallStatefulRule" => firewall_stateful_rule,
+        "ServiceName" => service_name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PathFilter {
+    pub source_address: Option<String>,
+    pub source_port_range: Option<FilterPortRange>,
+    pub destination_address: Option<String>,
+    pub destination_port_range: Option<FilterPortRange>,
+}
+
+crate::structure! {
+    PathFilter, "PathFilter" {
+        "SourceAddress" => source_address,
+        "SourcePortRange" => source_port_range,
+        "DestinationAddress" => destination_address,
+        "DestinationPortRange" => destination_port_range,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PathRequestFilter {
+    pub source_address: Option<String>,
+    pub source_port_range: Option<RequestFilterPortRange>,
+    pub destination_address: Option<String>,
+    pub destination_port_range: Option<RequestFilterPortRange>,
+}
+
+crate::structure! {
+    PathRequestFilter, "PathRequestFilter" {
+        "SourceAddress" => source_address,
+        "SourcePortRange" => source_port_range,
+        "DestinationAddress" => destination_address,
+        "DestinationPortRange" => destination_port_range,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PathStatement {
+    pub packet_header_statement: Option<PacketHeaderStatement>,
+    pub resource_statement: Option<ResourceStatement>,
+}
+
+crate::structure! {
+    PathStatement, "PathStatement" {
+        "PacketHeaderStatement" => packet_header_statement,
+        "ResourceStatement" => resource_statement,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PathStatementRequest {
+    pub packet_header_statement: Option<PacketHeaderStatementRequest>,
+    pub resource_statement: Option<ResourceStatementRequest>,
+}
+
+crate::structure! {
+    PathStatementRequest, "PathStatementRequest" {
+        "PacketHeaderStatement" => packet_header_statement,
+        "ResourceStatement" => resource_statement,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PayerResponsibilityEntry {
     pub scope: Option<String>,
     pub payer_responsibility_type: Option<String>,
@@ -12200,9 +13458,11 @@ crate::structure! {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PortRange {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<i32>,
 }
 
@@ -12892,6 +14152,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestFilterPortRange {
+    pub from_port: Option<i32>,
+    pub to_port: Option<i32>,
+}
+
+crate::structure! {
+    RequestFilterPortRange, "RequestFilterPortRange" {
+        "FromPort" => from_port,
+        "ToPort" => to_port,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestLaunchTemplateData {
     pub kernel_id: Option<String>,
     pub ebs_optimized: Option<bool>,
@@ -13055,6 +14328,32 @@ crate::structure! {
         "Attribute" => attribute,
         "SnapshotId" => snapshot_id,
         "DryRun" => dry_run,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResourceStatement {
+    pub resources: Option<Vec<String>>,
+    pub resource_types: Option<Vec<String>>,
+}
+
+crate::structure! {
+    ResourceStatement, "ResourceStatement" {
+        "Resources" => resources,
+        "ResourceTypes" => resource_types,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResourceStatementRequest {
+    pub resources: Option<Vec<String>>,
+    pub resource_types: Option<Vec<String>>,
+}
+
+crate::structure! {
+    ResourceStatementRequest, "ResourceStatementRequest" {
+        "Resources" => resources,
+        "ResourceTypes" => resource_types,
     }
 }
 
@@ -13424,6 +14723,51 @@ crate::structure! {
     RouteTableAssociationState, "RouteTableAssociationState" {
         "State" => state,
         "StatusMessage" => status_message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RuleGroupRuleOptionsPair {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_group_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_options: Option<Vec<RuleOption>>,
+}
+
+crate::structure! {
+    RuleGroupRuleOptionsPair, "RuleGroupRuleOptionsPair" {
+        "RuleGroupArn" => rule_group_arn,
+        "RuleOptions" => rule_options,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RuleGroupTypePair {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_group_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule_group_type: Option<String>,
+}
+
+crate::structure! {
+    RuleGroupTypePair, "RuleGroupTypePair" {
+        "RuleGroupArn" => rule_group_arn,
+        "RuleGroupType" => rule_group_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RuleOption {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyword: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Vec<String>>,
+}
+
+crate::structure! {
+    RuleOption, "RuleOption" {
+        "Keyword" => keyword,
+        "Settings" => settings,
     }
 }
 
@@ -14058,6 +15402,68 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartNetworkInsightsAccessScopeAnalysisRequest {
+    pub network_insights_access_scope_id: String,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub client_token: String,
+}
+
+crate::structure! {
+    StartNetworkInsightsAccessScopeAnalysisRequest, "StartNetworkInsightsAccessScopeAnalysisRequest" {
+        "NetworkInsightsAccessScopeId" => network_insights_access_scope_id,
+        "DryRun" => dry_run,
+        "TagSpecifications" => tag_specifications,
+        "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartNetworkInsightsAccessScopeAnalysisResult {
+    pub network_insights_access_scope_analysis: Option<NetworkInsightsAccessScopeAnalysis>,
+}
+
+crate::structure! {
+    StartNetworkInsightsAccessScopeAnalysisResult, "StartNetworkInsightsAccessScopeAnalysisResult" {
+        "NetworkInsightsAccessScopeAnalysis" => network_insights_access_scope_analysis,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartNetworkInsightsAnalysisRequest {
+    pub network_insights_path_id: String,
+    pub additional_accounts: Option<Vec<String>>,
+    pub filter_in_arns: Option<Vec<String>>,
+    pub filter_out_arns: Option<Vec<String>>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub client_token: String,
+}
+
+crate::structure! {
+    StartNetworkInsightsAnalysisRequest, "StartNetworkInsightsAnalysisRequest" {
+        "NetworkInsightsPathId" => network_insights_path_id,
+        "AdditionalAccounts" => additional_accounts,
+        "FilterInArns" => filter_in_arns,
+        "FilterOutArns" => filter_out_arns,
+        "DryRun" => dry_run,
+        "TagSpecifications" => tag_specifications,
+        "ClientToken" => client_token,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartNetworkInsightsAnalysisResult {
+    pub network_insights_analysis: Option<NetworkInsightsAnalysis>,
+}
+
+crate::structure! {
+    StartNetworkInsightsAnalysisResult, "StartNetworkInsightsAnalysisResult" {
+        "NetworkInsightsAnalysis" => network_insights_analysis,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartVpcEndpointServicePrivateDnsVerificationRequest {
     pub dry_run: Option<bool>,
     pub service_id: String,
@@ -14380,6 +15786,28 @@ pub struct TerminateInstancesResult {
 crate::structure! {
     TerminateInstancesResult, "TerminateInstancesResult" {
         "TerminatingInstances" => terminating_instances,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ThroughResourcesStatement {
+    pub resource_statement: Option<ResourceStatement>,
+}
+
+crate::structure! {
+    ThroughResourcesStatement, "ThroughResourcesStatement" {
+        "ResourceStatement" => resource_statement,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ThroughResourcesStatementRequest {
+    pub resource_statement: Option<ResourceStatementRequest>,
+}
+
+crate::structure! {
+    ThroughResourcesStatementRequest, "ThroughResourcesStatementRequest" {
+        "ResourceStatement" => resource_statement,
     }
 }
 
@@ -14873,6 +16301,36 @@ crate::structure! {
         "ResourceType" => resource_type,
         "State" => state,
         "TransitGatewayRouteTableAnnouncementId" => transit_gateway_route_table_announcement_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct TransitGatewayRouteTableRoute {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_cidr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_origin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix_list_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<String>,
+}
+
+crate::structure! {
+    TransitGatewayRouteTableRoute, "TransitGatewayRouteTableRoute" {
+        "DestinationCidr" => destination_cidr,
+        "State" => state,
+        "RouteOrigin" => route_origin,
+        "PrefixListId" => prefix_list_id,
+        "AttachmentId" => attachment_id,
+        "ResourceId" => resource_id,
+        "ResourceType" => resource_type,
     }
 }
 
@@ -16639,6 +18097,24 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct CreateNetworkInsightsAccessScope;
+
+    impl crate::Operation for CreateNetworkInsightsAccessScope {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateNetworkInsightsAccessScope";
+        type Input = super::CreateNetworkInsightsAccessScopeRequest;
+        type Output = super::CreateNetworkInsightsAccessScopeResult;
+    }
+
+    pub struct CreateNetworkInsightsPath;
+
+    impl crate::Operation for CreateNetworkInsightsPath {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "CreateNetworkInsightsPath";
+        type Input = super::CreateNetworkInsightsPathRequest;
+        type Output = super::CreateNetworkInsightsPathResult;
+    }
+
     pub struct CreateNetworkInterface;
 
     impl crate::Operation for CreateNetworkInterface {
@@ -16997,6 +18473,42 @@ pub mod operation {
         const NAME: &'static str = "DeleteNetworkAclEntry";
         type Input = super::DeleteNetworkAclEntryRequest;
         type Output = crate::Unit;
+    }
+
+    pub struct DeleteNetworkInsightsAccessScope;
+
+    impl crate::Operation for DeleteNetworkInsightsAccessScope {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteNetworkInsightsAccessScope";
+        type Input = super::DeleteNetworkInsightsAccessScopeRequest;
+        type Output = super::DeleteNetworkInsightsAccessScopeResult;
+    }
+
+    pub struct DeleteNetworkInsightsAccessScopeAnalysis;
+
+    impl crate::Operation for DeleteNetworkInsightsAccessScopeAnalysis {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteNetworkInsightsAccessScopeAnalysis";
+        type Input = super::DeleteNetworkInsightsAccessScopeAnalysisRequest;
+        type Output = super::DeleteNetworkInsightsAccessScopeAnalysisResult;
+    }
+
+    pub struct DeleteNetworkInsightsAnalysis;
+
+    impl crate::Operation for DeleteNetworkInsightsAnalysis {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteNetworkInsightsAnalysis";
+        type Input = super::DeleteNetworkInsightsAnalysisRequest;
+        type Output = super::DeleteNetworkInsightsAnalysisResult;
+    }
+
+    pub struct DeleteNetworkInsightsPath;
+
+    impl crate::Operation for DeleteNetworkInsightsPath {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DeleteNetworkInsightsPath";
+        type Input = super::DeleteNetworkInsightsPathRequest;
+        type Output = super::DeleteNetworkInsightsPathResult;
     }
 
     pub struct DeleteNetworkInterface;
@@ -17501,6 +19013,42 @@ pub mod operation {
         const NAME: &'static str = "DescribeNetworkAcls";
         type Input = super::DescribeNetworkAclsRequest;
         type Output = super::DescribeNetworkAclsResult;
+    }
+
+    pub struct DescribeNetworkInsightsAccessScopeAnalyses;
+
+    impl crate::Operation for DescribeNetworkInsightsAccessScopeAnalyses {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeNetworkInsightsAccessScopeAnalyses";
+        type Input = super::DescribeNetworkInsightsAccessScopeAnalysesRequest;
+        type Output = super::DescribeNetworkInsightsAccessScopeAnalysesResult;
+    }
+
+    pub struct DescribeNetworkInsightsAccessScopes;
+
+    impl crate::Operation for DescribeNetworkInsightsAccessScopes {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeNetworkInsightsAccessScopes";
+        type Input = super::DescribeNetworkInsightsAccessScopesRequest;
+        type Output = super::DescribeNetworkInsightsAccessScopesResult;
+    }
+
+    pub struct DescribeNetworkInsightsAnalyses;
+
+    impl crate::Operation for DescribeNetworkInsightsAnalyses {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeNetworkInsightsAnalyses";
+        type Input = super::DescribeNetworkInsightsAnalysesRequest;
+        type Output = super::DescribeNetworkInsightsAnalysesResult;
+    }
+
+    pub struct DescribeNetworkInsightsPaths;
+
+    impl crate::Operation for DescribeNetworkInsightsPaths {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "DescribeNetworkInsightsPaths";
+        type Input = super::DescribeNetworkInsightsPathsRequest;
+        type Output = super::DescribeNetworkInsightsPathsResult;
     }
 
     pub struct DescribeNetworkInterfaceAttribute;
@@ -18086,6 +19634,24 @@ pub mod operation {
         const NAME: &'static str = "GetManagedPrefixListEntries";
         type Input = super::GetManagedPrefixListEntriesRequest;
         type Output = super::GetManagedPrefixListEntriesResult;
+    }
+
+    pub struct GetNetworkInsightsAccessScopeAnalysisFindings;
+
+    impl crate::Operation for GetNetworkInsightsAccessScopeAnalysisFindings {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetNetworkInsightsAccessScopeAnalysisFindings";
+        type Input = super::GetNetworkInsightsAccessScopeAnalysisFindingsRequest;
+        type Output = super::GetNetworkInsightsAccessScopeAnalysisFindingsResult;
+    }
+
+    pub struct GetNetworkInsightsAccessScopeContent;
+
+    impl crate::Operation for GetNetworkInsightsAccessScopeContent {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "GetNetworkInsightsAccessScopeContent";
+        type Input = super::GetNetworkInsightsAccessScopeContentRequest;
+        type Output = super::GetNetworkInsightsAccessScopeContentResult;
     }
 
     pub struct GetPasswordData;
@@ -18689,6 +20255,24 @@ pub mod operation {
         const NAME: &'static str = "StartInstances";
         type Input = super::StartInstancesRequest;
         type Output = super::StartInstancesResult;
+    }
+
+    pub struct StartNetworkInsightsAccessScopeAnalysis;
+
+    impl crate::Operation for StartNetworkInsightsAccessScopeAnalysis {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "StartNetworkInsightsAccessScopeAnalysis";
+        type Input = super::StartNetworkInsightsAccessScopeAnalysisRequest;
+        type Output = super::StartNetworkInsightsAccessScopeAnalysisResult;
+    }
+
+    pub struct StartNetworkInsightsAnalysis;
+
+    impl crate::Operation for StartNetworkInsightsAnalysis {
+        const SERVICE: &'static str = "ec2";
+        const NAME: &'static str = "StartNetworkInsightsAnalysis";
+        type Input = super::StartNetworkInsightsAnalysisRequest;
+        type Output = super::StartNetworkInsightsAnalysisResult;
     }
 
     pub struct StartVpcEndpointServicePrivateDnsVerification;

@@ -1,8 +1,8 @@
 //! The typed views in `crates/aws-api/src`, one file per service, for the operations that `models/implemented.toml`
 //! lists.
 //!
-//! Owns the mapping from shapes to Rust types. The generated code is declarations only; what they have in common is
-//! written by hand in aws-api.
+//! Owns the mapping from shapes to Rust types, and which of them the store can keep. The generated code is declarations
+//! only; what they have in common is written by hand in aws-api.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -68,16 +68,24 @@ impl Files {
     }
 }
 
-#[derive(Deserialize)]
+/// What the list says of a service.
+#[derive(Default, Deserialize)]
 struct Implemented {
+    /// The operations that are built.
     operations: BTreeSet<String>,
+    /// The shapes that records hold as they are answered.
+    #[serde(default)]
+    stored: BTreeSet<String>,
+}
+
+fn listed() -> anyhow::Result<BTreeMap<String, Implemented>> {
+    let text = fs::read_to_string(crate::root().join(IMPLEMENTED))?;
+    toml::from_str(&text).context(IMPLEMENTED)
 }
 
 /// The operations that are built, by service.
 pub(crate) fn implemented() -> anyhow::Result<BTreeMap<String, BTreeSet<String>>> {
-    let text = fs::read_to_string(crate::root().join(IMPLEMENTED))?;
-    let services: BTreeMap<String, Implemented> = toml::from_str(&text).context(IMPLEMENTED)?;
-    Ok(services.into_iter().map(|(service, listed)| (service, listed.operations)).collect())
+    Ok(listed()?.into_iter().map(|(service, listed)| (service, listed.operations)).collect())
 }
 
 /// Adds the typed views of all services that have any.
@@ -85,10 +93,10 @@ pub(crate) fn typed_views<'a>(
     files: &mut Files,
     model: impl Fn(&str) -> Option<&'a Model>,
 ) -> anyhow::Result<()> {
-    for (service, operations) in &implemented()? {
+    for (service, listed) in &listed()? {
         let model = model(service).with_context(|| format!("{IMPLEMENTED}: there is no model {service}"))?;
         let module = service.replace('-', "_");
-        files.add(format!("crates/aws-api/src/{module}.rs"), View::new(model, operations)?.print()?);
+        files.add(format!("crates/aws-api/src/{module}.rs"), View::new(model, listed)?.print()?);
     }
     Ok(())
 }
@@ -98,39 +106,27 @@ struct View<'a> {
     model: &'a Model,
     operations: Vec<&'a aws_model::Operation>,
     structures: BTreeMap<&'static str, ShapeId>,
+    /// Those of the structures that can be written to and read from the store.
+    stored: BTreeSet<ShapeId>,
 }
 
 impl<'a> View<'a> {
-    fn new(model: &'a Model, implemented: &BTreeSet<String>) -> anyhow::Result<Self> {
+    fn new(model: &'a Model, listed: &Implemented) -> anyhow::Result<Self> {
         let service = model.metadata.name;
-        let operations = implemented.iter().map(|name| {
+        let operations = listed.operations.iter().map(|name| {
             model.operation(name).with_context(|| format!("{IMPLEMENTED}: {service} has no operation {name}"))
         });
-        let mut view = Self {
-            model,
-            operations: operations.collect::<anyhow::Result<_>>()?,
-            structures: BTreeMap::new(),
-        };
-        let mut pending: Vec<ShapeId> = Vec::new();
-        for operation in &view.operations {
-            pending.extend(operation.input.iter().chain(&operation.output).map(|reference| reference.shape));
-        }
-        let mut seen = BTreeSet::new();
-        while let Some(id) = pending.pop() {
-            if !seen.insert(id) {
-                continue;
-            }
-            match &model[id].kind {
-                ShapeKind::Structure(structure) => {
-                    view.structures.insert(model[id].name, id);
-                    pending.extend(structure.members.iter().map(|member| member.shape));
-                }
-                ShapeKind::List(list) => pending.push(list.element),
-                ShapeKind::Map(map) => pending.push(map.value),
-                _ => {}
-            }
-        }
-        Ok(view)
+        let operations: Vec<_> = operations.collect::<anyhow::Result<_>>()?;
+        let shapes = operations.iter().flat_map(|operation| operation.input.iter().chain(&operation.output));
+        let structures = structures_within(model, shapes.map(|reference| reference.shape));
+        let structures: BTreeMap<_, _> = structures.into_iter().map(|id| (model[id].name, id)).collect();
+        let stored = listed.stored.iter().map(|name| {
+            structures.get(name.as_str()).copied().with_context(|| {
+                format!("{IMPLEMENTED}: no operation of {service} that is built has a structure {name}")
+            })
+        });
+        let stored = structures_within(model, stored.collect::<anyhow::Result<Vec<_>>>()?);
+        Ok(Self { model, operations, structures, stored })
     }
 
     fn print(&self) -> anyhow::Result<String> {
@@ -171,7 +167,9 @@ impl<'a> View<'a> {
         let shape = &self.model[id];
         let structure = self.model.structure(id).context("only structures are printed")?;
         let name = type_name(shape.name);
-        writeln!(text, "#[derive(Clone, Debug, Default, PartialEq)]")?;
+        let is_stored = self.stored.contains(&id);
+        let and_serde = if is_stored { ", serde::Serialize, serde::Deserialize" } else { "" };
+        writeln!(text, "#[derive(Clone, Debug, Default, PartialEq{and_serde})]")?;
         if structure.members.is_empty() {
             writeln!(text, "pub struct {name} {{}}\n")?;
             writeln!(text, "crate::structure! {{ {name}, {:?} {{}} }}\n", shape.name)?;
@@ -179,6 +177,10 @@ impl<'a> View<'a> {
         }
         writeln!(text, "pub struct {name} {{")?;
         for member in &structure.members {
+            // What is absent takes no room in a record, and what a record does not have is absent.
+            if is_stored && !member.required {
+                writeln!(text, "    #[serde(skip_serializing_if = \"Option::is_none\")]")?;
+            }
             writeln!(text, "    pub {}: {},", field_name(member.name), self.member_type(id, member))?;
         }
         writeln!(text, "}}\n")?;
@@ -254,6 +256,27 @@ impl<'a> View<'a> {
     }
 }
 
+/// The structures among some shapes and all that they hold.
+fn structures_within(model: &Model, shapes: impl IntoIterator<Item = ShapeId>) -> BTreeSet<ShapeId> {
+    let mut pending: Vec<ShapeId> = shapes.into_iter().collect();
+    let (mut seen, mut structures) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(id) = pending.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match &model[id].kind {
+            ShapeKind::Structure(structure) => {
+                structures.insert(id);
+                pending.extend(structure.members.iter().map(|member| member.shape));
+            }
+            ShapeKind::List(list) => pending.push(list.element),
+            ShapeKind::Map(map) => pending.push(map.value),
+            _ => {}
+        }
+    }
+    structures
+}
+
 /// A shape's name as a Rust type: capitalised, and out of the way of the prelude.
 fn type_name(shape: &str) -> String {
     let mut name = shape.to_owned();
@@ -306,6 +329,30 @@ fn char_is_lowercase(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_stored_shape_holds_is_stored_too() {
+        let model = aws_model::service("ec2").unwrap().model();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let listed = |stored: &[&str]| Implemented {
+            operations: names(&["DescribeNetworkInsightsAnalyses"]),
+            stored: names(stored),
+        };
+        let text = View::new(model, &listed(&["PathComponent"])).unwrap().print().unwrap();
+        let derives = |name: &str| {
+            let before = text.split(&format!("pub struct {name} {{")).next().unwrap();
+            before.lines().last().unwrap().contains("serde::Deserialize")
+        };
+        for (name, expect) in
+            [("PathComponent", true), ("PortRange", true), ("Explanation", true), ("Filter", false)]
+        {
+            assert_eq!(derives(name), expect, "{name}");
+        }
+        for unknown in ["Vpc", "NoSuchShape"] {
+            let error = View::new(model, &listed(&[unknown])).err().unwrap();
+            assert!(error.to_string().ends_with(unknown), "{error}");
+        }
+    }
 
     #[test]
     fn fields_are_snake_case() {
