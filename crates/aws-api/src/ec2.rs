@@ -2349,7 +2349,7 @@ crate::structure! {
 pub struct CreateNetworkInsightsAccessScopeRequest {
     pub match_paths: Option<Vec<AccessScopePathRequest>>,
     pub exclude_paths: Option<Vec<AccessScopePathRequest>>,
-    pub client_token: String,
+    pub client_token: Option<String>,
     pub tag_specifications: Option<Vec<TagSpecification>>,
     pub dry_run: Option<bool>,
 }
@@ -2387,7 +2387,7 @@ pub struct CreateNetworkInsightsPathRequest {
     pub destination_port: Option<i32>,
     pub tag_specifications: Option<Vec<TagSpecification>>,
     pub dry_run: Option<bool>,
-    pub client_token: String,
+    pub client_token: Option<String>,
     pub filter_at_source: Option<PathRequestFilter>,
     pub filter_at_destination: Option<PathRequestFilter>,
 }
@@ -15406,7 +15406,7 @@ pub struct StartNetworkInsightsAccessScopeAnalysisRequest {
     pub network_insights_access_scope_id: String,
     pub dry_run: Option<bool>,
     pub tag_specifications: Option<Vec<TagSpecification>>,
-    pub client_token: String,
+    pub client_token: Option<String>,
 }
 
 crate::structure! {
@@ -15437,7 +15437,7 @@ pub struct StartNetworkInsightsAnalysisRequest {
     pub filter_out_arns: Option<Vec<String>>,
     pub dry_run: Option<bool>,
     pub tag_specifications: Option<Vec<TagSpecification>>,
-    pub client_token: String,
+    pub client_token: Option<String>,
 }
 
 crate::structure! {

@@ -178,7 +178,7 @@ impl<'a> View<'a> {
         writeln!(text, "pub struct {name} {{")?;
         for member in &structure.members {
             // What is absent takes no room in a record, and what a record does not have is absent.
-            if is_stored && !member.required {
+            if is_stored && !is_there(member) {
                 writeln!(text, "    #[serde(skip_serializing_if = \"Option::is_none\")]")?;
             }
             writeln!(text, "    pub {}: {},", field_name(member.name), self.member_type(id, member))?;
@@ -221,7 +221,7 @@ impl<'a> View<'a> {
         if self.contains(member.shape, parent, &mut BTreeSet::new()) {
             inner = format!("Box<{inner}>");
         }
-        if member.required { inner } else { format!("Option<{inner}>") }
+        if is_there(member) { inner } else { format!("Option<{inner}>") }
     }
 
     fn type_of(&self, id: ShapeId) -> String {
@@ -254,6 +254,11 @@ impl<'a> View<'a> {
             || (seen.insert(outer)
                 && structure.members.iter().any(|member| self.contains(member.shape, inner, seen)))
     }
+}
+
+/// Whether a value always has the member. A token that SDKs fill in is let be absent by the codec.
+fn is_there(member: &Member) -> bool {
+    member.required && !member.idempotency_token
 }
 
 /// The structures among some shapes and all that they hold.

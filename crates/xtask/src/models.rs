@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::generate::{self, Files};
 use crate::python;
 
+mod amended;
 mod published;
 
 /// The botocore release whose models are taken. `requirements.txt` pins the same one for the tests.
@@ -106,8 +107,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let source = unpacked_wheel()?;
     for service in SERVICES {
         let text = fs::read_to_string(source.join(service).with_extension("json"))?;
-        let model =
+        let mut model =
             published::read(service, &text).with_context(|| format!("the published model of {service}"))?;
+        amended::amend(service, &mut model)?;
         let compact = serde_json::to_vec(&model)?;
         files.add(format!("models/{service}.json.zst"), zstd::encode_all(&compact[..], 19)?);
         models.insert(*service, model);
