@@ -90,6 +90,11 @@ fn ec2_refuses() {
             "Invalid value 'shared' for InstanceTenancy.",
         ),
         (
+            "Action=CreateNetworkInsightsPath&Source=igw-1&Protocol=Tcp",
+            "InvalidParameterValue",
+            "Invalid value 'Tcp' for Protocol.",
+        ),
+        (
             "Action=DescribeVpcs&DryRun=true&DryRun=true",
             "MalformedQueryString",
             "The parameter DryRun is given more than once.",
@@ -107,6 +112,9 @@ fn ec2_refuses() {
 #[test]
 fn ec2_accepts() {
     for body in [
+        // More than the published model has: AWS's examples send capitals, and paths are of IPv6 too.
+        "Action=CreateNetworkInsightsPath&Source=igw-1&Protocol=TCP&DestinationIp=2001:db8:0:0:0:0:0:1",
+        "Action=CreateNetworkInsightsPath&Source=igw-1&Protocol=udp&FilterAtSource.DestinationAddress=192.0.2.1",
         "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-1&VpcId.7=vpc-2&MaxResults=5&DryRun=TRUE",
         "Action=DescribeVpcs&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0&AWSAccessKeyId=x&Signature=y",
         "Action=RunInstances&MinCount=1&MaxCount=1&ImageId=ami-1&NetworkInterface.1.Ipv6Addresses.1.Ipv6Address=::1",

@@ -183,6 +183,14 @@ resource_ids! {
     Ipv6PoolId = "ipv6pool-ec2";
     /// A pool of the IPv4 addresses of a range that an account has brought.
     PublicIpv4PoolId = "ipv4pool-ec2";
+    /// A path to be analysed for reachability.
+    NetworkInsightsPathId = "nip";
+    /// An analysis of such a path.
+    NetworkInsightsAnalysisId = "nia";
+    /// A Network Access Scope.
+    NetworkInsightsAccessScopeId = "nis";
+    /// An analysis of a Network Access Scope.
+    NetworkInsightsAccessScopeAnalysisId = "nisa";
     /// The association of an IAM instance profile with an instance.
     IamInstanceProfileAssociationId = "iip-assoc";
 }

@@ -8,6 +8,7 @@
 //! nothing, and `DryRun` is that same operation with its transaction thrown away.
 
 mod account_attribute;
+mod arn;
 mod asn;
 mod block_public_access;
 mod byoip;
@@ -32,6 +33,10 @@ mod key_pair;
 mod launch_template;
 mod nat_gateway;
 mod network_acl;
+mod network_insights_access_scope;
+mod network_insights_access_scope_analysis;
+mod network_insights_analysis;
+mod network_insights_path;
 mod network_interface;
 mod pace;
 mod page;
@@ -69,6 +74,13 @@ pub use elastic_ip::public_pool::{
     PublicPoolError, block as public_block, blocks as public_blocks, set_blocks as set_public_blocks,
 };
 pub use filter::Pattern;
+pub use network_insights_access_scope_analysis::{
+    AccessScopeAnalysisOutcome, AccessScopeAnswer, RunningAccessScopeAnalysis,
+    running_network_insights_access_scope_analyses,
+};
+pub use network_insights_analysis::{
+    AnalysisOutcome, PathAnswer, RunningAnalysis, running_network_insights_analyses,
+};
 
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
 pub mod record {
@@ -99,6 +111,18 @@ pub mod record {
         NatGatewayFailure, NatGatewayState,
     };
     pub use crate::network_acl::{Action, NetworkAcl, NetworkAclAssociation, NetworkAclEntry};
+    pub use crate::network_insights_access_scope::{
+        AccessScopeAddress, AccessScopePath, AccessScopeResource, AccessScopeResourceType, AddressStatement,
+        NamedPrefixList, NamedResource, NetworkInsightsAccessScope, PacketHeaderStatement, PathStatement,
+        ResourceStatement,
+    };
+    pub use crate::network_insights_access_scope_analysis::{
+        AccessScopeCounts, NetworkInsightsAccessScopeAnalysis,
+    };
+    pub use crate::network_insights_analysis::{Analysis, NetworkInsightsAnalysis};
+    pub use crate::network_insights_path::{
+        NetworkInsightsPath, PathDestination, PathEnd, PathFilter, PathProtocol, PathResource, PathTraffic,
+    };
     pub use crate::network_interface::{
         AssignedAddress, Attachment, ConnectionTracking, InterfacePermission, ManagedKind, NetworkInterface,
         NetworkInterfacePermission,
@@ -196,6 +220,10 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
         nat_gateway::operations,
         launch_template::operations,
         network_acl::operations,
+        network_insights_access_scope::operations,
+        network_insights_access_scope_analysis::operations,
+        network_insights_analysis::operations,
+        network_insights_path::operations,
         network_interface::operations,
         placement_group::operations,
         prefix_list::operations,
@@ -244,6 +272,7 @@ impl Ec2 {
             idempotency::RECORDS,
             instance::profile::RECORDS,
             network_acl::association::RECORDS,
+            network_insights_access_scope_analysis::RECORDS,
             network_interface::permission::RECORDS,
             prefix_list::RECORDS,
             security_group::vpc_association::RECORDS,

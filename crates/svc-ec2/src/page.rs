@@ -70,7 +70,7 @@ impl<'a> Page<'a> {
     ///
     /// # Errors
     /// `InvalidNextToken`.
-    fn after(&self) -> Result<Option<&'a str>, ServiceError> {
+    pub(crate) fn after(&self) -> Result<Option<&'a str>, ServiceError> {
         self.next_token.map(|token| position(token).ok_or_else(invalid_token)).transpose()
     }
 

@@ -149,6 +149,27 @@ quotas! {
     STORAGE_TIB_PER_VOLUME_TYPE = 50, "VolumeLimitExceeded", "";
     /// The same for io2.
     STORAGE_TIB_OF_IO2 = 20, "VolumeLimitExceeded", "";
+    /// Paths of Reachability Analyzer in a region. The codes are those that the handlers know which AWS publishes for
+    /// CloudFormation's resources of these kinds.
+    /// <https://docs.aws.amazon.com/vpc/latest/reachability/reachability-analyzer-limits.html>
+    NETWORK_INSIGHTS_PATHS_PER_REGION = 100, "NetworkInsightsPath.LimitExceeded",
+        "The maximum number of network insights paths has been reached.";
+    /// Analyses of paths in a region.
+    NETWORK_INSIGHTS_ANALYSES_PER_REGION = 1000, "NetworkInsightsAnalysis.LimitExceeded",
+        "The maximum number of network insights analyses has been reached.";
+    /// Analyses of paths that run at once.
+    RUNNING_NETWORK_INSIGHTS_ANALYSES = 6, "NetworkInsightsAnalysis.LimitExceeded",
+        "The maximum number of concurrent network insights analyses has been reached.";
+    /// Network Access Scopes in a region. AWS publishes the numbers of these three and not their codes.
+    /// <https://docs.aws.amazon.com/vpc/latest/network-access-analyzer/network-access-analyzer-limits.html>
+    NETWORK_INSIGHTS_ACCESS_SCOPES_PER_REGION = 1000, "NetworkInsightsAccessScope.LimitExceeded",
+        "The maximum number of network insights access scopes has been reached.";
+    /// Analyses of Network Access Scopes in a region.
+    NETWORK_INSIGHTS_ACCESS_SCOPE_ANALYSES_PER_REGION = 10_000, "NetworkInsightsAccessScopeAnalysis.LimitExceeded",
+        "The maximum number of network insights access scope analyses has been reached.";
+    /// Analyses of Network Access Scopes that run at once.
+    RUNNING_NETWORK_INSIGHTS_ACCESS_SCOPE_ANALYSES = 25, "NetworkInsightsAccessScopeAnalysis.LimitExceeded",
+        "The maximum number of concurrent network insights access scope analyses has been reached.";
     /// Versions of a launch template. AWS publishes the number and not the code.
     VERSIONS_PER_LAUNCH_TEMPLATE = 10000, "LaunchTemplateVersionLimitExceeded",
         "The maximum number of launch template versions has been reached.", VERSIONS_PER_LAUNCH_TEMPLATE;
@@ -159,9 +180,18 @@ pub const WITHOUT_PUBLIC_CODE: &[(&str, &str)] = &[
     ("BLOCK_PUBLIC_ACCESS_EXCLUSIONS_PER_REGION", "AWS raises it by a support case"),
     ("BYOIP_CIDRS_PER_REGION", "AWS raises it by a support case"),
     ("FLOW_LOGS_PER_RESOURCE", "AWS does not raise it"),
+    ("NETWORK_INSIGHTS_ACCESS_SCOPES_PER_REGION", "its code is of Network Insights, which is not there"),
+    (
+        "NETWORK_INSIGHTS_ACCESS_SCOPE_ANALYSES_PER_REGION",
+        "its code is of Network Insights, which is not there",
+    ),
+    ("NETWORK_INSIGHTS_ANALYSES_PER_REGION", "its code is of Network Insights, which is not there"),
+    ("NETWORK_INSIGHTS_PATHS_PER_REGION", "its code is of Network Insights, which is not there"),
     ("PEERS_PER_CONNECT", "AWS does not raise it"),
     ("PLACEMENT_GROUPS_PER_REGION", "AWS raises it by a support case"),
     ("PREFIX_LISTS_PER_REGION", "AWS raises it by a support case"),
+    ("RUNNING_NETWORK_INSIGHTS_ACCESS_SCOPE_ANALYSES", "its code is of Network Insights, which is not there"),
+    ("RUNNING_NETWORK_INSIGHTS_ANALYSES", "its code is of Network Insights, which is not there"),
     ("SNAPSHOTS_PER_REGION", "its code is of EBS, which is not built"),
     ("STORAGE_TIB_OF_IO2", "its code is of EBS, which is not built"),
     ("STORAGE_TIB_PER_VOLUME_TYPE", "its code is of EBS, which is not built"),

@@ -15,11 +15,12 @@ use crate::filter::{Filters, text};
 use crate::page::Page;
 use crate::record::{
     CustomerGateway, DhcpOptions, EgressOnlyInternetGateway, ElasticIp, FlowLog, Instance, InternetGateway,
-    Ipv6Pool, KeyPair, LaunchTemplate, NatGateway, NetworkAcl, NetworkInterface, PlacementGroup, PrefixList,
-    PublicIpv4Pool, RouteTable, SecurityGroup, Snapshot, Subnet, SubnetCidrReservation, TransitGateway,
-    TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, Volume, Vpc,
-    VpcBlockPublicAccessExclusion, VpcEndpoint, VpcEndpointConnection, VpcEndpointService,
-    VpcPeeringConnection, VpnConnection, VpnGateway,
+    Ipv6Pool, KeyPair, LaunchTemplate, NatGateway, NetworkAcl, NetworkInsightsAccessScope,
+    NetworkInsightsAccessScopeAnalysis, NetworkInsightsAnalysis, NetworkInsightsPath, NetworkInterface,
+    PlacementGroup, PrefixList, PublicIpv4Pool, RouteTable, SecurityGroup, Snapshot, Subnet,
+    SubnetCidrReservation, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer,
+    TransitGatewayRouteTable, Volume, Vpc, VpcBlockPublicAccessExclusion, VpcEndpoint, VpcEndpointConnection,
+    VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
 };
 use crate::state::{Edit, Resource, State};
 use crate::{Ec2, error};
@@ -175,7 +176,7 @@ pub(crate) fn specified_among(
 macro_rules! with_kinds {
     ($call:ident!($($argument:tt)*)) => {
         $call!($($argument)*; Vpc, Subnet, RouteTable, SecurityGroup, NetworkAcl, NetworkInterface, Instance, KeyPair,
-            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection, FlowLog, CustomerGateway, VpnGateway, VpnConnection, VpcEndpoint, VpcEndpointConnection, VpcEndpointService, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, NatGateway, LaunchTemplate, SubnetCidrReservation, VpcBlockPublicAccessExclusion, Ipv6Pool, PublicIpv4Pool, Volume, Snapshot, PlacementGroup)
+            DhcpOptions, InternetGateway, EgressOnlyInternetGateway, PrefixList, ElasticIp, VpcPeeringConnection, FlowLog, CustomerGateway, VpnGateway, VpnConnection, VpcEndpoint, VpcEndpointConnection, VpcEndpointService, TransitGateway, TransitGatewayAttachment, TransitGatewayConnectPeer, TransitGatewayRouteTable, NatGateway, LaunchTemplate, SubnetCidrReservation, VpcBlockPublicAccessExclusion, Ipv6Pool, PublicIpv4Pool, Volume, Snapshot, PlacementGroup, NetworkInsightsPath, NetworkInsightsAnalysis, NetworkInsightsAccessScope, NetworkInsightsAccessScopeAnalysis)
     };
 }
 

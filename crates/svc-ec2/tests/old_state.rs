@@ -33,7 +33,15 @@ const KINDS_AFTER_0_1: [&str; 10] = [
 ];
 
 /// The kinds of this build that no file has yet.
-const WITHOUT_RELEASE: [&str; 2] = ["ec2.public-pool", "ec2.shared-snapshot"];
+const WITHOUT_RELEASE: [&str; 7] = [
+    "ec2.network-insights-access-scope",
+    "ec2.network-insights-access-scope-analysis",
+    "ec2.network-insights-access-scope-finding",
+    "ec2.network-insights-analysis",
+    "ec2.network-insights-path",
+    "ec2.public-pool",
+    "ec2.shared-snapshot",
+];
 
 /// The kinds of 0.1. One that comes later is in the file of a later build.
 const KINDS: [&str; 41] = [

@@ -128,6 +128,10 @@ fn sizes_are_those_of_the_operation() {
     }
     sizes! {
         DescribeFlowLogs, DescribeFlowLogsRequest: [5, 1001], [4];
+        DescribeNetworkInsightsAccessScopeAnalyses, DescribeNetworkInsightsAccessScopeAnalysesRequest: [1, 100], [0, 101];
+        DescribeNetworkInsightsAccessScopes, DescribeNetworkInsightsAccessScopesRequest: [1, 100], [0, 101];
+        DescribeNetworkInsightsAnalyses, DescribeNetworkInsightsAnalysesRequest: [1, 100], [0, 101];
+        DescribeNetworkInsightsPaths, DescribeNetworkInsightsPathsRequest: [1, 100], [0, 101];
         DescribePrefixLists, DescribePrefixListsRequest: [1, 1001], [0];
         DescribeSnapshots, DescribeSnapshotsRequest: [5, 1001], [4];
         DescribeVolumeStatus, DescribeVolumeStatusRequest: [5, 1001], [4];

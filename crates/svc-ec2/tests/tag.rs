@@ -102,7 +102,24 @@ fn every_kind_of_resource_carries_tags() {
     let group_of_places = input!(CreatePlacementGroupRequest { group_name: "g", strategy: "spread" });
     let group_of_places =
         cloud.ok::<op::CreatePlacementGroup>(group_of_places).placement_group.unwrap().group_id.unwrap();
+    let path = cloud.ok::<op::CreateNetworkInsightsPath>(input!(CreateNetworkInsightsPathRequest {
+        source: &vpn_gateway,
+        destination_ip: "192.0.2.1",
+        protocol: "tcp"
+    }));
+    let path = path.network_insights_path.unwrap().network_insights_path_id.unwrap();
+    let path_analysis =
+        cloud.ok::<op::StartNetworkInsightsAnalysis>(input!(StartNetworkInsightsAnalysisRequest {
+            network_insights_path_id: &path
+        }));
+    let path_analysis = path_analysis.network_insights_analysis.unwrap();
+    let scope = crate::network_insights_access_scope::scope(&cloud);
+    let scope_analysis = crate::network_insights_access_scope::start(&cloud, &scope);
     let resources = vec![
+        ("network-insights-path", path),
+        ("network-insights-analysis", path_analysis.network_insights_analysis_id.unwrap()),
+        ("network-insights-access-scope", scope),
+        ("network-insights-access-scope-analysis", scope_analysis),
         ("ipv4pool-ec2", ipv4_pools.public_ipv4_pools.unwrap()[0].pool_id.clone().unwrap()),
         ("ipv6pool-ec2", ipv6_pools.ipv6_pools.unwrap()[0].pool_id.clone().unwrap()),
         ("volume", volume),
