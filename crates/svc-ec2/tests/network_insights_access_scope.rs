@@ -1,4 +1,4 @@
-use store::{MemoryBackend, Store};
+use store::{Backend, MemoryBackend, Store};
 use svc_ec2::record::{AddressStatement, PathProtocol, ResourceStatement};
 use svc_ec2::{
     AccessScopeAnalysisOutcome, AccessScopeAnswer, Config, Ec2, RunningAccessScopeAnalysis,
@@ -421,7 +421,12 @@ fn an_analysis_is_carried_out_by_the_node() {
     complete(&cloud, &other, succeeded(3));
     drop(cloud);
 
-    let store = Store::open(backend).unwrap();
+    let kept = || {
+        let records = backend.clone().load().unwrap().records;
+        records.iter().filter(|(key, _)| key.kind == "ec2.network-insights-access-scope-finding").count()
+    };
+    assert_eq!(kept(), 2503);
+    let store = Store::open(backend.clone()).unwrap();
     Ec2::check_records(&store).unwrap();
     let cloud = Cloud::on(store, Config::default());
     for (size, pages) in
@@ -448,6 +453,7 @@ fn an_analysis_is_carried_out_by_the_node() {
     assert_eq!(findings(&cloud, &other, None)[0].len(), 3, "they go with their own analysis alone");
     delete(&other);
     cloud.ok::<op::DeleteNetworkInsightsAccessScope>(delete_scope());
+    assert_eq!(kept(), 0);
 }
 
 #[test]
