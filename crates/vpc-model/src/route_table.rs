@@ -7,6 +7,8 @@ use aws_types::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::ObjectId;
+
 /// A route table.
 ///
 /// The local routes are implied: the engine adds one for every CIDR block of the VPC, whether the table lists it or
@@ -78,4 +80,20 @@ pub enum RouteTarget {
     VpnGateway(VpnGatewayId),
     /// Nowhere: the target was deleted.
     Blackhole,
+}
+
+impl RouteTarget {
+    /// What is passed next; none where that is no object, or is an interface.
+    pub fn object(self) -> Option<ObjectId> {
+        Some(match self {
+            Self::Local | Self::Interface(_) | Self::Blackhole => return None,
+            Self::InternetGateway(id) => id.into(),
+            Self::EgressOnlyInternetGateway(id) => id.into(),
+            Self::NatGateway(id) => id.into(),
+            Self::VpcPeeringConnection(id) => id.into(),
+            Self::TransitGateway(id) => id.into(),
+            Self::VpcEndpoint(id) => id.into(),
+            Self::VpnGateway(id) => id.into(),
+        })
+    }
 }

@@ -22,8 +22,8 @@ use std::net::IpAddr;
 use aws_types::MacAddress;
 use ipnet::IpNet;
 use vpc_model::{
-    Direction, InterfaceRole, ManagedService, ObjectId, Port, PortRange, Protocol, RouteTarget, Vpc,
-    VpcEndpoint, VpcEndpointKind,
+    Direction, InterfaceRole, ManagedService, Port, PortRange, Protocol, RouteTarget, Vpc, VpcEndpoint,
+    VpcEndpointKind,
 };
 
 use super::nat::Translation;
@@ -540,7 +540,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
         number: u32,
     ) -> Result<Place<'n>, DropReason> {
         let gateways = &self.network.gateways;
-        if let Some(object) = object_of(target) {
+        if let Some(object) = target.object() {
             self.note(Event::Through { object });
         }
         // Each was found to be there when the route was.
@@ -648,20 +648,6 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     pub(super) fn limit_mtu(&mut self, mtu_bytes: u16) {
         self.trip.mtu_bytes = self.trip.mtu_bytes.min(mtu_bytes);
     }
-}
-
-/// The object that a route leads through.
-fn object_of(target: RouteTarget) -> Option<ObjectId> {
-    Some(match target {
-        RouteTarget::Local | RouteTarget::Interface(_) | RouteTarget::Blackhole => return None,
-        RouteTarget::InternetGateway(id) => id.into(),
-        RouteTarget::EgressOnlyInternetGateway(id) => id.into(),
-        RouteTarget::NatGateway(id) => id.into(),
-        RouteTarget::VpcPeeringConnection(id) => id.into(),
-        RouteTarget::TransitGateway(id) => id.into(),
-        RouteTarget::VpcEndpoint(id) => id.into(),
-        RouteTarget::VpnGateway(id) => id.into(),
-    })
 }
 
 /// What a router does next.
