@@ -21,6 +21,7 @@ mod directory;
 mod flow_logs;
 mod host;
 mod identity;
+mod insights;
 mod instances;
 mod internet_hosts;
 mod metadata;
@@ -80,6 +81,7 @@ use crate::captures::Captures;
 use crate::directory::Directory;
 use crate::flow_logs::FlowLogs;
 use crate::identity::{Identity, StoredCredentials};
+use crate::insights::Insights;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
 use crate::path_conditions::Paths;
@@ -239,6 +241,7 @@ impl Node {
         let snapshot = store.snapshot();
         plane.set_public_addresses(internet_hosts::public_addresses(&snapshot));
         let fixed = internet_hosts::fixed(&plane, &config.workstation, &snapshot);
+        let fixed_of_insights = fixed.clone();
         let (topology, tail) =
             Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed);
         let enforced = topology.enforced();
@@ -263,6 +266,8 @@ impl Node {
             data_dir.flow_logs(),
         ));
         tasks.spawn(Arc::clone(&flow_logs).follow());
+        let insights = Insights::new(store.clone(), Arc::clone(&ec2), fixed_of_insights);
+        tasks.spawn(Arc::new(insights).follow());
         let instances = Arc::new(Instances::new(
             store.clone(),
             ec2,

@@ -11,7 +11,7 @@ mod gateway;
 mod interface;
 mod peering;
 mod prefix_list;
-mod route_table;
+pub(crate) mod route_table;
 mod schedule;
 mod stale;
 mod subnet;
@@ -158,4 +158,4 @@ fn object(view: &View<'_>, scope: &Scope, id: ObjectId) -> Option<Object> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -98,7 +98,8 @@ fn propagated(view: &View<'_>, scope: &Scope, record: &ec2::RouteTable) -> Vec<(
     routes
 }
 
-fn target(target: &ec2::RouteTarget) -> RouteTarget {
+/// The target of a route as the engine knows it.
+pub(crate) fn target(target: &ec2::RouteTarget) -> RouteTarget {
     match *target {
         ec2::RouteTarget::InternetGateway(id) => RouteTarget::InternetGateway(id),
         ec2::RouteTarget::EgressOnlyInternetGateway(id) => RouteTarget::EgressOnlyInternetGateway(id),

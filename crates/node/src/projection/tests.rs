@@ -10,7 +10,7 @@ use vpc_model::{DhcpOptions, Direction, NetbiosNodeType, Peer, Resolver};
 use super::*;
 use crate::testing::{Ids, NoHost, context};
 
-mod cloud;
+pub(crate) mod cloud;
 mod endpoint;
 mod gateway;
 mod peering;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use aws_api::Operation;
-pub(super) use aws_api::ec2::{self as api, operation as op};
+pub(crate) use aws_api::ec2::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{ResourceId, Timestamp};
 use service_api::{RequestContext, Service as _, ServiceError};
@@ -15,32 +15,32 @@ use vpc_model::{Delta, Object, ObjectId, RouteTable};
 use crate::projection::{Projection, Projector};
 use crate::testing::{Ids, NoHost, context};
 
-pub(super) const OWNER: &str = "123456789012";
-pub(super) const OTHER: &str = "210987654321";
+pub(crate) const OWNER: &str = "123456789012";
+pub(crate) const OTHER: &str = "210987654321";
 
-pub(super) struct Cloud {
-    pub(super) store: Store,
-    pub(super) now: Timestamp,
+pub(crate) struct Cloud {
+    pub(crate) store: Store,
+    pub(crate) now: Timestamp,
     /// Who makes requests, and where.
-    pub(super) account: &'static str,
-    pub(super) region: &'static str,
+    pub(crate) account: &'static str,
+    pub(crate) region: &'static str,
     /// What the last request told the engine, or the last step of the clock.
-    pub(super) last: Vec<Delta>,
+    pub(crate) last: Vec<Delta>,
     /// What the engine knows.
     told: BTreeMap<ObjectId, Object>,
-    ec2: Ec2,
+    pub(crate) ec2: Ec2,
     tail: Tail,
     projector: Projector,
 }
 
 impl Cloud {
     /// A cloud whose states move at once, or almost.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(false)
     }
 
     /// A cloud whose states move at the pace of AWS.
-    pub(super) fn with_realistic_timing() -> Self {
+    pub(crate) fn with_realistic_timing() -> Self {
         Self::with(true)
     }
 
@@ -73,7 +73,7 @@ impl Cloud {
         context
     }
 
-    pub(super) fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         self.context().scope()
     }
 
@@ -88,7 +88,7 @@ impl Cloud {
     }
 
     /// Calls an operation, and tells the engine what it does.
-    pub(super) fn call<O: Operation>(&mut self, input: O::Input) -> Result<O::Output, ServiceError>
+    pub(crate) fn call<O: Operation>(&mut self, input: O::Input) -> Result<O::Output, ServiceError>
     where
         O::Input: Into<Value>,
         O::Output: TryFrom<Value, Error: Debug>,
@@ -103,7 +103,7 @@ impl Cloud {
 
     /// Calls an operation that succeeds.
     #[track_caller]
-    pub(super) fn ok<O: Operation>(&mut self, input: O::Input) -> O::Output
+    pub(crate) fn ok<O: Operation>(&mut self, input: O::Input) -> O::Output
     where
         O::Input: Into<Value>,
         O::Output: TryFrom<Value, Error: Debug>,
@@ -112,7 +112,7 @@ impl Cloud {
     }
 
     /// Tells the engine what was written since, each commit as it is told by a daemon that keeps up.
-    pub(super) fn follow(&mut self) {
+    pub(crate) fn follow(&mut self) {
         while let Some(commit) = self.tail.try_next().unwrap() {
             let changed = self.projector.changed(&self.store.snapshot(), &commit, self.now);
             self.tell(changed);
@@ -120,7 +120,7 @@ impl Cloud {
     }
 
     /// Moves the clock, and tells the engine at each time what is another then.
-    pub(super) fn wait(&mut self, millis: i64) {
+    pub(crate) fn wait(&mut self, millis: i64) {
         self.last.clear();
         let until = self.now.plus_millis(millis);
         while let Some(due_at) = self.projector.due_at().filter(|due_at| *due_at <= until) {
@@ -133,12 +133,12 @@ impl Cloud {
     }
 
     /// Moves the clock to where everything that is under way is done.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.wait(3_600_000);
     }
 
     /// Checks that the engine knows what a daemon would tell it that starts now.
-    pub(super) fn check(&self) {
+    pub(crate) fn check(&self) {
         let fresh = Projector::default().everything(&self.store.snapshot(), self.now);
         let fresh: BTreeMap<ObjectId, Object> = fresh
             .deltas
@@ -156,22 +156,22 @@ impl Cloud {
     }
 
     /// What the engine knows by that id.
-    pub(super) fn told<I: ResourceId + Into<ObjectId>>(&self, id: &str) -> Option<&Object> {
+    pub(crate) fn told<I: ResourceId + Into<ObjectId>>(&self, id: &str) -> Option<&Object> {
         self.told.get(&parsed::<I>(id).into())
     }
 
     /// What the engine knows by an id that others than one kind have.
-    pub(super) fn object(&self, id: ObjectId) -> Option<&Object> {
+    pub(crate) fn object(&self, id: ObjectId) -> Option<&Object> {
         self.told.get(&id)
     }
 
     /// All that the engine knows.
-    pub(super) fn objects(&self) -> impl Iterator<Item = &Object> {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         self.told.values()
     }
 
     /// Of which objects the engine has heard last.
-    pub(super) fn last_ids(&self) -> Vec<ObjectId> {
+    pub(crate) fn last_ids(&self) -> Vec<ObjectId> {
         let id = |delta: &Delta| match delta {
             Delta::Put(object) => object.id(),
             Delta::Remove(id) => *id,
@@ -179,29 +179,29 @@ impl Cloud {
         self.last.iter().map(id).collect()
     }
 
-    pub(super) fn vpc(&mut self, cidr: &str) -> String {
+    pub(crate) fn vpc(&mut self, cidr: &str) -> String {
         let input = input!(CreateVpcRequest { cidr_block: cidr, amazon_provided_ipv6_cidr_block: true });
         self.ok::<op::CreateVpc>(input).vpc.unwrap().vpc_id.unwrap()
     }
 
-    pub(super) fn subnet(&mut self, vpc: &str, cidr: &str) -> String {
+    pub(crate) fn subnet(&mut self, vpc: &str, cidr: &str) -> String {
         self.subnet_in(vpc, cidr, "a")
     }
 
-    pub(super) fn subnet_in(&mut self, vpc: &str, cidr: &str, zone: &str) -> String {
+    pub(crate) fn subnet_in(&mut self, vpc: &str, cidr: &str, zone: &str) -> String {
         let zone = format!("{}{zone}", self.region);
         let input =
             input!(CreateSubnetRequest { vpc_id: vpc, cidr_block: cidr, availability_zone: zone.as_str() });
         self.ok::<op::CreateSubnet>(input).subnet.unwrap().subnet_id.unwrap()
     }
 
-    pub(super) fn table(&mut self, vpc: &str) -> String {
+    pub(crate) fn table(&mut self, vpc: &str) -> String {
         let made = self.ok::<op::CreateRouteTable>(input!(CreateRouteTableRequest { vpc_id: vpc }));
         made.route_table.unwrap().route_table_id.unwrap()
     }
 
     /// The routes of a table as the engine knows them, such as `0.0.0.0/0 Static InternetGateway(igw-…)`.
-    pub(super) fn routes(&self, table: &str) -> Vec<String> {
+    pub(crate) fn routes(&self, table: &str) -> Vec<String> {
         let Some(Object::RouteTable(RouteTable { routes, .. })) = self.told::<aws_types::RouteTableId>(table)
         else {
             panic!("{table}");
@@ -212,13 +212,13 @@ impl Cloud {
         shown.collect()
     }
 
-    pub(super) fn interface(&mut self, subnet: &str) -> String {
+    pub(crate) fn interface(&mut self, subnet: &str) -> String {
         let input = input!(CreateNetworkInterfaceRequest { subnet_id: subnet });
         let made = self.ok::<op::CreateNetworkInterface>(input).network_interface.unwrap();
         made.network_interface_id.unwrap()
     }
 
-    pub(super) fn internet_gateway(&mut self, vpc: &str) -> String {
+    pub(crate) fn internet_gateway(&mut self, vpc: &str) -> String {
         let made = self.ok::<op::CreateInternetGateway>(input!(CreateInternetGatewayRequest {}));
         let id = made.internet_gateway.unwrap().internet_gateway_id.unwrap();
         let input = input!(AttachInternetGatewayRequest { internet_gateway_id: id.as_str(), vpc_id: vpc });
@@ -227,13 +227,13 @@ impl Cloud {
     }
 
     /// An Elastic IP address: its allocation and itself.
-    pub(super) fn elastic_ip(&mut self) -> (String, String) {
+    pub(crate) fn elastic_ip(&mut self) -> (String, String) {
         let made = self.ok::<op::AllocateAddress>(input!(AllocateAddressRequest {}));
         (made.allocation_id.unwrap(), made.public_ip.unwrap())
     }
 
     /// Shares all subnets, transit gateways and prefix lists of the owner in a region with the other account.
-    pub(super) fn share_all(&mut self) {
+    pub(crate) fn share_all(&mut self) {
         let scope = self.scope();
         let mut ids = Vec::new();
         let snapshot = self.store.snapshot();
@@ -249,12 +249,12 @@ impl Cloud {
 }
 
 /// A resource's id.
-pub(super) fn parsed<I: ResourceId>(id: &str) -> I {
+pub(crate) fn parsed<I: ResourceId>(id: &str) -> I {
     id.parse().unwrap_or_else(|_| panic!("{id}"))
 }
 
 /// A member of a request, from what a test writes for it.
-pub(super) trait Member<T> {
+pub(crate) trait Member<T> {
     fn member(self) -> T;
 }
 
@@ -303,4 +303,4 @@ macro_rules! input {
         input
     }};
 }
-pub(super) use input;
+pub(crate) use input;

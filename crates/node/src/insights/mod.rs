@@ -1,0 +1,137 @@
+//! Carries out the analyses of Network Insights: of paths, and of access scopes.
+//!
+//! Owns when an analysis is carried out, and of which revision. Refuses to judge packets: the engine traces them, on a
+//! network that is made of the records of one revision alone, whatever changes meanwhile.
+
+mod access_scopes;
+mod components;
+mod ends;
+mod explanations;
+mod model;
+mod records;
+mod search;
+#[cfg(test)]
+mod tests;
+mod wrong_ways;
+
+use std::sync::Arc;
+
+use aws_types::Timestamp;
+use store::{Commit, Snapshot, Store, TailError};
+use svc_ec2::record as ec2;
+use svc_ec2::{AccessScopeAnalysisOutcome, AnalysisOutcome, Ec2, PathAnswer, RunningAnalysis};
+use vpc_model::Delta;
+
+use crate::now;
+use crate::projection::Projector;
+use access_scopes::ScopeSearch;
+use model::Model;
+use records::Records;
+use search::Search;
+
+/// The analyses of a cloud.
+pub(crate) struct Insights {
+    store: Store,
+    ec2: Arc<Ec2>,
+    /// What the network is told that is in no record.
+    fixed: Vec<Delta>,
+}
+
+impl Insights {
+    /// Over these services.
+    pub(crate) fn new(store: Store, ec2: Arc<Ec2>, fixed: Vec<Delta>) -> Self {
+        Self { store, ec2, fixed }
+    }
+
+    /// Carries out every analysis that is to be, those of before the start too, until the store is closed.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        let mut tail = self.store.tail(self.store.snapshot().revision());
+        loop {
+            let this = Arc::clone(&self);
+            if tokio::task::spawn_blocking(move || this.pass()).await.is_err() {
+                tracing::error!("an analysis of Network Insights panicked");
+            }
+            loop {
+                match tail.changed().await {
+                    Ok(commit) if !concerns_analyses(&commit) => {}
+                    Ok(_) => break,
+                    Err(TailError::Behind) => {
+                        tail = self.store.tail(self.store.snapshot().revision());
+                        break;
+                    }
+                    Err(TailError::Closed) => return,
+                }
+            }
+        }
+    }
+
+    fn pass(&self) {
+        carry_out(&self.store, &self.ec2, &self.fixed, now());
+    }
+}
+
+/// Carries out what is to be, all of it of one revision.
+fn carry_out(store: &Store, ec2: &Ec2, fixed: &[Delta], at: Timestamp) {
+    let snapshot = store.snapshot();
+    let running = svc_ec2::running_network_insights_analyses(&snapshot);
+    let of_scopes = svc_ec2::running_network_insights_access_scope_analyses(&snapshot);
+    if running.is_empty() && of_scopes.is_empty() {
+        return;
+    }
+    let model = model(&snapshot, fixed, at);
+    let revision = snapshot.revision().0;
+    for analysis in running {
+        let outcome = AnalysisOutcome::Succeeded { revision, answer: answer(&snapshot, &model, &analysis) };
+        let told = ec2.complete_network_insights_analysis(&analysis.scope, analysis.id, outcome, at);
+        if let Err(error) = told {
+            tracing::warn!(analysis = %analysis.id, %error, "what an analysis found cannot be told");
+        }
+    }
+    for analysis in of_scopes {
+        let search = ScopeSearch {
+            records: Records { snapshot: &snapshot, scope: &analysis.scope },
+            model: &model,
+            match_paths: &analysis.match_paths,
+            exclude_paths: &analysis.exclude_paths,
+        };
+        let outcome = match search.answer() {
+            Ok(answer) => AccessScopeAnalysisOutcome::Succeeded { revision, answer },
+            Err(error) => AccessScopeAnalysisOutcome::Failed { message: error.to_string() },
+        };
+        let told =
+            ec2.complete_network_insights_access_scope_analysis(&analysis.scope, analysis.id, outcome, at);
+        if let Err(error) = told {
+            tracing::warn!(analysis = %analysis.id, %error, "what an analysis found cannot be told");
+        }
+    }
+}
+
+/// The network as the records of a snapshot make it.
+fn model(snapshot: &Snapshot, fixed: &[Delta], at: Timestamp) -> Model {
+    let mut deltas = Projector::default().everything(snapshot, at).deltas;
+    deltas.extend(fixed.iter().cloned());
+    Model::new(&deltas)
+}
+
+/// What an analysis of a path finds.
+fn answer(snapshot: &Snapshot, model: &Model, analysis: &RunningAnalysis) -> PathAnswer {
+    let search = Search {
+        records: Records { snapshot, scope: &analysis.scope },
+        model,
+        path: &analysis.path,
+        additional_accounts: &analysis.additional_accounts,
+        filter_in: &analysis.filter_in,
+        filter_out: &analysis.filter_out,
+    };
+    search.answer()
+}
+
+/// Whether a commit may have an analysis that is to be carried out.
+fn concerns_analyses(commit: &Commit) -> bool {
+    commit.changes.iter().any(|change| {
+        change.after::<ec2::NetworkInsightsAnalysis>().is_some_and(|held| held.analysis.is_running())
+            || change
+                .after::<ec2::NetworkInsightsAccessScopeAnalysis>()
+                .is_some_and(|held| held.analysis.is_running())
+    })
+}
