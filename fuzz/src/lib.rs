@@ -3,10 +3,12 @@
 //! Owns how bytes become a request, a frame or a packet. The functions are plain, so that `tests/seeds.rs` plays the seeds
 //! through them without a fuzzer, and a crash can be played again by `cargo run --bin fuzz-NAME FILE`.
 
+mod files;
 mod network;
 mod protocol;
 mod services;
 
+pub use files::assertions;
 pub use network::frame;
 pub use protocol::{cbor, json, query, rest_json, rest_xml, sigv4};
 pub use services::{dns, imds, ntp};
@@ -15,7 +17,7 @@ pub use services::{dns, imds, ntp};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its folder of seeds.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("query", query),
     ("json", json),
     ("cbor", cbor),
@@ -26,6 +28,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("dns", dns),
     ("ntp", ntp),
     ("imds", imds),
+    ("assertions", assertions),
 ];
 
 /// The program of a target: under libFuzzer what it calls, and otherwise one that plays the files named.
