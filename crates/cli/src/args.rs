@@ -27,8 +27,8 @@ Examples:
                                  give the simulated internet a host
   brume down                     stop it; the data stays
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`) or no way (`brume trace`); `brume exec` passes on the exit code of
-its command.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`), no way (`brume trace`) or not as expected (`brume
+assert`); `brume exec` passes on the exit code of its command.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Tell whether a packet would get there, along what, and what stops it; nothing is sent
     #[command(after_help = TRACES)]
     Trace(TraceOptions),
+    /// Check a list of who is expected to reach whom; nothing is sent
+    #[command(after_help = ASSERTIONS)]
+    Assert(AssertOptions),
     /// Stop a cloud and remove all of its state from the host; its data stays
     Down(DownOptions),
     /// Start a throw-away cloud, walk through the first recipes, and leave nothing behind
@@ -316,6 +319,31 @@ pub(crate) struct TraceOptions {
     /// Its source port
     #[arg(long, value_name = "PORT", default_value_t = 40_000)]
     pub(crate) from_port: u16,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const ASSERTIONS: &str = "\
+A line of the file is an assertion, a comment after #, or empty:
+
+  web -> db tcp/5432 allow                      by the tag Name
+  tag:Role=web -> \"the db\" tcp/5000-5999 deny   by another tag; names with spaces are in quotes
+  i-0123… -> 10.0.1.5 udp/53 deny               by id (instance, interface, subnet, VPC, group) or address
+  internet -> web tcp/443 allow                 from all of the internet; also workstation, host:NAME
+  web -> 198.51.100.7 ping allow                tcp, udp, ping, all, protocol/NUMBER
+
+An assertion is about every pair of those who are meant, every port, and replies; docs/assertions.md says it exactly, and how
+to write it as JSON.
+
+Exit codes: 0 all hold, 3 some do not, 2 the file is wrong, 1 it cannot be told.";
+
+#[derive(Debug, Args)]
+pub(crate) struct AssertOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// The file; one whose name ends in .json is JSON, and - is standard input
+    pub(crate) file: PathBuf,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,6 +5,7 @@
 
 mod account;
 mod args;
+mod assert;
 mod bench;
 mod client;
 mod demo;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Net(options) => net::run(&options),
         Command::Tcpdump(options) => tcpdump::run(&options),
         Command::Trace(options) => trace::run(&options),
+        Command::Assert(options) => assert::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),

@@ -13,7 +13,7 @@ use crate::args::TraceOptions;
 use crate::net::Style;
 
 /// What the command ends with when the packet does not get there, or its reply does not come back.
-const NO_WAY: u8 = 3;
+pub(crate) const NO_WAY: u8 = 3;
 
 /// Asks and shows.
 pub(crate) fn run(options: &TraceOptions) -> anyhow::Result<ExitCode> {
@@ -68,14 +68,14 @@ fn picture(report: &TraceReport, style: Style) -> String {
     text
 }
 
-fn list(text: &mut String, lines: &[String]) {
+pub(crate) fn list(text: &mut String, lines: &[String]) {
     for (number, line) in (1..).zip(lines) {
         let _ = writeln!(text, "  {number}. {line}");
     }
 }
 
 /// One line for each step; the packet is shown where it has become another.
-fn way(text: &mut String, steps: &[TraceStep]) {
+pub(crate) fn way(text: &mut String, steps: &[TraceStep]) {
     let mut shown = "";
     for step in steps {
         let mark = match step.kind.as_str() {

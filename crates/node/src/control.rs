@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::account::Accounts;
 use crate::daemon_state::DaemonState;
+use crate::expectations::{self, AssertRequest};
 use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
 use crate::path_conditions::{ConditionChange, PathName, Paths};
@@ -27,10 +28,11 @@ use crate::traces::{self, TraceRequest};
 
 /// How long the daemon may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same where much is asked at once.
+const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The longest question, in bytes.
-/// The longest text of a host is in it, escaped.
-const QUESTION_LIMIT_BYTES: u64 = 256 * 1024;
+/// The longest question, in bytes: as many assertions as a file has, each with tags of the greatest length but a few.
+const QUESTION_LIMIT_BYTES: u64 = 4 << 20;
 
 /// How many commands are answered at one time; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16;
@@ -54,6 +56,17 @@ pub(crate) enum Question {
     SetPath { name: PathName, change: ConditionChange },
     ListPaths,
     Trace { request: TraceRequest },
+    Assert { request: AssertRequest },
+}
+
+impl Question {
+    /// How long the daemon may take to answer.
+    fn timeout(&self) -> Duration {
+        match self {
+            Self::Assert { .. } => LONG_ANSWER_TIMEOUT,
+            _ => ANSWER_TIMEOUT,
+        }
+    }
 }
 
 /// What the daemon says.
@@ -99,6 +112,9 @@ impl Answering {
             Question::ListPaths => line(&Answer::Ok(self.paths.list())),
             Question::Trace { request } => {
                 line(&answer_of(traces::trace(&self.network, &self.internet, &request)))
+            }
+            Question::Assert { request } => {
+                line(&answer_of(expectations::check(&self.network, &self.internet, &request)))
             }
         }
     }
@@ -199,7 +215,7 @@ impl Status {
 /// When it does not answer in time, or could not do what was asked.
 pub(crate) fn ask<T: DeserializeOwned>(run_dir: &RunDir, question: &Question) -> io::Result<T> {
     let mut stream = UnixStream::connect(run_dir.control_socket())?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_read_timeout(Some(question.timeout()))?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
     stream.write_all(&line(question)?)?;
     let mut answer = String::new();
@@ -231,8 +247,7 @@ pub(crate) async fn serve(listener: UnixListener, answering: Arc<Answering>) {
                 Ok((stream, _)) => {
                     let answering = Arc::clone(&answering);
                     open.spawn(async move {
-                        let answered = tokio::time::timeout(ANSWER_TIMEOUT, answer(stream, answering)).await;
-                        if let Ok(Err(error)) = answered {
+                        if let Err(error) = answer(stream, answering).await {
                             tracing::debug!(%error, "a control connection failed");
                         }
                     });
@@ -253,8 +268,13 @@ async fn answer(stream: tokio::net::UnixStream, answering: Arc<Answering>) -> io
 
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    tokio::io::BufReader::new(reader.take(QUESTION_LIMIT_BYTES)).read_line(&mut line).await?;
+    let mut reader = tokio::io::BufReader::new(reader.take(QUESTION_LIMIT_BYTES));
+    tokio::time::timeout(ANSWER_TIMEOUT, reader.read_line(&mut line)).await??;
     let question: Question = serde_json::from_str(&line)?;
-    let answered = tokio::task::spawn_blocking(move || answering.answer(question)).await;
-    writer.write_all(&answered.map_err(io::Error::other)??).await
+    let timeout = question.timeout();
+    let answered = async move {
+        let answered = tokio::task::spawn_blocking(move || answering.answer(question)).await;
+        writer.write_all(&answered.map_err(io::Error::other)??).await
+    };
+    tokio::time::timeout(timeout, answered).await?
 }

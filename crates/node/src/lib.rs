@@ -18,6 +18,7 @@ mod commands;
 mod control;
 mod daemon_state;
 mod directory;
+mod expectations;
 mod flow_logs;
 mod host;
 mod identity;
@@ -69,6 +70,7 @@ pub use account::{Account, MAX_NAME_CHARS, NewAccount};
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
+pub use expectations::{AssertReport, AssertRequest, AssertionCheck, EXPLAINED_PAIRS_MAX, PairFailure};
 pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
 pub use internet_hosts::InternetHostStatus;
@@ -293,6 +295,7 @@ impl Node {
             plane: Arc::clone(&plane),
             directory: Arc::clone(&directory),
             captures: Arc::new(Captures::new(Arc::clone(&plane))),
+            enforced: enforced.clone(),
             run_dir: run_dir.data_plane(),
         };
         tasks.spawn(Arc::clone(&network.captures).expire());

@@ -5,12 +5,14 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aws_types::Timestamp;
 use data_plane::DataPlane;
 use serde::{Deserialize, Serialize};
-use store::{Read as _, Store};
+use store::{Read as _, Revision, Snapshot, Store};
 use svc_ec2::record as ec2;
+use tokio::sync::watch;
 use vpc_engine::flows::FlowState;
 use vpc_engine::{Endpoint, FlowRecord};
 use vpc_model::{Port, Protocol};
@@ -22,6 +24,10 @@ use crate::paths::RunDir;
 
 /// How many connections are told of at once: those with the newest packets.
 pub const FLOWS_TOLD_MAX: usize = 10_000;
+
+/// How long a look at one revision waits for the network to have followed it, and how often it looks.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+const SETTLE_PAUSE: Duration = Duration::from_millis(1);
 
 /// Packets that one interface lost for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,11 +118,39 @@ pub(crate) struct NetworkView {
     pub(crate) plane: Arc<DataPlane>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) captures: Arc<Captures>,
+    /// The newest revision that packets are decided by.
+    pub(crate) enforced: watch::Receiver<Revision>,
     /// The data plane's files.
     pub(crate) run_dir: PathBuf,
 }
 
 impl NetworkView {
+    /// The state, and the network compiled from it and from nothing newer. Blocks until the network has followed.
+    ///
+    /// # Errors
+    /// What to say when there is always something newer.
+    pub(crate) fn settled(&self) -> Result<(Revision, Snapshot, Arc<vpc_engine::Snapshot>), String> {
+        let deadline = Instant::now() + SETTLE_TIMEOUT;
+        loop {
+            let records = self.store.snapshot();
+            let revision = records.revision();
+            let network = self.plane.snapshot();
+            // A newer commit may be in the network already before it counts as enforced, and is in the state then.
+            let is_followed = *self.enforced.borrow() == revision;
+            if is_followed && self.store.snapshot().revision() == revision {
+                // It was there when its revision was, and nothing has changed it since.
+                let network_now = self.plane.snapshot();
+                if Arc::ptr_eq(&network, &network_now) {
+                    return Ok((revision, records, network));
+                }
+            }
+            if Instant::now() > deadline {
+                return Err("the network changes all the time, so that none of its revisions can be looked at".to_owned());
+            }
+            std::thread::sleep(SETTLE_PAUSE);
+        }
+    }
+
     /// What was dropped since the start, most first.
     pub(crate) fn drops(&self) -> Vec<Dropped> {
         let time = |unix_ms| Timestamp::from_unix_millis(unix_ms).to_string();

@@ -208,7 +208,7 @@ fn place(
     Ok(Place { port: Some(port), ipv4, ipv6: interface.ipv6.first().copied().map(IpAddr::V6) })
 }
 
-fn steps(way: &Way) -> Vec<TraceStep> {
+pub(crate) fn steps(way: &Way) -> Vec<TraceStep> {
     way.steps
         .iter()
         .map(|Step { met, ends }| TraceStep {

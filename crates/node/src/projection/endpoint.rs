@@ -57,7 +57,7 @@ fn service(name: &str) -> Option<ManagedService> {
 }
 
 /// The addresses of the services in all regions, which are the same for ever.
-pub(super) fn service_addresses() -> impl Iterator<Item = ServiceAddresses> {
+pub(crate) fn service_addresses() -> impl Iterator<Item = ServiceAddresses> {
     let lists = aws_catalog::regions().iter().flat_map(|region| aws_catalog::prefix_lists(&region.region()));
     lists.flat_map(|list| {
         let service = service(&list.name);

@@ -25,6 +25,7 @@ use aws_types::{NetworkInterfaceId, Timestamp};
 use store::{Commit, Scope, Snapshot};
 use vpc_model::{Delta, Object, ObjectId};
 
+pub(crate) use self::endpoint::service_addresses;
 use self::schedule::Schedule;
 use self::stale::Stale;
 use self::view::View;

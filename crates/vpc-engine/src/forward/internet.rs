@@ -34,7 +34,8 @@ const PRIVATE_IPV4: [Ipv4Net; 4] = [
 /// The same for IPv6 (RFC 4193).
 const PRIVATE_IPV6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
 
-fn private_blocks() -> impl Iterator<Item = IpNet> {
+/// The same, of both families.
+pub(super) fn private_blocks() -> impl Iterator<Item = IpNet> {
     PRIVATE_IPV4.into_iter().map(IpNet::V4).chain([IpNet::V6(PRIVATE_IPV6)])
 }
 
@@ -155,7 +156,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
         self.limit_mtu(INTERNET_MTU_BYTES);
         let address = self.trip.packet.destination;
         let unknown = DropReason::NoSuchPublicAddress { address };
-        self.only(Field::Destination);
+        self.only_public_owner(address);
         match address {
             IpAddr::V4(public) => {
                 if let Some((plugged, private)) = self.network.public_ipv4(public) {
@@ -180,7 +181,31 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
             }));
         }
         let is_ours = self.network.gateways.is_public(address);
+        if !is_ours && self.network.gateways.supposes_hosts() {
+            return Ok(Place::Host(Port::INTERNET));
+        }
         Err(if is_ours { unknown } else { DropReason::NoSuchHost { address } })
+    }
+
+    /// From here on it is for who has that public address, or for all addresses around it that nobody has. Looks at all that
+    /// somebody has, so it is for those who look on alone.
+    fn only_public_owner(&mut self, address: IpAddr) {
+        if !W::LOOKS {
+            return;
+        }
+        let (network, gateways) = (self.network, &self.network.gateways);
+        let is_owned = match address {
+            IpAddr::V4(public) => network.public_ipv4(public).is_some(),
+            IpAddr::V6(own) => network.vpc_of_ipv6(own).is_some(),
+        };
+        if is_owned || gateways.service(address).is_some() || gateways.host(address).is_some() {
+            return self.only(Field::Destination);
+        }
+        for span in [gateways.service_around(address), gateways.public_around(address)] {
+            self.witness.same_for(Field::Destination, span);
+        }
+        self.beside(Field::Destination, network.public_owned());
+        self.beside(Field::Destination, gateways.host_addresses().map(IpNet::from));
     }
 
     /// In through the internet gateway of an interface's VPC (facts 11, 34, 39).

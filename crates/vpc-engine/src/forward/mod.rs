@@ -90,6 +90,11 @@ fn forward_fragment(
     decide(network, flows, from, &Packet { transport, ..*packet }, now, &mut Nobody)
 }
 
+/// The blocks whose addresses nobody on the internet has.
+pub(crate) fn never_public() -> impl Iterator<Item = IpNet> {
+    internet::private_blocks().chain(source::ranges())
+}
+
 /// Decides a packet that is whole, or whose headers are known, while somebody may look on.
 pub(crate) fn decide<'n, W: Witness<'n>>(
     network: &'n Network,

@@ -14,3 +14,8 @@ pub use explore::{Exploration, Questions};
 pub use headers::{FIELDS, Field, Header, HeaderBox, HeaderSet, Shown, Span, address, bits};
 pub use repair::{Fix, Repair, repair};
 pub use trace::{Ends, Met, Question, Step, Trace, Tracer, Way};
+
+/// The blocks whose addresses nobody on the internet has: private ones, and those that are never on a wire between hosts.
+pub fn never_public() -> impl Iterator<Item = ipnet::IpNet> {
+    crate::forward::never_public()
+}

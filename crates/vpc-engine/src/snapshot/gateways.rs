@@ -80,6 +80,8 @@ pub(crate) struct Gateways {
     public: Map<IpNet, ()>,
     public_blocks: Arc<Blocks<()>>,
     hosts: Map<IpAddr, InternetPlace>,
+    /// Whether a host is supposed at every public address that nobody has.
+    supposes_hosts: bool,
     /// The lowest VPC that each one is joined with, of those that are joined with any.
     roots: Map<VpcId, VpcId>,
 }
@@ -198,6 +200,25 @@ impl Gateways {
     /// Whether an address is one of the cloud's public ones, whoever has it.
     pub(crate) fn is_public(&self, address: IpAddr) -> bool {
         self.public_blocks.find(address).is_some()
+    }
+
+    /// The addresses around one that are the cloud's public ones, or not, as it is.
+    pub(crate) fn public_around(&self, address: IpAddr) -> Span {
+        self.public_blocks.around(address)
+    }
+
+    /// The addresses of the hosts of the internet, in no order.
+    pub(crate) fn host_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.hosts.keys().copied()
+    }
+
+    /// Whether a host is supposed at every public address that nobody has.
+    pub(crate) fn supposes_hosts(&self) -> bool {
+        self.supposes_hosts
+    }
+
+    pub(super) fn suppose_hosts(&mut self) {
+        self.supposes_hosts = true;
     }
 
     /// Where a host of the internet is.

@@ -80,6 +80,10 @@ impl<K: Clone + Eq + Hash, V: Clone + Ord> Index<K, V> {
         }
     }
 
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.keys()
+    }
+
     pub(crate) fn values(&self, key: &K) -> impl Iterator<Item = &V> {
         self.0.get(key).into_iter().flat_map(imbl::OrdSet::iter)
     }

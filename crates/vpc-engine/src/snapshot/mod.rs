@@ -173,6 +173,15 @@ impl Snapshot {
         Self::default()
     }
 
+    /// The same network, with a host of the internet at every public address that nobody has: to ask about the internet as a
+    /// whole.
+    #[must_use]
+    pub fn supposing_hosts(&self) -> Self {
+        let mut supposed = self.clone();
+        Arc::make_mut(&mut supposed.0).gateways.suppose_hosts();
+        supposed
+    }
+
     /// The interface at a port.
     pub fn interface(&self, port: Port) -> Option<&Interface> {
         self.0.at(port).map(|plugged| &*plugged.interface)
@@ -280,6 +289,16 @@ impl Network {
     pub(crate) fn public_of_private(&self, vpc: u32, private: Ipv4Addr) -> Option<Ipv4Addr> {
         let owner = self.owner(vpc, IpAddr::V4(private))?;
         owner.interface.public_ipv4.iter().find(|pair| pair.private == private).map(|pair| pair.public)
+    }
+
+    /// The public addresses that somebody has, and the IPv6 blocks of VPCs, in no order.
+    pub(crate) fn public_owned(&self) -> impl Iterator<Item = ipnet::IpNet> {
+        let ipv4 = self.public_ipv4.keys().map(|address| ipnet::IpNet::from(IpAddr::V4(*address)));
+        let ipv6 = self.ipv6_blocks.keys().filter_map(|&(length, bits)| {
+            let first = bits.checked_shl(128 - u32::from(length)).unwrap_or_default();
+            ipnet::Ipv6Net::new(Ipv6Addr::from_bits(first), length).ok().map(ipnet::IpNet::V6)
+        });
+        ipv4.chain(ipv6)
     }
 
     /// The VPC that has an IPv6 address, and its number while an interface is in it.
