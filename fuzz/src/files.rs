@@ -7,7 +7,8 @@ pub fn assertions(bytes: &[u8]) {
         Ok(read) => {
             for assertion in read {
                 let written = assertion.to_string();
-                let again = assertions::parse(written.as_bytes(), false).expect("what is written can be read");
+                let again =
+                    assertions::parse(written.as_bytes(), false).expect("what is written can be read");
                 assert_eq!(again, [assertions::Assertion { line: 1, ..assertion }], "{written}");
             }
         }

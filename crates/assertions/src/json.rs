@@ -58,7 +58,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn peek(&mut self) -> u8 {
         let bytes = self.text.as_bytes();
-        while bytes.get(self.at).is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b':')) {
+        while bytes.get(self.at).is_some_and(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b':'))
+        {
             self.at += 1;
         }
         bytes.get(self.at).copied().unwrap_or_default()
@@ -137,7 +138,10 @@ impl File<'_> {
                 (Value::Text(name), Value::Array(items)) if name == "assertions" => found = Some(items),
                 (Value::Text(name), _) if name == "assertions" => {
                     found = Some(const { &Vec::new() });
-                    self.wrong((value.start, value.end), ("this is no list".to_owned(), Some(FORM.to_owned())));
+                    self.wrong(
+                        (value.start, value.end),
+                        ("this is no list".to_owned(), Some(FORM.to_owned())),
+                    );
                 }
                 _ => {
                     let message = "there is no such member".to_owned();
@@ -155,7 +159,10 @@ impl File<'_> {
 
     fn assertion(&mut self, item: &Node<'_>) -> Option<Assertion> {
         let Value::Object(members) = &item.value else {
-            self.wrong((item.start, item.end), ("an assertion is an object".to_owned(), Some(FORM.to_owned())));
+            self.wrong(
+                (item.start, item.end),
+                ("an assertion is an object".to_owned(), Some(FORM.to_owned())),
+            );
             return None;
         };
         let mut found: [Option<&Node<'_>>; MEMBERS.len()] = [None; MEMBERS.len()];
@@ -166,7 +173,9 @@ impl File<'_> {
             };
             match place.map(|place| (place, found[place])) {
                 Some((place, None)) => found[place] = Some(value),
-                Some((_, Some(_))) => self.wrong((key.start, key.end), ("this is said twice".to_owned(), None)),
+                Some((_, Some(_))) => {
+                    self.wrong((key.start, key.end), ("this is said twice".to_owned(), None))
+                }
                 None => {
                     let help = Some(format!("an assertion has {}", MEMBERS.join(", ")));
                     self.wrong((key.start, key.end), ("an assertion has no such member".to_owned(), help));

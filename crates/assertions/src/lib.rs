@@ -131,7 +131,8 @@ pub fn parse(bytes: &[u8], is_json: bool) -> Result<Vec<Assertion>, Problems> {
     let mut problems = Problems::default();
     let text = match std::str::from_utf8(bytes) {
         _ if bytes.len() > FILE_BYTES_MAX => {
-            let message = format!("the file has {} bytes, and {FILE_BYTES_MAX} at most are read", bytes.len());
+            let message =
+                format!("the file has {} bytes, and {FILE_BYTES_MAX} at most are read", bytes.len());
             problems.add(Problem { line: 1, column: 1, length: 0, message, help: None });
             return Err(problems);
         }
@@ -147,13 +148,26 @@ pub fn parse(bytes: &[u8], is_json: bool) -> Result<Vec<Assertion>, Problems> {
     };
     // Of an editor that marks files so.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let assertions = if is_json { json::parse(text, &mut problems) } else { line::parse(text, &mut problems) };
+    let assertions =
+        if is_json { json::parse(text, &mut problems) } else { line::parse(text, &mut problems) };
     if assertions.len() > ASSERTIONS_MAX {
         let line = assertions[ASSERTIONS_MAX].line;
         let message = format!("a file has {ASSERTIONS_MAX} assertions at most, and here is one more");
         problems.add(Problem { line, column: 1, length: 0, message, help: None });
     }
     if problems.is_empty() { Ok(assertions) } else { Err(problems) }
+}
+
+impl std::str::FromStr for Traffic {
+    type Err = String;
+
+    fn from_str(said: &str) -> Result<Self, String> {
+        let token = token::Token::whole(said, 1, 1).and_then(|token| token::traffic(&token));
+        token.map_err(|(message, help)| match help {
+            Some(help) => format!("{message}; {help}"),
+            None => message,
+        })
+    }
 }
 
 impl fmt::Display for Ports {

@@ -59,8 +59,9 @@ fn a_word_means_one_thing() {
 
 #[test]
 fn traffic_is_what_the_word_says() {
-    let check =
-        |word: &str, expect: Traffic| assert_eq!(one(&format!("a -> b {word} deny")).traffic, expect, "{word}");
+    let check = |word: &str, expect: Traffic| {
+        assert_eq!(one(&format!("a -> b {word} deny")).traffic, expect, "{word}")
+    };
     check("tcp", Traffic::Tcp(Ports::ALL));
     check("udp/0-65535", Traffic::Udp(Ports::ALL));
     check("icmp", Traffic::Ping);
@@ -71,9 +72,10 @@ fn traffic_is_what_the_word_says() {
 /// Every problem as `line:column+length message`.
 fn wrong(text: &str, is_json: bool) -> Vec<String> {
     let problems = parse(text.as_bytes(), is_json).expect_err(text);
-    let shown = problems.listed().iter().map(|problem| {
-        format!("{}:{}+{} {}", problem.line, problem.column, problem.length, problem.message)
-    });
+    let shown = problems
+        .listed()
+        .iter()
+        .map(|problem| format!("{}:{}+{} {}", problem.line, problem.column, problem.length, problem.message));
     shown.collect()
 }
 
@@ -152,7 +154,8 @@ fn json_says_the_same() {
      "client_ports": "53", "expect": "deny"}
   ]
 }"#;
-    let lines = "\n\n\n\"the web\" -> tag:Role=db tcp/5432 allow\ninternet -> 10.0.0.5 ipv4 udp/53 from 53 deny";
+    let lines =
+        "\n\n\n\"the web\" -> tag:Role=db tcp/5432 allow\ninternet -> 10.0.0.5 ipv4 udp/53 from 53 deny";
     assert_eq!(parse(text.as_bytes(), true), parse(lines.as_bytes(), false));
 }
 

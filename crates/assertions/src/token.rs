@@ -259,7 +259,11 @@ pub(crate) struct Written<'a>(pub(crate) &'a str);
 impl fmt::Display for Written<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let special = |c: char| c.is_whitespace() || matches!(c, '"' | '=' | '#' | ':');
-        if self.0.is_empty() || self.0.contains(special) { Quoted(self.0).fmt(f) } else { f.write_str(self.0) }
+        if self.0.is_empty() || self.0.contains(special) {
+            Quoted(self.0).fmt(f)
+        } else {
+            f.write_str(self.0)
+        }
     }
 }
 

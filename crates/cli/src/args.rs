@@ -55,6 +55,11 @@ pub(crate) enum Command {
     /// Check a list of who is expected to reach whom; nothing is sent
     #[command(after_help = ASSERTIONS)]
     Assert(AssertOptions),
+    /// List the revisions of the network's configuration that are kept, and what each changed
+    Revisions(RevisionsOptions),
+    /// Tell who reaches whom in one revision of the configuration and not in another
+    #[command(after_help = DIFFS)]
+    Diff(DiffOptions),
     /// Stop a cloud and remove all of its state from the host; its data stays
     Down(DownOptions),
     /// Start a throw-away cloud, walk through the first recipes, and leave nothing behind
@@ -344,6 +349,46 @@ pub(crate) struct AssertOptions {
     pub(crate) data_dir: DataDirOption,
     /// The file; one whose name ends in .json is JSON, and - is standard input
     pub(crate) file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevisionsOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// How many, the newest
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub(crate) last: usize,
+    /// Print JSON, with all of them
+    #[arg(long, conflicts_with = "last")]
+    pub(crate) json: bool,
+}
+
+const DIFFS: &str = "\
+Examples:
+  brume revisions                         which revisions there are
+  brume diff 17 23                        what gets through in 23 and not in 17 (+), or in 17 and not in 23 (-)
+  brume diff 17 23 --port tcp/22 --port ping
+
+Every pair of interfaces whose ways can have changed is compared, and each with the internet and this machine, both ways, for
+all packets that a client opens connections with (source ports 1024 to 65535); nothing is sent.
+
+Exit codes: 0 it was compared, whether anything changed or not, 1 it was not: a revision is not kept, for example.";
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// The revision that is compared with
+    pub(crate) from: u64,
+    /// The revision that is compared
+    pub(crate) to: u64,
+    /// Only this: tcp/22, udp/5000-5999, tcp, ping, protocol/47; can be there several times [default: all TCP and UDP ports, pings,
+    /// and protocols that rules name]
+    #[arg(long, value_name = "PROTOCOL[/PORT[-PORT]]")]
+    pub(crate) port: Vec<assertions::Traffic>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -34,7 +34,10 @@ pub(crate) fn run(options: &AssertOptions) -> anyhow::Result<ExitCode> {
         Ok(assertions) => assertions,
         Err(problems) => {
             if options.json {
-                println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "problems": problems.listed() }))?);
+                println!(
+                    "{}",
+                    serde_json::to_string_pretty(&serde_json::json!({ "problems": problems.listed() }))?
+                );
             }
             eprint!("{}", problems.shown(&name, &bytes));
             return Ok(ExitCode::from(WRONG_FILE));
@@ -106,7 +109,10 @@ fn pair(text: &mut String, failure: &PairFailure) {
         let _ = writeln!(text, "{what}: {packets}");
     }
     if failure.is_by_header {
-        let _ = writeln!(text, "a hash of the header chooses between several ways; this is what becomes of {packet}");
+        let _ = writeln!(
+            text,
+            "a hash of the header chooses between several ways; this is what becomes of {packet}"
+        );
     }
     if !failure.way.is_empty() {
         text.push_str("along:\n");
@@ -147,7 +153,8 @@ mod tests {
             packet: "10.0.0.5 > 10.0.0.6".to_owned(),
             reason: None,
         };
-        let open = PairFailure { way: vec![step], is_by_header: true, packet: "p".to_owned(), ..refused.clone() };
+        let open =
+            PairFailure { way: vec![step], is_by_header: true, packet: "p".to_owned(), ..refused.clone() };
         let check = AssertionCheck {
             assertion: "web -> db tcp/22 allow".to_owned(),
             line: 3,
@@ -156,8 +163,10 @@ mod tests {
             failures: vec![refused, open],
             ..AssertionCheck::default()
         };
-        let holds = AssertionCheck { holds: true, pairs: 1, failed_pairs: 0, failures: Vec::new(), ..check.clone() };
-        let nobody = AssertionCheck { problem: Some("nobody is web".to_owned()), ..AssertionCheck::default() };
+        let holds =
+            AssertionCheck { holds: true, pairs: 1, failed_pairs: 0, failures: Vec::new(), ..check.clone() };
+        let nobody =
+            AssertionCheck { problem: Some("nobody is web".to_owned()), ..AssertionCheck::default() };
         let report = AssertReport { revision: 9, holds: false, checks: vec![holds.clone(), check, nobody] };
         let text = table(&report, Style { is_bold: false });
         let lines: Vec<&str> = text.lines().collect();

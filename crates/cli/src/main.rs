@@ -9,6 +9,7 @@ mod assert;
 mod bench;
 mod client;
 mod demo;
+mod diff;
 mod down;
 mod env;
 mod exec;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
         Command::Tcpdump(options) => tcpdump::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Assert(options) => assert::run(&options),
+        Command::Revisions(options) => diff::revisions(&options),
+        Command::Diff(options) => diff::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::account::Accounts;
 use crate::daemon_state::DaemonState;
-use crate::expectations::{self, AssertRequest};
+use crate::expectations::{self, AssertRequest, DiffRequest, Revisions};
 use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
 use crate::path_conditions::{ConditionChange, PathName, Paths};
@@ -57,13 +57,15 @@ pub(crate) enum Question {
     ListPaths,
     Trace { request: TraceRequest },
     Assert { request: AssertRequest },
+    Revisions,
+    Diff { request: DiffRequest },
 }
 
 impl Question {
     /// How long the daemon may take to answer.
     fn timeout(&self) -> Duration {
         match self {
-            Self::Assert { .. } => LONG_ANSWER_TIMEOUT,
+            Self::Assert { .. } | Self::Revisions | Self::Diff { .. } => LONG_ANSWER_TIMEOUT,
             _ => ANSWER_TIMEOUT,
         }
     }
@@ -85,6 +87,7 @@ pub(crate) struct Answering {
     pub(crate) network: NetworkView,
     pub(crate) internet: Arc<Internet>,
     pub(crate) paths: Paths,
+    pub(crate) revisions: Revisions,
 }
 
 impl Answering {
@@ -115,6 +118,10 @@ impl Answering {
             }
             Question::Assert { request } => {
                 line(&answer_of(expectations::check(&self.network, &self.internet, &request)))
+            }
+            Question::Revisions => line(&Answer::Ok(self.revisions.history.list())),
+            Question::Diff { request } => {
+                line(&answer_of(expectations::diff(&self.revisions, &self.internet, &request)))
             }
         }
     }

@@ -8,6 +8,7 @@
 //!  gateway ──> services ──> store ──tail──> topology ──> data plane
 //!                             ^  └──tail──> instances ──> sandboxes, data plane
 //!                             │  ├──tail──> commands ───> sandboxes
+//!                             │  ├──tail──> history ────> files
 //!                             │  └──tail──> flow logs ──> files, from what the data plane counts
 //!                             └────────── what they saw
 //! ```
@@ -20,6 +21,7 @@ mod daemon_state;
 mod directory;
 mod expectations;
 mod flow_logs;
+mod history;
 mod host;
 mod identity;
 mod insights;
@@ -70,7 +72,11 @@ pub use account::{Account, MAX_NAME_CHARS, NewAccount};
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
-pub use expectations::{AssertReport, AssertRequest, AssertionCheck, EXPLAINED_PAIRS_MAX, PairFailure};
+pub use expectations::{
+    AssertReport, AssertRequest, AssertionCheck, CHANGES_TOLD_MAX, DiffReport, DiffRequest,
+    EXPLAINED_PAIRS_MAX, PAIRS_MAX, PairFailure, ReachChange,
+};
+pub use history::{REVISIONS_TOLD_MAX, RevisionEntry, Revisions};
 pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
 pub use internet_hosts::InternetHostStatus;
@@ -82,6 +88,7 @@ pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 use crate::captures::Captures;
 use crate::directory::Directory;
 use crate::flow_logs::FlowLogs;
+use crate::history::History;
 use crate::identity::{Identity, StoredCredentials};
 use crate::insights::Insights;
 use crate::instances::Instances;
@@ -245,7 +252,7 @@ impl Node {
         let fixed = internet_hosts::fixed(&plane, &config.workstation, &snapshot);
         let fixed_of_insights = fixed.clone();
         let (topology, tail) =
-            Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed);
+            Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed.clone());
         let enforced = topology.enforced();
         let names = Arc::new(internet_hosts::public_names(&snapshot));
         let internet = Arc::new(Internet::new(
@@ -259,6 +266,9 @@ impl Node {
         ));
         tokio::task::block_in_place(|| internet.start(tasks))?;
         tasks.spawn(topology.follow(tail));
+        let history =
+            tokio::task::block_in_place(|| Arc::new(History::open(store.clone(), data_dir.history())));
+        tasks.spawn(Arc::clone(&history).follow());
         tasks.spawn(watch(Arc::clone(&plane)));
         serve_links(tasks, &plane, &directory, names, token_key(run_dir)?)?;
         let flow_logs = Arc::new(FlowLogs::new(
@@ -317,6 +327,7 @@ impl Node {
             network,
             internet,
             paths: Paths::new(store.clone(), enforced),
+            revisions: expectations::Revisions { history, fixed },
         };
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());

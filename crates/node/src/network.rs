@@ -145,7 +145,10 @@ impl NetworkView {
                 }
             }
             if Instant::now() > deadline {
-                return Err("the network changes all the time, so that none of its revisions can be looked at".to_owned());
+                return Err(
+                    "the network changes all the time, so that none of its revisions can be looked at"
+                        .to_owned(),
+                );
             }
             std::thread::sleep(SETTLE_PAUSE);
         }

@@ -65,7 +65,7 @@ impl DataDir {
             ));
         }
         let credentials = self.credentials();
-        let directories = [self.store(), self.tls(), self.instances(), self.flow_logs()];
+        let directories = [self.store(), self.tls(), self.instances(), self.flow_logs(), self.history()];
         let clients = credentials.parent().map(Path::to_owned);
         for directory in directories.into_iter().chain(clients) {
             unless_missing(fs::remove_dir_all(directory))?;
@@ -117,6 +117,11 @@ impl DataDir {
     /// The records of flow logs.
     pub fn flow_logs(&self) -> PathBuf {
         self.0.join("flow-logs")
+    }
+
+    /// Earlier configurations of the network.
+    pub fn history(&self) -> PathBuf {
+        self.0.join("history")
     }
 
     /// What clients need to connect, in the AWS CLI's own file formats.

@@ -90,7 +90,8 @@ impl Ec2Cloud {
 
     /// A VPC of 10.0.0.0/16, and a subnet that is all of it.
     pub(crate) fn vpc(&self) -> (String, String) {
-        let input = api::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".to_owned()), ..Default::default() };
+        let input =
+            api::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".to_owned()), ..Default::default() };
         let vpc = self.ok::<op::CreateVpc>(input).vpc.unwrap().vpc_id.unwrap();
         let input = api::CreateSubnetRequest {
             vpc_id: vpc.clone(),

@@ -31,6 +31,11 @@ impl Change {
         self.decoded(self.after.as_ref())
     }
 
+    /// Whether there was no record before the transaction.
+    pub fn is_creation(&self) -> bool {
+        self.before.is_none()
+    }
+
     /// Whether there is no record after the transaction.
     pub fn is_removal(&self) -> bool {
         self.after.is_none()

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{DecodeError, Store, StoreError};
+use crate::{DecodeError, Snapshot, Store, StoreError};
 
 /// Separates the format version from the JSON in a stored record.
 const VERSION_END: u8 = b'\n';
@@ -47,12 +47,13 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
 pub struct RecordKind {
     name: &'static str,
     check: fn(&Store) -> Result<(), StoreError>,
+    check_snapshot: fn(&mut Snapshot) -> Result<(), StoreError>,
 }
 
 impl RecordKind {
     /// The kind of that type.
     pub const fn of<R: Record>() -> Self {
-        Self { name: R::KIND, check: Store::check::<R> }
+        Self { name: R::KIND, check: Store::check::<R>, check_snapshot: Snapshot::check::<R> }
     }
 
     /// [`Record::KIND`].
@@ -66,6 +67,14 @@ impl RecordKind {
     /// The first record of the kind that does not decode.
     pub fn check(&self, store: &Store) -> Result<(), StoreError> {
         (self.check)(store)
+    }
+
+    /// The same of a snapshot that is no store's: [`Snapshot::of_records`].
+    ///
+    /// # Errors
+    /// The first record of the kind that does not decode.
+    pub fn check_snapshot(&self, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+        (self.check_snapshot)(snapshot)
     }
 }
 

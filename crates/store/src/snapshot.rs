@@ -1,8 +1,11 @@
 //! Revisions, and the state as of one.
 
 use std::fmt;
+use std::sync::Arc;
 
-use crate::tables::{Read, Tables};
+use crate::record::{Record, Stored};
+use crate::tables::{self, Read, Tables};
+use crate::{Key, StoreError};
 
 /// The number of a committed transaction. It starts at 0, for an empty store, and grows by one with each commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +36,30 @@ impl Snapshot {
     /// The last commit that this snapshot includes.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// Every record of every kind, in no order that matters.
+    pub fn records(&self) -> impl Iterator<Item = (Key, &Stored)> {
+        self.tables.all().map(|(key, stored)| (key, &**stored))
+    }
+
+    /// A state that is made of records, of a revision that had them.
+    pub fn of_records(revision: Revision, records: impl IntoIterator<Item = (Key, Stored)>) -> Self {
+        let mut tables = Tables::default();
+        for (key, stored) in records {
+            tables.set(&key, Some(Arc::new(stored)));
+        }
+        Self { revision, tables }
+    }
+
+    /// Decodes every record of a kind, and finds out what they are part of.
+    ///
+    /// # Errors
+    /// The first record that does not decode.
+    pub(crate) fn check<R: Record>(&mut self) -> Result<(), StoreError> {
+        tables::check::<R>(&self.tables)?;
+        self.tables.index::<R>();
+        Ok(())
     }
 }
 

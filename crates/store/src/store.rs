@@ -20,7 +20,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::backend::Backend;
 use crate::change::{Change, Commit};
 use crate::record::{Record, Stored};
-use crate::tables::{self, Tables};
+use crate::tables;
 use crate::tail::{Feed, Tail};
 use crate::transaction::Transaction;
 use crate::{OpenError, Revision, Snapshot, StoreError, WriteError};
@@ -106,11 +106,7 @@ impl Store {
     /// The state is in use, unreadable, or of a newer format.
     pub fn open(mut backend: impl Backend) -> Result<Self, StoreError> {
         let contents = backend.load()?;
-        let mut tables = Tables::default();
-        for (key, stored) in contents.records {
-            tables.set(&key, Some(Arc::new(stored)));
-        }
-        let newest = Snapshot { revision: contents.revision, tables };
+        let newest = Snapshot::of_records(contents.revision, contents.records);
         let shared = Arc::new(Shared {
             durable: ArcSwap::from_pointee(newest.clone()),
             feed: Arc::new(Feed::new(newest.revision)),

@@ -1,8 +1,10 @@
-//! Whether a network does what somebody expects of it, as `brume assert` says.
+//! Whether a network does what somebody expects of it, as `brume assert` says; what it does otherwise than before, as
+//! `brume diff` says, is in [`changes`].
 //!
 //! Owns what is asked and told, and that all of it is of one revision. Refuses to know the format of files (`assertions` does)
 //! and to judge packets (the engine does).
 
+mod changes;
 mod places;
 mod probe;
 #[cfg(test)]
@@ -22,6 +24,10 @@ use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
 use crate::paths::RunDir;
 use crate::traces::TraceStep;
+#[cfg(test)]
+pub(crate) use changes::compare_for_tests;
+pub use changes::{CHANGES_TOLD_MAX, DiffReport, DiffRequest, PAIRS_MAX, ReachChange};
+pub(crate) use changes::{Revisions, diff};
 use places::Places;
 use probe::Prober;
 

@@ -185,6 +185,16 @@ impl<'a> Places<'a> {
         self.interfaces.push(Known { interface, name });
     }
 
+    /// Every interface, the internet, and the workstation.
+    pub(super) fn everybody(&self) -> Vec<Place<'a>> {
+        let interfaces = self.interfaces.iter().map(|Known { interface, name }| Place {
+            name: name.clone(),
+            kind: Kind::Interface(interface, None),
+        });
+        let outside = [Selector::Internet, Selector::Workstation];
+        interfaces.chain(outside.iter().filter_map(|one| self.meant(one).ok()).flatten()).collect()
+    }
+
     /// Every address of a family that is the internet's.
     fn internet(&self, is_ipv6: bool) -> Vec<Span> {
         self.internet[usize::from(is_ipv6)].clone()
@@ -262,7 +272,8 @@ impl<'a> Places<'a> {
                 Ok(vec![Place { name: name.clone(), kind }])
             }
             Selector::Tag { key, value } => {
-                let problem = format!("no interface and no instance has the tag {key} with the value \"{value}\"");
+                let problem =
+                    format!("no interface and no instance has the tag {key} with the value \"{value}\"");
                 held(self.by_tag.get(&(key.clone(), value.clone())), problem)
             }
             Selector::Id(id) => {

@@ -3,8 +3,8 @@
 //! Owns which packets an assertion is about, and why some do not do as expected. Refuses to know who is meant.
 
 use assertions::{Assertion, Family, Ports, Traffic};
-use vpc_engine::reach::{self, HeaderBox, HeaderSet, Questions, Shown, Span, Trace, Tracer};
 use vpc_engine::Snapshot;
+use vpc_engine::reach::{self, HeaderBox, HeaderSet, Questions, Shown, Span, Trace, Tracer};
 use vpc_model::{Port, Protocol};
 
 use super::places::{Kind, Place, Places};
@@ -12,7 +12,7 @@ use super::{PairFailure, is_to_pass};
 use crate::traces::steps;
 
 /// Into how many boxes the packets of a pair are taken apart at most.
-const PARTS_MAX: usize = 10_000;
+pub(super) const PARTS_MAX: usize = 10_000;
 /// How many sets of packets that do not do as expected are told of, for each pair.
 const SHOWN_MAX: usize = 4;
 
@@ -24,9 +24,9 @@ pub(super) struct Prober<'s> {
 }
 
 /// Packets of one protocol between two ends.
-struct Packets {
-    name: &'static str,
-    questions: Questions,
+pub(super) struct Packets {
+    pub(super) name: &'static str,
+    pub(super) questions: Questions,
 }
 
 impl<'s> Prober<'s> {
@@ -125,7 +125,7 @@ impl Wrong {
 }
 
 /// Whether a packet lands where it was to.
-fn lands_at(trace: &Trace, to: &Place<'_>) -> bool {
+pub(super) fn lands_at(trace: &Trace, to: &Place<'_>) -> bool {
     let Some((port, _)) = trace.there.landed else { return false };
     match &to.kind {
         Kind::Address(_) => true,
@@ -159,7 +159,7 @@ fn explain(failure: &mut PairFailure, snapshot: &Snapshot, trace: &Trace, passes
 ///
 /// # Errors
 /// Why there are none.
-fn packets(
+pub(super) fn packets(
     places: &Places<'_>,
     assertion: &Assertion,
     from: &Place<'_>,

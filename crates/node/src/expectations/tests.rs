@@ -25,7 +25,8 @@ fn check(cloud: &Ec2Cloud, file: &str) -> AssertReport {
         host("192.0.2.1", vpc_model::InternetPlace::Workstation),
     ];
     network = network.apply(&hosts).snapshot;
-    let assertions = assertions::parse(file.as_bytes(), false).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let assertions =
+        assertions::parse(file.as_bytes(), false).unwrap_or_else(|problems| panic!("{problems:?}"));
     let records = cloud.store.snapshot();
     checked(records.revision(), &records, &network, &outside(), &assertions)
 }
@@ -124,15 +125,7 @@ fn a_rule_for_a_part_of_the_internet_is_not_for_all_of_it() {
     });
     let address = made.public_ip.unwrap();
     let by_address = format!("internet -> {address} tcp/80 allow");
-    holds(
-        &cloud,
-        &[
-            "internet -> admin tcp/80 allow",
-            "internet -> admin tcp/81 deny",
-            &by_address,
-        ],
-        true,
-    );
+    holds(&cloud, &["internet -> admin tcp/80 allow", "internet -> admin tcp/81 deny", &by_address], true);
     holds(&cloud, &["internet -> admin tcp/22 allow", "internet -> admin tcp/22 deny"], false);
     let report = check(&cloud, "internet -> admin tcp/22 deny");
     let packets = &report.checks[0].failures[0].packets;
@@ -150,7 +143,10 @@ fn what_does_not_hold_is_explained() {
     assert_eq!(failure.from, format!("{web} (web)"));
     assert_eq!(failure.packets, ["tcp 10.0.0.5:1024-65535 > 10.0.0.6:6000-6001"]);
     assert!(failure.refusals[0].starts_with("no ingress rule"), "{failure:?}");
-    assert!(failure.fixes[0].starts_with(&format!("add to {data}")) && failure.fixes_are_enough, "{failure:?}");
+    assert!(
+        failure.fixes[0].starts_with(&format!("add to {data}")) && failure.fixes_are_enough,
+        "{failure:?}"
+    );
     assert_eq!((open.line, open.pairs, open.failed_pairs), (2, 1, 1));
     let failure = &open.failures[0];
     assert!(failure.refusals.is_empty() && failure.packets == ["tcp 10.0.0.5:1024-65535 > 10.0.0.7:5000"]);

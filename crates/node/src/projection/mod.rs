@@ -22,7 +22,7 @@ mod vpc;
 use std::collections::BTreeSet;
 
 use aws_types::{NetworkInterfaceId, Timestamp};
-use store::{Commit, Scope, Snapshot};
+use store::{Commit, RecordKind, Scope, Snapshot};
 use vpc_model::{Delta, Object, ObjectId};
 
 pub(crate) use self::endpoint::service_addresses;
@@ -114,6 +114,12 @@ impl Projector {
             }
         }
     }
+}
+
+/// Whether the network is made of records of a kind.
+pub(crate) fn is_of_network(kind: &str) -> bool {
+    let others = internet_hosts::RECORDS.iter().chain(path_conditions::RECORDS).map(RecordKind::name);
+    stale::kinds().chain(others).any(|name| name == kind)
 }
 
 /// An object as of now, if there is one: what it is made of is there, and in use.

@@ -80,6 +80,11 @@ const KINDS: &[Kind] = &[
     Kind::of::<ec2::VpnGateway>(),
 ];
 
+/// The kinds' names.
+pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.name)
+}
+
 fn add_all<R: Source>(snapshot: &Snapshot, stale: &mut Stale) {
     for (scope, _, record) in snapshot.scan_all::<R>() {
         if let Some((scope, id)) = record.object(scope) {

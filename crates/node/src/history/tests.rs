@@ -1,0 +1,223 @@
+//! What is kept of a cloud's configurations, through restarts and damage.
+
+use std::sync::Arc;
+
+use store::Read as _;
+use svc_ec2::record as ec2;
+
+use super::*;
+use crate::expectations::{DiffReport, DiffRequest, compare_for_tests};
+use crate::projection::Projector;
+use crate::testing::Ec2Cloud;
+
+/// A cloud whose commits a history takes in when it is told to.
+struct Kept {
+    cloud: Ec2Cloud,
+    directory: tempfile::TempDir,
+    history: Arc<History>,
+    tail: store::Tail,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let cloud = Ec2Cloud::new();
+        let directory = tempfile::tempdir().unwrap();
+        let history = Arc::new(History::open(cloud.store.clone(), directory.path().to_owned()));
+        let tail = cloud.store.tail(cloud.store.snapshot().revision());
+        Self { cloud, directory, history, tail }
+    }
+
+    /// Takes in what was committed, and answers the newest revision.
+    fn follow(&mut self) -> u64 {
+        while let Some(commit) = self.tail.try_next().unwrap() {
+            self.history.record(&commit);
+        }
+        self.cloud.store.snapshot().revision().0
+    }
+
+    /// What a daemon does that is started again.
+    fn restart(&mut self) {
+        self.history = Arc::new(History::open(self.cloud.store.clone(), self.directory.path().to_owned()));
+        self.tail = self.cloud.store.tail(self.cloud.store.snapshot().revision());
+    }
+
+    fn groups(&self, revision: u64) -> Result<usize, String> {
+        let past = self.history.at(Revision(revision))?;
+        Ok(past.records.scan_all::<ec2::SecurityGroup>().count())
+    }
+
+    fn diff(&self, from: u64, to: u64, traffic: &[&str]) -> DiffReport {
+        let traffic = traffic.iter().map(|said| said.parse().unwrap()).collect();
+        compare_for_tests(&self.history, &DiffRequest { from, to, traffic }).unwrap()
+    }
+}
+
+#[test]
+fn every_revision_is_as_it_was_also_after_a_restart() {
+    let mut kept = Kept::new();
+    let first = kept.follow();
+    let (vpc, _) = kept.cloud.vpc();
+    let before = kept.follow();
+    let group = kept.cloud.group(&vpc, "web");
+    let after = kept.follow();
+    assert_eq!(after, before + 1);
+    for restarts in 0..2 {
+        let groups = [before, after].map(|revision| kept.groups(revision).unwrap());
+        assert_eq!(groups[0] + 1, groups[1], "{restarts}");
+        let list = kept.history.list();
+        assert_eq!((list.newest, &list.kept[..]), (after, &[(first, after)][..]), "{restarts}");
+        let entry = list.entries.last().unwrap();
+        assert_eq!(
+            (entry.revision, &entry.changes[..]),
+            (after, &[format!("security-group {group} made")][..])
+        );
+        kept.restart();
+    }
+    // A new commit goes on in the same file.
+    kept.cloud.group(&vpc, "db");
+    let newest = kept.follow();
+    assert_eq!(kept.history.list().kept, [(first, newest)]);
+    let error = kept.groups(newest + 1).unwrap_err();
+    assert!(error.contains(&format!("there is no revision {} yet", newest + 1)), "{error}");
+}
+
+#[test]
+fn what_nobody_wrote_down_is_not_kept_and_said_so() {
+    let mut kept = Kept::new();
+    let first = kept.follow();
+    let (vpc, _) = kept.cloud.vpc();
+    // A daemon that was killed before it wrote these down.
+    kept.restart();
+    let newest = kept.cloud.store.snapshot().revision().0;
+    assert_eq!(kept.history.list().kept, [(first, first), (newest, newest)]);
+    let error = kept.groups(first + 1).unwrap_err();
+    assert!(
+        error.contains(&format!("is not kept any more; kept are {first} to {first}, {newest} to {newest}")),
+        "{error}"
+    );
+    kept.cloud.group(&vpc, "web");
+    kept.follow();
+    assert!(kept.groups(newest).is_ok());
+}
+
+#[test]
+fn a_damaged_history_is_begun_anew() {
+    let mut kept = Kept::new();
+    kept.cloud.vpc();
+    let newest = kept.follow();
+    let file = kept.history.files().unwrap().pop().unwrap().1;
+    let whole = std::fs::read(&file).unwrap();
+    // Torn in its last commit: cut off there, and a state of now begins the next file.
+    std::fs::write(&file, &whole[..whole.len() - 3]).unwrap();
+    kept.restart();
+    assert!(kept.groups(newest).is_ok() && kept.groups(newest - 1).is_ok());
+    std::fs::write(&file, b"nothing of the kind").unwrap();
+    kept.restart();
+    assert!(kept.groups(newest).is_ok() && kept.groups(newest - 1).is_err());
+    // A file in the place of the directory: nothing is kept, and nothing fails.
+    let nowhere = kept.directory.path().join("file");
+    std::fs::write(&nowhere, b"").unwrap();
+    let history = History::open(kept.cloud.store.clone(), nowhere);
+    assert_eq!(history.list().kept, []);
+    assert!(history.at(Revision(newest)).is_ok(), "the newest is in the store");
+}
+
+#[test]
+fn the_oldest_goes_when_there_is_too_much() {
+    let mut kept = Kept::new();
+    let mut expect = Vec::new();
+    for number in 0..SEGMENTS_MAX + 3 {
+        kept.cloud.ok::<aws_api::ec2::operation::CreateInternetGateway>(Default::default());
+        let newest = kept.follow();
+        kept.history.begin(&mut kept.history.state.lock()).unwrap();
+        expect.push(newest);
+        assert!(kept.history.files().unwrap().len() <= SEGMENTS_MAX, "{number}");
+    }
+    assert!(kept.groups(expect[1]).is_err());
+    assert!(kept.groups(expect[4]).is_ok());
+}
+
+#[test]
+fn what_is_kept_is_all_that_a_network_is_made_of() {
+    let mut kept = Kept::new();
+    let (vpc, subnet) = kept.cloud.vpc();
+    let group = kept.cloud.group(&vpc, "web");
+    kept.cloud.allow(&group, (80, 80), "0.0.0.0/0");
+    let web = kept.cloud.interface(&subnet, &group, "10.0.0.5", &[("Name", "web")]);
+    kept.cloud.publish(&vpc, &web);
+    let revision = kept.follow();
+    let whole = kept.cloud.store.snapshot();
+    kept.cloud.group(&vpc, "later");
+    kept.follow();
+    let past = kept.history.at(Revision(revision)).unwrap();
+    let everything = |records: &Snapshot| Projector::default().everything(records, past.at).deltas;
+    assert_eq!(everything(&past.records), everything(&whole));
+}
+
+/// A web server, a database, and the revisions around a rule that lets the one reach the other.
+#[test]
+fn a_rule_changes_what_it_says_and_nothing_else() {
+    let mut kept = Kept::new();
+    let (vpc, subnet) = kept.cloud.vpc();
+    let [front, data] = ["front", "data"].map(|name| kept.cloud.group(&vpc, name));
+    let web = kept.cloud.interface(&subnet, &front, "10.0.0.5", &[("Name", "web")]);
+    let db = kept.cloud.interface(&subnet, &data, "10.0.0.6", &[("Name", "db")]);
+    kept.cloud.interface(&subnet, &front, "10.0.0.7", &[("Name", "other")]);
+    let before = kept.follow();
+    kept.cloud.allow(&data, (5432, 5440), "10.0.0.5/32");
+    let after = kept.follow();
+
+    let report = kept.diff(before, after, &[]);
+    let [change] = &report.changes[..] else { panic!("{report:#?}") };
+    assert_eq!((change.from.clone(), change.to.clone()), (format!("{web} (web)"), format!("{db} (db)")));
+    assert_eq!((change.protocol.as_str(), change.ports, change.is_added), ("tcp", Some((5432, 5440)), true));
+    assert_eq!(change.packets, "10.0.0.5:1024-65535 > 10.0.0.6:5432-5440");
+    assert!(change.why[0].starts_with("ingress rule sgr-"), "{change:?}");
+    // The database with each of the two others and with the internet, both ways.
+    assert_eq!(report.pairs, 6);
+
+    let back = kept.diff(after, before, &["tcp/5435"]);
+    let [change] = &back.changes[..] else { panic!("{back:#?}") };
+    assert_eq!((change.ports, change.is_added), (Some((5435, 5435)), false));
+    assert!(change.why[0].starts_with("no ingress rule of the security groups of"), "{change:?}");
+    assert!(kept.diff(before, after, &["udp", "tcp/1-5431", "ping"]).changes.is_empty());
+    assert!(kept.diff(after, after, &[]).changes.is_empty());
+}
+
+#[test]
+fn what_comes_to_the_internet_and_what_is_new_is_told() {
+    let mut kept = Kept::new();
+    let (vpc, subnet) = kept.cloud.vpc();
+    let front = kept.cloud.group(&vpc, "front");
+    kept.cloud.allow(&front, (443, 443), "203.0.113.0/24");
+    let web = kept.cloud.interface(&subnet, &front, "10.0.0.5", &[("Name", "web")]);
+    let closed = kept.follow();
+    kept.cloud.publish(&vpc, &web);
+    let open = kept.follow();
+    let report = kept.diff(closed, open, &["tcp/443"]);
+    let of = |report: &DiffReport, from: &str| -> Vec<(bool, String)> {
+        let of = report.changes.iter().filter(|change| change.from.starts_with(from));
+        of.map(|change| (change.is_added, change.packets.clone())).collect()
+    };
+    let from_outside = of(&report, "internet");
+    assert_eq!(from_outside.len(), 1, "{report:#?}");
+    assert!(from_outside[0].1.starts_with("203.0.113.0-203.0.113.255:1024-65535 > 198.1"), "{report:#?}");
+    assert!(
+        !of(&report, &web).is_empty() && report.changes.iter().all(|change| change.is_added),
+        "{report:#?}"
+    );
+    assert!(
+        report.changes.iter().any(|change| change.why.iter().any(|why| why.starts_with("rtb-"))),
+        "{report:#?}"
+    );
+
+    let other = kept.cloud.interface(&subnet, &front, "10.0.0.9", &[]);
+    let more = kept.follow();
+    let report = kept.diff(open, more, &["ping"]);
+    assert!(report.changes.iter().all(|change| change.from == other || change.to == other), "{report:#?}");
+    assert_eq!(
+        of(&report, &other),
+        [],
+        "nothing is let in to web by ping, and to the internet there is no address"
+    );
+}
