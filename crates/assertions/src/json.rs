@@ -174,7 +174,7 @@ impl File<'_> {
             match place.map(|place| (place, found[place])) {
                 Some((place, None)) => found[place] = Some(value),
                 Some((_, Some(_))) => {
-                    self.wrong((key.start, key.end), ("this is said twice".to_owned(), None))
+                    self.wrong((key.start, key.end), ("this is said twice".to_owned(), None));
                 }
                 None => {
                     let help = Some(format!("an assertion has {}", MEMBERS.join(", ")));

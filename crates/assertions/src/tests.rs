@@ -60,7 +60,7 @@ fn a_word_means_one_thing() {
 #[test]
 fn traffic_is_what_the_word_says() {
     let check = |word: &str, expect: Traffic| {
-        assert_eq!(one(&format!("a -> b {word} deny")).traffic, expect, "{word}")
+        assert_eq!(one(&format!("a -> b {word} deny")).traffic, expect, "{word}");
     };
     check("tcp", Traffic::Tcp(Ports::ALL));
     check("udp/0-65535", Traffic::Udp(Ports::ALL));

@@ -105,7 +105,16 @@ pub(crate) fn diff(
     let (from, to) = (past(request.from)?, past(request.to)?);
     let outside = [&from, &to].map(|past| Outside::of(internet, &past.records));
     let [from, to] = [&from, &to].map(|past| Side::of(past, &revisions.fixed));
-    compared(&from, &to, &outside, request)
+    let today = revisions.history.today();
+    compared(&from, &to, &outside, &Task { request, today: &today, concerned: concerned(&from, &to) })
+}
+
+/// What is compared, and how it is named.
+struct Task<'a> {
+    request: &'a DiffRequest,
+    /// The newest state: instances have their names from it, since states of earlier have no instances.
+    today: &'a Records,
+    concerned: Concerned,
 }
 
 /// A network of a revision.
@@ -244,15 +253,16 @@ fn all_traffic(sides: [&Side<'_>; 2]) -> Vec<Traffic> {
 }
 
 /// Compares two networks.
-pub(super) fn compared(
+fn compared(
     from: &Side<'_>,
     to: &Side<'_>,
     outside: &[Outside; 2],
-    request: &DiffRequest,
+    task: &Task<'_>,
 ) -> Result<DiffReport, String> {
-    let places =
-        [Places::of(from.records, &from.plain, &outside[0]), Places::of(to.records, &to.plain, &outside[1])];
-    let ends = ends(&places, &concerned(from, to));
+    let Task { request, today, concerned } = task;
+    let places = [(from, &outside[0]), (to, &outside[1])]
+        .map(|(side, outside)| Places::of(side.records, today, &side.plain, outside));
+    let ends = ends(&places, concerned);
     let traffic = if request.traffic.is_empty() { all_traffic([from, to]) } else { request.traffic.clone() };
     let mut pairs = Vec::new();
     for (at, one) in ends.iter().enumerate() {
@@ -483,17 +493,21 @@ fn closed(trace: &Trace) -> Vec<String> {
     refusals
 }
 
-/// Compares two revisions of a history, where public addresses are those of the cloud and nothing else is outside.
+/// Compares two revisions of a history, where public addresses are those of the cloud and nothing else is outside. All pairs
+/// are compared where `everybody` says so.
 #[cfg(test)]
-pub(crate) fn compare_for_tests(history: &History, request: &DiffRequest) -> Result<DiffReport, String> {
+pub(crate) fn compare_for_tests(
+    history: &History,
+    request: &DiffRequest,
+    everybody: bool,
+) -> Result<DiffReport, String> {
     let past = |revision| history.at(Revision(revision));
     let (from, to) = (past(request.from)?, past(request.to)?);
-    let outside = || Outside {
-        hosts: Vec::new(),
-        workstation: Vec::new(),
-        taken: vec!["198.18.0.0/15".parse().expect("a block")],
-    };
-    let fixed = [vpc_model::PublicAddresses { id: "198.18.0.0/15".parse().expect("a block") }.into()];
+    let given: ipnet::IpNet = "198.18.0.0/15".parse().expect("a block");
+    let outside = || Outside { hosts: Vec::new(), workstation: Vec::new(), taken: vec![given] };
+    let fixed = [vpc_model::PublicAddresses { id: given }.into()];
     let [from, to] = [&from, &to].map(|past| Side::of(past, &fixed));
-    compared(&from, &to, &[outside(), outside()], request)
+    let concerned = if everybody { Concerned::Everybody } else { concerned(&from, &to) };
+    let today = history.today();
+    compared(&from, &to, &[outside(), outside()], &Task { request, today: &today, concerned })
 }

@@ -145,7 +145,7 @@ fn checked(
     outside: &Outside,
     assertions: &[Assertion],
 ) -> AssertReport {
-    let places = Places::of(records, snapshot, outside);
+    let places = Places::of(records, records, snapshot, outside);
     let snapshot = without_conditions(snapshot);
     let supposing = snapshot.supposing_hosts();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(assertions.len().max(1));

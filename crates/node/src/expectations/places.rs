@@ -131,8 +131,14 @@ struct Known<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// Those of a state, which a network was compiled from.
-    pub(super) fn of(records: &Records, snapshot: &'a Snapshot, outside: &'a Outside) -> Self {
+    /// Those of a state, which a network was compiled from. The tags of instances are those of `instances`: states of earlier
+    /// have none.
+    pub(super) fn of(
+        records: &Records,
+        instances: &Records,
+        snapshot: &'a Snapshot,
+        outside: &'a Outside,
+    ) -> Self {
         let mut places = Self {
             outside,
             interfaces: Vec::new(),
@@ -142,7 +148,7 @@ impl<'a> Places<'a> {
             internet: [false, true].map(|is_ipv6| internet(outside, is_ipv6)),
         };
         let instances: HashMap<String, _> =
-            records.scan_all::<ec2::Instance>().map(|(_, id, record)| (id.to_owned(), record)).collect();
+            instances.scan_all::<ec2::Instance>().map(|(_, id, record)| (id.to_owned(), record)).collect();
         for (_, _, record) in records.scan_all::<ec2::NetworkInterface>() {
             let interface = Port::new(record.port).ok().and_then(|port| snapshot.interface(port));
             let Some(interface) = interface.filter(|held| held.id == record.id) else { continue };

@@ -265,6 +265,11 @@ impl History {
         }
     }
 
+    /// The newest state.
+    pub(crate) fn today(&self) -> Snapshot {
+        self.store.snapshot()
+    }
+
     /// The configuration of a revision.
     ///
     /// # Errors

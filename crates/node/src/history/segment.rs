@@ -123,6 +123,9 @@ impl Reader<'_> {
     }
 }
 
+/// The records of a state, as they are stored.
+pub(super) type Records = BTreeMap<Key, Vec<u8>>;
+
 /// What a file says.
 pub(super) struct Segment {
     /// The state first, then the commits.
@@ -174,7 +177,7 @@ impl Segment {
     }
 
     /// The records of a revision, and from when until when they were the newest; the end is unknown of the last one.
-    pub(super) fn state(&self, revision: Revision) -> Option<(BTreeMap<Key, Vec<u8>>, Option<Timestamp>)> {
+    pub(super) fn state(&self, revision: Revision) -> Option<(Records, Option<Timestamp>)> {
         let (first, last) = self.span();
         if revision < first || last < revision {
             return None;

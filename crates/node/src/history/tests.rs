@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_api::ec2::{self as api, operation as op};
 use store::Read as _;
 use svc_ec2::record as ec2;
 
@@ -48,7 +49,7 @@ impl Kept {
 
     fn diff(&self, from: u64, to: u64, traffic: &[&str]) -> DiffReport {
         let traffic = traffic.iter().map(|said| said.parse().unwrap()).collect();
-        compare_for_tests(&self.history, &DiffRequest { from, to, traffic }).unwrap()
+        compare_for_tests(&self.history, &DiffRequest { from, to, traffic }, false).unwrap()
     }
 }
 
@@ -127,7 +128,7 @@ fn the_oldest_goes_when_there_is_too_much() {
     let mut kept = Kept::new();
     let mut expect = Vec::new();
     for number in 0..SEGMENTS_MAX + 3 {
-        kept.cloud.ok::<aws_api::ec2::operation::CreateInternetGateway>(Default::default());
+        kept.cloud.ok::<op::CreateInternetGateway>(Default::default());
         let newest = kept.follow();
         kept.history.begin(&mut kept.history.state.lock()).unwrap();
         expect.push(newest);
@@ -220,4 +221,43 @@ fn what_comes_to_the_internet_and_what_is_new_is_told() {
         [],
         "nothing is let in to web by ping, and to the internet there is no address"
     );
+}
+
+/// What is not compared has not changed: each step of a small network, with all pairs and with those that are concerned.
+#[test]
+fn who_is_not_concerned_is_reached_as_before() {
+    let mut kept = Kept::new();
+    let (vpc, subnet) = kept.cloud.vpc();
+    let groups = ["a", "b", "c"].map(|name| kept.cloud.group(&vpc, name));
+    let mut steps = vec![kept.follow()];
+    for (number, group) in (5..).zip(&groups) {
+        kept.cloud.interface(&subnet, group, &format!("10.0.0.{number}"), &[]);
+        steps.push(kept.follow());
+    }
+    kept.cloud.allow(&groups[0], (80, 90), "10.0.0.0/30");
+    steps.push(kept.follow());
+    kept.cloud.allow(&groups[1], (1, 65_535), "10.0.0.5/32");
+    steps.push(kept.follow());
+    let router = kept.cloud.interface(&subnet, &groups[2], "10.0.0.20", &[]);
+    steps.push(kept.follow());
+    kept.cloud.ok::<op::ModifyNetworkInterfaceAttribute>(api::ModifyNetworkInterfaceAttributeRequest {
+        network_interface_id: router.clone(),
+        source_dest_check: Some(api::AttributeBooleanValue { value: Some(false) }),
+        ..Default::default()
+    });
+    steps.push(kept.follow());
+    kept.cloud.publish(&vpc, &router);
+    steps.push(kept.follow());
+    kept.cloud.allow(&groups[2], (22, 22), "0.0.0.0/0");
+    steps.push(kept.follow());
+    let mut changes = 0;
+    for pair in steps.windows(2) {
+        let request = DiffRequest { from: pair[0], to: pair[1], traffic: Vec::new() };
+        let [few, all] =
+            [false, true].map(|everybody| compare_for_tests(&kept.history, &request, everybody).unwrap());
+        assert_eq!(few.changes, all.changes, "{request:?}");
+        assert!(few.pairs <= all.pairs);
+        changes += all.changes.len();
+    }
+    assert!(changes > 5, "{changes}");
 }
