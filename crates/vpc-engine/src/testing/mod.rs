@@ -6,6 +6,7 @@
 //! Refuses to be used outside tests: it is behind the feature `testing`.
 
 pub mod facts;
+mod estate;
 mod frames;
 mod random;
 mod reference;
@@ -16,6 +17,7 @@ mod topology;
 pub mod wires;
 pub mod world;
 
+pub use estate::{DB_PORT, WEB_PORT, estate};
 pub use frames::{frame, with_checksums};
 pub use random::Random;
 pub use reference::{Arrival, Reference};

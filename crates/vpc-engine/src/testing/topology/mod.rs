@@ -76,13 +76,19 @@ pub(crate) const PORTS: [u16; 6] = [22, 53, 80, 1024, 40_000, 65_535];
 impl Topology {
     /// A network with everything.
     pub fn random(random: &mut Random) -> Self {
+        let workloads = 3..=9;
+        Self::crowded(workloads, random)
+    }
+
+    /// A network with everything, and some number of these of workloads.
+    pub fn crowded(workloads: std::ops::RangeInclusive<usize>, random: &mut Random) -> Self {
         let mut topology = Self::default();
         for number in 0..random.pick(&[2, 2, 2, 3, 3, 4]) {
             topology.add_vpc(number, random);
         }
         // Blocks move before interfaces take addresses of them.
         topology.spread(random);
-        topology.add_interfaces(random.between(3, 9), random);
+        topology.add_interfaces(random.between(*workloads.start(), *workloads.end()), random);
         topology.add_surroundings(random);
         topology.fill(random);
         topology
