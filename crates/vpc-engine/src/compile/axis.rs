@@ -90,6 +90,14 @@ impl<T: Point> Axis<T> {
         (self.starts[interval], self.starts.get(interval + 1).map(|&next| next.previous()))
     }
 
+    /// Every interval, ascending: its first point, its last unless that is the greatest, and the rules that cover it.
+    pub(crate) fn intervals(&self) -> impl Iterator<Item = (T, Option<T>, &Row)> {
+        self.starts.iter().enumerate().map(|(at, &first)| {
+            let last = self.starts.get(at + 1).map(|&next| next.previous());
+            (first, last, &self.rows[at * self.words..][..self.words])
+        })
+    }
+
     /// The rules that cover a point.
     pub(crate) fn row(&self, point: T) -> &Row {
         &self.rows[interval(&self.starts, point) * self.words..][..self.words]

@@ -172,6 +172,22 @@ impl Classifier {
         }
     }
 
+    /// The IPv4 addresses that rules are about, of which these are some.
+    pub(crate) fn ipv4_of(&self, rules: &Row) -> Vec<(u32, u32)> {
+        let mut spans: Vec<(u32, u32)> = Vec::new();
+        for (first, last, row) in self.ipv4.intervals() {
+            if row.iter().zip(rules).all(|(row, rules)| row & rules == 0) {
+                continue;
+            }
+            let last = last.unwrap_or(u32::MAX);
+            match spans.last_mut().filter(|before| before.1.checked_add(1) == Some(first)) {
+                Some(before) => before.1 = last,
+                None => spans.push((first, last)),
+            }
+        }
+        spans
+    }
+
     /// The rules about this address.
     pub(crate) fn address(&self, address: IpAddr) -> &Row {
         match address {

@@ -16,6 +16,6 @@ mod transit;
 
 pub(crate) use acl::Acl;
 pub(crate) use classifier::Probe;
-pub(crate) use policy::{Policy, Rules};
+pub(crate) use policy::{Admitted, Policy, Rules};
 pub(crate) use routes::{Blocks, Routes};
 pub(crate) use transit::{TransitRoute, TransitRoutes};

@@ -45,6 +45,22 @@ pub(crate) struct Admission {
     pub(crate) open: bool,
 }
 
+/// Whom the rules of a direction let some traffic pass to or from.
+pub(crate) struct Admitted {
+    /// Ranges of IPv4 addresses, ascending and apart.
+    pub(crate) ipv4: Vec<(u32, u32)>,
+    /// Groups whose members may pass wherever they are, as far as their groups may be known.
+    pub(crate) groups: Vec<SecurityGroupId>,
+}
+
+impl Admitted {
+    /// Whether an address is among those.
+    pub(crate) fn has_address(&self, address: u32) -> bool {
+        let after = self.ipv4.partition_point(|&(first, _)| first <= address);
+        after > 0 && address <= self.ipv4[after - 1].1
+    }
+}
+
 fn is_open(rule: &SecurityGroupRule) -> bool {
     matches!(rule.peer, Peer::Cidr(cidr) if cidr.prefix_len() == 0)
 }
@@ -125,6 +141,14 @@ impl Rules {
             });
         }
         first.map(|rule| Admission { rule: self.ids[rule], open: open != 0 })
+    }
+
+    /// Everybody for whom [`Self::admit`] lets this traffic pass.
+    pub(crate) fn admitted(&self, probe: Probe) -> Admitted {
+        let traffic = self.classifier.traffic(probe);
+        let is_about = |row: &Row| traffic.iter().zip(row).any(|(traffic, row)| traffic & row != 0);
+        let groups = self.groups.iter().filter(|(_, row)| is_about(row)).map(|(group, _)| *group).collect();
+        Admitted { ipv4: self.classifier.ipv4_of(traffic), groups }
     }
 
     /// The traffic and the peers around these for which [`Self::admit`] answers the same.

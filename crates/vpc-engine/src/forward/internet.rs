@@ -58,6 +58,10 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
             return Err(DropReason::PublicAccessBlocked { subnet: subnet.subnet.id });
         }
         let private = self.trip.packet.source;
+        if W::WAY_ONLY && is_private(self.trip.packet.destination) {
+            // Whoever sends it.
+            self.leave_to_internet()?;
+        }
         self.only(Field::Source);
         let public = self.public_source(subnet)?;
         // What a middlebox sends on has the public address of another interface, which is at neither end of the way.

@@ -236,6 +236,13 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
         }
     }
 
+    /// From here on the decision is about who has this destination.
+    pub(super) fn by_owner(&mut self) {
+        if W::LOOKS {
+            self.witness.by_owner(Field::Destination, bits(self.trip.packet.destination));
+        }
+    }
+
     /// From here on the decision is for the addresses on the source's, or destination's, side of these blocks.
     pub(super) fn beside(&mut self, field: Field, blocks: impl IntoIterator<Item = IpNet>) {
         if W::LOOKS {
@@ -253,7 +260,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
             let address = self.trip.packet.destination;
             match vpc {
                 Some(vpc) if !vpc.contains(address) => self.beside(Field::Destination, vpc.blocks()),
-                _ => self.only(Field::Destination),
+                _ => self.by_owner(),
             }
         }
     }
@@ -515,7 +522,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     /// The interface of the subnet's VPC that has the destination.
     fn local(&mut self, subnet: &CompiledSubnet) -> Result<Hop<'n>, DropReason> {
         let address = self.trip.packet.destination;
-        self.only(Field::Destination);
+        self.by_owner();
         let missing = DropReason::NoSuchAddress { vpc: subnet.subnet.vpc, address };
         let vpc = subnet.vpc_number.ok_or(missing)?;
         let likely = self.likely.filter(|likely| likely.vpc == vpc && address == IpAddr::V4(likely.ipv4));
@@ -601,7 +608,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     /// The packet comes before an interface, from a subnet or from outside.
     fn arrive(&mut self, hop: Hop<'n>, from: Option<u32>) -> Result<Arrival<'n>, DropReason> {
         let interface = &hop.receiver.interface;
-        self.only(Field::Destination);
+        self.by_owner();
         let is_own = || interface.addresses().any(|address| address == self.trip.packet.destination);
         let is_taken = match hop.receiver.role {
             // The rules of an endpoint's groups are told of first.

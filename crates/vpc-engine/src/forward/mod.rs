@@ -143,7 +143,7 @@ pub(crate) fn decide<'n, W: Witness<'n>>(
         return service::ask(network, flows, (sender, subnet), service, packet, &tuple, now);
     }
     if W::LOOKS {
-        witness.same_for(Field::Source, Span::one(bits(packet.source)));
+        witness.by_owner(Field::Source, bits(packet.source));
     }
     if let Err(reason) = source::check_source(network, sender, packet.source) {
         witness.refused(reason, packet)?;
@@ -172,6 +172,11 @@ fn deliver<'n, W: Witness<'n>>(
                 Some(gate) => {
                     witness.saw(Event::Rules { plugged, direction: Direction::Egress, rule: None }, came);
                     gate
+                }
+                None if W::WAY_ONLY => {
+                    let shows = trip.shows_groups && trip.peer.is_some();
+                    witness.would_ask(Direction::Egress, came.destination, shows);
+                    Gate::Passed { track: true }
                 }
                 None => {
                     let peer = trip.peer.filter(|_| trip.shows_groups || trip.landing.is_err());
@@ -210,9 +215,14 @@ fn deliver<'n, W: Witness<'n>>(
                     witness.saw(Event::Rules { plugged, direction: Direction::Ingress, rule: None }, packet);
                     gate
                 }
+                None if W::WAY_ONLY => {
+                    let shows = sender_groups(network, origin, &trip).is_some();
+                    witness.would_ask(Direction::Ingress, packet.source, shows);
+                    Gate::Passed { track: true }
+                }
                 None => {
                     let (direction, source) = (Direction::Ingress, packet.source);
-                    let groups = sender_groups(network, origin, &trip);
+                    let groups = sender_groups(network, origin, &trip).unwrap_or_default();
                     if W::LOOKS {
                         let around = gates::rules_around(network, plugged, direction, tuple, source, groups);
                         let [ports, source_ports, peers] = around;
@@ -247,7 +257,8 @@ fn deliver<'n, W: Witness<'n>>(
         .ok_or(DropReason::RoutingLoop { address: came.destination })?;
     let rewrite = trip.rewrite(came, &trip.packet, macs);
     let is_decided_alone = trip.spans_domains || !trip.legs.is_empty();
-    let cache = (!is_decided_alone && tracking::lasts(ends, came, tuple)).then(|| {
+    // Who looks on carries no packets.
+    let cache = (!W::LOOKS && !is_decided_alone && tracking::lasts(ends, came, tuple)).then(|| {
         let delivered = Delivered { origin, came, tuple, trip: &trip, landing, to, rewrite, ends };
         plan::plan(network, flows, &delivered, now)
     });
@@ -289,13 +300,17 @@ fn check_size(came: &Packet, trip: &Trip<'_>) -> Result<(), DropReason> {
 
 /// The groups of the sender that rules of the receiver may mean: those of the interface whose own address the source is,
 /// as long as nothing on the way hides it (fact 19).
-fn sender_groups<'n>(network: &'n Network, origin: Origin<'n>, trip: &Trip<'_>) -> &'n [SecurityGroupId] {
+fn sender_groups<'n>(
+    network: &'n Network,
+    origin: Origin<'n>,
+    trip: &Trip<'_>,
+) -> Option<&'n [SecurityGroupId]> {
     match origin {
         Origin::Interface(plugged)
             if trip.shows_groups && source::owns(network, plugged, trip.packet.source) =>
         {
-            network.groups_of(plugged)
+            Some(network.groups_of(plugged))
         }
-        Origin::Interface(_) | Origin::Internet(_) => &[],
+        Origin::Interface(_) | Origin::Internet(_) => None,
     }
 }

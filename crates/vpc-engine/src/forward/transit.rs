@@ -47,7 +47,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
         }
         self.exit = None;
         let number = self.network.number_of_vpc(peer);
-        self.only(Field::Destination);
+        self.by_owner();
         let receiver = number.and_then(|number| self.network.owner(number, address));
         let receiver = receiver.ok_or(DropReason::NoSuchAddress { vpc: peer, address })?;
         Ok(Place::Interface(Hop { receiver, is_direct: true }, None))

@@ -39,6 +39,9 @@ pub(crate) enum Event<'n> {
 pub(crate) trait Witness<'n> {
     /// Whether anybody does. What follows need not be called otherwise.
     const LOOKS: bool;
+    /// Whether only the way is asked for: the rules of interfaces are not asked but told of, every connection is tracked,
+    /// and any refusal will do.
+    const WAY_ONLY: bool = false;
 
     /// Something decided, about the packet as it is there.
     fn saw(&mut self, event: Event<'n>, packet: &Packet);
@@ -54,6 +57,14 @@ pub(crate) trait Witness<'n> {
 
     /// The same of a field of the packet as it was sent.
     fn same_as_sent(&mut self, field: Field, span: Span);
+
+    /// What is decided is about the interface that has the address which a field of the packet is there.
+    fn by_owner(&mut self, field: Field, address: u128) {
+        self.same_for(field, Span::one(address));
+    }
+
+    /// What the rules of an interface would be asked: about that peer, whose groups may be meant or not.
+    fn would_ask(&mut self, _direction: Direction, _peer: std::net::IpAddr, _shows_groups: bool) {}
 
     /// A field of the packet is another from here on. What is decided by it from here on depends on what it was.
     fn replaced(&mut self, field: Field);
@@ -95,6 +106,7 @@ impl<'n> Witness<'n> for Nobody {
 
 impl<'n, W: Witness<'n>> Witness<'n> for &mut W {
     const LOOKS: bool = W::LOOKS;
+    const WAY_ONLY: bool = W::WAY_ONLY;
 
     fn saw(&mut self, event: Event<'n>, packet: &Packet) {
         (**self).saw(event, packet);
@@ -110,6 +122,14 @@ impl<'n, W: Witness<'n>> Witness<'n> for &mut W {
 
     fn same_as_sent(&mut self, field: Field, span: Span) {
         (**self).same_as_sent(field, span);
+    }
+
+    fn by_owner(&mut self, field: Field, address: u128) {
+        (**self).by_owner(field, address);
+    }
+
+    fn would_ask(&mut self, direction: Direction, peer: std::net::IpAddr, shows_groups: bool) {
+        (**self).would_ask(direction, peer, shows_groups);
     }
 
     fn replaced(&mut self, field: Field) {

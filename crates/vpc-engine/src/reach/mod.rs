@@ -3,15 +3,19 @@
 //! Owns the sets of headers and the traces of decisions. Refuses to decide anything: what is told is what
 //! [`crate::forward`] does, looked at.
 
+mod bits;
 mod explore;
 mod headers;
+mod pairs;
 mod repair;
 mod trace;
+mod ways;
 mod words;
 
 pub use explore::{Exploration, Questions};
 
 pub use headers::{FIELDS, Field, Header, HeaderBox, HeaderSet, Shown, Span, address, bits};
+pub use pairs::{Pairs, Sent};
 pub use repair::{Fix, Repair, repair};
 pub use trace::{Ends, Met, Question, Step, Trace, Tracer, Way};
 

@@ -25,7 +25,7 @@ use crate::time::Millis;
 use crate::verdict::Delivery;
 
 /// When all of it happens: nothing is older, and nothing becomes idle.
-const NOW: Millis = Millis(1000);
+pub(super) const NOW: Millis = Millis(1000);
 /// The length of a packet that is asked about, in bytes: no path is too small for it.
 const LENGTH_BYTES: u32 = 60;
 
@@ -280,11 +280,7 @@ impl<'s> Tracer<'s> {
     /// port.
     pub fn trace(&mut self, question: Question) -> Option<Trace> {
         let packet = question.packet(self.snapshot)?;
-        let mut region = Region {
-            headers: HeaderBox { spans: bounds(question.source.address.is_ipv6()) },
-            is_by_header: false,
-            translated: Vec::new(),
-        };
+        let mut region = Region::new(question.source.address.is_ipv6());
         let mut looker = Looker::new(&mut region, own_fields(question.protocol));
         looker.begin(self.snapshot, question.from, &packet);
         let decided = self.decide(question.from, &packet, &mut looker);
@@ -296,8 +292,7 @@ impl<'s> Tracer<'s> {
             let reply = crate::forward::reply_to(&arrived);
             let reply =
                 Packet { source_mac: arrived.destination_mac, destination_mac: arrived.source_mac, ..reply };
-            let [source, destination, source_port, destination_port] = fields;
-            let mut looker = Looker::new(&mut region, [destination, source, destination_port, source_port]);
+            let mut looker = Looker::new(&mut region, fields);
             looker.begin(self.snapshot, delivery.to, &reply);
             let decided = self.decide(delivery.to, &reply, &mut looker);
             let (mut way, _) = looker.end(decided.as_ref().err(), &reply);
@@ -339,7 +334,7 @@ fn bounds(is_ipv6: bool) -> [Span; super::FIELDS] {
 }
 
 /// The fields of a header that decide, where a packet is as it was sent.
-fn own_fields(protocol: Protocol) -> Fields {
+pub(super) fn own_fields(protocol: Protocol) -> Fields {
     let has_ports = matches!(protocol, Protocol::TCP | Protocol::UDP);
     [
         Some(Field::Source),
@@ -350,7 +345,7 @@ fn own_fields(protocol: Protocol) -> Fields {
 }
 
 /// A packet as it is where it was delivered.
-fn arrived(packet: &Packet, delivery: &Delivery) -> Packet {
+pub(super) fn arrived(packet: &Packet, delivery: &Delivery) -> Packet {
     let rewrite = &delivery.rewrite;
     let mut arrived =
         Packet { source_mac: rewrite.source_mac, destination_mac: rewrite.destination_mac, ..*packet };
@@ -364,17 +359,21 @@ fn arrived(packet: &Packet, delivery: &Delivery) -> Packet {
 }
 
 /// The field of the packet that was asked about which each field of a packet under way is; none where it is another's.
-type Fields = [Option<Field>; super::FIELDS];
+pub(super) type Fields = [Option<Field>; super::FIELDS];
 
 /// The headers for which all decisions so far are the same.
-struct Region {
-    headers: HeaderBox,
-    is_by_header: bool,
+pub(super) struct Region {
+    pub(super) headers: HeaderBox,
+    pub(super) is_by_header: bool,
     /// What NAT gateways have replaced, in order: which fields the source and its port were.
     translated: Vec<[Option<Field>; 2]>,
 }
 
 impl Region {
+    pub(super) fn new(is_ipv6: bool) -> Self {
+        Self { headers: HeaderBox { spans: bounds(is_ipv6) }, is_by_header: false, translated: Vec::new() }
+    }
+
     fn narrow(&mut self, field: Option<Field>, span: Span) {
         let Some(field) = field else { return };
         let held = &mut self.headers.spans[field as usize];
@@ -383,12 +382,61 @@ impl Region {
     }
 }
 
-/// Who looks on.
-struct Looker<'r, 'n> {
+/// What is told of the headers of one direction.
+pub(super) struct Told<'r> {
     region: &'r mut Region,
     /// Of the packet as it was sent, and as it is now.
     sent: Fields,
     fields: Fields,
+}
+
+impl<'r> Told<'r> {
+    /// Of a packet whose fields are these.
+    pub(super) fn new(region: &'r mut Region, fields: Fields) -> Self {
+        Self { region, sent: fields, fields }
+    }
+
+    /// Which fields the reply's are.
+    pub(super) fn reversed(&self) -> Fields {
+        let [source, destination, source_port, destination_port] = self.fields;
+        [destination, source, destination_port, source_port]
+    }
+
+    pub(super) fn same_for(&mut self, field: Field, span: Span) {
+        self.region.narrow(self.fields[field as usize], span);
+    }
+
+    pub(super) fn same_as_sent(&mut self, field: Field, span: Span) {
+        self.region.narrow(self.sent[field as usize], span);
+    }
+
+    pub(super) fn replaced(&mut self, field: Field) {
+        self.fields[field as usize] = None;
+    }
+
+    pub(super) fn translated(&mut self, keeps_port: bool) {
+        let [source, port] = [Field::Source, Field::SourcePort].map(|field| field as usize);
+        self.region.translated.push([self.fields[source], self.fields[port]]);
+        self.fields[source] = None;
+        if !keeps_port {
+            self.fields[port] = None;
+        }
+    }
+
+    pub(super) fn restored(&mut self) {
+        let [destination, port] = self.region.translated.pop().unwrap_or_default();
+        self.fields[Field::Destination as usize] = destination;
+        self.fields[Field::DestinationPort as usize] = port;
+    }
+
+    pub(super) fn chosen_by_header(&mut self) {
+        self.region.is_by_header = true;
+    }
+}
+
+/// Who looks on.
+struct Looker<'r, 'n> {
+    told: Told<'r>,
     steps: Vec<Step>,
     /// How many of the steps are of the sender itself: its rules come after them, and are asked last.
     own_steps: usize,
@@ -397,14 +445,8 @@ struct Looker<'r, 'n> {
 
 impl<'r> Looker<'r, '_> {
     fn new(region: &'r mut Region, fields: Fields) -> Self {
-        Self {
-            region,
-            sent: fields,
-            fields,
-            steps: Vec::new(),
-            own_steps: 0,
-            network: std::marker::PhantomData,
-        }
+        let told = Told::new(region, fields);
+        Self { told, steps: Vec::new(), own_steps: 0, network: std::marker::PhantomData }
     }
 
     fn begin(&mut self, snapshot: &Snapshot, from: Port, packet: &Packet) {
@@ -423,13 +465,13 @@ impl<'r> Looker<'r, '_> {
         self.steps.insert(self.own_steps, Step { met, ends: Ends::of(packet) });
     }
 
-    /// The way, with what ended it if something did.
+    /// The way, with what ended it if something did, and which fields the reply's are.
     fn end(mut self, error: Option<&DropReason>, packet: &Packet) -> (Way, Fields) {
         if let Some(reason) = error {
             let ends = self.steps.last().map_or(Ends::of(packet), |step| step.ends);
             self.steps.push(Step { met: Met::Refused(*reason), ends });
         }
-        (Way { steps: self.steps, landed: None }, self.fields)
+        (Way { steps: self.steps, landed: None }, self.told.reversed())
     }
 }
 
@@ -477,33 +519,26 @@ impl<'n> Witness<'n> for Looker<'_, 'n> {
     }
 
     fn same_for(&mut self, field: Field, span: Span) {
-        self.region.narrow(self.fields[field as usize], span);
+        self.told.same_for(field, span);
     }
 
     fn same_as_sent(&mut self, field: Field, span: Span) {
-        self.region.narrow(self.sent[field as usize], span);
+        self.told.same_as_sent(field, span);
     }
 
     fn replaced(&mut self, field: Field) {
-        self.fields[field as usize] = None;
+        self.told.replaced(field);
     }
 
     fn translated(&mut self, keeps_port: bool) {
-        let [source, port] = [Field::Source, Field::SourcePort].map(|field| field as usize);
-        self.region.translated.push([self.fields[source], self.fields[port]]);
-        self.fields[source] = None;
-        if !keeps_port {
-            self.fields[port] = None;
-        }
+        self.told.translated(keeps_port);
     }
 
     fn restored(&mut self) {
-        let [destination, port] = self.region.translated.pop().unwrap_or_default();
-        self.fields[Field::Destination as usize] = destination;
-        self.fields[Field::DestinationPort as usize] = port;
+        self.told.restored();
     }
 
     fn chosen_by_header(&mut self) {
-        self.region.is_by_header = true;
+        self.told.chosen_by_header();
     }
 }

@@ -370,6 +370,11 @@ impl Network {
         self.policies.get(plugged.policy as usize).map(Arc::as_ref)
     }
 
+    /// The policy with that number.
+    pub(crate) fn policy(&self, number: u32) -> Option<&Policy> {
+        self.policies.get(number as usize).map(Arc::as_ref)
+    }
+
     /// The groups that an interface carries, ascending: those of its policy, which many interfaces share and which is
     /// therefore more likely to be in the processor's cache than the interface's own list.
     pub(crate) fn groups_of(&self, plugged: &PluggedInterface) -> &[SecurityGroupId] {

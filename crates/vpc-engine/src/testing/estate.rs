@@ -248,8 +248,7 @@ impl Estate {
     /// An interface that AWS manages: of a NAT gateway in the web tier, of the transit gateway in its own subnet.
     fn add_managed(&mut self, vpc: usize, zone: usize, role: InterfaceRole) -> Interface {
         let is_nat = role == InterfaceRole::NatGateway;
-        let (tier, cidr) =
-            if is_nat { (0, tier_block(vpc, 0, zone)) } else { (TIERS, hub_block(vpc, zone)) };
+        let (tier, cidr) = if is_nat { (0, tier_block(vpc, 0, zone)) } else { (TIERS, hub_block(vpc, zone)) };
         let ipv4 = Ipv4Addr::from_bits(cidr.addr().to_bits() + 4);
         self.ports += 1;
         let public = Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + of_vpc(vpc, zone) as u32);
@@ -285,8 +284,7 @@ impl Estate {
             let gateway = TransitGatewayId::from_bits(hub as u128 + 1);
             let security_group_referencing = true;
             self.topology.transit_gateways.push(TransitGateway { id: gateway, security_group_referencing });
-            let own: Vec<usize> =
-                (0..self.vpcs).filter(|&vpc| vpc == SHARED || hub_of(vpc) == hub).collect();
+            let own: Vec<usize> = (0..self.vpcs).filter(|&vpc| vpc == SHARED || hub_of(vpc) == hub).collect();
             for &vpc in &own {
                 let table = if vpc == SHARED { 2 } else { usize::from(!is_open(vpc)) };
                 self.attach(gateway, vpc, attachment(hub, vpc), hub_table(hub, table));
@@ -416,8 +414,7 @@ impl Estate {
             }
             let public = Ipv4Addr::from_bits(Ipv4Addr::new(198, 19, 0, 0).to_bits() + number as u32);
             let is_public = tier == 0 && self.random.percent(10) && number < 1 << 16;
-            let public_ipv4 =
-                if is_public { vec![PublicIpv4 { public, private: ipv4 }] } else { Vec::new() };
+            let public_ipv4 = if is_public { vec![PublicIpv4 { public, private: ipv4 }] } else { Vec::new() };
             self.topology.interfaces.push(Interface {
                 security_groups,
                 public_ipv4,
@@ -430,9 +427,8 @@ impl Estate {
     fn add_group(&mut self, vpc: usize, id: SecurityGroupId, own: &[(Direction, Traffic, Peer)]) {
         let mut rules: Vec<(Direction, Traffic, Peer)> = own.to_vec();
         let services = [22, WEB_PORT, 9100, 8443, 3389];
-        let lists = (0..).flat_map(|number: usize| {
-            prefix_list(number % 12).map(move |block| (number, Peer::Cidr(block)))
-        });
+        let lists = (0..)
+            .flat_map(|number: usize| prefix_list(number % 12).map(move |block| (number, Peer::Cidr(block))));
         let skipped = self.random.below(8) * 12;
         for (number, peer) in lists.skip(skipped).take(RULES_OF_A_GROUP - own.len()) {
             let direction = if number % 3 == 2 { Direction::Egress } else { Direction::Ingress };
@@ -513,7 +509,11 @@ fn tier_rules(
     let (ingress, egress) = (Direction::Ingress, Direction::Egress);
     match tier {
         0 => vec![
-            (ingress, port(WEB_PORT), Peer::Cidr(if vpc % 3 == 0 { inside() } else { everywhere() })),
+            (
+                ingress,
+                port(WEB_PORT),
+                Peer::Cidr(if vpc.is_multiple_of(3) { inside() } else { everywhere() }),
+            ),
             (ingress, port(WEB_PORT), Peer::Group(friend)),
             (egress, port(APP_PORT), Peer::Group(tiers[1])),
             (egress, port(WEB_PORT), Peer::Cidr(block(other))),

@@ -5,8 +5,8 @@
 //! [`facts`] as rows that are played in a [`world`] with names.
 //! Refuses to be used outside tests: it is behind the feature `testing`.
 
-pub mod facts;
 mod estate;
+pub mod facts;
 mod frames;
 mod random;
 mod reference;
