@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use vpc_engine::reach::{Field, Fix, Header, HeaderBox, Question, Questions, Span, Tracer, bits, repair};
-use vpc_engine::testing::{Random, Scenario, Step};
+use vpc_engine::testing::{DB_PORT, Random, Scenario, Step, estate};
 use vpc_engine::{
     DropReason, Endpoint, FlowOptions, Flows, Millis, Packet, Snapshot, Transport, Verdict, forward,
 };
@@ -282,4 +282,33 @@ fn what_a_repair_changes_lets_the_packet_through() {
         assert!(!beyond.contains_key(reason), "{reason}: {beyond:?}");
     }
     assert!(repaired > 100 || number("BRUME_SEED").is_some(), "{repaired}");
+}
+
+#[test]
+fn a_rule_is_added_to_the_group_that_fewest_interfaces_carry() {
+    let topology = estate(1, 120);
+    let snapshot = Snapshot::new().apply(&topology.deltas()).snapshot;
+    let carriers = |group| {
+        topology.interfaces.iter().filter(|interface| interface.security_groups.contains(&group)).count()
+    };
+    let workloads: Vec<_> =
+        topology.interfaces.iter().filter(|held| held.role == vpc_model::InterfaceRole::Workload).collect();
+    let (mut random, mut rules) = (Random::new(1), 0);
+    for _ in 0..100 {
+        let (from, to) = (random.pick(&workloads), random.pick(&workloads));
+        let question = Question {
+            from: from.port,
+            source: Endpoint { address: from.ipv4.into(), port: 40_000 },
+            destination: Endpoint { address: to.ipv4.into(), port: DB_PORT },
+            protocol: Protocol::TCP,
+        };
+        for fix in repair(&snapshot, question).unwrap().fixes {
+            let Fix::Rule { group, interface, .. } = fix else { continue };
+            let interface = snapshot.interface_by_id(interface).unwrap();
+            let least = interface.security_groups.iter().map(|&group| carriers(group)).min();
+            assert_eq!(Some(carriers(group)), least, "{fix}");
+            rules += 1;
+        }
+    }
+    assert!(rules > 50, "{rules}");
 }

@@ -223,7 +223,9 @@ impl Context<'_> {
         ends: &Ends,
     ) -> Option<Fix> {
         let plugged = network.target(interface)?;
-        let group = network.groups_of(plugged).iter().find(|group| network.group(**group).is_some())?;
+        // Of several groups the one that fewest carry: so the change opens the least, and costs the least to try.
+        let groups = network.groups_of(plugged).iter().filter(|group| network.group(**group).is_some());
+        let group = groups.min_by_key(|group| network.carriers_of(**group))?;
         let peer = if direction == Direction::Egress { ends.destination } else { ends.source };
         Some(Fix::Rule { group: *group, interface, direction, traffic: self.traffic(ends), peer: one(peer) })
     }

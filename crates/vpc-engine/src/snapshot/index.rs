@@ -84,6 +84,11 @@ impl<K: Clone + Eq + Hash, V: Clone + Ord> Index<K, V> {
         self.0.keys()
     }
 
+    /// How many values a key has.
+    pub(crate) fn count(&self, key: &K) -> usize {
+        self.0.get(key).map_or(0, imbl::OrdSet::len)
+    }
+
     pub(crate) fn values(&self, key: &K) -> impl Iterator<Item = &V> {
         self.0.get(key).into_iter().flat_map(imbl::OrdSet::iter)
     }

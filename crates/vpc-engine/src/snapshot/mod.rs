@@ -322,6 +322,11 @@ impl Network {
         self.security_groups.get(&id).map(Arc::as_ref)
     }
 
+    /// How many interfaces carry a group.
+    pub(crate) fn carriers_of(&self, group: SecurityGroupId) -> usize {
+        self.ports_of_group.count(&group)
+    }
+
     /// A network ACL, as it was said.
     pub(crate) fn network_acl(&self, id: NetworkAclId) -> Option<&NetworkAcl> {
         self.network_acls.get(&id).map(Arc::as_ref)
