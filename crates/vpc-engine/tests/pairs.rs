@@ -3,6 +3,8 @@
 //! `BRUME_TOPOLOGIES` sets how many random networks (150 unless set), `BRUME_SEED` replays one.
 #![allow(clippy::unwrap_used)]
 
+mod datalog;
+
 use vpc_engine::reach::{Pairs, Question, Sent, Tracer};
 use vpc_engine::testing::{DB_PORT, Random, Topology, WEB_PORT, estate};
 use vpc_engine::{Endpoint, Snapshot};
@@ -134,4 +136,25 @@ fn pairs_of_an_estate_of_a_thousand_are_as_traces_say() {
     }
     println!("{reached} of 20000 reach");
     assert!(reached > 100, "{reached}");
+}
+
+#[test]
+fn all_pairs_of_a_small_estate_are_as_datalog_says() {
+    let topology = estate(3, 120);
+    let snapshot = snapshot(&topology);
+    let workloads = workloads(&topology);
+    for port in [22, WEB_PORT, 8080, DB_PORT] {
+        let pairs = snapshot.pairs(tcp(40_000, port));
+        let mut reach = datalog::facts(&topology, 40_000, port);
+        reach.run();
+        let mut told = reach.reaches.clone();
+        let mut held: Vec<_> = Vec::new();
+        for (i, from) in (0_u32..).zip(&workloads) {
+            let to = (0_u32..).zip(&workloads).filter(|(_, to)| pairs.reaches(from.id, to.id));
+            held.extend(to.map(|(j, _)| (i, j)));
+        }
+        told.sort_unstable();
+        assert_eq!(told, held, "port {port}");
+        assert!(!held.is_empty());
+    }
 }
