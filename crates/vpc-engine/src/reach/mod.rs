@@ -16,7 +16,7 @@ pub use explore::{Exploration, Questions};
 
 pub use headers::{FIELDS, Field, Header, HeaderBox, HeaderSet, Shown, Span, address, bits};
 pub use pairs::{Pairs, Sent};
-pub use repair::{Fix, Repair, repair};
+pub use repair::{Fix, Repair, repair, repair_seeded};
 pub use trace::{Ends, Met, Question, Step, Trace, Tracer, Way};
 
 /// The blocks whose addresses nobody on the internet has: private ones, and those that are never on a wire between hosts.

@@ -17,6 +17,7 @@ use vpc_model::{
 };
 
 use super::trace::{Ends, Met, Question, Step, Trace, Tracer};
+use crate::flows::FlowOptions;
 use crate::reason::DropReason;
 use crate::snapshot::{Network, Snapshot};
 
@@ -126,9 +127,14 @@ impl Repair {
 
 /// What would have to change; none where nothing is at the port. A packet that passes needs nothing.
 pub fn repair(snapshot: &Snapshot, question: Question) -> Option<Repair> {
+    repair_seeded(snapshot, question, FlowOptions::default().seed)
+}
+
+/// The same as by [`Tracer::seeded`].
+pub fn repair_seeded(snapshot: &Snapshot, question: Question, seed: u64) -> Option<Repair> {
     let mut changed = snapshot.clone();
     let (mut fixes, mut deltas): (Vec<Fix>, Vec<Delta>) = (Vec::new(), Vec::new());
-    let mut after = Tracer::new(&changed).trace(question)?;
+    let mut after = Tracer::seeded(&changed, seed).trace(question)?;
     for _ in 0..ROUNDS_MAX {
         if after.reaches() {
             break;
@@ -151,7 +157,7 @@ pub fn repair(snapshot: &Snapshot, question: Question) -> Option<Repair> {
         if !is_changed {
             break;
         }
-        after = Tracer::new(&changed).trace(question)?;
+        after = Tracer::seeded(&changed, seed).trace(question)?;
     }
     Some(Repair { fixes, deltas, after })
 }

@@ -273,7 +273,14 @@ pub struct Tracer<'s> {
 impl<'s> Tracer<'s> {
     /// For a network as it is.
     pub fn new(snapshot: &'s Snapshot) -> Self {
-        Self { snapshot, flows: Flows::new(FlowOptions { record_events: false, ..FlowOptions::default() }) }
+        Self::seeded(snapshot, FlowOptions::default().seed)
+    }
+
+    /// The same for a network whose connections are in a table of that seed ([`FlowOptions::seed`]): which of its addresses a
+    /// NAT gateway takes, and which port if not the client's own, comes of it.
+    pub fn seeded(snapshot: &'s Snapshot, seed: u64) -> Self {
+        let options = FlowOptions { seed, record_events: false, ..FlowOptions::default() };
+        Self { snapshot, flows: Flows::new(options) }
     }
 
     /// What becomes of a packet that opens a connection, where no other connection is known; none where nothing is at its
