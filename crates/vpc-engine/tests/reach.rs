@@ -15,6 +15,8 @@ use vpc_model::{Delta, Protocol};
 
 const TOPOLOGIES: u64 = 200;
 const PACKETS: usize = 30;
+/// Networks that have shown a mistake: 3507 has a peering of transit gateways without a table for what comes by it.
+const SHOWN: [u64; 1] = [3507];
 /// Other headers of a trace that are tried.
 const SAMPLES: usize = 12;
 
@@ -24,11 +26,11 @@ fn number(name: &str) -> Option<u64> {
 
 /// The networks that are asked for, as they are before anything changes.
 fn networks() -> impl Iterator<Item = (u64, Snapshot, Scenario)> {
-    let seeds = match number("BRUME_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("BRUME_TOPOLOGIES").unwrap_or(TOPOLOGIES),
+    let (seeds, shown) = match number("BRUME_SEED") {
+        Some(seed) => (seed..seed + 1, &[][..]),
+        None => (0..number("BRUME_TOPOLOGIES").unwrap_or(TOPOLOGIES), &SHOWN[..]),
     };
-    seeds.map(|seed| {
+    seeds.clone().chain(shown.iter().copied().filter(move |seed| !seeds.contains(seed))).map(|seed| {
         let scenario = Scenario::full(seed);
         let deltas: Vec<Delta> = scenario.topology().deltas();
         (seed, Snapshot::new().apply(&deltas).snapshot, scenario)
@@ -239,7 +241,8 @@ fn is_gate(name: &str) -> bool {
 
 #[test]
 fn what_a_repair_changes_lets_the_packet_through() {
-    let (mut repaired, mut beyond) = (0, BTreeMap::<&'static str, usize>::new());
+    // How often, and in which network last.
+    let (mut repaired, mut beyond) = (0, BTreeMap::<&'static str, (usize, u64)>::new());
     for (seed, snapshot, mut scenario) in networks() {
         for _ in 0..PACKETS {
             let Step::Packet(from, packet) = scenario.packet() else { continue };
@@ -270,7 +273,8 @@ fn what_a_repair_changes_lets_the_packet_through() {
                     let groups = &snapshot.interface_by_id(interface).unwrap().security_groups;
                     assert!(groups.is_empty(), "seed {seed}: {question:?} {:#?}", repair.after);
                 }
-                *beyond.entry(reason.map_or("no way back", |reason| reason.name())).or_default() += 1;
+                let held = beyond.entry(reason.map_or("no way back", |reason| reason.name())).or_default();
+                *held = (held.0 + 1, seed);
             }
         }
     }

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use vpc_model::{
     AclAction, AclRuleNumber, AttachedNetwork, Delta, Direction, IcmpMatch, InternetBlock, NetworkAclEntry,
     Object, Peer, PortRange, Protocol, PublicIpv4, Route, RouteTarget, SecurityGroupRule, Traffic,
-    TransitGatewayRoute, Vpc,
+    TransitGatewayAttachment, TransitGatewayRoute, Vpc,
 };
 
 use super::trace::{Ends, Met, Question, Step, Trace, Tracer};
@@ -206,11 +206,7 @@ impl Context<'_> {
             DropReason::TransitBlackhole { table, destination } => {
                 transit_route(network, table, ends.destination, Some(destination))
             }
-            DropReason::NoAssociation { attachment } => {
-                let gateway = network.gateways.attachment(attachment)?.gateway;
-                let table = network.gateways.transit_tables_of(gateway).min()?;
-                Some(Fix::Association { attachment, table })
-            }
+            DropReason::NoAssociation { attachment } => self.association(network, attachment),
             DropReason::Ipv6NotAttached { attachment } => Some(Fix::AttachmentIpv6 { attachment }),
             DropReason::NoPublicAddress { address: IpAddr::V4(private) } => {
                 let interface = self.exit(network, private)?;
@@ -234,6 +230,26 @@ impl Context<'_> {
         let group = groups.min_by_key(|group| network.carriers_of(**group))?;
         let peer = if direction == Direction::Egress { ends.destination } else { ends.source };
         Some(Fix::Rule { group: *group, interface, direction, traffic: self.traffic(ends), peer: one(peer) })
+    }
+
+    /// A table for what comes to a transit gateway by an attachment.
+    fn association(&self, network: &Network, attachment: TransitGatewayAttachmentId) -> Option<Fix> {
+        let gateways = &network.gateways;
+        let gateway = match gateways.attachment(attachment) {
+            Some(attachment) => attachment.gateway,
+            // Both gateways of a peering have it: it is the one that the packet came to, at the end of its way.
+            None => {
+                let peering = gateways.transit_peering(attachment)?;
+                let mut back = self.trace.ways().last()?.steps.iter().rev();
+                let left = back.find_map(|step| match step.met {
+                    Met::TransitRoute { table, target, .. } if target == Some(attachment) => Some(table),
+                    _ => None,
+                })?;
+                peering.peer_of(gateways.transit_table(left)?.gateway)?.gateway
+            }
+        };
+        let table = gateways.transit_tables_of(gateway).min()?;
+        Some(Fix::Association { attachment, table })
     }
 
     /// What a rule would have to let pass for this packet, and for those of other clients where it is a reply.
@@ -326,7 +342,7 @@ fn way_out(network: &Network, table: RouteTableId, vpc: VpcId, ends: &Ends) -> O
     }
 }
 
-fn attached_vpc(attachment: &vpc_model::TransitGatewayAttachment) -> Option<VpcId> {
+fn attached_vpc(attachment: &TransitGatewayAttachment) -> Option<VpcId> {
     match &attachment.target {
         AttachedNetwork::Vpc(attached) => Some(attached.vpc),
         AttachedNetwork::Vpn | AttachedNetwork::Connect => None,
@@ -404,11 +420,22 @@ impl Fix {
                 });
                 table.into()
             }
-            Self::Association { attachment, table } => {
-                let mut attachment = network.gateways.attachment(attachment)?.clone();
-                attachment.association = Some(table);
-                Object::TransitGatewayAttachment(attachment)
-            }
+            Self::Association { attachment, table } => match network.gateways.attachment(attachment) {
+                Some(attachment) => {
+                    let association = Some(table);
+                    Object::TransitGatewayAttachment(TransitGatewayAttachment {
+                        association,
+                        ..attachment.clone()
+                    })
+                }
+                None => {
+                    let mut peering = network.gateways.transit_peering(attachment)?.clone();
+                    let gateway = network.gateways.transit_table(table)?.gateway;
+                    let side = peering.sides.iter_mut().find(|side| side.gateway == gateway)?;
+                    side.association = Some(table);
+                    Object::TransitGatewayPeering(peering)
+                }
+            },
             Self::AttachmentIpv6 { attachment } => {
                 let mut attachment = network.gateways.attachment(attachment)?.clone();
                 if let AttachedNetwork::Vpc(attached) = &mut attachment.target {
