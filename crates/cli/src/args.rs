@@ -28,7 +28,7 @@ Examples:
   brume down                     stop it; the data stays
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`), no way (`brume trace`) or not as expected (`brume
-assert`); `brume exec` passes on the exit code of its command.";
+assert`), 4 disagreement (`brume trace --live`); `brume exec` passes on the exit code of its command.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -305,7 +305,13 @@ Examples:
 Each line is something that the packet meets: o an interface or a gateway, | what lets it pass or leads it on, x what refuses
 it. After a refusal comes what it would meet if that were not. The packet is shown where it is another than before.
 
-Exit codes: 0 it gets there and its reply comes back, 3 it does not, 1 it cannot be told.";
+With --live the sender's own kernel also sends the real packet, from a port that nobody there uses, and it is watched where it
+comes out. Its receiver answers as it would answer anybody; a connection that is accepted is given up at once. What the network
+did and what the trace says must agree; where they do not, that is a defect of Brume, and the file that is named has what is
+needed to try again.
+
+Exit codes: 0 it gets there and its reply comes back, 3 it does not, 4 the real packet did not do what the trace says, 1 it cannot
+be told.";
 
 #[derive(Debug, Args)]
 pub(crate) struct TraceOptions {
@@ -321,9 +327,12 @@ pub(crate) struct TraceOptions {
     /// A UDP datagram to this port
     #[arg(long, value_name = "PORT")]
     pub(crate) udp: Option<u16>,
-    /// Its source port
-    #[arg(long, value_name = "PORT", default_value_t = 40_000)]
-    pub(crate) from_port: u16,
+    /// Its source port [default: 40000, or of a real packet one that is free]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) from_port: Option<u16>,
+    /// Send the real packet, too, and compare
+    #[arg(long)]
+    pub(crate) live: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

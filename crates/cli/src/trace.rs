@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use node::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
+use node::{LiveReport, LiveVerdict, TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
 use crate::account::running;
 use crate::args::TraceOptions;
@@ -14,6 +14,8 @@ use crate::net::Style;
 
 /// What the command ends with when the packet does not get there, or its reply does not come back.
 pub(crate) const NO_WAY: u8 = 3;
+/// What it ends with when the real packet did something else than the trace says.
+const DISAGREES: u8 = 4;
 
 /// Asks and shows.
 pub(crate) fn run(options: &TraceOptions) -> anyhow::Result<ExitCode> {
@@ -28,6 +30,7 @@ pub(crate) fn run(options: &TraceOptions) -> anyhow::Result<ExitCode> {
         to: options.to.clone(),
         protocol,
         source_port: options.from_port,
+        live: options.live,
     };
     let report = TraceReport::ask(&run_dir, request).context("it cannot be traced")?;
     if options.json {
@@ -35,10 +38,44 @@ pub(crate) fn run(options: &TraceOptions) -> anyhow::Result<ExitCode> {
     } else {
         print!("{}", picture(&report, Style::of_output()));
     }
-    Ok(if report.reaches { ExitCode::SUCCESS } else { ExitCode::from(NO_WAY) })
+    let disagrees = report.live.as_ref().is_some_and(|live| live.verdict == LiveVerdict::Disagrees);
+    Ok(match report.reaches {
+        _ if disagrees => ExitCode::from(DISAGREES),
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NO_WAY),
+    })
 }
 
 fn picture(report: &TraceReport, style: Style) -> String {
+    let mut text = traced(report, style);
+    if let Some(report) = &report.live {
+        live(&mut text, report, style);
+    }
+    text
+}
+
+/// What became of the real packet.
+fn live(text: &mut String, report: &LiveReport, style: Style) {
+    text.push('\n');
+    text.push_str(&style.heading(&format!("live: sent {}", report.sent)));
+    for way in std::iter::once(&report.there).chain(&report.back) {
+        let _ = writeln!(text, "  {}", way.text);
+    }
+    let verdict = match report.verdict {
+        LiveVerdict::Agrees => "agrees with the trace",
+        LiveVerdict::Disagrees => "DISAGREES with the trace: this is a defect of Brume",
+        LiveVerdict::Unclear => "cannot be compared with the trace",
+    };
+    match &report.remark {
+        Some(remark) => _ = writeln!(text, "  {verdict}: {remark}"),
+        None => _ = writeln!(text, "  {verdict}"),
+    }
+    if let Some(file) = &report.replay {
+        let _ = writeln!(text, "  what is needed to try again is in {}", file.display());
+    }
+}
+
+fn traced(report: &TraceReport, style: Style) -> String {
     let mut text = style.heading(&report.packet);
     way(&mut text, &report.there);
     match &report.lands_at {
@@ -112,6 +149,7 @@ mod tests {
             refusals: vec!["no ingress rule".to_owned()],
             fixes: vec!["add a rule".to_owned()],
             fixes_are_enough: true,
+            live: None,
         };
         let plain = Style { is_bold: false };
         let lines = picture(&report, plain);

@@ -24,6 +24,7 @@ use crate::cache::Cache;
 use crate::clock::{self, CacheTime};
 use crate::drops::Drops;
 use crate::entry::{keeps_ports, key_sent, packet_of};
+use crate::follow::Follows;
 use crate::journal::Journal;
 use crate::layout::{device_of, port_of};
 use crate::logged;
@@ -47,6 +48,7 @@ pub(crate) struct Decider {
     pub(crate) cache: Option<Cache>,
     pub(crate) journal: Journal,
     pub(crate) drops: Drops,
+    pub(crate) follows: Follows,
     pub(crate) budgets: Budgets,
     /// What is under way on paths with conditions.
     pub(crate) paths: PathQueue,
@@ -92,6 +94,7 @@ impl Decider {
             cache,
             journal,
             drops: Drops::default(),
+            follows: Follows::default(),
             budgets: Budgets::default(),
             paths: PathQueue::new(seed),
             logged: Collector::default(),
@@ -112,6 +115,8 @@ impl Decider {
         for index in 0..count {
             let Some(from) = port_of(batch.device(index)) else { continue };
             if !self.may_be_decided(from, time) {
+                let followed = self.follows.look(from, batch.frame(index));
+                self.follows.note(from, followed.as_ref(), Err(DropReason::SlowPathBudget { port: from }));
                 continue;
             }
             self.decide_one(from, batch, index, time, outbox);
@@ -148,10 +153,15 @@ impl Decider {
         let now = clock::now();
         // Before it is rewritten. A frame that is no packet is in no log.
         let packet = if self.logged.is_empty() { None } else { parse(frame).ok() };
+        let followed = self.follows.look(from, frame);
         let segment = header.segment_payload_bytes();
         match handle_frame(&self.snapshot, &mut self.flows, from, frame, segment, now) {
-            FrameAction::Drop(reason) => self.refuse(from, packet.as_ref(), reason, now),
+            FrameAction::Drop(reason) => {
+                self.follows.note(from, followed.as_ref(), Err(reason));
+                self.refuse(from, packet.as_ref(), reason, now);
+            }
             FrameAction::Refuse(reason, answer) => {
+                self.follows.note(from, followed.as_ref(), Err(reason));
                 self.refuse(from, packet.as_ref(), reason, now);
                 outbox.frames.push(Outgoing { from, device: device_of(from), body: Body::Answer(answer) });
             }
@@ -160,7 +170,10 @@ impl Decider {
             }
             FrameAction::Forward(delivery) => {
                 let device = device_of(delivery.to);
-                match self.deliver(&delivery, frame, header, time) {
+                let delivered = self.deliver(&delivery, frame, header, time);
+                let decided = delivered.as_ref().map(|_| &delivery).map_err(|reason| *reason);
+                self.follows.note(from, followed.as_ref(), decided);
+                match delivered {
                     Ok(fragments) if !delivery.legs.is_empty() => {
                         let packet = packet.map(|packet| (packet, delivery.rewrite));
                         let bodies: Vec<(VirtioNetHeader, Body)> = match fragments {
@@ -469,6 +482,11 @@ impl Decider {
         let Some((from, packet)) = packet_of(event) else { return };
         let now = clock::now();
         let verdict = forward(&self.snapshot, &mut self.flows, from, &packet, now);
+        let decided = match &verdict {
+            Verdict::Deliver(delivery) => Ok(delivery),
+            Verdict::Drop(reason) => Err(*reason),
+        };
+        self.follows.note(from, Some(&packet), decided);
         self.settle(time);
         let Some(cache) = &mut self.cache else { return };
         match &verdict {

@@ -29,6 +29,7 @@ use crate::decide::Decider;
 use crate::drops::DropCount;
 use crate::entry::key_sent;
 use crate::fabric::{AttachedPort, Fabric, PortSpec};
+use crate::follow::{Followed, Following};
 use crate::journal::{self, Found, Journal};
 use crate::layout::{RunDir, device_of};
 use crate::packet_loop::{PacketLoop, Shared};
@@ -119,6 +120,8 @@ pub struct DataPlane {
     internet_hosts: Mutex<Vec<IpAddr>>,
     /// The flow cache's program and its id, for new ports.
     program: Mutex<Option<(OwnedFd, u32)>>,
+    /// The seed of connection tracking.
+    seed: u64,
     /// Tells guests at once when their subnet gets IPv6.
     advertiser: PacketSocket,
     _lock: Flock<File>,
@@ -194,6 +197,7 @@ impl DataPlane {
             workstation: Mutex::new(workstation),
             internet_hosts: Mutex::default(),
             program: Mutex::new(program),
+            seed,
             advertiser,
             _lock: lock,
         })
@@ -328,6 +332,17 @@ impl DataPlane {
     /// The same by what each reason names, too, as far as there is room: see [`DropCount`].
     pub fn drops_by_reason(&self) -> Vec<DropCount> {
         self.shared.decider.lock().drops.by_reason()
+    }
+
+    /// The seed by which connections are tracked, and by which NAT gateways choose: for tracing on [`Self::snapshot`] what
+    /// becomes of packets here. Not for anybody outside, who could foretell ports by it.
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Follows a packet, so that what is decided about it is known apart from all others, as long as the answer lives.
+    pub fn follow(&self, followed: Followed) -> Following<'_> {
+        Following::begin(&self.shared, followed)
     }
 
     /// Says at which ports flows are counted for flow logs from now on, and under which interfaces' names.

@@ -6,6 +6,7 @@
 //! name, a frame is bytes.
 
 mod capture;
+mod inject;
 mod link;
 mod namespace;
 mod netlink;
@@ -15,6 +16,7 @@ mod socket;
 mod traffic_control;
 
 pub use capture::{CaptureSocket, Passed};
+pub use inject::{RawPacket, reserve_port, send_raw};
 pub use link::{Link, VethPeer, VethSpec};
 pub use namespace::{NamespaceError, NetworkNamespace};
 pub use netlink::{Netlink, NetlinkError};

@@ -27,6 +27,7 @@ mod identity;
 mod insights;
 mod instances;
 mod internet_hosts;
+mod live;
 mod metadata;
 mod metrics;
 mod network;
@@ -80,6 +81,7 @@ pub use history::{REVISIONS_TOLD_MAX, RevisionEntry, Revisions};
 pub use host::{remove_host_state, sandboxes};
 pub use identity::{ParseRootKeyError, RootKey, read_profile};
 pub use internet_hosts::InternetHostStatus;
+pub use live::{LiveReport, LiveVerdict, LiveWay};
 pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
 pub use path_conditions::{ConditionChange, PathName, PathStatus};
 pub use paths::{DataDir, RunDir, default_data_dir};
@@ -306,7 +308,10 @@ impl Node {
             directory: Arc::clone(&directory),
             captures: Arc::new(Captures::new(Arc::clone(&plane))),
             enforced: enforced.clone(),
+            instances: Arc::clone(&instances),
             run_dir: run_dir.data_plane(),
+            disagreements: data_dir.disagreements(),
+            fixed,
         };
         tasks.spawn(Arc::clone(&network.captures).expire());
         if let Some(port) = config.metrics_port {

@@ -15,12 +15,15 @@ use svc_ec2::record as ec2;
 use tokio::sync::watch;
 use vpc_engine::flows::FlowState;
 use vpc_engine::{Endpoint, FlowRecord};
-use vpc_model::{Port, Protocol};
+use vpc_model::{Delta, Port, Protocol};
 
 use crate::captures::{CapturePoint, Captures};
 use crate::control::{self, Question};
 use crate::directory::Directory;
+use crate::instances::Instances;
+use crate::now;
 use crate::paths::RunDir;
+use crate::projection::Projector;
 
 /// How many connections are told of at once: those with the newest packets.
 pub const FLOWS_TOLD_MAX: usize = 10_000;
@@ -120,8 +123,13 @@ pub(crate) struct NetworkView {
     pub(crate) captures: Arc<Captures>,
     /// The newest revision that packets are decided by.
     pub(crate) enforced: watch::Receiver<Revision>,
+    pub(crate) instances: Arc<Instances>,
     /// The data plane's files.
     pub(crate) run_dir: PathBuf,
+    /// Where it is written down when packets do not do what a trace says.
+    pub(crate) disagreements: PathBuf,
+    /// What the network is told that is in no record.
+    pub(crate) fixed: Vec<Delta>,
 }
 
 impl NetworkView {
@@ -152,6 +160,12 @@ impl NetworkView {
             }
             std::thread::sleep(SETTLE_PAUSE);
         }
+    }
+
+    /// Everything that the network is told by the newest records.
+    pub(crate) fn deltas(&self) -> Vec<Delta> {
+        let everything = Projector::default().everything(&self.store.snapshot(), now());
+        [&everything.deltas[..], &self.fixed].concat()
     }
 
     /// What was dropped since the start, most first.

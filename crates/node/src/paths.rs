@@ -65,7 +65,14 @@ impl DataDir {
             ));
         }
         let credentials = self.credentials();
-        let directories = [self.store(), self.tls(), self.instances(), self.flow_logs(), self.history()];
+        let directories = [
+            self.store(),
+            self.tls(),
+            self.instances(),
+            self.flow_logs(),
+            self.history(),
+            self.disagreements(),
+        ];
         let clients = credentials.parent().map(Path::to_owned);
         for directory in directories.into_iter().chain(clients) {
             unless_missing(fs::remove_dir_all(directory))?;
@@ -122,6 +129,11 @@ impl DataDir {
     /// Earlier configurations of the network.
     pub fn history(&self) -> PathBuf {
         self.0.join("history")
+    }
+
+    /// What is written down when packets do not do what a trace says.
+    pub fn disagreements(&self) -> PathBuf {
+        self.0.join("disagreements")
     }
 
     /// What clients need to connect, in the AWS CLI's own file formats.

@@ -1,18 +1,21 @@
 //! Whether a packet would get there, along what, and what stops it, as `brume trace` shows it.
 //!
-//! Owns who is meant by a name, and what is told of a trace. Refuses to send anything, and to judge: the engine traces on the
-//! network as it is now, which is what forwards packets.
+//! Owns who is meant by a name, and what is told of a trace. Refuses to judge: the engine traces on the network as it is now,
+//! which is what forwards packets. Sends nothing but by [`crate::live`], if that is asked for.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
+use service_api::{IdSource as _, OsRandom};
 use vpc_engine::Endpoint;
 use vpc_engine::reach::{self, Met, Step, Tracer, Way};
 use vpc_model::{Port, Protocol};
 
 use crate::control::{self, Question};
 use crate::internet_hosts::Internet;
+use crate::live::{self, Ground, LiveReport};
 use crate::network::NetworkView;
 use crate::paths::RunDir;
 
@@ -37,9 +40,14 @@ pub struct TraceRequest {
     pub to: String,
     /// What it carries.
     pub protocol: TracedProtocol,
-    /// Its source port; of a ping the identifier.
-    pub source_port: u16,
+    /// Its source port; of a ping the identifier. Unless given, 40,000, or of a packet that is sent one that is free.
+    pub source_port: Option<u16>,
+    /// Whether the real packet is sent, too.
+    pub live: bool,
 }
+
+/// The source port unless one is given.
+const SOURCE_PORT: u16 = 40_000;
 
 /// Something on the way of a packet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +84,9 @@ pub struct TraceReport {
     pub fixes: Vec<String>,
     /// Whether these changes together are enough; no if something cannot be changed, or nobody is there.
     pub fixes_are_enough: bool,
+    /// What became of the real packet, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveReport>,
 }
 
 impl TraceReport {
@@ -119,9 +130,6 @@ pub(crate) fn trace(
     internet: &Internet,
     request: &TraceRequest,
 ) -> Result<TraceReport, String> {
-    // What the state says now is in the engine when its revision is.
-    let revision = network.store.snapshot().revision();
-    let snapshot = network.plane.snapshot();
     let from = place(network, internet, &request.from, None)?;
     let port = from.port.ok_or_else(|| {
         format!("{} is an address of nobody here: name an instance, an interface or a host", request.from)
@@ -139,14 +147,23 @@ pub(crate) fn trace(
         TracedProtocol::Ping => (Protocol::ICMP, 0),
     };
     let end = |place: &Place, port| place.address(is_ipv6).map(|address| Endpoint { address, port });
-    let (Some(source), Some(destination)) = (end(&from, request.source_port), end(&to, destination_port))
-    else {
+    let wanted = request.source_port.unwrap_or(SOURCE_PORT);
+    let (Some(mut source), Some(destination)) = (end(&from, wanted), end(&to, destination_port)) else {
         return Err("an address is missing".to_owned());
     };
+    let begins = request.live.then(|| Begins::prepare(network, request, (port, source.address))).transpose()?;
+    source.port = begins.as_ref().map_or(source.port, |begins| begins.source_port);
+    // What the state says now is in the engine when its revision is.
+    let revision = network.store.snapshot().revision();
+    let snapshot = network.plane.snapshot();
+    let seed = network.plane.seed();
     let question = reach::Question { from: port, source, destination, protocol };
     let missing = || format!("{} is not in the network yet", request.from);
-    let trace = Tracer::new(&snapshot).trace(question).ok_or_else(missing)?;
-    let repair = reach::repair(&snapshot, question).ok_or_else(missing)?;
+    let trace = Tracer::seeded(&snapshot, seed).trace(question).ok_or_else(missing)?;
+    let repair = reach::repair_seeded(&snapshot, question, seed).ok_or_else(missing)?;
+    let live = begins.map(|begins| {
+        live::send(network, &snapshot, (&trace, &begins.namespace), OsRandom.bits())
+    });
     let name = match request.protocol {
         TracedProtocol::Tcp(_) => "tcp",
         TracedProtocol::Udp(_) => "udp",
@@ -168,7 +185,39 @@ pub(crate) fn trace(
         refusals,
         fixes: repair.fixes.iter().map(ToString::to_string).collect(),
         fixes_are_enough: repair.is_whole(),
+        live: live.transpose()?,
     })
+}
+
+/// Where a real packet is sent.
+struct Begins<'n> {
+    namespace: Ground<'n>,
+    source_port: u16,
+    /// Keeps everybody else from the port.
+    _reserved: Option<OwnedFd>,
+}
+
+impl<'n> Begins<'n> {
+    /// Takes a port there that nobody has.
+    fn prepare(
+        network: &'n NetworkView,
+        request: &TraceRequest,
+        (port, address): (Port, IpAddr),
+    ) -> Result<Self, String> {
+        let namespace = live::ground(network, port)?;
+        let is_tcp = match request.protocol {
+            TracedProtocol::Tcp(_) => true,
+            TracedProtocol::Udp(_) => false,
+            TracedProtocol::Ping => {
+                let source_port = request.source_port.unwrap_or_else(|| OsRandom.bits() as u16);
+                return Ok(Self { namespace, source_port, _reserved: None });
+            }
+        };
+        let wanted = SocketAddr::new(address, request.source_port.unwrap_or(0));
+        let (reserved, source_port) =
+            host_net::reserve_port(&namespace, wanted, is_tcp).map_err(|error| error.to_string())?;
+        Ok(Self { namespace, source_port, _reserved: Some(reserved) })
+    }
 }
 
 /// Who is meant. `asked_by` is the port of who asks: inside of a VPC an instance is known by its private addresses, and by its

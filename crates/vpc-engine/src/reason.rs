@@ -36,6 +36,21 @@ macro_rules! reasons {
                 }
             }
 
+            /// Whether it comes of what else is under way, or of what is known of connections, and not of the network alone.
+            pub const fn is_of_load(&self) -> bool {
+                matches!(
+                    self,
+                    Self::SlowPathBudget { .. }
+                        | Self::TrackingTableFull { .. }
+                        | Self::FlowTableFull
+                        | Self::NatPortAllocation { .. }
+                        | Self::PathLoss { .. }
+                        | Self::PathQueueFull { .. }
+                        | Self::RulesChanged
+                        | Self::NotTaken { .. }
+                )
+            }
+
             /// The name of the reason, without what it is about.
             pub const fn name(&self) -> &'static str {
                 match self {

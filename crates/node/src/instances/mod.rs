@@ -102,6 +102,11 @@ impl Instances {
         self.running.lock().get(&instance).map(|running| running.init.pid)
     }
 
+    /// Where its network namespace can be opened, while it runs.
+    pub(crate) fn network_namespace(&self, instance: InstanceId) -> Option<std::path::PathBuf> {
+        self.running.lock().get(&instance).map(sandbox::Running::network_namespace)
+    }
+
     /// Reconciles until the store is closed.
     pub(crate) async fn follow(self: Arc<Self>) {
         let this = Arc::clone(&self);

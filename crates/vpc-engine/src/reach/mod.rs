@@ -4,6 +4,7 @@
 //! [`crate::forward`] does, looked at.
 
 mod bits;
+mod case;
 mod explore;
 mod headers;
 mod pairs;
@@ -12,6 +13,7 @@ mod trace;
 mod ways;
 mod words;
 
+pub use case::Case;
 pub use explore::{Exploration, Questions};
 
 pub use headers::{FIELDS, Field, Header, HeaderBox, HeaderSet, Shown, Span, address, bits};

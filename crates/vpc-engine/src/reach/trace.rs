@@ -11,7 +11,7 @@ use aws_types::{
     TransitGatewayAttachmentId, TransitGatewayRouteTableId,
 };
 use ipnet::IpNet;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vpc_model::{AclRuleNumber, Direction, ObjectId, Port, Protocol, RouteOrigin, RouteTarget};
 
 use super::headers::{Field, HeaderBox, Span, bits};
@@ -30,7 +30,7 @@ pub(super) const NOW: Millis = Millis(1000);
 const LENGTH_BYTES: u32 = 60;
 
 /// A packet that opens a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Question {
     /// The port that it comes in by: an interface's, or that of the internet or the workstation.
     pub from: Port,
@@ -56,12 +56,20 @@ pub struct Ends {
 }
 
 impl Ends {
-    fn of(packet: &Packet) -> Self {
+    /// Those of a packet.
+    pub fn of(packet: &Packet) -> Self {
         let (source_port, destination_port) = (packet.source_port(), packet.destination_port());
         Self { source: packet.source, source_port, destination: packet.destination, destination_port }
     }
 
-    fn reversed(self) -> Self {
+    /// Those of a packet where it is delivered.
+    pub fn delivered(packet: &Packet, delivery: &Delivery) -> Self {
+        Self::of(&arrived(packet, delivery))
+    }
+
+    /// Those of the reply.
+    #[must_use]
+    pub fn reversed(self) -> Self {
         Self {
             source: self.destination,
             source_port: self.destination_port,
