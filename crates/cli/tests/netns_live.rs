@@ -88,8 +88,7 @@ impl Ground {
         let (allocation, nat_address) = allocate();
         let nat = [("SubnetId", network.subnet.as_str()), ("AllocationId", &allocation)];
         let nat = cloud.ec2("CreateNatGateway", &nat).first("natGatewayId").unwrap();
-        let table =
-            cloud.ec2("CreateRouteTable", &[("VpcId", &network.vpc)]).first("routeTableId").unwrap();
+        let table = cloud.ec2("CreateRouteTable", &[("VpcId", &network.vpc)]).first("routeTableId").unwrap();
         cloud.ec2("AssociateRouteTable", &[("RouteTableId", &table), ("SubnetId", &inner.subnet)]);
         out(&table, ("NatGatewayId", &nat));
         let group = network.group(cloud, "servers", &[]);
@@ -148,8 +147,10 @@ fn a_real_packet_does_what_the_trace_says() {
             let to_second = [public.id.as_str(), second.id.as_str()];
             Live::send(&cloud, &to_second).must_arrive(&second.interface, "an echo reply");
             let to_port = |kind| [&to_second[..], &[kind, "9"]].concat();
-            Live::send(&cloud, &to_port("--tcp")).must_arrive(&second.interface, "the connection was refused");
-            Live::send(&cloud, &to_port("--udp")).must_arrive(&second.interface, "nothing listens at that port");
+            Live::send(&cloud, &to_port("--tcp"))
+                .must_arrive(&second.interface, "the connection was refused");
+            Live::send(&cloud, &to_port("--udp"))
+                .must_arrive(&second.interface, "nothing listens at that port");
 
             // The answer by an ACL, on its way out of the second subnet.
             let to_private = [public.id.as_str(), private.id.as_str(), "--tcp", "80"];

@@ -101,7 +101,12 @@ impl Follows {
     }
 
     /// Notes what was decided about a packet of [`Self::look`].
-    pub(crate) fn note(&mut self, from: Port, packet: Option<&Packet>, decided: Result<&Delivery, DropReason>) {
+    pub(crate) fn note(
+        &mut self,
+        from: Port,
+        packet: Option<&Packet>,
+        decided: Result<&Delivery, DropReason>,
+    ) {
         let Some(packet) = packet else { return };
         let decided = match decided {
             Err(reason) => Fate::Dropped(reason),

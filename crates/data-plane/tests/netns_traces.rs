@@ -6,6 +6,7 @@
 //! Who sends are namespaces without addresses, so that no kernel answers by itself: the test answers what arrives, as its
 //! receiver would. Neighbours are asked for as a guest would ask for them.
 //!
+//! A file that `brume trace --live` has written of a disagreement is played by `BRUME_CASE=FILE`.
 //! `BRUME_REAL_TOPOLOGIES` sets how many networks (8 unless set), `BRUME_SEED` replays one.
 #![allow(clippy::unwrap_used)]
 
@@ -20,10 +21,10 @@ use aws_types::MacAddress;
 use data_plane::{DataPlane, DropCount, Mode, PortSpec};
 use host_net::{FrameBatch, NetworkNamespace};
 use lab::wires::Wire;
-use lab::{Lab, SEED, in_both_modes_with_a_workstation};
+use lab::{Lab, SEED, in_both_modes_seeded, in_both_modes_with_a_workstation};
 use parking_lot::Mutex;
 use vpc_engine::frame::parse;
-use vpc_engine::reach::{Ends, Field, Question, Trace, Tracer, Way, repair_seeded};
+use vpc_engine::reach::{Case, Ends, Field, Question, Trace, Tracer, Way, repair_seeded};
 use vpc_engine::testing::{Random, Scenario, Step, frame, with_checksums};
 use vpc_engine::{
     DropReason, Endpoint, FlowOptions, Flows, FrameAction, Millis, Packet, Snapshot, TcpFlags, Transport,
@@ -67,7 +68,9 @@ impl<'a> Bench<'a> {
             namespace.set_parameter("ipv6/conf/default/disable_ipv6", "1").unwrap();
             let (port, mac) = (interface.port, interface.mac);
             let guest_name = "eth0".to_owned();
-            plane.attach(&PortSpec { port, mac, mtu_bytes: 9001, namespace: &namespace, guest_name }).unwrap();
+            plane
+                .attach(&PortSpec { port, mac, mtu_bytes: 9001, namespace: &namespace, guest_name })
+                .unwrap();
             wires.push(Wire::new(port, &namespace, "eth0"));
         }
         Self { plane, wires, batch: FrameBatch::new(8), number: 0 }
@@ -334,24 +337,30 @@ impl Run<'_> {
     }
 }
 
+impl<'a> Run<'a> {
+    fn new(lab: &'a Lab, deltas: Vec<Delta>, seed: u64) -> Self {
+        let interfaces = || {
+            deltas.iter().filter_map(|delta| match delta {
+                Delta::Put(Object::Interface(interface)) => Some(interface),
+                _ => None,
+            })
+        };
+        // What AWS manages is nobody's guest.
+        let workloads = interfaces().filter(|held| held.role == InterfaceRole::Workload);
+        Self {
+            bench: Bench::new(lab, workloads),
+            interfaces: interfaces().map(|interface| ObjectId::Interface(interface.id)).collect(),
+            snapshot: Snapshot::new().apply(&deltas).snapshot,
+            deltas,
+            random: Random::new(seed),
+            shown: Shown::default(),
+        }
+    }
+}
+
 fn run(lab: &Lab, seed: u64) -> Result<Shown, String> {
     let mut scenario = Scenario::full(seed);
-    let topology = scenario.topology();
-    let deltas = topology.deltas();
-    let interfaces = deltas.iter().filter_map(|delta| match delta {
-        Delta::Put(Object::Interface(interface)) => Some(ObjectId::Interface(interface.id)),
-        _ => None,
-    });
-    // What AWS manages is nobody's guest.
-    let workloads = topology.interfaces.iter().filter(|held| held.role == InterfaceRole::Workload);
-    let mut run = Run {
-        bench: Bench::new(lab, workloads),
-        interfaces: interfaces.collect(),
-        snapshot: Snapshot::new().apply(&deltas).snapshot,
-        deltas,
-        random: Random::new(seed),
-        shown: Shown::default(),
-    };
+    let mut run = Run::new(lab, scenario.topology().deltas(), seed);
     for number in 0..PACKETS {
         let Step::Packet(from, packet) = scenario.packet() else { continue };
         let Some(question) = question(from, &packet) else { continue };
@@ -402,4 +411,43 @@ fn real_packets_go_where_a_trace_says_and_after_a_repair_they_arrive() {
     // Far more, where the host allows namespaces at all, which it has said otherwise.
     let is_long = seeds.count() >= 8 && shown.packets > 0;
     assert!(!is_long || (shown.reached > 50 && shown.repaired > 50 && shown.reasons.len() > 10), "{shown:?}");
+}
+
+/// The case of a file of a disagreement.
+fn read_case(text: &str) -> Case {
+    let mut file: serde_json::Value = serde_json::from_str(text).unwrap();
+    serde_json::from_value(file["case"].take()).unwrap()
+}
+
+#[test]
+fn a_case_on_file_is_played() {
+    let case = match std::env::var_os("BRUME_CASE") {
+        Some(path) => read_case(&std::fs::read_to_string(path).unwrap()),
+        None => {
+            let mut scenario = Scenario::full(3);
+            let deltas = scenario.topology().deltas();
+            let question = loop {
+                let Step::Packet(from, packet) = scenario.packet() else { continue };
+                let Some(question) = question(from, &packet) else { continue };
+                let case = Case { seed: 5, question, deltas: deltas.clone() };
+                if case.trace().is_some_and(|trace| trace.reaches()) {
+                    break question;
+                }
+            };
+            let written = serde_json::json!({ "case": Case { seed: 5, question, deltas } }).to_string();
+            let case = read_case(&written);
+            assert_eq!(serde_json::json!({ "case": &case }).to_string(), written);
+            case
+        }
+    };
+    let trace = case.trace().expect("something is at its port");
+    in_both_modes_seeded(case.seed, |lab| {
+        let mut run = Run::new(&lab, case.deltas.clone(), case.seed);
+        run.anew(&[]);
+        let snapshot = case.snapshot();
+        run.check(&snapshot, &trace).unwrap_or_else(|difference| panic!("{difference}"));
+        assert_eq!(run.shown.reached, u64::from(trace.reaches()));
+        drop(run);
+        lab.finish();
+    });
 }

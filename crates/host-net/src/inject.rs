@@ -35,7 +35,8 @@ pub fn send_raw(
     device: Option<&str>,
 ) -> Result<(), NamespaceError> {
     let send = || -> io::Result<()> {
-        let (source, destination) = (SocketAddr::new(packet.source, 0), SocketAddr::new(packet.destination, 0));
+        let (source, destination) =
+            (SocketAddr::new(packet.source, 0), SocketAddr::new(packet.destination, 0));
         let protocol = Protocol::from(i32::from(packet.protocol));
         let socket = Socket::new(Domain::for_address(source), Type::RAW, Some(protocol))?;
         socket.bind_device(device.map(str::as_bytes))?;

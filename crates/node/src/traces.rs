@@ -151,7 +151,8 @@ pub(crate) fn trace(
     let (Some(mut source), Some(destination)) = (end(&from, wanted), end(&to, destination_port)) else {
         return Err("an address is missing".to_owned());
     };
-    let begins = request.live.then(|| Begins::prepare(network, request, (port, source.address))).transpose()?;
+    let begins =
+        request.live.then(|| Begins::prepare(network, request, (port, source.address))).transpose()?;
     source.port = begins.as_ref().map_or(source.port, |begins| begins.source_port);
     // What the state says now is in the engine when its revision is.
     let revision = network.store.snapshot().revision();
@@ -161,9 +162,8 @@ pub(crate) fn trace(
     let missing = || format!("{} is not in the network yet", request.from);
     let trace = Tracer::seeded(&snapshot, seed).trace(question).ok_or_else(missing)?;
     let repair = reach::repair_seeded(&snapshot, question, seed).ok_or_else(missing)?;
-    let live = begins.map(|begins| {
-        live::send(network, &snapshot, (&trace, &begins.namespace), OsRandom.bits())
-    });
+    let live =
+        begins.map(|begins| live::send(network, &snapshot, (&trace, &begins.namespace), OsRandom.bits()));
     let name = match request.protocol {
         TracedProtocol::Tcp(_) => "tcp",
         TracedProtocol::Udp(_) => "udp",

@@ -38,6 +38,7 @@ pub const WORKSTATION_DEVICE: &str = "brume-test";
 pub struct Lab {
     pub plane: Option<DataPlane>,
     pub choice: ModeChoice,
+    pub seed: u64,
     pub dir: TempDir,
     /// Plays the workstation, where there is one.
     pub workstation: Option<NetworkNamespace>,
@@ -53,12 +54,17 @@ pub fn in_both_modes_with_a_workstation(test: impl Fn(Lab)) {
     run_in_both_modes(true, test);
 }
 
+/// The same with another seed than [`SEED`].
+pub fn in_both_modes_seeded(seed: u64, test: impl Fn(Lab)) {
+    MODES.into_iter().for_each(|choice| run_in_mode(choice, (true, seed), &test));
+}
+
 /// The same as [`in_both_modes`], for a test that does nothing but wait.
 pub fn in_both_modes_at_once(test: impl Fn(Lab) + Sync) {
     std::thread::scope(|scope| {
         for choice in MODES {
             let test = &test;
-            scope.spawn(move || run_in_mode(choice, false, test));
+            scope.spawn(move || run_in_mode(choice, (false, SEED), test));
         }
     });
 }
@@ -66,17 +72,17 @@ pub fn in_both_modes_at_once(test: impl Fn(Lab) + Sync) {
 const MODES: [ModeChoice; 2] = [ModeChoice::Auto, ModeChoice::SlowOnly];
 
 fn run_in_both_modes(has_workstation: bool, test: impl Fn(Lab)) {
-    MODES.into_iter().for_each(|choice| run_in_mode(choice, has_workstation, &test));
+    MODES.into_iter().for_each(|choice| run_in_mode(choice, (has_workstation, SEED), &test));
 }
 
-fn run_in_mode(choice: ModeChoice, has_workstation: bool, test: impl Fn(Lab)) {
+fn run_in_mode(choice: ModeChoice, (has_workstation, seed): (bool, u64), test: impl Fn(Lab)) {
     let dir = tempfile::tempdir().unwrap();
     let workstation = has_workstation.then(NetworkNamespace::create_unpinned).transpose();
     let workstation = match workstation {
         Ok(workstation) => workstation,
         Err(error) => return skip(&error.to_string()),
     };
-    let plane = match start(dir.path(), choice, workstation.as_ref()) {
+    let plane = match start(dir.path(), choice, (workstation.as_ref(), seed)) {
         Ok(plane) => plane,
         Err(error) => {
             let _ = DataPlane::destroy(dir.path());
@@ -90,7 +96,7 @@ fn run_in_mode(choice: ModeChoice, has_workstation: bool, test: impl Fn(Lab)) {
         return;
     }
     eprintln!("-- {choice:?}");
-    test(Lab { plane: Some(plane), choice, dir, workstation });
+    test(Lab { plane: Some(plane), choice, seed, dir, workstation });
 }
 
 fn skip(reason: &str) {
@@ -105,10 +111,10 @@ pub fn config(run_dir: &Path, mode: ModeChoice) -> Config {
 fn start(
     run_dir: &Path,
     choice: ModeChoice,
-    workstation: Option<&NetworkNamespace>,
+    (workstation, seed): (Option<&NetworkNamespace>, u64),
 ) -> Result<DataPlane, DataPlaneError> {
     let config = config(run_dir, choice);
-    let Some(namespace) = workstation else { return DataPlane::start_seeded(&config, SEED) };
+    let Some(namespace) = workstation else { return DataPlane::start_seeded(&config, seed) };
     Netlink::open(namespace).unwrap().set_up(1, true).unwrap();
     let workstation = Workstation {
         device: WORKSTATION_DEVICE.to_owned(),
@@ -116,7 +122,7 @@ fn start(
         public: vec!["198.18.0.0/15".parse().unwrap()],
     };
     let config = Config { workstation: Some(workstation), ..config };
-    namespace.run(|| DataPlane::start_seeded(&config, SEED)).unwrap()
+    namespace.run(|| DataPlane::start_seeded(&config, seed)).unwrap()
 }
 
 impl Lab {
@@ -136,7 +142,8 @@ impl Lab {
     /// Ends the daemon as far as a library can, and starts another on what it left.
     pub fn restart(&mut self) {
         self.plane = None;
-        self.plane = Some(start(self.dir.path(), self.choice, self.workstation.as_ref()).unwrap());
+        self.plane =
+            Some(start(self.dir.path(), self.choice, (self.workstation.as_ref(), self.seed)).unwrap());
     }
 
     /// Takes everything away and looks whether anything is left.

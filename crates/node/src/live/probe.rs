@@ -55,7 +55,11 @@ impl Probe {
     }
 
     /// Has its sender's kernel send it.
-    pub(super) fn send(&self, namespace: &NetworkNamespace, device: Option<&str>) -> Result<(), NamespaceError> {
+    pub(super) fn send(
+        &self,
+        namespace: &NetworkNamespace,
+        device: Option<&str>,
+    ) -> Result<(), NamespaceError> {
         let Question { source, destination, protocol, .. } = self.question;
         let body = self.body();
         let packet = RawPacket {
@@ -107,7 +111,9 @@ impl Probe {
         let packet = parse(frame).ok().filter(|packet| packet.protocol == self.question.protocol)?;
         let is_it = match packet.transport {
             Transport::Tcp { flags, .. } => flags == TcpFlags::SYN && self.word_is(frame, 4, self.sequence()),
-            Transport::Udp { .. } | Transport::Icmp { kind: 8 | 128, about: None, .. } => self.is_marked(frame),
+            Transport::Udp { .. } | Transport::Icmp { kind: 8 | 128, about: None, .. } => {
+                self.is_marked(frame)
+            }
             _ => false,
         };
         is_it.then_some(packet)
