@@ -26,12 +26,16 @@ struct Live {
 
 impl Live {
     fn send(cloud: &Cloud, arguments: &[&str]) -> Self {
+        let live = Self::try_to_send(cloud, arguments);
+        assert_eq!(live.live["verdict"], "agrees", "{arguments:?}: {live:#?}");
+        live
+    }
+
+    fn try_to_send(cloud: &Cloud, arguments: &[&str]) -> Self {
         let finished = brume(cloud, &[&["trace", "--live", "--json"], arguments].concat());
         assert!(matches!(finished.code, 0 | 3), "{arguments:?}: {finished:?}");
         let report: Value = serde_json::from_str(&finished.stdout).unwrap();
-        let live = Self { code: finished.code, live: report["live"].clone() };
-        assert_eq!(live.live["verdict"], "agrees", "{arguments:?}: {finished:?}");
-        live
+        Self { code: finished.code, live: report["live"].clone() }
     }
 
     fn dropped(&self, way: &str) -> &str {
@@ -200,6 +204,14 @@ fn a_real_packet_does_what_the_trace_says() {
 
             // What is not there, and what is taken.
             Live::send(&cloud, &[&public.id, "203.0.113.77"]).must_be_dropped("NoSuchHost");
+            let nobody = Live::try_to_send(&cloud, &[&public.id, "10.0.1.99", "--tcp", "80"]);
+            let remark = nobody.live["remark"].as_str().unwrap_or_default();
+            assert!(nobody.code == 3 && remark.contains("nobody answered on the link"), "{nobody:#?}");
+            let resolver = Live::send(&cloud, &[&public.id, "169.254.169.253", "--tcp", "53"]);
+            assert!(
+                resolver.code == 0 && resolver.live["back"]["arrived_at"] == public.interface,
+                "{resolver:#?}"
+            );
             let taken = brume(&cloud, &[&["trace", "--live", "--from-port", "80"], &asked[..]].concat());
             assert!(taken.code == 1 && taken.stderr.contains("take a port"), "{taken:?}");
             assert!(!cloud.path().join("disagreements").exists());

@@ -14,8 +14,8 @@ pub(super) enum Seen {
     Nothing,
     /// It was dropped.
     Dropped(DropReason),
-    /// It was sent on by a port like this, and not seen to arrive.
-    SentOn { to: Port, ends: Ends, has_conditions: bool },
+    /// It was sent on by a port like this, and not seen to arrive, which it would have been if that is watched.
+    SentOn { to: Port, ends: Ends, has_conditions: bool, is_watched: bool },
     /// It came out there like this.
     Arrived { at: Port, ends: Ends },
 }
@@ -50,7 +50,7 @@ pub(super) fn judge(trace: &Trace, there: &Seen, back: &Seen) -> (LiveVerdict, O
         return (LiveVerdict::Agrees, None);
     };
     if *back == Seen::Nothing {
-        let why = "nothing was seen of an answer, so that only the way there is compared";
+        let why = "no reply was seen, so that only the way there is compared";
         return (LiveVerdict::Agrees, Some(why.to_owned()));
     }
     match compare(way, back, None) {
@@ -78,15 +78,19 @@ fn compare(way: &Way, seen: &Seen, opening: Option<&Trace>) -> Compared {
             Some(told) => Compared::Different(format!("was dropped because {reason}, and not because {told}")),
             None => Compared::Different(format!("was dropped because {reason}, and should have passed")),
         },
-        Seen::SentOn { to, ends, has_conditions } => match arrived(way, to, ends, opening) {
+        Seen::SentOn { to, ends, has_conditions, is_watched } => match arrived(way, to, ends, opening) {
+            Compared::Same if !is_watched && opening.is_some() => {
+                Compared::Unclear("was sent on as it should, to where nothing runs that would take it".to_owned())
+            }
+            // Where a reply goes to another than who sent the packet, nobody looks.
+            Compared::Same if !is_watched => Compared::Same,
             Compared::Same if has_conditions => Compared::Unclear(
                 "is under way, or went missing, as the conditions of the paths on its way want".to_owned(),
             ),
-            // Where a reply goes to another than who sent the packet, nobody looks.
-            Compared::Same if opening.is_some() => {
+            Compared::Same => {
                 Compared::Different("was sent on as it should, and did not arrive".to_owned())
             }
-            compared => compared,
+            other => other,
         },
         Seen::Arrived { at, ends } => arrived(way, at, ends, opening),
     }
@@ -177,7 +181,7 @@ mod tests {
         let home = Seen::Arrived { at: port(1), ends: own().reversed() };
         let open = trace(None, None);
         check(&open, out(40_000), home, Agrees, "");
-        check(&open, out(40_000), Seen::Nothing, Agrees, "nothing was seen of an answer");
+        check(&open, out(40_000), Seen::Nothing, Agrees, "no reply was seen");
         check(&open, out(1024), home, Agrees, "");
         let elsewhere = Seen::Arrived { at: port(2), ends: translated(40_000) };
         check(&open, elsewhere, home, Disagrees, "the packet came to port 2");
@@ -187,12 +191,25 @@ mod tests {
         let load = DropReason::FlowTableFull;
         check(&open, Seen::Dropped(load), home, Unclear, "what else is under way");
         check(&open, Seen::Nothing, Seen::Nothing, Unclear, "never came to the network");
-        let sent = |has_conditions| {
-            let (to, ends) = (Port::INTERNET, translated(40_000));
-            Seen::SentOn { to, ends, has_conditions }
-        };
-        check(&open, sent(false), Seen::Nothing, Disagrees, "did not arrive");
-        check(&open, sent(true), Seen::Nothing, Unclear, "conditions");
+        let sent =
+            |(to, ends), has_conditions, is_watched| Seen::SentOn { to, ends, has_conditions, is_watched };
+        let there = (Port::INTERNET, translated(40_000));
+        check(
+            &open,
+            sent(there, false, true),
+            Seen::Nothing,
+            Disagrees,
+            "the packet was sent on as it should",
+        );
+        check(&open, sent(there, true, true), Seen::Nothing, Unclear, "conditions");
+        check(&open, sent(there, false, false), Seen::Nothing, Unclear, "nothing runs");
+        check(&open, sent((port(2), own()), false, false), Seen::Nothing, Disagrees, "came to port 2");
+        let back = (port(1), own().reversed());
+        check(&open, out(40_000), sent(back, false, true), Disagrees, "the answer was sent on as it should");
+        let strayed = Trace { back: Some(way((port(2), own().reversed()), None)), ..trace(None, None) };
+        let elsewhere = sent((port(2), own().reversed()), false, false);
+        check(&strayed, out(40_000), elsewhere, Agrees, "");
+        check(&open, out(40_000), elsewhere, Disagrees, "the answer came to port 2");
         check(&open, out(40_000), Seen::Dropped(REFUSED), Disagrees, "the answer was dropped");
         let other = Seen::Arrived { at: port(1), ends: own() };
         check(&open, out(40_000), other, Disagrees, "the answer came to port 1");
@@ -207,6 +224,6 @@ mod tests {
         let one_way = trace(None, Some(refusal));
         check(&one_way, out(40_000), Seen::Dropped(refusal), Agrees, "");
         check(&one_way, out(40_000), home, Disagrees, "the answer passed");
-        check(&one_way, out(40_000), Seen::Nothing, Agrees, "nothing was seen of an answer");
+        check(&one_way, out(40_000), Seen::Nothing, Agrees, "no reply was seen");
     }
 }

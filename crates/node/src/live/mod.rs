@@ -252,7 +252,6 @@ impl<'n> Watch<'n> {
             self.look_back(probe, now)?;
             let is_over = match (self.there, self.there_at) {
                 (Seen::Dropped(_), _) => true,
-                // Arrived somewhere, or on the way to a place where nobody looks.
                 (Seen::Arrived { .. }, Some(at)) => {
                     matches!(self.back, Seen::Arrived { .. } | Seen::Dropped(_)) || now > at + ANSWER
                 }
@@ -277,7 +276,8 @@ impl<'n> Watch<'n> {
         if self.there == Seen::Nothing
             && let Some(fate) = self.packet.fate()
         {
-            (self.there, self.there_at) = (seen(fate), Some(now));
+            let is_watched = |to| matches!(&self.landing, Some((port, Some(_))) if *port == to);
+            (self.there, self.there_at) = (seen(fate, is_watched), Some(now));
         }
         Ok(())
     }
@@ -296,7 +296,7 @@ impl<'n> Watch<'n> {
         if self.back == Seen::Nothing
             && let Some(fate) = self.reply.as_ref().and_then(Following::fate)
         {
-            (self.back, self.back_at) = (seen(fate), Some(now));
+            (self.back, self.back_at) = (seen(fate, |to| to == self.from), Some(now));
         }
         Ok(())
     }
@@ -319,10 +319,12 @@ impl<'n> Watch<'n> {
     }
 }
 
-fn seen(fate: Fate) -> Seen {
+fn seen(fate: Fate, is_watched: impl Fn(Port) -> bool) -> Seen {
     match fate {
         Fate::Dropped(reason) => Seen::Dropped(reason),
-        Fate::Sent { to, ends, has_conditions } => Seen::SentOn { to, ends, has_conditions },
+        Fate::Sent { to, ends, has_conditions } => {
+            Seen::SentOn { to, ends, has_conditions, is_watched: is_watched(to) }
+        }
     }
 }
 
