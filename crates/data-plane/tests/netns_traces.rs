@@ -129,7 +129,9 @@ struct Shown {
     like_others: u64,
     answers: u64,
     repaired: u64,
-    /// Blocked, and what there is to change is said not to be enough.
+    /// Blocked, and what there is to change is said not to be enough; and is not.
+    repaired_in_part: u64,
+    /// Blocked, and there is nothing to change.
     beyond_repair: u64,
     admitted: u64,
     reasons: BTreeMap<&'static str, u64>,
@@ -142,6 +144,7 @@ impl Shown {
         self.like_others += other.like_others;
         self.answers += other.answers;
         self.repaired += other.repaired;
+        self.repaired_in_part += other.repaired_in_part;
         self.beyond_repair += other.beyond_repair;
         self.admitted += other.admitted;
         other.reasons.iter().for_each(|(reason, count)| *self.reasons.entry(reason).or_default() += count);
@@ -302,7 +305,7 @@ impl Run<'_> {
             return self.ask_the_same_way(&snapshot, &trace);
         }
         let repair = repair_seeded(&snapshot, question, SEED).unwrap();
-        if !repair.is_whole() {
+        if repair.deltas.is_empty() {
             self.shown.beyond_repair += 1;
             return Ok(());
         }
@@ -310,7 +313,9 @@ impl Run<'_> {
         let changed = snapshot.apply(&repair.deltas).snapshot;
         let check = self.check(&changed, &repair.after);
         check.map_err(|error| format!("after {:?}: {error}", repair.fixes))?;
-        self.shown.repaired += 1;
+        let count =
+            if repair.is_whole() { &mut self.shown.repaired } else { &mut self.shown.repaired_in_part };
+        *count += 1;
         Ok(())
     }
 
