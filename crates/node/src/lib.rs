@@ -252,7 +252,6 @@ impl Node {
         let snapshot = store.snapshot();
         plane.set_public_addresses(internet_hosts::public_addresses(&snapshot));
         let fixed = internet_hosts::fixed(&plane, &config.workstation, &snapshot);
-        let fixed_of_insights = fixed.clone();
         let (topology, tail) =
             Topology::new(store.clone(), Arc::clone(&plane), Arc::clone(&directory), fixed.clone());
         let enforced = topology.enforced();
@@ -280,7 +279,7 @@ impl Node {
             data_dir.flow_logs(),
         ));
         tasks.spawn(Arc::clone(&flow_logs).follow());
-        let insights = Insights::new(store.clone(), Arc::clone(&ec2), fixed_of_insights);
+        let insights = Insights::new(store.clone(), Arc::clone(&ec2), fixed.clone(), plane.seed());
         tasks.spawn(Arc::new(insights).follow());
         let instances = Arc::new(Instances::new(
             store.clone(),
@@ -311,7 +310,7 @@ impl Node {
             instances: Arc::clone(&instances),
             run_dir: run_dir.data_plane(),
             disagreements: data_dir.disagreements(),
-            fixed,
+            fixed: fixed.clone(),
         };
         tasks.spawn(Arc::clone(&network.captures).expire());
         if let Some(port) = config.metrics_port {

@@ -81,7 +81,7 @@ impl ScopeSearch<'_> {
         let senders = own().filter(|interface| interface.role == InterfaceRole::Workload);
         let starts = senders.map(|interface| (interface.port, Some(interface)));
         let from_internet = self.gateways().first().map(|_| (Port::INTERNET, None));
-        let mut tracer = Tracer::new(&self.model.network);
+        let mut tracer = self.model.tracer();
         let atoms = [false, true].map(|is_ipv6| (is_ipv6, self.model.atoms(is_ipv6, &self.named_blocks())));
         for (port, interface) in starts.chain(from_internet) {
             for protocol in [PathProtocol::Tcp, PathProtocol::Udp] {

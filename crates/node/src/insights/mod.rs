@@ -35,12 +35,14 @@ pub(crate) struct Insights {
     ec2: Arc<Ec2>,
     /// What the network is told that is in no record.
     fixed: Vec<Delta>,
+    /// What NAT gateways choose addresses and ports by.
+    seed: u64,
 }
 
 impl Insights {
     /// Over these services.
-    pub(crate) fn new(store: Store, ec2: Arc<Ec2>, fixed: Vec<Delta>) -> Self {
-        Self { store, ec2, fixed }
+    pub(crate) fn new(store: Store, ec2: Arc<Ec2>, fixed: Vec<Delta>, seed: u64) -> Self {
+        Self { store, ec2, fixed, seed }
     }
 
     /// Carries out every analysis that is to be, those of before the start too, until the store is closed.
@@ -66,19 +68,19 @@ impl Insights {
     }
 
     fn pass(&self) {
-        carry_out(&self.store, &self.ec2, &self.fixed, now());
+        carry_out(&self.store, &self.ec2, (&self.fixed, self.seed), now());
     }
 }
 
 /// Carries out what is to be, all of it of one revision.
-fn carry_out(store: &Store, ec2: &Ec2, fixed: &[Delta], at: Timestamp) {
+fn carry_out(store: &Store, ec2: &Ec2, (fixed, seed): (&[Delta], u64), at: Timestamp) {
     let snapshot = store.snapshot();
     let running = svc_ec2::running_network_insights_analyses(&snapshot);
     let of_scopes = svc_ec2::running_network_insights_access_scope_analyses(&snapshot);
     if running.is_empty() && of_scopes.is_empty() {
         return;
     }
-    let model = model(&snapshot, fixed, at);
+    let model = model(&snapshot, fixed, seed, at);
     let revision = snapshot.revision().0;
     for analysis in running {
         let outcome = AnalysisOutcome::Succeeded { revision, answer: answer(&snapshot, &model, &analysis) };
@@ -107,10 +109,10 @@ fn carry_out(store: &Store, ec2: &Ec2, fixed: &[Delta], at: Timestamp) {
 }
 
 /// The network as the records of a snapshot make it.
-fn model(snapshot: &Snapshot, fixed: &[Delta], at: Timestamp) -> Model {
+fn model(snapshot: &Snapshot, fixed: &[Delta], seed: u64, at: Timestamp) -> Model {
     let mut deltas = Projector::default().everything(snapshot, at).deltas;
     deltas.extend(fixed.iter().cloned());
-    Model::new(&deltas)
+    Model::new(&deltas, seed)
 }
 
 /// What an analysis of a path finds.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use vpc_engine::Snapshot as Network;
-use vpc_engine::reach::{Span, address, bits};
+use vpc_engine::reach::{Span, Tracer, address, bits};
 use vpc_model::{Delta, Object, Peer};
 
 /// What is special about addresses whatever a network has.
@@ -39,6 +39,7 @@ const TRIES: u128 = 64;
 /// A network, with what its addresses are told apart by.
 pub(super) struct Model {
     pub(super) network: Network,
+    seed: u64,
     blocks: Vec<IpNet>,
     owned: HashSet<IpAddr>,
 }
@@ -51,8 +52,8 @@ pub(super) struct Atom {
 }
 
 impl Model {
-    /// Of everything that the engine is told.
-    pub(super) fn new(deltas: &[Delta]) -> Self {
+    /// Of everything that the engine is told, and the seed of its connections.
+    pub(super) fn new(deltas: &[Delta], seed: u64) -> Self {
         let network = Network::new().apply(deltas).snapshot;
         let mut blocks: BTreeSet<IpNet> = SPECIAL.iter().filter_map(|block| block.parse().ok()).collect();
         for delta in deltas {
@@ -65,7 +66,12 @@ impl Model {
             owned.extend(interface.addresses());
             owned.extend(interface.public_ipv4.iter().map(|pair| IpAddr::V4(pair.public)));
         }
-        Self { network, blocks: blocks.into_iter().collect(), owned }
+        Self { network, seed, blocks: blocks.into_iter().collect(), owned }
+    }
+
+    /// Traces as the data plane decides.
+    pub(super) fn tracer(&self) -> Tracer<'_> {
+        Tracer::seeded(&self.network, self.seed)
     }
 
     /// All addresses of a family, told apart by these blocks too.

@@ -11,7 +11,7 @@ use aws_types::{AccountId, Arn};
 use svc_ec2::PathAnswer;
 use svc_ec2::record::{self as ec2, PathFilter, PathTraffic};
 use vpc_engine::DropReason;
-use vpc_engine::reach::{Field, HeaderBox, Met, Questions, Span, Step, Trace, Tracer};
+use vpc_engine::reach::{Field, HeaderBox, Met, Questions, Span, Step, Trace};
 use vpc_model::{ObjectId, Port, PortRange};
 
 use super::components::{Components, Told, in_order_of_gates};
@@ -102,7 +102,7 @@ impl Search<'_> {
     /// Looks at all ways of the packets that are meant, from all starts.
     fn look(&self, starts: &[Start], goal: &Goal, traffic: &PathTraffic) -> Looked {
         let mut looked = Looked::default();
-        let mut tracer = Tracer::new(&self.model.network);
+        let mut tracer = self.model.tracer();
         for start in starts {
             for Asked { is_ipv6, headers, stands_for } in questions(self.model, start, goal, traffic) {
                 if looked.ways >= WAYS_MAX {

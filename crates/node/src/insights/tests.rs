@@ -40,10 +40,10 @@ fn the_table_of_codes_says_what_is_produced_and_tested() {
         include_str!("search.rs"),
         include_str!("wrong_ways.rs"),
     ];
-    let in_sources: BTreeSet<&str> =
-        sources.iter().flat_map(|source| codes_in(source)).collect();
+    let in_sources: BTreeSet<&str> = sources.iter().flat_map(|source| codes_in(source)).collect();
     assert_eq!(in_sources, produced);
-    let tests = [include_str!("tests/filters.rs"), include_str!("tests/paths.rs"), include_str!("tests/routes.rs")];
+    let tests =
+        [include_str!("tests/filters.rs"), include_str!("tests/paths.rs"), include_str!("tests/routes.rs")];
     let tested: BTreeSet<&str> = tests.iter().flat_map(|source| codes_in(source)).collect();
     let untested: Vec<_> = produced.difference(&tested).collect();
     assert!(untested.is_empty(), "{untested:?}");

@@ -19,7 +19,7 @@ fn findings(
     let started = world.cloud.ok::<op::StartNetworkInsightsAccessScopeAnalysis>(request);
     let id = started.network_insights_access_scope_analysis.unwrap();
     let id = id.network_insights_access_scope_analysis_id.unwrap();
-    carry_out(&world.cloud.store, &world.cloud.ec2, &[], world.cloud.now);
+    carry_out(&world.cloud.store, &world.cloud.ec2, (&[], 0), world.cloud.now);
     let asked = input!(DescribeNetworkInsightsAccessScopeAnalysesRequest {
         network_insights_access_scope_analysis_ids: [id.as_str()],
     });

@@ -135,7 +135,7 @@ impl World {
         let started = started.network_insights_analysis.unwrap();
         assert_eq!(started.status.as_deref(), Some("running"));
         let revision = self.cloud.store.snapshot().revision().0;
-        carry_out(&self.cloud.store, &self.cloud.ec2, &[], self.cloud.now);
+        carry_out(&self.cloud.store, &self.cloud.ec2, (&[], 0), self.cloud.now);
         let id = started.network_insights_analysis_id.unwrap();
         let asked =
             input!(DescribeNetworkInsightsAnalysesRequest { network_insights_analysis_ids: [id.as_str()] });
@@ -165,7 +165,12 @@ impl World {
         self.route_in(&table, block, set);
     }
 
-    pub(super) fn route_in(&mut self, table: &str, block: &str, set: impl FnOnce(&mut api::CreateRouteRequest)) {
+    pub(super) fn route_in(
+        &mut self,
+        table: &str,
+        block: &str,
+        set: impl FnOnce(&mut api::CreateRouteRequest),
+    ) {
         let mut request = input!(CreateRouteRequest { route_table_id: table, destination_cidr_block: block });
         set(&mut request);
         self.cloud.ok::<op::CreateRoute>(request);
