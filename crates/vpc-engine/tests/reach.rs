@@ -11,7 +11,7 @@ use vpc_engine::testing::{DB_PORT, Random, Scenario, Step, estate};
 use vpc_engine::{
     DropReason, Endpoint, FlowOptions, Flows, Millis, Packet, Snapshot, Transport, Verdict, forward,
 };
-use vpc_model::{Delta, Protocol};
+use vpc_model::{Delta, Interface, InterfaceRole, Object, Protocol};
 
 const TOPOLOGIES: u64 = 200;
 const PACKETS: usize = 30;
@@ -315,4 +315,50 @@ fn a_rule_is_added_to_the_group_that_fewest_interfaces_carry() {
         }
     }
     assert!(rules > 50, "{rules}");
+}
+
+/// Hubs that are peered and whose tables have lost the routes over their peerings.
+#[test]
+fn a_repair_leads_over_peered_transit_gateways() {
+    /// So many that there are two hubs.
+    const WORKLOADS: usize = 33_000;
+    const STEP: usize = 160;
+    let mut deltas = estate(7, WORKLOADS).deltas();
+    let peerings: Vec<_> = deltas
+        .iter()
+        .filter_map(|delta| match delta {
+            Delta::Put(Object::TransitGatewayPeering(peering)) => Some(peering.id),
+            _ => None,
+        })
+        .collect();
+    assert!(!peerings.is_empty());
+    for delta in &mut deltas {
+        if let Delta::Put(Object::TransitGatewayRouteTable(table)) = delta {
+            table.routes.retain(|route| route.target.is_none_or(|target| !peerings.contains(&target)));
+        }
+    }
+    let snapshot = Snapshot::new().apply(&deltas).snapshot;
+    let interfaces: Vec<_> =
+        snapshot.interfaces().filter(|held| held.role == InterfaceRole::Workload).collect();
+    let mut repaired = 0;
+    for (one, other) in
+        interfaces.iter().zip(interfaces.iter().rev()).take(interfaces.len() / 2).step_by(STEP)
+    {
+        let end = |interface: &Interface, port| Endpoint { address: interface.ipv4.into(), port };
+        let protocol = Protocol::TCP;
+        let question =
+            Question { from: one.port, source: end(one, 40_000), destination: end(other, 443), protocol };
+        let trace = Tracer::new(&snapshot).trace(question).unwrap();
+        let is_cut = trace.refusals().any(|(reason, _)| matches!(reason, DropReason::NoTransitRoute { .. }));
+        let repair = repair(&snapshot, question).unwrap();
+        let is_over_peering = repair
+            .fixes
+            .iter()
+            .any(|fix| matches!(fix, Fix::TransitRoute { target, .. } if peerings.contains(target)));
+        if is_cut && is_over_peering {
+            assert!(repair.is_whole(), "{question:?}: {:#?}", repair.after);
+            repaired += 1;
+        }
+    }
+    assert!(repaired > 0);
 }

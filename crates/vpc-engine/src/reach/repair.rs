@@ -3,11 +3,12 @@
 //! Owns which change takes a refusal away. Refuses to guess whether it does: each change is made in a copy of the network,
 //! which is cheap, and the packet traced there again, until it passes or nothing is left that could be changed.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use aws_types::{
     NetworkAclId, NetworkInterfaceId, ResourceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId,
-    SubnetId, TransitGatewayAttachmentId, TransitGatewayRouteTableId, VpcId,
+    SubnetId, TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId, VpcId,
 };
 use ipnet::IpNet;
 use vpc_model::{
@@ -301,11 +302,8 @@ fn way_to(network: &Network, table: RouteTableId, ends: &Ends) -> Option<(IpNet,
     if let Some((block, id)) = peerings.min_by_key(|(_, id)| *id) {
         return Some((block, RouteTarget::VpcPeeringConnection(id)));
     }
-    let transits = gateways.attachments().filter(|held| attached_vpc(held) == Some(vpc)).filter_map(|own| {
-        let others = gateways.attachments().filter(|held| held.gateway == own.gateway);
-        let blocks = others.filter_map(|held| block_of(network.vpc(attached_vpc(held)?)?, address));
-        Some((blocks.min()?, own.gateway))
-    });
+    let own = gateways.attachments().filter(|held| attached_vpc(held) == Some(vpc));
+    let transits = own.filter_map(|own| Some((transit_way(network, own.gateway, address)?.0, own.gateway)));
     if let Some((block, id)) = transits.min_by_key(|(_, id)| *id) {
         return Some((block, RouteTarget::TransitGateway(id)));
     }
@@ -349,7 +347,43 @@ fn attached_vpc(attachment: &TransitGatewayAttachment) -> Option<VpcId> {
     }
 }
 
-/// A static route of a transit gateway's table to the attached VPC that has an address.
+/// The block of an attached VPC that has an address, and by which attachment a transit gateway leads there: the VPC's own, or
+/// else the peering that begins the shortest way over other gateways.
+fn transit_way(
+    network: &Network,
+    gateway: TransitGatewayId,
+    address: IpAddr,
+) -> Option<(IpNet, TransitGatewayAttachmentId)> {
+    let gateways = &network.gateways;
+    let mut peerings: Vec<_> = gateways.transit_peerings().collect();
+    peerings.sort_by_key(|peering| peering.id);
+    let mut seen = BTreeSet::from([gateway]);
+    let mut next = vec![(gateway, None)];
+    while !next.is_empty() {
+        let attached = next.iter().flat_map(|&(gateway, first)| {
+            let of_gateway = gateways.attachments().filter(move |held| held.gateway == gateway);
+            of_gateway.filter_map(move |held| {
+                let block = block_of(network.vpc(attached_vpc(held)?)?, address)?;
+                Some((block, first.unwrap_or(held.id)))
+            })
+        });
+        if let Some(found) = attached.min_by_key(|(_, target)| *target) {
+            return Some(found);
+        }
+        let mut beyond = Vec::new();
+        for (gateway, first) in next {
+            for peering in &peerings {
+                if let Some(peer) = peering.peer_of(gateway).filter(|peer| seen.insert(peer.gateway)) {
+                    beyond.push((peer.gateway, Some(first.unwrap_or(peering.id))));
+                }
+            }
+        }
+        next = beyond;
+    }
+    None
+}
+
+/// A static route of a transit gateway's table towards the attached VPC that has an address.
 fn transit_route(
     network: &Network,
     table: TransitGatewayRouteTableId,
@@ -357,10 +391,7 @@ fn transit_route(
     destination: Option<IpNet>,
 ) -> Option<Fix> {
     let gateway = network.gateways.transit_table(table)?.gateway;
-    let attachments = network.gateways.attachments().filter(|held| held.gateway == gateway);
-    let (block, target) = attachments
-        .filter_map(|held| Some((block_of(network.vpc(attached_vpc(held)?)?, address)?, held.id)))
-        .min_by_key(|(_, target)| *target)?;
+    let (block, target) = transit_way(network, gateway, address)?;
     let destination = destination.map_or(block, |destination| narrower(block, destination));
     Some(Fix::TransitRoute { table, destination, target })
 }

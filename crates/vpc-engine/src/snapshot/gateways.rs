@@ -226,6 +226,11 @@ impl Gateways {
         self.hosts.get(&address).copied()
     }
 
+    /// Every peering of transit gateways, in no order.
+    pub(crate) fn transit_peerings(&self) -> impl Iterator<Item = &TransitGatewayPeering> {
+        self.transit_peerings.values().map(Arc::as_ref)
+    }
+
     /// Every peering connection, in no order.
     pub(crate) fn peerings(&self) -> impl Iterator<Item = &VpcPeeringConnection> {
         self.peerings.values().map(Arc::as_ref)
