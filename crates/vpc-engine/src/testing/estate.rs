@@ -219,6 +219,12 @@ impl Estate {
                 (egress, allow, Traffic::All, everywhere()),
             ],
         };
+        // Some of a subnet's addresses are told apart from the rest.
+        if tier == 2 && vpc % 3 == 1 {
+            let first = tier_block(vpc, 1, 0).network();
+            let some = Ipv4Net::new_assert(first, 28);
+            entries.insert(0, (ingress, deny, port(DB_PORT), some.into()));
+        }
         if vpc == SHARED {
             entries.retain(|(_, action, ..)| *action == allow);
             entries.push((ingress, allow, Traffic::All, inside()));
