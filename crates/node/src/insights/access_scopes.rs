@@ -1,9 +1,15 @@
 //! What a network access scope finds: every path that matches one of its conditions and none of its exceptions.
 //!
 //! Owns which paths there are and what a condition says of one. Refuses to decide packets: each way is traced by the engine
-//! and stands for a box of headers, and conditions take boxes apart, so that what is found is all that there is.
+//! and stands for headers, and conditions take these apart. A finding is a way between two ends that the account has, with all
+//! headers that go it, whatever has cut them; what ends at somebody else's is nobody's finding here.
 //! <https://docs.aws.amazon.com/vpc/latest/network-access-analyzer/how-network-access-analyzer-works.html>
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::ops::Range;
+
+use aws_api::ec2 as api;
 use aws_types::InternetGatewayId;
 use ipnet::IpNet;
 use svc_ec2::AccessScopeAnswer;
@@ -14,15 +20,17 @@ use svc_ec2::record::{
 use vpc_engine::reach::{Field, HeaderBox, HeaderSet, Met, Questions, Span, Trace, Tracer, bits};
 use vpc_model::{Interface, InterfaceRole, ObjectId, Port, PortRange};
 
+use super::Until;
 use super::components::{Told, in_order_of_gates};
-use super::model::{Atom, Model, one};
+use super::headers::Headers;
+use super::model::{Atom, Model, every, one};
 use super::records::Records;
-use super::search::{counted_until, is_answered};
+use super::search::counted_until;
 
 /// Findings of one analysis at most, so that one cannot fill the state.
 pub(super) const FINDINGS_MAX: usize = 20_000;
-/// Different ways of the packets of one interface that are looked at, at most.
-const WAYS_MAX: usize = 100_000;
+/// Different ways of the packets of one source that are looked at, at most, of each protocol and family.
+const WAYS_MAX: usize = 1_000_000;
 
 /// A scope whose paths are looked for.
 pub(super) struct ScopeSearch<'a> {
@@ -30,6 +38,7 @@ pub(super) struct ScopeSearch<'a> {
     pub(super) model: &'a Model,
     pub(super) match_paths: &'a [AccessScopePath],
     pub(super) exclude_paths: &'a [AccessScopePath],
+    pub(super) until: Until,
 }
 
 /// Why there is no answer.
@@ -44,6 +53,11 @@ pub(super) enum TooMuch {
         "The packets of one source take more than {WAYS_MAX} different ways. Name addresses or ports in the match paths."
     )]
     Ways,
+    #[error(
+        "It took more than {} s. Name fewer sources, addresses or ports in the match paths.",
+        Until::ANALYSIS_SECS
+    )]
+    Time,
 }
 
 /// Something at an end of a path, or on it.
@@ -64,11 +78,22 @@ struct Sent<'n> {
 }
 
 /// One end of a path.
+#[derive(Clone, Copy)]
 struct End<'n> {
     element: Element<'n>,
     /// Where on the way there.
     at: usize,
 }
+
+/// The packets between two ends that go one way.
+struct Found {
+    trace: Trace,
+    steps: Range<usize>,
+    boxes: Vec<HeaderBox>,
+}
+
+/// What was found of one source, by its way.
+type FoundBy = BTreeMap<String, Found>;
 
 impl ScopeSearch<'_> {
     /// The answer.
@@ -81,13 +106,16 @@ impl ScopeSearch<'_> {
         let senders = own().filter(|interface| interface.role == InterfaceRole::Workload);
         let starts = senders.map(|interface| (interface.port, Some(interface)));
         let from_internet = self.gateways().first().map(|_| (Port::INTERNET, None));
-        let mut tracer = self.model.tracer();
+        let (mut plain, mut supposing) = (self.model.tracer(), self.model.supposing_tracer());
         let atoms = [false, true].map(|is_ipv6| (is_ipv6, self.model.atoms(is_ipv6, &self.named_blocks())));
         for (port, interface) in starts.chain(from_internet) {
             for protocol in [PathProtocol::Tcp, PathProtocol::Udp] {
                 for (is_ipv6, atoms) in &atoms {
                     let sent = Sent { port, interface, protocol, is_ipv6: *is_ipv6, atoms };
-                    self.look(&mut tracer, &sent, &mut findings)?;
+                    // Who asks from the internet may be anybody there.
+                    let tracer = if interface.is_some() { &mut plain } else { &mut supposing };
+                    let found = self.look(tracer, &sent)?;
+                    self.tell(found, &mut findings)?;
                 }
             }
         }
@@ -95,95 +123,123 @@ impl ScopeSearch<'_> {
         Ok(AccessScopeAnswer { findings, analyzed_enis })
     }
 
-    /// Looks at the ways of all packets of one family that one port sends, as far as a condition may be about them.
-    fn look(
-        &self,
-        tracer: &mut Tracer<'_>,
-        sent: &Sent<'_>,
-        findings: &mut Vec<Vec<aws_api::ec2::PathComponent>>,
-    ) -> Result<(), TooMuch> {
-        let Sent { port, interface, protocol, is_ipv6, atoms } = *sent;
-        let mut wanted = HeaderSet::default();
-        for sources in own_addresses(interface, is_ipv6) {
-            let all = HeaderBox { spans: [sources, every(is_ipv6), PORTS, PORTS] };
-            for condition in self.match_paths {
-                // Of a source that is no gateway's, what it sends is what its condition is about; a destination's statement is
-                // about the packet as it arrives, which may be another one by then.
-                let may_begin = match interface {
-                    Some(interface) => self.may_begin(condition, interface),
-                    None => true,
+    /// The findings of one source: one for each way, with all headers that go it.
+    fn tell(&self, found: FoundBy, findings: &mut Vec<Vec<api::PathComponent>>) -> Result<(), TooMuch> {
+        for Found { trace, steps, boxes } in found.into_values() {
+            for headers in Headers::merged(boxes) {
+                if findings.len() == FINDINGS_MAX {
+                    return Err(TooMuch::Findings);
+                }
+                let told = Told {
+                    records: self.records,
+                    question: trace.question,
+                    headers: &headers,
+                    is_reply: false,
                 };
-                if may_begin {
-                    let statement =
-                        condition.source.as_ref().and_then(|source| source.packet_header.as_ref());
-                    self.boxes(statement, protocol, is_ipv6).into_iter().for_each(|part| {
-                        if let Some(part) = part.intersection(&all) {
-                            wanted.insert(part);
-                        }
-                    });
-                }
-            }
-        }
-        let mut ways = 0;
-        for &headers in wanted.boxes() {
-            for (headers, stands_for, has_owner) in self.told_apart(interface, headers, atoms, is_ipv6) {
-                let questions = Questions { from: port, protocol: protocol.number(), is_ipv6, headers };
-                let Some(explored) = tracer.explore(&questions, WAYS_MAX - ways) else { continue };
-                ways += explored.parts.len();
-                if !explored.rest.is_empty() || ways == WAYS_MAX {
-                    return Err(TooMuch::Ways);
-                }
-                for (mut part, mut trace) in explored.parts {
-                    for (field, span) in [(Field::Source, stands_for[0]), (Field::Destination, stands_for[1])]
-                    {
-                        part.spans[field as usize] = span;
-                    }
-                    in_order_of_gates(&mut trace);
-                    self.find(interface, protocol, (part, has_owner), &trace, findings)?;
-                }
+                findings.push(told.components(&trace.there, steps.clone()).list);
             }
         }
         Ok(())
     }
 
-    /// A box of headers by addresses that make a difference: those that somebody has, and one of each range that nobody has.
-    /// With each come the addresses that it stands for, and whether somebody has its destination.
-    fn told_apart(
-        &self,
-        interface: Option<&Interface>,
-        headers: HeaderBox,
-        atoms: &[Atom],
-        is_ipv6: bool,
-    ) -> Vec<(HeaderBox, [Span; 2], bool)> {
-        let within = |field: Field| {
-            let wanted = headers.span(field);
-            let of_atom = move |atom: &Atom| {
-                let span = atom.span.intersection(&wanted)?;
-                let asked =
-                    if span.contains(bits(atom.address)) { one(atom.address) } else { first_of(span) };
-                Some((asked, span))
-            };
-            atoms.iter().filter_map(of_atom)
-        };
-        let owned =
-            self.model.owned(is_ipv6).filter(|span| headers.span(Field::Destination).contains(span.first));
-        let owned = owned.map(|span| ((span, span), true));
-        let destinations: Vec<((Span, Span), bool)> =
-            owned.chain(within(Field::Destination).map(|atom| (atom, false))).collect();
-        let sources: Vec<(Span, Span)> = match interface {
-            Some(_) => vec![(headers.span(Field::Source), headers.span(Field::Source))],
-            None => within(Field::Source).collect(),
-        };
-        let mut all = Vec::new();
-        for (source, of_sources) in &sources {
-            for ((destination, of_destinations), has_owner) in &destinations {
-                let mut asked = headers;
-                asked.spans[Field::Source as usize] = *source;
-                asked.spans[Field::Destination as usize] = *destination;
-                all.push((asked, [*of_sources, *of_destinations], *has_owner));
+    /// Looks at the ways of all packets of one family that one port sends, as far as a condition may be about them.
+    fn look(&self, tracer: &mut Tracer<'_>, sent: &Sent<'_>) -> Result<FoundBy, TooMuch> {
+        let Sent { port, interface, protocol, is_ipv6, .. } = *sent;
+        let mut wanted = HeaderSet::default();
+        for sources in own_addresses(interface, is_ipv6) {
+            let all = HeaderBox { spans: [sources, every(is_ipv6), PORTS, PORTS] };
+            for condition in self.match_paths {
+                for part in self.asked_about(condition, sent) {
+                    part.intersection(&all).into_iter().for_each(|part| wanted.insert(part));
+                }
             }
         }
-        all
+        let (sources, destinations) = (self.sources(sent), self.destinations(sent));
+        let (mut found, mut ways) = (FoundBy::new(), 0);
+        for &headers in wanted.boxes() {
+            let of = |field| {
+                let wanted = headers.span(field);
+                move |ranges: &(Span, Span)| self.within(*ranges, wanted, is_ipv6)
+            };
+            for source in sources.iter().filter_map(of(Field::Source)) {
+                for destination in destinations.iter().filter_map(of(Field::Destination)) {
+                    if self.until.is_over() {
+                        return Err(TooMuch::Time);
+                    }
+                    let mut headers = headers;
+                    headers.spans[Field::Source as usize] = source.0;
+                    headers.spans[Field::Destination as usize] = destination.0;
+                    let questions = Questions { from: port, protocol: protocol.number(), is_ipv6, headers };
+                    let Some(explored) = tracer.explore(&questions, WAYS_MAX - ways) else { continue };
+                    ways += explored.parts.len();
+                    if !explored.rest.is_empty() || ways == WAYS_MAX {
+                        return Err(TooMuch::Ways);
+                    }
+                    for (mut part, mut trace) in explored.parts {
+                        part.spans[Field::Source as usize] = source.1;
+                        part.spans[Field::Destination as usize] = destination.1;
+                        in_order_of_gates(&mut trace);
+                        self.find(sent, part, &trace, &mut found);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The headers that a condition may be about of what a port sends.
+    fn asked_about(&self, condition: &AccessScopePath, sent: &Sent<'_>) -> Vec<HeaderBox> {
+        let may_begin = sent.interface.is_none_or(|interface| self.may_begin(condition, interface));
+        if !may_begin {
+            return Vec::new();
+        }
+        let source = condition.source.as_ref();
+        // Behind a gateway a packet may be another one than it was when it was sent.
+        let is_as_sent = sent.interface.is_none_or(|interface| {
+            self.fits(source.and_then(|source| source.resource.as_ref()), Element::Interface(interface))
+        });
+        let statement = source.and_then(|source| source.packet_header.as_ref()).filter(|_| is_as_sent);
+        self.boxes(statement, sent.protocol, sent.is_ipv6)
+    }
+
+    /// What is asked for a range, as far as it is wanted: an address, and what it stands for.
+    fn within(&self, (asked, range): (Span, Span), wanted: Span, is_ipv6: bool) -> Option<(Span, Span)> {
+        let range = range.intersection(&wanted)?;
+        if wanted.contains(asked.first) {
+            return Some((asked, range));
+        }
+        Some((one(self.model.atom(range, is_ipv6)?.address), range))
+    }
+
+    /// The sources that make a difference: an interface's own, or one of each range of the internet.
+    fn sources(&self, sent: &Sent<'_>) -> Vec<(Span, Span)> {
+        match sent.interface {
+            Some(interface) => {
+                own_addresses(Some(interface), sent.is_ipv6).into_iter().map(|span| (span, span)).collect()
+            }
+            None => sent.atoms.iter().map(|atom| (one(atom.address), atom.span)).collect(),
+        }
+    }
+
+    /// The destinations that make a difference: what the account has, what group rules name, and one of each range that nobody
+    /// has; each with what it stands for.
+    fn destinations(&self, sent: &Sent<'_>) -> Vec<(Span, Span)> {
+        let Sent { interface, is_ipv6, atoms, .. } = *sent;
+        let own = self.model.network.interfaces().filter(|interface| self.is_own(interface));
+        let mut addresses: BTreeSet<IpAddr> = BTreeSet::new();
+        for held in own {
+            match interface {
+                Some(_) => addresses.extend(held.addresses()),
+                None => addresses.extend(held.ipv6.iter().copied().map(IpAddr::V6)),
+            }
+            addresses.extend(held.public_ipv4.iter().map(|pair| IpAddr::V4(pair.public)));
+        }
+        if let Some(interface) = interface {
+            addresses.extend(self.model.peers_by_group(interface, is_ipv6));
+        }
+        let owned = addresses.into_iter().filter(|address| address.is_ipv6() == is_ipv6).map(one);
+        let ranges = atoms.iter().map(|atom| (one(atom.address), atom.span));
+        owned.map(|span| (span, span)).chain(ranges).collect()
     }
 
     /// The blocks that the conditions name.
@@ -198,44 +254,32 @@ impl ScopeSearch<'_> {
     }
 
     /// The findings on one way.
-    fn find(
-        &self,
-        interface: Option<&Interface>,
-        protocol: PathProtocol,
-        (part, has_owner): (HeaderBox, bool),
-        trace: &Trace,
-        findings: &mut Vec<Vec<aws_api::ec2::PathComponent>>,
-    ) -> Result<(), TooMuch> {
-        let (starts, goals) = self.ends(interface, trace);
+    fn find(&self, sent: &Sent<'_>, part: HeaderBox, trace: &Trace, found: &mut FoundBy) {
+        let (starts, goals) = self.ends(sent.interface, trace);
         for start in &starts {
-            // What lands is told of whom it lands at, and what passes a gateway of all addresses that lead there.
-            let told = goals.iter().filter(|goal| goal.at > start.at && has_owner == (goal.at == usize::MAX));
-            for goal in told {
-                let mut found = HeaderSet::default();
+            for goal in goals.iter().filter(|goal| goal.at > start.at) {
+                let mut headers = HeaderSet::default();
                 for condition in self.match_paths {
-                    for part in self.matching(condition, protocol, start, goal, part, trace).boxes() {
-                        found.insert(*part);
+                    for part in self.matching(condition, sent.protocol, start, goal, part, trace).boxes() {
+                        headers.insert(*part);
                     }
                 }
                 for condition in self.exclude_paths {
-                    for part in self.matching(condition, protocol, start, goal, part, trace).boxes() {
-                        found.remove(part);
+                    for part in self.matching(condition, sent.protocol, start, goal, part, trace).boxes() {
+                        headers.remove(part);
                     }
                 }
-                for headers in found.boxes() {
-                    let until = goal.at.saturating_add(1).min(trace.there.steps.len());
-                    let question = trace.question;
-                    let told_of =
-                        Told { records: self.records, question, headers: *headers, is_reply: false };
-                    let components = told_of.components(&trace.there, start.at..until).list;
-                    if findings.len() == FINDINGS_MAX {
-                        return Err(TooMuch::Findings);
-                    }
-                    findings.push(components);
+                if headers.is_empty() {
+                    continue;
                 }
+                let steps = start.at..goal.at.saturating_add(1).min(trace.there.steps.len());
+                let passed: Vec<Met> = trace.there.steps[steps.clone()].iter().map(|step| step.met).collect();
+                let landed = trace.there.landed.filter(|_| goal.at == usize::MAX).map(|(port, _)| port);
+                let key = format!("{passed:?} {landed:?}");
+                let alike = || Found { trace: trace.clone(), steps, boxes: Vec::new() };
+                found.entry(key).or_insert_with(alike).boxes.extend(headers.boxes());
             }
         }
-        Ok(())
     }
 
     /// Where paths can begin and end on a way: at its interfaces, and at each gateway that it passes unrefused.
@@ -253,13 +297,20 @@ impl ScopeSearch<'_> {
         let landed = trace
             .there
             .landed
-            .filter(|_| is_answered(trace))
+            .filter(|_| trace.reaches())
             .and_then(|(port, _)| self.model.network.interface(port));
         let landed = landed.map(|interface| End { element: Element::Interface(interface), at: usize::MAX });
-        let again = |ends: &[End<'n>]| -> Vec<End<'n>> {
-            ends.iter().map(|end| End { element: end.element, at: end.at }).collect()
+        // A gateway that is passed twice has been come to at the first time.
+        let is_first = |end: &&End<'n>| {
+            let met = steps[end.at].met;
+            !steps[..end.at].iter().any(|step| step.met == met)
         };
-        let goals = again(&gateways).into_iter().chain(landed).collect();
+        let goals = gateways.iter().filter(is_first).copied().chain(landed).collect();
+        // What comes in by an internet gateway is asked about as that.
+        let begins = |end: &End<'n>| {
+            interface.is_none() || !matches!(end.element, Element::Object(ObjectId::InternetGateway(_)))
+        };
+        let gateways = gateways.into_iter().filter(begins);
         let starts = own.into_iter().chain(gateways).collect();
         (starts, goals)
     }
@@ -341,11 +392,14 @@ impl ScopeSearch<'_> {
 
     /// Whether a statement is about something.
     fn fits(&self, statement: Option<&ResourceStatement>, element: Element<'_>) -> bool {
+        // What others have is nothing that an account is told of.
+        let is_own = match element {
+            Element::Interface(interface) => self.is_own(interface),
+            Element::Object(object) => self.records.is_own_object(object),
+        };
         match statement {
-            None => match element {
-                Element::Interface(interface) => self.is_own(interface),
-                Element::Object(object) => matches!(object, ObjectId::InternetGateway(_)),
-            },
+            _ if !is_own => false,
+            None => matches!(element, Element::Interface(_) | Element::Object(ObjectId::InternetGateway(_))),
             Some(ResourceStatement::Types(types)) => types.iter().any(|kind| is_of_type(*kind, element)),
             Some(ResourceStatement::Resources(resources)) => {
                 resources.iter().any(|named| self.is(named.resource, element))
@@ -390,8 +444,7 @@ impl ScopeSearch<'_> {
     }
 
     fn is_own(&self, interface: &Interface) -> bool {
-        let found = self.records.find::<ec2::NetworkInterface>(interface.id);
-        found.is_some_and(|(owner, _)| owner == *self.records.scope)
+        self.records.has::<ec2::NetworkInterface>(interface.id)
     }
 
     /// The internet gateways of the account, in its region.
@@ -462,15 +515,7 @@ impl ScopeSearch<'_> {
     }
 }
 
-fn first_of(span: Span) -> Span {
-    Span { first: span.first, last: span.first }
-}
-
 const PORTS: Span = Span { first: 0, last: 65_535 };
-
-fn every(is_ipv6: bool) -> Span {
-    Span { first: 0, last: if is_ipv6 { u128::MAX } else { u32::MAX.into() } }
-}
 
 fn ports(ranges: &[PortRange]) -> Vec<Span> {
     if ranges.is_empty() {

@@ -11,9 +11,10 @@ use aws_types::{AccountId, NetworkAclId, NetworkInterfaceId, SecurityGroupRuleId
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use svc_ec2::record as ec2;
 use vpc_engine::DropReason;
-use vpc_engine::reach::{Ends, Field, HeaderBox, Met, Question, Span, Step, Trace, Way, address};
+use vpc_engine::reach::{Ends, Field, Met, Question, Span, Step, Trace, Way, address};
 use vpc_model::{AclRuleNumber, Direction, ObjectId, RouteOrigin, RouteTarget};
 
+use super::headers::Headers;
 use super::records::Records;
 
 /// A way to be told of.
@@ -21,7 +22,7 @@ pub(super) struct Told<'a> {
     pub(super) records: Records<'a>,
     /// The packet that was asked about, and the headers that go the same way.
     pub(super) question: Question,
-    pub(super) headers: HeaderBox,
+    pub(super) headers: &'a Headers,
     /// Whether it is the way of the reply.
     pub(super) is_reply: bool,
 }
@@ -262,7 +263,8 @@ impl Told<'_> {
         if let Some(account) = self.records.foreign_owner::<ec2::NetworkAcl>(acl) {
             return components.push_foreign(component, account);
         }
-        let acl_rule = Some(acl_rule(&self.records, acl, direction, rule));
+        let acl_rule =
+            Some(acl_rule(&self.records, acl, direction, rule, self.question.source.address.is_ipv6()));
         let vpc = self.records.get::<ec2::NetworkAcl>(acl).map(|acl| self.records.vpc(acl.vpc));
         components.push(api::PathComponent { acl_rule, vpc, ..of(component) });
     }
@@ -345,16 +347,14 @@ impl Told<'_> {
             )
         };
         let addresses = |is: IpAddr, (asked, [field, _]): (vpc_engine::Endpoint, [Field; 2])| {
-            let span = if is == asked.address { self.headers.span(field) } else { Span::of_block(is.into()) };
-            Some(blocks(span, is.is_ipv6()))
+            let own = [Span::of_block(is.into())];
+            let spans = if is == asked.address { self.headers.spans(field) } else { &own[..] };
+            Some(spans.iter().flat_map(|span| blocks(*span, is.is_ipv6())).collect())
         };
         let ports = |is: u16, (asked, [_, field]): (vpc_engine::Endpoint, [Field; 2])| {
-            let span = if is == asked.port {
-                self.headers.span(field)
-            } else {
-                Span { first: is.into(), last: is.into() }
-            };
-            Some(vec![port_range(span)])
+            let own = [Span { first: is.into(), last: is.into() }];
+            let spans = if is == asked.port { self.headers.spans(field) } else { &own[..] };
+            Some(spans.iter().map(|span| port_range(*span)).collect())
         };
         api::AnalysisPacketHeader {
             source_addresses: addresses(ends.source, source),
@@ -435,6 +435,7 @@ pub(super) fn acl_rule(
     acl: NetworkAclId,
     direction: Direction,
     number: Option<AclRuleNumber>,
+    is_ipv6: bool,
 ) -> api::AnalysisAclRule {
     /// <https://docs.aws.amazon.com/vpc/latest/userguide/nacl-rules.html>
     const DEFAULT_RULE_NUMBER: i32 = 32_767;
@@ -455,7 +456,7 @@ pub(super) fn acl_rule(
             rule_number: Some(entry.number.into()),
         },
         None => api::AnalysisAclRule {
-            cidr: Some("0.0.0.0/0".to_owned()),
+            cidr: Some(if is_ipv6 { "::/0" } else { "0.0.0.0/0" }.to_owned()),
             egress: Some(egress),
             port_range: None,
             protocol: Some("all".to_owned()),

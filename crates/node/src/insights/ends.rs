@@ -196,14 +196,16 @@ impl Goal {
             Self::Landing(places) => {
                 let of =
                     |place: &Place| if is_outside { place.public.clone() } else { place.private.clone() };
-                let addresses: Vec<IpAddr> = places.iter().flat_map(of).collect();
-                // Without a public address it is asked about by the private ones, and refused for that.
-                let private = || places.iter().flat_map(|place| place.private.clone()).collect();
-                Some(if addresses.is_empty() { private() } else { addresses })
+                Some(places.iter().flat_map(of).collect())
             }
             Self::Address(address) => Some(vec![*address]),
             Self::Through(_) => None,
         }
+    }
+
+    /// Whether nothing of it has an address that the internet knows.
+    pub(super) fn is_private(&self) -> bool {
+        matches!(self, Self::Landing(places) if places.iter().all(|place| place.public.is_empty()))
     }
 
     /// The interfaces that are landed at.

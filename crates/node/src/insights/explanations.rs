@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use aws_api::ec2 as api;
-use aws_types::{AccountId, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
+use aws_types::{AccountId, InternetGatewayId, NetworkInterfaceId, RouteTableId, SubnetId, VpcId};
 use ipnet::Ipv4Net;
 use store::Read as _;
 use svc_ec2::record as ec2;
@@ -29,9 +29,17 @@ pub(super) fn explain(
     reason: &DropReason,
     ends: &Ends,
 ) -> Vec<api::Explanation> {
-    if let Some(account) = concerned(reason).and_then(|object| records.foreign_object(object)) {
+    let gateway = matches!(
+        reason,
+        DropReason::NoPublicAddress { .. }
+            | DropReason::PrivateDestination { .. }
+            | DropReason::PrivateSource { .. }
+            | DropReason::NoSuchPublicAddress { .. }
+    );
+    let concerned = concerned(reason).or_else(|| Some(passed_gateway(before).filter(|_| gateway)?.into()));
+    if let Some(account) = concerned.and_then(|object| records.foreign_object(object)) {
         // What others have configured is theirs to know.
-        let component = concerned(reason).and_then(|object| records.object(object));
+        let component = concerned.and_then(|object| records.object(object));
         return vec![api::Explanation {
             component,
             component_account: Some(account.to_string()),
@@ -53,7 +61,7 @@ fn explain_one(records: &Records<'_>, before: &[Step], reason: &DropReason, ends
             let vpc = records.get::<ec2::NetworkAcl>(acl).map(|record| record.vpc);
             api::Explanation {
                 acl: Some(records.network_acl(acl)),
-                acl_rule: Some(acl_rule(records, acl, direction, rule)),
+                acl_rule: Some(acl_rule(records, acl, direction, rule, ends.source.is_ipv6())),
                 direction: Some(direction_word(direction).to_owned()),
                 subnet: subnet_of_acl(records, before, acl, direction).map(|subnet| records.subnet(subnet)),
                 vpc: vpc.map(|vpc| records.vpc(vpc)),
@@ -193,15 +201,6 @@ fn explain_one(records: &Records<'_>, before: &[Step], reason: &DropReason, ends
             network_interface: Some(records.interface(interface)),
             ..code("BAD_STATE")
         },
-        // From the internet, nobody in the cloud has it either.
-        DropReason::NoSuchHost { address }
-            if !matches!(before.first().map(|step| step.met), Some(Met::Interface(_))) =>
-        {
-            api::Explanation {
-                address: Some(address.to_string()),
-                ..at_internet_gateway(records, before, "IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS")
-            }
-        }
         DropReason::NoSuchHost { address } => {
             api::Explanation { address: Some(address.to_string()), ..code("UNKNOWN_DESTINATION") }
         }
@@ -236,6 +235,13 @@ fn concerned(reason: &DropReason) -> Option<ObjectId> {
         | DropReason::NatProtocol { gateway }
         | DropReason::NatIpv6 { gateway } => gateway.into(),
         DropReason::EndpointProtocol { endpoint } | DropReason::NoAppliance { endpoint } => endpoint.into(),
+        DropReason::NoAssociation { attachment } | DropReason::Ipv6NotAttached { attachment } => {
+            ObjectId::TransitGatewayAttachment(attachment)
+        }
+        DropReason::ZoneNotAttached { subnet, .. } => subnet.into(),
+        DropReason::NotAttached { vpc, .. } => vpc.into(),
+        DropReason::Ipv4ThroughEgressOnly { gateway } | DropReason::EgressOnly { gateway } => gateway.into(),
+        DropReason::TunnelDown { object } | DropReason::Missing { object } => object,
         _ => return None,
     })
 }
@@ -343,17 +349,22 @@ pub(super) fn of_table(records: &Records<'_>, table: RouteTableId, name: &str) -
 
 /// An explanation about the internet gateway that a packet came to, or that of its VPC.
 fn at_internet_gateway(records: &Records<'_>, before: &[Step], name: &str) -> api::Explanation {
-    let passed = before.iter().rev().find_map(|step| match step.met {
-        Met::Through(ObjectId::InternetGateway(gateway))
-        | Met::Route { target: RouteTarget::InternetGateway(gateway), .. } => Some(gateway),
-        _ => None,
-    });
+    let passed = passed_gateway(before);
     let vpc = passed.and_then(|gateway| records.get::<ec2::InternetGateway>(gateway)?.attachment);
     api::Explanation {
         internet_gateway: passed.map(|gateway| records.internet_gateway(gateway)),
         vpc: vpc.map(|vpc| records.vpc(vpc)),
         ..code(name)
     }
+}
+
+/// The internet gateway that a packet came to last.
+fn passed_gateway(before: &[Step]) -> Option<InternetGatewayId> {
+    before.iter().rev().find_map(|step| match step.met {
+        Met::Through(ObjectId::InternetGateway(gateway))
+        | Met::Route { target: RouteTarget::InternetGateway(gateway), .. } => Some(gateway),
+        _ => None,
+    })
 }
 
 /// The code for an address of RFC 1918 or RFC 6598 at an internet gateway: the source of what comes in, or the destination

@@ -7,6 +7,7 @@ mod access_scopes;
 mod components;
 mod ends;
 mod explanations;
+mod headers;
 mod model;
 mod records;
 mod search;
@@ -14,7 +15,9 @@ mod search;
 mod tests;
 mod wrong_ways;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aws_types::Timestamp;
 use store::{Commit, Snapshot, Store, TailError};
@@ -72,6 +75,26 @@ impl Insights {
     }
 }
 
+/// When an analysis is to be given up.
+#[derive(Clone, Copy)]
+struct Until(Instant);
+
+impl Until {
+    /// How long an analysis may take: others wait for it.
+    const ANALYSIS_SECS: u64 = 60;
+
+    fn from_now() -> Self {
+        Self(Instant::now() + Duration::from_secs(Self::ANALYSIS_SECS))
+    }
+
+    fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// What to say of an analysis that panicked. It is not tried again, so that others are not held up.
+const PANICKED: &str = "The analysis failed by a defect of this cloud; its log says where.";
+
 /// Carries out what is to be, all of it of one revision.
 fn carry_out(store: &Store, ec2: &Ec2, (fixed, seed): (&[Delta], u64), at: Timestamp) {
     let snapshot = store.snapshot();
@@ -83,7 +106,11 @@ fn carry_out(store: &Store, ec2: &Ec2, (fixed, seed): (&[Delta], u64), at: Times
     let model = model(&snapshot, fixed, seed, at);
     let revision = snapshot.revision().0;
     for analysis in running {
-        let outcome = AnalysisOutcome::Succeeded { revision, answer: answer(&snapshot, &model, &analysis) };
+        let found = catch_unwind(AssertUnwindSafe(|| answer(&snapshot, &model, &analysis)));
+        let outcome = match found {
+            Ok(answer) => AnalysisOutcome::Succeeded { revision, answer },
+            Err(_) => AnalysisOutcome::Failed { message: PANICKED.to_owned() },
+        };
         let told = ec2.complete_network_insights_analysis(&analysis.scope, analysis.id, outcome, at);
         if let Err(error) = told {
             tracing::warn!(analysis = %analysis.id, %error, "what an analysis found cannot be told");
@@ -95,10 +122,12 @@ fn carry_out(store: &Store, ec2: &Ec2, (fixed, seed): (&[Delta], u64), at: Times
             model: &model,
             match_paths: &analysis.match_paths,
             exclude_paths: &analysis.exclude_paths,
+            until: Until::from_now(),
         };
-        let outcome = match search.answer() {
-            Ok(answer) => AccessScopeAnalysisOutcome::Succeeded { revision, answer },
-            Err(error) => AccessScopeAnalysisOutcome::Failed { message: error.to_string() },
+        let outcome = match catch_unwind(AssertUnwindSafe(|| search.answer())) {
+            Ok(Ok(answer)) => AccessScopeAnalysisOutcome::Succeeded { revision, answer },
+            Ok(Err(error)) => AccessScopeAnalysisOutcome::Failed { message: error.to_string() },
+            Err(_) => AccessScopeAnalysisOutcome::Failed { message: PANICKED.to_owned() },
         };
         let told =
             ec2.complete_network_insights_access_scope_analysis(&analysis.scope, analysis.id, outcome, at);
@@ -124,6 +153,7 @@ fn answer(snapshot: &Snapshot, model: &Model, analysis: &RunningAnalysis) -> Pat
         additional_accounts: &analysis.additional_accounts,
         filter_in: &analysis.filter_in,
         filter_out: &analysis.filter_out,
+        until: Until::from_now(),
     };
     search.answer()
 }

@@ -72,6 +72,35 @@ impl<'s> Records<'s> {
         self.find(id).map(|(_, record)| record)
     }
 
+    /// Whether the account has a record in its region.
+    pub(super) fn has<R: Record>(&self, id: impl Display) -> bool {
+        self.snapshot.contains::<R>(self.scope, &id.to_string())
+    }
+
+    /// Whether the account has a gateway, an attachment, a connection or an endpoint, or a side of it.
+    pub(super) fn is_own_object(&self, object: ObjectId) -> bool {
+        match object {
+            ObjectId::InternetGateway(id) => self.has::<ec2::InternetGateway>(id),
+            ObjectId::EgressOnlyInternetGateway(id) => self.has::<ec2::EgressOnlyInternetGateway>(id),
+            ObjectId::NatGateway(id) => self.has::<ec2::NatGateway>(id),
+            ObjectId::VpnGateway(id) => self.has::<ec2::VpnGateway>(id),
+            ObjectId::VpcPeeringConnection(id) => self.has::<ec2::VpcPeeringConnection>(id),
+            ObjectId::TransitGateway(id) => self.has::<ec2::TransitGateway>(id),
+            ObjectId::TransitGatewayAttachment(id) | ObjectId::TransitGatewayPeering(id) => {
+                let held = self.find::<ec2::TransitGatewayAttachment>(id);
+                held.is_some_and(|(owner, held)| {
+                    let is_of_own_vpc = matches!(
+                        held.target,
+                        ec2::AttachmentTarget::Vpc { owner: Some(vpc_owner), .. } if vpc_owner == self.scope.account
+                    );
+                    owner == *self.scope || is_of_own_vpc
+                })
+            }
+            ObjectId::VpcEndpoint(id) => self.has::<ec2::VpcEndpoint>(id),
+            _ => false,
+        }
+    }
+
     /// Whether what another account has is meant.
     fn is_foreign(&self, owner: &Scope) -> bool {
         owner.account != self.scope.account
@@ -145,7 +174,19 @@ impl<'s> Records<'s> {
             ObjectId::NetworkAcl(id) => self.foreign_owner::<ec2::NetworkAcl>(id),
             ObjectId::RouteTable(id) => self.foreign_owner::<ec2::RouteTable>(id),
             ObjectId::TransitGatewayRouteTable(id) => self.foreign_owner::<ec2::TransitGatewayRouteTable>(id),
-            _ => None,
+            ObjectId::SecurityGroup(id) => self.foreign_owner::<ec2::SecurityGroup>(id),
+            ObjectId::VpnGateway(id) => self.foreign_owner::<ec2::VpnGateway>(id),
+            ObjectId::TransitGateway(id) => self.foreign_owner::<ec2::TransitGateway>(id),
+            ObjectId::TransitGatewayAttachment(id) | ObjectId::TransitGatewayPeering(id) => self
+                .foreign_owner::<ec2::TransitGatewayAttachment>(id)
+                .filter(|_| !self.is_own_object(object)),
+            // Both sides know of it.
+            ObjectId::VpcPeeringConnection(_)
+            | ObjectId::DhcpOptions(_)
+            | ObjectId::ServiceAddresses(_)
+            | ObjectId::PublicAddresses(_)
+            | ObjectId::InternetHost(_)
+            | ObjectId::Path(_) => None,
         }
     }
 

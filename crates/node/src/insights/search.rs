@@ -1,25 +1,28 @@
 //! Whether packets get along a path, along what, and what stops them.
 //!
 //! Owns which packets a path means, which of them is told of, and what AWS's filters leave. Refuses to decide packets: each
-//! is traced by the engine, and stands for all headers that go the same way, so that what is not found is not there.
+//! is traced by the engine, and stands for all headers that go the same way. To a gateway the addresses that nobody has are
+//! asked about, one for each range that the network's blocks make no difference in, and those that group rules name.
 //! <https://docs.aws.amazon.com/vpc/latest/reachability/how-reachability-analyzer-works.html>
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use aws_api::ec2 as api;
 use aws_types::{AccountId, Arn};
 use svc_ec2::PathAnswer;
-use svc_ec2::record::{self as ec2, PathFilter, PathTraffic};
+use svc_ec2::record::{self as ec2, PathFilter, PathResource, PathTraffic};
 use vpc_engine::DropReason;
-use vpc_engine::reach::{Field, HeaderBox, Met, Questions, Span, Step, Trace};
+use vpc_engine::reach::{Ends, Field, HeaderBox, Met, Questions, Span, Step, Trace};
 use vpc_model::{ObjectId, Port, PortRange};
 
 use super::components::{Components, Told, in_order_of_gates};
 use super::ends::{Goal, Start};
 use super::explanations::{self, code, explain};
+use super::headers::Headers;
 use super::model::{Model, one};
 use super::records::Records;
-use super::wrong_ways;
+use super::{Until, wrong_ways};
 
 /// How many different ways are looked at for one analysis at most.
 const WAYS_MAX: usize = 20_000;
@@ -32,6 +35,7 @@ pub(super) struct Search<'a> {
     pub(super) additional_accounts: &'a [AccountId],
     pub(super) filter_in: &'a [Arn],
     pub(super) filter_out: &'a [Arn],
+    pub(super) until: Until,
 }
 
 /// One way that packets of a path take.
@@ -42,7 +46,9 @@ struct Candidate {
     begins_at: usize,
     /// Where its goal is passed; none for one that is landed at.
     ends_at: Option<usize>,
-    /// Up to which step of the reply's way it is the path's.
+    /// Whether its reply is part of the path.
+    has_reply: bool,
+    /// Up to which step of the reply's way it is told of.
     replied_until: usize,
     /// How many things refuse it before its goal.
     refusals: usize,
@@ -63,6 +69,8 @@ impl Candidate {
 struct Looked {
     candidates: Vec<Candidate>,
     ways: usize,
+    /// Whether there was more.
+    is_cut_off: bool,
 }
 
 impl Search<'_> {
@@ -80,15 +88,26 @@ impl Search<'_> {
                 return PathAnswer { explanations, ..PathAnswer::default() };
             }
         };
+        if let (PathResource::InternetGateway(gateway), true) = (self.path.source.resource, goal.is_private())
+        {
+            let interface = goal.interfaces().first().map(|&id| self.records.interface(id));
+            let told = api::Explanation {
+                internet_gateway: Some(self.records.internet_gateway(gateway)),
+                network_interface: interface,
+                ..code("IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS")
+            };
+            return PathAnswer { explanations: vec![told], ..PathAnswer::default() };
+        }
         let looked = self.look(&starts, &goal, &self.path.traffic);
         let mut answer = self.judge(&looked, &goal);
         if !answer.found {
             self.explain_filters(&mut answer, &starts, &goal);
         }
-        if looked.ways >= WAYS_MAX {
+        if looked.is_cut_off {
             answer.warning = Some(format!(
-                "There are more ways than the {WAYS_MAX} that were looked at. Say more of the addresses and ports to look at \
-                 all of them."
+                "There are more ways than those that were looked at, {WAYS_MAX} at most and for {} s. Say more of the \
+                 addresses and ports to look at all of them.",
+                Until::ANALYSIS_SECS
             ));
         }
         answer.suggested_accounts.retain(|account| {
@@ -102,10 +121,17 @@ impl Search<'_> {
     /// Looks at all ways of the packets that are meant, from all starts.
     fn look(&self, starts: &[Start], goal: &Goal, traffic: &PathTraffic) -> Looked {
         let mut looked = Looked::default();
-        let mut tracer = self.model.tracer();
+        let is_of_internet = |start: &Start| {
+            start.port.is_reserved() || matches!(goal, Goal::Through(ObjectId::InternetGateway(_)))
+        };
+        let (mut plain, mut supposing) = (self.model.tracer(), self.model.supposing_tracer());
         for start in starts {
-            for Asked { is_ipv6, headers, stands_for } in questions(self.model, start, goal, traffic) {
-                if looked.ways >= WAYS_MAX {
+            let tracer = if is_of_internet(start) { &mut supposing } else { &mut plain };
+            for Asked { is_ipv6, headers, sources, destinations } in
+                questions(self.model, start, goal, traffic)
+            {
+                if looked.ways >= WAYS_MAX || self.until.is_over() {
+                    looked.is_cut_off = true;
                     return looked;
                 }
                 let questions =
@@ -114,10 +140,8 @@ impl Search<'_> {
                 let Some(explored) = tracer.explore(&questions, left) else { continue };
                 looked.ways += explored.parts.len();
                 for (mut headers, mut trace) in explored.parts {
-                    for (field, span) in [(Field::Source, stands_for[0]), (Field::Destination, stands_for[1])]
-                    {
-                        headers.spans[field as usize] = span;
-                    }
+                    headers.spans[Field::Source as usize] = sources;
+                    headers.spans[Field::Destination as usize] = destinations;
                     in_order_of_gates(&mut trace);
                     if let Some(candidate) = candidate(start, goal, traffic, headers, trace) {
                         looked.candidates.push(candidate);
@@ -132,15 +156,15 @@ impl Search<'_> {
     fn judge(&self, looked: &Looked, goal: &Goal) -> PathAnswer {
         let open =
             looked.candidates.iter().filter(|candidate| candidate.reaches() && candidate.unmet.is_empty());
-        let mut open: Vec<(&Candidate, PathAnswer)> =
-            open.map(|candidate| (candidate, self.tell(candidate))).collect();
-        open.sort_by_key(|(_, answer)| answer.forward.len());
-        let (fit, unfit): (Vec<_>, Vec<_>) =
-            open.into_iter().map(|(_, answer)| answer).partition(|answer| self.misses(answer).is_empty());
-        if let Some(found) = fit.into_iter().next() {
-            return found;
+        let mut unfit = None;
+        for (candidate, headers) in ways(open) {
+            let answer = self.tell(candidate, &headers);
+            if self.misses(&answer).is_empty() {
+                return answer;
+            }
+            unfit.get_or_insert(answer);
         }
-        if let Some(shortest) = unfit.into_iter().next() {
+        if let Some(shortest) = unfit {
             // There is a way, and it is not the one that was asked for: what it passes is another one to ask for.
             let explanations = self.misses(&shortest);
             return PathAnswer {
@@ -158,6 +182,7 @@ impl Search<'_> {
                 !candidate.is_about_goal,
                 refusals,
                 candidate.unmet.len(),
+                extent(Field::Source),
                 extent(Field::Destination),
                 extent(Field::DestinationPort),
             )
@@ -174,9 +199,9 @@ impl Search<'_> {
     }
 
     /// A way that packets take.
-    fn tell(&self, candidate: &Candidate) -> PathAnswer {
-        let forward = self.components(candidate, false);
-        let back = if candidate.ends_at.is_none() { Some(self.components(candidate, true)) } else { None };
+    fn tell(&self, candidate: &Candidate, headers: &Headers) -> PathAnswer {
+        let forward = self.components(candidate, headers, false);
+        let back = if candidate.has_reply { Some(self.components(candidate, headers, true)) } else { None };
         let back = back.unwrap_or_default();
         let suggested_accounts = forward.accounts.into_iter().chain(back.accounts).collect();
         let warning = candidate.trace.is_by_header.then(|| {
@@ -194,13 +219,9 @@ impl Search<'_> {
         }
     }
 
-    fn components(&self, candidate: &Candidate, is_reply: bool) -> Components {
-        let told = Told {
-            records: self.records,
-            question: candidate.trace.question,
-            headers: candidate.headers,
-            is_reply,
-        };
+    fn components(&self, candidate: &Candidate, headers: &Headers, is_reply: bool) -> Components {
+        let question = candidate.trace.question;
+        let told = Told { records: self.records, question, headers, is_reply };
         let Candidate { trace, begins_at, ends_at, replied_until, .. } = candidate;
         match (is_reply, &trace.back) {
             (false, _) => {
@@ -240,8 +261,8 @@ impl Search<'_> {
         let mut explanations = Vec::new();
         let there = &candidate.trace.there.steps;
         let until = candidate.ends_at.map_or(there.len(), |at| counted_until(there, at));
-        let back = candidate.trace.back.as_ref().filter(|_| candidate.ends_at.is_none());
-        let back = back.map(|back| (&back.steps, candidate.replied_until, 0));
+        let back = candidate.trace.back.as_ref().filter(|_| candidate.has_reply);
+        let back = back.map(|back| (&back.steps, back.steps.len(), 0));
         for (steps, until, from) in std::iter::once((there, until, candidate.begins_at)).chain(back) {
             for (index, step) in steps[..until].iter().enumerate().skip(from) {
                 if let Met::Refused(reason) = &step.met {
@@ -260,14 +281,14 @@ impl Search<'_> {
         let traffic = &self.path.traffic;
         for (name, relaxed) in relaxed(traffic) {
             let looked = self.look(starts, goal, &relaxed);
-            let is_open = |candidate: &Candidate| {
-                candidate.reaches()
-                    && candidate.unmet.is_empty()
-                    && self.misses(&self.tell(candidate)).is_empty()
-            };
+            let open = looked.candidates.iter();
+            let open = open.filter(|candidate| candidate.reaches() && candidate.unmet.is_empty());
+            let mut open = ways(open);
+            let mut is_open =
+                || open.any(|(candidate, headers)| self.misses(&self.tell(candidate, &headers)).is_empty());
             let is_told =
                 answer.explanations.iter().any(|told| told.explanation_code.as_deref() == Some(name));
-            if !is_told && looked.candidates.iter().any(is_open) {
+            if !is_told && is_open() {
                 answer.explanations.push(code(name));
             }
         }
@@ -313,12 +334,35 @@ fn relaxed(traffic: &PathTraffic) -> Vec<(&'static str, PathTraffic)> {
     all
 }
 
+/// The ways that packets take, the shortest first, each with one of its packets and the headers of all.
+fn ways<'c>(
+    candidates: impl Iterator<Item = &'c Candidate>,
+) -> impl Iterator<Item = (&'c Candidate, Headers)> {
+    let mut alike: BTreeMap<(usize, String), Vec<&'c Candidate>> = BTreeMap::new();
+    for candidate in candidates {
+        let there = candidate.trace.there.steps.iter().map(|step| step.met);
+        let back = candidate.trace.back.iter().flat_map(|back| back.steps.iter().map(|step| step.met));
+        let there: Vec<Met> = there.skip(candidate.begins_at).collect();
+        let until = candidate.ends_at.map_or(there.len(), |at| at + 1 - candidate.begins_at);
+        let back: Vec<Met> = back.filter(|_| candidate.has_reply).collect();
+        let (there, question) = (&there[..until], candidate.trace.question);
+        let key = (there.len(), format!("{there:?} {back:?} {}", question.source.address.is_ipv6()));
+        alike.entry(key).or_default().push(candidate);
+    }
+    alike.into_values().flat_map(|alike| {
+        let first = alike[0];
+        let merged = Headers::merged(alike.iter().map(|candidate| candidate.headers));
+        merged.into_iter().map(move |headers| (first, headers))
+    })
+}
+
 /// Packets that are asked about.
 struct Asked {
     is_ipv6: bool,
     headers: HeaderBox,
-    /// The source and destination addresses for which nothing is another than for those of the headers.
-    stands_for: [Span; 2],
+    /// The sources and destinations for which nothing is another than for those of the headers.
+    sources: Span,
+    destinations: Span,
 }
 
 /// The packets that a path means from a start, for each pair of addresses or of ranges of them.
@@ -340,23 +384,28 @@ fn questions(model: &Model, start: &Start, goal: &Goal, traffic: &PathTraffic) -
     for is_ipv6 in [false, true] {
         let itself = |address: IpAddr| (one(address), one(address));
         let is_family = |address: &IpAddr| address.is_ipv6() == is_ipv6;
-        let any = || model.atoms(is_ipv6, &[]).into_iter().map(|atom| (one(atom.address), atom.span));
+        let ranges = || model.atoms(is_ipv6, &[]).into_iter().map(|atom| (one(atom.address), atom.span));
         let sources: Vec<(Span, Span)> = match (source, start.addresses()) {
             (Some(source), _) => Some(source).into_iter().filter(is_family).map(itself).collect(),
             (None, Some(own)) => own.iter().copied().filter(is_family).map(itself).collect(),
-            (None, None) => any().collect(),
+            (None, None) => ranges().collect(),
         };
         let destinations: Vec<(Span, Span)> = match (destination, goal.addresses(start)) {
             (Some(destination), _) => Some(destination).into_iter().filter(is_family).map(itself).collect(),
             (None, Some(own)) => own.into_iter().filter(is_family).map(itself).collect(),
-            (None, None) => any().collect(),
+            (None, None) => {
+                let sender = model.network.interface(start.port);
+                let peers = sender.map(|sender| model.peers_by_group(sender, is_ipv6)).unwrap_or_default();
+                ranges().chain(peers.into_iter().map(itself)).collect()
+            }
         };
-        for (source, of_sources) in &sources {
-            for (destination, of_destinations) in &destinations {
+        for (source, sources) in &sources {
+            for (destination, destinations) in &destinations {
                 all.push(Asked {
                     is_ipv6,
                     headers: HeaderBox { spans: [*source, *destination, source_ports, destination_ports] },
-                    stands_for: [*of_sources, *of_destinations],
+                    sources: *sources,
+                    destinations: *destinations,
                 });
             }
         }
@@ -385,7 +434,15 @@ fn candidate(
         None => 0,
         Some(Some(at)) => at,
         // What is refused on the internet comes to no gateway.
-        Some(None) if start.port.is_reserved() && !trace.there.is_open() => 0,
+        Some(None)
+            if start.port.is_reserved()
+                && !trace.there.is_open()
+                && !steps
+                    .iter()
+                    .any(|step| matches!(step.met, Met::Through(ObjectId::InternetGateway(_)))) =>
+        {
+            0
+        }
         Some(None) => return None,
     };
     let (ends_at, is_about_goal) = match goal {
@@ -400,47 +457,47 @@ fn candidate(
         }
     };
     let refused = |steps: &[Step]| steps.iter().filter(|step| matches!(step.met, Met::Refused(_))).count();
-    let mut refusals = match ends_at {
-        Some(at) => refused(&steps[..counted_until(steps, at)]),
-        None => {
-            refused(steps)
-                + trace.back.as_ref().map_or(0, |back| refused(&back.steps[..replied_until(start, back)]))
-        }
-    };
-    // Where it lands without refusal, the reply has to come back as one.
-    if ends_at.is_none() && refusals == 0 && start.through.is_none() && !trace.reaches() {
-        refusals = 1;
+    // What goes on by an internet gateway is answered from the internet; behind others nobody may be.
+    let is_out = matches!(goal, Goal::Through(ObjectId::InternetGateway(_)))
+        && trace.there.landed.is_some_and(|(port, _)| port.is_reserved());
+    let has_reply = ends_at.is_none() || is_out;
+    let mut refusals = refused(&steps[..ends_at.map_or(steps.len(), |at| counted_until(steps, at))]);
+    if has_reply {
+        refusals += trace.back.as_ref().map_or(0, |back| refused(&back.steps));
+        // Where nothing refuses it, the reply has to come back as one.
+        refusals += usize::from(refusals == 0 && !trace.reaches());
     }
-    let unmet = unmet(traffic.filter_at_destination.as_ref(), &trace, &headers);
+    let seen = match ends_at {
+        Some(at) => Some(steps[at].ends),
+        None => trace.there.landed.map(|(_, ends)| ends),
+    };
+    let unmet = unmet(traffic.filter_at_destination.as_ref(), seen.as_ref(), &trace, &headers);
     // What no translation has replaced is at the destination as it was sent.
-    let is_kept =
-        trace.there.landed.is_none_or(|(_, landed)| landed.source_port == trace.question.source.port);
+    let is_kept = seen.is_none_or(|seen| seen.source_port == trace.question.source.port);
     let wanted = span(traffic.filter_at_destination.and_then(|filter| filter.source_ports));
     let mut headers = headers;
     if let Some(ports) = headers.span(Field::SourcePort).intersection(&wanted).filter(|_| is_kept) {
         headers.spans[Field::SourcePort as usize] = ports;
     }
     let replied_until = trace.back.as_ref().map_or(0, |back| replied_until(start, back));
-    Some(Candidate { trace, headers, begins_at, ends_at, replied_until, refusals, is_about_goal, unmet })
+    Some(Candidate {
+        trace,
+        headers,
+        begins_at,
+        ends_at,
+        has_reply,
+        replied_until,
+        refusals,
+        is_about_goal,
+        unmet,
+    })
 }
 
 /// Up to which step a reply is part of the path: what is behind the gateway that the path begins at is not.
 fn replied_until(start: &Start, back: &vpc_engine::reach::Way) -> usize {
     let passed =
         start.through.and_then(|object| back.steps.iter().position(|step| step.met == Met::Through(object)));
-    passed.map_or(back.steps.len(), |at| counted_until(&back.steps, at))
-}
-
-/// Whether a packet gets there and is answered: what comes from the internet, up to the gateway that it came by.
-pub(super) fn is_answered(trace: &Trace) -> bool {
-    if !trace.question.from.is_reserved() {
-        return trace.reaches();
-    }
-    let Some(back) = trace.back.as_ref().filter(|_| trace.there.is_open()) else { return false };
-    let gateway = |step: &Step| matches!(step.met, Met::Through(ObjectId::InternetGateway(_)));
-    let Some(at) = back.steps.iter().position(gateway) else { return false };
-    let mut steps = back.steps[..counted_until(&back.steps, at)].iter();
-    !steps.any(|step| matches!(step.met, Met::Refused(_)))
+    passed.map_or(back.steps.len(), |at| at + 1)
 }
 
 /// Up to which step a packet that is to come to an object can be refused there: what refuses it behind is not the path's.
@@ -474,8 +531,13 @@ pub(super) fn counted_until(steps: &[Step], at: usize) -> usize {
 }
 
 /// What is asked of packets at their destination and these do not have.
-fn unmet(filter: Option<&PathFilter>, trace: &Trace, headers: &HeaderBox) -> Vec<&'static str> {
-    let (Some(filter), Some((_, landed))) = (filter, trace.there.landed) else { return Vec::new() };
+fn unmet(
+    filter: Option<&PathFilter>,
+    seen: Option<&Ends>,
+    trace: &Trace,
+    headers: &HeaderBox,
+) -> Vec<&'static str> {
+    let (Some(filter), Some(landed)) = (filter, seen) else { return Vec::new() };
     let mut unmet = Vec::new();
     if filter.source_address.is_some_and(|address| address != landed.source) {
         unmet.push("FILTER_AT_DESTINATION_SOURCE_ADDRESS");

@@ -58,6 +58,10 @@ pub(super) fn disconnected(records: &Records<'_>, trace: &Trace, goal: &Goal) ->
         _ => None,
     })?;
     let destination = *vpcs_of(records, goal).first()?;
+    if records.foreign_owner::<ec2::Vpc>(source).or(records.foreign_owner::<ec2::Vpc>(destination)).is_some()
+    {
+        return None;
+    }
     (!connected(records, source).contains(&destination)).then(|| api::Explanation {
         source_vpc: Some(records.vpc(source)),
         destination_vpc: Some(records.vpc(destination)),

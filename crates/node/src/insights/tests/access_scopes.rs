@@ -4,7 +4,7 @@ use aws_api::ec2::{self as api, operation as op};
 
 use super::world::*;
 use crate::insights::carry_out;
-use crate::projection::tests::cloud::input;
+use crate::projection::tests::cloud::{Cloud, OTHER, OWNER, input};
 
 /// The findings of a scope, each as the ids without what is after their prefix, with the destination ports of its first header.
 fn findings(
@@ -137,6 +137,97 @@ fn who_reaches_whom_within() {
     let gateways = statement(&["AWS::EC2::InternetGateway"], &[]);
     request.match_paths = Some(vec![condition(statement(&[], &[&first]), gateways)]);
     let found = findings(&mut world, request);
-    assert!(!found.is_empty());
+    assert_eq!(found.len(), 2, "over TCP and UDP: {found:?}");
     assert!(found.iter().all(|(way, _)| *way == ["eni", "sg", "acl", "rtb", "igw"]), "{found:?}");
+}
+
+/// A scope for what comes in from the internet to interfaces.
+fn from_internet() -> api::CreateNetworkInsightsAccessScopeRequest {
+    let mut request = input!(CreateNetworkInsightsAccessScopeRequest {});
+    let gateways = statement(&["AWS::EC2::InternetGateway"], &[]);
+    request.match_paths = Some(vec![condition(gateways, statement(&["AWS::EC2::NetworkInterface"], &[]))]);
+    request
+}
+
+#[test]
+fn a_way_is_one_finding_whatever_cuts_its_headers_and_strangers_have_no_part_in_it() {
+    let mut world = World::new();
+    world.internet();
+    world.publish(0);
+    world.open(from_block(permission("tcp", Some(443)), "0.0.0.0/0"));
+    let way = || ["igw", "acl", "sg", "eni"].map(str::to_owned).to_vec();
+    assert_eq!(findings(&mut world, from_internet()), [(way(), (443, 443))]);
+    // Another account is open as well, and has rules for parts of the internet.
+    let cloud = std::mem::replace(&mut world.cloud, Cloud::new());
+    let mut cloud = cloud;
+    cloud.account = OTHER;
+    let mut other = World::in_block(cloud, "10.0");
+    other.internet();
+    other.publish(0);
+    for block in ["198.51.100.0/24", "203.0.113.0/25", "8.8.8.0/24"] {
+        other.open(from_block(permission("tcp", Some(22)), block));
+    }
+    other.open(from_block(permission("tcp", Some(443)), "0.0.0.0/0"));
+    assert_eq!(findings(&mut other, from_internet()).len(), 4);
+    other.cloud.account = OWNER;
+    assert_eq!(findings(&mut other, from_internet()), [(way(), (443, 443))]);
+}
+
+#[test]
+fn what_group_rules_alone_let_out_and_what_lands_in_a_prefix_is_found() {
+    let (mut world, other) = two_vpcs();
+    let table = open_other(&mut world, &other);
+    let (vpc, peer) = (world.vpc.clone(), other.vpc.clone());
+    let request =
+        input!(CreateVpcPeeringConnectionRequest { vpc_id: vpc.as_str(), peer_vpc_id: peer.as_str() });
+    let peering = world.cloud.ok::<op::CreateVpcPeeringConnection>(request).vpc_peering_connection.unwrap();
+    let peering = peering.vpc_peering_connection_id.unwrap();
+    world.cloud.settle();
+    let request = input!(AcceptVpcPeeringConnectionRequest { vpc_peering_connection_id: peering.as_str() });
+    world.cloud.ok::<op::AcceptVpcPeeringConnection>(request);
+    world.cloud.settle();
+    world.route("10.1.0.0/16", |route| route.vpc_peering_connection_id = Some(peering.clone()));
+    world.route_in(&table, "10.0.0.0/16", |route| route.vpc_peering_connection_id = Some(peering.clone()));
+    // The sender may send to a group of the other VPC, and to nobody else.
+    let asked =
+        input!(DescribeNetworkInterfacesRequest { network_interface_ids: [other.interface.as_str()] });
+    let found = world.cloud.ok::<op::DescribeNetworkInterfaces>(asked).network_interfaces.unwrap().remove(0);
+    let group = found.groups.unwrap().remove(0).group_id.unwrap();
+    let mut request = input!(AuthorizeSecurityGroupEgressRequest { group_id: world.group.as_str() });
+    request.ip_permissions = Some(vec![from_group(permission("tcp", Some(5432)), &group)]);
+    world.cloud.ok::<op::AuthorizeSecurityGroupEgress>(request);
+    let mut request = input!(RevokeSecurityGroupEgressRequest { group_id: world.group.as_str() });
+    request.ip_permissions = Some(vec![from_block(permission("-1", None), "0.0.0.0/0")]);
+    world.cloud.ok::<op::RevokeSecurityGroupEgress>(request);
+    let said = world.to(&peering);
+    assert!(said.found, "{:?}", said.codes());
+    let first = world.interfaces[0].clone();
+    let between = |source: &str, destination: &str| {
+        let mut request = input!(CreateNetworkInsightsAccessScopeRequest {});
+        request.match_paths =
+            Some(vec![condition(statement(&[], &[source]), statement(&[], &[destination]))]);
+        request
+    };
+    let way = ["eni", "sg", "acl", "rtb", "pcx"].map(str::to_owned).to_vec();
+    assert_eq!(findings(&mut world, between(&first, &peering)), [(way, (5432, 5432))]);
+
+    let mut world = World::new();
+    let mut request =
+        input!(AssignPrivateIpAddressesRequest { network_interface_id: world.interfaces[1].as_str() });
+    request.ipv4_prefix_count = Some(1);
+    world.cloud.ok::<op::AssignPrivateIpAddresses>(request);
+    let [first, second] = world.interfaces.clone();
+    let asked = input!(DescribeNetworkInterfacesRequest { network_interface_ids: [second.as_str()] });
+    let found = world.cloud.ok::<op::DescribeNetworkInterfaces>(asked).network_interfaces.unwrap().remove(0);
+    let prefix = found.ipv4_prefixes.unwrap().remove(0).ipv4_prefix.unwrap();
+    let mut request = between(&first, &second);
+    let mut only = statement(&[], &[&second]);
+    only.packet_header_statement = Some(api::PacketHeaderStatementRequest {
+        destination_addresses: Some(vec![prefix]),
+        protocols: Some(vec!["tcp".to_owned()]),
+        ..api::PacketHeaderStatementRequest::default()
+    });
+    request.match_paths.as_mut().unwrap()[0].destination = Some(only);
+    let way = ["eni", "sg", "acl", "rtb", "acl", "sg", "eni"].map(str::to_owned).to_vec();
+    assert_eq!(findings(&mut world, request), [(way, (0, 65_535))]);
 }
