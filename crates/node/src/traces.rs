@@ -9,6 +9,8 @@ use std::os::fd::OwnedFd;
 
 use serde::{Deserialize, Serialize};
 use service_api::{IdSource as _, OsRandom};
+use store::Read as _;
+use svc_ec2::record as ec2;
 use vpc_engine::Endpoint;
 use vpc_engine::reach::{self, Met, Step, Tracer, Way};
 use vpc_model::{Port, Protocol};
@@ -174,19 +176,33 @@ pub(crate) fn trace(
     if refusals.is_empty() && !trace.reaches() {
         refusals.push("the reply does not come back to who sent the packet".to_owned());
     }
+    let ends = [Some(port), trace.there.landed.map(|(port, _)| port)];
+    let asleep: Vec<String> =
+        ends.into_iter().flatten().filter_map(|port| not_running(network, port)).collect();
+    let all_run = asleep.is_empty();
+    refusals.extend(asleep);
     let lands_at = trace.there.landed.map(|(port, ends)| format!("{} as {ends}", network.interface(port)));
     Ok(TraceReport {
         packet: format!("{name} {packet}"),
         revision: revision.0,
-        reaches: trace.reaches(),
+        reaches: trace.reaches() && all_run,
         there: steps(&trace.there),
         lands_at,
         back: trace.back.as_ref().map(steps),
         refusals,
         fixes: repair.fixes.iter().map(ToString::to_string).collect(),
-        fixes_are_enough: repair.is_whole(),
+        fixes_are_enough: repair.is_whole() && all_run,
         live: live.transpose()?,
     })
+}
+
+/// What to say of an end whose instance does not run.
+fn not_running(network: &NetworkView, port: Port) -> Option<String> {
+    let id = network.directory.instance_on(port)?;
+    let records = network.store.snapshot();
+    let (_, _, instance) = records.scan_all::<ec2::Instance>().find(|(_, _, instance)| instance.id == id)?;
+    let is_there = matches!(instance.state, ec2::InstanceState::Running | ec2::InstanceState::Pending);
+    (!is_there).then(|| format!("{id} is {}", instance.state.as_str()))
 }
 
 /// Where a real packet is sent.

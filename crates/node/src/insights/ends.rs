@@ -226,19 +226,32 @@ fn attached_vpc(attachment: &ec2::TransitGatewayAttachment) -> Option<VpcId> {
 
 fn places_of_instance(records: Records<'_>, network: &Network, id: InstanceId) -> Ends<Vec<Place>> {
     let instance = records.get::<ec2::Instance>(id).ok_or_else(gone)?;
-    if matches!(instance.state, ec2::InstanceState::ShuttingDown | ec2::InstanceState::Terminated) {
-        return Err(unassociated(records.instance(id)));
-    }
-    if matches!(instance.state, ec2::InstanceState::Stopping | ec2::InstanceState::Stopped) {
-        return Err(bad_state(records.instance(id), "stopped"));
-    }
+    check_runs(records, id)?;
     let interfaces = instance.interfaces.iter().filter_map(|&id| network.interface_by_id(id));
     let places: Vec<Place> = interfaces.map(Place::of).collect();
     if places.is_empty() { Err(unassociated(records.instance(id))) } else { Ok(places) }
 }
 
+/// Refuses an instance that is stopped or gone. What another account's does is not told.
+fn check_runs(records: Records<'_>, id: InstanceId) -> Ends<()> {
+    let Some((owner, instance)) = records.find::<ec2::Instance>(id) else { return Ok(()) };
+    match instance.state {
+        _ if owner.account != records.scope.account => Ok(()),
+        ec2::InstanceState::ShuttingDown | ec2::InstanceState::Terminated => {
+            Err(unassociated(records.instance(id)))
+        }
+        ec2::InstanceState::Stopping | ec2::InstanceState::Stopped => {
+            Err(bad_state(records.instance(id), "stopped"))
+        }
+        ec2::InstanceState::Pending | ec2::InstanceState::Running => Ok(()),
+    }
+}
+
 fn place_of_interface(records: Records<'_>, network: &Network, id: NetworkInterfaceId) -> Ends<Place> {
-    records.get::<ec2::NetworkInterface>(id).ok_or_else(gone)?;
+    let record = records.get::<ec2::NetworkInterface>(id).ok_or_else(gone)?;
+    if let Some(attachment) = &record.attachment {
+        check_runs(records, attachment.instance)?;
+    }
     network.interface_by_id(id).map(Place::of).ok_or_else(|| unassociated(records.interface(id)))
 }
 

@@ -180,9 +180,9 @@ impl Search<'_> {
             let refusals = if candidate.is_about_goal { candidate.refusals } else { 0 };
             (
                 !candidate.is_about_goal,
+                extent(Field::Source),
                 refusals,
                 candidate.unmet.len(),
-                extent(Field::Source),
                 extent(Field::Destination),
                 extent(Field::DestinationPort),
             )
@@ -195,7 +195,14 @@ impl Search<'_> {
             explanations.push(code("NO_PATH"));
         }
         let suggested_accounts = explanations::accounts(&explanations);
-        PathAnswer { explanations, suggested_accounts, ..PathAnswer::default() }
+        // What stops the reply is understood beside the way there.
+        let forward = nearest.filter(|nearest| nearest.has_reply && nearest.trace.there.is_open());
+        let forward = forward.and_then(|nearest| {
+            let headers = Headers::merged([nearest.headers]).into_iter().next()?;
+            Some(self.components(nearest, &headers, false).list)
+        });
+        let forward = forward.unwrap_or_default();
+        PathAnswer { forward, explanations, suggested_accounts, ..PathAnswer::default() }
     }
 
     /// A way that packets take.
@@ -350,7 +357,9 @@ fn ways<'c>(
         alike.entry(key).or_default().push(candidate);
     }
     alike.into_values().flat_map(|alike| {
-        let first = alike[0];
+        // One that is told to go this way whatever else is in its header, if there is one.
+        let first = alike.iter().copied().min_by_key(|candidate| candidate.trace.is_by_header);
+        let first = first.unwrap_or(alike[0]);
         let merged = Headers::merged(alike.iter().map(|candidate| candidate.headers));
         merged.into_iter().map(move |headers| (first, headers))
     })

@@ -23,6 +23,14 @@ use crate::projection::route_table;
 
 /// The routes that lead towards a goal in the tables that sent a packet elsewhere, and why they were not used.
 pub(super) fn other_routes(records: &Records<'_>, trace: &Trace, goal: &Goal) -> Vec<api::Explanation> {
+    let source = trace.there.steps.iter().find_map(|step| match step.met {
+        Met::Interface(interface) => records.place(interface).map(|(vpc, _)| vpc),
+        _ => None,
+    });
+    // Within one VPC nothing but the local route leads there.
+    if source.is_some_and(|source| vpcs_of(records, goal).contains(&source)) {
+        return Vec::new();
+    }
     let towards = Towards::of(records, goal);
     let mut explanations = Vec::new();
     for step in &trace.there.steps {

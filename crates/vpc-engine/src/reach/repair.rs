@@ -203,6 +203,11 @@ impl Context<'_> {
                 let (block, target) = way_to(network, table, ends)?;
                 Some(Fix::Route { table, destination: narrower(block, destination), target })
             }
+            DropReason::PrivateDestination { .. } => {
+                let table = self.table_before(reason)?;
+                let (destination, target) = way_to(network, table, ends)?;
+                Some(Fix::Route { table, destination, target })
+            }
             DropReason::NoTransitRoute { table, address } => transit_route(network, table, address, None),
             DropReason::TransitBlackhole { table, destination } => {
                 transit_route(network, table, ends.destination, Some(destination))
@@ -216,6 +221,17 @@ impl Context<'_> {
             DropReason::PublicAccessBlocked { subnet } => Some(Fix::NoPublicAccessBlock { subnet }),
             _ => None,
         }
+    }
+
+    /// The table whose route led to where a packet is refused.
+    fn table_before(&self, reason: &DropReason) -> Option<RouteTableId> {
+        self.trace.ways().find_map(|way| {
+            let at = way.steps.iter().position(|step| step.met == Met::Refused(*reason))?;
+            way.steps[..at].iter().rev().find_map(|step| match step.met {
+                Met::Route { table, .. } => Some(table),
+                _ => None,
+            })
+        })
     }
 
     fn rule(
