@@ -33,32 +33,17 @@ const RETRY_MILLIS: i64 = 10_000;
 /// How many revisions are told of at most: the newest.
 pub const REVISIONS_TOLD_MAX: usize = 10_000;
 
-/// Kinds of records that have nothing to do with who reaches whom, and may be large or secret.
-const LEFT_OUT: [&str; 18] = [
-    "ec2.client-token",
-    "ec2.counters",
-    "ec2.due",
-    "ec2.flow-log",
-    "ec2.free-port",
-    "ec2.iam-instance-profile-association",
-    "ec2.image",
-    "ec2.instance",
-    "ec2.key-pair",
-    "ec2.launch-template",
-    "ec2.launch-template-version",
-    "ec2.placement-group",
-    "ec2.region",
-    "ec2.shared-snapshot",
-    "ec2.snapshot",
-    "ec2.subnet-last-address",
-    "ec2.volume",
-    "ec2.volume-modification",
-];
-/// What the names of the kinds begin with that a network is made of.
-const PREFIXES: [&str; 4] = ["ec2.", "internet.", "network.", "ram."];
+/// The kinds that a network is not made of, and that are read where one is made of others: the public addresses of regions, and
+/// who shares with whom.
+const LOOKED_UP: [&str; 2] = ["ec2.public-pool", "ram.sharing-partner"];
+/// The members of records that are secret: what they hold is not written.
+const SECRET_MEMBERS: [&str; 1] = ["pre_shared_key"];
+/// The only kind that has such members.
+const KIND_WITH_SECRETS: &str = "ec2.vpn-connection";
 
+/// Whether the records of a kind are kept: those that a projection reads, and no others. Others may be large or secret.
 fn is_kept(kind: &str) -> bool {
-    PREFIXES.iter().any(|prefix| kind.starts_with(prefix)) && !LEFT_OUT.contains(&kind)
+    projection::is_of_network(kind) || LOOKED_UP.contains(&kind)
 }
 
 /// A commit that changed the network's configuration.
@@ -171,7 +156,7 @@ impl History {
         let changes = kept.map(|(key, stored)| Recorded {
             action: Action::Made,
             key: key.to_bytes(),
-            record: stored.to_bytes(),
+            record: written(key.kind, stored),
         });
         let frame =
             Frame { is_state: true, revision: snapshot.revision(), at: now(), changes: changes.collect() };
@@ -326,8 +311,40 @@ fn recorded(change: &Change) -> Recorded {
         (true, false) => Action::Made,
         (false, false) => Action::Changed,
     };
-    let record = change.stored().map(Stored::to_bytes).unwrap_or_default();
+    let record = change.stored().map(|stored| written(change.key.kind, stored)).unwrap_or_default();
     Recorded { action, key: change.key.to_bytes(), record }
+}
+
+/// A record as it is written: as it is stored, but for what is secret. What cannot be looked into is left empty, and is found to
+/// be unreadable when somebody asks for its revision.
+fn written(kind: &str, stored: &Stored) -> Vec<u8> {
+    let bytes = stored.to_bytes();
+    if kind == KIND_WITH_SECRETS { without_secrets(&bytes).unwrap_or_default() } else { bytes }
+}
+
+/// The version comes first, in a line of its own, and then JSON.
+fn without_secrets(record: &[u8]) -> Option<Vec<u8>> {
+    let json_at = record.iter().position(|byte| *byte == b'\n')? + 1;
+    let (version, json) = record.split_at(json_at);
+    let mut json: serde_json::Value = serde_json::from_slice(json).ok()?;
+    empty_secrets(&mut json);
+    Some([version, &serde_json::to_vec(&json).ok()?].concat())
+}
+
+fn empty_secrets(json: &mut serde_json::Value) {
+    match json {
+        serde_json::Value::Object(members) => {
+            for (name, value) in members {
+                if SECRET_MEMBERS.contains(&name.as_str()) && value.is_string() {
+                    *value = serde_json::Value::String(String::new());
+                } else {
+                    empty_secrets(value);
+                }
+            }
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(empty_secrets),
+        _ => {}
+    }
 }
 
 /// What changed, in a few words: of each kind that a network is made of.
