@@ -139,19 +139,36 @@ impl History {
     fn resume(&self, state: &mut State) -> io::Result<()> {
         std::fs::create_dir_all(&self.directory)?;
         let newest = self.store.snapshot().revision();
+        self.forget_what_is_newer(newest)?;
         if let Some((_, path)) = self.files()?.pop()
-            && let Some(segment) = Segment::read(&path)?
-            && segment.span().1 == newest
+            && let Some(segment) = Segment::read_until(&path, newest)?
         {
-            state.writer = Some(Writer::go_on(&path, &segment)?);
-            return Ok(());
+            let (_, last) = segment.span();
+            if segment.is_cut {
+                tracing::warn!(path = %path.display(), %newest, "the history is newer than the state; the rest is cut off");
+                Writer::go_on(&path, &segment)?;
+            } else if last == newest {
+                state.writer = Some(Writer::go_on(&path, &segment)?);
+                return Ok(());
+            }
         }
         self.begin(state)
+    }
+
+    /// Removes the files of revisions that the store does not have: it has been restored from a copy of earlier, and will give
+    /// their numbers to others.
+    fn forget_what_is_newer(&self, newest: Revision) -> io::Result<()> {
+        for (_, path) in self.files()?.into_iter().filter(|(first, _)| *first > newest.0) {
+            tracing::warn!(path = %path.display(), %newest, "the history is newer than the state; that part is removed");
+            std::fs::remove_file(path)?;
+        }
+        Ok(())
     }
 
     /// Begins a file with the state as it is.
     fn begin(&self, state: &mut State) -> io::Result<()> {
         let snapshot = self.store.snapshot();
+        self.forget_what_is_newer(snapshot.revision())?;
         let kept = snapshot.records().filter(|(key, _)| is_kept(key.kind));
         let changes = kept.map(|(key, stored)| Recorded {
             action: Action::Made,
@@ -217,36 +234,34 @@ impl History {
         writer.append(&frame)
     }
 
-    fn segments(&self) -> Vec<Segment> {
-        let files = self.files().unwrap_or_default();
-        let read = files.iter().filter_map(|(_, path)| match Segment::read(path) {
-            Ok(segment) => segment,
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "a part of the history cannot be read");
-                None
-            }
-        });
-        read.collect()
+    /// The files there are. Nobody begins or removes one while they are listed; they are read afterwards, so that commits do not
+    /// wait for it. What is being written then is read whole or not at all.
+    fn listed(&self) -> Vec<(u64, PathBuf)> {
+        let _state = self.state.lock();
+        self.files().unwrap_or_default()
     }
 
     /// Which revisions are kept, and what each changed.
     pub(crate) fn list(&self) -> Revisions {
-        // What is being written is read whole or not at all.
-        let _state = self.state.lock();
-        let segments = self.segments();
+        let mut runs = Vec::new();
         let mut entries: BTreeMap<u64, RevisionEntry> = BTreeMap::new();
-        for frame in segments.iter().flat_map(|segment| &segment.frames).filter(|frame| !frame.is_state) {
-            let changes = words(&frame.changes);
-            if !changes.is_empty() {
-                let revision = frame.revision.0;
-                entries.insert(revision, RevisionEntry { revision, at: frame.at, changes });
+        for segment in self.listed().iter().filter_map(|(_, path)| read(path)) {
+            add_run(&mut runs, &segment);
+            for frame in segment.frames.iter().filter(|frame| !frame.is_state) {
+                let changes = words(&frame.changes);
+                if !changes.is_empty() {
+                    let revision = frame.revision.0;
+                    entries.insert(revision, RevisionEntry { revision, at: frame.at, changes });
+                }
+            }
+            while entries.len() > REVISIONS_TOLD_MAX {
+                entries.pop_first();
             }
         }
-        let left_out = entries.len().saturating_sub(REVISIONS_TOLD_MAX);
         Revisions {
             newest: self.store.snapshot().revision().0,
-            kept: kept(&segments),
-            entries: entries.into_values().skip(left_out).collect(),
+            kept: runs,
+            entries: entries.into_values().collect(),
         }
     }
 
@@ -267,16 +282,19 @@ impl History {
         if revision > newest.revision() {
             return Err(format!("there is no revision {revision} yet; the newest is {}", newest.revision()));
         }
-        let _state = self.state.lock();
-        let segments = self.segments();
-        let found = segments.iter().enumerate().find_map(|(index, segment)| {
-            let (records, until) = segment.state(revision)?;
+        let files = self.listed();
+        // Files begin where the ones before them end, so that one alone can have it.
+        let has_begun = files.iter().rposition(|(first, _)| *first <= revision.0);
+        let found = has_begun.and_then(|index| {
+            let (records, until) = read(&files[index].1)?.state(revision)?;
             // The last of a file was the newest until the next file began.
-            let next = segments.get(index + 1).map(|next| next.frames[0].at);
-            Some((records, until.or(next)))
+            let next = || files[index + 1..].iter().find_map(|(_, path)| Some(read(path)?.frames[0].at));
+            Some((records, until.or_else(next)))
         });
         let Some((records, until)) = found else {
-            let runs = kept(&segments).into_iter().map(|(first, last)| format!("{first} to {last}"));
+            let mut runs = Vec::new();
+            files.iter().filter_map(|(_, path)| read(path)).for_each(|segment| add_run(&mut runs, &segment));
+            let runs = runs.into_iter().map(|(first, last)| format!("{first} to {last}"));
             let runs = runs.collect::<Vec<_>>().join(", ");
             return Err(format!("revision {revision} is not kept any more; kept are {runs}"));
         };
@@ -292,17 +310,23 @@ impl History {
     }
 }
 
-/// The runs of revisions that files have without a gap.
-fn kept(segments: &[Segment]) -> Vec<(u64, u64)> {
-    let mut runs: Vec<(u64, u64)> = Vec::new();
-    for segment in segments {
-        let (Revision(first), Revision(last)) = segment.span();
-        match runs.last_mut() {
-            Some((_, end)) if first <= *end + 1 => *end = last.max(*end),
-            _ => runs.push((first, last)),
+/// What a file has; nothing where it cannot be read. One that is too old is gone by the time that it is read.
+fn read(path: &Path) -> Option<Segment> {
+    Segment::read(path).unwrap_or_else(|error| {
+        if error.kind() != io::ErrorKind::NotFound {
+            tracing::warn!(path = %path.display(), %error, "a part of the history cannot be read");
         }
+        None
+    })
+}
+
+/// Adds the revisions of a file to the runs without a gap of those before it.
+fn add_run(runs: &mut Vec<(u64, u64)>, segment: &Segment) {
+    let (Revision(first), Revision(last)) = segment.span();
+    match runs.last_mut() {
+        Some((_, end)) if first <= *end + 1 => *end = last.max(*end),
+        _ => runs.push((first, last)),
     }
-    runs
 }
 
 fn recorded(change: &Change) -> Recorded {

@@ -134,6 +134,8 @@ pub(super) struct Segment {
     pub(super) length_bytes: u64,
     /// How many bytes the state has.
     pub(super) state_bytes: u64,
+    /// Whether there is more, of later revisions than those that were read.
+    pub(super) is_cut: bool,
 }
 
 impl Segment {
@@ -142,19 +144,31 @@ impl Segment {
     /// # Errors
     /// When the file cannot be read.
     pub(super) fn read(path: &Path) -> io::Result<Option<Self>> {
-        Ok(Self::of_bytes(&fs::read(path)?))
+        Self::read_until(path, Revision(u64::MAX))
     }
 
-    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+    /// The same, of what a file has up to a revision.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn read_until(path: &Path, last: Revision) -> io::Result<Option<Self>> {
+        Ok(Self::of_bytes(&fs::read(path)?, last))
+    }
+
+    fn of_bytes(bytes: &[u8], last_wanted: Revision) -> Option<Self> {
         let mut rest = bytes.strip_prefix(MAGIC)?;
         let mut frames: Vec<Frame> = Vec::new();
-        let mut state_bytes = 0;
+        let (mut state_bytes, mut is_cut) = (0, false);
         while let Some((frame, length)) = Frame::read(rest) {
             let is_next = match frames.last() {
                 None => frame.is_state,
                 Some(last) => !frame.is_state && frame.revision == last.revision.next(),
             };
             if !is_next {
+                break;
+            }
+            if frame.revision > last_wanted {
+                is_cut = true;
                 break;
             }
             if frame.is_state {
@@ -164,7 +178,7 @@ impl Segment {
             rest = &rest[length..];
         }
         let length_bytes = (bytes.len() - rest.len()) as u64;
-        (!frames.is_empty()).then_some(Self { frames, length_bytes, state_bytes })
+        (!frames.is_empty()).then_some(Self { frames, length_bytes, state_bytes, is_cut })
     }
 
     /// The first and the last revision.
@@ -263,6 +277,10 @@ mod tests {
         Frame { is_state, revision: Revision(revision), at, changes: vec![made] }
     }
 
+    fn of_bytes(bytes: &[u8]) -> Option<Segment> {
+        Segment::of_bytes(bytes, Revision(u64::MAX))
+    }
+
     fn bytes(frames: &[Frame]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         frames.iter().for_each(|frame| bytes.extend(frame.to_bytes().unwrap()));
@@ -276,22 +294,22 @@ mod tests {
         let ends: Vec<usize> = (1..=3).map(|count| bytes(&frames[..count]).len()).collect();
         for length in 0..=whole.len() {
             let expect = ends.iter().filter(|&&end| end <= length).count();
-            let read = Segment::of_bytes(&whole[..length]);
+            let read = of_bytes(&whole[..length]);
             assert_eq!(read.map_or(0, |read| read.frames.len()), expect, "{length}");
         }
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x40;
-            let read = Segment::of_bytes(&damaged).map_or(Vec::new(), |read| read.frames);
+            let read = of_bytes(&damaged).map_or(Vec::new(), |read| read.frames);
             assert!(read.len() < 3 && frames.starts_with(&read), "{at}");
         }
     }
 
     #[test]
     fn a_gap_ends_a_file() {
-        let read = Segment::of_bytes(&bytes(&[frame(true, 7), frame(false, 9)])).unwrap();
+        let read = of_bytes(&bytes(&[frame(true, 7), frame(false, 9)])).unwrap();
         assert_eq!(read.span(), (Revision(7), Revision(7)));
-        assert!(Segment::of_bytes(&bytes(&[frame(false, 7)])).is_none());
+        assert!(of_bytes(&bytes(&[frame(false, 7)])).is_none());
     }
 
     #[test]
@@ -299,7 +317,7 @@ mod tests {
         let mut removal = frame(false, 9);
         removal.changes[0] =
             Recorded { action: Action::Removed, record: Vec::new(), ..frame(true, 7).changes[0].clone() };
-        let read = Segment::of_bytes(&bytes(&[frame(true, 7), frame(false, 8), removal])).unwrap();
+        let read = of_bytes(&bytes(&[frame(true, 7), frame(false, 8), removal])).unwrap();
         let state = |revision| read.state(Revision(revision)).map(|(records, until)| (records.len(), until));
         let at = |secs: i64| Some(Timestamp::from_unix_millis(secs * 1_000));
         assert_eq!(

@@ -124,6 +124,43 @@ fn a_damaged_history_is_begun_anew() {
     assert!(history.at(Revision(newest)).is_ok(), "the newest is in the store");
 }
 
+/// A store of before the last commits, as from a backup.
+#[test]
+fn revisions_that_a_restored_store_does_not_have_are_forgotten() {
+    let mut kept = Kept::new();
+    let (vpc, _) = kept.cloud.vpc();
+    let first = kept.follow();
+    let group = kept.cloud.group(&vpc, "web");
+    kept.follow();
+    kept.cloud.group(&vpc, "db");
+    let cut = kept.follow();
+    kept.history.begin(&mut kept.history.state.lock()).unwrap();
+    kept.cloud.group(&vpc, "more");
+    let last = kept.follow();
+    assert_eq!((cut, last), (first + 2, first + 3));
+    // Another cloud stands for the restored one: it is at a revision that the first file has in its middle.
+    let restored = Ec2Cloud::new();
+    let mut newest = restored.store.snapshot().revision().0;
+    while newest < first + 1 {
+        restored.ok::<op::CreateInternetGateway>(Default::default());
+        newest = restored.store.snapshot().revision().0;
+    }
+    assert_eq!(newest, first + 1);
+    kept.cloud = restored;
+    kept.restart();
+    assert_eq!(kept.history.list().kept.last().unwrap().1, newest);
+    while newest < last + 1 {
+        kept.cloud.ok::<op::CreateInternetGateway>(Default::default());
+        newest = kept.follow();
+    }
+    for entry in kept.history.list().entries.iter().filter(|entry| entry.revision > first + 1) {
+        assert!(entry.changes[0].starts_with("internet-gateway "), "{entry:?}");
+    }
+    let past = kept.history.at(Revision(last)).unwrap();
+    let names = past.records.scan_all::<ec2::SecurityGroup>().map(|(_, _, held)| held.name.clone());
+    assert!(!names.collect::<Vec<_>>().contains(&"more".to_owned()), "{group}");
+}
+
 #[test]
 fn the_oldest_goes_when_there_is_too_much() {
     let mut kept = Kept::new();
