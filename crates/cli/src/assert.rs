@@ -83,7 +83,7 @@ fn table(report: &AssertReport, style: Style) -> String {
     text
 }
 
-/// Why an assertion does not hold.
+/// Why an assertion does not hold, and for how far it does.
 fn below(text: &mut String, check: &AssertionCheck) {
     let mut below = String::new();
     if let Some(problem) = &check.problem {
@@ -91,6 +91,13 @@ fn below(text: &mut String, check: &AssertionCheck) {
     }
     for failure in &check.failures {
         pair(&mut below, failure);
+    }
+    if check.pairs_by_header > 0 {
+        let pairs = check.pairs_by_header;
+        let _ = writeln!(
+            below,
+            "of {pairs} pairs a hash of the header chooses between several ways; this is what becomes of one packet of each"
+        );
     }
     let left_out = check.failed_pairs - check.failures.len();
     if left_out > 0 {
@@ -165,6 +172,7 @@ mod tests {
         };
         let holds =
             AssertionCheck { holds: true, pairs: 1, failed_pairs: 0, failures: Vec::new(), ..check.clone() };
+        let by_header = AssertionCheck { pairs_by_header: 1, ..holds.clone() };
         let nobody =
             AssertionCheck { problem: Some("nobody is web".to_owned()), ..AssertionCheck::default() };
         let report = AssertReport { revision: 9, holds: false, checks: vec![holds.clone(), check, nobody] };
@@ -181,6 +189,9 @@ mod tests {
         assert_eq!(lines[13], "         and 4 more pairs");
         assert_eq!(lines[15], "         nobody is web");
         assert_eq!(*lines.last().unwrap(), "2 of 3 do not hold in revision 9.");
+        let report = AssertReport { revision: 9, holds: true, checks: vec![by_header] };
+        let text = table(&report, Style { is_bold: false });
+        assert!(text.lines().nth(2).unwrap().contains("of 1 pairs a hash of the header chooses"), "{text}");
         let report = AssertReport { revision: 9, holds: true, checks: vec![holds] };
         assert!(table(&report, Style { is_bold: true }).ends_with("\n1 of 1 hold in revision 9.\n"));
     }

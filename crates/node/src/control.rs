@@ -13,13 +13,15 @@ use ::internet::{Host, HostName};
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::UnixListener;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::account::Accounts;
 use crate::daemon_state::DaemonState;
-use crate::expectations::{self, AssertRequest, DiffRequest, Revisions};
+use crate::expectations::{self, AssertRequest, DiffRequest, Revisions, Stop};
 use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
 use crate::path_conditions::{ConditionChange, PathName, Paths};
@@ -36,6 +38,12 @@ const QUESTION_LIMIT_BYTES: u64 = 4 << 20;
 
 /// How many commands are answered at one time; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16;
+
+/// How many questions are worked on at one time that keep all processors busy.
+const MAX_LONG_ANSWERS: usize = 1;
+
+/// How often it is looked whether who asked is still there.
+const ASKER_CHECK_PERIOD: Duration = Duration::from_millis(200);
 
 /// A pause after a failed accept, so that a lasting failure does not spin.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
@@ -69,6 +77,11 @@ impl Question {
             _ => ANSWER_TIMEOUT,
         }
     }
+
+    /// Whether it keeps all processors busy, for as long as it may.
+    const fn is_hard(&self) -> bool {
+        matches!(self, Self::Assert { .. } | Self::Diff { .. })
+    }
 }
 
 /// What the daemon says.
@@ -91,7 +104,7 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    fn answer(&self, question: Question) -> io::Result<Vec<u8>> {
+    fn answer(&self, question: Question, stop: &Stop) -> io::Result<Vec<u8>> {
         match question {
             Question::Status => line(&Answer::Ok((self.status)())),
             Question::ListAccounts => line(&Answer::Ok(self.accounts.list())),
@@ -117,11 +130,11 @@ impl Answering {
                 line(&answer_of(traces::trace(&self.network, &self.internet, &request)))
             }
             Question::Assert { request } => {
-                line(&answer_of(expectations::check(&self.network, &self.internet, &request)))
+                line(&answer_of(expectations::check(&self.network, &self.internet, &request, stop)))
             }
             Question::Revisions => line(&Answer::Ok(self.revisions.history.list())),
             Question::Diff { request } => {
-                line(&answer_of(expectations::diff(&self.revisions, &self.internet, &request)))
+                line(&answer_of(expectations::diff(&self.revisions, &self.internet, &request, stop)))
             }
         }
     }
@@ -248,13 +261,14 @@ pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
 /// Answers until the task is aborted. Answers block, so they are made on the blocking pool.
 pub(crate) async fn serve(listener: UnixListener, answering: Arc<Answering>) {
     let mut open = JoinSet::new();
+    let turns = Arc::new(Semaphore::new(MAX_LONG_ANSWERS));
     loop {
         tokio::select! {
             accepted = listener.accept(), if open.len() < MAX_CONNECTIONS => match accepted {
                 Ok((stream, _)) => {
-                    let answering = Arc::clone(&answering);
+                    let (answering, turns) = (Arc::clone(&answering), Arc::clone(&turns));
                     open.spawn(async move {
-                        if let Err(error) = answer(stream, answering).await {
+                        if let Err(error) = answer(stream, answering, turns).await {
                             tracing::debug!(%error, "a control connection failed");
                         }
                     });
@@ -270,7 +284,11 @@ pub(crate) async fn serve(listener: UnixListener, answering: Arc<Answering>) {
     }
 }
 
-async fn answer(stream: tokio::net::UnixStream, answering: Arc<Answering>) -> io::Result<()> {
+async fn answer(
+    stream: tokio::net::UnixStream,
+    answering: Arc<Answering>,
+    turns: Arc<Semaphore>,
+) -> io::Result<()> {
     use tokio::io::AsyncReadExt as _;
 
     let (reader, mut writer) = stream.into_split();
@@ -279,9 +297,77 @@ async fn answer(stream: tokio::net::UnixStream, answering: Arc<Answering>) -> io
     tokio::time::timeout(ANSWER_TIMEOUT, reader.read_line(&mut line)).await??;
     let question: Question = serde_json::from_str(&line)?;
     let timeout = question.timeout();
-    let answered = async move {
-        let answered = tokio::task::spawn_blocking(move || answering.answer(question)).await;
-        writer.write_all(&answered.map_err(io::Error::other)??).await
+    let answered = async {
+        let turn = if question.is_hard() {
+            Some(tokio::select! {
+                turn = turns.acquire_owned() => turn.map_err(io::Error::other)?,
+                () = gone(&writer) => return Err(io::ErrorKind::BrokenPipe.into()),
+            })
+        } else {
+            None
+        };
+        let work = Work::default();
+        let stop = work.0.clone();
+        // The turn ends with the work, and not when nobody waits for it any more.
+        let answered = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            answering.answer(question, &stop)
+        });
+        let answered = tokio::select! {
+            answered = answered => answered.map_err(io::Error::other)??,
+            () = gone(&writer) => return Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        writer.write_all(&answered).await
     };
     tokio::time::timeout(timeout, answered).await?
+}
+
+/// Work on the blocking pool, which nothing else ends: it is told to stop when this is gone.
+#[derive(Default)]
+struct Work(Stop);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Waits until who asked has closed the connection. One who only says no more may well wait for the answer.
+async fn gone(writer: &OwnedWriteHalf) {
+    loop {
+        tokio::time::sleep(ASKER_CHECK_PERIOD).await;
+        if writer.ready(Interest::WRITABLE).await.is_ok_and(|ready| ready.is_write_closed()) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who has closed is gone; who has said all, or waits, is not.
+    #[tokio::test]
+    async fn who_has_closed_is_gone() {
+        async fn is_gone(writer: &OwnedWriteHalf) -> bool {
+            tokio::time::timeout(3 * ASKER_CHECK_PERIOD, gone(writer)).await.is_ok()
+        }
+        let (asker, answerer) = tokio::net::UnixStream::pair().unwrap();
+        let (_reader, writer) = answerer.into_split();
+        assert!(!is_gone(&writer).await);
+        let mut asker = asker;
+        asker.shutdown().await.unwrap();
+        assert!(!is_gone(&writer).await);
+        drop(asker);
+        assert!(is_gone(&writer).await);
+    }
+
+    #[test]
+    fn work_stops_when_nobody_waits() {
+        let work = Work::default();
+        let stop = work.0.clone();
+        assert_eq!(stop.check(), Ok(()));
+        drop(work);
+        assert!(stop.check().is_err());
+    }
 }

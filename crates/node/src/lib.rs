@@ -74,8 +74,8 @@ pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
 pub use expectations::{
-    AssertReport, AssertRequest, AssertionCheck, CHANGES_TOLD_MAX, DiffReport, DiffRequest,
-    EXPLAINED_PAIRS_MAX, PAIRS_MAX, PairFailure, ReachChange,
+    ASSERTION_PAIRS_MAX, AssertReport, AssertRequest, AssertionCheck, CHANGES_TOLD_MAX, DiffReport,
+    DiffRequest, EXPLAINED_PAIRS_MAX, PAIRS_MAX, PairFailure, REQUEST_PAIRS_MAX, ReachChange,
 };
 pub use history::{REVISIONS_TOLD_MAX, RevisionEntry, Revisions};
 pub use host::{remove_host_state, sandboxes};
@@ -325,13 +325,14 @@ impl Node {
             Arc::clone(&instances),
             Arc::clone(&internet),
         );
+        let seed = network.plane.seed();
         let answering = control::Answering {
             status: Box::new(status),
             accounts: account::Accounts(store.clone()),
             network,
             internet,
             paths: Paths::new(store.clone(), enforced),
-            revisions: expectations::Revisions { history, fixed },
+            revisions: expectations::Revisions { history, fixed, seed },
         };
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());

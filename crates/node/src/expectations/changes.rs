@@ -18,7 +18,7 @@ use vpc_model::{Delta, InterfaceRole, Object, ObjectId, RouteTarget};
 
 use super::places::{Kind, Place, Places};
 use super::probe::{PARTS_MAX, Packets, lands_at, packets};
-use super::{Outside, without_conditions};
+use super::{Outside, Stop, without_conditions};
 use crate::control::{self, Question};
 use crate::history::{History, Past};
 use crate::internet_hosts::Internet;
@@ -90,23 +90,27 @@ pub(crate) struct Revisions {
     pub(crate) history: Arc<History>,
     /// What the engine is told that is in no record.
     pub(crate) fixed: Vec<Delta>,
+    /// The seed of the data plane's table of connections.
+    pub(crate) seed: u64,
 }
 
 /// Compares.
 ///
 /// # Errors
-/// What to say when a revision is not kept, or too much would have to be compared.
+/// What to say when a revision is not kept, or too much would have to be compared, or nobody waits for the answer any more.
 pub(crate) fn diff(
     revisions: &Revisions,
     internet: &Internet,
     request: &DiffRequest,
+    stop: &Stop,
 ) -> Result<DiffReport, String> {
     let past = |revision| revisions.history.at(Revision(revision));
     let (from, to) = (past(request.from)?, past(request.to)?);
     let outside = [&from, &to].map(|past| Outside::of(internet, &past.records));
     let [from, to] = [&from, &to].map(|past| Side::of(past, &revisions.fixed));
     let today = revisions.history.today();
-    compared(&from, &to, &outside, &Task { request, today: &today, concerned: concerned(&from, &to) })
+    let concerned = concerned(&from, &to);
+    compared(&from, &to, &outside, &Task { request, today: &today, concerned, seed: revisions.seed, stop })
 }
 
 /// What is compared, and how it is named.
@@ -115,6 +119,9 @@ struct Task<'a> {
     /// The newest state: instances have their names from it, since states of earlier have no instances.
     today: &'a Records,
     concerned: Concerned,
+    /// Of the tables of connections.
+    seed: u64,
+    stop: &'a Stop,
 }
 
 /// A network of a revision.
@@ -259,46 +266,100 @@ fn compared(
     outside: &[Outside; 2],
     task: &Task<'_>,
 ) -> Result<DiffReport, String> {
-    let Task { request, today, concerned } = task;
+    let Task { request, today, concerned, seed, stop } = task;
     let places = [(from, &outside[0]), (to, &outside[1])]
         .map(|(side, outside)| Places::of(side.records, today, &side.plain, outside));
     let ends = ends(&places, concerned);
     let traffic = if request.traffic.is_empty() { all_traffic([from, to]) } else { request.traffic.clone() };
-    let mut pairs = Vec::new();
-    for (at, one) in ends.iter().enumerate() {
-        for (other_at, other) in ends.iter().enumerate() {
-            if at != other_at && (one.is_concerned || other.is_concerned) {
-                pairs.push((one, other));
-            }
+    let pairs = pairs(&ends)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(pairs.len().max(1));
+    let of_thread = |thread: usize| -> Result<Told, String> {
+        let sides = [from, to].map(|side| Tracers::of(side, *seed));
+        let mut comparer = Comparer { places: &places, sides };
+        let mut told = Told::new(CHANGES_TOLD_MAX);
+        for (one, other) in pairs.iter().skip(thread).step_by(threads) {
+            stop.check()?;
+            comparer.pair(one, other, &traffic, &mut told)?;
         }
-    }
-    if pairs.len() > PAIRS_MAX {
+        Ok(told)
+    };
+    let told = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || of_thread(thread))).collect();
+        let mut told = of_thread(0)?;
+        for other in others {
+            told.merge(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok::<_, String>(told)
+    })?;
+    let (changes, left_out) = told.finish();
+    Ok(DiffReport { from: request.from, to: request.to, pairs: pairs.len(), changes, left_out })
+}
+
+/// The pairs that are compared: each end with all others, where one of the two is concerned. They are counted first, since those
+/// of a large network would fill the memory.
+fn pairs<'e, 'a>(ends: &'e [End<'a>]) -> Result<Vec<(&'e End<'a>, &'e End<'a>)>, String> {
+    let (all, concerned) = (ends.len(), ends.iter().filter(|end| end.is_concerned).count());
+    let count = pair_count(all, concerned);
+    if count > PAIRS_MAX {
         return Err(format!(
-            "{} pairs could have changed, and {PAIRS_MAX} can be compared; compare revisions that are closer to each other",
-            pairs.len()
+            "{count} pairs could have changed, and {PAIRS_MAX} can be compared; compare revisions that are closer to each other"
         ));
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(pairs.len().max(1));
-    let of_thread = |thread: usize| -> Result<Vec<ReachChange>, String> {
-        let mut comparer = Comparer { places: &places, sides: [Tracers::of(from), Tracers::of(to)] };
-        let mut changes = Vec::new();
-        for (one, other) in pairs.iter().skip(thread).step_by(threads) {
-            comparer.pair(one, other, &traffic, &mut changes)?;
+    let of_concern: Vec<usize> = (0..all).filter(|at| ends[*at].is_concerned).collect();
+    let mut pairs = Vec::with_capacity(count);
+    for (at, one) in ends.iter().enumerate() {
+        if one.is_concerned {
+            pairs.extend(
+                ends.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, other)| (one, other)),
+            );
+        } else {
+            pairs.extend(of_concern.iter().map(|other| (one, &ends[*other])));
         }
-        Ok(changes)
-    };
-    let mut changes = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || of_thread(thread))).collect();
-        let mut changes = of_thread(0)?;
-        for other in others {
-            changes.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+    }
+    Ok(pairs)
+}
+
+/// How many pairs there are, in both orders, of which at least one is concerned: all, without those of which neither is.
+fn pair_count(all: usize, concerned: usize) -> usize {
+    let of = |count: usize| count.saturating_mul(count.saturating_sub(1));
+    of(all) - of(all - concerned)
+}
+
+/// The first changes, in their order, and how many there are beside them.
+struct Told {
+    changes: Vec<ReachChange>,
+    left_out: usize,
+    most: usize,
+}
+
+impl Told {
+    const fn new(most: usize) -> Self {
+        Self { changes: Vec::new(), left_out: 0, most }
+    }
+
+    fn add(&mut self, change: ReachChange) {
+        self.changes.push(change);
+        // Not each time: to sort them costs as much as there are.
+        if self.changes.len() >= 2 * self.most {
+            self.shorten();
         }
-        Ok::<_, String>(changes)
-    })?;
-    changes.sort_unstable();
-    let left_out = changes.len().saturating_sub(CHANGES_TOLD_MAX);
-    changes.truncate(CHANGES_TOLD_MAX);
-    Ok(DiffReport { from: request.from, to: request.to, pairs: pairs.len(), changes, left_out })
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.left_out += other.left_out;
+        other.changes.into_iter().for_each(|change| self.add(change));
+    }
+
+    fn shorten(&mut self) {
+        self.changes.sort_unstable();
+        self.left_out += self.changes.len().saturating_sub(self.most);
+        self.changes.truncate(self.most);
+    }
+
+    fn finish(mut self) -> (Vec<ReachChange>, usize) {
+        self.shorten();
+        (self.changes, self.left_out)
+    }
 }
 
 struct Tracers<'s> {
@@ -307,8 +368,8 @@ struct Tracers<'s> {
 }
 
 impl<'s> Tracers<'s> {
-    fn of(side: &'s Side<'_>) -> Self {
-        Self { plain: Tracer::new(&side.plain), supposing: Tracer::new(&side.supposing) }
+    fn of(side: &'s Side<'_>, seed: u64) -> Self {
+        Self { plain: Tracer::seeded(&side.plain, seed), supposing: Tracer::seeded(&side.supposing, seed) }
     }
 }
 
@@ -326,7 +387,7 @@ impl Comparer<'_, '_> {
         from: &End<'_>,
         to: &End<'_>,
         traffic: &[Traffic],
-        changes: &mut Vec<ReachChange>,
+        told: &mut Told,
     ) -> Result<(), String> {
         for &traffic in traffic {
             for family in [Family::Ipv4, Family::Ipv6] {
@@ -349,7 +410,7 @@ impl Comparer<'_, '_> {
                         new,
                         if from.places[1].is_none() { from.name() } else { to.name() },
                     );
-                    found.tell((from, to), packets, changes);
+                    found.tell((from, to), packets, told);
                 }
             }
         }
@@ -430,7 +491,7 @@ impl Found {
         }
     }
 
-    fn tell(self, (from, to): (&End<'_>, &End<'_>), packets: &Packets, changes: &mut Vec<ReachChange>) {
+    fn tell(self, (from, to): (&End<'_>, &End<'_>), packets: &Packets, told: &mut Told) {
         let questions = &packets.questions;
         for ((is_added, why), set) in self.0 {
             for headers in set.boxes() {
@@ -442,7 +503,7 @@ impl Found {
                     _ = write!(protocol, "/{}", questions.protocol.0);
                 }
                 let shown = Shown { headers, protocol: questions.protocol, is_ipv6: questions.is_ipv6 };
-                changes.push(ReachChange {
+                told.add(ReachChange {
                     from: from.name().to_owned(),
                     to: to.name().to_owned(),
                     protocol,
@@ -509,5 +570,60 @@ pub(crate) fn compare_for_tests(
     let [from, to] = [&from, &to].map(|past| Side::of(past, &fixed));
     let concerned = if everybody { Concerned::Everybody } else { concerned(&from, &to) };
     let today = history.today();
-    compared(&from, &to, &[outside(), outside()], &Task { request, today: &today, concerned })
+    let seed = vpc_engine::FlowOptions::default().seed;
+    let task = Task { request, today: &today, concerned, seed, stop: &Stop::default() };
+    compared(&from, &to, &[outside(), outside()], &task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_counted_as_they_are_listed() {
+        for bits in 0_u32..1 << 6 {
+            let ends: Vec<End<'_>> =
+                (0..6).map(|at| End { is_concerned: bits >> at & 1 == 1, ..End::default() }).collect();
+            let count = |one: &End<'_>| {
+                ends.iter()
+                    .filter(|other| !std::ptr::eq(one, *other) && (one.is_concerned || other.is_concerned))
+                    .count()
+            };
+            let expect: usize = ends.iter().map(count).sum();
+            let listed = pairs(&ends).unwrap();
+            assert_eq!(
+                (listed.len(), pair_count(6, bits.count_ones() as usize)),
+                (expect, expect),
+                "{bits:b}"
+            );
+            assert!(listed.iter().all(|(one, other)| {
+                !std::ptr::eq(*one, *other) && (one.is_concerned || other.is_concerned)
+            }));
+        }
+        let many: Vec<End<'_>> = (0..10_000).map(|_| End { is_concerned: true, ..End::default() }).collect();
+        let error = pairs(&many).err().unwrap();
+        assert!(error.starts_with("99990000 pairs could have changed"), "{error}");
+    }
+
+    #[test]
+    fn the_first_changes_are_told_of_and_the_others_counted() {
+        let change = |number: usize| ReachChange {
+            from: format!("{number:03}"),
+            to: String::new(),
+            protocol: String::new(),
+            ports: None,
+            is_added: true,
+            packets: String::new(),
+            why: Vec::new(),
+        };
+        let mut parts = [Told::new(5), Told::new(5)];
+        for number in 0..100 {
+            let part = &mut parts[number % 2];
+            part.add(change(number * 37 % 100));
+            assert!(part.changes.len() < 10);
+        }
+        let [mut told, other] = parts;
+        told.merge(other);
+        assert_eq!(told.finish(), ((0..5).map(change).collect(), 95));
+    }
 }

@@ -7,6 +7,7 @@
 mod changes;
 mod places;
 mod probe;
+mod stop;
 #[cfg(test)]
 mod tests;
 
@@ -30,9 +31,15 @@ pub use changes::{CHANGES_TOLD_MAX, DiffReport, DiffRequest, PAIRS_MAX, ReachCha
 pub(crate) use changes::{Revisions, diff};
 use places::Places;
 use probe::Prober;
+pub(crate) use stop::Stop;
 
 /// Of how many pairs that do not do as expected it is told why, for each assertion.
 pub const EXPLAINED_PAIRS_MAX: usize = 5;
+
+/// How many pairs of ends one assertion may be about: 500 that send, and 500 that are sent to.
+pub const ASSERTION_PAIRS_MAX: usize = 250_000;
+/// How many pairs all assertions of a request may be about.
+pub const REQUEST_PAIRS_MAX: usize = 1_000_000;
 
 /// What is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,6 +74,10 @@ pub struct AssertionCheck {
     pub failed_pairs: usize,
     /// Why it cannot be told at all: nobody is meant, for example.
     pub problem: Option<String>,
+    /// For how many pairs a hash of the header chooses between several ways: one was looked at, and packets with other headers may
+    /// take another.
+    #[serde(default)]
+    pub pairs_by_header: usize,
     /// Why pairs do not do as expected, of [`EXPLAINED_PAIRS_MAX`] pairs at most.
     pub failures: Vec<PairFailure>,
 }
@@ -126,46 +137,57 @@ impl Outside {
 /// Checks all of it.
 ///
 /// # Errors
-/// What to say when the network changes all the time.
+/// What to say when the network changes all the time, or too much is asked, or nobody waits for the answer any more.
 pub(crate) fn check(
     network: &NetworkView,
     internet: &Internet,
     request: &AssertRequest,
+    stop: &Stop,
 ) -> Result<AssertReport, String> {
     let (revision, records, snapshot) = network.settled()?;
     let outside = Outside::of(internet, &records);
-    Ok(checked(revision, &records, &snapshot, &outside, &request.assertions))
+    let seed = network.plane.seed();
+    checked((revision, &records), (&snapshot, seed), &outside, &request.assertions, stop)
 }
 
-/// The same, of a network that is known whole.
+/// The same, of a network that is known whole, with the seed of its table of connections.
 fn checked(
-    revision: Revision,
-    records: &Records,
-    snapshot: &Snapshot,
+    (revision, records): (Revision, &Records),
+    (snapshot, seed): (&Snapshot, u64),
     outside: &Outside,
     assertions: &[Assertion],
-) -> AssertReport {
+    stop: &Stop,
+) -> Result<AssertReport, String> {
     let places = Places::of(records, records, snapshot, outside);
+    let counts = assertions.iter().map(|assertion| pair_count(&places, assertion));
+    // What is refused by itself costs nothing.
+    let pairs = counts.filter(|count| *count <= ASSERTION_PAIRS_MAX).fold(0_usize, usize::saturating_add);
+    if pairs > REQUEST_PAIRS_MAX {
+        return Err(format!(
+            "the assertions are about {pairs} pairs of ends, and {REQUEST_PAIRS_MAX} can be checked at once; divide the file"
+        ));
+    }
     let snapshot = without_conditions(snapshot);
     let supposing = snapshot.supposing_hosts();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(assertions.len().max(1));
     // Neighbours in a file cost alike, so that they are dealt out and not cut in pieces.
     let of_thread = |thread: usize| {
-        let mut prober = Prober::new(&snapshot, &supposing);
+        let mut prober = Prober::new(&snapshot, &supposing, seed);
         let mine = assertions.iter().enumerate().skip(thread).step_by(threads);
-        mine.map(|(index, assertion)| (index, one(&places, &mut prober, assertion))).collect::<Vec<_>>()
+        let mut check = |assertion| one(&places, &mut prober, assertion, stop);
+        mine.map(|(index, assertion)| Ok((index, check(assertion)?))).collect::<Result<Vec<_>, String>>()
     };
     let mut checks: Vec<(usize, AssertionCheck)> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || of_thread(thread))).collect();
-        let mut checks = of_thread(0);
+        let mut checks = of_thread(0)?;
         for other in others {
-            checks.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            checks.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
         }
-        checks
-    });
+        Ok::<_, String>(checks)
+    })?;
     checks.sort_unstable_by_key(|(index, _)| *index);
     let checks: Vec<AssertionCheck> = checks.into_iter().map(|(_, check)| check).collect();
-    AssertReport { revision: revision.0, holds: checks.iter().all(|check| check.holds), checks }
+    Ok(AssertReport { revision: revision.0, holds: checks.iter().all(|check| check.holds), checks })
 }
 
 /// The same network without conditions of paths: they make packets late or lose them, and change no decision.
@@ -174,35 +196,56 @@ pub(crate) fn without_conditions(snapshot: &Snapshot) -> Snapshot {
     if paths.is_empty() { snapshot.clone() } else { snapshot.apply(&paths).snapshot }
 }
 
+/// How many pairs of ends an assertion is about at most.
+fn pair_count(places: &Places<'_>, assertion: &Assertion) -> usize {
+    places.count(&assertion.from).saturating_mul(places.count(&assertion.to))
+}
+
 /// Checks one assertion.
-fn one(places: &Places<'_>, prober: &mut Prober<'_>, assertion: &Assertion) -> AssertionCheck {
+///
+/// # Errors
+/// When nobody waits for the answer any more.
+fn one(
+    places: &Places<'_>,
+    prober: &mut Prober<'_>,
+    assertion: &Assertion,
+    stop: &Stop,
+) -> Result<AssertionCheck, String> {
     let mut check = AssertionCheck {
         assertion: assertion.to_string(),
         line: assertion.line,
         holds: false,
         ..AssertionCheck::default()
     };
+    let count = pair_count(places, assertion);
+    if count > ASSERTION_PAIRS_MAX {
+        check.problem = Some(format!(
+            "it is about {count} pairs of ends, and {ASSERTION_PAIRS_MAX} can be checked; name fewer at one of the ends"
+        ));
+        return Ok(check);
+    }
     let ends = places.senders(&assertion.from).and_then(|from| Ok((from, places.receivers(&assertion.to)?)));
     let (senders, receivers) = match ends {
         Ok(ends) => ends,
         Err(problem) => {
             check.problem = Some(problem);
-            return check;
+            return Ok(check);
         }
     };
     for from in &senders {
         for to in receivers.iter().filter(|to| !to.is_same(from)) {
+            stop.check()?;
             check.pairs += 1;
             let is_explained = check.failures.len() < EXPLAINED_PAIRS_MAX;
             match prober.pair(places, assertion, from, to, is_explained) {
-                Ok(None) => {}
-                Ok(Some(failure)) => {
-                    check.failed_pairs += 1;
-                    check.failures.extend(is_explained.then_some(failure));
+                Ok(judged) => {
+                    check.pairs_by_header += usize::from(judged.is_by_header);
+                    check.failed_pairs += usize::from(judged.failure.is_some());
+                    check.failures.extend(judged.failure.filter(|_| is_explained));
                 }
                 Err(problem) => {
                     check.problem = Some(problem);
-                    return check;
+                    return Ok(check);
                 }
             }
         }
@@ -211,7 +254,7 @@ fn one(places: &Places<'_>, prober: &mut Prober<'_>, assertion: &Assertion) -> A
         check.problem = Some("both ends are the same".to_owned());
     }
     check.holds = check.failed_pairs == 0 && check.problem.is_none();
-    check
+    Ok(check)
 }
 
 /// Whether all of it, or none of it, is to get there.

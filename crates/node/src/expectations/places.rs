@@ -206,6 +206,17 @@ impl<'a> Places<'a> {
         self.internet[usize::from(is_ipv6)].clone()
     }
 
+    /// How many are meant at most, without a list of them.
+    pub(super) fn count(&self, selector: &Selector) -> usize {
+        let held = match selector {
+            Selector::Tag { key, value } => self.by_tag.get(&(key.clone(), value.clone())),
+            Selector::Id(id) => self.by_id.get(id),
+            Selector::Address(address) => self.by_address.get(address),
+            Selector::Internet | Selector::Workstation | Selector::Host(_) => None,
+        };
+        held.map_or(1, Vec::len)
+    }
+
     /// Who can send, of those that are meant.
     ///
     /// # Errors
@@ -287,6 +298,15 @@ impl<'a> Places<'a> {
             }
             Selector::Address(_) => Err("an address is looked up in other ways".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+impl Places<'_> {
+    /// Makes a tag one of so many, each of them the first that has it.
+    pub(super) fn repeat_for_tests(&mut self, key: &str, value: &str, count: usize) {
+        let held = self.by_tag.get_mut(&(key.to_owned(), value.to_owned())).expect("somebody has it");
+        *held = vec![held[0]; count];
     }
 }
 

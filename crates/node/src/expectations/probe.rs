@@ -18,6 +18,8 @@ const SHOWN_MAX: usize = 4;
 
 /// Asks about packets.
 pub(super) struct Prober<'s> {
+    /// Of the data plane's table of connections.
+    seed: u64,
     plain: (&'s Snapshot, Tracer<'s>),
     /// With hosts where nobody is: for what is about the internet as a whole.
     supposing: (&'s Snapshot, Tracer<'s>),
@@ -30,11 +32,12 @@ pub(super) struct Packets {
 }
 
 impl<'s> Prober<'s> {
-    pub(super) fn new(plain: &'s Snapshot, supposing: &'s Snapshot) -> Self {
-        Self { plain: (plain, Tracer::new(plain)), supposing: (supposing, Tracer::new(supposing)) }
+    pub(super) fn new(plain: &'s Snapshot, supposing: &'s Snapshot, seed: u64) -> Self {
+        let with_tracer = |snapshot| (snapshot, Tracer::seeded(snapshot, seed));
+        Self { seed, plain: with_tracer(plain), supposing: with_tracer(supposing) }
     }
 
-    /// Why a pair does not do as expected; none where it does.
+    /// Whether a pair does as expected, and why if it does not.
     ///
     /// # Errors
     /// What to say when it cannot be told.
@@ -45,21 +48,21 @@ impl<'s> Prober<'s> {
         from: &Place<'_>,
         to: &Place<'_>,
         is_explained: bool,
-    ) -> Result<Option<PairFailure>, String> {
+    ) -> Result<Judged, String> {
         let passes = is_to_pass(assertion);
         let mut failure = PairFailure { from: from.name.clone(), to: to.name.clone(), ..Default::default() };
         let packets = match packets(places, assertion, from, to) {
             Ok(packets) => packets,
             // What has no way to be sent does not get there.
-            Err(_) if !passes => return Ok(None),
+            Err(_) if !passes => return Ok(Judged::default()),
             Err(reason) => {
                 failure.refusals.push(reason);
-                return Ok(Some(failure));
+                return Ok(Judged { failure: Some(failure), is_by_header: false });
             }
         };
         let is_about_all = matches!(from.kind, Kind::Internet) || matches!(to.kind, Kind::Internet);
         let (snapshot, tracer) = if is_about_all { &mut self.supposing } else { &mut self.plain };
-        let mut wrong = Wrong::default();
+        let (mut wrong, mut is_by_header) = (Wrong::default(), false);
         for Packets { name, questions } in packets {
             let explored = tracer.explore(&questions, PARTS_MAX);
             let explored = explored.ok_or_else(|| format!("{} is not in the network", from.name))?;
@@ -67,6 +70,7 @@ impl<'s> Prober<'s> {
                 return Err(format!("what becomes of the packets has more than {PARTS_MAX} parts"));
             }
             for (part, trace) in explored.parts {
+                is_by_header |= trace.is_by_header;
                 let is_as_expected = match passes {
                     true => trace.reaches() && lands_at(&trace, to),
                     false => !(trace.there.is_open() && lands_at(&trace, to)),
@@ -76,13 +80,22 @@ impl<'s> Prober<'s> {
                 }
             }
         }
-        let Some(trace) = wrong.first.take() else { return Ok(None) };
+        let Some(trace) = wrong.first.take() else { return Ok(Judged { failure: None, is_by_header }) };
         if is_explained {
-            explain(&mut failure, snapshot, &trace, passes, to);
+            explain(&mut failure, (snapshot, self.seed), &trace, passes, to);
             failure.packets = wrong.shown();
         }
-        Ok(Some(failure))
+        Ok(Judged { failure: Some(failure), is_by_header })
     }
+}
+
+/// What is found of a pair.
+#[derive(Default)]
+pub(super) struct Judged {
+    /// Why it does not do as expected; none where it does.
+    pub(super) failure: Option<PairFailure>,
+    /// Whether a hash of the header chooses between several ways for some packets, of which one alone was looked at.
+    pub(super) is_by_header: bool,
 }
 
 /// Packets that do not do as expected.
@@ -135,7 +148,13 @@ pub(super) fn lands_at(trace: &Trace, to: &Place<'_>) -> bool {
     }
 }
 
-fn explain(failure: &mut PairFailure, snapshot: &Snapshot, trace: &Trace, passes: bool, to: &Place<'_>) {
+fn explain(
+    failure: &mut PairFailure,
+    (snapshot, seed): (&Snapshot, u64),
+    trace: &Trace,
+    passes: bool,
+    to: &Place<'_>,
+) {
     failure.packet = trace.there.steps.first().map(|step| step.ends.to_string()).unwrap_or_default();
     failure.is_by_header = trace.is_by_header;
     if !passes {
@@ -149,7 +168,7 @@ fn explain(failure: &mut PairFailure, snapshot: &Snapshot, trace: &Trace, passes
             _ => "the reply does not come back to who sent the packet".to_owned(),
         });
     }
-    if let Some(repair) = reach::repair(snapshot, trace.question) {
+    if let Some(repair) = reach::repair_seeded(snapshot, trace.question, seed) {
         failure.fixes = repair.fixes.iter().map(ToString::to_string).collect();
         failure.fixes_are_enough = repair.is_whole();
     }

@@ -28,7 +28,16 @@ fn check(cloud: &Ec2Cloud, file: &str) -> AssertReport {
     let assertions =
         assertions::parse(file.as_bytes(), false).unwrap_or_else(|problems| panic!("{problems:?}"));
     let records = cloud.store.snapshot();
-    checked(records.revision(), &records, &network, &outside(), &assertions)
+    checked_quietly(&records, &network, &assertions).unwrap()
+}
+
+fn checked_quietly(
+    records: &Records,
+    network: &Snapshot,
+    assertions: &[Assertion],
+) -> Result<AssertReport, String> {
+    let seed = vpc_engine::FlowOptions::default().seed;
+    checked((records.revision(), records), (network, seed), &outside(), assertions, &Stop::default())
 }
 
 /// A web server and two databases that it reaches, the first of which is public.
@@ -183,6 +192,56 @@ fn conditions_of_paths_make_no_difference() {
     assert_eq!(without_conditions(&slow).paths().count(), 0);
 }
 
+/// Who stands for many is counted before anybody is listed.
+#[test]
+fn too_many_pairs_are_refused_at_once() {
+    let Shop { cloud, .. } = shop();
+    let network = cloud.network(&[]);
+    let records = cloud.store.snapshot();
+    let outside = outside();
+    let places = Places::of(&records, &records, &network, &outside);
+    let line = |line: &str| assertions::parse(line.as_bytes(), false).unwrap().remove(0);
+    let count = |text: &str| pair_count(&places, &line(text));
+    let counts =
+        ["tag:Role=db -> tag:Role=db all deny", "web -> tag:Role=db all deny", "internet -> nobody all deny"];
+    assert_eq!(counts.map(count), [4, 2, 1]);
+
+    // As many interfaces as are too many, all of one tag.
+    let mut places = places;
+    places.repeat_for_tests("Role", "db", 501);
+    let seed = vpc_engine::FlowOptions::default().seed;
+    let supposing = network.supposing_hosts();
+    let mut prober = Prober::new(&network, &supposing, seed);
+    let check =
+        one(&places, &mut prober, &line("tag:Role=db -> tag:Role=db all deny"), &Stop::default()).unwrap();
+    assert!(!check.holds && check.pairs == 0);
+    assert!(
+        check.problem.unwrap().starts_with("it is about 251001 pairs of ends, and 250000 can be checked")
+    );
+}
+
+/// Each is about four pairs, and may be; all of them are about too many.
+#[test]
+fn too_many_assertions_of_many_pairs_are_refused_at_once() {
+    let Shop { cloud, .. } = shop();
+    let (network, records) = (cloud.network(&[]), cloud.store.snapshot());
+    let one = assertions::parse(b"tag:Role=db -> tag:Role=db all deny", false).unwrap().remove(0);
+    let error = checked_quietly(&records, &network, &vec![one; REQUEST_PAIRS_MAX / 4 + 1]).unwrap_err();
+    assert!(error.starts_with("the assertions are about 1000004 pairs of ends"), "{error}");
+}
+
+#[test]
+fn what_nobody_waits_for_is_not_worked_out() {
+    let Shop { cloud, .. } = shop();
+    let (network, records) = (cloud.network(&[]), cloud.store.snapshot());
+    let stop = Stop::default();
+    stop.stop();
+    let asked = assertions::parse(b"web -> spare all deny", false).unwrap();
+    let error =
+        checked((records.revision(), &records), (&network, 0), &outside(), &asked, &stop).unwrap_err();
+    assert!(error.starts_with("nobody waits"), "{error}");
+}
+
 /// The promise of 500 assertions over 1,000 interfaces in one second: `--run-ignored all`, best in a release build.
 #[test]
 #[ignore = "a measurement"]
@@ -219,7 +278,7 @@ fn measures_500_assertions_over_1000_interfaces() {
     assert_eq!(assertions.len(), 500);
     let records = cloud.store.snapshot();
     let began = Instant::now();
-    let report = checked(records.revision(), &records, &network, &outside(), &assertions);
+    let report = checked_quietly(&records, &network, &assertions).unwrap();
     let took = began.elapsed();
     assert!(report.holds, "{:#?}", report.checks.iter().find(|check| !check.holds));
     let pairs: usize = report.checks.iter().map(|check| check.pairs).sum();
