@@ -156,3 +156,17 @@ fn a_job_that_becomes_a_program_when_it_is_told_is_told_again() {
     let sleepers = "grep -zhx '100[0-9]' /proc/[0-9]*/cmdline | tr '\\0' ' '";
     eventually("it has ended", || cloud.run(&running, sleepers).stdout.trim().is_empty());
 }
+
+/// As a program does that is asked to end once, and would be ended at once if it was asked again.
+#[test]
+fn a_job_that_stops_catching_the_signal_when_it_is_told_finishes_what_it_has_to_do() {
+    let Some(cloud) = Cloud::new() else { return };
+    let running = cloud.boot(&spec(1));
+    // What it waits for has a session of its own, so that it is not told.
+    let cleanup = "trap - HUP; setsid sleep 0.3; setsid sleep 0.3; echo done > /root/cleaned; exit";
+    let script = format!(
+        "set -m; bash -c 'trap \"{cleanup}\" HUP; while :; do sleep 1001; done' & sleep 0.5; echo begun; wait"
+    );
+    close_terminal_of(&cloud, &script);
+    eventually("it has finished", || cloud.run(&running, "cat /root/cleaned").stdout == "done\n");
+}

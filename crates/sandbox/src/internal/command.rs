@@ -228,22 +228,40 @@ fn hang_up_session(session: OwnedFd) {
 
 /// Tells each process of a session once that its terminal is closed, and again when it has become another program that the
 /// signal ends: until all have gone, or that time.
+///
+/// One that has stopped catching the signal since it was told is still the program that was told: it is about to end by
+/// itself, and may have something to do first.
 fn tell_members(session: libc::pid_t, until: Instant) {
-    let mut told = Vec::new();
+    let mut told: BTreeMap<Member, Vec<u8>> = BTreeMap::new();
     loop {
         let members = members(session);
         if members.is_empty() || Instant::now() >= until {
             return;
         }
-        for &process in &members {
-            if !told.contains(&process) || is_ended_by_hangup(process) {
-                let _ = kill(process, Signal::SIGHUP);
-                let _ = kill(process, Signal::SIGCONT);
+        let mut seen = BTreeMap::new();
+        for member in members {
+            // Before it is told: one that becomes another program in between is told again.
+            let program = program(member.process);
+            let is_due = match told.get(&member) {
+                None => true,
+                Some(before) => *before != program && is_ended_by_hangup(member.process),
+            };
+            if is_due {
+                let _ = kill(member.process, Signal::SIGHUP);
+                let _ = kill(member.process, Signal::SIGCONT);
             }
+            seen.insert(member, program);
         }
-        told = members;
+        told = seen;
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// What tells the program that a process runs from every other that it runs before or after: the kernel writes the auxiliary
+/// vector anew with each `execve`, with addresses chosen at random in it, and nothing else changes it. It is empty until the
+/// new program has its own dispositions of signals.
+fn program(process: Pid) -> Vec<u8> {
+    std::fs::read(format!("/proc/{process}/auxv")).unwrap_or_default()
 }
 
 /// Whether a process neither ignores nor catches SIGHUP.
@@ -258,24 +276,34 @@ fn is_ended_by_hangup(process: Pid) -> bool {
     has_hangup("SigIgn:") == Some(false) && has_hangup("SigCgt:") == Some(false)
 }
 
+/// A process that is not mistaken for a later one of the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    process: Pid,
+    /// When it began, in ticks of the kernel's clock.
+    began: u64,
+}
+
 /// The processes of a session, as `/proc` has them.
-fn members(session: libc::pid_t) -> Vec<Pid> {
+fn members(session: libc::pid_t) -> Vec<Member> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     numbers
-        .filter(|number: &libc::pid_t| {
+        .filter_map(|number: libc::pid_t| {
             // The name in it may be anything.
-            std::fs::read(format!("/proc/{number}/stat"))
-                .is_ok_and(|stat| session_of(&String::from_utf8_lossy(&stat)) == Some(session))
+            let stat = std::fs::read(format!("/proc/{number}/stat")).ok()?;
+            let (of, began) = session_and_beginning(&String::from_utf8_lossy(&stat))?;
+            (of == session).then_some(Member { process: Pid::from_raw(number), began })
         })
-        .map(Pid::from_raw)
         .collect()
 }
 
-/// The sixth field of `/proc/PID/stat`; the second is a name in parentheses that may have anything in it.
-fn session_of(stat: &str) -> Option<libc::pid_t> {
+/// The sixth and the 22nd field of `/proc/PID/stat`; the second is a name in parentheses that may have anything in it.
+fn session_and_beginning(stat: &str) -> Option<(libc::pid_t, u64)> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(3)?.parse().ok()
+    let mut fields = after_name.split_ascii_whitespace();
+    let session = fields.nth(3)?.parse().ok()?;
+    Some((session, fields.nth(15)?.parse().ok()?))
 }
 
 struct Helper {
