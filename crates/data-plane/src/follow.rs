@@ -10,8 +10,18 @@ use vpc_model::{Port, Protocol};
 use crate::clock::CacheTime;
 use crate::packet_loop::Shared;
 
-/// Packets that are followed at one time, at most; who began first is forgotten first.
+/// Packets that are followed at one time, at most.
 const FOLLOWED_MAX: usize = 64;
+/// Events of the cache that are heard for a look, at most: the others wait for the upkeep, and frames do not wait for them.
+const EVENTS_AT_ONCE: usize = 16;
+
+/// As many packets are followed as can be at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} packets are followed already, and that is as many as can be at one time: try again later",
+    FOLLOWED_MAX
+)]
+pub struct TooManyFollowed;
 
 /// A packet, as it comes in by its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +57,18 @@ pub struct Following<'p> {
 }
 
 impl<'p> Following<'p> {
-    pub(crate) fn begin(shared: &'p Shared, followed: Followed) -> Self {
-        let number = shared.decider.lock().follows.begin(followed);
-        Self { shared, number }
+    pub(crate) fn begin(shared: &'p Shared, followed: Followed) -> Result<Self, TooManyFollowed> {
+        let number = shared.decider.lock().follows.begin(followed)?;
+        Ok(Self { shared, number })
     }
 
     /// What was decided about the first such packet since the beginning; none if there was no decision: what belongs to a
     /// connection that is known may have been carried by the flow cache.
+    ///
+    /// Frames that are to be decided wait meanwhile: not to be asked without a pause.
     pub fn fate(&self) -> Option<Fate> {
         let mut decider = self.shared.decider.lock();
-        decider.hear(CacheTime::now());
+        decider.hear_some(EVENTS_AT_ONCE, CacheTime::now());
         decider.follows.fate(self.number)
     }
 }
@@ -75,13 +87,13 @@ pub(crate) struct Follows {
 }
 
 impl Follows {
-    fn begin(&mut self, followed: Followed) -> u64 {
-        if self.followed.len() == FOLLOWED_MAX {
-            self.followed.remove(0);
+    fn begin(&mut self, followed: Followed) -> Result<u64, TooManyFollowed> {
+        if self.followed.len() >= FOLLOWED_MAX {
+            return Err(TooManyFollowed);
         }
         self.last += 1;
         self.followed.push((self.last, followed, None));
-        self.last
+        Ok(self.last)
     }
 
     fn fate(&self, number: u64) -> Option<Fate> {
@@ -126,5 +138,25 @@ impl Followed {
     fn is(&self, from: Port, packet: &Packet) -> bool {
         let is_whole = packet.fragment.is_none();
         is_whole && self.from == from && self.protocol == packet.protocol && self.ends == Ends::of(packet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_forgotten_for_another() {
+        let address = "10.0.0.4".parse().unwrap();
+        let ends = Ends { source: address, source_port: 1, destination: address, destination_port: 2 };
+        let followed = Followed { from: Port::INTERNET, protocol: Protocol::UDP, ends };
+        let mut follows = Follows::default();
+        let numbers: Vec<_> = (0..FOLLOWED_MAX).map(|_| follows.begin(followed).unwrap()).collect();
+        assert_eq!(follows.begin(followed), Err(TooManyFollowed));
+        let held: Vec<_> = follows.followed.iter().map(|(number, ..)| *number).collect();
+        assert_eq!(held, numbers);
+        follows.end(numbers[3]);
+        assert!(follows.begin(followed).is_ok_and(|number| !numbers.contains(&number)));
+        assert_eq!(follows.begin(followed), Err(TooManyFollowed));
     }
 }

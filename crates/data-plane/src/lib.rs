@@ -48,6 +48,6 @@ pub use budget::{BURST_FRAMES, FRAMES_PER_SEC, SlowPathBudget};
 pub use drops::DropCount;
 pub use error::DataPlaneError;
 pub use fabric::{AttachedPort, PortSpec};
-pub use follow::{Fate, Followed, Following};
+pub use follow::{Fate, Followed, Following, TooManyFollowed};
 pub use plane::{ADVERTISING, Config, Counters, DataPlane, Mode, ModeChoice, capture_point};
 pub use workstation::{LeftOutRoute, Workstation, WorkstationLink};

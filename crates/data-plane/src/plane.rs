@@ -29,7 +29,7 @@ use crate::decide::Decider;
 use crate::drops::DropCount;
 use crate::entry::key_sent;
 use crate::fabric::{AttachedPort, Fabric, PortSpec};
-use crate::follow::{Followed, Following};
+use crate::follow::{Followed, Following, TooManyFollowed};
 use crate::journal::{self, Found, Journal};
 use crate::layout::{RunDir, device_of};
 use crate::packet_loop::{PacketLoop, Shared};
@@ -341,7 +341,10 @@ impl DataPlane {
     }
 
     /// Follows a packet, so that what is decided about it is known apart from all others, as long as the answer lives.
-    pub fn follow(&self, followed: Followed) -> Following<'_> {
+    ///
+    /// # Errors
+    /// When as many are followed as can be.
+    pub fn follow(&self, followed: Followed) -> Result<Following<'_>, TooManyFollowed> {
         Following::begin(&self.shared, followed)
     }
 

@@ -8,10 +8,11 @@
 //! it arrives is seen by a packet socket where it comes out.
 
 mod judge;
+mod on_file;
 mod probe;
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use data_plane::{Fate, Followed, Following, WorkstationLink};
@@ -31,8 +32,10 @@ use probe::{Answer, Probe};
 const ARRIVAL: Duration = Duration::from_secs(2);
 /// How long an answer is waited for once the packet has arrived.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How long is waited between two looks.
+/// How long is waited between two looks at what has arrived.
 const PAUSE: Duration = Duration::from_micros(200);
+/// How long between two looks at what was decided, for which everybody's frames wait.
+const DECISION_PAUSE: Duration = Duration::from_millis(2);
 /// Frames that are taken at once.
 const BATCH_FRAMES: usize = 8;
 /// Bytes of frames that may wait for a look.
@@ -177,20 +180,13 @@ pub(crate) fn send(
             case: Case { seed: network.plane.seed(), question, deltas: network.deltas() },
         };
         tracing::error!(?remark, "a packet did not do what the trace says");
-        replay = Some(write_down(&network.disagreements, &disagreement).map_err(|error| error.to_string())?);
+        let written = on_file::write_down(&network.disagreements, &disagreement);
+        replay = Some(written.map_err(|error| error.to_string())?);
     }
     let place = network.interface(question.from);
     let back = matches!(watch.there, Seen::Arrived { .. }).then(|| watch.told_of_answer(network, sent_at));
     let there = watch.told(network, sent_at);
     Ok(LiveReport { sent: format!("{own} from {place}"), there, back, verdict, remark, replay })
-}
-
-/// Writes a file that nobody else reads, under a name that no other has.
-fn write_down(directory: &Path, disagreement: &Disagreement<'_>) -> std::io::Result<PathBuf> {
-    std::fs::create_dir_all(directory)?;
-    let path = directory.join(format!("{}.json", crate::now().unix_millis()));
-    std::fs::write(&path, serde_json::to_vec_pretty(disagreement)?)?;
-    Ok(path)
 }
 
 /// Who looks for the packet and its answer.
@@ -209,6 +205,8 @@ struct Watch<'n> {
     landing: Option<(Port, Option<PacketSocket>)>,
     home: PacketSocket,
     batch: FrameBatch,
+    /// When what was decided is looked at next.
+    decisions_at: Instant,
 }
 
 impl<'n> Watch<'n> {
@@ -226,7 +224,7 @@ impl<'n> Watch<'n> {
             (port, socket)
         });
         let follow = |from: Port, protocol: Protocol, ends: Ends| {
-            network.plane.follow(Followed { from, protocol, ends })
+            network.plane.follow(Followed { from, protocol, ends }).map_err(|error| error.to_string())
         };
         Ok(Self {
             from: question.from,
@@ -236,11 +234,14 @@ impl<'n> Watch<'n> {
             back: Seen::Nothing,
             back_at: None,
             answer: None,
-            packet: follow(question.from, question.protocol, own),
-            reply: trace.there.landed.map(|(port, ends)| follow(port, question.protocol, ends.reversed())),
+            packet: follow(question.from, question.protocol, own)?,
+            reply: (trace.there.landed)
+                .map(|(port, ends)| follow(port, question.protocol, ends.reversed()))
+                .transpose()?,
             landing,
             home: socket(from).map_err(|error| error.to_string())?,
             batch: FrameBatch::new(BATCH_FRAMES),
+            decisions_at: Instant::now(),
         })
     }
 
@@ -250,6 +251,10 @@ impl<'n> Watch<'n> {
             let now = Instant::now();
             self.look_there(probe, now)?;
             self.look_back(probe, now)?;
+            if now >= self.decisions_at {
+                self.decisions_at = now + DECISION_PAUSE;
+                self.look_at_decisions(now);
+            }
             let is_over = match (self.there, self.there_at) {
                 (Seen::Dropped(_), _) => true,
                 (Seen::Arrived { .. }, Some(at)) => {
@@ -273,12 +278,6 @@ impl<'n> Watch<'n> {
                 self.there_at = Some(now);
             }
         }
-        if self.there == Seen::Nothing
-            && let Some(fate) = self.packet.fate()
-        {
-            let is_watched = |to| matches!(&self.landing, Some((port, Some(_))) if *port == to);
-            (self.there, self.there_at) = (seen(fate, is_watched), Some(now));
-        }
         Ok(())
     }
 
@@ -293,12 +292,22 @@ impl<'n> Watch<'n> {
                 self.back = Seen::Arrived { at: self.from, ends: Ends::of(&packet) };
             }
         }
+        Ok(())
+    }
+
+    /// What was decided about what has not been seen to arrive.
+    fn look_at_decisions(&mut self, now: Instant) {
+        if self.there == Seen::Nothing
+            && let Some(fate) = self.packet.fate()
+        {
+            let is_watched = |to| matches!(&self.landing, Some((port, Some(_))) if *port == to);
+            (self.there, self.there_at) = (seen(fate, is_watched), Some(now));
+        }
         if self.back == Seen::Nothing
             && let Some(fate) = self.reply.as_ref().and_then(Following::fate)
         {
             (self.back, self.back_at) = (seen(fate, |to| to == self.from), Some(now));
         }
-        Ok(())
     }
 
     fn told(&self, network: &NetworkView, sent_at: Instant) -> LiveWay {
