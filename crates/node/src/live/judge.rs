@@ -24,11 +24,11 @@ pub(super) enum Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LiveVerdict {
-    /// They do, as far as there is something to compare.
+    /// They do.
     Agrees,
     /// They do not: one of them has a defect.
     Disagrees,
-    /// What became of the packet comes of something that a trace does not speak of.
+    /// What became of the packet comes of something that a trace does not speak of, or was not seen.
     Unclear,
 }
 
@@ -50,13 +50,27 @@ pub(super) fn judge(trace: &Trace, there: &Seen, back: &Seen) -> (LiveVerdict, O
         return (LiveVerdict::Agrees, None);
     };
     if *back == Seen::Nothing {
-        let why = "no reply was seen, so that only the way there is compared";
-        return (LiveVerdict::Agrees, Some(why.to_owned()));
+        return unseen_reply(way);
     }
     match compare(way, back, None) {
         Compared::Different(how) => (LiveVerdict::Disagrees, Some(format!("the answer {how}"))),
         Compared::Unclear(why) => (LiveVerdict::Unclear, Some(format!("the answer {why}"))),
         Compared::Same => (LiveVerdict::Agrees, None),
+    }
+}
+
+/// No reply was seen, neither where it would come in nor where it would come out: perhaps nobody has sent one.
+fn unseen_reply(way: &Way) -> (LiveVerdict, Option<String>) {
+    match way.refusals().next() {
+        Some(told) => {
+            let seen =
+                format!("no reply was seen, nor that one was dropped because {told}: only that none came");
+            (LiveVerdict::Agrees, Some(seen))
+        }
+        None => {
+            let why = "went where it should; no reply was seen, so that it is not known whether one would come back";
+            (LiveVerdict::Unclear, Some(format!("the packet {why}")))
+        }
     }
 }
 
@@ -181,7 +195,7 @@ mod tests {
         let home = Seen::Arrived { at: port(1), ends: own().reversed() };
         let open = trace(None, None);
         check(&open, out(40_000), home, Agrees, "");
-        check(&open, out(40_000), Seen::Nothing, Agrees, "no reply was seen");
+        check(&open, out(40_000), Seen::Nothing, Unclear, "no reply was seen");
         check(&open, out(1024), home, Agrees, "");
         let elsewhere = Seen::Arrived { at: port(2), ends: translated(40_000) };
         check(&open, elsewhere, home, Disagrees, "the packet came to port 2");
@@ -224,6 +238,6 @@ mod tests {
         let one_way = trace(None, Some(refusal));
         check(&one_way, out(40_000), Seen::Dropped(refusal), Agrees, "");
         check(&one_way, out(40_000), home, Disagrees, "the answer passed");
-        check(&one_way, out(40_000), Seen::Nothing, Agrees, "no reply was seen");
+        check(&one_way, out(40_000), Seen::Nothing, Agrees, "only that none came");
     }
 }
