@@ -14,7 +14,7 @@ use aws_types::MacAddress;
 use data_plane::{DataPlane, Mode, PortSpec};
 use host_net::{FrameBatch, NetworkNamespace};
 use lab::wires::Wire;
-use lab::{Lab, SEED, in_both_modes_with_a_workstation};
+use lab::{Lab, SEED, for_each_seed, in_both_modes_with_a_workstation};
 use vpc_engine::frame::{TransportChecksum, apply_rewrite};
 use vpc_engine::testing::{Arrival, Scenario, Step, frame};
 use vpc_engine::{
@@ -215,34 +215,15 @@ fn agree(seed: u64, carried_by_cache: &AtomicU64, of_internet: &AtomicU64) {
 
 #[test]
 fn real_packets_go_where_the_engine_says() {
-    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seeds = match number("BRUME_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("BRUME_REAL_TOPOLOGIES").unwrap_or(TOPOLOGIES),
-    };
     let (carried_by_cache, of_internet) = (AtomicU64::new(0), AtomicU64::new(0));
-    let next = AtomicU64::new(seeds.start);
-    // Most of the time goes into making and removing namespaces, which is waiting.
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if !seeds.contains(&seed) {
-                        break;
-                    }
-                    agree(seed, &carried_by_cache, &of_internet);
-                }
-            });
-        }
-    });
+    let networks = for_each_seed(TOPOLOGIES, |seed| agree(seed, &carried_by_cache, &of_internet));
     let carried = carried_by_cache.into_inner();
     let of_internet = of_internet.into_inner();
     eprintln!(
         "{carried} packets were carried by the cache; {of_internet} came from the internet or went there"
     );
     // Four or so a network; less on a host that skips the cache, which has said so.
-    let is_long = seeds.count() >= 20;
+    let is_long = networks >= 20;
     assert!(!is_long || carried == 0 || carried > 200, "the cache was hardly used: {carried}");
     assert!(!is_long || of_internet > 200, "the internet was hardly used: {of_internet}");
 }

@@ -7,6 +7,7 @@ pub mod wires;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_types::{
@@ -67,6 +68,31 @@ pub fn in_both_modes_at_once(test: impl Fn(Lab) + Sync) {
             scope.spawn(move || run_in_mode(choice, (false, SEED), test));
         }
     });
+}
+
+/// Runs a test for as many seeds as `BRUME_REAL_TOPOLOGIES` says, or for the one of `BRUME_SEED`. Answers for how many.
+pub fn for_each_seed(unless_said: u64, test: impl Fn(u64) + Sync) -> usize {
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds = match number("BRUME_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("BRUME_REAL_TOPOLOGIES").unwrap_or(unless_said),
+    };
+    let next = AtomicU64::new(seeds.start);
+    // Most of the time goes into making and removing namespaces, which is waiting.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if !seeds.contains(&seed) {
+                        break;
+                    }
+                    test(seed);
+                }
+            });
+        }
+    });
+    seeds.count()
 }
 
 const MODES: [ModeChoice; 2] = [ModeChoice::Auto, ModeChoice::SlowOnly];
