@@ -1,6 +1,6 @@
 //! A client that writes its requests byte by byte, so that it can also write wrong ones.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -161,9 +161,12 @@ impl Connection {
         Self::over(stream)
     }
 
-    /// Sends nothing more, and still reads.
+    /// Sends nothing more, and still reads. The gateway may have reset the connection before.
     pub(crate) fn half_close(&self) {
-        self.stream.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+        match self.stream.get_ref().shutdown(std::net::Shutdown::Write) {
+            Err(error) if error.kind() == ErrorKind::NotConnected => {}
+            result => result.unwrap(),
+        }
     }
 }
 
@@ -177,8 +180,12 @@ impl<S: Read + Write> Connection<S> {
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.stream.get_mut().write_all(bytes).unwrap();
-        self.stream.get_mut().flush().unwrap();
+        let stream = self.stream.get_mut();
+        match stream.write_all(bytes).and_then(|()| stream.flush()) {
+            // The gateway has closed it meanwhile: what it has answered is read all the same.
+            Err(error) if [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset].contains(&error.kind()) => {}
+            result => result.unwrap(),
+        }
     }
 
     /// What comes, whatever it is.
