@@ -75,6 +75,8 @@ struct Sent<'n> {
     protocol: PathProtocol,
     is_ipv6: bool,
     atoms: &'n [Atom],
+    /// What the account has.
+    own: &'n [&'n Interface],
 }
 
 /// One end of a path.
@@ -101,9 +103,10 @@ impl ScopeSearch<'_> {
     /// # Errors
     /// When there is too much to be told.
     pub(super) fn answer(&self) -> Result<AccessScopeAnswer, TooMuch> {
-        let own = || self.model.network.interfaces().filter(|interface| self.is_own(interface));
+        let own = self.model.network.interfaces().filter(|interface| self.is_own(interface));
+        let own: Vec<&Interface> = own.collect();
         let mut findings = Vec::new();
-        let senders = own().filter(|interface| interface.role == InterfaceRole::Workload);
+        let senders = own.iter().copied().filter(|interface| interface.role == InterfaceRole::Workload);
         let starts = senders.map(|interface| (interface.port, Some(interface)));
         let from_internet = self.gateways().first().map(|_| (Port::INTERNET, None));
         let (mut plain, mut supposing) = (self.model.tracer(), self.model.supposing_tracer());
@@ -111,7 +114,7 @@ impl ScopeSearch<'_> {
         for (port, interface) in starts.chain(from_internet) {
             for protocol in [PathProtocol::Tcp, PathProtocol::Udp] {
                 for (is_ipv6, atoms) in &atoms {
-                    let sent = Sent { port, interface, protocol, is_ipv6: *is_ipv6, atoms };
+                    let sent = Sent { port, interface, protocol, is_ipv6: *is_ipv6, atoms, own: &own };
                     // Who asks from the internet may be anybody there.
                     let tracer = if interface.is_some() { &mut plain } else { &mut supposing };
                     let found = self.look(tracer, &sent)?;
@@ -119,7 +122,7 @@ impl ScopeSearch<'_> {
                 }
             }
         }
-        let analyzed_enis = u32::try_from(own().count()).unwrap_or(u32::MAX);
+        let analyzed_enis = u32::try_from(own.len()).unwrap_or(u32::MAX);
         Ok(AccessScopeAnswer { findings, analyzed_enis })
     }
 
@@ -224,8 +227,7 @@ impl ScopeSearch<'_> {
     /// The destinations that make a difference: what the account has, what group rules name, and one of each range that nobody
     /// has; each with what it stands for.
     fn destinations(&self, sent: &Sent<'_>) -> Vec<(Span, Span)> {
-        let Sent { interface, is_ipv6, atoms, .. } = *sent;
-        let own = self.model.network.interfaces().filter(|interface| self.is_own(interface));
+        let Sent { interface, is_ipv6, atoms, own, .. } = *sent;
         let mut addresses: BTreeSet<IpAddr> = BTreeSet::new();
         for held in own {
             match interface {

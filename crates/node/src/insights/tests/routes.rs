@@ -89,29 +89,15 @@ fn peering() {
 fn transit_gateways() {
     let (mut world, other) = two_vpcs();
     let table = open_other(&mut world, &other);
-    let made = world.cloud.ok::<op::CreateTransitGateway>(input!(CreateTransitGatewayRequest {}));
-    let made = made.transit_gateway.unwrap();
-    let transit_table = made.options.unwrap().association_default_route_table_id.unwrap();
-    let gateway = made.transit_gateway_id.unwrap();
-    world.cloud.settle();
-    let attach = |world: &mut World, vpc: &str, subnet: &str| {
-        let mut request = input!(CreateTransitGatewayVpcAttachmentRequest {
-            transit_gateway_id: gateway.as_str(),
-            vpc_id: vpc,
-        });
-        request.subnet_ids = vec![subnet.to_owned()];
-        let made = world.cloud.ok::<op::CreateTransitGatewayVpcAttachment>(request);
-        world.cloud.settle();
-        made.transit_gateway_vpc_attachment.unwrap().transit_gateway_attachment_id.unwrap()
-    };
+    let (gateway, transit_table) = transit_gateway(&mut world);
     let (vpc, subnet) = (world.vpc.clone(), world.subnets[0].clone());
-    let own = attach(&mut world, &vpc, &subnet);
+    let own = attach(&mut world, &gateway, &vpc, &subnet);
     world.route("10.1.0.0/16", |route| route.transit_gateway_id = Some(gateway.clone()));
     assert_eq!(
         world.to(&other.interface).codes(),
         ["TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT", "DISCONNECTED_VPCS"]
     );
-    let its = attach(&mut world, &other.vpc, &other.subnet);
+    let its = attach(&mut world, &gateway, &other.vpc, &other.subnet);
     world.route_in(&table, "10.0.0.0/16", |route| route.transit_gateway_id = Some(gateway.clone()));
     let said = world.to(&other.interface);
     assert!(said.found, "{:?}", said.codes());
