@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::str::FromStr;
 
-use aws_types::{AccountId, Arn, Partition, Timestamp};
+use aws_types::{AccountId, Partition, Timestamp};
 use gateway::{Credential, Credentials};
 use serde::{Deserialize, Serialize};
-use service_api::{IdSource, Principal, PrincipalKind};
+use service_api::{IdSource, Principal};
 use store::{Read as _, Record, RecordKind, Scope, Store, StoreError};
 
 use crate::paths::DataDir;
@@ -233,13 +233,7 @@ impl Credentials for StoredCredentials {
         Some(Credential {
             secret,
             session_token: None,
-            principal: Principal {
-                account,
-                kind: PrincipalKind::Root,
-                arn: Arn::global(Partition::Aws, "iam", account, "root"),
-                user_id: account.to_string(),
-                access_key_id: access_key_id.to_owned(),
-            },
+            principal: Principal::root(Partition::Aws, account, access_key_id),
         })
     }
 }

@@ -7,7 +7,7 @@ use aws_api::Operation;
 use aws_api::ec2::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{InstanceId, Partition, Timestamp};
-use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _};
+use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _};
 use store::{MemoryBackend, Read as _, Store};
 use svc_ec2::{Config, Ec2, HostView};
 use vpc_model::PublicAddresses;
@@ -39,13 +39,7 @@ pub(crate) fn context() -> RequestContext {
     RequestContext {
         partition: Partition::Aws,
         region: "us-east-1".parse().unwrap(),
-        principal: Principal {
-            account: "123456789012".parse().unwrap(),
-            kind: PrincipalKind::Root,
-            arn: "arn:aws:iam::123456789012:root".parse().unwrap(),
-            user_id: "123456789012".to_owned(),
-            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-        },
+        principal: Principal::root(Partition::Aws, "123456789012".parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
         request_id: RequestId::from_bits(1),
         now: Timestamp::from_unix_millis(1_795_357_680_000),
         source_ip: "127.0.0.1".parse().unwrap(),

@@ -1,9 +1,12 @@
 //! Who asks, where, and when.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use aws_types::{AccountId, Arn, Partition, Region, Timestamp};
+use aws_types::{AccountId, Arn, Partition, Region, Tags, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// The id of one request, in UUID form, as AWS prints it in answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +33,35 @@ impl fmt::Display for RequestId {
 }
 
 /// What kind of identity signed a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PrincipalKind {
     /// The account's root user.
     Root,
+    /// A user of IAM.
+    User {
+        /// Its name.
+        name: String,
+    },
+    /// A session of a role.
+    AssumedRole {
+        /// The role's name.
+        role: String,
+        /// The role's stable id, which begins with `AROA`.
+        role_id: String,
+        /// The role's own ARN, with its path; the principal's is that of the session.
+        role_arn: Arn,
+        /// The session's name.
+        session_name: String,
+    },
+    /// A session of GetFederationToken.
+    FederatedUser {
+        /// The name that the request gave it.
+        name: String,
+        /// The ARN of the user, or of the root user, that made it: whose permissions it has at most.
+        by: Arn,
+    },
 }
 
 /// The identity that a request's signature proved.
@@ -43,12 +71,58 @@ pub struct Principal {
     pub account: AccountId,
     /// Which kind of identity.
     pub kind: PrincipalKind,
-    /// Its ARN, such as `arn:aws:iam::123456789012:root`.
+    /// Its ARN, such as `arn:aws:iam::123456789012:root` or `arn:aws:sts::123456789012:assumed-role/name/session`.
     pub arn: Arn,
-    /// The stable id of the user, role session or account.
+    /// The stable id of the account, user or federated user, or of role and session as `AROA…:name`.
     pub user_id: String,
     /// The access key that signed.
     pub access_key_id: String,
+    /// What temporary credentials carry; `None` for access keys that last.
+    pub session: Option<Arc<Session>>,
+}
+
+impl Principal {
+    /// The root user of an account, with one of its access keys.
+    pub fn root(partition: Partition, account: AccountId, access_key_id: impl Into<String>) -> Self {
+        Self {
+            account,
+            kind: PrincipalKind::Root,
+            arn: Arn::global(partition, "iam", account, "root"),
+            user_id: account.to_string(),
+            access_key_id: access_key_id.into(),
+            session: None,
+        }
+    }
+}
+
+/// What temporary credentials carry beside who they are.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// When they were issued: `aws:TokenIssueTime`.
+    pub issued: Timestamp,
+    /// When they end.
+    pub expires: Timestamp,
+    /// Whether a device proved the user's presence when they were issued: `aws:MultiFactorAuthPresent`. `None` where that
+    /// is no question, as for roles of services.
+    pub mfa_authenticated: Option<bool>,
+    /// The session's tags: `aws:PrincipalTag`, over those of the role or user.
+    pub tags: Tags,
+    /// The keys of the tags that the next role takes over.
+    pub transitive_tag_keys: BTreeSet<String>,
+    /// `sts:SourceIdentity`, which the next role takes over.
+    pub source_identity: Option<String>,
+    /// The texts of the session's policies: what it may do at most.
+    pub policies: Vec<String>,
+    /// The ARNs of managed policies of the same use.
+    pub policy_arns: Vec<String>,
+    /// Whether another session assumed the role, which limits it to an hour.
+    pub is_chained: bool,
+    /// Who vouched for the caller in AssumeRoleWithWebIdentity or AssumeRoleWithSAML: the provider's name or ARN.
+    pub federated_provider: Option<String>,
+    /// The ARN of the instance that got the credentials from its metadata: `ec2:SourceInstanceARN`.
+    pub source_instance_arn: Option<String>,
 }
 
 /// Everything about a request that is not its input.

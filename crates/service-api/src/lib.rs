@@ -12,7 +12,7 @@ mod page;
 mod page_token;
 mod random;
 
-pub use context::{Principal, PrincipalKind, RequestContext, RequestId};
+pub use context::{Principal, PrincipalKind, RequestContext, RequestId, Session};
 pub use error::ServiceError;
 pub use fingerprint::fingerprint;
 pub use operation::{Operations, Service};

@@ -10,7 +10,7 @@ pub(crate) use aws_api::ec2::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{InstanceId, Partition, Timestamp};
 use resource_shares::{Acceptance, ResourceShare, SharePrincipal, SharedResource};
-use service_api::{IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service, ServiceError};
+use service_api::{IdSource, Principal, RequestContext, RequestId, Service, ServiceError};
 use store::{MemoryBackend, Scope, Store};
 use svc_ec2::{Config, Ec2, HostView};
 
@@ -117,13 +117,7 @@ impl Cloud {
         RequestContext {
             partition: Partition::Aws,
             region: self.region.parse().unwrap(),
-            principal: Principal {
-                account: self.account.parse().unwrap(),
-                kind: PrincipalKind::Root,
-                arn: format!("arn:aws:iam::{}:root", self.account).parse().unwrap(),
-                user_id: self.account.to_owned(),
-                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            },
+            principal: Principal::root(Partition::Aws, self.account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
             request_id: RequestId::from_bits(1),
             now: self.now(),
             source_ip: "127.0.0.1".parse().unwrap(),

@@ -14,9 +14,7 @@ use aws_api::ram::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{Partition, Timestamp};
 use resource_shares::{Invitation, ResourceShare, SharingPartner, is_shared_with};
-use service_api::{
-    IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError,
-};
+use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _, ServiceError};
 use store::{MemoryBackend, Read as _, Scope, Snapshot, Store, StoreError, Transaction};
 use svc_ram::{Ram, ResourceType, Resources};
 
@@ -76,13 +74,7 @@ impl Cloud {
         let context = RequestContext {
             partition: Partition::Aws,
             region: "us-east-1".parse().unwrap(),
-            principal: Principal {
-                account: account.parse().unwrap(),
-                kind: PrincipalKind::Root,
-                arn: format!("arn:aws:iam::{account}:root").parse().unwrap(),
-                user_id: account.to_owned(),
-                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            },
+            principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
             request_id: RequestId::from_bits(0),
             now: self.now,
             source_ip: [127, 0, 0, 1].into(),

@@ -17,9 +17,7 @@ use aws_api::Operation;
 use aws_api::service_quotas::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{Partition, Timestamp};
-use service_api::{
-    IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError,
-};
+use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _, ServiceError};
 use store::{MemoryBackend, Store};
 use svc_service_quotas::ServiceQuotas;
 
@@ -114,13 +112,7 @@ fn context(account: &str, region: &str) -> RequestContext {
     RequestContext {
         partition: Partition::Aws,
         region: region.parse().unwrap(),
-        principal: Principal {
-            account: account.parse().unwrap(),
-            kind: PrincipalKind::Root,
-            arn: format!("arn:aws:iam::{account}:root").parse().unwrap(),
-            user_id: account.to_owned(),
-            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-        },
+        principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
         request_id: RequestId::from_bits(0),
         now: Timestamp::from_unix_secs(1_800_000_000),
         source_ip: [127, 0, 0, 1].into(),

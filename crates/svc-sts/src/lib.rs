@@ -56,7 +56,7 @@ fn get_caller_identity(
 #[cfg(test)]
 mod tests {
     use aws_model::Fields;
-    use service_api::{Principal, PrincipalKind, RequestId};
+    use service_api::{Principal, RequestId};
 
     use super::*;
 
@@ -64,13 +64,11 @@ mod tests {
         RequestContext {
             partition: aws_types::Partition::Aws,
             region: "us-east-1".parse().unwrap(),
-            principal: Principal {
-                account: "000123456789".parse().unwrap(),
-                kind: PrincipalKind::Root,
-                arn: "arn:aws:iam::000123456789:root".parse().unwrap(),
-                user_id: "000123456789".to_owned(),
-                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            },
+            principal: Principal::root(
+                aws_types::Partition::Aws,
+                "000123456789".parse().unwrap(),
+                "AKIAIOSFODNN7EXAMPLE",
+            ),
             request_id: RequestId::from_bits(0),
             now: aws_types::Timestamp::from_unix_secs(0),
             source_ip: [127, 0, 0, 1].into(),

@@ -7,9 +7,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use aws_model::{Fields, Value};
-use aws_types::{Arn, Partition, Timestamp};
+use aws_types::{Partition, Timestamp};
 use gateway::{Clock, Config, Credential, Credentials, Gateway, Limits, SystemClock};
-use service_api::{Principal, PrincipalKind, RequestContext, Service, ServiceError};
+use service_api::{Principal, RequestContext, Service, ServiceError};
 use tokio::sync::oneshot;
 
 pub(crate) const KEY: &str = "AKIDEXAMPLE";
@@ -29,13 +29,7 @@ impl Credentials for OneKey {
             _ => return None,
         };
         let account = ACCOUNT.parse().unwrap();
-        let principal = Principal {
-            account,
-            kind: PrincipalKind::Root,
-            arn: Arn::global(Partition::Aws, "iam", account, "root"),
-            user_id: ACCOUNT.to_owned(),
-            access_key_id: access_key_id.to_owned(),
-        };
+        let principal = Principal::root(Partition::Aws, account, access_key_id);
         Some(Credential { secret: SECRET.to_owned(), session_token, principal })
     }
 }

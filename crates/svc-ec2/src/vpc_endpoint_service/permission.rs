@@ -192,6 +192,7 @@ mod tests {
                 arn: arn.parse().unwrap(),
                 user_id: String::new(),
                 access_key_id: String::new(),
+                session: None,
             };
             let owner = "123456789012".parse().unwrap();
             assert_eq!(service.admits(Partition::Aws, owner, &caller), admitted, "{principal} {arn}");

@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_api::Operation;
 use aws_model::Value;
 use aws_types::{InstanceId, Tag, Timestamp};
-use service_api::{
-    IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError,
-};
+use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _, ServiceError};
 use store::{MemoryBackend, Scope, Store};
 use svc_ssm::{ManagedInstance, Ssm};
 
@@ -40,13 +38,7 @@ impl Harness {
         let context = RequestContext {
             partition: aws_types::Partition::Aws,
             region: "us-east-1".parse().unwrap(),
-            principal: Principal {
-                account,
-                kind: PrincipalKind::Root,
-                arn: format!("arn:aws:iam::{ACCOUNT}:root").parse().unwrap(),
-                user_id: ACCOUNT.to_owned(),
-                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            },
+            principal: Principal::root(aws_types::Partition::Aws, account, "AKIAIOSFODNN7EXAMPLE"),
             request_id: RequestId::from_bits(0),
             now: NOW,
             source_ip: [127, 0, 0, 1].into(),
