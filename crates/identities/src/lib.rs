@@ -1,0 +1,57 @@
+//! Who there is: accounts, and in each the users, groups, roles, instance profiles, policies and access keys of IAM.
+//!
+//! Owns the records, how they are found, and the ids and ARNs that they have. Several services need them, and none may
+//! import another: `svc-iam` writes most of them, `svc-organizations` makes and closes accounts, `svc-sts` assumes roles, and
+//! authentication and authorization read them for every request. Refuses to know what requests may do with them (the
+//! services do), what policies mean (`iam-policy`), and what organizations add.
+//!
+//! Everything is kept under the account's global scope, by names without case where IAM compares them so, but for access
+//! keys and the aliases and e-mail addresses of accounts, which are unique in the whole cloud ([`cloud_scope`]).
+
+mod access_key;
+mod account;
+mod group;
+mod id;
+mod instance_profile;
+mod managed_policy;
+mod role;
+mod user;
+
+use aws_types::{AccountId, Partition};
+use store::{RecordKind, Scope};
+
+pub use access_key::{AccessKey, AccessKeyOwner, AccessKeyStatus};
+pub use account::{
+    Account, AccountState, CLOSED_FOR_MILLIS, ContactInformation, Email, new_account, new_root_key,
+    random_account,
+};
+pub use group::Group;
+pub use id::{IdKind, access_key_id, secret_access_key, unique_id};
+pub use instance_profile::InstanceProfile;
+pub use managed_policy::{ManagedPolicy, PolicyVersion};
+pub use role::{Role, RoleUse};
+pub use user::User;
+
+/// The scope of what is unique among all accounts of the cloud. No account has this number.
+pub fn cloud_scope(partition: Partition) -> Scope {
+    Scope::global(partition, "000000000000".parse::<AccountId>().expect("twelve digits"))
+}
+
+/// The key of a record that IAM finds by name: names are unique without regard to case.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub fn name_key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// The kinds of records that are written here.
+pub const RECORDS: &[RecordKind] = &[
+    RecordKind::of::<Account>(),
+    RecordKind::of::<Email>(),
+    RecordKind::of::<AccessKey>(),
+    RecordKind::of::<User>(),
+    RecordKind::of::<Group>(),
+    RecordKind::of::<Role>(),
+    RecordKind::of::<InstanceProfile>(),
+    RecordKind::of::<ManagedPolicy>(),
+];
