@@ -1,18 +1,17 @@
 //! The accounts of a cloud beside its first one: each with a root access key of its own, and resources that no other
 //! account sees.
 //!
-//! Owns making and listing them. Refuses to know what they may do (every request is the root user's), and the first
-//! account, which a start of the cloud makes.
+//! Owns making and listing them. Refuses to know what they may do, and the first account, which a start of the cloud makes.
 
 use std::io;
 
 use aws_types::{AccountId, Partition, Timestamp};
+use identities::{new_account, new_root_key};
 use serde::{Deserialize, Serialize};
 use service_api::{IdSource, OsRandom};
-use store::{Read as _, Scope, Store, StoreError};
+use store::{Read as _, Store, StoreError};
 
 use crate::control::{self, Question};
-use crate::identity::{AccountRecord, random_account, random_key};
 use crate::now;
 use crate::paths::RunDir;
 
@@ -86,23 +85,11 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<NewAccount, StoreError> {
         self.0.transact(|transaction| {
-            let scope = |account| Scope::global(Partition::Aws, account);
-            let is_free = |account: &AccountId| {
-                !transaction.contains::<AccountRecord>(&scope(*account), &account.to_string())
-            };
-            let account = std::iter::repeat_with(|| random_account(ids))
-                .find(is_free)
-                .expect("there are more account numbers than accounts");
-            let key = random_key(ids);
-            let record = AccountRecord { id: account, created: now, name: name.clone(), is_further: true };
-            transaction.put(&scope(account), &account.to_string(), record);
-            transaction.put(&scope(account), key.id(), key.record(now, false));
-            Ok(NewAccount {
-                account,
-                name,
-                access_key_id: key.id().to_owned(),
-                secret_access_key: key.secret().to_owned(),
-            })
+            let bits = &mut || ids.bits();
+            let made = new_account(transaction, Partition::Aws, bits, now, name.clone(), None);
+            let account = made.expect("without an e-mail address there is no other account with it").id;
+            let key = new_root_key(transaction, Partition::Aws, account, bits, now);
+            Ok(NewAccount { account, name, access_key_id: key.id, secret_access_key: key.secret })
         })
     }
 
@@ -110,7 +97,7 @@ impl Accounts {
     pub(crate) fn list(&self) -> Vec<Account> {
         let snapshot = self.0.snapshot();
         let mut accounts: Vec<Account> = snapshot
-            .scan_all::<AccountRecord>()
+            .scan_all::<identities::Account>()
             .map(|(_, _, record)| Account {
                 account: record.id,
                 name: record.name.clone(),
@@ -128,7 +115,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use gateway::Credentials as _;
-    use store::MemoryBackend;
+    use identities::cloud_scope;
+    use store::{MemoryBackend, RecordKind};
 
     use super::*;
     use crate::identity::{Identity, StoredCredentials};
@@ -212,8 +200,10 @@ mod tests {
 
     /// The kinds of records in it.
     const KINDS: [&str; 2] = ["account.account", "account.root-key"];
+    /// The kinds that a file of this build has.
+    const KINDS_NOW: [&str; 2] = ["account.account", "iam.access-key"];
     /// Kinds that no file has yet.
-    const WITHOUT_RELEASE: [&str; 2] = ["internet.host", "network.path"];
+    const WITHOUT_RELEASE: [&str; 4] = ["account.email", "iam.access-key", "internet.host", "network.path"];
 
     /// How the newest build's file is made, with its code: `cargo nextest run -p node --run-ignored only write_state`.
     #[test]
@@ -225,13 +215,19 @@ mod tests {
             let ids = Twice(AtomicU64::new(0));
             Accounts(store).create_with(&ids, Some("prod".to_owned()), created).unwrap();
         });
-        assert_eq!(made, KINDS.into());
+        assert_eq!(made, KINDS_NOW.into());
     }
 
     #[test]
     fn every_kind_of_record_is_in_the_state_of_a_release() {
+        // Those of IAM's own are in the states of its service.
+        let of_accounts = [
+            RecordKind::of::<identities::Account>(),
+            RecordKind::of::<identities::Email>(),
+            RecordKind::of::<identities::AccessKey>(),
+        ];
         let kinds = crate::identity::RECORDS.iter().chain(crate::internet_hosts::RECORDS);
-        let kinds = kinds.chain(crate::path_conditions::RECORDS).copied();
+        let kinds = kinds.chain(crate::path_conditions::RECORDS).copied().chain(of_accounts);
         let kept: std::collections::BTreeSet<&str> = KINDS.into_iter().chain(WITHOUT_RELEASE).collect();
         assert_eq!(crate::state_file::names(kinds), kept);
     }
@@ -244,6 +240,7 @@ mod tests {
             assert_eq!(kinds, KINDS.into(), "{release}");
             let store = crate::state_file::open(&directory);
             crate::check_records(&store).unwrap();
+            crate::identity::upgrade_records(&store).unwrap();
             let listed = Accounts(store.clone()).list();
             let shown: Vec<_> = listed
                 .iter()
@@ -254,7 +251,10 @@ mod tests {
             assert_eq!((shown[1].1, shown[1].2), (Some("prod"), false), "{release}");
             let credentials = StoredCredentials(store.clone());
             assert_eq!(credentials.lookup("TEST").unwrap().secret, "one", "{release}");
-            // The first account stays the first, with the key that was made for it.
+            // The counting source had given both accounts the same key beside that, which is now the one's alone.
+            let keys = store.snapshot().count::<identities::AccessKey>(&cloud_scope(Partition::Aws));
+            assert_eq!(keys, 2, "{release}");
+            // The first account stays the first.
             assert_eq!(start(&store, None), listed[0].account, "{release}");
         }
     }

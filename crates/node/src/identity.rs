@@ -1,4 +1,4 @@
-//! The cloud's accounts and their root keys, until IAM owns them.
+//! The first account of a cloud with the key that works for it, and who an access key stands for.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -8,6 +8,10 @@ use std::str::FromStr;
 
 use aws_types::{AccountId, Partition, Timestamp};
 use gateway::{Credential, Credentials};
+use identities::{
+    AccessKey, AccessKeyOwner, AccessKeyStatus, Account, AccountState, cloud_scope, new_root_key,
+    random_account,
+};
 use serde::{Deserialize, Serialize};
 use service_api::{IdSource, Principal};
 use store::{Read as _, Record, RecordKind, Scope, Store, StoreError};
@@ -27,18 +31,6 @@ pub struct RootKey {
 }
 
 impl RootKey {
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
-    pub(crate) fn secret(&self) -> &str {
-        &self.secret
-    }
-
-    pub(crate) fn record(&self, created: Timestamp, is_given: bool) -> RootKeyRecord {
-        RootKeyRecord { id: self.id.clone(), secret: self.secret.clone(), created, is_given }
-    }
-
     /// The key as `ID:SECRET`, to hand it to another process. Never log it.
     pub fn to_secret_text(&self) -> String {
         format!("{}:{}", self.id, self.secret)
@@ -69,52 +61,51 @@ impl std::fmt::Debug for RootKey {
     }
 }
 
-/// An account of this cloud, under its global scope.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct AccountRecord {
-    /// The account.
-    pub id: AccountId,
-    /// When it was created.
-    pub created: Timestamp,
-    /// What the operator calls it.
+/// An access key of an account's root user, as builds before 0.2 wrote them: under the account's global scope.
+#[derive(Serialize, Deserialize)]
+struct OldRootKey {
+    id: String,
+    secret: String,
+    created: Timestamp,
     #[serde(default)]
-    pub name: Option<String>,
-    /// Whether it was made beside the first one, which `brume up` and `brume env` are about.
-    #[serde(default)]
-    pub is_further: bool,
+    is_given: bool,
 }
 
-impl Record for AccountRecord {
-    const KIND: &'static str = "account.account";
-}
-
-/// An access key of an account's root user, under the account's global scope.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct RootKeyRecord {
-    /// The access key id.
-    pub id: String,
-    /// The secret access key.
-    pub secret: String,
-    /// When it was created.
-    pub created: Timestamp,
-    /// Whether the operator gave it; else Brume made it at first start.
-    #[serde(default)]
-    pub is_given: bool,
-}
-
-impl RootKeyRecord {
-    fn key(&self) -> RootKey {
-        RootKey { id: self.id.clone(), secret: self.secret.clone() }
-    }
-}
-
-impl Record for RootKeyRecord {
+impl Record for OldRootKey {
     const KIND: &'static str = "account.root-key";
 }
 
-/// The kinds of records that are written here alone.
-pub(crate) const RECORDS: &[RecordKind] =
-    &[RecordKind::of::<AccountRecord>(), RecordKind::of::<RootKeyRecord>()];
+/// The kinds of records that this build reads and does not write.
+pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<OldRootKey>()];
+
+/// Moves the root keys of older builds to where all access keys are.
+///
+/// # Errors
+/// A failed commit.
+pub(crate) fn upgrade_records(store: &Store) -> Result<(), StoreError> {
+    store.transact(|transaction| {
+        let old: Vec<_> = transaction
+            .scan_all::<OldRootKey>()
+            .map(|(scope, id, key)| (scope.clone(), id.to_owned(), key))
+            .collect();
+        for (scope, id, key) in old {
+            let cloud = cloud_scope(scope.partition);
+            // Of two accounts with the same key, the first one had it.
+            if !transaction.contains::<AccessKey>(&cloud, &id) {
+                let secret = key.secret.clone();
+                let kept = root_key(scope.account, id.clone(), secret, key.created, key.is_given);
+                transaction.put(&cloud, &id, kept);
+            }
+            transaction.delete::<OldRootKey>(&scope, &id);
+        }
+        Ok(())
+    })
+}
+
+fn root_key(account: AccountId, id: String, secret: String, created: Timestamp, is_given: bool) -> AccessKey {
+    let (owner, status) = (AccessKeyOwner::Root, AccessKeyStatus::Active);
+    AccessKey { id, secret, account, owner, status, created, is_given }
+}
 
 /// The first account of a cloud and a key that works for it.
 #[derive(Clone)]
@@ -136,34 +127,33 @@ impl Identity {
         given: Option<&RootKey>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
+        let cloud = cloud_scope(Partition::Aws);
         store.transact(|transaction| {
-            let first = transaction.scan_all::<AccountRecord>().find(|(_, _, account)| !account.is_further);
+            let first = transaction.scan_all::<Account>().find(|(_, _, account)| !account.is_further);
             let existing = first.map(|(_, _, account)| account.id);
-            let account = existing.or(wanted_account).unwrap_or_else(|| random_account(ids));
-            let scope = Scope::global(Partition::Aws, account);
+            let account = existing.or(wanted_account).unwrap_or_else(|| random_account(&mut || ids.bits()));
             if existing.is_none() {
-                let record = AccountRecord { id: account, created: now, name: None, is_further: false };
-                transaction.put(&scope, &account.to_string(), record);
+                let scope = Scope::global(Partition::Aws, account);
+                transaction.put(&scope, &account.to_string(), first_account(account, now));
             }
-            let known: Vec<RootKeyRecord> = transaction
-                .scan::<RootKeyRecord>(&scope)
-                .map(|(_, key)| RootKeyRecord::clone(&key))
+            let whole = AccessKey::whole_of(account, &AccessKeyOwner::Root);
+            let known: Vec<AccessKey> = transaction
+                .parts::<AccessKey>(&cloud, &whole)
+                .map(|(_, key)| AccessKey::clone(&key))
                 .collect();
-            let made = known
-                .iter()
-                .find(|key| !key.is_given)
-                .cloned()
-                .unwrap_or_else(|| random_key(ids).record(now, false));
             // A key that was given earlier is no longer good: giving another one is how it is revoked.
             for earlier in known.iter().filter(|key| key.is_given && given.is_some()) {
-                transaction.delete::<RootKeyRecord>(&scope, &earlier.id);
+                transaction.delete::<AccessKey>(&cloud, &earlier.id);
             }
-            let key = given.cloned().unwrap_or_else(|| made.key());
-            if given.is_none_or(|given| given.id != made.id) {
-                transaction.put(&scope, &made.id.clone(), made);
-            }
-            if let Some(given) = given {
-                transaction.put(&scope, &given.id, given.record(now, true));
+            let works = |key: &&AccessKey| !key.is_given && key.status == AccessKeyStatus::Active;
+            let made = known.iter().filter(works).min_by_key(|key| key.created).cloned();
+            let made = made.unwrap_or_else(|| {
+                new_root_key(transaction, Partition::Aws, account, &mut || ids.bits(), now)
+            });
+            let key = given.cloned().unwrap_or(RootKey { id: made.id, secret: made.secret });
+            if given.is_some() {
+                let record = root_key(account, key.id.clone(), key.secret.clone(), now, true);
+                transaction.put(&cloud, &key.id, record);
             }
             Ok(Self { account, key })
         })
@@ -194,29 +184,16 @@ pub(crate) fn write_private(path: &std::path::Path, bytes: &[u8]) -> io::Result<
     fs::rename(partial, path)
 }
 
-pub(crate) fn random_account(ids: &dyn IdSource) -> AccountId {
-    let number = 100_000_000_000 + ids.bits() % 900_000_000_000;
-    number.to_string().parse().expect("a number of twelve digits")
-}
-
-/// A key in the form that AWS gives them: `AKIA` and 16 of the base32 alphabet, and 40 characters of base64.
-pub(crate) fn random_key(ids: &dyn IdSource) -> RootKey {
-    const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let pick = |alphabet: &[u8], count: usize| -> String {
-        let mut text = String::new();
-        while text.len() < count {
-            let bytes = ids.bits().to_be_bytes();
-            text.extend(
-                bytes
-                    .iter()
-                    .take(count - text.len())
-                    .map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])),
-            );
-        }
-        text
-    };
-    RootKey { id: format!("AKIA{}", pick(BASE32, 16)), secret: pick(BASE64, 40) }
+fn first_account(id: AccountId, created: Timestamp) -> Account {
+    Account {
+        id,
+        created,
+        name: None,
+        is_further: false,
+        email: None,
+        state: AccountState::Active,
+        contact: None,
+    }
 }
 
 /// Looks keys up in the store, so that a key added by one command is known to the next request.
@@ -225,15 +202,11 @@ pub(crate) struct StoredCredentials(pub(crate) Store);
 
 impl Credentials for StoredCredentials {
     fn lookup(&self, access_key_id: &str) -> Option<Credential> {
-        let snapshot = self.0.snapshot();
-        let (account, secret) = snapshot
-            .scan_all::<RootKeyRecord>()
-            .find(|(_, id, _)| *id == access_key_id)
-            .map(|(scope, _, key)| (scope.account, key.secret.clone()))?;
-        Some(Credential {
-            secret,
+        let key = self.0.snapshot().get::<AccessKey>(&cloud_scope(Partition::Aws), access_key_id)?;
+        (key.owner == AccessKeyOwner::Root && key.status == AccessKeyStatus::Active).then(|| Credential {
+            secret: key.secret.clone(),
             session_token: None,
-            principal: Principal::root(Partition::Aws, account, access_key_id),
+            principal: Principal::root(Partition::Aws, key.account, access_key_id),
         })
     }
 }
@@ -293,6 +266,42 @@ mod tests {
         assert_eq!(credentials.lookup(&made.id).unwrap().secret, made.secret);
         assert_eq!(start(None).key, made);
         assert_eq!(credentials.lookup("OTHER").unwrap().secret, "two");
+    }
+
+    #[test]
+    fn keys_of_older_builds_go_on() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let [first, other] = ["111111111111", "222222222222"].map(|account| account.parse().unwrap());
+        let scope = |account| Scope::global(Partition::Aws, account);
+        let put = store.transact(|transaction| {
+            transaction.put(&scope(first), "first", first_account(first, Timestamp::default()));
+            for (account, id, is_given) in
+                [(first, "MADE", false), (first, "GIVEN", true), (other, "OTHER", false)]
+            {
+                let created = Timestamp::from_unix_secs(7);
+                let key =
+                    OldRootKey { id: id.to_owned(), secret: format!("secret of {id}"), created, is_given };
+                transaction.put(&scope(account), id, key);
+            }
+            Ok::<_, StoreError>(())
+        });
+        put.unwrap();
+        upgrade_records(&store).unwrap();
+        upgrade_records(&store).unwrap();
+        let snapshot = store.snapshot();
+        assert_eq!(snapshot.scan_all::<OldRootKey>().count(), 0);
+        assert_eq!(snapshot.count::<AccessKey>(&cloud_scope(Partition::Aws)), 3);
+        let credentials = StoredCredentials(store.clone());
+        for (account, id) in [(first, "MADE"), (first, "GIVEN"), (other, "OTHER")] {
+            let credential = credentials.lookup(id).unwrap();
+            assert_eq!(
+                (credential.principal.account, credential.secret),
+                (account, format!("secret of {id}"))
+            );
+        }
+        let ids = Counting(std::sync::atomic::AtomicU64::new(1));
+        let started = Identity::load_or_create(&store, &ids, None, None, Timestamp::default()).unwrap();
+        assert_eq!((started.account, started.key.id.as_str()), (first, "MADE"));
     }
 
     #[test]

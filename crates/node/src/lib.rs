@@ -416,6 +416,7 @@ struct Opened {
 async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> Result<Opened, NodeError> {
     let store = Store::open(backend)?;
     check_records(&store)?;
+    identity::upgrade_records(&store)?;
     Ec2::upgrade_records(&store)?;
     Ram::upgrade_records(&store)?;
     let sandboxes = Arc::new(sandboxes(data_dir, config.toolbox_binary.clone())?);
@@ -449,6 +450,7 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
     identity::RECORDS
         .iter()
         .copied()
+        .chain(identities::RECORDS.iter().copied())
         .chain(internet_hosts::RECORDS.iter().copied())
         .chain(path_conditions::RECORDS.iter().copied())
         .chain(Ec2::record_kinds())
@@ -562,7 +564,7 @@ mod tests {
     }
 
     const KINDS: [&str; 3] =
-        [identity::AccountRecord::KIND, svc_ec2::record::Vpc::KIND, svc_ssm::Parameter::KIND];
+        [identities::Account::KIND, svc_ec2::record::Vpc::KIND, svc_ssm::Parameter::KIND];
 
     impl<const KIND: usize> Record for Other<KIND> {
         const KIND: &'static str = KINDS[KIND];
