@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_model::Value;
 use aws_types::{Partition, Region, Timestamp};
-use service_api::Principal;
+use service_api::{Principal, RequestContext, Service};
 
 /// Where to listen and what to allow.
 #[derive(Clone, Debug)]
@@ -105,6 +106,37 @@ pub struct Credential {
 pub trait Credentials: Send + Sync + 'static {
     /// The credential of that id, if there is one that is active.
     fn lookup(&self, access_key_id: &str) -> Option<Credential>;
+}
+
+/// A request that a service is about to be asked to carry out.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Who asks, where, and when.
+    pub context: &'a RequestContext,
+    /// The service that is asked.
+    pub service: &'a dyn Service,
+    /// The operation, which the service implements.
+    pub operation: &'static str,
+    /// Its input, which the model allows.
+    pub input: &'a Value,
+}
+
+/// Why a request may not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// What the caller is told, in AWS's words.
+    pub message: String,
+    /// The same decision in full, sealed for DecodeAuthorizationMessage. Told by the services that do so.
+    pub encoded: String,
+}
+
+/// Decides which requests may be made.
+pub trait Authorizer: Send + Sync + 'static {
+    /// Decides about one request, before its service hears of it.
+    ///
+    /// # Errors
+    /// Why it may not be made.
+    fn authorize(&self, call: Call<'_>) -> Result<(), Denied>;
 }
 
 /// Tells the time.

@@ -1,4 +1,4 @@
-//! One request from its head to its answer: read, find the service, authenticate, decode, call, encode.
+//! One request from its head to its answer: read, find the service, authenticate, decode, authorize, call, encode.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue
 use http::{HeaderMap, Method, StatusCode, Version};
 use http_body_util::Full;
 use service_api::{IdSource, OsRandom, RequestContext, RequestId, Service, ServiceError};
-use sigv4::{Presented, SignatureError};
+use sigv4::{Flavour, Presented, SignatureError};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
@@ -20,7 +20,7 @@ use crate::authenticate::{Identity, Verifier, flavour, signed_headers, signed_pa
 use crate::body::{self, BodyError};
 use crate::room::{Rooms, Share, Standing};
 use crate::target::{self, TARGET_HEADER};
-use crate::{Clock, Config, Credentials, GatewayError};
+use crate::{Authorizer, Call, Clock, Config, Credentials, Denied, GatewayError, denial};
 
 /// What AWS says of its own faults.
 const INTERNAL_MESSAGE: &str = "An internal error has occurred";
@@ -41,6 +41,7 @@ pub(crate) struct Handler {
     config: Config,
     services: BTreeMap<&'static str, Arc<dyn Service>>,
     credentials: Arc<dyn Credentials>,
+    authorizer: Arc<dyn Authorizer>,
     clock: Arc<dyn Clock>,
     calls: Arc<Semaphore>,
     rooms: Rooms,
@@ -97,9 +98,16 @@ impl Dialect {
         self.fail(refused)
     }
 
+    fn flavour(self) -> Flavour {
+        flavour(self.codec.model().metadata.signing_name, self.codec.protocol())
+    }
+
+    fn deny(self, denied: Denied) -> Failure {
+        self.fail(denial::error(denied, self.flavour()))
+    }
+
     fn signature(self, error: &SignatureError) -> Failure {
-        let signing_name = self.codec.model().metadata.signing_name;
-        let aws = error.to_aws(flavour(signing_name, self.codec.protocol()));
+        let aws = error.to_aws(self.flavour());
         self.fail(ServiceError::new(aws.code, aws.message).with_status(aws.status))
     }
 }
@@ -109,6 +117,7 @@ impl Handler {
         config: Config,
         services: Vec<Arc<dyn Service>>,
         credentials: Arc<dyn Credentials>,
+        authorizer: Arc<dyn Authorizer>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, GatewayError> {
         let mut by_model = BTreeMap::new();
@@ -121,7 +130,7 @@ impl Handler {
         }
         let calls = Arc::new(Semaphore::new(config.limits.max_calls));
         let rooms = Rooms::new(&config.limits);
-        Ok(Self { config, services: by_model, credentials, clock, calls, rooms })
+        Ok(Self { config, services: by_model, credentials, authorizer, clock, calls, rooms })
     }
 
     /// Answers one request; never fails, and never panics for what a service does.
@@ -290,6 +299,8 @@ impl Handler {
             user_agent: request.header(USER_AGENT.as_str()).unwrap_or("").to_owned(),
             secure_transport: peer.tls,
         };
+        let call = Call { context: &context, service: &**service, operation: operation.name, input: &input };
+        self.authorizer.authorize(call).map_err(|denied| dialect.deny(denied))?;
         let output =
             call_service(&**service, &context, operation, input).map_err(|error| dialect.fail(error))?;
         Ok(codec.encode(operation, &output, access.request_id.as_str()))

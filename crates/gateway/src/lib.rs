@@ -1,12 +1,14 @@
 //! The signed HTTP front: routes, authenticates, decodes, calls a service, encodes.
 //!
-//! Owns the port, TLS, who signed a request, the limits on what clients may use up, and one log line for each request.
+//! Owns the port, TLS, who signed a request, that each one is authorized before its service hears of it, the limits on what
+//! clients may use up, and one log line for each request.
 //! Refuses to know any particular service: it has their models, and calls them through [`service_api::Service`].
 
 mod access;
 mod authenticate;
 mod body;
 mod config;
+mod denial;
 mod error;
 mod handler;
 mod idle;
@@ -15,7 +17,7 @@ mod server;
 mod target;
 mod tls;
 
-pub use config::{Clock, Config, Credential, Credentials, Limits, SystemClock};
+pub use config::{Authorizer, Call, Clock, Config, Credential, Credentials, Denied, Limits, SystemClock};
 pub use error::{AuthorityError, GatewayError};
 pub use server::{Bound, Gateway};
 pub use tls::CloudAuthority;

@@ -26,7 +26,7 @@ use service_api::Service;
 use crate::handler::{Handler, Peer};
 use crate::idle::Requests;
 use crate::tls::{Authority, Certificates, today};
-use crate::{Clock, Config, Credentials, GatewayError, Limits};
+use crate::{Authorizer, Clock, Config, Credentials, GatewayError, Limits};
 
 /// The first byte of a TLS handshake record, which no HTTP method begins with (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -53,6 +53,7 @@ impl Gateway {
         config: Config,
         services: Vec<Arc<dyn Service>>,
         credentials: Arc<dyn Credentials>,
+        authorizer: Arc<dyn Authorizer>,
         clock: Arc<dyn Clock>,
     ) -> Result<Bound, GatewayError> {
         let now = {
@@ -66,7 +67,7 @@ impl Gateway {
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let limits = config.limits.clone();
-        let handler = Arc::new(Handler::new(config, services, credentials, clock)?);
+        let handler = Arc::new(Handler::new(config, services, credentials, authorizer, clock)?);
         Ok(Bound { listener, address, ca_path, tls: TlsAcceptor::from(Arc::new(tls)), handler, limits })
     }
 }

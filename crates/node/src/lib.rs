@@ -14,6 +14,7 @@
 //! ```
 
 mod account;
+mod authorizing;
 mod captures;
 mod commands;
 mod control;
@@ -473,7 +474,14 @@ async fn bind(
     let regions = aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect();
     let gateway_config = gateway::Config::new(config.listen, data_dir.tls(), regions);
     let credentials = Arc::new(StoredCredentials(store.clone()));
-    Ok(Gateway::bind(gateway_config, services, credentials, Arc::new(SystemClock)).await?)
+    Ok(Gateway::bind(
+        gateway_config,
+        services,
+        credentials,
+        Arc::new(authorizing::RootUsers),
+        Arc::new(SystemClock),
+    )
+    .await?)
 }
 
 /// Starts the resolver, the metadata service and the time service in the namespace that the data plane delivers to.

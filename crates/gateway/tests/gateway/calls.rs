@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::client::{Call, Connection};
-use crate::cloud::{ACCOUNT, Cloud, KEY};
+use crate::cloud::{ACCOUNT, Cloud, FORBIDDEN, KEY};
 
 #[test]
 fn query_calls_are_answered_in_xml() {
@@ -41,6 +41,25 @@ fn the_context_says_who_asks_where() {
         200,
         &["region: eu-west-1", ACCOUNT, KEY, "tester/1", "source_ip: 127.0.0.1", "secure_transport: false"],
     );
+}
+
+#[test]
+fn denials_have_the_code_of_their_protocol_and_reach_no_service() {
+    let cloud = Cloud::start();
+    let mut call = Call::ec2("DescribeVpcs");
+    call.body.extend_from_slice(format!("&NextToken={FORBIDDEN}").as_bytes());
+    let said = format!("arn:aws:iam::{ACCOUNT}:root may not DescribeVpcs");
+    let sealed: String = said.chars().rev().collect();
+    call.signed().send(&cloud).expect(
+        403,
+        &[
+            "<Code>UnauthorizedOperation</Code>",
+            "You are not authorized to perform this operation. arn",
+            &format!("{said}. Encoded authorization failure message: {sealed}</Message>"),
+        ],
+    );
+    let answer = Call::ssm("GetParameter", &format!(r#"{{"Name":"{FORBIDDEN}"}}"#)).signed().send(&cloud);
+    answer.expect(400, &[r#""__type":"AccessDeniedException""#, "root may not GetParameter\""]);
 }
 
 #[test]

@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use aws_model::{Fields, Value};
 use aws_types::{Partition, Timestamp};
-use gateway::{Clock, Config, Credential, Credentials, Gateway, Limits, SystemClock};
+use gateway::{
+    Authorizer, Call, Clock, Config, Credential, Credentials, Denied, Gateway, Limits, SystemClock,
+};
 use service_api::{Principal, RequestContext, Service, ServiceError};
 use tokio::sync::oneshot;
 
 pub(crate) const KEY: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET: &str = "a secret";
+/// The name, or the page token, of which the authorizer lets nobody ask.
+pub(crate) const FORBIDDEN: &str = "/forbidden";
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// What the gateway's clock says: 20260101T120000Z.
@@ -31,6 +35,23 @@ impl Credentials for OneKey {
         let account = ACCOUNT.parse().unwrap();
         let principal = Principal::root(Partition::Aws, account, access_key_id);
         Some(Credential { secret: SECRET.to_owned(), session_token, principal })
+    }
+}
+
+/// Whose denials name the operation, and are sealed by writing it backwards.
+struct OneForbiddenName;
+
+impl Authorizer for OneForbiddenName {
+    fn authorize(&self, call: Call<'_>) -> Result<(), Denied> {
+        let name = match call.input {
+            Value::Structure(input) => input.get("Name").or_else(|| input.get("NextToken")),
+            _ => None,
+        };
+        if name != Some(&Value::String(FORBIDDEN.to_owned())) {
+            return Ok(());
+        }
+        let message = format!("{} may not {}", call.context.principal.arn, call.operation);
+        Err(Denied { encoded: message.chars().rev().collect(), message })
     }
 }
 
@@ -183,7 +204,10 @@ impl Cloud {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
-                let bound = Gateway::bind(config, services, Arc::new(OneKey), clock).await.unwrap();
+                let bound =
+                    Gateway::bind(config, services, Arc::new(OneKey), Arc::new(OneForbiddenName), clock)
+                        .await
+                        .unwrap();
                 started.send((bound.address(), bound.ca_path().to_owned())).unwrap();
                 let stopped = async { drop(stopped.await) };
                 bound.serve(stopped).await;
