@@ -1,60 +1,52 @@
-//! The policy language of IAM.
+//! The IAM policy language: parse, validate, evaluate, explain.
 //!
-//! Owns what a policy's text means. So far that is whether it is a JSON object at all.
+//! Owns what a policy's text means, which texts AWS refuses and with which words, and what all policies that have a say in a
+//! request come to. Refuses to know where policies are stored, who has which, what an operation's action is called and where
+//! the values of condition keys are from: [`Policies`], [`Request`] and [`Context`] are the caller's to fill. Pure: the time of
+//! a request is a condition key.
+//!
+//! ```
+//! use iam_policy::{Attached, Caller, Context, Policies, Policy, PolicyKind, Request, evaluate};
+//!
+//! let text = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}}"#;
+//! let policy = Policy::parse(text, PolicyKind::Identity)?;
+//! let caller = Caller::User { account: "111122223333".parse()?, arn: "arn:aws:iam::111122223333:user/ann".parse()? };
+//! let mut context = Context::new();
+//! context.set("aws:username", "ann");
+//! let policies = Policies {
+//!     identity: vec![Attached { name: "look", owner: "arn:aws:iam::111122223333:user/ann", policy: &policy }],
+//!     ..Policies::default()
+//! };
+//! let request = Request { caller: &caller, action: "ec2:DescribeVpcs", resource: "*", context: &context };
+//! assert!(evaluate(&policies, &request).is_allowed());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-use std::fmt;
-use std::sync::Arc;
+mod arn_pattern;
+mod condition;
+mod context;
+mod document;
+mod error;
+mod evaluate;
+mod explain;
+pub mod limits;
+mod message;
+mod pattern;
+mod policy;
+mod principal;
+mod request;
+mod validate;
+mod value;
 
-use serde::{Deserialize, Serialize};
-
-/// What a policy is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolicyKind {
-    /// Of a user, group or role.
-    Identity,
-    /// Who may assume a role.
-    Trust,
-    /// Of a resource.
-    Resource,
-    /// Of an organization: what accounts may do at most.
-    ServiceControl,
-    /// Of an organization: what may be done to resources at most.
-    ResourceControl,
-    /// Of a session.
-    Session,
-    /// Of a VPC endpoint.
-    Endpoint,
-}
-
-/// A policy.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Policy(Arc<str>);
-
-/// The text is no policy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Syntax errors in policy.")]
-pub struct PolicyError;
-
-impl Policy {
-    /// Reads a policy.
-    ///
-    /// # Errors
-    /// When it is no JSON object.
-    pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, PolicyError> {
-        let _ = kind;
-        let value: serde_json::Value = serde_json::from_str(text).map_err(|_| PolicyError)?;
-        value.is_object().then(|| Self(text.into())).ok_or(PolicyError)
-    }
-
-    /// Its text.
-    pub fn text(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+pub use condition::Condition;
+pub use context::{Context, Text};
+pub use error::PolicyError;
+pub use evaluate::{DecidingStatement, Decision, PolicyRole, Reason, evaluate};
+pub use explain::{
+    ConsideredPolicy, ConsideredStatement, Explanation, FailedCondition, NearlyAllowed, Remedy,
+    StatementResult, explain,
+};
+pub use message::access_denied_message;
+pub use policy::{Effect, Policy, PolicyKind, Statement};
+pub use principal::Grant;
+pub use request::{Attached, Caller, Policies, Request, ResourceRule};
