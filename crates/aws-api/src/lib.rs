@@ -11,6 +11,8 @@ pub mod shaped;
 #[rustfmt::skip]
 pub mod ec2;
 #[rustfmt::skip]
+pub mod iam;
+#[rustfmt::skip]
 pub mod ram;
 #[rustfmt::skip]
 pub mod service_quotas;
