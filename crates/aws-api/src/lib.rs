@@ -9,9 +9,12 @@
 pub mod shaped;
 
 #[rustfmt::skip]
+pub mod account;
+#[rustfmt::skip]
 pub mod ec2;
 #[rustfmt::skip]
 pub mod iam;
+pub mod organizations;
 #[rustfmt::skip]
 pub mod ram;
 #[rustfmt::skip]
