@@ -11,6 +11,7 @@
 mod access_key;
 mod account;
 mod group;
+mod held;
 mod id;
 mod instance_profile;
 mod managed_policy;
@@ -26,6 +27,7 @@ pub use account::{
     random_account,
 };
 pub use group::Group;
+pub use held::{FoundPolicy, HeldPolicies};
 pub use id::{IdKind, access_key_id, secret_access_key, unique_id};
 pub use instance_profile::InstanceProfile;
 pub use managed_policy::{ManagedPolicy, PolicyVersion};
