@@ -4,6 +4,7 @@
 //! Owns the contract between the gateway and the services. Refuses to know wire formats (the codecs do) and any
 //! particular service.
 
+mod authorization;
 mod context;
 mod error;
 mod fingerprint;
@@ -12,6 +13,7 @@ mod page;
 mod page_token;
 mod random;
 
+pub use authorization::{NeededPermission, TargetResource};
 pub use context::{Principal, PrincipalKind, RequestContext, RequestId, Session};
 pub use error::ServiceError;
 pub use fingerprint::fingerprint;

@@ -7,7 +7,7 @@ use aws_api::Operation;
 use aws_model::Value;
 
 use crate::page_token::{self, Sealer};
-use crate::{RequestContext, ServiceError};
+use crate::{NeededPermission, RequestContext, ServiceError};
 
 type Handler<S> = Box<dyn Fn(&S, &RequestContext, Value) -> Result<Value, ServiceError> + Send + Sync>;
 
@@ -19,6 +19,18 @@ pub trait Service: Send + Sync + 'static {
 
     /// Whether the operation is built. The gateway answers for those that are not.
     fn implements(&self, operation: &str) -> bool;
+
+    /// What a request needs permission for. Nothing is looked up that policies could not name, and nothing is changed.
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Vec<NeededPermission> {
+        let _ = (context, input);
+        let action = format!("{}:{operation}", self.model()).into();
+        vec![NeededPermission { action, resources: Vec::new(), keys: Vec::new() }]
+    }
 
     /// Carries out one operation on validated input.
     ///

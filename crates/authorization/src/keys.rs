@@ -1,0 +1,97 @@
+//! The global condition keys: what is known of every request, whichever service it is for.
+//!
+//! Owns how they are named and written. Refuses to know the keys of resources and of services, which a service tells.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+
+use aws_types::{Tags, Timestamp};
+use iam_policy::Context;
+use service_api::{Principal, PrincipalKind, RequestContext};
+
+use crate::subject::Subject;
+
+/// The keys of one request, before those of its resources.
+pub(crate) fn of_request(request: &RequestContext, subject: &Subject) -> Context {
+    let mut keys = Context::new();
+    let now = request.now;
+    keys.set("aws:CurrentTime", date(now));
+    keys.set("aws:EpochTime", now.unix_secs().to_string());
+    keys.set("aws:SourceIp", request.source_ip.to_canonical().to_string());
+    keys.set("aws:SecureTransport", truth(request.secure_transport));
+    keys.set("aws:RequestedRegion", request.region.to_string());
+    if !request.user_agent.is_empty() {
+        keys.set("aws:UserAgent", request.user_agent.clone());
+    }
+    // Every call is somebody's own: no service calls another one on behalf of a caller yet.
+    keys.set("aws:ViaAWSService", "false");
+    keys.set("aws:PrincipalIsAWSService", "false");
+    of_principal(&mut keys, &request.principal, now);
+    of_subject(&mut keys, subject);
+    keys
+}
+
+fn of_principal(keys: &mut Context, principal: &Principal, now: Timestamp) {
+    keys.set("aws:PrincipalAccount", principal.account.to_string());
+    keys.set("aws:userid", principal.user_id.clone());
+    match &principal.kind {
+        PrincipalKind::Root => {
+            keys.set("aws:PrincipalType", "Account");
+            keys.set("aws:PrincipalArn", principal.arn.as_str().to_owned());
+        }
+        PrincipalKind::User { name } => {
+            keys.set("aws:PrincipalType", "User");
+            keys.set("aws:PrincipalArn", principal.arn.as_str().to_owned());
+            keys.set("aws:username", name.clone());
+        }
+        PrincipalKind::AssumedRole { role_arn, .. } => {
+            keys.set("aws:PrincipalType", "AssumedRole");
+            keys.set("aws:PrincipalArn", role_arn.as_str().to_owned());
+        }
+        PrincipalKind::FederatedUser { .. } => {
+            keys.set("aws:PrincipalType", "FederatedUser");
+            keys.set("aws:PrincipalArn", principal.arn.as_str().to_owned());
+        }
+    }
+    let Some(session) = &principal.session else { return };
+    keys.set("aws:TokenIssueTime", date(session.issued));
+    if let Some(is_present) = session.mfa_authenticated {
+        keys.set("aws:MultiFactorAuthPresent", truth(is_present));
+        if is_present {
+            let age_secs = now.unix_secs().saturating_sub(session.issued.unix_secs());
+            keys.set("aws:MultiFactorAuthAge", age_secs.max(0).to_string());
+        }
+    }
+    if let Some(identity) = &session.source_identity {
+        keys.set("aws:SourceIdentity", identity.clone());
+    }
+    if let Some(provider) = &session.federated_provider {
+        keys.set("aws:FederatedProvider", provider.clone());
+    }
+    if let Some(instance) = &session.source_instance_arn {
+        keys.set("ec2:SourceInstanceARN", instance.clone());
+        keys.set("ec2:RoleDelivery", "2.0");
+    }
+}
+
+fn of_subject(keys: &mut Context, subject: &Subject) {
+    set_tags(keys, "aws:PrincipalTag/", &subject.tags);
+    if let Some(membership) = &subject.membership {
+        keys.set("aws:PrincipalOrgID", membership.organization.clone());
+        keys.set_many("aws:PrincipalOrgPaths", [membership.path.clone()]);
+    }
+}
+
+/// One key for each tag.
+pub(crate) fn set_tags(keys: &mut Context, prefix: &str, tags: &Tags) {
+    for (key, value) in tags.iter() {
+        keys.set(format!("{prefix}{key}"), value.to_owned());
+    }
+}
+
+fn date(time: Timestamp) -> String {
+    jiff::Timestamp::from_second(time.unix_secs()).unwrap_or_default().to_string()
+}
+
+fn truth(is_true: bool) -> &'static str {
+    if is_true { "true" } else { "false" }
+}

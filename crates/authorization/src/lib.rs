@@ -1,0 +1,199 @@
+//! Whether a request may be made.
+//!
+//! Owns which policies have a say in a request, the global condition keys, the words of a denial, and the memory of the latest
+//! ones. Refuses to know what policies mean (`iam-policy`), which resources a request touches (its service tells), and who
+//! signed it (authentication has found that).
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+mod denials;
+mod keys;
+mod message;
+mod subject;
+
+use aws_types::AccountId;
+use iam_policy::{
+    Attached, Context, Policies, Policy, Request, ResourceRule, access_denied_message, evaluate, explain,
+};
+use organization::{Level, PolicyType};
+use service_api::{NeededPermission, RequestContext, TargetResource};
+use store::{Snapshot, Store};
+
+pub use denials::{DENIALS_KEPT, Denial};
+
+use crate::denials::Denials;
+use crate::subject::{Membership, Subject};
+
+/// What an action that is about no resource is about.
+const ANY: &str = "*";
+
+/// The action by which somebody becomes a role: what decides is the role's trust policy.
+const ASSUMING: [&str; 4] =
+    ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:TagSession"];
+
+/// Keeps what a decision says from everybody but those who may decode it.
+pub trait MessageSealer: Send + Sync + 'static {
+    /// Seals a message for an account.
+    fn seal(&self, account: AccountId, message: &str) -> String;
+}
+
+/// Decides about requests.
+pub struct Authorization {
+    store: Store,
+    sealer: Box<dyn MessageSealer>,
+    denials: Denials,
+}
+
+/// What the caller of a denied request is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In AWS's words.
+    pub message: String,
+    /// The decision, sealed.
+    pub encoded: String,
+}
+
+impl Authorization {
+    /// Decides by the policies in this store.
+    pub fn new(store: Store, sealer: impl MessageSealer) -> Self {
+        Self { store, sealer: Box::new(sealer), denials: Denials::default() }
+    }
+
+    /// Decides about a request that needs these permissions, each on all of its resources. `operation` is how the request is
+    /// told, such as `ec2:RunInstances`.
+    ///
+    /// # Errors
+    /// The first that it lacks.
+    pub fn decide(
+        &self,
+        request: &RequestContext,
+        operation: &str,
+        needed: &[NeededPermission],
+    ) -> Result<(), Refusal> {
+        if needed.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.store.snapshot();
+        let subject = Subject::of(&snapshot, request);
+        let asked = Asked { request, operation, subject: &subject, snapshot: &snapshot };
+        let keys = keys::of_request(request, &subject);
+        let own = subject.policies();
+        for permission in needed {
+            let mut keys = keys.clone();
+            set_all(&mut keys, &permission.keys);
+            if permission.resources.is_empty() {
+                self.check(&asked, &own, &permission.action, ANY, &keys)?;
+            }
+            for resource in &permission.resources {
+                self.check_on(&asked, &own, &permission.action, resource, keys.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The denial of a request, if it is among the latest.
+    pub fn denial_of(&self, request_id: &str) -> Option<Denial> {
+        self.denials.of(request_id)
+    }
+
+    /// The latest denial, of an account if one is given.
+    pub fn last_denial(&self, account: Option<AccountId>) -> Option<Denial> {
+        self.denials.last(account)
+    }
+
+    /// Decides about one action on one resource, with what the resource and its account have to say.
+    fn check_on(
+        &self,
+        asked: &Asked<'_>,
+        own: &Policies<'_>,
+        action: &str,
+        resource: &TargetResource,
+        mut keys: Context,
+    ) -> Result<(), Refusal> {
+        set_all(&mut keys, &resource.keys);
+        let partition = asked.request.partition;
+        let owner = resource.owner.unwrap_or(asked.request.principal.account);
+        keys.set("aws:ResourceAccount", owner.to_string());
+        if let Some(membership) = Membership::of(asked.snapshot, partition, owner) {
+            keys.set("aws:ResourceOrgID", membership.organization);
+            keys.set_many("aws:ResourceOrgPaths", [membership.path]);
+        }
+        let controls: Vec<Level> =
+            organization::levels(asked.snapshot, partition, owner, PolicyType::ResourceControl)
+                .unwrap_or_default();
+        // A policy that cannot be read allows nothing, and the resource's owner cannot have meant that it says nothing.
+        let policy =
+            resource.policy.as_deref().map(|text| Policy::parse_stored(text).unwrap_or_else(|_| nothing()));
+        let policies = Policies {
+            resource: policy.as_ref().map(|policy| Attached {
+                name: &resource.arn,
+                owner: &resource.arn,
+                policy,
+            }),
+            resource_rule: if ASSUMING.contains(&action) {
+                ResourceRule::Trust
+            } else {
+                ResourceRule::Either
+            },
+            resource_owner: resource.owner,
+            resource_control: subject::attached(&controls),
+            ..own.clone()
+        };
+        self.check(asked, &policies, action, &resource.arn, &keys)
+    }
+
+    fn check(
+        &self,
+        asked: &Asked<'_>,
+        policies: &Policies<'_>,
+        action: &str,
+        resource: &str,
+        keys: &Context,
+    ) -> Result<(), Refusal> {
+        let request = Request { caller: &asked.subject.caller, action, resource, context: keys };
+        let decision = evaluate(policies, &request);
+        if decision.is_allowed() {
+            return Ok(());
+        }
+        let principal = &asked.request.principal;
+        let message = access_denied_message(principal.arn.as_str(), action, resource, &decision);
+        let sealed = message::decision(principal, action, resource, keys, &decision);
+        self.denials.add(Denial {
+            request_id: asked.request.request_id.as_str().to_owned(),
+            at: asked.request.now,
+            account: principal.account,
+            principal: principal.arn.as_str().to_owned(),
+            region: asked.request.region.to_string(),
+            operation: asked.operation.to_owned(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            message: message.clone(),
+            context: keys
+                .iter()
+                .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()))
+                .collect(),
+            explanation: explain(policies, &request),
+        });
+        Err(Refusal { message, encoded: self.sealer.seal(principal.account, &sealed) })
+    }
+}
+
+/// What does not change from one permission of a request to the next.
+struct Asked<'a> {
+    request: &'a RequestContext,
+    operation: &'a str,
+    subject: &'a Subject,
+    snapshot: &'a Snapshot,
+}
+
+fn set_all(keys: &mut Context, more: &[(String, Vec<String>)]) {
+    for (key, values) in more {
+        keys.set_many(key.clone(), values.iter().cloned());
+    }
+}
+
+/// A policy that lets nobody do anything.
+fn nothing() -> Policy {
+    let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}"#;
+    Policy::parse_stored(text).expect("the text is a policy")
+}

@@ -1,0 +1,170 @@
+//! Who asks, with everything that the account and its organization say of them.
+
+use aws_types::{AccountId, Partition, Tag, Tags};
+use iam_policy::{Attached, Caller, Policies, Policy};
+use identities::{FoundPolicy, HeldPolicies, Role, User, name_key};
+use organization::{Level, PolicyType};
+use service_api::{Principal, PrincipalKind, RequestContext};
+use store::{Read as _, Scope, Snapshot};
+
+/// The place of an account in an organization.
+pub(crate) struct Membership {
+    /// The organization's id.
+    pub(crate) organization: String,
+    /// The path from the organization to the account's parent: `o-…/r-…/ou-…/`.
+    pub(crate) path: String,
+}
+
+impl Membership {
+    /// Of an account, if it is in an organization.
+    pub(crate) fn of(snapshot: &Snapshot, partition: Partition, account: AccountId) -> Option<Self> {
+        let organization = organization::organization_of(snapshot, partition, account)?;
+        let path = organization::path_of(snapshot, partition, account)?;
+        Some(Self { organization: organization.id.as_str().to_owned(), path })
+    }
+}
+
+/// Who asks.
+pub(crate) struct Subject {
+    pub(crate) caller: Caller,
+    pub(crate) tags: Tags,
+    pub(crate) membership: Option<Membership>,
+    /// `None` for root users, and for whoever is gone.
+    held: Option<HeldPolicies>,
+    session: Option<Vec<SessionPolicy>>,
+    service_control: Vec<Level>,
+    /// What a session's policies hang on.
+    arn: String,
+}
+
+/// A policy that limits a session.
+enum SessionPolicy {
+    /// It came with the request for the session.
+    Own(Policy),
+    /// A managed one, by its ARN.
+    Managed(String, FoundPolicy),
+}
+
+impl Subject {
+    /// Gathers what is known of the principal of a request. One that is gone since it signed has no policies.
+    pub(crate) fn of(snapshot: &Snapshot, request: &RequestContext) -> Self {
+        let principal = &request.principal;
+        let partition = request.partition;
+        let scope = Scope::global(partition, principal.account);
+        let mut subject = Self {
+            caller: caller(principal),
+            tags: Tags::default(),
+            membership: Membership::of(snapshot, partition, principal.account),
+            held: None,
+            session: session_policies(snapshot, &scope, principal),
+            service_control: Vec::new(),
+            arn: principal.arn.as_str().to_owned(),
+        };
+        let mut is_linked_to_a_service = false;
+        match &principal.kind {
+            PrincipalKind::Root => {}
+            PrincipalKind::User { name } => subject.hold_users(snapshot, &scope, name),
+            PrincipalKind::AssumedRole { role, .. } => {
+                if let Some(role) = snapshot.get::<Role>(&scope, &name_key(role)) {
+                    is_linked_to_a_service = role.linked_service.is_some();
+                    subject.tags = role.tags.clone();
+                    subject.held = Some(HeldPolicies::of_role(snapshot, &scope, role));
+                }
+            }
+            // They have the permissions of whoever made them, and of these what the session's policies allow.
+            PrincipalKind::FederatedUser { by, .. } => {
+                if let Some(name) = by.resource().strip_prefix("user/") {
+                    subject.hold_users(snapshot, &scope, name.rsplit('/').next().unwrap_or(name));
+                }
+            }
+        }
+        if let Some(session) = &principal.session {
+            for (key, value) in session.tags.iter() {
+                subject.tags.set(Tag { key: key.to_owned(), value: value.to_owned() });
+            }
+        }
+        // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
+        if subject.membership.is_some() && !is_linked_to_a_service {
+            subject.service_control =
+                organization::levels(snapshot, partition, principal.account, PolicyType::ServiceControl)
+                    .unwrap_or_default();
+        }
+        subject
+    }
+
+    fn hold_users(&mut self, snapshot: &Snapshot, scope: &Scope, name: &str) {
+        let Some(user) = snapshot.get::<User>(scope, &name_key(name)) else { return };
+        self.tags = user.tags.clone();
+        self.held = Some(HeldPolicies::of_user(snapshot, scope, user));
+    }
+
+    /// What has a say in every request of theirs.
+    pub(crate) fn policies(&self) -> Policies<'_> {
+        Policies {
+            identity: self.held.as_ref().map(HeldPolicies::identity).unwrap_or_default(),
+            boundary: self.held.as_ref().and_then(HeldPolicies::boundary),
+            session: self
+                .session
+                .as_ref()
+                .map(|policies| policies.iter().map(|one| one.attached(&self.arn)).collect()),
+            service_control: attached(&self.service_control),
+            ..Policies::default()
+        }
+    }
+}
+
+impl SessionPolicy {
+    fn attached<'a>(&'a self, owner: &'a str) -> Attached<'a> {
+        match self {
+            Self::Own(policy) => Attached { name: "the session's policy", owner, policy },
+            Self::Managed(arn, found) => Attached { name: arn, owner, policy: found.policy() },
+        }
+    }
+}
+
+/// The policies of an organization, level by level.
+pub(crate) fn attached(levels: &[Level]) -> Vec<Vec<Attached<'_>>> {
+    let of_level = |level| {
+        let Level { arn, policies, .. }: &Level = level;
+        let owner = arn.as_str();
+        policies
+            .iter()
+            .filter_map(|record| {
+                Some(Attached { name: record.arn.as_str(), owner, policy: record.permissions()? })
+            })
+            .collect()
+    };
+    levels.iter().map(of_level).collect()
+}
+
+fn caller(principal: &Principal) -> Caller {
+    let account = principal.account;
+    match &principal.kind {
+        PrincipalKind::Root => Caller::Root { account },
+        PrincipalKind::User { .. } => Caller::User { account, arn: principal.arn.clone() },
+        PrincipalKind::AssumedRole { role_arn, .. } => {
+            Caller::AssumedRole { account, session_arn: principal.arn.clone(), role_arn: role_arn.clone() }
+        }
+        PrincipalKind::FederatedUser { by, .. } => {
+            Caller::FederatedUser { account, arn: principal.arn.clone(), user_arn: by.clone() }
+        }
+    }
+}
+
+/// The policies that limit a session, if it has any. A federated user without any may do nothing by itself.
+fn session_policies(snapshot: &Snapshot, scope: &Scope, principal: &Principal) -> Option<Vec<SessionPolicy>> {
+    let session = principal.session.as_ref()?;
+    let is_limited = matches!(principal.kind, PrincipalKind::FederatedUser { .. })
+        || !session.policies.is_empty()
+        || !session.policy_arns.is_empty();
+    if !is_limited {
+        return None;
+    }
+    // They were checked when the session began. What cannot be read or found any more allows nothing.
+    let own =
+        session.policies.iter().filter_map(|text| Policy::parse_stored(text).ok()).map(SessionPolicy::Own);
+    let managed = session.policy_arns.iter().filter_map(|arn| {
+        Some(SessionPolicy::Managed(arn.clone(), FoundPolicy::find(snapshot, scope, arn)?))
+    });
+    Some(own.chain(managed).collect())
+}

@@ -1,0 +1,514 @@
+//! Decisions about requests in accounts and organizations that are put together by hand.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use authorization::{Authorization, DENIALS_KEPT, MessageSealer, Refusal};
+use aws_types::{AccountId, Arn, Partition, Tag, Tags, Timestamp};
+use iam_policy::{Policy, PolicyKind};
+use identities::{Group, ManagedPolicy, PolicyVersion, Role, User, name_key};
+use organization::{FeatureSet, JoinedMethod, Member, Organization, PolicyContent, PolicyRecord, PolicyType};
+use service_api::{
+    NeededPermission, Principal, PrincipalKind, RequestContext, RequestId, Session, TargetResource,
+};
+use store::{MemoryBackend, Record, Scope, Store, StoreError};
+
+const P: Partition = Partition::Aws;
+const MANAGEMENT: &str = "111111111111";
+const MEMBER: &str = "222222222222";
+const OTHER: &str = "333333333333";
+const NOW: Timestamp = Timestamp::from_unix_secs(1_800_000_000);
+
+/// Seals by telling whose it is.
+struct Open;
+
+impl MessageSealer for Open {
+    fn seal(&self, account: AccountId, message: &str) -> String {
+        format!("{account} {message}")
+    }
+}
+
+struct World {
+    store: Store,
+    authorization: Authorization,
+}
+
+fn account(number: &str) -> AccountId {
+    number.parse().unwrap()
+}
+
+fn policy(text: &str) -> Policy {
+    Policy::parse(text, PolicyKind::Identity).unwrap()
+}
+
+/// `ALLOW ec2:*`, or with a resource and a condition.
+fn statement(effect: &str, action: &str, more: &str) -> String {
+    let resource = if more.contains("\"Resource\"") { "" } else { ",\"Resource\":\"*\"" };
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"{effect}","Action":"{action}"{resource}{more}}}]}}"#
+    )
+}
+
+impl World {
+    fn new() -> Self {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        Self { authorization: Authorization::new(store.clone(), Open), store }
+    }
+
+    fn put<R: Record>(&self, number: &str, id: &str, record: R) {
+        let scope = Scope::global(P, account(number));
+        let put = self.store.transact(|transaction| {
+            transaction.put(&scope, id, record);
+            Ok::<_, StoreError>(())
+        });
+        put.unwrap();
+    }
+
+    fn user(&self, number: &str, name: &str, inline: &[&str], change: impl FnOnce(&mut User)) -> Principal {
+        let arn: Arn = format!("arn:aws:iam::{number}:user/{name}").parse().unwrap();
+        let mut user = User {
+            id: format!("AIDA{name}"),
+            name: name.to_owned(),
+            path: "/".to_owned(),
+            arn: arn.clone(),
+            created: NOW,
+            password_last_used: None,
+            permissions_boundary: None,
+            inline_policies: numbered(inline),
+            attached_policies: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            tags: Tags::default(),
+        };
+        change(&mut user);
+        self.put(number, &name_key(name), user);
+        Principal {
+            account: account(number),
+            kind: PrincipalKind::User { name: name.to_owned() },
+            arn,
+            user_id: format!("AIDA{name}"),
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            session: None,
+        }
+    }
+
+    fn role(&self, number: &str, name: &str, inline: &[&str], session: Session) -> Principal {
+        let arn: Arn = format!("arn:aws:iam::{number}:role/path/{name}").parse().unwrap();
+        let role = Role {
+            id: format!("AROA{name}"),
+            name: name.to_owned(),
+            path: "/path/".to_owned(),
+            arn: arn.clone(),
+            created: NOW,
+            trust_policy: policy(&statement("Allow", "sts:AssumeRole", "")),
+            description: None,
+            max_session_secs: 3600,
+            permissions_boundary: None,
+            inline_policies: numbered(inline),
+            attached_policies: BTreeSet::new(),
+            tags: Tags::from_iter([Tag { key: "Team".to_owned(), value: "of the role".to_owned() }]),
+            linked_service: name.starts_with("AWSServiceRole").then(|| "ec2.amazonaws.com".to_owned()),
+        };
+        self.put(number, &name_key(name), role);
+        Principal {
+            account: account(number),
+            kind: PrincipalKind::AssumedRole {
+                role: name.to_owned(),
+                role_id: format!("AROA{name}"),
+                role_arn: arn,
+                session_name: "s".to_owned(),
+            },
+            arn: format!("arn:aws:sts::{number}:assumed-role/{name}/s").parse().unwrap(),
+            user_id: format!("AROA{name}:s"),
+            access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
+            session: Some(Arc::new(session)),
+        }
+    }
+
+    fn managed(&self, number: &str, name: &str, text: &str) -> String {
+        let arn: Arn = format!("arn:aws:iam::{number}:policy/{name}").parse().unwrap();
+        let version = PolicyVersion { policy: policy(text), created: NOW };
+        let record = ManagedPolicy {
+            id: format!("ANPA{name}"),
+            name: name.to_owned(),
+            path: "/".to_owned(),
+            arn: arn.clone(),
+            description: None,
+            created: NOW,
+            updated: NOW,
+            default_version: 1,
+            next_version: 2,
+            versions: BTreeMap::from([(1, version)]),
+            tags: Tags::default(),
+        };
+        self.put(number, &name_key(name), record);
+        arn.to_string()
+    }
+
+    /// An organization of the management account and one member, and this policy on the root and on the member.
+    fn organize(&self, policy_type: PolicyType, text: &str) {
+        let id = "p-0123456789".parse().unwrap();
+        let attached =
+            BTreeMap::from([(policy_type, BTreeSet::from([policy_type.default_policy().unwrap(), id]))]);
+        let organization = Organization {
+            id: "o-abcdefghij".parse().unwrap(),
+            management: account(MANAGEMENT),
+            feature_set: FeatureSet::All,
+            created: NOW,
+            root: "r-ab12".parse().unwrap(),
+            policy_types: BTreeSet::from([policy_type]),
+            root_policies: attached.clone(),
+            root_tags: Tags::default(),
+            trusted_services: BTreeMap::new(),
+            resource_policy: None,
+            closures: Vec::new(),
+        };
+        let record = PolicyRecord {
+            id: "p-0123456789".parse().unwrap(),
+            arn: organization.arn_of(P, "policy", "service_control_policy/p-0123456789"),
+            name: "ours".to_owned(),
+            description: String::new(),
+            policy_type,
+            content: PolicyContent::Permissions(Policy::parse_stored(text).unwrap()),
+            is_aws_managed: false,
+            updated: NOW,
+            tags: Tags::default(),
+        };
+        let made = self.store.transact(|transaction| {
+            transaction.put(&organization.scope(P), record.id.clone().as_str(), record);
+            for number in [MANAGEMENT, MEMBER] {
+                let member = Member {
+                    account: account(number),
+                    parent: "r-ab12".parse().unwrap(),
+                    method: JoinedMethod::Created,
+                    joined: NOW,
+                    policies: attached.clone(),
+                    tags: Tags::default(),
+                    delegated_services: BTreeMap::new(),
+                };
+                organization::join(transaction, P, &organization, member);
+            }
+            organization.clone().put(transaction, P);
+            Ok::<_, StoreError>(())
+        });
+        made.unwrap();
+    }
+
+    fn ask(&self, principal: &Principal, needed: &[NeededPermission]) -> Result<(), Refusal> {
+        self.authorization.decide(&context(principal), "ec2:Test", needed)
+    }
+
+    fn may(&self, principal: &Principal, action: &str) -> bool {
+        self.ask(principal, &[any(action)]).is_ok()
+    }
+
+    /// What the caller is told.
+    fn told(&self, principal: &Principal, needed: NeededPermission) -> String {
+        self.ask(principal, &[needed]).unwrap_err().message
+    }
+}
+
+fn numbered(policies: &[&str]) -> BTreeMap<String, Policy> {
+    policies.iter().enumerate().map(|(index, text)| (format!("inline-{index}"), policy(text))).collect()
+}
+
+fn context(principal: &Principal) -> RequestContext {
+    RequestContext {
+        partition: P,
+        region: "eu-central-1".parse().unwrap(),
+        principal: principal.clone(),
+        request_id: RequestId::from_bits(7),
+        now: NOW,
+        source_ip: "192.0.2.1".parse().unwrap(),
+        user_agent: "tester/1".to_owned(),
+        secure_transport: true,
+    }
+}
+
+fn any(action: &str) -> NeededPermission {
+    NeededPermission { action: action.to_owned().into(), resources: Vec::new(), keys: Vec::new() }
+}
+
+fn on(action: &str, arn: &str, change: impl FnOnce(&mut TargetResource)) -> NeededPermission {
+    let mut resource = TargetResource { arn: arn.to_owned(), keys: Vec::new(), owner: None, policy: None };
+    change(&mut resource);
+    NeededPermission { resources: vec![resource], ..any(action) }
+}
+
+#[test]
+fn users_may_what_their_policies_and_those_of_their_groups_allow() {
+    let world = World::new();
+    let group = Group {
+        id: "AGPAX".to_owned(),
+        name: "Readers".to_owned(),
+        path: "/".to_owned(),
+        arn: format!("arn:aws:iam::{MEMBER}:group/Readers").parse().unwrap(),
+        created: NOW,
+        inline_policies: numbered(&[&statement("Allow", "ssm:Get*", "")]),
+        attached_policies: BTreeSet::new(),
+    };
+    world.put(MEMBER, "readers", group);
+    let managed = world.managed(MEMBER, "network", &statement("Allow", "ec2:Describe*", ""));
+    let ann = world.user(MEMBER, "ann", &[&statement("Allow", "ec2:CreateVpc", "")], |user| {
+        user.attached_policies.insert(managed);
+        user.attached_policies.insert("arn:aws:iam::aws:policy/IAMReadOnlyAccess".to_owned());
+        user.groups.insert("readers".to_owned());
+    });
+    for action in ["ec2:CreateVpc", "ec2:DescribeVpcs", "ssm:GetParameter", "iam:ListUsers"] {
+        assert!(world.may(&ann, action), "{action}");
+    }
+    for action in ["ec2:DeleteVpc", "ssm:PutParameter", "iam:CreateUser"] {
+        assert!(!world.may(&ann, action), "{action}");
+    }
+    // A user who is gone since has nothing.
+    let nobody = Principal { kind: PrincipalKind::User { name: "nobody".to_owned() }, ..ann };
+    assert!(!world.may(&nobody, "ec2:CreateVpc"));
+}
+
+#[test]
+fn a_denial_is_told_in_awss_words_and_remembered() {
+    let world = World::new();
+    let ann = world.user(MEMBER, "ann", &[], |_| {});
+    let arn = format!("arn:aws:ec2:eu-central-1:{MEMBER}:vpc/vpc-1");
+    let refusal = world.ask(&ann, &[on("ec2:DeleteVpc", &arn, |_| {})]).unwrap_err();
+    assert_eq!(
+        refusal.message,
+        format!(
+            "User: arn:aws:iam::{MEMBER}:user/ann is not authorized to perform: ec2:DeleteVpc on resource: {arn} because \
+             no identity-based policy allows the ec2:DeleteVpc action"
+        )
+    );
+    let decoded = refusal.encoded.strip_prefix(&format!("{MEMBER} ")).unwrap();
+    let decoded: serde_json::Value = serde_json::from_str(decoded).unwrap();
+    assert_eq!(decoded["allowed"], false);
+    assert_eq!(decoded["explicitDeny"], false);
+    assert_eq!(decoded["context"]["action"], "ec2:DeleteVpc");
+    assert_eq!(decoded["context"]["resource"], arn);
+    let conditions = decoded["context"]["conditions"]["items"].as_array().unwrap();
+    let region = conditions.iter().find(|one| one["key"] == "aws:RequestedRegion").unwrap();
+    assert_eq!(region["values"]["items"][0]["value"], "eu-central-1");
+
+    let denial = world.authorization.denial_of(RequestId::from_bits(7).as_str()).unwrap();
+    assert_eq!((denial.action.as_str(), denial.resource.as_str()), ("ec2:DeleteVpc", arn.as_str()));
+    assert_eq!(denial.explanation.remedies.len(), 1);
+    assert_eq!(world.authorization.last_denial(Some(account(OTHER))).map(|denial| denial.action), None);
+    for _ in 0..DENIALS_KEPT {
+        assert!(!world.may(&ann, "ec2:Another"));
+    }
+    assert_eq!(world.authorization.last_denial(Some(account(MEMBER))).unwrap().action, "ec2:Another");
+    world.authorization.denial_of(RequestId::from_bits(7).as_str()).unwrap();
+}
+
+#[test]
+fn every_resource_and_every_action_of_a_request_is_asked_for() {
+    let world = World::new();
+    let only = r#","Resource":["arn:aws:ec2:*:*:vpc/vpc-1","arn:aws:ec2:*:*:subnet/*"]"#;
+    let ann = world.user(MEMBER, "ann", &[&statement("Allow", "ec2:CreateSubnet", only)], |_| {});
+    let arn = |resource: &str| format!("arn:aws:ec2:eu-central-1:{MEMBER}:{resource}");
+    let target =
+        |resource: &str| TargetResource { arn: arn(resource), keys: Vec::new(), owner: None, policy: None };
+    let create = |resources: &[&str]| NeededPermission {
+        resources: resources.iter().map(|one| target(one)).collect(),
+        ..any("ec2:CreateSubnet")
+    };
+    assert!(world.ask(&ann, &[create(&["vpc/vpc-1", "subnet/*"])]).is_ok());
+    let told = world.told(&ann, create(&["subnet/*", "vpc/vpc-2"]));
+    assert!(told.contains(&arn("vpc/vpc-2")), "{told}");
+    let refused = world.ask(&ann, &[create(&["vpc/vpc-1"]), any("ec2:CreateTags")]).unwrap_err();
+    assert!(refused.message.contains("ec2:CreateTags"), "{}", refused.message);
+}
+
+#[test]
+fn conditions_see_the_request_the_resource_and_the_principal() {
+    let check = |condition: &str, expected: bool| {
+        let world = World::new();
+        let condition = format!(r#","Condition":{{{condition}}}"#);
+        let ann = world.user(MEMBER, "ann", &[&statement("Allow", "ec2:*", &condition)], |user| {
+            user.tags.set(Tag { key: "Team".to_owned(), value: "red".to_owned() });
+        });
+        let mut needed =
+            on("ec2:DeleteVpc", &format!("arn:aws:ec2:eu-central-1:{MEMBER}:vpc/vpc-1"), |target| {
+                target.keys = vec![("aws:ResourceTag/Team".to_owned(), vec!["red".to_owned()])];
+            });
+        needed.keys = vec![("aws:TagKeys".to_owned(), vec!["a".to_owned(), "b".to_owned()])];
+        assert_eq!(world.ask(&ann, &[needed]).is_ok(), expected, "{condition}");
+    };
+    check(r#""StringEquals":{"aws:RequestedRegion":"eu-central-1"}"#, true);
+    check(r#""StringEquals":{"aws:RequestedRegion":"us-east-1"}"#, false);
+    check(r#""StringEquals":{"aws:ResourceTag/Team":"${aws:PrincipalTag/Team}"}"#, true);
+    check(r#""IpAddress":{"aws:SourceIp":"192.0.2.0/24"}"#, true);
+    check(r#""IpAddress":{"aws:SourceIp":"198.51.100.0/24"}"#, false);
+    check(r#""Bool":{"aws:SecureTransport":"true"}"#, true);
+    check(r#""StringLike":{"aws:UserAgent":"tester/*"}"#, true);
+    check(r#""DateGreaterThan":{"aws:CurrentTime":"2027-01-15T07:59:59Z"}"#, true);
+    check(r#""DateGreaterThan":{"aws:CurrentTime":"2027-01-15T08:00:00Z"}"#, false);
+    check(r#""StringEquals":{"aws:username":"ann","aws:PrincipalType":"User"}"#, true);
+    check(&format!(r#""ArnEquals":{{"aws:PrincipalArn":"arn:aws:iam::{MEMBER}:user/ann"}}"#), true);
+    check(&format!(r#""StringEquals":{{"aws:ResourceAccount":"{MEMBER}"}}"#), true);
+    check(r#""ForAllValues:StringEquals":{"aws:TagKeys":["a","b","c"]}"#, true);
+    check(r#""ForAllValues:StringEquals":{"aws:TagKeys":["a"]}"#, false);
+    check(r#""Bool":{"aws:ViaAWSService":"false"}"#, true);
+    check(r#""Null":{"aws:MultiFactorAuthPresent":"true","aws:PrincipalOrgID":"true"}"#, true);
+}
+
+#[test]
+fn a_boundary_and_a_sessions_policies_limit() {
+    let world = World::new();
+    let boundary = world.managed(MEMBER, "most", &statement("Allow", "ec2:Describe*", ""));
+    let bounded = world.user(MEMBER, "ann", &[&statement("Allow", "ec2:*", "")], |user| {
+        user.permissions_boundary = Some(boundary);
+    });
+    assert!(world.may(&bounded, "ec2:DescribeVpcs"));
+    let told = world.told(&bounded, any("ec2:CreateVpc"));
+    assert!(told.ends_with("because no permissions boundary allows the ec2:CreateVpc action"), "{told}");
+
+    let session = Session {
+        policies: vec![statement("Allow", "ec2:Describe*", "")],
+        policy_arns: vec!["arn:aws:iam::aws:policy/IAMReadOnlyAccess".to_owned()],
+        ..Session::default()
+    };
+    let limited = world.role(MEMBER, "maker", &[&statement("Allow", "*", "")], session);
+    assert!(world.may(&limited, "ec2:DescribeVpcs") && world.may(&limited, "iam:ListUsers"));
+    let told = world.told(&limited, any("ec2:CreateVpc"));
+    assert!(told.ends_with("because no session policy allows the ec2:CreateVpc action"), "{told}");
+    let whole = world.role(MEMBER, "maker", &[&statement("Allow", "*", "")], Session::default());
+    assert!(world.may(&whole, "ec2:CreateVpc"));
+}
+
+#[test]
+fn a_federated_user_has_what_its_maker_and_its_session_have_both() {
+    let world = World::new();
+    let ann = world.user(MEMBER, "ann", &[&statement("Allow", "ec2:*", "")], |_| {});
+    let federated = |policies: &[String]| Principal {
+        kind: PrincipalKind::FederatedUser { name: "bob".to_owned(), by: ann.arn.clone() },
+        arn: format!("arn:aws:sts::{MEMBER}:federated-user/bob").parse().unwrap(),
+        session: Some(Arc::new(Session { policies: policies.to_vec(), ..Session::default() })),
+        ..ann.clone()
+    };
+    assert!(!world.may(&federated(&[]), "ec2:DescribeVpcs"), "without a policy it may do nothing");
+    let bob = federated(&[statement("Allow", "*", "")]);
+    assert!(world.may(&bob, "ec2:DescribeVpcs") && !world.may(&bob, "ssm:GetParameter"));
+}
+
+#[test]
+fn a_session_is_revoked_by_the_time_of_its_token() {
+    let world = World::new();
+    let revoke = statement(
+        "Deny",
+        "*",
+        r#","Condition":{"DateLessThan":{"aws:TokenIssueTime":"2027-01-15T07:30:00Z"}}"#,
+    );
+    let allow = statement("Allow", "*", "");
+    let issued =
+        |minutes_ago: i64| Session { issued: NOW.plus_millis(-minutes_ago * 60_000), ..Session::default() };
+    let old = world.role(MEMBER, "maker", &[&allow, &revoke], issued(31));
+    assert!(!world.may(&old, "ec2:DescribeVpcs"));
+    let new = world.role(MEMBER, "maker", &[&allow, &revoke], issued(29));
+    assert!(world.may(&new, "ec2:DescribeVpcs"));
+}
+
+#[test]
+fn tags_of_a_session_come_before_those_of_its_role() {
+    let world = World::new();
+    let allow = statement(
+        "Allow",
+        "*",
+        r#","Condition":{"StringEquals":{"aws:PrincipalTag/Team":"of the session"}}"#,
+    );
+    let mut session = Session::default();
+    let plain = world.role(MEMBER, "maker", &[&allow], session.clone());
+    assert!(!world.may(&plain, "ec2:DescribeVpcs"));
+    session.tags.set(Tag { key: "Team".to_owned(), value: "of the session".to_owned() });
+    let tagged = world.role(MEMBER, "maker", &[&allow], session);
+    assert!(world.may(&tagged, "ec2:DescribeVpcs"));
+}
+
+#[test]
+fn service_control_policies_bind_members_with_their_root_users_and_not_the_management_account() {
+    let world = World::new();
+    let deny = statement("Deny", "ec2:AttachInternetGateway", "");
+    let allow = statement("Allow", "*", "");
+    world.organize(PolicyType::ServiceControl, &deny);
+    let root = |number: &str| Principal::root(P, account(number), "AKIAIOSFODNN7EXAMPLE");
+    let told = world.told(&root(MEMBER), any("ec2:AttachInternetGateway"));
+    assert!(told.contains("with an explicit deny in a service control policy"), "{told}");
+    assert!(world.may(&root(MEMBER), "ec2:CreateVpc"));
+    for free in [root(MANAGEMENT), root(OTHER)] {
+        assert!(world.may(&free, "ec2:AttachInternetGateway"), "{}", free.arn);
+    }
+    let admin = world.user(MEMBER, "admin", &[&allow], |_| {});
+    assert!(!world.may(&admin, "ec2:AttachInternetGateway"));
+    assert!(
+        !world.may(&world.role(MEMBER, "maker", &[&allow], Session::default()), "ec2:AttachInternetGateway")
+    );
+    let linked = world.role(MEMBER, "AWSServiceRoleForEC2", &[&allow], Session::default());
+    assert!(world.may(&linked, "ec2:AttachInternetGateway"), "a service-linked role is not bound");
+}
+
+#[test]
+fn members_are_known_by_their_organization() {
+    let world = World::new();
+    world.organize(PolicyType::ServiceControl, &statement("Deny", "x:y", ""));
+    let condition = r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-abcdefghij","aws:ResourceOrgID":"o-abcdefghij"},"ForAnyValue:StringLike":{"aws:PrincipalOrgPaths":"o-abcdefghij/r-ab12/*"}}"#;
+    let allow = statement("Allow", "*", condition);
+    for (number, expected) in [(MEMBER, true), (OTHER, false)] {
+        let ann = world.user(number, "ann", &[&allow], |_| {});
+        let arn = format!("arn:aws:ec2:eu-central-1:{number}:vpc/vpc-1");
+        assert_eq!(world.ask(&ann, &[on("ec2:DeleteVpc", &arn, |_| {})]).is_ok(), expected, "{number}");
+    }
+}
+
+#[test]
+fn resource_control_policies_bind_what_a_member_has_whoever_asks() {
+    let world = World::new();
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole","Resource":"*"}]}"#;
+    world.organize(PolicyType::ResourceControl, deny);
+    let ann = world.user(OTHER, "ann", &[&statement("Allow", "sts:*", "")], |_| {});
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
+    let role_in = |number: &str| {
+        let arn = format!("arn:aws:iam::{number}:role/r");
+        on("sts:AssumeRole", &arn, |target| {
+            target.owner = Some(account(number));
+            target.policy = Some(trust.to_owned());
+        })
+    };
+    assert!(world.ask(&ann, &[role_in(MANAGEMENT)]).is_ok());
+    let told = world.told(&ann, role_in(MEMBER));
+    assert!(told.contains("with an explicit deny in a resource control policy"), "{told}");
+}
+
+#[test]
+fn a_role_is_assumed_by_whom_it_trusts() {
+    let world = World::new();
+    let allowed = world.user(OTHER, "allowed", &[&statement("Allow", "sts:AssumeRole", "")], |_| {});
+    let bare = world.user(OTHER, "bare", &[], |_| {});
+    let own = world.user(MEMBER, "own", &[], |_| {});
+    let role = |trusted: &str, condition: &str| {
+        on("sts:AssumeRole", &format!("arn:aws:iam::{MEMBER}:role/r"), |target| {
+            target.owner = Some(account(MEMBER));
+            target.keys = vec![("sts:ExternalId".to_owned(), vec!["secret".to_owned()])];
+            target.policy = Some(format!(
+                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{trusted}"}},"Action":"sts:AssumeRole"{condition}}}]}}"#
+            ));
+        })
+    };
+    let other = format!("arn:aws:iam::{OTHER}:root");
+    // From another account both sides have to say yes.
+    assert!(world.ask(&allowed, &[role(&other, "")]).is_ok());
+    assert!(world.ask(&bare, &[role(&other, "")]).is_err());
+    assert!(world.ask(&allowed, &[role(&format!("arn:aws:iam::{MANAGEMENT}:root"), "")]).is_err());
+    let external = |id: &str| format!(r#","Condition":{{"StringEquals":{{"sts:ExternalId":"{id}"}}}}"#);
+    assert!(world.ask(&allowed, &[role(&other, &external("secret"))]).is_ok());
+    assert!(world.ask(&allowed, &[role(&other, &external("another"))]).is_err());
+    // Within the account who is named needs nothing else; an account that is named needs a policy of the user's too.
+    assert!(world.ask(&own, &[role(own.arn.as_str(), "")]).is_ok());
+    assert!(world.ask(&own, &[role(&format!("arn:aws:iam::{MEMBER}:root"), "")]).is_err());
+}
+
+#[test]
+fn a_resource_policy_that_cannot_be_read_allows_nobody() {
+    let world = World::new();
+    let root = Principal::root(P, account(MEMBER), "AKIAIOSFODNN7EXAMPLE");
+    let broken = on("s3:GetObject", "arn:aws:s3:::b/k", |target| target.policy = Some("{".to_owned()));
+    assert!(world.ask(&root, &[broken]).is_err());
+}
