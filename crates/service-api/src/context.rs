@@ -35,7 +35,7 @@ impl fmt::Display for RequestId {
 /// What kind of identity signed a request.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PrincipalKind {
     /// The account's root user.
     Root,
@@ -62,6 +62,8 @@ pub enum PrincipalKind {
         /// The ARN of the user, or of the root user, that made it: whose permissions it has at most.
         by: Arn,
     },
+    /// Nobody signed: for the few operations that prove who asks in another way, such as with a web identity token.
+    Anonymous,
 }
 
 /// The identity that a request's signature proved.
@@ -92,6 +94,24 @@ impl Principal {
             access_key_id: access_key_id.into(),
             session: None,
         }
+    }
+
+    /// Nobody. It is of no account: none has the number.
+    pub fn anonymous(partition: Partition) -> Self {
+        let account = "000000000000".parse().expect("twelve digits");
+        Self {
+            account,
+            kind: PrincipalKind::Anonymous,
+            arn: Arn::global(partition, "iam", account, "anonymous"),
+            user_id: "ANONYMOUS_PRINCIPAL".to_owned(),
+            access_key_id: String::new(),
+            session: None,
+        }
+    }
+
+    /// Whether nobody signed.
+    pub fn is_anonymous(&self) -> bool {
+        self.kind == PrincipalKind::Anonymous
     }
 }
 
