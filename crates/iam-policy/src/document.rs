@@ -30,8 +30,11 @@ pub(crate) struct Written {
     pub(crate) not_action: Option<Vec<String>>,
     pub(crate) resource: Option<Vec<String>>,
     pub(crate) not_resource: Option<Vec<String>>,
-    pub(crate) conditions: Vec<(String, Vec<(String, Vec<String>)>)>,
+    pub(crate) conditions: Vec<WrittenConditions>,
 }
+
+/// An operator with its keys, each with its values.
+pub(crate) type WrittenConditions = (String, Vec<(String, Vec<String>)>);
 
 /// `Principal` as it is written.
 #[derive(Debug)]
@@ -130,8 +133,8 @@ impl WrittenPrincipal {
     }
 }
 
-/// Operators that AWS does not have are looked at later, but for those that are written with too many colons.
-fn read_conditions(node: Node) -> Option<Vec<(String, Vec<(String, Vec<String>)>)>> {
+/// Operators that AWS does not have are looked at later: without keys they do no harm.
+fn read_conditions(node: Node) -> Option<Vec<WrittenConditions>> {
     let mut conditions = Vec::new();
     for (operator, keys) in node.object()? {
         let keys = keys.object()?.into_iter().map(|(key, values)| Some((key, values.values()?)));

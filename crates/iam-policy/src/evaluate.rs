@@ -91,7 +91,16 @@ pub struct DecidingStatement {
 
 /// Decides a request.
 pub fn evaluate(policies: &Policies<'_>, request: &Request<'_>) -> Decision {
-    decide(policies, request, &mut Nobody)
+    decide(policies, request, &Assumed::default(), &mut Nobody)
+}
+
+/// What is taken for given, so that one can ask what else a request would need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Assumed {
+    /// Nothing denies.
+    pub(crate) no_denial: bool,
+    /// Policies of these kinds allow, by naming the caller.
+    pub(crate) allowed: Vec<PolicyRole>,
 }
 
 /// Looks on while a request is decided.
@@ -128,7 +137,7 @@ struct Found<'a> {
 #[derive(Clone, Copy, Default)]
 struct Verdict<'a> {
     denied: Option<Found<'a>>,
-    allowed: Option<(Grant, Found<'a>)>,
+    allowed: Option<(Grant, Option<Found<'a>>)>,
 }
 
 impl<'a> Verdict<'a> {
@@ -151,7 +160,7 @@ impl<'a> Verdict<'a> {
                 match statement.effect() {
                     Effect::Deny if self.denied.is_none() => self.denied = Some(found),
                     Effect::Allow if self.allowed.is_none_or(|(had, _)| had < grant) => {
-                        self.allowed = Some((grant, found));
+                        self.allowed = Some((grant, Some(found)));
                     }
                     Effect::Deny | Effect::Allow => {}
                 }
@@ -181,6 +190,7 @@ impl Action {
 pub(crate) fn decide<W: Witness>(
     policies: &Policies<'_>,
     request: &Request<'_>,
+    assumed: &Assumed,
     witness: &mut W,
 ) -> Decision {
     let action = Action::new(request.action);
@@ -194,13 +204,14 @@ pub(crate) fn decide<W: Witness>(
         context: request.context,
         has_boundary: policies.boundary.is_some(),
     };
-    Judge { policies, asked: &asked, witness, denied: None }.decide()
+    Judge { policies, asked: &asked, assumed, witness, denied: None }.decide()
 }
 
 /// A request on its way through the kinds of policies.
 struct Judge<'a, W> {
     policies: &'a Policies<'a>,
     asked: &'a Asked<'a>,
+    assumed: &'a Assumed,
     witness: &'a mut W,
     /// The first statement that denies, in the order of AWS's page.
     denied: Option<(PolicyRole, Found<'a>)>,
@@ -257,7 +268,7 @@ impl<'a, W: Witness> Judge<'a, W> {
         // Who has no account here has no policies of its own.
         if account.is_none() {
             return resource_allows(
-                self.decision(Reason::AllowedBy(resource_role), by_resource.map(|(_, found)| found)),
+                self.decision(Reason::AllowedBy(resource_role), by_resource.and_then(|(_, found)| found)),
             );
         }
         if crosses {
@@ -276,7 +287,7 @@ impl<'a, W: Witness> Judge<'a, W> {
                 }
                 let limited = self.own(verdicts, grant);
                 if limited.is_allowed() {
-                    self.decision(Reason::AllowedBy(resource_role), Some(found))
+                    self.decision(Reason::AllowedBy(resource_role), found)
                 } else {
                     limited
                 }
@@ -300,7 +311,7 @@ impl<'a, W: Witness> Judge<'a, W> {
             }
         }
         let reason = if is_root { Reason::AllowedAsRoot } else { Reason::AllowedBy(PolicyRole::Identity) };
-        self.decision(reason, verdicts.identity.allowed.map(|(_, found)| found))
+        self.decision(reason, verdicts.identity.allowed.and_then(|(_, found)| found))
     }
 
     /// Whether every level of an organization allows.
@@ -329,7 +340,13 @@ impl<'a, W: Witness> Judge<'a, W> {
         let mut verdict = Verdict::default();
         if self.denied.is_none() || W::WANTS_ALL {
             verdict.weigh(self.asked, role, level, policies, self.witness);
-            self.denied = self.denied.or(verdict.denied.map(|found| (role, found)));
+            if !self.assumed.no_denial {
+                self.denied = self.denied.or(verdict.denied.map(|found| (role, found)));
+            }
+        }
+        let weak = verdict.allowed.is_none_or(|(grant, _)| grant < Grant::Direct);
+        if weak && self.assumed.allowed.contains(&role) {
+            verdict.allowed = Some((Grant::Direct, None));
         }
         verdict
     }

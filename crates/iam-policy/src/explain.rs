@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::{PolicyRole, Witness, decide};
+use crate::evaluate::{Assumed, PolicyRole, Witness, decide};
 use crate::policy::{Asked, Outcome};
 use crate::principal::Grant;
 use crate::{Attached, Decision, Effect, Policies, Reason, Request, Statement};
@@ -70,8 +70,8 @@ pub enum StatementResult {
         /// Keys of variables in them that have no value in the request.
         unresolved: Vec<String>,
     },
-    /// A condition does not hold; the first of those that do not.
-    Condition(FailedCondition),
+    /// These conditions do not hold.
+    Conditions(Vec<FailedCondition>),
 }
 
 /// A condition that does not hold.
@@ -128,8 +128,8 @@ pub struct NearlyAllowed {
 /// Decides a request and says how.
 pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     let mut record = Record { policies: Vec::new() };
-    let decision = decide(policies, request, &mut record);
-    let remedies = remedies(&decision, &record.policies);
+    let decision = decide(policies, request, &Assumed::default(), &mut record);
+    let remedies = remedies(policies, request, decision.reason, &record.policies);
     Explanation {
         caller: request.caller.name().into_owned(),
         action: request.action.to_owned(),
@@ -161,28 +161,7 @@ impl Witness for Record {
 
     fn statement(&mut self, index: usize, statement: &Statement, outcome: Outcome, asked: &Asked<'_>) {
         let Some(policy) = self.policies.last_mut() else { return };
-        let result = match outcome {
-            Outcome::Applies(grant) => StatementResult::Applies(grant),
-            Outcome::OtherPrincipal => StatementResult::OtherPrincipal,
-            Outcome::OtherAction => StatementResult::OtherAction,
-            Outcome::OtherResource => {
-                StatementResult::OtherResource { unresolved: statement.unresolved(asked.context) }
-            }
-            Outcome::Condition(at) => {
-                let condition = &statement.conditions()[at];
-                StatementResult::Condition(FailedCondition {
-                    operator: condition.operator().to_owned(),
-                    key: condition.key().to_owned(),
-                    policy_values: condition.values().to_vec(),
-                    request_values: asked
-                        .context
-                        .get(condition.key())
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect(),
-                })
-            }
-        };
+        let result = result(statement, outcome, asked);
         if matches!(result, StatementResult::Applies(_)) {
             let denies = statement.effect() == Effect::Deny || policy.says == Some(Effect::Deny);
             policy.says = Some(if denies { Effect::Deny } else { Effect::Allow });
@@ -196,44 +175,117 @@ impl Witness for Record {
     }
 }
 
-/// Every statement that denies has to go, and what is missing then has to come.
-fn remedies(decision: &Decision, policies: &[ConsideredPolicy]) -> Vec<Remedy> {
-    if decision.is_allowed() {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for policy in policies {
-        for statement in &policy.statements {
-            if statement.effect == Effect::Deny && matches!(statement.result, StatementResult::Applies(_)) {
-                found.push(Remedy::StopDenying {
-                    role: policy.role,
-                    policy: policy.name.clone(),
-                    owner: policy.owner.clone(),
-                    index: statement.index,
-                    sid: statement.sid.clone(),
-                });
-            }
-        }
-    }
-    if let Reason::NoAllow(role) = decision.reason {
-        found.push(Remedy::Allow { role, level: None, nearly: nearly(role, policies) });
-    }
-    found
+/// Nothing is written down, and nothing is left out.
+struct Silent;
+
+impl Witness for Silent {
+    const WANTS_ALL: bool = true;
+
+    fn policy(&mut self, _: PolicyRole, _: Option<usize>, _: &Attached<'_>) {}
+
+    fn statement(&mut self, _: usize, _: &Statement, _: Outcome, _: &Asked<'_>) {}
 }
 
-fn nearly(role: PolicyRole, policies: &[ConsideredPolicy]) -> Vec<NearlyAllowed> {
-    let of_role = policies.iter().filter(|policy| policy.role == role);
+/// An outcome with what it does not hold itself.
+fn result(statement: &Statement, outcome: Outcome, asked: &Asked<'_>) -> StatementResult {
+    match outcome {
+        Outcome::Applies(grant) => StatementResult::Applies(grant),
+        Outcome::OtherPrincipal => StatementResult::OtherPrincipal,
+        Outcome::OtherAction => StatementResult::OtherAction,
+        Outcome::OtherResource => {
+            StatementResult::OtherResource { unresolved: statement.unresolved(asked.context) }
+        }
+        Outcome::Condition(first) => {
+            let rest = statement.conditions()[first..].iter();
+            let failed =
+                rest.filter(|condition| !condition.holds(asked.context)).map(|condition| FailedCondition {
+                    operator: condition.operator().to_owned(),
+                    key: condition.key().to_owned(),
+                    policy_values: condition.values().to_vec(),
+                    request_values: asked
+                        .context
+                        .get(condition.key())
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect(),
+                });
+            StatementResult::Conditions(failed.collect())
+        }
+    }
+}
+
+/// What it takes to have the request allowed: the evaluator is asked again with what it missed before taken for given, until
+/// it misses nothing.
+fn remedies(
+    policies: &Policies<'_>,
+    request: &Request<'_>,
+    first: Reason,
+    considered: &[ConsideredPolicy],
+) -> Vec<Remedy> {
+    let mut found = Vec::new();
+    let mut assumed = Assumed::default();
+    let mut reason = first;
+    loop {
+        match reason {
+            Reason::AllowedAsRoot | Reason::AllowedBy(_) => return found,
+            Reason::ExplicitDeny(_) => {
+                found.extend(denials(considered));
+                assumed.no_denial = true;
+            }
+            // What is assumed cannot be missed again.
+            Reason::NoAllow(role) if assumed.allowed.contains(&role) => return found,
+            Reason::NoAllow(role) => {
+                found.extend(missing(policies, role, considered));
+                assumed.allowed.push(role);
+            }
+        }
+        reason = decide(policies, request, &assumed, &mut Silent).reason;
+    }
+}
+
+/// Every statement that denies.
+fn denials(considered: &[ConsideredPolicy]) -> impl Iterator<Item = Remedy> {
+    considered.iter().flat_map(|policy| {
+        let statements = policy.statements.iter().filter(|statement| statement.does(Effect::Deny));
+        statements.map(|statement| Remedy::StopDenying {
+            role: policy.role,
+            policy: policy.name.clone(),
+            owner: policy.owner.clone(),
+            index: statement.index,
+            sid: statement.sid.clone(),
+        })
+    })
+}
+
+/// What does not allow: of an organization's policies, each level that does not.
+fn missing(policies: &Policies<'_>, role: PolicyRole, considered: &[ConsideredPolicy]) -> Vec<Remedy> {
+    let levels = match role {
+        PolicyRole::ServiceControl => Some(policies.service_control.len()),
+        PolicyRole::ResourceControl => Some(policies.resource_control.len()),
+        PolicyRole::Identity
+        | PolicyRole::Boundary
+        | PolicyRole::Session
+        | PolicyRole::Resource
+        | PolicyRole::Trust
+        | PolicyRole::Endpoint => None,
+    };
+    let remedy =
+        |level: Option<usize>| Remedy::Allow { role, level, nearly: nearly(role, level, considered) };
+    let Some(levels) = levels else { return vec![remedy(None)] };
+    let allows = |level: usize| {
+        let of_level = considered.iter().filter(|policy| policy.role == role && policy.level == Some(level));
+        of_level.flat_map(|policy| &policy.statements).any(|statement| statement.does(Effect::Allow))
+    };
+    (0..levels).filter(|level| !allows(*level)).map(|level| remedy(Some(level))).collect()
+}
+
+/// Statements that allow the action, but not this request.
+fn nearly(role: PolicyRole, level: Option<usize>, considered: &[ConsideredPolicy]) -> Vec<NearlyAllowed> {
+    let policies = considered.iter().filter(|policy| policy.role == role && policy.level == level);
     let statements =
-        of_role.flat_map(|policy| policy.statements.iter().map(move |statement| (policy, statement)));
-    let close = statements.filter(|(_, statement)| {
-        let one_thing = matches!(
-            statement.result,
-            StatementResult::Condition(_)
-                | StatementResult::OtherResource { .. }
-                | StatementResult::OtherPrincipal
-        );
-        statement.effect == Effect::Allow && one_thing
-    });
+        policies.flat_map(|policy| policy.statements.iter().map(move |statement| (policy, statement)));
+    let close =
+        statements.filter(|(_, statement)| statement.effect == Effect::Allow && statement.result.is_close());
     close
         .map(|(policy, statement)| NearlyAllowed {
             policy: policy.name.clone(),
@@ -241,4 +293,21 @@ fn nearly(role: PolicyRole, policies: &[ConsideredPolicy]) -> Vec<NearlyAllowed>
             result: statement.result.clone(),
         })
         .collect()
+}
+
+impl ConsideredStatement {
+    /// Whether it has this effect on the request.
+    fn does(&self, effect: Effect) -> bool {
+        self.effect == effect && matches!(self.result, StatementResult::Applies(_))
+    }
+}
+
+impl StatementResult {
+    /// Whether the statement has the action and misses the request by something else.
+    fn is_close(&self) -> bool {
+        match self {
+            Self::Applies(_) | Self::OtherAction => false,
+            Self::OtherPrincipal | Self::OtherResource { .. } | Self::Conditions(_) => true,
+        }
+    }
 }
