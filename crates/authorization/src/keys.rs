@@ -31,8 +31,10 @@ pub(crate) fn of_request(request: &RequestContext, subject: &Subject) -> Context
 }
 
 fn of_principal(keys: &mut Context, principal: &Principal, now: Timestamp) {
-    keys.set("aws:PrincipalAccount", principal.account.to_string());
-    keys.set("aws:userid", principal.user_id.clone());
+    if !principal.is_anonymous() {
+        keys.set("aws:PrincipalAccount", principal.account.to_string());
+        keys.set("aws:userid", principal.user_id.clone());
+    }
     match &principal.kind {
         PrincipalKind::Root => {
             keys.set("aws:PrincipalType", "Account");
@@ -51,6 +53,7 @@ fn of_principal(keys: &mut Context, principal: &Principal, now: Timestamp) {
             keys.set("aws:PrincipalType", "FederatedUser");
             keys.set("aws:PrincipalArn", principal.arn.as_str().to_owned());
         }
+        PrincipalKind::Anonymous => keys.set("aws:PrincipalType", "Anonymous"),
     }
     let Some(session) = &principal.session else { return };
     keys.set("aws:TokenIssueTime", date(session.issued));

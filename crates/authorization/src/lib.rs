@@ -59,14 +59,15 @@ impl Authorization {
         Self { store, sealer: Box::new(sealer), denials: Denials::default() }
     }
 
-    /// Decides about a request that needs these permissions, each on all of its resources. `operation` is how the request is
-    /// told, such as `ec2:RunInstances`.
+    /// Decides about a request to an operation of a service (by the name of its model) that needs these permissions, each
+    /// on all of its resources.
     ///
     /// # Errors
     /// The first that it lacks.
     pub fn decide(
         &self,
         request: &RequestContext,
+        service: &str,
         operation: &str,
         needed: &[NeededPermission],
     ) -> Result<(), Refusal> {
@@ -75,7 +76,7 @@ impl Authorization {
         }
         let snapshot = self.store.snapshot();
         let subject = Subject::of(&snapshot, request);
-        let asked = Asked { request, operation, subject: &subject, snapshot: &snapshot };
+        let asked = Asked { request, service, operation, subject: &subject, snapshot: &snapshot };
         let keys = keys::of_request(request, &subject);
         let own = subject.policies();
         for permission in needed {
@@ -164,7 +165,7 @@ impl Authorization {
             account: principal.account,
             principal: principal.arn.as_str().to_owned(),
             region: asked.request.region.to_string(),
-            operation: asked.operation.to_owned(),
+            operation: format!("{}:{}", asked.service, asked.operation),
             action: action.to_owned(),
             resource: resource.to_owned(),
             message: message.clone(),
@@ -181,6 +182,7 @@ impl Authorization {
 /// What does not change from one permission of a request to the next.
 struct Asked<'a> {
     request: &'a RequestContext,
+    service: &'a str,
     operation: &'a str,
     subject: &'a Subject,
     snapshot: &'a Snapshot,

@@ -62,7 +62,7 @@ impl Subject {
         };
         let mut is_linked_to_a_service = false;
         match &principal.kind {
-            PrincipalKind::Root => {}
+            PrincipalKind::Root | PrincipalKind::Anonymous => {}
             PrincipalKind::User { name } => subject.hold_users(snapshot, &scope, name),
             PrincipalKind::AssumedRole { role, .. } => {
                 if let Some(role) = snapshot.get::<Role>(&scope, &name_key(role)) {
@@ -148,6 +148,7 @@ fn caller(principal: &Principal) -> Caller {
         PrincipalKind::FederatedUser { by, .. } => {
             Caller::FederatedUser { account, arn: principal.arn.clone(), user_arn: by.clone() }
         }
+        PrincipalKind::Anonymous => Caller::Anonymous,
     }
 }
 

@@ -195,7 +195,7 @@ impl World {
     }
 
     fn ask(&self, principal: &Principal, needed: &[NeededPermission]) -> Result<(), Refusal> {
-        self.authorization.decide(&context(principal), "ec2:Test", needed)
+        self.authorization.decide(&context(principal), "ec2", "Test", needed)
     }
 
     fn may(&self, principal: &Principal, action: &str) -> bool {

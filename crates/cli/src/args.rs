@@ -27,8 +27,8 @@ Examples:
                                  give the simulated internet a host
   brume down                     stop it; the data stays
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`), no way (`brume trace`) or not as expected (`brume
-assert`), 4 disagreement (`brume trace --live`); `brume exec` passes on the exit code of its command.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`), no way (`brume trace`), not as expected (`brume
+assert`) or not known (`brume why-denied`), 4 disagreement (`brume trace --live`); `brume exec` passes on the exit code of its command.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Check a list of who is expected to reach whom; nothing is sent
     #[command(after_help = ASSERTIONS)]
     Assert(AssertOptions),
+    /// Tell why a request was denied: which policies have a say, which statement decided, what would have to change
+    #[command(after_help = DENIALS)]
+    WhyDenied(WhyDeniedOptions),
     /// List the revisions of the network's configuration that are kept, and what each changed
     Revisions(RevisionsOptions),
     /// Tell who reaches whom in one revision of the configuration and not in another
@@ -372,6 +375,35 @@ pub(crate) struct RevisionsOptions {
     pub(crate) last: usize,
     /// Print JSON, with all of them
     #[arg(long, conflicts_with = "last")]
+    pub(crate) json: bool,
+}
+
+const DENIALS: &str = "\
+Examples:
+  brume why-denied                        the latest denial
+  brume why-denied --account 111122223333 the latest of an account
+  brume why-denied 7d4c1c1e-…             of the request with this id, which answers and `brume events` have
+
+Exit codes: 0 it is told, 3 no such denial is remembered (the newest 1,000 since the daemon started are), 1 it cannot be told.";
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyDeniedOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// The id of the request; the latest denial if not given
+    #[arg(value_name = "REQUEST-ID")]
+    pub(crate) request_id: Option<String>,
+    /// The latest denial, which is what is told without a request's id
+    #[arg(long, conflicts_with = "request_id")]
+    pub(crate) last: bool,
+    /// Only denials of this account's requests
+    #[arg(long, value_name = "ACCOUNT", conflicts_with = "request_id")]
+    pub(crate) account: Option<AccountId>,
+    /// Also statements that are about other actions, and the condition keys of the request
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print JSON, with everything
+    #[arg(long, conflicts_with = "all")]
     pub(crate) json: bool,
 }
 

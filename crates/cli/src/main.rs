@@ -25,6 +25,7 @@ mod tcpdump;
 mod throwaway;
 mod trace;
 mod up;
+mod why_denied;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Tcpdump(options) => tcpdump::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Assert(options) => assert::run(&options),
+        Command::WhyDenied(options) => why_denied::run(&options),
         Command::Revisions(options) => diff::revisions(&options),
         Command::Diff(options) => diff::run(&options),
         Command::Down(options) => down::run(&options),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::internet::{Host, HostName};
+use aws_types::AccountId;
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::account::Accounts;
+use crate::authorizing::ByPolicies;
 use crate::daemon_state::DaemonState;
 use crate::expectations::{self, AssertRequest, DiffRequest, Revisions, Stop};
 use crate::internet_hosts::Internet;
@@ -55,6 +57,7 @@ pub(crate) enum Question {
     Status,
     CreateAccount { name: Option<String> },
     ListAccounts,
+    WhyDenied { request_id: Option<String>, account: Option<AccountId> },
     Drops,
     Flows { of: Option<String> },
     Capture { of: String },
@@ -97,6 +100,7 @@ enum Answer<T> {
 pub(crate) struct Answering {
     pub(crate) status: Box<dyn Fn() -> Status + Send + Sync>,
     pub(crate) accounts: Accounts,
+    pub(crate) authorizing: ByPolicies,
     pub(crate) network: NetworkView,
     pub(crate) internet: Arc<Internet>,
     pub(crate) paths: Paths,
@@ -108,6 +112,9 @@ impl Answering {
         match question {
             Question::Status => line(&Answer::Ok((self.status)())),
             Question::ListAccounts => line(&Answer::Ok(self.accounts.list())),
+            Question::WhyDenied { request_id, account } => {
+                line(&Answer::Ok(self.authorizing.denial(request_id.as_deref(), account)))
+            }
             Question::Drops => line(&Answer::Ok(self.network.drops())),
             Question::Flows { of } => line(&match self.network.flows(of.as_deref()) {
                 Ok(flows) => Answer::Ok(flows),

@@ -52,12 +52,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::internet::{Host, PUBLIC_IPV4, PUBLIC_IPV6};
-use aws_types::{AccountId, Region, Timestamp};
+use aws_types::{AccountId, Partition, Region, Timestamp};
 use data_plane::{ADVERTISING, DataPlane, Mode, ModeChoice, Workstation};
 use gateway::{Clock as _, CloudAuthority, Gateway, GatewayError, SystemClock};
 use ipnet::Ipv4Net;
 use sandbox::Userland;
-use service_api::{OsRandom, Service};
+use service_api::{IdSource as _, OsRandom, Service};
+use session_tokens::Tokens;
 use store::{RecordKind, RedbBackend, Store, StoreError};
 use svc_ec2::Ec2;
 use svc_ram::Ram;
@@ -71,6 +72,8 @@ use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 pub use vpc_model::{Bandwidth, Condition, Latency, Loss};
 
 pub use account::{Account, MAX_NAME_CHARS, NewAccount};
+pub use authorization::{DENIALS_KEPT, Denial};
+pub use authorizing::why_denied;
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
@@ -88,6 +91,7 @@ pub use path_conditions::{ConditionChange, PathName, PathStatus};
 pub use paths::{DataDir, RunDir, default_data_dir};
 pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
+use crate::authorizing::ByPolicies;
 use crate::captures::Captures;
 use crate::directory::Directory;
 use crate::flow_logs::FlowLogs;
@@ -246,7 +250,7 @@ impl Node {
         let opened = open(config, data_dir, backend).await;
         // Also when that failed: the network must be whole before it can be let go.
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
-        let Opened { store, account, sandboxes, ec2, ssm, gateway } = opened?;
+        let Opened { store, account, sandboxes, ec2, ssm, authorizing, gateway } = opened?;
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let directory = Arc::new(Directory::new(store.clone(), now));
@@ -330,6 +334,7 @@ impl Node {
         let answering = control::Answering {
             status: Box::new(status),
             accounts: account::Accounts(store.clone()),
+            authorizing,
             network,
             internet,
             paths: Paths::new(store.clone(), enforced),
@@ -410,6 +415,7 @@ struct Opened {
     sandboxes: Arc<Userland>,
     ec2: Arc<Ec2>,
     ssm: Arc<Ssm>,
+    authorizing: ByPolicies,
     gateway: gateway::Bound,
 }
 
@@ -431,7 +437,9 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let ram = Arc::new(Ram::new(store.clone(), Arc::new(OsRandom), shareable::Shareable));
     let quotas = Arc::new(ServiceQuotas::new(store.clone(), Arc::new(OsRandom)));
     let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ram, quotas, ssm.clone(), Arc::new(Sts::new())];
-    let gateway = bind(config, data_dir, &store, services).await?;
+    let tokens = Tokens::of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
+    let authorizing = ByPolicies::new(store.clone(), tokens);
+    let gateway = bind(config, data_dir, &store, services, authorizing.clone()).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
         Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
@@ -443,7 +451,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     internet_hosts::declare(&store, &config.internet, &config.public_addresses, &config.workstation)
         .map_err(|error| NodeError::Internet(error.to_string()))?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
-    Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, gateway })
+    Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, authorizing, gateway })
 }
 
 /// Every kind of record that this build writes.
@@ -454,6 +462,8 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .chain(identities::RECORDS.iter().copied())
         .chain(internet_hosts::RECORDS.iter().copied())
         .chain(path_conditions::RECORDS.iter().copied())
+        .chain(organization::RECORDS.iter().copied())
+        .chain(session_tokens::RECORDS.iter().copied())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())
@@ -470,18 +480,13 @@ async fn bind(
     data_dir: &DataDir,
     store: &Store,
     services: Vec<Arc<dyn Service>>,
+    authorizing: ByPolicies,
 ) -> Result<gateway::Bound, NodeError> {
     let regions = aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect();
     let gateway_config = gateway::Config::new(config.listen, data_dir.tls(), regions);
     let credentials = Arc::new(StoredCredentials(store.clone()));
-    Ok(Gateway::bind(
-        gateway_config,
-        services,
-        credentials,
-        Arc::new(authorizing::RootUsers),
-        Arc::new(SystemClock),
-    )
-    .await?)
+    Ok(Gateway::bind(gateway_config, services, credentials, Arc::new(authorizing), Arc::new(SystemClock))
+        .await?)
 }
 
 /// Starts the resolver, the metadata service and the time service in the namespace that the data plane delivers to.

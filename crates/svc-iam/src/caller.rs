@@ -30,7 +30,9 @@ pub(crate) fn subject(
     match &context.principal.kind {
         PrincipalKind::Root => Ok(Subject::Root),
         PrincipalKind::User { name } => user::find(reader, context, name).map(Subject::User),
-        PrincipalKind::AssumedRole { .. } | PrincipalKind::FederatedUser { .. } => {
+        PrincipalKind::AssumedRole { .. }
+        | PrincipalKind::FederatedUser { .. }
+        | PrincipalKind::Anonymous => {
             Err(error::validation("Must specify userName when calling with non-User credentials"))
         }
     }
