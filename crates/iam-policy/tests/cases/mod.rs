@@ -274,7 +274,6 @@ impl Document {
     fn attached(&self) -> Attached<'_> {
         Attached { name: &self.name, owner: "owner", policy: &self.policy }
     }
-
 }
 
 fn attached(documents: &[Document]) -> Vec<Attached<'_>> {
