@@ -10,6 +10,7 @@ pub mod shaped;
 
 #[rustfmt::skip]
 pub mod account;
+pub mod backup;
 #[rustfmt::skip]
 pub mod ec2;
 #[rustfmt::skip]
@@ -17,6 +18,8 @@ pub mod iam;
 pub mod organizations;
 #[rustfmt::skip]
 pub mod ram;
+#[rustfmt::skip]
+pub mod resourcegroupstaggingapi;
 #[rustfmt::skip]
 pub mod service_quotas;
 #[rustfmt::skip]

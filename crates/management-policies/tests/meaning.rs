@@ -23,7 +23,7 @@ fn check(rules: &TagRules, resource_type: &str, tags: &[(&str, &str)], expected:
 }
 
 const COST: &str = r#"{"tags":{"CostCenter":{"tag_key":{"@@assign":"CostCenter"},
-    "tag_value":{"@@assign":["Production","Sandbox","x*","*@example.com","a*z"]},
+    "tag_value":{"@@assign":["Production","Sandbox","x*","*@example.com","a*z","q*q"]},
     "enforced_for":{"@@assign":["ec2:vpc","ssm:*","ram:ALL_SUPPORTED"]},
     "report_required_tag_for":{"@@assign":["ec2:instance"]}}}}"#;
 

@@ -24,9 +24,18 @@ const LIFETIME_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// How much of the check sum stands in a token.
 const CHECK_BYTES: usize = 16;
 /// How the token is called in the models.
-const TOKENS: [&str; 2] = ["NextToken", "nextToken"];
+const TOKENS: [&str; 3] = ["NextToken", "nextToken", "PaginationToken"];
 /// What a client may change from page to page.
-const FREE: [&str; 5] = ["NextToken", "nextToken", "MaxResults", "maxResults", "DryRun"];
+const FREE: [&str; 8] = [
+    "NextToken",
+    "nextToken",
+    "PaginationToken",
+    "MaxResults",
+    "maxResults",
+    "ResourcesPerPage",
+    "TagsPerPage",
+    "DryRun",
+];
 /// What every position begins with, so that any other text is told apart.
 const MARK: &str = "after:";
 /// What stands in the place of a token that does not open. It has no [`MARK`].
@@ -86,9 +95,11 @@ impl<'a> Sealer<'a> {
         })
     }
 
-    /// Seals the answer's token.
+    /// Seals the answer's token. Some services tell by an empty one that there is no more.
     pub(crate) fn close(&self, output: Value) -> Value {
-        replace(output, |position| self.seal().sealed(self.context.now, &position))
+        replace(output, |position| {
+            if position.is_empty() { position } else { self.seal().sealed(self.context.now, &position) }
+        })
     }
 }
 
@@ -195,6 +206,7 @@ mod tests {
     #[test]
     fn operations_that_have_tokens_are_paged() {
         assert!(is_paged("ec2", "DescribeVpcs") && is_paged("ssm", "GetParametersByPath"));
+        assert!(is_paged("resourcegroupstaggingapi", "GetResources"));
         assert!(!is_paged("ec2", "RunInstances") && !is_paged("ssm", "PutParameter"));
         assert!(is_paged("another", "Anything"), "what is not known may be");
     }
