@@ -28,6 +28,13 @@ pub(crate) fn shown(policy: &Policy) -> String {
     encoded
 }
 
+/// How many characters of a policy count against quotas: white space does not.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+pub(crate) fn chars(policy: &Policy) -> usize {
+    policy.text().chars().filter(|character| !character.is_whitespace()).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

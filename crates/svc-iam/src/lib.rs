@@ -8,14 +8,29 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html>
 
+mod access_key;
+mod account_details;
+mod account_summary;
+mod attachment;
 mod boundary;
 mod caller;
 mod document;
 mod error;
+mod group;
+mod holder;
+mod inline_policy;
+mod instance_profile;
+mod linked_service;
+mod managed_policy;
 mod page;
+mod policy_version;
 mod quota;
+mod role;
+mod service_linked_role;
 mod tag;
+mod trust_policy;
 mod user;
+mod uses;
 
 use std::sync::Arc;
 
@@ -24,6 +39,11 @@ use aws_types::Arn;
 use identities::{IdKind, unique_id};
 use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
 use store::{RecordKind, Scope, Store};
+
+use service_linked_role::DeletionTask;
+
+pub use service_linked_role::{LinkedRoleError, create_service_linked_role};
+pub use uses::{KeyUse, Unseen, Uses};
 
 /// The service.
 pub struct Iam {
@@ -35,6 +55,7 @@ pub struct Iam {
 pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) uses: Arc<dyn Uses>,
 }
 
 impl State {
@@ -45,18 +66,32 @@ impl State {
 }
 
 /// The tables of the files.
-const TABLES: &[fn(Operations<State>) -> Operations<State>] = &[user::operations];
+const TABLES: &[fn(Operations<State>) -> Operations<State>] = &[
+    access_key::operations,
+    account_details::operations,
+    account_summary::operations,
+    attachment::operations,
+    boundary::operations,
+    group::operations,
+    inline_policy::operations,
+    instance_profile::operations,
+    managed_policy::operations,
+    policy_version::operations,
+    role::operations,
+    service_linked_role::operations,
+    user::operations,
+];
 
 impl Iam {
     /// A service on this store.
-    pub fn new(store: Store, ids: Arc<dyn IdSource>) -> Self {
+    pub fn new(store: Store, ids: Arc<dyn IdSource>, uses: Arc<dyn Uses>) -> Self {
         let operations = TABLES.iter().fold(Operations::new(), |table, add| add(table));
-        Self { state: State { store, ids }, operations }
+        Self { state: State { store, ids, uses }, operations }
     }
 
     /// The kinds of records that it writes, beside those of `identities`.
     pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
-        std::iter::empty()
+        [RecordKind::of::<DeletionTask>()].into_iter()
     }
 }
 

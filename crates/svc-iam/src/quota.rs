@@ -23,6 +23,8 @@ pub(crate) const ACCESS_KEYS_PER_USER: Quota = Quota("AccessKeysPerUser", 2);
 pub(crate) const POLICIES_PER_USER: Quota = Quota("PoliciesPerUser", 10);
 pub(crate) const POLICIES_PER_GROUP: Quota = Quota("PoliciesPerGroup", 10);
 pub(crate) const POLICIES_PER_ROLE: Quota = Quota("PoliciesPerRole", 10);
+/// Of versions of all policies of an account, as its summary has it.
+pub(crate) const POLICY_VERSIONS: usize = 10_000;
 /// Of roles in an instance profile.
 pub(crate) const ROLES_PER_PROFILE: Quota = Quota("InstanceSessionsPerInstanceProfile", 1);
 /// Of characters in a managed policy, white space not counted.

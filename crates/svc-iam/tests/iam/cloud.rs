@@ -91,7 +91,7 @@ impl Cloud {
     }
 
     pub(crate) fn on(store: Store) -> Self {
-        let service = Iam::new(store.clone(), Arc::new(Counting(AtomicU64::new(1))));
+        let service = Iam::new(store.clone(), Arc::new(Counting(AtomicU64::new(1))), Arc::new(Seen));
         Self { store, service, now: Timestamp::from_unix_secs(1_800_000_000) }
     }
 
