@@ -1,9 +1,35 @@
 //! Identities as their account sees them: one file for each of the service's.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "iam/access_key.rs"]
+mod access_key;
+#[path = "iam/account_details.rs"]
+mod account_details;
+#[path = "iam/account_summary.rs"]
+mod account_summary;
+#[path = "iam/attachment.rs"]
+mod attachment;
+#[path = "iam/boundary.rs"]
+mod boundary;
 #[path = "iam/cloud.rs"]
 mod cloud;
+#[path = "iam/group.rs"]
+mod group;
+#[path = "iam/inline_policy.rs"]
+mod inline_policy;
+#[path = "iam/instance_profile.rs"]
+mod instance_profile;
+#[path = "iam/managed_policy.rs"]
+mod managed_policy;
+#[path = "iam/policy_version.rs"]
+mod policy_version;
+#[path = "iam/role.rs"]
+mod role;
+#[path = "iam/service_linked_role.rs"]
+mod service_linked_role;
 #[path = "../../store/tests/state_file/mod.rs"]
 mod state_file;
+#[path = "iam/trust_policy.rs"]
+mod trust_policy;
 #[path = "iam/user.rs"]
 mod user;

@@ -1,17 +1,19 @@
 //! A cloud with the service alone, and whoever asks.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use aws_api::Operation;
 use aws_api::iam::{self as api, operation as op};
 use aws_model::Value;
-use aws_types::{Arn, Partition, Timestamp};
+use aws_types::{AccountId, Arn, Partition, Timestamp};
+use identities::{Account, AccountState, RoleUse};
 use service_api::{
     IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError, Session,
 };
-use store::{MemoryBackend, Store};
-use svc_iam::Iam;
+use store::{MemoryBackend, Scope, Store, StoreError, Transaction};
+use svc_iam::{Iam, KeyUse, Uses};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -33,9 +35,27 @@ impl IdSource for Counting {
     }
 }
 
+/// Whoever sees requests, and what it saw.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) keys: Mutex<BTreeMap<String, KeyUse>>,
+    pub(crate) roles: Mutex<BTreeMap<String, RoleUse>>,
+}
+
+impl Uses for Seen {
+    fn key(&self, id: &str) -> Option<KeyUse> {
+        self.keys.lock().unwrap().get(id).cloned()
+    }
+
+    fn role(&self, id: &str) -> Option<RoleUse> {
+        self.roles.lock().unwrap().get(id).cloned()
+    }
+}
+
 /// A cloud.
 pub(crate) struct Cloud {
     pub(crate) store: Store,
+    pub(crate) seen: Arc<Seen>,
     pub(crate) service: Iam,
     pub(crate) now: Timestamp,
 }
@@ -87,12 +107,35 @@ impl By<'_> {
 
 impl Cloud {
     pub(crate) fn new() -> Self {
-        Self::on(Store::open(MemoryBackend::new()).unwrap())
+        let cloud = Self::on(Store::open(MemoryBackend::new()).unwrap());
+        cloud.add_account(ACCOUNT);
+        cloud.add_account(OTHER);
+        cloud
+    }
+
+    fn add_account(&self, number: &str) {
+        let id: AccountId = number.parse().unwrap();
+        let account = Account {
+            id,
+            created: self.now,
+            name: None,
+            is_further: false,
+            email: None,
+            state: AccountState::Active,
+            contact: None,
+        };
+        let put = |transaction: &mut Transaction| {
+            transaction.put(&Scope::global(Partition::Aws, id), number, account);
+            Ok::<_, StoreError>(())
+        };
+        self.store.transact(put).unwrap();
     }
 
     pub(crate) fn on(store: Store) -> Self {
-        let service = Iam::new(store.clone(), Arc::new(Counting(AtomicU64::new(1))), Arc::new(Seen));
-        Self { store, service, now: Timestamp::from_unix_secs(1_800_000_000) }
+        let seen = Arc::new(Seen::default());
+        let ids = Arc::new(Counting(AtomicU64::new(1)));
+        let service = Iam::new(store.clone(), ids, seen.clone());
+        Self { store, seen, service, now: Timestamp::from_unix_secs(1_800_000_000) }
     }
 
     pub(crate) fn context(&self, by: &By<'_>) -> RequestContext {
@@ -165,6 +208,80 @@ impl Cloud {
         let input = api::CreateUserRequest { user_name: name.to_owned(), ..Default::default() };
         self.ok::<op::CreateUser>(input).user.unwrap()
     }
+
+    /// A group with this name.
+    #[track_caller]
+    pub(crate) fn group(&self, name: &str) -> api::Group {
+        self.ok::<op::CreateGroup>(api::CreateGroupRequest { path: None, group_name: name.to_owned() }).group
+    }
+
+    /// A role with this name, for EC2.
+    #[track_caller]
+    pub(crate) fn role(&self, name: &str) -> api::Role {
+        self.ok::<op::CreateRole>(role(name, TRUST_EC2)).role
+    }
+
+    /// A managed policy with this name; its ARN.
+    #[track_caller]
+    pub(crate) fn policy(&self, name: &str) -> String {
+        self.ok::<op::CreatePolicy>(policy(name)).policy.unwrap().arn.unwrap()
+    }
+}
+
+/// What makes a role.
+pub(crate) fn role(name: &str, trust: &str) -> api::CreateRoleRequest {
+    api::CreateRoleRequest {
+        role_name: name.to_owned(),
+        assume_role_policy_document: trust.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// What makes a managed policy.
+pub(crate) fn policy(name: &str) -> api::CreatePolicyRequest {
+    api::CreatePolicyRequest {
+        policy_name: name.to_owned(),
+        policy_document: ALLOW_ALL.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// What makes an instance profile.
+pub(crate) fn profile(name: &str) -> api::CreateInstanceProfileRequest {
+    api::CreateInstanceProfileRequest { instance_profile_name: name.to_owned(), ..Default::default() }
+}
+
+/// Puts a role into an instance profile.
+pub(crate) fn join(profile: &str, role: &str) -> api::AddRoleToInstanceProfileRequest {
+    api::AddRoleToInstanceProfileRequest {
+        instance_profile_name: profile.to_owned(),
+        role_name: role.to_owned(),
+    }
+}
+
+/// Attaches a policy to a user.
+pub(crate) fn attach_to_user(user: &str, arn: &str) -> api::AttachUserPolicyRequest {
+    api::AttachUserPolicyRequest { user_name: user.to_owned(), policy_arn: arn.to_owned() }
+}
+
+/// Attaches a policy to a role.
+pub(crate) fn attach_to_role(role: &str, arn: &str) -> api::AttachRolePolicyRequest {
+    api::AttachRolePolicyRequest { role_name: role.to_owned(), policy_arn: arn.to_owned() }
+}
+
+/// What botocore does with a document.
+pub(crate) fn decoded(document: &str) -> String {
+    let mut bytes = document.bytes();
+    let mut text = Vec::new();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+            text.push(u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap());
+        } else {
+            text.push(byte);
+        }
+    }
+    String::from_utf8(text).unwrap()
 }
 
 /// Tags of a request.
