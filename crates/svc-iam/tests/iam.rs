@@ -21,6 +21,8 @@ mod inline_policy;
 mod instance_profile;
 #[path = "iam/managed_policy.rs"]
 mod managed_policy;
+#[path = "iam/old_state.rs"]
+mod old_state;
 #[path = "iam/policy_version.rs"]
 mod policy_version;
 #[path = "iam/role.rs"]

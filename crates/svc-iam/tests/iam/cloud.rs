@@ -108,9 +108,13 @@ impl By<'_> {
 impl Cloud {
     pub(crate) fn new() -> Self {
         let cloud = Self::on(Store::open(MemoryBackend::new()).unwrap());
-        cloud.add_account(ACCOUNT);
-        cloud.add_account(OTHER);
+        cloud.add_accounts();
         cloud
+    }
+
+    /// Both accounts, in a cloud that has none yet.
+    pub(crate) fn add_accounts(&self) {
+        [ACCOUNT, OTHER].iter().for_each(|number| self.add_account(number));
     }
 
     fn add_account(&self, number: &str) {

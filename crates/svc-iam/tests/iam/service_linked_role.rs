@@ -2,7 +2,7 @@
 
 use aws_api::iam::{self as api, operation as op};
 
-use super::cloud::{ALLOW_ALL, Cloud, attach_to_role, decoded, join, profile};
+use super::cloud::{ALLOW_ALL, Cloud, HOUR_MILLIS, attach_to_role, decoded, join, profile};
 
 const NAME: &str = "AWSServiceRoleForVPCTransitGateway";
 
@@ -70,7 +70,7 @@ fn a_service_has_a_role_that_it_alone_changes() {
 
 #[test]
 fn a_role_of_a_service_is_deleted_by_a_task() {
-    let cloud = Cloud::new();
+    let mut cloud = Cloud::new();
     cloud.ok::<op::CreateServiceLinkedRole>(create("autoscaling.amazonaws.com", None));
     cloud.ok::<op::CreateServiceLinkedRole>(create("autoscaling.amazonaws.com", Some("blue")));
     let name = "AWSServiceRoleForAutoScaling_blue".to_owned();
@@ -95,6 +95,12 @@ fn a_role_of_a_service_is_deleted_by_a_task() {
         input,
         "InvalidInput: The role R is not a service-linked role.",
     );
+    // After a day nobody asks any more.
+    cloud.now = cloud.now.plus_millis(25 * HOUR_MILLIS);
+    let input = api::DeleteServiceLinkedRoleRequest { role_name: "AWSServiceRoleForAutoScaling".to_owned() };
+    cloud.ok::<op::DeleteServiceLinkedRole>(input);
+    let forgotten = format!("NoSuchEntity: Deletion task {task} cannot be found.");
+    cloud.refuses::<op::GetServiceLinkedRoleDeletionStatus>(get(&task), &forgotten);
 }
 
 #[test]
