@@ -1,4 +1,5 @@
-//! Who there is: accounts, and in each the users, groups, roles, instance profiles, policies and access keys of IAM.
+//! Who there is: accounts, and in each the users, groups, roles, instance profiles, policies and access keys of IAM, and the
+//! devices and providers that prove who somebody is.
 //!
 //! Owns the records, how they are found, and the ids and ARNs that they have. Several services need them, and none may
 //! import another: `svc-iam` writes most of them, `svc-organizations` makes and closes accounts, `svc-sts` assumes roles, and
@@ -10,12 +11,18 @@
 
 mod access_key;
 mod account;
+mod account_alias;
 mod group;
 mod held;
 mod id;
 mod instance_profile;
 mod managed_policy;
+pub mod mfa_device;
+mod open_id_connect_provider;
+mod password_policy;
 mod role;
+mod saml_provider;
+mod token_preference;
 mod user;
 
 use aws_types::{AccountId, Partition};
@@ -26,12 +33,18 @@ pub use account::{
     Account, AccountState, CLOSED_FOR_MILLIS, ContactInformation, Email, new_account, new_root_key,
     random_account,
 };
+pub use account_alias::{AccountAlias, alias_of};
 pub use group::Group;
 pub use held::{FoundPolicy, HeldPolicies};
 pub use id::{IdKind, access_key_id, secret_access_key, unique_id};
 pub use instance_profile::InstanceProfile;
 pub use managed_policy::{ManagedPolicy, PolicyVersion};
+pub use mfa_device::{MfaAssignment, MfaError, VirtualMfaDevice};
+pub use open_id_connect_provider::OpenIdConnectProvider;
+pub use password_policy::PasswordPolicy;
 pub use role::{Role, RoleUse};
+pub use saml_provider::{SamlDescription, SamlEncryption, SamlPrivateKey, SamlProvider};
+pub use token_preference::{TokenPreference, TokenVersion};
 pub use user::User;
 
 /// The scope of what is unique among all accounts of the cloud. No account has this number.
@@ -56,4 +69,10 @@ pub const RECORDS: &[RecordKind] = &[
     RecordKind::of::<Role>(),
     RecordKind::of::<InstanceProfile>(),
     RecordKind::of::<ManagedPolicy>(),
+    RecordKind::of::<VirtualMfaDevice>(),
+    RecordKind::of::<OpenIdConnectProvider>(),
+    RecordKind::of::<SamlProvider>(),
+    RecordKind::of::<TokenPreference>(),
+    RecordKind::of::<AccountAlias>(),
+    RecordKind::of::<PasswordPolicy>(),
 ];
