@@ -9,6 +9,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/APIReference/welcome.html>
 
 mod access_key;
+mod account_alias;
 mod account_details;
 mod account_summary;
 mod attachment;
@@ -21,9 +22,14 @@ mod holder;
 mod inline_policy;
 mod instance_profile;
 mod linked_service;
+mod login_profile;
 mod managed_policy;
+mod mfa_device;
 mod page;
+mod password;
+mod password_policy;
 mod policy_version;
+mod qr_code;
 mod quota;
 mod role;
 mod service_linked_role;
@@ -68,6 +74,7 @@ impl State {
 /// The tables of the files.
 const TABLES: &[fn(Operations<State>) -> Operations<State>] = &[
     access_key::operations,
+    account_alias::operations,
     account_details::operations,
     account_summary::operations,
     attachment::operations,
@@ -75,7 +82,10 @@ const TABLES: &[fn(Operations<State>) -> Operations<State>] = &[
     group::operations,
     inline_policy::operations,
     instance_profile::operations,
+    login_profile::operations,
     managed_policy::operations,
+    mfa_device::operations,
+    password_policy::operations,
     policy_version::operations,
     role::operations,
     service_linked_role::operations,
@@ -91,7 +101,7 @@ impl Iam {
 
     /// The kinds of records that it writes, beside those of `identities`.
     pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
-        [RecordKind::of::<DeletionTask>()].into_iter()
+        [RecordKind::of::<DeletionTask>(), RecordKind::of::<login_profile::LoginProfile>()].into_iter()
     }
 }
 

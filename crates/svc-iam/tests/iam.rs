@@ -3,6 +3,8 @@
 
 #[path = "iam/access_key.rs"]
 mod access_key;
+#[path = "iam/account_alias.rs"]
+mod account_alias;
 #[path = "iam/account_details.rs"]
 mod account_details;
 #[path = "iam/account_summary.rs"]
@@ -19,10 +21,16 @@ mod group;
 mod inline_policy;
 #[path = "iam/instance_profile.rs"]
 mod instance_profile;
+#[path = "iam/login_profile.rs"]
+mod login_profile;
 #[path = "iam/managed_policy.rs"]
 mod managed_policy;
+#[path = "iam/mfa_device.rs"]
+mod mfa_device;
 #[path = "iam/old_state.rs"]
 mod old_state;
+#[path = "iam/password_policy.rs"]
+mod password_policy;
 #[path = "iam/policy_version.rs"]
 mod policy_version;
 #[path = "iam/role.rs"]
