@@ -7,7 +7,7 @@ use service_api::Principal;
 use sigv4::{Flavour, Payload, Place, Presented, SignatureError, SigningTime, UriRules, sha256_hex, verify};
 
 use crate::room::Standing;
-use crate::{Credential, Credentials};
+use crate::{Claim, Credential, Credentials};
 
 /// The header that says how the body is covered.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
@@ -79,7 +79,9 @@ impl Verifier<'_> {
         let rules = rules(presented);
         let payload = payload(presented, request, body, rules, operation)?;
         verify(presented, request, &payload, rules, &credential.secret, self.signing_time())?;
-        Ok(Identity { principal: credential.principal, region: self.region(presented)? })
+        let region = self.region(presented)?;
+        self.credentials.used(&credential.principal, &region, &presented.scope.service, self.now);
+        Ok(Identity { principal: credential.principal, region })
     }
 
     /// What the head of a request tells of who sent it.
@@ -115,10 +117,12 @@ impl Verifier<'_> {
     }
 
     fn credential(&self, presented: &Presented) -> Result<Credential, SignatureError> {
-        self.credentials
-            .lookup(&presented.access_key_id)
-            .filter(|credential| credential.session_token == presented.session_token)
-            .ok_or(SignatureError::UnknownKey)
+        self.credentials.lookup(&Claim {
+            access_key_id: &presented.access_key_id,
+            session_token: presented.session_token.as_deref(),
+            service: &presented.scope.service,
+            now: self.now,
+        })
     }
 
     fn region(&self, presented: &Presented) -> Result<Region, SignatureError> {

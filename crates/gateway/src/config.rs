@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_model::Value;
 use aws_types::{Partition, Region, Timestamp};
 use service_api::{Principal, RequestContext, Service};
+use sigv4::SignatureError;
 
 /// Where to listen and what to allow.
 #[derive(Clone, Debug)]
@@ -45,7 +46,8 @@ pub struct Limits {
     /// Of these, the bodies of one peer (an IPv4 address or an IPv6 /64) whose signatures are not verified yet.
     pub max_peer_bodies_bytes: usize,
     /// The body of one request whose head alone shows that it will be refused: without a signature, with an unknown key,
-    /// or of another time. Of a larger one the refusal is all that is answered.
+    /// or of another time. Of a larger one the refusal is all that is answered. It has to do for the operations that
+    /// need no signature, of which a SAML assertion is the largest part: 100,000 characters, some of which are escaped.
     pub max_refused_body_bytes: usize,
     /// The bodies of all such requests, which are not counted among the others.
     pub max_refused_bodies_bytes: usize,
@@ -77,7 +79,7 @@ impl Default for Limits {
             max_body_bytes: 16 << 20,
             max_bodies_bytes: 256 << 20,
             max_peer_bodies_bytes: 64 << 20,
-            max_refused_body_bytes: 64 << 10,
+            max_refused_body_bytes: 128 << 10,
             max_refused_bodies_bytes: 16 << 20,
             max_head_bytes: 64 << 10,
             max_headers: 128,
@@ -91,21 +93,48 @@ impl Default for Limits {
     }
 }
 
-/// What an access key id stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a request claims, of which nothing is verified.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The id of the access key that it says it is signed with.
+    pub access_key_id: &'a str,
+    /// The session token that came with it.
+    pub session_token: Option<&'a str>,
+    /// The signing name of the service that it is for, such as `ec2`.
+    pub service: &'a str,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+/// What an access key stands for.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     /// The secret access key.
     pub secret: String,
-    /// The session token that has to come with it, for temporary credentials.
-    pub session_token: Option<String>,
     /// Who it proves to be.
     pub principal: Principal,
 }
 
+/// Never prints the secret.
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential").field("principal", &self.principal).finish_non_exhaustive()
+    }
+}
+
 /// Knows the access keys.
 pub trait Credentials: Send + Sync + 'static {
-    /// The credential of that id, if there is one that is active.
-    fn lookup(&self, access_key_id: &str) -> Option<Credential>;
+    /// What the access key of a claim stands for.
+    ///
+    /// # Errors
+    /// Why it may not be used.
+    fn lookup(&self, claim: &Claim<'_>) -> Result<Credential, SignatureError>;
+
+    /// Hears of each request whose signature was right: whose it was, and for which region and service, by its signing
+    /// name. It is called before the request is answered, and must not wait.
+    fn used(&self, principal: &Principal, region: &Region, service: &str, now: Timestamp) {
+        let _ = (principal, region, service, now);
+    }
 }
 
 /// A request that a service is about to be asked to carry out.
@@ -162,7 +191,11 @@ impl<F: Fn() -> Timestamp + Send + Sync + 'static> Clock for F {
 }
 
 impl<C: Credentials> Credentials for Arc<C> {
-    fn lookup(&self, access_key_id: &str) -> Option<Credential> {
-        C::lookup(self, access_key_id)
+    fn lookup(&self, claim: &Claim<'_>) -> Result<Credential, SignatureError> {
+        C::lookup(self, claim)
+    }
+
+    fn used(&self, principal: &Principal, region: &Region, service: &str, now: Timestamp) {
+        C::used(self, principal, region, service, now);
     }
 }

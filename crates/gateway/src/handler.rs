@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode, Version};
 use http_body_util::Full;
-use service_api::{IdSource, OsRandom, RequestContext, RequestId, Service, ServiceError};
+use service_api::{IdSource, OsRandom, Principal, RequestContext, RequestId, Service, ServiceError};
 use sigv4::{Flavour, Presented, SignatureError};
 use tokio::sync::Semaphore;
 
@@ -28,6 +28,9 @@ const INTERNAL_MESSAGE: &str = "An internal error has occurred";
 /// Below this path the gateway answers for itself. No service has it: it is no bucket name, for the underscore.
 const OWN_PATH: &str = "/_brume/";
 const HEALTH_PATH: &str = "/_brume/health";
+
+/// The region of endpoints that name none.
+const GLOBAL_REGION: &str = "us-east-1";
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -236,7 +239,7 @@ impl Handler {
         let identity = self.authenticate(&request, presented, host.as_deref(), dialect.operation);
         let identity = identity.map_err(|error| dialect.signature(&error))?;
         drop(unproven);
-        access.account = Some(identity.principal.account);
+        access.account = (!identity.principal.is_anonymous()).then_some(identity.principal.account);
         if body::is_encoded(&request.headers)
             && !dialect.operation.is_some_and(|operation| takes_encoding(codec, operation))
         {
@@ -269,8 +272,21 @@ impl Handler {
         host: Option<&str>,
         operation: Option<&Operation>,
     ) -> Result<Identity, SignatureError> {
+        if presented == Err(SignatureError::Missing) && operation.is_some_and(|operation| operation.anonymous)
+        {
+            return Ok(self.nobody(host));
+        }
         let headers = signed_headers(request, host);
         self.verifier().verify(&presented?, &signed_parts(request, &headers), &request.body, operation)
+    }
+
+    /// Who calls an operation that needs no signature, in the region of the endpoint's name.
+    fn nobody(&self, host: Option<&str>) -> Identity {
+        let regions = &self.config.regions;
+        let named = host.and_then(|host| target::region(host, regions));
+        let default = || regions.iter().find(|region| region.as_str() == GLOBAL_REGION).or(regions.first());
+        let region = named.or_else(default).expect("a gateway has regions").clone();
+        Identity { principal: Principal::anonymous(self.config.partition), region }
     }
 
     fn call(

@@ -17,7 +17,9 @@ mod server;
 mod target;
 mod tls;
 
-pub use config::{Authorizer, Call, Clock, Config, Credential, Credentials, Denied, Limits, SystemClock};
+pub use config::{
+    Authorizer, Call, Claim, Clock, Config, Credential, Credentials, Denied, Limits, SystemClock,
+};
 pub use error::{AuthorityError, GatewayError};
 pub use server::{Bound, Gateway};
 pub use tls::CloudAuthority;

@@ -5,6 +5,7 @@
 
 use aws_model::{Service, service_of_target, services, services_at_endpoint, services_signing_as};
 use aws_protocol::Request;
+use aws_types::Region;
 use sigv4::Presented;
 
 /// The header that names the operation in the JSON protocols.
@@ -23,6 +24,12 @@ pub(crate) fn service(
         Some(presented) => choose(services_signing_as(&presented.scope.service), request),
         None => by_header(request).or_else(|| by_host(host?, request)).or_else(|| by_version(request)),
     }
+}
+
+/// The region that an endpoint's host names.
+pub(crate) fn region<'a>(host: &str, regions: &'a [Region]) -> Option<&'a Region> {
+    let host = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
+    host.split('.').find_map(|label| regions.iter().find(|region| region.as_str() == label))
 }
 
 fn by_header(request: &Request) -> Option<&'static Service> {

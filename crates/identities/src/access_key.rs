@@ -1,6 +1,6 @@
 //! Access keys that last. Those of sessions are in their tokens, and are nowhere kept.
 
-use aws_types::{AccountId, Timestamp};
+use aws_types::{AccountId, Region, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Record;
 
@@ -81,4 +81,22 @@ impl Record for AccessKey {
     fn whole(&self) -> Option<String> {
         Some(Self::whole_of(self.account, &self.owner))
     }
+}
+
+/// When, where and for what an access key was last used. Kept under [`crate::cloud_scope`], by the key's id, and apart from
+/// it: it is written often, and a minute late.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKeyLastUsed.html>
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessKeyUse {
+    /// When.
+    pub at: Timestamp,
+    /// In which region.
+    pub region: Region,
+    /// The signing name of the service, such as `ec2`.
+    pub service: String,
+}
+
+impl Record for AccessKeyUse {
+    const KIND: &'static str = "iam.access-key-use";
 }

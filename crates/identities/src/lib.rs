@@ -28,7 +28,7 @@ mod user;
 use aws_types::{AccountId, Partition};
 use store::{RecordKind, Scope};
 
-pub use access_key::{AccessKey, AccessKeyOwner, AccessKeyStatus};
+pub use access_key::{AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse};
 pub use account::{
     Account, AccountState, CLOSED_FOR_MILLIS, ContactInformation, Email, new_account, new_root_key,
     random_account,
@@ -64,9 +64,11 @@ pub const RECORDS: &[RecordKind] = &[
     RecordKind::of::<Account>(),
     RecordKind::of::<Email>(),
     RecordKind::of::<AccessKey>(),
+    RecordKind::of::<AccessKeyUse>(),
     RecordKind::of::<User>(),
     RecordKind::of::<Group>(),
     RecordKind::of::<Role>(),
+    RecordKind::of::<RoleUse>(),
     RecordKind::of::<InstanceProfile>(),
     RecordKind::of::<ManagedPolicy>(),
     RecordKind::of::<VirtualMfaDevice>(),

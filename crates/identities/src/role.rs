@@ -44,7 +44,8 @@ impl Record for Role {
     const KIND: &'static str = "iam.role";
 }
 
-/// When and where a role's credentials were last used.
+/// When and where a role's credentials were last used. Kept under its account's global scope, by the role's stable id, and
+/// apart from it: it is written often, and a minute late.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_RoleLastUsed.html>
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,4 +54,8 @@ pub struct RoleUse {
     pub at: Timestamp,
     /// In which region.
     pub region: Region,
+}
+
+impl Record for RoleUse {
+    const KIND: &'static str = "iam.role-use";
 }

@@ -114,12 +114,14 @@ impl Accounts {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use gateway::Credentials as _;
+    use gateway::{Claim, Credential, Credentials as _};
     use identities::cloud_scope;
+    use session_tokens::Tokens;
     use store::{MemoryBackend, RecordKind};
 
     use super::*;
-    use crate::identity::{Identity, StoredCredentials};
+    use crate::credentials::StoredCredentials;
+    use crate::identity::Identity;
 
     /// Small numbers, each twice.
     struct Twice(AtomicU64);
@@ -128,6 +130,13 @@ mod tests {
         fn bits(&self) -> u128 {
             u128::from(self.0.fetch_add(1, Ordering::Relaxed) / 2)
         }
+    }
+
+    fn credential(store: &Store, access_key_id: &str) -> Credential {
+        let tokens = Tokens::with_key(&[7; 32]);
+        let now = Timestamp::default();
+        let claim = Claim { access_key_id, session_token: None, service: "ec2", now };
+        StoredCredentials::new(store.clone(), tokens).lookup(&claim).unwrap()
     }
 
     #[test]
@@ -146,9 +155,8 @@ mod tests {
         // The others have lower numbers, and come first in the store.
         assert!(named.account < first && unnamed.account < first && named.account != unnamed.account);
         assert_eq!(start(), first);
-        let credentials = StoredCredentials(store.clone());
         for made in [&named, &unnamed] {
-            let credential = credentials.lookup(&made.access_key_id).unwrap();
+            let credential = credential(&store, &made.access_key_id);
             assert_eq!(credential.secret, made.secret_access_key);
             assert_eq!(credential.principal.account, made.account);
             assert_eq!(credential.principal.arn.as_str(), format!("arn:aws:iam::{}:root", made.account));
@@ -249,8 +257,7 @@ mod tests {
             assert_eq!(shown.len(), 2, "{release}");
             assert_eq!(shown[0], ("999999999999".to_owned(), None, true), "{release}");
             assert_eq!((shown[1].1, shown[1].2), (Some("prod"), false), "{release}");
-            let credentials = StoredCredentials(store.clone());
-            assert_eq!(credentials.lookup("TEST").unwrap().secret, "one", "{release}");
+            assert_eq!(credential(&store, "TEST").secret, "one", "{release}");
             // The counting source had given both accounts the same key beside that, which is now the one's alone.
             let keys = store.snapshot().count::<identities::AccessKey>(&cloud_scope(Partition::Aws));
             assert_eq!(keys, 2, "{release}");

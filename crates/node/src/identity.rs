@@ -1,4 +1,4 @@
-//! The first account of a cloud with the key that works for it, and who an access key stands for.
+//! The first account of a cloud, and the key that works for it.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,13 +7,12 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::str::FromStr;
 
 use aws_types::{AccountId, Partition, Timestamp};
-use gateway::{Credential, Credentials};
 use identities::{
     AccessKey, AccessKeyOwner, AccessKeyStatus, Account, AccountState, cloud_scope, new_root_key,
     random_account,
 };
 use serde::{Deserialize, Serialize};
-use service_api::{IdSource, Principal};
+use service_api::IdSource;
 use store::{Read as _, Record, RecordKind, Scope, Store, StoreError};
 
 use crate::paths::DataDir;
@@ -196,21 +195,6 @@ fn first_account(id: AccountId, created: Timestamp) -> Account {
     }
 }
 
-/// Looks keys up in the store, so that a key added by one command is known to the next request.
-#[derive(Clone)]
-pub(crate) struct StoredCredentials(pub(crate) Store);
-
-impl Credentials for StoredCredentials {
-    fn lookup(&self, access_key_id: &str) -> Option<Credential> {
-        let key = self.0.snapshot().get::<AccessKey>(&cloud_scope(Partition::Aws), access_key_id)?;
-        (key.owner == AccessKeyOwner::Root && key.status == AccessKeyStatus::Active).then(|| Credential {
-            secret: key.secret.clone(),
-            session_token: None,
-            principal: Principal::root(Partition::Aws, key.account, access_key_id),
-        })
-    }
-}
-
 /// Reads the profile of a cloud back, as `brume env` prints it.
 ///
 /// # Errors
@@ -241,6 +225,11 @@ mod tests {
 
     use super::*;
 
+    fn secret_of(store: &Store, id: &str) -> Option<String> {
+        let key = store.snapshot().get::<AccessKey>(&cloud_scope(Partition::Aws), id)?;
+        Some(key.secret.clone())
+    }
+
     struct Counting(std::sync::atomic::AtomicU64);
 
     impl IdSource for Counting {
@@ -257,15 +246,15 @@ mod tests {
             let given = given.map(|text| text.parse().unwrap());
             Identity::load_or_create(&store, &ids, None, given.as_ref(), Timestamp::default()).unwrap()
         };
-        let credentials = StoredCredentials(store.clone());
+        let secret = |id: &str| secret_of(&store, id);
         let made = start(None).key;
         assert_eq!(start(Some("TEST:one")).key.id, "TEST");
-        assert_eq!(credentials.lookup("TEST").unwrap().secret, "one");
+        assert_eq!(secret("TEST").unwrap(), "one");
         assert_eq!(start(Some("OTHER:two")).key.id, "OTHER");
-        assert!(credentials.lookup("TEST").is_none());
-        assert_eq!(credentials.lookup(&made.id).unwrap().secret, made.secret);
+        assert!(secret("TEST").is_none());
+        assert_eq!(secret(&made.id).unwrap(), made.secret);
         assert_eq!(start(None).key, made);
-        assert_eq!(credentials.lookup("OTHER").unwrap().secret, "two");
+        assert_eq!(secret("OTHER").unwrap(), "two");
     }
 
     #[test]
@@ -291,13 +280,9 @@ mod tests {
         let snapshot = store.snapshot();
         assert_eq!(snapshot.scan_all::<OldRootKey>().count(), 0);
         assert_eq!(snapshot.count::<AccessKey>(&cloud_scope(Partition::Aws)), 3);
-        let credentials = StoredCredentials(store.clone());
         for (account, id) in [(first, "MADE"), (first, "GIVEN"), (other, "OTHER")] {
-            let credential = credentials.lookup(id).unwrap();
-            assert_eq!(
-                (credential.principal.account, credential.secret),
-                (account, format!("secret of {id}"))
-            );
+            let key = snapshot.get::<AccessKey>(&cloud_scope(Partition::Aws), id).unwrap();
+            assert_eq!((key.account, &*key.secret), (account, &*format!("secret of {id}")));
         }
         let ids = Counting(std::sync::atomic::AtomicU64::new(1));
         let started = Identity::load_or_create(&store, &ids, None, None, Timestamp::default()).unwrap();

@@ -18,6 +18,7 @@ mod authorizing;
 mod captures;
 mod commands;
 mod control;
+mod credentials;
 mod daemon_state;
 mod directory;
 mod expectations;
@@ -93,10 +94,11 @@ pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
 use crate::authorizing::ByPolicies;
 use crate::captures::Captures;
+use crate::credentials::StoredCredentials;
 use crate::directory::Directory;
 use crate::flow_logs::FlowLogs;
 use crate::history::History;
-use crate::identity::{Identity, StoredCredentials};
+use crate::identity::Identity;
 use crate::insights::Insights;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
@@ -197,8 +199,21 @@ pub struct Node {
     state: DaemonState,
     run_dir: RunDir,
     gateway: gateway::Bound,
-    flow_logs: Arc<FlowLogs>,
+    at_end: AtEnd,
     tasks: JoinSet<()>,
+}
+
+/// What is written once more when the cloud ends.
+struct AtEnd {
+    flow_logs: Arc<FlowLogs>,
+    credentials: Arc<StoredCredentials>,
+}
+
+impl AtEnd {
+    fn write(&self) {
+        self.flow_logs.finish();
+        self.credentials.write_uses();
+    }
 }
 
 impl Node {
@@ -213,7 +228,7 @@ impl Node {
         let is_first = run_dir.create().map_err(NodeError::file(run_dir.path()))?;
         let mut tasks = JoinSet::new();
         match Self::start_parts(&config, &data_dir, &run_dir, &mut tasks).await {
-            Ok((state, gateway, flow_logs)) => Ok(Self { state, run_dir, gateway, flow_logs, tasks }),
+            Ok((state, gateway, at_end)) => Ok(Self { state, run_dir, gateway, at_end, tasks }),
             Err(error) => {
                 // The tasks hold parts of the network.
                 tasks.shutdown().await;
@@ -234,7 +249,7 @@ impl Node {
         data_dir: &DataDir,
         run_dir: &RunDir,
         tasks: &mut JoinSet<()>,
-    ) -> Result<(DaemonState, gateway::Bound, Arc<FlowLogs>), NodeError> {
+    ) -> Result<(DaemonState, gateway::Bound, AtEnd), NodeError> {
         // Of several starts, the one that has the state goes on to the network; the others end here.
         let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
@@ -250,7 +265,8 @@ impl Node {
         let opened = open(config, data_dir, backend).await;
         // Also when that failed: the network must be whole before it can be let go.
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
-        let Opened { store, account, sandboxes, ec2, ssm, authorizing, gateway } = opened?;
+        let Opened { store, account, credentials, sandboxes, ec2, ssm, authorizing, gateway } = opened?;
+        tasks.spawn(Arc::clone(&credentials).follow());
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let directory = Arc::new(Directory::new(store.clone(), now));
@@ -343,7 +359,7 @@ impl Node {
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
-        Ok((state, gateway, flow_logs))
+        Ok((state, gateway, AtEnd { flow_logs, credentials }))
     }
 
     /// Which process this is, where clients connect, and since when.
@@ -370,9 +386,9 @@ impl Node {
         };
         self.gateway.serve(stop).await;
         self.tasks.shutdown().await;
-        let flow_logs = self.flow_logs;
-        if tokio::task::spawn_blocking(move || flow_logs.finish()).await.is_err() {
-            tracing::error!("the last records of the flow logs could not be written");
+        let at_end = self.at_end;
+        if tokio::task::spawn_blocking(move || at_end.write()).await.is_err() {
+            tracing::error!("the last records of the flow logs, or of what was used, could not be written");
         }
         if has_failed {
             return Err(NodeError::PartEnded);
@@ -412,6 +428,7 @@ async fn watch(plane: Arc<DataPlane>) {
 struct Opened {
     store: Store,
     account: AccountId,
+    credentials: Arc<StoredCredentials>,
     sandboxes: Arc<Userland>,
     ec2: Arc<Ec2>,
     ssm: Arc<Ssm>,
@@ -438,8 +455,9 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let quotas = Arc::new(ServiceQuotas::new(store.clone(), Arc::new(OsRandom)));
     let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ram, quotas, ssm.clone(), Arc::new(Sts::new())];
     let tokens = Tokens::of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
+    let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens);
-    let gateway = bind(config, data_dir, &store, services, authorizing.clone()).await?;
+    let gateway = bind(config, data_dir, Arc::clone(&credentials), services, authorizing.clone()).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
         Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
@@ -451,7 +469,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     internet_hosts::declare(&store, &config.internet, &config.public_addresses, &config.workstation)
         .map_err(|error| NodeError::Internet(error.to_string()))?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
-    Ok(Opened { store, account: identity.account, sandboxes, ec2, ssm, authorizing, gateway })
+    Ok(Opened { store, account: identity.account, credentials, sandboxes, ec2, ssm, authorizing, gateway })
 }
 
 /// Every kind of record that this build writes.
@@ -460,10 +478,10 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .iter()
         .copied()
         .chain(identities::RECORDS.iter().copied())
+        .chain(session_tokens::RECORDS.iter().copied())
         .chain(internet_hosts::RECORDS.iter().copied())
         .chain(path_conditions::RECORDS.iter().copied())
         .chain(organization::RECORDS.iter().copied())
-        .chain(session_tokens::RECORDS.iter().copied())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())
@@ -478,13 +496,12 @@ fn check_records(store: &Store) -> Result<(), StoreError> {
 async fn bind(
     config: &NodeConfig,
     data_dir: &DataDir,
-    store: &Store,
+    credentials: Arc<StoredCredentials>,
     services: Vec<Arc<dyn Service>>,
     authorizing: ByPolicies,
 ) -> Result<gateway::Bound, NodeError> {
     let regions = aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect();
     let gateway_config = gateway::Config::new(config.listen, data_dir.tls(), regions);
-    let credentials = Arc::new(StoredCredentials(store.clone()));
     Ok(Gateway::bind(gateway_config, services, credentials, Arc::new(authorizing), Arc::new(SystemClock))
         .await?)
 }
@@ -564,7 +581,6 @@ fn now() -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use aws_types::Partition;
     use serde::{Deserialize, Serialize};
     use store::{MemoryBackend, Record, Scope};
 

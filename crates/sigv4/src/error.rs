@@ -11,9 +11,18 @@ pub enum SignatureError {
     /// A part of the signature is missing or malformed.
     #[error("{0}")]
     Incomplete(String),
-    /// No such access key, or a session token that does not belong to it.
+    /// No such access key, or none that may be used.
     #[error("The security token included in the request is invalid.")]
     UnknownKey,
+    /// A session token that is none, or is not of the access key, or whose role or user is gone.
+    #[error("The security token included in the request is invalid.")]
+    BadToken,
+    /// The session of the session token has ended.
+    #[error("The security token included in the request is expired")]
+    ExpiredToken,
+    /// The account of the access key is closed.
+    #[error("The security token included in the request is invalid.")]
+    AccountClosed,
     /// The day of the scope is not that of the signing time.
     #[error(
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{scope}' != '{}', from '{time}'.",
@@ -133,7 +142,8 @@ impl SignatureError {
         match self {
             Self::Missing => ("MissingAuthenticationToken", 403),
             Self::Incomplete(_) | Self::BadExpiry(_) => ("IncompleteSignature", 400),
-            Self::UnknownKey => ("InvalidClientTokenId", 403),
+            Self::UnknownKey | Self::BadToken | Self::AccountClosed => ("InvalidClientTokenId", 403),
+            Self::ExpiredToken => ("ExpiredToken", 403),
             Self::DateMismatch { .. }
             | Self::BadRegion(_)
             | Self::Expired { .. }
@@ -152,6 +162,7 @@ impl SignatureError {
             "MissingAuthenticationToken" => "MissingAuthenticationTokenException",
             "IncompleteSignature" => "IncompleteSignatureException",
             "InvalidClientTokenId" => "UnrecognizedClientException",
+            "ExpiredToken" => "ExpiredTokenException",
             _ => "InvalidSignatureException",
         }
     }
@@ -160,13 +171,20 @@ impl SignatureError {
     /// of its own.
     fn ec2(&self, message: String) -> (&'static str, u16, String) {
         match self {
-            Self::Expired { .. } | Self::PresignedExpired { .. } => {
+            Self::Expired { .. } | Self::PresignedExpired { .. } | Self::ExpiredToken => {
                 ("RequestExpired", 400, "Request has expired.".to_owned())
             }
+            Self::AccountClosed => (
+                "OptInRequired",
+                401,
+                "You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe."
+                    .to_owned(),
+            ),
             Self::Incomplete(_) | Self::BadExpiry(_) => ("IncompleteSignature", 400, message),
             Self::UnsupportedPayload(_) => ("UnsupportedOperation", 400, message),
             Self::Missing
             | Self::UnknownKey
+            | Self::BadToken
             | Self::DateMismatch { .. }
             | Self::BadRegion(_)
             | Self::NotYetCurrent { .. }
@@ -189,6 +207,16 @@ impl SignatureError {
             Self::UnknownKey => {
                 ("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.".to_owned())
             }
+            Self::BadToken => {
+                ("InvalidToken", 400, "The provided token is malformed or otherwise invalid.".to_owned())
+            }
+            Self::ExpiredToken => ("ExpiredToken", 400, "The provided token has expired.".to_owned()),
+            Self::AccountClosed => (
+                "AccountProblem",
+                403,
+                "There is a problem with your AWS account that prevents the operation from completing successfully."
+                    .to_owned(),
+            ),
             Self::Expired { .. } | Self::NotYetCurrent { .. } => (
                 "RequestTimeTooSkewed",
                 403,

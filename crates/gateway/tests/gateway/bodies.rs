@@ -76,7 +76,7 @@ fn a_large_body_that_will_be_refused_is_not_waited_for() {
         // EC2 by its address, since its name in the body is not read.
         call.headers[0].1 = "ec2.us-east-1.amazonaws.com".to_owned();
         let call = if call.service.is_empty() { call } else { call.signed() };
-        let chunks = format!("10001\r\n{}\r\n", "&".repeat(0x10001));
+        let chunks = format!("20001\r\n{}\r\n", "&".repeat(0x20001));
         for (framing, body) in [(LARGE, ""), (CHUNKED, &chunks)] {
             let answer = begin(&cloud, &call, framing, body.as_bytes()).answer().expect(framing);
             answer.expect(status, &[code]);

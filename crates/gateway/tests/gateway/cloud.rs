@@ -7,11 +7,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use aws_model::{Fields, Value};
-use aws_types::{Partition, Timestamp};
+use aws_types::{Partition, Region, Timestamp};
 use gateway::{
-    Authorizer, Call, Clock, Config, Credential, Credentials, Denied, Gateway, Limits, SystemClock,
+    Authorizer, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway, Limits, SystemClock,
 };
 use service_api::{Principal, RequestContext, Service, ServiceError};
+use sigv4::SignatureError;
 use tokio::sync::oneshot;
 
 pub(crate) const KEY: &str = "AKIDEXAMPLE";
@@ -23,18 +24,26 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 /// What the gateway's clock says: 20260101T120000Z.
 pub(crate) const NOW_SECS: i64 = 1_767_268_800;
 
-struct OneKey;
+/// The access keys, and which were used where.
+struct Keys(Arc<Mutex<Vec<String>>>);
 
-impl Credentials for OneKey {
-    fn lookup(&self, access_key_id: &str) -> Option<Credential> {
-        let session_token = match access_key_id {
-            KEY => None,
-            "ASIATEMPORARY" => Some("token".to_owned()),
-            _ => return None,
-        };
+impl Credentials for Keys {
+    fn lookup(&self, claim: &Claim<'_>) -> Result<Credential, SignatureError> {
+        match (claim.access_key_id, claim.session_token) {
+            (KEY, None) | ("ASIATEMPORARY", Some("token")) => {}
+            ("ASIATEMPORARY", Some("old")) => return Err(SignatureError::ExpiredToken),
+            (KEY | "ASIATEMPORARY", Some(_)) => return Err(SignatureError::BadToken),
+            ("AKIDCLOSED", _) => return Err(SignatureError::AccountClosed),
+            _ => return Err(SignatureError::UnknownKey),
+        }
         let account = ACCOUNT.parse().unwrap();
-        let principal = Principal::root(Partition::Aws, account, access_key_id);
-        Some(Credential { secret: SECRET.to_owned(), session_token, principal })
+        let principal = Principal::root(Partition::Aws, account, claim.access_key_id);
+        Ok(Credential { secret: SECRET.to_owned(), principal })
+    }
+
+    fn used(&self, principal: &Principal, region: &Region, service: &str, now: Timestamp) {
+        assert!(now.unix_secs() >= NOW_SECS);
+        self.0.lock().unwrap().push(format!("{} {region} {service}", principal.access_key_id));
     }
 }
 
@@ -157,11 +166,32 @@ impl Service for Ssm {
     }
 }
 
+/// STS, with an operation that needs no signature and one that does. Both answer who asks, and for which region.
+struct Sts;
+
+impl Service for Sts {
+    fn model(&self) -> &'static str {
+        "sts"
+    }
+
+    fn implements(&self, operation: &str) -> bool {
+        ["AssumeRoleWithWebIdentity", "GetAccessKeyInfo"].contains(&operation)
+    }
+
+    fn call(&self, context: &RequestContext, operation: &str, _: Value) -> Result<Value, ServiceError> {
+        let who = Value::String(format!("{} in {}", context.principal.user_id, context.region));
+        let member = if operation == "GetAccessKeyInfo" { "Account" } else { "Provider" };
+        Ok(structure([(member, who)]))
+    }
+}
+
 /// A running gateway. Dropping it shuts it down and waits for that.
 pub(crate) struct Cloud {
     pub(crate) address: SocketAddr,
     pub(crate) ca_path: PathBuf,
     pub(crate) gate: Arc<Gate>,
+    /// Which keys were used where.
+    pub(crate) used: Arc<Mutex<Vec<String>>>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<std::thread::JoinHandle<()>>,
     _dir: Option<tempfile::TempDir>,
@@ -197,7 +227,10 @@ impl Cloud {
         let mut config = Config::new("127.0.0.1:0".parse().unwrap(), tls_dir, regions);
         limits(&mut config.limits);
         let gate = Arc::new(Gate::default());
-        let services: Vec<Arc<dyn Service>> = vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm)];
+        let services: Vec<Arc<dyn Service>> =
+            vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm), Arc::new(Sts)];
+        let used = Arc::new(Mutex::default());
+        let keys = Arc::new(Keys(Arc::clone(&used)));
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, bound) = std::sync::mpsc::channel();
         let server = std::thread::spawn(move || {
@@ -205,16 +238,14 @@ impl Cloud {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let bound =
-                    Gateway::bind(config, services, Arc::new(OneKey), Arc::new(OneForbiddenName), clock)
-                        .await
-                        .unwrap();
+                    Gateway::bind(config, services, keys, Arc::new(OneForbiddenName), clock).await.unwrap();
                 started.send((bound.address(), bound.ca_path().to_owned())).unwrap();
                 let stopped = async { drop(stopped.await) };
                 bound.serve(stopped).await;
             });
         });
         let (address, ca_path) = bound.recv().unwrap();
-        Self { address, ca_path, gate, stop: Some(stop), server: Some(server), _dir: None }
+        Self { address, ca_path, gate, used, stop: Some(stop), server: Some(server), _dir: None }
     }
 
     /// Begins to shut down.

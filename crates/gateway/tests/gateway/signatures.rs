@@ -25,6 +25,17 @@ fn nobody_gets_in_without_the_key() {
         (400, "UnrecognizedClientException"),
     );
     check(|call| (call.key, call.token) = ("ASIATEMPORARY", Some("token")), (200, ""), (200, ""));
+    // The session has ended, and the account is closed.
+    check(
+        |call| (call.key, call.token) = ("ASIATEMPORARY", Some("old")),
+        (400, "<Code>RequestExpired</Code>"),
+        (400, "ExpiredTokenException"),
+    );
+    check(
+        |call| call.key = "AKIDCLOSED",
+        (401, "<Code>OptInRequired</Code>"),
+        (400, "UnrecognizedClientException"),
+    );
     check(|call| call.region = "mars-1", auth_failure, (400, "valid region, not 'mars-1'"));
     check(|call| call.offset_secs = 900, (200, ""), (200, ""));
     check(|call| call.offset_secs = -900, (200, ""), (200, ""));
@@ -37,6 +48,59 @@ fn nobody_gets_in_without_the_key() {
             "Signature expired: 20260101T114459Z is now earlier than 20260101T114500Z (20260101T120000Z - 15 min.)",
         ),
     );
+}
+
+#[test]
+fn temporary_credentials_are_refused_in_the_words_of_each_protocol() {
+    let cloud = Cloud::start();
+    let check = |key, token, status, code: &str| {
+        let mut call =
+            Call::query("sts", "Action=GetAccessKeyInfo&Version=2011-06-15&AccessKeyId=AKIAIOSFODNN7EXAMPLE");
+        (call.key, call.token) = (key, token);
+        call.signed().send(&cloud).expect(status, &[code]);
+    };
+    check("ASIATEMPORARY", Some("token"), 200, "123456789012 in us-east-1");
+    check("ASIATEMPORARY", Some("old"), 403, "<Code>ExpiredToken</Code>");
+    check("ASIATEMPORARY", Some("other"), 403, "<Code>InvalidClientTokenId</Code>");
+    check("AKIDCLOSED", None, 403, "<Code>InvalidClientTokenId</Code>");
+}
+
+#[test]
+fn a_key_is_used_when_its_signature_is_right() {
+    let cloud = Cloud::start();
+    Call::ec2("DescribeVpcs").signed().send(&cloud).expect(200, &[]);
+    let mut elsewhere = Call::ssm("GetParameter", r#"{"Name":"a"}"#);
+    elsewhere.region = "eu-west-1";
+    elsewhere.signed().send(&cloud).expect(200, &[]);
+    let mut wrong = Call::ec2("DescribeVpcs");
+    wrong.secret = "other";
+    wrong.signed().send(&cloud).expect(401, &[]);
+    assert_eq!(*cloud.used.lock().unwrap(), ["AKIDEXAMPLE us-east-1 ec2", "AKIDEXAMPLE eu-west-1 ssm"]);
+}
+
+#[test]
+fn an_operation_that_needs_no_signature_is_called_without_one() {
+    const FORM: &str = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=me\
+        &RoleArn=arn:aws:iam::123456789012:role/web&WebIdentityToken=";
+    let cloud = Cloud::start();
+    let check = |host: &str, region: &str, token_bytes: usize| {
+        let mut call = Call::query("sts", &format!("{FORM}{}", "a".repeat(token_bytes)));
+        call.headers[0].1 = host.to_owned();
+        call.send(&cloud).expect(200, &[&format!("ANONYMOUS_PRINCIPAL in {region}")]);
+    };
+    check("localhost", "us-east-1", 20_000);
+    check("sts.amazonaws.com", "us-east-1", 4);
+    check("sts.eu-west-1.amazonaws.com:4566", "eu-west-1", 4);
+    // Who signs all the same has to do it right.
+    let mut signed = Call::query("sts", &format!("{FORM}aaaa"));
+    signed.clone().signed().send(&cloud).expect(200, &["123456789012 in us-east-1"]);
+    signed.secret = "other";
+    signed.signed().send(&cloud).expect(403, &["<Code>SignatureDoesNotMatch</Code>"]);
+    // The others still need one.
+    Call::query("sts", "Action=GetCallerIdentity&Version=2011-06-15")
+        .send(&cloud)
+        .expect(403, &["<Code>MissingAuthenticationToken</Code>"]);
+    assert_eq!(cloud.used.lock().unwrap().len(), 1);
 }
 
 #[test]
