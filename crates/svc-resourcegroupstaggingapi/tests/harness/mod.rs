@@ -10,7 +10,7 @@ use aws_model::Value;
 use aws_types::{AccountId, Arn, Partition, Region, Tag, Tags, Timestamp};
 use management_policies::{Attached, Document, PolicyKind, TagRules, effective};
 use parking_lot::Mutex;
-use service_api::{Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError};
+use service_api::{Principal, RequestContext, RequestId, Service as _, ServiceError};
 use store::{MemoryBackend, Scope, Snapshot, Store};
 use svc_resourcegroupstaggingapi::{
     EffectiveTagPolicy, Member, NoMembers, ResourceGroupsTagging, TaggedResource, TaggedResources,
@@ -147,13 +147,7 @@ impl Cloud {
         let context = RequestContext {
             partition: Partition::Aws,
             region: "us-east-1".parse().unwrap(),
-            principal: Principal {
-                account: account.parse().unwrap(),
-                kind: PrincipalKind::Root,
-                arn: format!("arn:aws:iam::{account}:root").parse().unwrap(),
-                user_id: account.to_owned(),
-                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            },
+            principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
             request_id: RequestId::from_bits(0),
             now: Timestamp::from_unix_secs(1_800_000_000),
             source_ip: [127, 0, 0, 1].into(),
