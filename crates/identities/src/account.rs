@@ -1,8 +1,10 @@
 //! Accounts.
 
+use std::sync::Arc;
+
 use aws_types::{AccountId, Partition, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Read as _, Record, Scope, Transaction};
+use store::{Read, Record, Scope, Transaction};
 
 use crate::{AccessKey, AccessKeyOwner, AccessKeyStatus, access_key_id, cloud_scope, secret_access_key};
 
@@ -79,6 +81,14 @@ impl Account {
     pub fn is_active(&self) -> bool {
         self.state == AccountState::Active
     }
+
+    /// Whether it was closed so long ago that it cannot be opened again, and nothing shows it any more.
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        match self.state {
+            AccountState::Active => false,
+            AccountState::Suspended { closed } => now > closed.plus_millis(CLOSED_FOR_MILLIS),
+        }
+    }
 }
 
 impl Record for Account {
@@ -130,6 +140,75 @@ pub fn new_account(
     Some(account)
 }
 
+/// An account, by its number.
+pub fn account(reader: &impl Read, partition: Partition, id: AccountId) -> Option<Arc<Account>> {
+    reader.get(&Scope::global(partition, id), &id.to_string())
+}
+
+/// Whether what an account has is to be reached: its instances answer, and its public addresses, peers and shares see them.
+/// An account that nobody knows has nothing that was closed.
+pub fn is_reachable(reader: &impl Read, partition: Partition, id: AccountId) -> bool {
+    account(reader, partition, id).is_none_or(|account| account.is_active())
+}
+
+/// Why an account cannot be closed or opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// There is no such account.
+    #[error("there is no such account")]
+    Unknown,
+    /// It is closed already.
+    #[error("the account is closed already")]
+    AlreadyClosed,
+    /// It is not closed.
+    #[error("the account is not closed")]
+    NotClosed,
+    /// It was closed too long ago.
+    #[error("the account was closed more than 90 days ago")]
+    Gone,
+}
+
+/// Closes an account.
+///
+/// # Errors
+/// [`StateError::Unknown`], [`StateError::AlreadyClosed`].
+pub fn close_account(
+    transaction: &mut Transaction,
+    partition: Partition,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let found = account(transaction, partition, id).ok_or(StateError::Unknown)?;
+    if !found.is_active() {
+        return Err(StateError::AlreadyClosed);
+    }
+    let closed = Account { state: AccountState::Suspended { closed: now }, ..(*found).clone() };
+    transaction.put(&Scope::global(partition, id), &id.to_string(), closed);
+    Ok(())
+}
+
+/// Opens a closed account again, as AWS's support does within 90 days.
+///
+/// # Errors
+/// [`StateError::Unknown`], [`StateError::NotClosed`], [`StateError::Gone`].
+pub fn reopen_account(
+    transaction: &mut Transaction,
+    partition: Partition,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let found = account(transaction, partition, id).ok_or(StateError::Unknown)?;
+    if found.is_active() {
+        return Err(StateError::NotClosed);
+    }
+    if found.is_gone(now) {
+        return Err(StateError::Gone);
+    }
+    let open = Account { state: AccountState::Active, ..(*found).clone() };
+    transaction.put(&Scope::global(partition, id), &id.to_string(), open);
+    Ok(())
+}
+
 /// Gives an account's root user another access key.
 pub fn new_root_key(
     transaction: &mut Transaction,
@@ -155,4 +234,40 @@ pub fn new_root_key(
 pub fn random_account(bits: &mut dyn FnMut() -> u128) -> AccountId {
     let number = 100_000_000_000 + bits() % 900_000_000_000;
     number.to_string().parse().expect("a number of twelve digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{MemoryBackend, Store, StoreError};
+
+    use super::*;
+
+    #[test]
+    fn a_closed_account_can_be_opened_again_for_ninety_days() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let start = Timestamp::from_unix_secs(1_800_000_000);
+        let in_days = |days: i64| start.plus_millis(days * 24 * 60 * 60 * 1000);
+        let mut next = 0;
+        let mut bits = || {
+            next += 1;
+            next
+        };
+        let partition = Partition::Aws;
+        let name = Some("one".to_owned());
+        let done = store.transact(|transaction| {
+            let id = new_account(transaction, partition, &mut bits, start, name, None).unwrap().id;
+            assert!(is_reachable(transaction, partition, id));
+            assert_eq!(reopen_account(transaction, partition, id, start), Err(StateError::NotClosed));
+            assert_eq!(close_account(transaction, partition, id, start), Ok(()));
+            assert_eq!(close_account(transaction, partition, id, start), Err(StateError::AlreadyClosed));
+            assert!(!is_reachable(transaction, partition, id));
+            assert_eq!(reopen_account(transaction, partition, id, in_days(91)), Err(StateError::Gone));
+            assert_eq!(reopen_account(transaction, partition, id, in_days(90)), Ok(()));
+            assert!(is_reachable(transaction, partition, id));
+            let other = "999999999999".parse().unwrap();
+            assert_eq!(close_account(transaction, partition, other, start), Err(StateError::Unknown));
+            Ok::<_, StoreError>(())
+        });
+        done.unwrap();
+    }
 }

@@ -23,7 +23,7 @@ pub struct Level {
     pub arn: Arn,
     /// Its name.
     pub name: String,
-    /// The policies of the asked type that are attached to it, by their ids.
+    /// The policies of the asked type that are attached to it, in the order in which they were.
     pub policies: Vec<Arc<PolicyRecord>>,
 }
 

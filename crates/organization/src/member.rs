@@ -40,6 +40,13 @@ pub struct Member {
     pub delegated_services: BTreeMap<String, Timestamp>,
 }
 
+impl Member {
+    /// Whether it has come by now: an account that is being made is not shown yet.
+    pub fn has_joined(&self, now: Timestamp) -> bool {
+        self.joined <= now
+    }
+}
+
 impl Record for Member {
     const KIND: &'static str = "organizations.member";
     const HAS_WHOLE: bool = true;

@@ -1,6 +1,6 @@
 //! Policies of organizations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use aws_types::{Arn, Partition, Tags, Timestamp};
@@ -59,8 +59,8 @@ impl PolicyType {
     }
 }
 
-/// The policies that are attached to a root, unit or account.
-pub type Attachments = BTreeMap<PolicyType, BTreeSet<PolicyId>>;
+/// The policies that are attached to a root, unit or account, in the order in which they were: it tells what merges first.
+pub type Attachments = BTreeMap<PolicyType, Vec<PolicyId>>;
 
 /// What a policy says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,7 +159,6 @@ pub static AWS_POLICIES: LazyLock<[Arc<PolicyRecord>; 2]> = LazyLock::new(|| {
 });
 
 fn aws_policy(policy_type: PolicyType, name: &str, path: &str, text: &str) -> Arc<PolicyRecord> {
-    let kind = policy_type.language().expect("they are about permissions");
     let id = format!("p-{name}");
     let arn = format!("arn:{}:organizations::aws:policy/{path}/{id}", Partition::Aws);
     Arc::new(PolicyRecord {
@@ -172,7 +171,7 @@ fn aws_policy(policy_type: PolicyType, name: &str, path: &str, text: &str) -> Ar
         }
         .to_owned(),
         policy_type,
-        content: PolicyContent::Permissions(Policy::parse(text, kind).expect("it is a policy")),
+        content: PolicyContent::Permissions(Policy::parse_stored(text).expect("it is a policy")),
         is_aws_managed: true,
         updated: Timestamp::from_unix_secs(0),
         tags: Tags::default(),

@@ -81,7 +81,7 @@ fn cloud(organization: Organization) -> Snapshot {
         .transact(|transaction| {
             transaction.put(&scope, "p-0123456789", policy);
             for one in [
-                unit("ou-ab12-00000001", "r-ab12", scp(&["p-FullAWSAccess", "p-0123456789"])),
+                unit("ou-ab12-00000001", "r-ab12", scp(&["p-0123456789", "p-FullAWSAccess"])),
                 unit("ou-ab12-00000002", "ou-ab12-00000001", scp(&[])),
             ] {
                 transaction.put(&scope, one.id.clone().as_str(), one);
