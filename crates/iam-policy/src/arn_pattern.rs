@@ -10,8 +10,10 @@ const PARTS: usize = 6;
 
 /// An ARN in a `Resource` element.
 ///
-/// Wildcards reach over colons. Variables are variables behind the fifth colon only, and an ARN that ends early goes on with
-/// `*` in each part that is missing: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>.
+/// Wildcards reach over colons. Variables are variables behind the fifth colon only. An ARN without a star that ends early goes
+/// on with one in each part that is missing; with a star, it is that which stands for the parts.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResourcePattern(Pattern);
 
@@ -25,7 +27,7 @@ impl ResourcePattern {
                 found.extend(pieces(&text[at..], Grammar { wildcards: true, variables }));
                 Self(Pattern::of(joined(found)))
             }
-            None if text.starts_with("arn:") => {
+            None if text.starts_with("arn:") && !text.contains('*') => {
                 let missing = PARTS - text.split(':').count();
                 Self(Pattern::new(&format!("{text}{}", ":*".repeat(missing)), wildcards))
             }

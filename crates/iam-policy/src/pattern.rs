@@ -252,3 +252,57 @@ pub(crate) fn glob(pieces: &[Resolved<'_>], text: &str) -> bool {
 fn width(text: &str, at: usize) -> usize {
     text[at..].chars().next().map_or(0, char::len_utf8)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Tries every way.
+    fn slow(pattern: &[char], text: &[char]) -> bool {
+        match (pattern.first(), text.first()) {
+            (None, _) => text.is_empty(),
+            (Some('*'), _) => slow(&pattern[1..], text) || (!text.is_empty() && slow(pattern, &text[1..])),
+            (Some('?'), Some(_)) => slow(&pattern[1..], &text[1..]),
+            (Some(want), Some(have)) => want == have && slow(&pattern[1..], &text[1..]),
+            (Some(_), None) => false,
+        }
+    }
+
+    fn new(text: &str) -> Pattern {
+        Pattern::new(text, Grammar { wildcards: true, variables: true })
+    }
+
+    proptest! {
+        #[test]
+        fn wildcards_are_what_trying_every_way_finds(pattern in "[abé*?]{0,10}", text in "[abé]{0,14}") {
+            let expected = slow(&pattern.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>());
+            prop_assert_eq!(new(&pattern).matches(&text, &Context::new()), expected);
+        }
+
+        #[test]
+        fn values_are_taken_as_they_are(before in "[ab*?]{0,4}", value in "[ab*?${}:]{0,6}", after in "[ab*?]{0,4}", text in "[ab*]{0,10}") {
+            let mut context = Context::new();
+            context.set("x:y", value.clone());
+            let literal = value.replace('$', "\u{1}").replace('*', "${*}").replace('?', "${?}").replace('\u{1}', "${$}");
+            let by_variable = new(&format!("{before}${{x:y}}{after}")).matches(&text, &context);
+            prop_assert_eq!(by_variable, new(&format!("{before}{literal}{after}")).matches(&text, &context));
+        }
+
+        #[test]
+        fn a_text_is_a_pattern_of_itself(text in "[a-z:/é]{0,20}") {
+            prop_assert!(new(&text).matches(&text, &Context::new()));
+            let prefix = new(&format!("{text}*")).matches(&format!("{text}x"), &Context::new());
+            prop_assert!(prefix);
+        }
+    }
+
+    /// What no text may do is to take ever more time: this would not end if every way were tried.
+    #[test]
+    fn many_stars_take_no_more_than_the_product() {
+        let text = "a".repeat(2_000);
+        assert!(!new(&"a*".repeat(1_000)).matches(&format!("{}b", text.replace('a', "c")), &Context::new()));
+        assert!(!new(&format!("{}b", "*a".repeat(1_000))).matches(&text, &Context::new()));
+    }
+}

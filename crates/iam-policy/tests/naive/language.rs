@@ -194,7 +194,7 @@ fn resource(pattern: &str, resource: &str, variables: bool, context: &Context) -
         let head = symbols(&format!("{}:", parts[..5].join(":")), true);
         let Some(tail) = substitute(&parts[5..].join(":"), true, variables, context) else { return false };
         [head, tail].concat()
-    } else if parts[0] == "arn" {
+    } else if parts[0] == "arn" && !pattern.contains('*') {
         let mut parts = parts;
         parts.resize(6, "*");
         symbols(&parts.join(":"), true)

@@ -53,7 +53,7 @@ fn address_bits(text: &str) -> Option<(u128, u32)> {
 /// Bytes of base 64 with its padding.
 pub(crate) fn bytes(text: &str) -> Option<Vec<u8>> {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return None;
     }
     let unpadded = text.trim_end_matches('=');
