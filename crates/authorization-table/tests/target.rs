@@ -69,6 +69,10 @@ fn run_instances_names_all_that_it_touches() {
         "volume *",
     ];
     check("ec2", "RunInstances", input, expected);
+    let default = structure([("ImageId", text("ami-1"))]);
+    let expected =
+        ["image ami-1", "instance *", "network-interface *", "security-group *", "subnet *", "volume *"];
+    check("ec2", "RunInstances", default, expected);
     let own_interface = structure([
         ("ImageId", text("ami-1")),
         ("NetworkInterfaces", list([structure([("NetworkInterfaceId", text("eni-1"))])])),

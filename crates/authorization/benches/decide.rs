@@ -15,7 +15,7 @@ use organization::{
     FeatureSet, JoinedMethod, Member, Organization, OrganizationalUnit, PolicyContent, PolicyRecord,
     PolicyType,
 };
-use service_api::{NeededPermission, Principal, PrincipalKind, RequestContext, RequestId};
+use service_api::{NeededPermission, Principal, PrincipalKind, RequestContext, RequestId, TargetResource};
 use store::{MemoryBackend, Scope, Store, StoreError};
 
 const P: Partition = Partition::Aws;
@@ -73,9 +73,13 @@ fn decide(bencher: Bencher<'_, '_>, store: Store, principal: Principal) {
         user_agent: "aws-cli/2.0".to_owned(),
         secure_transport: false,
     };
-    let needed =
-        [NeededPermission { action: "ec2:DescribeVpcs".into(), resources: Vec::new(), keys: Vec::new() }];
-    bencher.bench(|| authorization.decide(black_box(&context), "ec2", "DescribeVpcs", &needed).unwrap());
+    let needed = [NeededPermission {
+        action: "ec2:DescribeVpcs".into(),
+        resources: vec![TargetResource::all()],
+        keys: Vec::new(),
+    }];
+    bencher
+        .bench(|| authorization.decide(black_box(&context), "ec2", "DescribeVpcs", Some(&needed)).unwrap());
 }
 
 /// Ten statements, of which the last allows, if it is the last policy.
@@ -149,7 +153,7 @@ fn user(store: &Store, policies: usize, bounded: bool) -> Principal {
 /// The root, three units in one another and the account, each with FullAWSAccess and a policy that denies something else.
 fn organize(store: &Store) {
     let attached = || {
-        let ids = BTreeSet::from(["p-FullAWSAccess".parse().unwrap(), "p-0123456789".parse().unwrap()]);
+        let ids = vec!["p-FullAWSAccess".parse().unwrap(), "p-0123456789".parse().unwrap()];
         BTreeMap::from([(SCP, ids)])
     };
     let organization = Organization {

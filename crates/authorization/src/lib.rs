@@ -60,7 +60,7 @@ impl Authorization {
     }
 
     /// Decides about a request to an operation of a service (by the name of its model) that needs these permissions, each
-    /// on all of its resources.
+    /// on all of its resources. `None`: nobody knows what it needs, so that it is for root users alone.
     ///
     /// # Errors
     /// The first that it lacks.
@@ -69,9 +69,9 @@ impl Authorization {
         request: &RequestContext,
         service: &str,
         operation: &str,
-        needed: &[NeededPermission],
+        needed: Option<&[NeededPermission]>,
     ) -> Result<(), Refusal> {
-        if needed.is_empty() {
+        if needed.is_some_and(<[_]>::is_empty) {
             return Ok(());
         }
         let snapshot = self.store.snapshot();
@@ -79,14 +79,19 @@ impl Authorization {
         let asked = Asked { request, service, operation, subject: &subject, snapshot: &snapshot };
         let keys = keys::of_request(request, &subject);
         let own = subject.policies();
+        let Some(needed) = needed else {
+            let own = Policies { identity: Vec::new(), ..own };
+            return self.check(&asked, &own, &format!("{service}:{operation}"), ANY, &keys);
+        };
         for permission in needed {
             let mut keys = keys.clone();
             set_all(&mut keys, &permission.keys);
-            if permission.resources.is_empty() {
-                self.check(&asked, &own, &permission.action, ANY, &keys)?;
-            }
             for resource in &permission.resources {
-                self.check_on(&asked, &own, &permission.action, resource, keys.clone())?;
+                if resource.arn == ANY && resource.keys.is_empty() && resource.policy.is_none() {
+                    self.check(&asked, &own, &permission.action, ANY, &keys)?;
+                } else {
+                    self.check_on(&asked, &own, &permission.action, resource, keys.clone())?;
+                }
             }
         }
         Ok(())

@@ -195,7 +195,7 @@ impl World {
     }
 
     fn ask(&self, principal: &Principal, needed: &[NeededPermission]) -> Result<(), Refusal> {
-        self.authorization.decide(&context(principal), "ec2", "Test", needed)
+        self.authorization.decide(&context(principal), "ec2", "Test", Some(needed))
     }
 
     fn may(&self, principal: &Principal, action: &str) -> bool {
@@ -226,7 +226,11 @@ fn context(principal: &Principal) -> RequestContext {
 }
 
 fn any(action: &str) -> NeededPermission {
-    NeededPermission { action: action.to_owned().into(), resources: Vec::new(), keys: Vec::new() }
+    NeededPermission {
+        action: action.to_owned().into(),
+        resources: vec![TargetResource::all()],
+        keys: Vec::new(),
+    }
 }
 
 fn on(action: &str, arn: &str, change: impl FnOnce(&mut TargetResource)) -> NeededPermission {
@@ -511,4 +515,16 @@ fn a_resource_policy_that_cannot_be_read_allows_nobody() {
     let root = Principal::root(P, account(MEMBER), "AKIAIOSFODNN7EXAMPLE");
     let broken = on("s3:GetObject", "arn:aws:s3:::b/k", |target| target.policy = Some("{".to_owned()));
     assert!(world.ask(&root, &[broken]).is_err());
+}
+
+#[test]
+fn what_nobody_knows_the_needs_of_is_for_root_users() {
+    let world = World::new();
+    let ask = |principal: &Principal| world.authorization.decide(&context(principal), "ec2", "Unknown", None);
+    assert!(ask(&Principal::root(P, account(MEMBER), "AKIAIOSFODNN7EXAMPLE")).is_ok());
+    let admin = world.user(MEMBER, "admin", &[&statement("Allow", "*", "")], |_| {});
+    let refusal = ask(&admin).unwrap_err();
+    assert!(refusal.message.contains("not authorized to perform: ec2:Unknown"), "{}", refusal.message);
+    world.organize(PolicyType::ServiceControl, &statement("Deny", "ec2:Unknown", ""));
+    assert!(ask(&Principal::root(P, account(MEMBER), "AKIAIOSFODNN7EXAMPLE")).is_err());
 }

@@ -37,7 +37,7 @@ impl ByPolicies {
 impl Authorizer for ByPolicies {
     fn authorize(&self, call: Call<'_>) -> Result<(), Denied> {
         let needed = call.service.needed_permissions(call.context, call.operation, call.input);
-        let decided = self.0.decide(call.context, call.service.model(), call.operation, &needed);
+        let decided = self.0.decide(call.context, call.service.model(), call.operation, needed.as_deref());
         decided.map_err(|refusal| Denied { message: refusal.message, encoded: refusal.encoded })
     }
 }

@@ -1,29 +1,250 @@
-//! What a request needs permission for, as its service tells it to whoever decides.
+//! What a request needs to be allowed: actions, and the resources that each of them is needed on.
+//!
+//! Owns how the table of operations and what a service knows of its resources become the questions that policies answer.
+//! Refuses to know policies, and who asks. On AWS an action is needed on every resource that a request touches, and each is
+//! decided by itself.
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 
 use std::borrow::Cow;
 
-use aws_types::AccountId;
+use authorization_table::{Need, ResourceType, Target, action, arn, of_operation, split_action, targets};
+use aws_model::Value;
+use aws_types::{AccountId, Tags};
+
+use crate::{RequestContext, Service};
+
+/// Keys that conditions of policies can ask for, with their values.
+pub type ConditionKeys = Vec<(String, Vec<String>)>;
 
 /// A resource that a request touches, as policies see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetResource {
-    /// Its ARN, or `*`.
+    /// Its ARN, or `*`. What a request makes has a star in the place of its id.
     pub arn: String,
-    /// Condition keys of the resource with their values, such as `aws:ResourceTag/Team` or `ec2:Vpc`.
-    pub keys: Vec<(String, Vec<String>)>,
-    /// Whose it is; `None` for the caller's own account.
+    /// What can be asked of it, such as `aws:ResourceTag/Team` and `ec2:Vpc`.
+    pub keys: ConditionKeys,
+    /// Whose it is, where that is not the caller's account.
     pub owner: Option<AccountId>,
-    /// The text of its resource policy.
+    /// The text of its own policy.
     pub policy: Option<String>,
 }
 
-/// One action that a request needs, on each of these resources. Without any it is about no resource.
+impl TargetResource {
+    /// What stands for the resources of an action that cannot be restricted to any.
+    pub fn all() -> Self {
+        Self { arn: "*".to_owned(), ..Self::default() }
+    }
+}
+
+/// One action that a request needs, on each of these resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeededPermission {
-    /// The action, such as `ec2:RunInstances`.
+    /// The action with its prefix, such as `ec2:RunInstances`.
     pub action: Cow<'static, str>,
-    /// What it is to be allowed on, all of them.
+    /// What it is needed on; never empty.
     pub resources: Vec<TargetResource>,
-    /// Condition keys of the request with their values, such as `aws:RequestTag/Team` or `aws:TagKeys`.
-    pub keys: Vec<(String, Vec<String>)>,
+    /// What can be asked of the request, such as `aws:TagKeys`.
+    pub keys: ConditionKeys,
+}
+
+/// What a service knows of a resource that a request names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceFacts {
+    /// Its ARN, where that does not follow from the rest.
+    pub arn: Option<String>,
+    /// What its ARN has in the place of its id, where the request says something else: a name, or an association.
+    pub id: Option<String>,
+    /// The other variables of its ARN.
+    pub variables: Vec<(&'static str, String)>,
+    /// Whose it is, where that is not the caller's account.
+    pub owner: Option<AccountId>,
+    /// Its tags.
+    pub tags: Tags,
+    /// What else can be asked of it.
+    pub keys: ConditionKeys,
+    /// The text of its own policy.
+    pub policy: Option<String>,
+}
+
+/// Whoever knows the roles that instance profiles have.
+pub trait PassedRoles: Send + Sync + 'static {
+    /// The ARN of the role of an instance profile of the caller's account, by the profile's name or ARN.
+    fn role_of_profile(&self, context: &RequestContext, profile: &str) -> Option<String>;
+}
+
+/// What a request needs, by the table: the default of [`Service::needed_permissions`], and the start of a service's own.
+/// `None`: the table has no entry, so that the operation is for the account's root alone.
+pub fn needed_by_table<S: Service + ?Sized>(
+    service: &S,
+    context: &RequestContext,
+    operation: &str,
+    input: &Value,
+) -> Option<Vec<NeededPermission>> {
+    let entry = of_operation(service.model(), operation)?;
+    let request = Request { service, context, operation, input };
+    Some(entry.needs.iter().map(|need| request.needed(need)).collect())
+}
+
+/// A request whose needs are asked for.
+struct Request<'a, S: ?Sized> {
+    service: &'a S,
+    context: &'a RequestContext,
+    operation: &'a str,
+    input: &'a Value,
+}
+
+impl<S: Service + ?Sized> Request<'_, S> {
+    fn needed(&self, need: &'static Need) -> NeededPermission {
+        let mut resources = Vec::new();
+        if !need.rules.is_empty() {
+            for target in targets(self.service.model(), need, self.input) {
+                self.add(&mut resources, need, &target);
+            }
+        }
+        if resources.is_empty() {
+            resources.push(TargetResource::all());
+        }
+        NeededPermission { action: Cow::Borrowed(need.action), resources, keys: request_tags(self.input) }
+    }
+
+    fn add(&self, resources: &mut Vec<TargetResource>, need: &'static Need, target: &Target<'_>) {
+        let mut push = |resource: TargetResource| {
+            if !resources.contains(&resource) {
+                resources.push(resource);
+            }
+        };
+        let Some(held) = target.of_type(need) else { return push(TargetResource::all()) };
+        let facts = |id: &str| self.service.resource(self.context, held.name, id);
+        let Some(id) = target.id else {
+            match self.service.implied(self.context, self.operation, held.name, self.input) {
+                None => push(self.new_resource(held, target)),
+                Some(ids) => ids.iter().for_each(|id| push(self.resource(held, need, target, id, facts(id)))),
+            }
+            return;
+        };
+        let facts = facts(id);
+        if facts.is_some() || !target.indirect {
+            push(self.resource(held, need, target, id, facts));
+        }
+    }
+
+    fn new_resource(&self, held: &ResourceType, target: &Target<'_>) -> TargetResource {
+        let arn = self.arn(held, self.context.account(), None, &target.parents);
+        TargetResource { arn, keys: specified_tags(self.input, held.name), ..TargetResource::default() }
+    }
+
+    fn resource(
+        &self,
+        held: &ResourceType,
+        need: &Need,
+        target: &Target<'_>,
+        id: &str,
+        facts: Option<ResourceFacts>,
+    ) -> TargetResource {
+        let facts = facts.unwrap_or_default();
+        let owner = facts.owner.unwrap_or_else(|| self.context.account());
+        let of_facts = facts.variables.iter().map(|(name, value)| (*name, value.as_str()));
+        let parents: Vec<(&str, &str)> = of_facts.chain(target.parents.iter().copied()).collect();
+        let id = facts.id.as_deref().unwrap_or(id);
+        let arn = facts.arn.unwrap_or_else(|| self.arn(held, owner, Some(id), &parents));
+        let (prefix, name) = split_action(need.action);
+        let of_action = action(prefix, name).and_then(|action| action.resource(held.name));
+        let mut keys = facts.keys;
+        keys.retain(|(key, _)| of_action.is_none_or(|held| held.has_key(key)));
+        for (key, value) in facts.tags.iter() {
+            keys.push((format!("aws:ResourceTag/{key}"), vec![value.to_owned()]));
+            let own = format!("{prefix}:ResourceTag/{key}");
+            if of_action.is_some_and(|held| held.has_key(&own)) {
+                keys.push((own, vec![value.to_owned()]));
+            }
+        }
+        let owner = Some(owner).filter(|owner| *owner != self.context.account());
+        TargetResource { arn, keys, owner, policy: facts.policy }
+    }
+
+    fn arn(
+        &self,
+        held: &ResourceType,
+        owner: AccountId,
+        id: Option<&str>,
+        parents: &[(&str, &str)],
+    ) -> String {
+        let context = self.context;
+        arn(held.arn, context.partition, context.region.as_str(), &owner.to_string(), id, parents)
+    }
+}
+
+/// `aws:RequestTag` and `aws:TagKeys` of tags that are for all that a request touches.
+fn request_tags(input: &Value) -> ConditionKeys {
+    let Value::Structure(fields) = input else { return Vec::new() };
+    let tags = ["Tags", "tags", "TagList"].iter().find_map(|name| fields.get(name));
+    let keys = ["TagKeys", "tagKeys"].iter().find_map(|name| fields.get(name));
+    let (mut found, mut all_keys) = (Vec::new(), Vec::new());
+    add_tags(tags, &mut found, &mut all_keys);
+    if let Some(Value::List(keys)) = keys {
+        all_keys.extend(keys.iter().filter_map(text).map(str::to_owned));
+    }
+    if !all_keys.is_empty() {
+        found.push(("aws:TagKeys".to_owned(), all_keys));
+    }
+    found
+}
+
+/// `aws:RequestTag` and `aws:TagKeys` of the tags that a request specifies for the resources of a type that it makes.
+pub fn specified_tags(input: &Value, resource_type: &str) -> ConditionKeys {
+    let (mut found, mut all_keys) = (Vec::new(), Vec::new());
+    for (specified, tags) in tag_specifications(input) {
+        if specified == resource_type {
+            add_tags(Some(tags), &mut found, &mut all_keys);
+        }
+    }
+    if !all_keys.is_empty() {
+        found.push(("aws:TagKeys".to_owned(), all_keys));
+    }
+    found
+}
+
+/// The types that a request specifies tags for, each with its tags.
+pub fn tag_specifications(input: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let specifications = match input {
+        Value::Structure(fields) => fields.get("TagSpecifications"),
+        _ => None,
+    };
+    let list = match specifications {
+        Some(Value::List(list)) => &list[..],
+        _ => &[],
+    };
+    list.iter().filter_map(|specification| {
+        let Value::Structure(fields) = specification else { return None };
+        Some((text(fields.get("ResourceType")?)?, fields.get("Tags")?))
+    })
+}
+
+fn add_tags(tags: Option<&Value>, found: &mut ConditionKeys, all_keys: &mut Vec<String>) {
+    let mut add = |key: &str, value: Option<&str>| {
+        all_keys.push(key.to_owned());
+        if let Some(value) = value {
+            found.push((format!("aws:RequestTag/{key}"), vec![value.to_owned()]));
+        }
+    };
+    match tags {
+        Some(Value::List(tags)) => {
+            for tag in tags {
+                let Value::Structure(fields) = tag else { continue };
+                let member = |names: [&str; 2]| names.iter().find_map(|name| fields.get(name)).and_then(text);
+                if let Some(key) = member(["Key", "key"]) {
+                    add(key, member(["Value", "value"]));
+                }
+            }
+        }
+        Some(Value::Map(tags)) => tags.iter().for_each(|(key, value)| add(key, text(value))),
+        _ => {}
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
 }

@@ -13,7 +13,10 @@ mod page;
 mod page_token;
 mod random;
 
-pub use authorization::{NeededPermission, TargetResource};
+pub use authorization::{
+    ConditionKeys, NeededPermission, PassedRoles, ResourceFacts, TargetResource, needed_by_table,
+    specified_tags, tag_specifications,
+};
 pub use context::{Principal, PrincipalKind, RequestContext, RequestId, Session};
 pub use error::ServiceError;
 pub use fingerprint::fingerprint;

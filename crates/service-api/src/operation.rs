@@ -7,7 +7,7 @@ use aws_api::Operation;
 use aws_model::Value;
 
 use crate::page_token::{self, Sealer};
-use crate::{NeededPermission, RequestContext, ServiceError};
+use crate::{NeededPermission, RequestContext, ResourceFacts, ServiceError, needed_by_table};
 
 type Handler<S> = Box<dyn Fn(&S, &RequestContext, Value) -> Result<Value, ServiceError> + Send + Sync>;
 
@@ -20,23 +20,42 @@ pub trait Service: Send + Sync + 'static {
     /// Whether the operation is built. The gateway answers for those that are not.
     fn implements(&self, operation: &str) -> bool;
 
-    /// What a request needs permission for. Nothing is looked up that policies could not name, and nothing is changed.
-    fn needed_permissions(
-        &self,
-        context: &RequestContext,
-        operation: &str,
-        input: &Value,
-    ) -> Vec<NeededPermission> {
-        let _ = (context, input);
-        let action = format!("{}:{operation}", self.model()).into();
-        vec![NeededPermission { action, resources: Vec::new(), keys: Vec::new() }]
-    }
-
     /// Carries out one operation on validated input.
     ///
     /// # Errors
     /// The modelled error that AWS would give; nothing was changed then.
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError>;
+
+    /// The actions that a request needs, each with the resources that it touches. Every one of them must be allowed on
+    /// every resource. None at all: everybody may call it who signs. `None`: the operation is for the account's root alone.
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        needed_by_table(self, context, operation, input)
+    }
+
+    /// What is known of a resource that a request names by its id, a name, an ARN, or what leads to it such as an
+    /// association. The type is one of the table's. `None` where nothing is known: its ARN is made of what the request says.
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        let _ = (context, resource_type, id);
+        None
+    }
+
+    /// The ids of resources of a type that a request means and does not name, such as those of defaults; there may be none.
+    /// `None`: it makes one.
+    fn implied(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        input: &Value,
+    ) -> Option<Vec<String>> {
+        let _ = (context, operation, resource_type, input);
+        None
+    }
 }
 
 /// The operations of a service whose state is `S`, by name.
