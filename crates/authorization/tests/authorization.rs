@@ -148,8 +148,7 @@ impl World {
     /// An organization of the management account and one member, and this policy on the root and on the member.
     fn organize(&self, policy_type: PolicyType, text: &str) {
         let id = "p-0123456789".parse().unwrap();
-        let attached =
-            BTreeMap::from([(policy_type, BTreeSet::from([policy_type.default_policy().unwrap(), id]))]);
+        let attached = BTreeMap::from([(policy_type, vec![policy_type.default_policy().unwrap(), id])]);
         let organization = Organization {
             id: "o-abcdefghij".parse().unwrap(),
             management: account(MANAGEMENT),
