@@ -139,7 +139,7 @@ pub trait Credentials: Send + Sync + 'static {
 
 /// A request that a service is about to be asked to carry out.
 #[derive(Clone, Copy)]
-pub struct Call<'a> {
+pub struct AccessRequest<'a> {
     /// Who asks, where, and when.
     pub context: &'a RequestContext,
     /// The service that is asked.
@@ -165,7 +165,7 @@ pub trait Authorizer: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it may not be made.
-    fn authorize(&self, call: Call<'_>) -> Result<(), Denied>;
+    fn authorize(&self, request: AccessRequest<'_>) -> Result<(), Denied>;
 }
 
 /// Tells the time.

@@ -18,9 +18,10 @@ use tokio::sync::Semaphore;
 use crate::access::Access;
 use crate::authenticate::{Identity, Verifier, flavour, signed_headers, signed_parts};
 use crate::body::{self, BodyError};
+use crate::record::{Call, Noted, Outcome, Recorder, TlsDetails};
 use crate::room::{Rooms, Share, Standing};
 use crate::target::{self, TARGET_HEADER};
-use crate::{Authorizer, Call, Clock, Config, Credentials, Denied, GatewayError, denial};
+use crate::{AccessRequest, Authorizer, Clock, Config, Credentials, Denied, GatewayError, denial};
 
 /// What AWS says of its own faults.
 const INTERNAL_MESSAGE: &str = "An internal error has occurred";
@@ -36,7 +37,7 @@ const GLOBAL_REGION: &str = "us-east-1";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     pub(crate) ip: IpAddr,
-    pub(crate) tls: bool,
+    pub(crate) tls: Option<TlsDetails>,
 }
 
 /// Answers requests.
@@ -46,6 +47,7 @@ pub(crate) struct Handler {
     credentials: Arc<dyn Credentials>,
     authorizer: Arc<dyn Authorizer>,
     clock: Arc<dyn Clock>,
+    recorder: Arc<dyn Recorder>,
     calls: Arc<Semaphore>,
     rooms: Rooms,
 }
@@ -122,6 +124,7 @@ impl Handler {
         credentials: Arc<dyn Credentials>,
         authorizer: Arc<dyn Authorizer>,
         clock: Arc<dyn Clock>,
+        recorder: Arc<dyn Recorder>,
     ) -> Result<Self, GatewayError> {
         let mut by_model = BTreeMap::new();
         for service in services {
@@ -133,7 +136,7 @@ impl Handler {
         }
         let calls = Arc::new(Semaphore::new(config.limits.max_calls));
         let rooms = Rooms::new(&config.limits);
-        Ok(Self { config, services: by_model, credentials, authorizer, clock, calls, rooms })
+        Ok(Self { config, services: by_model, credentials, authorizer, clock, recorder, calls, rooms })
     }
 
     /// Answers one request; never fails, and never panics for what a service does.
@@ -251,7 +254,25 @@ impl Handler {
             access.operation = dialect.operation.map_or("-", |operation| operation.name);
         }
         let operation = routed.map_err(|error| dialect.refuse(error))?;
-        self.call(dialect, operation, &request, identity, peer, access)
+        let context = RequestContext {
+            partition: self.config.partition,
+            region: identity.region,
+            principal: identity.principal,
+            request_id: access.request_id.clone(),
+            now: self.clock.now(),
+            source_ip: peer.ip,
+            user_agent: request.header(USER_AGENT.as_str()).unwrap_or("").to_owned(),
+            secure_transport: peer.tls.is_some(),
+        };
+        let mut noted = Noted::default();
+        let answered = self.call(dialect, operation, &request, &context, &mut noted);
+        let outcome = match &answered {
+            Ok(_) => Outcome::Done(noted.output.unwrap_or(Value::Null)),
+            Err(failure) => outcome_of(&failure.error),
+        };
+        let (model, input, tls) = (codec.model(), noted.input, peer.tls);
+        self.recorder.record(Call { context, model, operation, input, outcome, tls, host });
+        answered
     }
 
     fn verifier(&self) -> Verifier<'_> {
@@ -294,9 +315,8 @@ impl Handler {
         dialect: Dialect,
         operation: &'static Operation,
         request: &Request,
-        identity: Identity,
-        peer: Peer,
-        access: &Access,
+        context: &RequestContext,
+        noted: &mut Noted,
     ) -> Result<Response, Failure> {
         let codec = dialect.codec;
         let service = self.services.get(codec.model().metadata.name);
@@ -304,22 +324,15 @@ impl Handler {
             return Err(dialect.refuse(codec.not_implemented(operation)));
         };
         let input = codec.decode(operation, request).map_err(|error| dialect.refuse(error))?;
+        noted.input = Some(input.clone());
         codec.validate(operation, &input).map_err(|error| dialect.refuse(error))?;
-        let context = RequestContext {
-            partition: self.config.partition,
-            region: identity.region,
-            principal: identity.principal,
-            request_id: access.request_id.clone(),
-            now: self.clock.now(),
-            source_ip: peer.ip,
-            user_agent: request.header(USER_AGENT.as_str()).unwrap_or("").to_owned(),
-            secure_transport: peer.tls,
-        };
-        let call = Call { context: &context, service: &**service, operation: operation.name, input: &input };
-        self.authorizer.authorize(call).map_err(|denied| dialect.deny(denied))?;
+        let asked = AccessRequest { context, service: &**service, operation: operation.name, input: &input };
+        self.authorizer.authorize(asked).map_err(|denied| dialect.deny(denied))?;
         let output =
-            call_service(&**service, &context, operation, input).map_err(|error| dialect.fail(error))?;
-        Ok(codec.encode(operation, &output, access.request_id.as_str()))
+            call_service(&**service, context, operation, input).map_err(|error| dialect.fail(error))?;
+        let response = codec.encode(operation, &output, context.request_id.as_str());
+        noted.output = Some(output);
+        Ok(response)
     }
 
     /// The gateway's own pages.
@@ -366,6 +379,16 @@ fn call_service(
             text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
         Err(ServiceError::internal(format!("the handler panicked: {text}")))
     })
+}
+
+/// What is recorded of an error: what the caller is told.
+fn outcome_of(error: &ServiceError) -> Outcome {
+    let is_hidden = error.is_fault && error.code == "InternalError";
+    Outcome::Failed {
+        code: error.code.to_string(),
+        message: if is_hidden { INTERNAL_MESSAGE.to_owned() } else { error.message.clone() },
+        is_fault: error.is_fault,
+    }
 }
 
 fn encode_failure(failure: Failure, access: &mut Access) -> Response {

@@ -12,14 +12,16 @@ mod denial;
 mod error;
 mod handler;
 mod idle;
+mod record;
 mod room;
 mod server;
 mod target;
 mod tls;
 
 pub use config::{
-    Authorizer, Call, Claim, Clock, Config, Credential, Credentials, Denied, Limits, SystemClock,
+    AccessRequest, Authorizer, Claim, Clock, Config, Credential, Credentials, Denied, Limits, SystemClock,
 };
 pub use error::{AuthorityError, GatewayError};
+pub use record::{Call, Outcome, Recorder, TlsDetails};
 pub use server::{Bound, Gateway};
 pub use tls::CloudAuthority;

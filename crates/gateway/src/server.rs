@@ -25,6 +25,7 @@ use service_api::Service;
 
 use crate::handler::{Handler, Peer};
 use crate::idle::Requests;
+use crate::record::{Recorder, TlsDetails};
 use crate::tls::{Authority, Certificates, today};
 use crate::{Authorizer, Clock, Config, Credentials, GatewayError, Limits};
 
@@ -55,6 +56,7 @@ impl Gateway {
         credentials: Arc<dyn Credentials>,
         authorizer: Arc<dyn Authorizer>,
         clock: Arc<dyn Clock>,
+        recorder: Arc<dyn Recorder>,
     ) -> Result<Bound, GatewayError> {
         let now = {
             let clock = Arc::clone(&clock);
@@ -67,7 +69,7 @@ impl Gateway {
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let limits = config.limits.clone();
-        let handler = Arc::new(Handler::new(config, services, credentials, authorizer, clock)?);
+        let handler = Arc::new(Handler::new(config, services, credentials, authorizer, clock, recorder)?);
         Ok(Bound { listener, address, ca_path, tls: TlsAcceptor::from(Arc::new(tls)), handler, limits })
     }
 }
@@ -165,8 +167,11 @@ impl Connection {
             () = is_stopped(stopped) => return,
         };
         match shaken {
-            Ok(Ok(Shaken::Tls(stream))) => self.serve(*stream, opened, Peer { ip, tls: true }).await,
-            Ok(Ok(Shaken::Plain(stream))) => self.serve(stream, opened, Peer { ip, tls: false }).await,
+            Ok(Ok(Shaken::Tls(stream))) => {
+                let tls = Some(details(stream.get_ref().1));
+                self.serve(*stream, opened, Peer { ip, tls }).await;
+            }
+            Ok(Ok(Shaken::Plain(stream))) => self.serve(stream, opened, Peer { ip, tls: None }).await,
             Ok(Ok(Shaken::Closed)) => {}
             Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "the client did not speak in time"),
@@ -239,6 +244,15 @@ impl Connection {
 async fn is_stopped(mut stopped: watch::Receiver<bool>) {
     // An error says that the sender is gone, which is the same.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// How a connection is encrypted, once the handshake is over.
+fn details(connection: &rustls::ServerConnection) -> TlsDetails {
+    let suite = connection.negotiated_cipher_suite();
+    TlsDetails {
+        version: connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("-"),
+        cipher_suite: suite.and_then(|suite| suite.suite().as_str()).unwrap_or("-"),
+    }
 }
 
 enum Shaken {

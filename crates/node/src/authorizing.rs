@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use authorization::{Authorization, Denial, MessageSealer};
 use aws_types::AccountId;
-use gateway::{Authorizer, Call, Denied};
+use gateway::{AccessRequest, Authorizer, Denied};
 use service_api::{IdSource as _, OsRandom};
 use session_tokens::Tokens;
 use std::io;
@@ -35,7 +35,7 @@ impl ByPolicies {
 }
 
 impl Authorizer for ByPolicies {
-    fn authorize(&self, call: Call<'_>) -> Result<(), Denied> {
+    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Denied> {
         let needed = call.service.needed_permissions(call.context, call.operation, call.input);
         let decided = self.0.decide(call.context, call.service.model(), call.operation, needed.as_deref());
         decided.map_err(|refusal| Denied { message: refusal.message, encoded: refusal.encoded })

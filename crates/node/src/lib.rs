@@ -502,8 +502,15 @@ async fn bind(
 ) -> Result<gateway::Bound, NodeError> {
     let regions = aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect();
     let gateway_config = gateway::Config::new(config.listen, data_dir.tls(), regions);
-    Ok(Gateway::bind(gateway_config, services, credentials, Arc::new(authorizing), Arc::new(SystemClock))
-        .await?)
+    Ok(Gateway::bind(
+        gateway_config,
+        services,
+        credentials,
+        Arc::new(authorizing),
+        Arc::new(SystemClock),
+        Arc::new(()),
+    )
+    .await?)
 }
 
 /// Starts the resolver, the metadata service and the time service in the namespace that the data plane delivers to.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use aws_model::{Fields, Value};
 use aws_types::{Partition, Region, Timestamp};
 use gateway::{
-    Authorizer, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway, Limits, SystemClock,
+    AccessRequest, Authorizer, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway, Limits,
+    Recorder, SystemClock,
 };
 use service_api::{Principal, RequestContext, Service, ServiceError};
 use sigv4::SignatureError;
@@ -51,7 +52,7 @@ impl Credentials for Keys {
 struct OneForbiddenName;
 
 impl Authorizer for OneForbiddenName {
-    fn authorize(&self, call: Call<'_>) -> Result<(), Denied> {
+    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Denied> {
         let name = match call.input {
             Value::Structure(input) => input.get("Name").or_else(|| input.get("NextToken")),
             _ => None,
@@ -61,6 +62,23 @@ impl Authorizer for OneForbiddenName {
         }
         let message = format!("{} may not {}", call.context.principal.arn, call.operation);
         Err(Denied { encoded: message.chars().rev().collect(), message })
+    }
+}
+
+/// The calls that the recorder learned of.
+#[derive(Default)]
+pub(crate) struct Recorded(Mutex<Vec<Call>>);
+
+impl Recorded {
+    /// Those since it was last asked.
+    pub(crate) fn take(&self) -> Vec<Call> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Recorder for Recorded {
+    fn record(&self, call: Call) {
+        self.0.lock().unwrap().push(call);
     }
 }
 
@@ -192,6 +210,7 @@ pub(crate) struct Cloud {
     pub(crate) gate: Arc<Gate>,
     /// Which keys were used where.
     pub(crate) used: Arc<Mutex<Vec<String>>>,
+    pub(crate) calls: Arc<Recorded>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<std::thread::JoinHandle<()>>,
     _dir: Option<tempfile::TempDir>,
@@ -231,6 +250,8 @@ impl Cloud {
             vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm), Arc::new(Sts)];
         let used = Arc::new(Mutex::default());
         let keys = Arc::new(Keys(Arc::clone(&used)));
+        let calls = Arc::new(Recorded::default());
+        let recorder = Arc::clone(&calls) as Arc<dyn Recorder>;
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, bound) = std::sync::mpsc::channel();
         let server = std::thread::spawn(move || {
@@ -238,14 +259,16 @@ impl Cloud {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
                 let bound =
-                    Gateway::bind(config, services, keys, Arc::new(OneForbiddenName), clock).await.unwrap();
+                    Gateway::bind(config, services, keys, Arc::new(OneForbiddenName), clock, recorder)
+                        .await
+                        .unwrap();
                 started.send((bound.address(), bound.ca_path().to_owned())).unwrap();
                 let stopped = async { drop(stopped.await) };
                 bound.serve(stopped).await;
             });
         });
         let (address, ca_path) = bound.recv().unwrap();
-        Self { address, ca_path, gate, used, stop: Some(stop), server: Some(server), _dir: None }
+        Self { address, ca_path, gate, used, calls, stop: Some(stop), server: Some(server), _dir: None }
     }
 
     /// Begins to shut down.

@@ -9,6 +9,7 @@ mod client;
 mod cloud;
 mod connections;
 mod logs;
+mod records;
 mod signatures;
 mod speed;
 mod tls;

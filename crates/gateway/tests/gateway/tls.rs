@@ -54,6 +54,8 @@ fn one_port_speaks_both() {
         let mut connection = connect(&cloud, name).unwrap_or_else(|error| panic!("{name}: {error}"));
         connection.write(&call.bytes());
         connection.answer().unwrap().expect(200, &["secure_transport: true"]);
+        let tls = cloud.calls.take()[0].tls.expect("it is encrypted");
+        assert!(tls.version == "TLSv1_3" && tls.cipher_suite.starts_with("TLS13_AES_"), "{tls:?}");
     }
     call.send(&cloud).expect(200, &["secure_transport: false"]);
 }

@@ -161,7 +161,7 @@ fn who(address: SocketAddr, key: &str, secret: &str, token: Option<&str>) -> Str
 struct Everything;
 
 impl gateway::Authorizer for Everything {
-    fn authorize(&self, _: gateway::Call<'_>) -> Result<(), gateway::Denied> {
+    fn authorize(&self, _: gateway::AccessRequest<'_>) -> Result<(), gateway::Denied> {
         Ok(())
     }
 }
@@ -174,9 +174,16 @@ async fn each_kind_of_principal_is_told_who_it_is() {
     let config = gateway::Config::new("127.0.0.1:0".parse().unwrap(), directory.path().join("tls"), regions);
     let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts::new())];
     let credentials = Arc::clone(&cloud.credentials);
-    let bound = gateway::Gateway::bind(config, services, credentials, Arc::new(Everything), Arc::new(|| NOW))
-        .await
-        .unwrap();
+    let bound = gateway::Gateway::bind(
+        config,
+        services,
+        credentials,
+        Arc::new(Everything),
+        Arc::new(|| NOW),
+        Arc::new(()),
+    )
+    .await
+    .unwrap();
     let address = bound.address();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(bound.serve(async { drop(stopped.await) }));
