@@ -4,8 +4,8 @@
 use aws_model::{Fields, Value};
 use aws_types::Tag;
 use service_api::{
-    NeededPermission, Principal, PrincipalKind, RequestContext, RequestId, ResourceFacts, Service,
-    ServiceError, TargetResource,
+    NeededPermission, Principal, RequestContext, RequestId, ResourceFacts, Service, ServiceError,
+    TargetResource,
 };
 
 /// The owner of the VPC that is known.
@@ -59,13 +59,11 @@ fn context() -> RequestContext {
     RequestContext {
         partition: aws_types::Partition::Aws,
         region: "eu-west-1".parse().unwrap(),
-        principal: Principal {
-            account: "111111111111".parse().unwrap(),
-            kind: PrincipalKind::Root,
-            arn: "arn:aws:iam::111111111111:root".parse().unwrap(),
-            user_id: "111111111111".to_owned(),
-            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-        },
+        principal: Principal::root(
+            aws_types::Partition::Aws,
+            "111111111111".parse().unwrap(),
+            "AKIAIOSFODNN7EXAMPLE",
+        ),
         request_id: RequestId::from_bits(0),
         now: aws_types::Timestamp::from_unix_secs(0),
         source_ip: [127, 0, 0, 1].into(),

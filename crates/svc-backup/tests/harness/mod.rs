@@ -11,9 +11,7 @@ use aws_model::Value;
 use aws_types::{AccountId, Partition, Timestamp};
 use management_policies::{Attached, BackupPlans, Document, PolicyKind, effective};
 use parking_lot::Mutex;
-use service_api::{
-    IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service as _, ServiceError,
-};
+use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _, ServiceError};
 use store::{MemoryBackend, Snapshot, Store};
 use svc_backup::{Backup, EffectiveBackupPolicy};
 
@@ -75,13 +73,11 @@ impl Cloud {
         let context = RequestContext {
             partition: Partition::Aws,
             region: region.parse().unwrap(),
-            principal: Principal {
-                account: account.parse().unwrap(),
-                kind: PrincipalKind::Root,
-                arn: format!("arn:aws:iam::{account}:root").parse().unwrap(),
-                user_id: account.to_owned(),
-                access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            },
+            principal: Principal::root(
+                aws_types::Partition::Aws,
+                account.parse().unwrap(),
+                "AKIAIOSFODNN7EXAMPLE",
+            ),
             request_id: RequestId::from_bits(0),
             now: self.now,
             source_ip: [127, 0, 0, 1].into(),
