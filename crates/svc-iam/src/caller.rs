@@ -8,6 +8,7 @@ use crate::{error, user};
 
 /// Who has keys, devices and passwords.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for a request, and it is not kept")]
 pub(crate) enum Subject {
     /// The account's root user.
     Root,

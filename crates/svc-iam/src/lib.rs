@@ -71,8 +71,11 @@ impl State {
     }
 }
 
-/// The tables of the files.
-const TABLES: &[fn(Operations<State>) -> Operations<State>] = &[
+/// What adds the operations of a file to the table.
+type AddOperations = fn(Operations<State>) -> Operations<State>;
+
+/// Of the files.
+const TABLES: &[AddOperations] = &[
     access_key::operations,
     account_alias::operations,
     account_details::operations,

@@ -4,6 +4,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 
+use iam_policy::limits;
 use service_api::ServiceError;
 
 use crate::error;
@@ -28,13 +29,13 @@ pub(crate) const POLICY_VERSIONS: usize = 10_000;
 /// Of roles in an instance profile.
 pub(crate) const ROLES_PER_PROFILE: Quota = Quota("InstanceSessionsPerInstanceProfile", 1);
 /// Of characters in a managed policy, white space not counted.
-pub(crate) const POLICY_CHARS: Quota = Quota("PolicySize", 6144);
+pub(crate) const POLICY_CHARS: Quota = Quota("PolicySize", limits::MANAGED_CHARS_MAX);
 /// Of characters in a role's trust policy.
-pub(crate) const TRUST_POLICY_CHARS: Quota = Quota("ACLSizePerRole", 2048);
+pub(crate) const TRUST_POLICY_CHARS: Quota = Quota("ACLSizePerRole", limits::TRUST_CHARS_MAX);
 /// Of characters in all inline policies of one, white space not counted.
-pub(crate) const USER_INLINE_CHARS: usize = 2048;
-pub(crate) const GROUP_INLINE_CHARS: usize = 5120;
-pub(crate) const ROLE_INLINE_CHARS: usize = 10_240;
+pub(crate) const USER_INLINE_CHARS: usize = limits::USER_INLINE_CHARS_MAX;
+pub(crate) const GROUP_INLINE_CHARS: usize = limits::GROUP_INLINE_CHARS_MAX;
+pub(crate) const ROLE_INLINE_CHARS: usize = limits::ROLE_INLINE_CHARS_MAX;
 
 impl Quota {
     /// # Errors
