@@ -8,6 +8,7 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const ID_CHARS: usize = 17;
 const ACCESS_KEY_CHARS: usize = 16;
 const SECRET_CHARS: usize = 40;
+const SIGNING_CERTIFICATE_CHARS: usize = 32;
 
 /// What a unique id is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub enum IdKind {
     ManagedPolicy,
     /// `ASCA`.
     ServerCertificate,
+    /// `APKA`.
+    PublicKey,
+    /// `ACCA`.
+    ServiceSpecificCredential,
 }
 
 impl IdKind {
@@ -35,6 +40,8 @@ impl IdKind {
             Self::InstanceProfile => "AIPA",
             Self::ManagedPolicy => "ANPA",
             Self::ServerCertificate => "ASCA",
+            Self::PublicKey => "APKA",
+            Self::ServiceSpecificCredential => "ACCA",
         }
     }
 }
@@ -47,6 +54,11 @@ pub fn unique_id(kind: IdKind, bits: &mut dyn FnMut() -> u128) -> String {
 /// The id of an access key: `AKIA…` of one that lasts, `ASIA…` of a temporary one.
 pub fn access_key_id(is_temporary: bool, bits: &mut dyn FnMut() -> u128) -> String {
     format!("{}{}", if is_temporary { "ASIA" } else { "AKIA" }, pick(BASE32, ACCESS_KEY_CHARS, bits))
+}
+
+/// The id of a signing certificate, such as `TA7SMP42TDN5Z26OBPJE7EXAMPLE`.
+pub fn signing_certificate_id(bits: &mut dyn FnMut() -> u128) -> String {
+    pick(BASE32, SIGNING_CERTIFICATE_CHARS, bits)
 }
 
 /// A secret access key.

@@ -22,6 +22,7 @@ mod open_id_connect_provider;
 mod password_policy;
 mod role;
 mod saml_provider;
+mod server_certificate;
 mod token_preference;
 mod user;
 
@@ -36,7 +37,7 @@ pub use account::{
 pub use account_alias::{AccountAlias, alias_of};
 pub use group::Group;
 pub use held::{FoundPolicy, HeldPolicies};
-pub use id::{IdKind, access_key_id, secret_access_key, unique_id};
+pub use id::{IdKind, access_key_id, secret_access_key, signing_certificate_id, unique_id};
 pub use instance_profile::InstanceProfile;
 pub use managed_policy::{ManagedPolicy, PolicyVersion};
 pub use mfa_device::{MfaAssignment, MfaError, VirtualMfaDevice};
@@ -44,6 +45,7 @@ pub use open_id_connect_provider::OpenIdConnectProvider;
 pub use password_policy::PasswordPolicy;
 pub use role::{Role, RoleUse};
 pub use saml_provider::{SamlDescription, SamlEncryption, SamlPrivateKey, SamlProvider};
+pub use server_certificate::ServerCertificate;
 pub use token_preference::{TokenPreference, TokenVersion};
 pub use user::User;
 
@@ -74,6 +76,7 @@ pub const RECORDS: &[RecordKind] = &[
     RecordKind::of::<VirtualMfaDevice>(),
     RecordKind::of::<OpenIdConnectProvider>(),
     RecordKind::of::<SamlProvider>(),
+    RecordKind::of::<ServerCertificate>(),
     RecordKind::of::<TokenPreference>(),
     RecordKind::of::<AccountAlias>(),
     RecordKind::of::<PasswordPolicy>(),

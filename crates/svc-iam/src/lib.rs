@@ -15,6 +15,7 @@ mod account_summary;
 mod attachment;
 mod boundary;
 mod caller;
+mod certificate;
 mod document;
 mod error;
 mod group;
@@ -32,7 +33,12 @@ mod policy_version;
 mod qr_code;
 mod quota;
 mod role;
+mod server_certificate;
 mod service_linked_role;
+mod service_specific_credential;
+mod signing_certificate;
+mod ssh_key;
+mod ssh_public_key;
 mod tag;
 mod trust_policy;
 mod user;
@@ -91,7 +97,11 @@ const TABLES: &[AddOperations] = &[
     password_policy::operations,
     policy_version::operations,
     role::operations,
+    server_certificate::operations,
     service_linked_role::operations,
+    service_specific_credential::operations,
+    signing_certificate::operations,
+    ssh_public_key::operations,
     user::operations,
 ];
 
@@ -104,7 +114,14 @@ impl Iam {
 
     /// The kinds of records that it writes, beside those of `identities`.
     pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
-        [RecordKind::of::<DeletionTask>(), RecordKind::of::<login_profile::LoginProfile>()].into_iter()
+        [
+            RecordKind::of::<DeletionTask>(),
+            RecordKind::of::<login_profile::LoginProfile>(),
+            RecordKind::of::<service_specific_credential::ServiceSpecificCredential>(),
+            RecordKind::of::<signing_certificate::SigningCertificate>(),
+            RecordKind::of::<ssh_public_key::SshPublicKey>(),
+        ]
+        .into_iter()
     }
 }
 

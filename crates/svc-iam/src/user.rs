@@ -19,14 +19,23 @@ use store::{Read, Transaction};
 
 use crate::caller::{Subject, subject};
 use crate::tag::{self, KeyCase};
-use crate::{State, access_key, arn, boundary, error, login_profile, mfa_device, page, path, quota, scope};
+use crate::{
+    State, access_key, arn, boundary, error, login_profile, mfa_device, page, path, quota, scope,
+    service_specific_credential, signing_certificate, ssh_public_key,
+};
 
 /// What a file says of a user that is to be deleted: the refusal, when the user has something of the file's.
 pub(crate) type HeldByUser = fn(&Transaction, &RequestContext, &User) -> Option<ServiceError>;
 
 /// Of the files whose things have users.
-const HELD_BY_USER: &[HeldByUser] =
-    &[access_key::held_by_user, login_profile::held_by_user, mfa_device::held_by_user];
+const HELD_BY_USER: &[HeldByUser] = &[
+    access_key::held_by_user,
+    login_profile::held_by_user,
+    mfa_device::held_by_user,
+    service_specific_credential::held_by_user,
+    signing_certificate::held_by_user,
+    ssh_public_key::held_by_user,
+];
 
 pub(crate) fn operations(table: Operations<State>) -> Operations<State> {
     table

@@ -13,6 +13,8 @@ mod account_summary;
 mod attachment;
 #[path = "iam/boundary.rs"]
 mod boundary;
+#[path = "iam/certificates.rs"]
+mod certificates;
 #[path = "iam/cloud.rs"]
 mod cloud;
 #[path = "iam/group.rs"]
@@ -35,8 +37,16 @@ mod password_policy;
 mod policy_version;
 #[path = "iam/role.rs"]
 mod role;
+#[path = "iam/server_certificate.rs"]
+mod server_certificate;
 #[path = "iam/service_linked_role.rs"]
 mod service_linked_role;
+#[path = "iam/service_specific_credential.rs"]
+mod service_specific_credential;
+#[path = "iam/signing_certificate.rs"]
+mod signing_certificate;
+#[path = "iam/ssh_public_key.rs"]
+mod ssh_public_key;
 #[path = "../../store/tests/state_file/mod.rs"]
 mod state_file;
 #[path = "iam/trust_policy.rs"]
