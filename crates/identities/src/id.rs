@@ -29,6 +29,8 @@ pub enum IdKind {
     PublicKey,
     /// `ACCA`.
     ServiceSpecificCredential,
+    /// `SPKA`, of keys that decrypt SAML assertions.
+    SamlPrivateKey,
 }
 
 impl IdKind {
@@ -42,6 +44,7 @@ impl IdKind {
             Self::ServerCertificate => "ASCA",
             Self::PublicKey => "APKA",
             Self::ServiceSpecificCredential => "ACCA",
+            Self::SamlPrivateKey => "SPKA",
         }
     }
 }

@@ -119,6 +119,12 @@ impl Certificate {
     }
 }
 
+/// Whether a text is a private key in PEM that is not encrypted.
+pub(crate) fn is_private_key(pem: &str) -> bool {
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes());
+    key.is_ok_and(|key| any_supported_type(&key).is_ok())
+}
+
 /// A certificate in DER from base64, as SAML metadata has them. `None` when it is none.
 pub(crate) fn der_of_base64(text: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;

@@ -26,6 +26,7 @@ mod linked_service;
 mod login_profile;
 mod managed_policy;
 mod mfa_device;
+mod open_id_connect_provider;
 mod page;
 mod password;
 mod password_policy;
@@ -33,6 +34,8 @@ mod policy_version;
 mod qr_code;
 mod quota;
 mod role;
+mod saml_metadata;
+mod saml_provider;
 mod server_certificate;
 mod service_linked_role;
 mod service_specific_credential;
@@ -94,9 +97,11 @@ const TABLES: &[AddOperations] = &[
     login_profile::operations,
     managed_policy::operations,
     mfa_device::operations,
+    open_id_connect_provider::operations,
     password_policy::operations,
     policy_version::operations,
     role::operations,
+    saml_provider::operations,
     server_certificate::operations,
     service_linked_role::operations,
     service_specific_credential::operations,

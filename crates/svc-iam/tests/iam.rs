@@ -31,12 +31,16 @@ mod managed_policy;
 mod mfa_device;
 #[path = "iam/old_state.rs"]
 mod old_state;
+#[path = "iam/open_id_connect_provider.rs"]
+mod open_id_connect_provider;
 #[path = "iam/password_policy.rs"]
 mod password_policy;
 #[path = "iam/policy_version.rs"]
 mod policy_version;
 #[path = "iam/role.rs"]
 mod role;
+#[path = "iam/saml_provider.rs"]
+mod saml_provider;
 #[path = "iam/server_certificate.rs"]
 mod server_certificate;
 #[path = "iam/service_linked_role.rs"]
