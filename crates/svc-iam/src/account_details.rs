@@ -1,6 +1,7 @@
 //! All identities and policies of an account at once: GetAccountAuthorizationDetails.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_api::iam::{
     self as api, GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse,
@@ -12,7 +13,6 @@ use store::{Read as _, Snapshot};
 
 use crate::attachment::Usage;
 use crate::managed_policy::{Managed, PolicyScope};
-use crate::page::Page;
 use crate::{
     State, attachment, boundary, document, group, inline_policy, instance_profile, managed_policy, page,
     policy_version, role, scope, tag,
@@ -22,11 +22,12 @@ pub(crate) fn operations(table: Operations<State>) -> Operations<State> {
     table.with::<op::GetAccountAuthorizationDetails>(get)
 }
 
-enum Detail {
-    User(api::UserDetail),
-    Group(api::GroupDetail),
-    Role(Box<api::RoleDetail>),
-    Policy(Box<api::ManagedPolicyDetail>),
+/// What there are details of. They are made for those on the page alone.
+enum Held {
+    User(Arc<User>),
+    Group(Arc<Group>),
+    Role(Arc<Role>),
+    Policy(Managed),
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html>
@@ -36,52 +37,60 @@ fn get(
     request: GetAccountAuthorizationDetailsRequest,
 ) -> Result<GetAccountAuthorizationDetailsResponse, ServiceError> {
     let filter: BTreeSet<String> = request.filter.unwrap_or_default().into_iter().collect();
-    let wants = |kind: &str| filter.is_empty() || filter.contains(kind);
-    let (snapshot, scope) = (state.store.snapshot(), scope(context));
-    // Keys are in the order of the kinds.
-    let mut found = Vec::new();
-    for (key, held) in snapshot.scan::<User>(&scope).filter(|_| wants("User")) {
-        found.push((format!("1/{key}"), Detail::User(of_user(&snapshot, context, &held))));
-    }
-    for (key, held) in snapshot.scan::<Group>(&scope).filter(|_| wants("Group")) {
-        found.push((format!("2/{key}"), Detail::Group(of_group(&held))));
-    }
-    for (key, held) in snapshot.scan::<Role>(&scope).filter(|_| wants("Role")) {
-        found.push((format!("3/{key}"), Detail::Role(Box::new(of_role(state, &snapshot, context, &held)))));
-    }
+    let snapshot = state.store.snapshot();
     let usage = Usage::count(&snapshot, context);
-    for (key, held) in managed_policy::all(&snapshot, context, PolicyScope::All) {
-        // Of AWS's policies those that the account uses.
-        let is_wanted = match &held {
-            Managed::Own(_) => wants("LocalManagedPolicy"),
-            Managed::Aws(_) => wants("AWSManagedPolicy") && usage.has(&held.arn()),
-        };
-        if is_wanted {
-            found.push((format!("4/{key}"), Detail::Policy(Box::new(of_policy(&held, &usage)))));
-        }
-    }
-    Ok(answer(page::take(found, request.marker.as_deref(), request.max_items)?))
-}
-
-fn answer(page: Page<Detail>) -> GetAccountAuthorizationDetailsResponse {
+    let found = all(&snapshot, context, &usage, &filter);
+    let page = page::take(found, request.marker.as_deref(), request.max_items)?;
     let is_truncated = page.is_truncated();
     let (mut users, mut groups, mut roles, mut policies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for detail in page.items {
-        match detail {
-            Detail::User(user) => users.push(user),
-            Detail::Group(group) => groups.push(group),
-            Detail::Role(role) => roles.push(*role),
-            Detail::Policy(policy) => policies.push(*policy),
+    for held in page.items {
+        match held {
+            Held::User(user) => users.push(of_user(&snapshot, context, &user)),
+            Held::Group(group) => groups.push(of_group(&group)),
+            Held::Role(role) => roles.push(of_role(state, &snapshot, context, &role)),
+            Held::Policy(policy) => policies.push(of_policy(&policy, &usage)),
         }
     }
-    GetAccountAuthorizationDetailsResponse {
+    Ok(GetAccountAuthorizationDetailsResponse {
         user_detail_list: Some(users),
         group_detail_list: Some(groups),
         role_detail_list: Some(roles),
         policies: Some(policies),
         is_truncated,
         marker: page.marker,
+    })
+}
+
+/// All that a filter lets through, by kind and name.
+fn all(
+    snapshot: &Snapshot,
+    context: &RequestContext,
+    usage: &Usage,
+    filter: &BTreeSet<String>,
+) -> Vec<(String, Held)> {
+    let wants = |kind: &str| filter.is_empty() || filter.contains(kind);
+    let (scope, mut found) = (scope(context), Vec::new());
+    if wants("User") {
+        let users = snapshot.scan::<User>(&scope);
+        found.extend(users.map(|(key, held)| (format!("1/{key}"), Held::User(held))));
     }
+    if wants("Group") {
+        let groups = snapshot.scan::<Group>(&scope);
+        found.extend(groups.map(|(key, held)| (format!("2/{key}"), Held::Group(held))));
+    }
+    if wants("Role") {
+        let roles = snapshot.scan::<Role>(&scope);
+        found.extend(roles.map(|(key, held)| (format!("3/{key}"), Held::Role(held))));
+    }
+    // Of AWS's policies those that the account uses.
+    let is_wanted = |policy: &Managed| match policy {
+        Managed::Own(_) => wants("LocalManagedPolicy"),
+        Managed::Aws(_) => wants("AWSManagedPolicy") && usage.has(&policy.arn()),
+    };
+    let policies = managed_policy::all(snapshot, context, PolicyScope::All).into_iter();
+    let policies = policies.filter(|(_, policy)| is_wanted(policy));
+    found.extend(policies.map(|(key, held)| (format!("4/{key}"), Held::Policy(held))));
+    found
 }
 
 fn of_user(snapshot: &Snapshot, context: &RequestContext, user: &User) -> api::UserDetail {

@@ -253,9 +253,15 @@ fn delete(state: &State, context: &RequestContext, request: DeleteRoleRequest) -
         if !instance_profile::with_role(transaction, context, &role).is_empty() {
             return first("remove roles from instance profile");
         }
-        transaction.delete::<Role>(&scope(context), &name_key(&role.name));
+        remove(transaction, context, &role);
         Ok(Unit)
     })
+}
+
+/// Removes a role that nothing holds.
+pub(crate) fn remove(transaction: &mut Transaction, context: &RequestContext, role: &Role) {
+    transaction.delete::<Role>(&scope(context), &name_key(&role.name));
+    trust_policy::replace(transaction, role.arn.as_str(), &role.id);
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagRole.html>

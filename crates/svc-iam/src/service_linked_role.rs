@@ -155,7 +155,7 @@ fn delete(
         let scope = scope(context);
         forget_old_tasks(transaction, context, &scope);
         let task = format!("task{PATH}{service}/{}/{uuid}", role.name);
-        transaction.delete::<Role>(&scope, &name_key(&role.name));
+        role::remove(transaction, context, &role);
         transaction.put(&scope, &task, DeletionTask { at: context.now });
         Ok(DeleteServiceLinkedRoleResponse { deletion_task_id: task })
     })

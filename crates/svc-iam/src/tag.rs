@@ -84,7 +84,7 @@ pub(crate) fn shown(tags: &Tags) -> Vec<api::Tag> {
     tags.iter().map(|(key, value)| api::Tag { key: key.to_owned(), value: value.to_owned() }).collect()
 }
 
-/// [`shown`] with the keys that pages are sorted by.
+/// [`shown`] with what pages are sorted by: the place in the order of the keys, since a key can have more bytes than a marker.
 pub(crate) fn keyed(tags: &Tags) -> impl Iterator<Item = (String, api::Tag)> {
-    shown(tags).into_iter().map(|tag| (tag.key.clone(), tag))
+    shown(tags).into_iter().enumerate().map(|(place, tag)| (format!("{place:03}"), tag))
 }

@@ -1,7 +1,8 @@
 //! Trust policies: who may assume a role.
 //!
-//! Owns what IAM checks when one is written beside its language: that the principals of this cloud that it names are there.
-//! Refuses to know who is let in by it (`svc-sts` and `iam-policy` do).
+//! Owns what IAM checks when one is written beside its language: that the principals of this cloud that it names are there;
+//! and what becomes of them when a user or role that they name goes. Refuses to know who is let in (`svc-sts` and
+//! `iam-policy` do).
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 
@@ -10,7 +11,7 @@ use iam_policy::{Policy, PolicyKind};
 use identities::{Account, Role, User, name_key};
 use serde_json::Value;
 use service_api::{RequestContext, ServiceError};
-use store::{Read, Scope};
+use store::{Read, Scope, Transaction};
 
 use crate::{document, quota};
 
@@ -34,18 +35,66 @@ pub(crate) fn read(reader: &impl Read, context: &RequestContext, text: &str) -> 
 
 /// What a document names under `Principal` and `AWS`.
 fn principals(text: &str) -> Vec<String> {
-    let document: Value = serde_json::from_str(text).unwrap_or_default();
-    let one_or_many = |value: &Value| match value {
-        Value::Array(values) => values.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
+    let mut document: Value = serde_json::from_str(text).unwrap_or_default();
+    let mut found = Vec::new();
+    each_principal(&mut document, &mut |principal| found.push(principal.clone()));
+    found
+}
+
+fn each_principal(document: &mut Value, visit: &mut impl FnMut(&mut String)) {
+    for statement in one_or_many(document.get_mut("Statement")) {
+        for element in ["Principal", "NotPrincipal"] {
+            let named = statement.get_mut(element).and_then(|element| element.get_mut("AWS"));
+            for principal in one_or_many(named) {
+                if let Value::String(principal) = principal {
+                    visit(principal);
+                }
+            }
+        }
+    }
+}
+
+fn one_or_many(value: Option<&mut Value>) -> impl Iterator<Item = &mut Value> {
+    match value {
+        Some(Value::Array(values)) => values.as_mut_slice(),
+        Some(one) => std::slice::from_mut(one),
+        None => &mut [],
+    }
+    .iter_mut()
+}
+
+/// Writes another principal in the place of one into all trust policies of the cloud: the new ARN of a user that was renamed,
+/// or the id of what was deleted, so that nobody takes its place who is given its name.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+pub(crate) fn replace(transaction: &mut Transaction, from: &str, to: &str) {
+    let names = |role: &Role| {
+        role.trust_policy.statements().iter().any(|held| held.principal_arns().any(|arn| arn == from))
     };
-    let statements = one_or_many(&document["Statement"]);
-    let named = ["Principal", "NotPrincipal"].into_iter().flat_map(|element| {
-        let of = |statement: &Value| one_or_many(&statement[element]["AWS"]);
-        statements.iter().flat_map(of).collect::<Vec<_>>()
+    let found = transaction.scan_all::<Role>().filter(|(_, _, role)| names(role));
+    let found: Vec<_> =
+        found.map(|(scope, key, role)| (scope.clone(), key.to_owned(), (*role).clone())).collect();
+    for (scope, key, mut role) in found {
+        let text = replaced(role.trust_policy.text(), from, to);
+        role.trust_policy = Policy::parse_stored(&text).expect("it is the same policy but for a name");
+        transaction.put(&scope, &key, role);
+    }
+}
+
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    let (quoted, count) =
+        (format!("\"{from}\""), principals(text).iter().filter(|held| *held == from).count());
+    // Where the name stands nowhere else, the text stays as its owner wrote it.
+    if text.matches(&quoted).count() == count {
+        return text.replace(&quoted, &format!("\"{to}\""));
+    }
+    let mut document: Value = serde_json::from_str(text).unwrap_or_default();
+    each_principal(&mut document, &mut |principal| {
+        if principal == from {
+            to.clone_into(principal);
+        }
     });
-    named.filter_map(|principal| principal.as_str().map(str::to_owned)).collect()
+    document.to_string()
 }
 
 /// Whether a principal can be one of this cloud. Sessions and federated users are not looked for: they come and go. Neither
@@ -83,4 +132,26 @@ fn is_there(reader: &impl Read, context: &RequestContext, principal: &str) -> bo
 fn is_unique_id(principal: &str) -> bool {
     let is_one = ["AIDA", "AROA"].iter().any(|prefix| principal.starts_with(prefix));
     is_one && principal.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_alone_is_replaced() {
+        let check = |text: &str, expect: &str| assert_eq!(replaced(text, "a:b", "ID"), expect);
+        check(
+            r#"{"Statement": {"Principal": {"AWS": ["x", "a:b"]}}}"#,
+            r#"{"Statement": {"Principal": {"AWS": ["x", "ID"]}}}"#,
+        );
+        check(
+            r#"{"Statement": [{"NotPrincipal": {"AWS": "a:b"}, "Condition": {"k": "a:b"}}]}"#,
+            r#"{"Statement":[{"Condition":{"k":"a:b"},"NotPrincipal":{"AWS":"ID"}}]}"#,
+        );
+        check(
+            r#"{"Statement": {"Principal": {"AWS": "a\u003ab"}}}"#,
+            r#"{"Statement":{"Principal":{"AWS":"ID"}}}"#,
+        );
+    }
 }

@@ -21,7 +21,7 @@ use crate::caller::{Subject, subject};
 use crate::tag::{self, KeyCase};
 use crate::{
     State, access_key, arn, boundary, error, login_profile, mfa_device, page, path, quota, scope,
-    service_specific_credential, signing_certificate, ssh_public_key,
+    service_specific_credential, signing_certificate, ssh_public_key, trust_policy,
 };
 
 /// What a file says of a user that is to be deleted: the refusal, when the user has something of the file's.
@@ -197,7 +197,10 @@ fn update(state: &State, context: &RequestContext, request: UpdateUserRequest) -
             user.name = name;
         }
         user.path = request.new_path.unwrap_or(user.path);
-        user.arn = arn(context, "user", &user.path, &user.name);
+        let old_arn = std::mem::replace(&mut user.arn, arn(context, "user", &user.path, &user.name));
+        if user.arn != old_arn {
+            trust_policy::replace(transaction, old_arn.as_str(), user.arn.as_str());
+        }
         rename_keys(transaction, context, &user);
         put(transaction, context, user);
         Ok(Unit)
@@ -232,6 +235,7 @@ fn delete(state: &State, context: &RequestContext, request: DeleteUserRequest) -
         if let Some(refused) = HELD_BY_USER.iter().find_map(|held| held(transaction, context, &user)) {
             return Err(refused);
         }
+        trust_policy::replace(transaction, user.arn.as_str(), &user.id);
         transaction.delete::<User>(&scope(context), &name_key(&user.name));
         Ok(Unit)
     })

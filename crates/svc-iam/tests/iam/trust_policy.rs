@@ -1,15 +1,19 @@
 //! Whom a trust policy can name.
 
-use aws_api::iam::operation as op;
+use aws_api::iam::{self as api, operation as op};
 
-use super::cloud::{By, Cloud, OTHER, role};
+use super::cloud::{By, Cloud, OTHER, decoded, role};
+
+fn trust(principal: &str) -> String {
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":["{principal}"]}},"Action":"sts:AssumeRole"}}]}}"#
+    )
+}
 
 /// The principal is let in, or refused for what it is.
 #[track_caller]
 fn check(cloud: &Cloud, principal: &str, is_valid: bool) {
-    let document = format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":["{principal}"]}},"Action":"sts:AssumeRole"}}]}}"#
-    );
+    let document = trust(principal);
     let name = format!("r{}", cloud.store.snapshot().revision());
     let answer = cloud.call::<op::CreateRole>(&By::Root, role(&name, &document));
     let refused = format!("MalformedPolicyDocument: Invalid principal in policy: \"AWS\":\"{principal}\"");
@@ -44,4 +48,40 @@ fn principals_have_to_be_there() {
     ] {
         check(&cloud, &principal, is_valid);
     }
+}
+
+#[test]
+fn nobody_takes_the_place_of_whom_a_role_trusted() {
+    let cloud = Cloud::new();
+    let bob = cloud.user("Bob");
+    // A role of another account trusts it too.
+    cloud.ok_by::<op::CreateRole>(&By::OtherRoot, role("Far", &trust(&bob.arn)));
+    cloud.ok::<op::CreateRole>(role("Near", &trust(&bob.arn)));
+    let trusted = || {
+        [(By::OtherRoot, "Far"), (By::Root, "Near")].map(|(by, name)| {
+            let input = api::GetRoleRequest { role_name: name.to_owned() };
+            let found = cloud.ok_by::<op::GetRole>(&by, input);
+            decoded(&found.role.assume_role_policy_document.unwrap())
+        })
+    };
+    cloud.ok::<op::UpdateUser>(api::UpdateUserRequest {
+        user_name: "Bob".to_owned(),
+        new_path: Some("/x/".to_owned()),
+        new_user_name: Some("Ann".to_owned()),
+    });
+    let renamed = trust("arn:aws:iam::123456789012:user/x/Ann");
+    assert_eq!(trusted(), [renamed.clone(), renamed]);
+    cloud.ok::<op::DeleteUser>(api::DeleteUserRequest { user_name: "Ann".to_owned() });
+    cloud.ok::<op::CreateUser>(api::CreateUserRequest {
+        user_name: "Ann".to_owned(),
+        path: Some("/x/".to_owned()),
+        ..Default::default()
+    });
+    assert_eq!(trusted(), [trust(&bob.user_id), trust(&bob.user_id)]);
+    // So it is with roles.
+    let source = cloud.role("Source");
+    cloud.ok::<op::CreateRole>(role("Target", &trust(&source.arn)));
+    cloud.ok::<op::DeleteRole>(api::DeleteRoleRequest { role_name: "Source".to_owned() });
+    let found = cloud.ok::<op::GetRole>(api::GetRoleRequest { role_name: "Target".to_owned() });
+    assert_eq!(decoded(&found.role.assume_role_policy_document.unwrap()), trust(&source.role_id));
 }
