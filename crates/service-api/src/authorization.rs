@@ -23,7 +23,8 @@ pub struct TargetResource {
     pub arn: String,
     /// What can be asked of it, such as `aws:ResourceTag/Team` and `ec2:Vpc`.
     pub keys: ConditionKeys,
-    /// Whose it is, where that is not the caller's account.
+    /// Whose it is, where that is not the caller's account. Whether that account lets others use it is its service's to know
+    /// where it has no policy: EC2 shows what is shared, and nothing else.
     pub owner: Option<AccountId>,
     /// The text of its own policy.
     pub policy: Option<String>,
@@ -117,7 +118,7 @@ impl<S: Service + ?Sized> Request<'_, S> {
         let facts = |id: &str| self.service.resource(self.context, held.name, id);
         let Some(id) = target.id else {
             match self.service.implied(self.context, self.operation, held.name, self.input) {
-                None => push(self.new_resource(held, target)),
+                None => push(self.new_resource(held, need, target)),
                 Some(ids) => ids.iter().for_each(|id| push(self.resource(held, need, target, id, facts(id)))),
             }
             return;
@@ -128,9 +129,12 @@ impl<S: Service + ?Sized> Request<'_, S> {
         }
     }
 
-    fn new_resource(&self, held: &ResourceType, target: &Target<'_>) -> TargetResource {
+    fn new_resource(&self, held: &ResourceType, need: &Need, target: &Target<'_>) -> TargetResource {
         let arn = self.arn(held, self.context.account(), None, &target.parents);
-        TargetResource { arn, keys: specified_tags(self.input, held.name), ..TargetResource::default() }
+        let mut keys = self.service.said_of(self.context, self.operation, held.name, true, self.input);
+        keys.retain(|(key, _)| has_key(need, held, key));
+        keys.extend(specified_tags(self.input, held.name));
+        TargetResource { arn, keys, ..TargetResource::default() }
     }
 
     fn resource(
@@ -147,14 +151,14 @@ impl<S: Service + ?Sized> Request<'_, S> {
         let parents: Vec<(&str, &str)> = of_facts.chain(target.parents.iter().copied()).collect();
         let id = facts.id.as_deref().unwrap_or(id);
         let arn = facts.arn.unwrap_or_else(|| self.arn(held, owner, Some(id), &parents));
-        let (prefix, name) = split_action(need.action);
-        let of_action = action(prefix, name).and_then(|action| action.resource(held.name));
         let mut keys = facts.keys;
-        keys.retain(|(key, _)| of_action.is_none_or(|held| held.has_key(key)));
+        keys.extend(self.service.said_of(self.context, self.operation, held.name, false, self.input));
+        keys.retain(|(key, _)| has_key(need, held, key));
+        let (prefix, _) = split_action(need.action);
         for (key, value) in facts.tags.iter() {
             keys.push((format!("aws:ResourceTag/{key}"), vec![value.to_owned()]));
             let own = format!("{prefix}:ResourceTag/{key}");
-            if of_action.is_some_and(|held| held.has_key(&own)) {
+            if has_key(need, held, &own) {
                 keys.push((own, vec![value.to_owned()]));
             }
         }
@@ -172,6 +176,13 @@ impl<S: Service + ?Sized> Request<'_, S> {
         let context = self.context;
         arn(held.arn, context.partition, context.region.as_str(), &owner.to_string(), id, parents)
     }
+}
+
+/// Whether an action has a key for resources of a type.
+fn has_key(need: &Need, held: &ResourceType, key: &str) -> bool {
+    let (prefix, name) = split_action(need.action);
+    let of_action = action(prefix, name).and_then(|action| action.resource(held.name));
+    of_action.is_some_and(|held| held.has_key(key))
 }
 
 /// `aws:RequestTag` and `aws:TagKeys` of tags that are for all that a request touches.

@@ -7,7 +7,7 @@ use aws_api::Operation;
 use aws_model::Value;
 
 use crate::page_token::{self, Sealer};
-use crate::{NeededPermission, RequestContext, ResourceFacts, ServiceError, needed_by_table};
+use crate::{ConditionKeys, NeededPermission, RequestContext, ResourceFacts, ServiceError, needed_by_table};
 
 type Handler<S> = Box<dyn Fn(&S, &RequestContext, Value) -> Result<Value, ServiceError> + Send + Sync>;
 
@@ -55,6 +55,19 @@ pub trait Service: Send + Sync + 'static {
     ) -> Option<Vec<String>> {
         let _ = (context, operation, resource_type, input);
         None
+    }
+
+    /// What a request says of each resource of a type that it touches, or of each that it makes.
+    fn said_of(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        let _ = (context, operation, resource_type, is_new, input);
+        Vec::new()
     }
 }
 

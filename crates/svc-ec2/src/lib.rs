@@ -10,6 +10,7 @@
 mod account_attribute;
 mod arn;
 mod asn;
+mod authorization;
 mod block_public_access;
 mod byoip;
 mod cidr;
@@ -65,7 +66,10 @@ use std::sync::LazyLock;
 
 use aws_model::Value;
 use aws_types::{InstanceId, Timestamp};
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{
+    ConditionKeys, IdSource, NeededPermission, Operations, PassedRoles, RequestContext, ResourceFacts,
+    Service, ServiceError,
+};
 use store::{RecordKind, Scope, Store, StoreError};
 
 use crate::state::{Edit, View};
@@ -198,6 +202,7 @@ pub struct Ec2 {
     store: Store,
     ids: Box<dyn IdSource>,
     host: Box<dyn HostView>,
+    roles: Option<Box<dyn PassedRoles>>,
     config: Config,
 }
 
@@ -249,7 +254,13 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
 impl Ec2 {
     /// EC2 on a store.
     pub fn new(store: Store, ids: impl IdSource, host: impl HostView, config: Config) -> Self {
-        Self { store, ids: Box::new(ids), host: Box::new(host), config }
+        Self { store, ids: Box::new(ids), host: Box::new(host), roles: None, config }
+    }
+
+    /// The same, knowing the roles of instance profiles: without, nobody has to be allowed to pass one.
+    #[must_use]
+    pub fn with_passed_roles(self, roles: impl PassedRoles) -> Self {
+        Self { roles: Some(Box::new(roles)), ..self }
     }
 
     /// The names of all operations that are built, sorted.
@@ -352,5 +363,39 @@ impl Service for Ec2 {
         self.ensure_region(&context.scope(), context.now)?;
         self.settle(&context.scope(), context.now)?;
         OPERATIONS.call(self, context, operation, input).map_err(|error| sharing::named_in(error, operation))
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        authorization::needed(self, context, operation, input)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        authorization::facts(&self.view(context), resource_type, id)
+    }
+
+    fn implied(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        input: &Value,
+    ) -> Option<Vec<String>> {
+        authorization::implied(&self.view(context), operation, resource_type, input)
+    }
+
+    fn said_of(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        authorization::said_of(&self.view(context), operation, resource_type, is_new, input)
     }
 }

@@ -180,6 +180,8 @@ macro_rules! with_kinds {
     };
 }
 
+pub(crate) use with_kinds;
+
 /// The kinds of resources.
 pub(crate) const RECORDS: &[RecordKind] = {
     macro_rules! kinds {

@@ -111,7 +111,7 @@ fn wanted(
 }
 
 /// The association of an instance that is not ending.
-fn held(state: &impl State, instance: InstanceId) -> Option<Arc<IamInstanceProfileAssociation>> {
+pub(crate) fn held(state: &impl State, instance: InstanceId) -> Option<Arc<IamInstanceProfileAssociation>> {
     let mut all = state.all::<IamInstanceProfileAssociation>();
     all.find(|association| association.instance == instance && !association.progress.is_ended())
 }

@@ -74,7 +74,7 @@ fn shared_with(state: &impl State, id: &str, shared: &SharedSnapshot) -> Option<
 }
 
 /// The snapshot of another account that is shared with this one, and its owner.
-pub(super) fn other(state: &impl State, id: SnapshotId) -> Option<(AccountId, Arc<Snapshot>)> {
+pub(crate) fn other(state: &impl State, id: SnapshotId) -> Option<(AccountId, Arc<Snapshot>)> {
     let id = id.to_string();
     let shared = state.reader().get::<SharedSnapshot>(&state.part_of(nobody()), &id)?;
     Some((shared.owner, shared_with(state, &id, &shared)?))

@@ -1,0 +1,190 @@
+//! What requests to EC2 need to be allowed, as policies see it.
+//!
+//! Owns what the table of operations does not tell: which resources a launch template or a default brings in, that tags on
+//! what is made need `ec2:CreateTags`, and that an instance profile passes a role. What is known of a resource is in
+//! [`resource`] and [`keys`], what a request says of one in [`said`]. Refuses to know policies.
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-policies-for-amazon-ec2.html>
+
+mod keys;
+mod resource;
+mod said;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use aws_api::ec2 as api;
+use aws_model::Value;
+use service_api::{
+    ConditionKeys, NeededPermission, RequestContext, TargetResource, needed_by_table, specified_tags,
+    tag_specifications,
+};
+
+pub(crate) use resource::{facts, implied};
+pub(crate) use said::said_of;
+
+use crate::Ec2;
+use crate::launch_template::data::completed;
+use crate::state::State;
+
+/// What passes a role to instances, and to whom.
+const PASS_ROLE: &str = "iam:PassRole";
+const PASSED_TO: &str = "ec2.amazonaws.com";
+const CREATE_TAGS: &str = "ec2:CreateTags";
+
+/// What a request needs; `None` when the table has no entry.
+pub(crate) fn needed(
+    ec2: &Ec2,
+    context: &RequestContext,
+    operation: &str,
+    input: &Value,
+) -> Option<Vec<NeededPermission>> {
+    let whole = whole_launch(ec2, context, operation, input);
+    let mut needed = needed_by_table(ec2, context, operation, &whole)?;
+    if operation == "RunInstances" {
+        said::split_volumes(&ec2.view(context), &mut needed, &whole);
+    }
+    if let Cow::Owned(_) = whole {
+        mark_template(&mut needed, ec2, context, operation, input);
+    }
+    needed.extend(tags_on_create(&needed, operation, &whole));
+    needed.extend(passed_role(ec2, context, operation, &whole, &needed));
+    for permission in &mut needed {
+        permission.keys.push(("ec2:Region".to_owned(), vec![context.region.to_string()]));
+    }
+    Some(needed)
+}
+
+/// The member of that name at the top of a request.
+fn member<'a>(input: &'a Value, name: &str) -> Option<&'a Value> {
+    match input {
+        Value::Structure(fields) => fields.get(name),
+        _ => None,
+    }
+}
+
+/// The text that stands in a member within members.
+fn text_at<'a>(input: &'a Value, path: &[&str]) -> Option<&'a str> {
+    let found = path.iter().try_fold(input, |value, name| member(value, name))?;
+    match found {
+        Value::String(text) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
+/// A launch with all that its launch template says. One whose template is not there is as it is: it fails later.
+fn whole_launch<'a>(
+    ec2: &Ec2,
+    context: &RequestContext,
+    operation: &str,
+    input: &'a Value,
+) -> Cow<'a, Value> {
+    let template = member(input, "LaunchTemplate").filter(|_| operation == "RunInstances");
+    let Some(template) = template else { return Cow::Borrowed(input) };
+    let launch = api::RunInstancesRequest::try_from(input.clone());
+    let launch = launch.ok().and_then(|launch| completed(&ec2.view(context), &launch).ok());
+    let Some((launch, _)) = launch else { return Cow::Borrowed(input) };
+    let mut whole = Value::from(launch);
+    if let Value::Structure(fields) = &mut whole {
+        fields.push("LaunchTemplate", template.clone());
+    }
+    Cow::Owned(whole)
+}
+
+/// Says of each resource of a launch which template the launch is from, and whether the template named it.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/launch-template-permissions.html>
+fn mark_template(
+    needed: &mut [NeededPermission],
+    ec2: &Ec2,
+    context: &RequestContext,
+    operation: &str,
+    input: &Value,
+) {
+    let own = needed_by_table(ec2, context, operation, input).unwrap_or_default();
+    let own: BTreeSet<&str> = own
+        .iter()
+        .flat_map(|permission| &permission.resources)
+        .map(|resource| resource.arn.as_str())
+        .collect();
+    for permission in needed {
+        let template =
+            permission.resources.iter().find(|resource| resource.arn.contains(":launch-template/"));
+        let template = template.map(|resource| resource.arn.clone());
+        for resource in &mut permission.resources {
+            let is_of_template = !own.contains(resource.arn.as_str());
+            resource.keys.push(("ec2:IsLaunchTemplateResource".to_owned(), vec![is_of_template.to_string()]));
+            resource.keys.extend(template.clone().map(|arn| ("ec2:LaunchTemplate".to_owned(), vec![arn])));
+        }
+    }
+}
+
+/// Tags on what a request makes need an action of their own, on what is made.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html>
+fn tags_on_create(needed: &[NeededPermission], operation: &str, input: &Value) -> Option<NeededPermission> {
+    let types: BTreeSet<&str> = tag_specifications(input).map(|(resource_type, _)| resource_type).collect();
+    let made = needed.iter().flat_map(|permission| &permission.resources);
+    let template = made.clone().next()?.arn.clone();
+    let resources: Vec<TargetResource> = types
+        .into_iter()
+        .map(|resource_type| {
+            // What is made has an ARN already, unless the table does not ask for the action on it.
+            let new = made.clone().find(|held| held.arn.ends_with(&format!(":{resource_type}/*")));
+            let named = made.clone().find(|held| held.arn.contains(&format!(":{resource_type}/")));
+            let arn =
+                new.or(named).map_or_else(|| of_type(&template, resource_type), |held| held.arn.clone());
+            TargetResource { arn, keys: specified_tags(input, resource_type), ..TargetResource::default() }
+        })
+        .collect();
+    if resources.is_empty() {
+        return None;
+    }
+    let keys = vec![("ec2:CreateAction".to_owned(), vec![operation.to_owned()])];
+    Some(NeededPermission { action: Cow::Borrowed(CREATE_TAGS), resources, keys })
+}
+
+/// The ARN of what a request makes, beside another one of its resources.
+fn of_type(beside: &str, resource_type: &str) -> String {
+    let mut parts = beside.splitn(6, ':');
+    let start: Vec<&str> = parts.by_ref().take(5).collect();
+    match parts.next() {
+        Some(_) => format!("{}:{resource_type}/*", start.join(":")),
+        None => "*".to_owned(),
+    }
+}
+
+/// An instance profile passes its role to instances, which its user must be allowed to. A profile that has no role, or
+/// that there is not, passes none.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
+fn passed_role(
+    ec2: &Ec2,
+    context: &RequestContext,
+    operation: &str,
+    input: &Value,
+    needed: &[NeededPermission],
+) -> Option<NeededPermission> {
+    let passes = ["AssociateIamInstanceProfile", "ReplaceIamInstanceProfileAssociation", "RunInstances"];
+    if !passes.contains(&operation) {
+        return None;
+    }
+    let profile = text_at(input, &["IamInstanceProfile", "Arn"])
+        .or_else(|| text_at(input, &["IamInstanceProfile", "Name"]))?;
+    let role = ec2.roles.as_ref()?.role_of_profile(context, profile)?;
+    let resources = needed.iter().flat_map(|permission| &permission.resources);
+    let instances: Vec<String> = resources
+        .filter(|resource| resource.arn.contains(":instance/"))
+        .map(|resource| resource.arn.clone())
+        .collect();
+    let mut keys: ConditionKeys = vec![("iam:PassedToService".to_owned(), vec![PASSED_TO.to_owned()])];
+    if !instances.is_empty() {
+        keys.push(("iam:AssociatedResourceArn".to_owned(), instances));
+    }
+    let resources = vec![TargetResource { arn: role, ..TargetResource::default() }];
+    Some(NeededPermission { action: Cow::Borrowed(PASS_ROLE), resources, keys })
+}
+
+/// The ARN of an instance profile that is named by its ARN or its name.
+fn profile_arn(state: &impl State, profile: &str) -> String {
+    if profile.starts_with("arn:") {
+        return profile.to_owned();
+    }
+    format!("arn:{}:iam::{}:instance-profile/{profile}", state.scope().partition, state.account())
+}
