@@ -33,6 +33,7 @@ mod live;
 mod metadata;
 mod metrics;
 mod network;
+mod organization;
 mod path_conditions;
 mod paths;
 mod projection;
@@ -40,6 +41,8 @@ mod shareable;
 #[cfg(test)]
 #[path = "../../store/tests/state_file/mod.rs"]
 mod state_file;
+mod tag_policy;
+mod tagged;
 #[cfg(test)]
 mod testing;
 mod topology;
@@ -61,8 +64,10 @@ use sandbox::Userland;
 use service_api::{IdSource as _, OsRandom, Service};
 use session_tokens::Tokens;
 use store::{RecordKind, RedbBackend, Store, StoreError};
+use svc_backup::Backup;
 use svc_ec2::Ec2;
 use svc_ram::Ram;
+use svc_resourcegroupstaggingapi::ResourceGroupsTagging;
 use svc_service_quotas::ServiceQuotas;
 use svc_ssm::Ssm;
 use svc_sts::Sts;
@@ -102,7 +107,10 @@ use crate::identity::Identity;
 use crate::insights::Insights;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
+use crate::organization::NoOrganization;
 use crate::path_conditions::Paths;
+use crate::tag_policy::guarded;
+use crate::tagged::Tagged;
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -452,8 +460,14 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
     let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
     let ram = Arc::new(Ram::new(store.clone(), Arc::new(OsRandom), shareable::Shareable));
+    let backup = Arc::new(Backup::new(store.clone(), Arc::new(OsRandom), NoOrganization));
+    let tagged = Tagged { ec2: ec2.clone(), ssm: ssm.clone(), ram: ram.clone(), backup: backup.clone() };
+    let tagging = ResourceGroupsTagging::new(store.clone(), tagged, NoOrganization);
     let quotas = Arc::new(ServiceQuotas::new(store.clone(), Arc::new(OsRandom)));
-    let services: Vec<Arc<dyn Service>> = vec![ec2.clone(), ram, quotas, ssm.clone(), Arc::new(Sts::new())];
+    let kept: [Arc<dyn Service>; 4] = [backup, ec2.clone(), ram, ssm.clone()];
+    let guarded = kept.into_iter().map(|service| guarded(service, store.clone(), NoOrganization));
+    let mut services: Vec<Arc<dyn Service>> = guarded.collect();
+    services.extend([Arc::new(tagging) as _, quotas as _, Arc::new(Sts::new()) as _]);
     let tokens = Tokens::of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens);
@@ -482,6 +496,7 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .chain(internet_hosts::RECORDS.iter().copied())
         .chain(path_conditions::RECORDS.iter().copied())
         .chain(organization::RECORDS.iter().copied())
+        .chain(Backup::record_kinds())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())

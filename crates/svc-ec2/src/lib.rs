@@ -85,6 +85,7 @@ pub use network_insights_access_scope_analysis::{
 pub use network_insights_analysis::{
     AnalysisOutcome, PathAnswer, RunningAnalysis, running_network_insights_analyses,
 };
+pub use tag::{Taggable, resource_type_of, taggable};
 
 /// The records, as reconcilers read them from snapshots and tails. A record's id in the store is its `id` as text.
 pub mod record {

@@ -388,7 +388,12 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn new(snapshot: Snapshot, context: &RequestContext) -> Self {
-        Self { snapshot, scope: context.scope(), now: context.now }
+        Self::of(snapshot, context.scope(), context.now)
+    }
+
+    /// The account's part of the region that a scope names.
+    pub(crate) fn of(snapshot: Snapshot, scope: Scope, now: Timestamp) -> Self {
+        Self { snapshot, scope, now }
     }
 
     /// The same moment in the part of another account or region.

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use aws_api::Unit;
 use aws_api::ec2::{self as api, operation as op};
-use aws_types::{ImageId, ResourceId, SecurityGroupRuleId, Tag, Tags};
+use aws_types::{Arn, ImageId, ResourceId, SecurityGroupRuleId, Tag, Tags, Timestamp};
 use service_api::{Operations, RequestContext, ServiceError};
-use store::RecordKind;
+use store::{RecordKind, Scope};
 
 use crate::filter::{Filters, text};
 use crate::page::Page;
@@ -22,7 +22,7 @@ use crate::record::{
     TransitGatewayRouteTable, Volume, Vpc, VpcBlockPublicAccessExclusion, VpcEndpoint, VpcEndpointConnection,
     VpcEndpointService, VpcPeeringConnection, VpnConnection, VpnGateway,
 };
-use crate::state::{Edit, Resource, State};
+use crate::state::{Edit, Resource, State, View};
 use crate::{Ec2, error};
 
 /// User tags on one resource.
@@ -31,6 +31,8 @@ const MAX_KEY_CHARACTERS: usize = 128;
 const MAX_VALUE_CHARACTERS: usize = 256;
 /// How many resources one request can name.
 const MAX_RESOURCES: usize = 1000;
+/// The type of security group rules, which are in the records of their groups.
+const RULE: &str = "security-group-rule";
 /// Keys that begin so are AWS's own.
 const RESERVED_PREFIX: &str = "aws:";
 
@@ -281,6 +283,61 @@ fn delete(ec2: &Ec2, context: &RequestContext, input: api::DeleteTagsRequest) ->
     })
 }
 
+/// A resource of EC2's that can carry tags.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taggable {
+    /// The `ResourceType` of its tags, such as `vpc`.
+    pub resource_type: &'static str,
+    /// Its ARN, which ends with its id.
+    pub arn: Arn,
+    /// Its tags; it may have none.
+    pub tags: Tags,
+}
+
+/// All resources of an account in a region that can carry tags.
+pub fn taggable(snapshot: &store::Snapshot, scope: &Scope, now: Timestamp) -> Vec<Taggable> {
+    let mut found = Vec::new();
+    each_resource(&View::of(snapshot.clone(), scope.clone(), now), |resource_type, id, tags| {
+        let name = format!("{resource_type}/{id}");
+        let arn = Arn::new(scope.partition, "ec2", &scope.region, scope.account, &name);
+        found.push(Taggable { resource_type, arn, tags: tags.clone() });
+    });
+    found
+}
+
+/// The `ResourceType` of the resources whose ids look like that one; `None` for what is no id of a resource that can carry
+/// tags.
+pub fn resource_type_of(id: &str) -> Option<&'static str> {
+    macro_rules! by_prefix {
+        ($prefix:expr; $($kind:ty),*) => {
+            match $prefix {
+                $(<$kind as Resource>::Id::PREFIX => Some(<$kind as Resource>::NAMING.resource_type),)*
+                SecurityGroupRuleId::PREFIX => Some(RULE),
+                _ => None,
+            }
+        };
+    }
+    let prefix = id.rsplit_once('-').map_or("", |(prefix, _)| prefix);
+    with_kinds!(by_prefix!(prefix))
+}
+
+/// Tells of each resource's type, id and tags.
+fn each_resource(view: &View, mut tell: impl FnMut(&'static str, &str, &Tags)) {
+    macro_rules! tell_all {
+        (; $($kind:ty),*) => {
+            $(for resource in view.all::<$kind>() {
+                tell(<$kind as Resource>::NAMING.resource_type, &resource.id().to_string(), resource.tags());
+            })*
+        };
+    }
+    with_kinds!(tell_all!());
+    for group in view.all::<SecurityGroup>() {
+        for rule in &group.rules {
+            tell(RULE, &rule.id.to_string(), &rule.tags);
+        }
+    }
+}
+
 static FILTERS: Filters<api::TagDescription> = Filters {
     tags: None,
     named: &[
@@ -297,21 +354,8 @@ fn describe(
     context: &RequestContext,
     input: api::DescribeTagsRequest,
 ) -> Result<api::DescribeTagsResult, ServiceError> {
-    let view = ec2.view(context);
     let mut found = Vec::new();
-    macro_rules! collect {
-        (; $($kind:ty),*) => {
-            $(for resource in view.all::<$kind>() {
-                push(&mut found, &resource.id().to_string(), <$kind as Resource>::NAMING.resource_type, resource.tags());
-            })*
-        };
-    }
-    with_kinds!(collect!());
-    for group in view.all::<SecurityGroup>() {
-        for rule in &group.rules {
-            push(&mut found, &rule.id.to_string(), "security-group-rule", &rule.tags);
-        }
-    }
+    each_resource(&ec2.view(context), |resource_type, id, tags| push(&mut found, id, resource_type, tags));
     // `tag:KEY` is a filter here too, and stands for the two others.
     let (by_key, filters): (Vec<_>, Vec<_>) = input
         .filters

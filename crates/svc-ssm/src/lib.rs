@@ -23,7 +23,7 @@ pub use command::{
     Script,
 };
 pub use instance::ManagedInstance;
-pub use parameter::{Parameter, ParameterKind, ParameterTier, ParameterVersion};
+pub use parameter::{Parameter, ParameterKind, ParameterTier, ParameterVersion, parameter_arn};
 
 /// The service.
 pub struct Ssm {

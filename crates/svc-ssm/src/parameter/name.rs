@@ -146,7 +146,7 @@ fn name_of_arn(context: &RequestContext, text: &str) -> Result<String, ServiceEr
 }
 
 /// The ARN of an account's parameter.
-pub(super) fn arn(region: &Region, account: AccountId, name: &str) -> String {
+pub fn arn(region: &Region, account: AccountId, name: &str) -> String {
     let slash = if name.starts_with('/') { "" } else { "/" };
     format!("arn:aws:ssm:{region}:{account}:parameter{slash}{name}")
 }

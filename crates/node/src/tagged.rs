@@ -1,0 +1,199 @@
+//! The resources of all services that can carry tags: what the Resource Groups Tagging API asks, answered from the records of
+//! the services, and changed by their own operations.
+
+use std::sync::Arc;
+
+use aws_api::{Operation, backup, ec2, ram, ssm};
+use aws_model::Value;
+use aws_types::{Arn, Region, Tags, Timestamp};
+use resource_shares::ResourceShare;
+use service_api::{RequestContext, Service, ServiceError};
+use store::{Read as _, Scope, Snapshot};
+use svc_backup::{Backup, Plan, Vault};
+use svc_ec2::Ec2;
+use svc_ram::Ram;
+use svc_resourcegroupstaggingapi::{TaggedResource, TaggedResources};
+use svc_ssm::{Parameter, Ssm, parameter_arn};
+
+/// The services whose resources carry tags.
+pub(crate) struct Tagged {
+    pub(crate) ec2: Arc<Ec2>,
+    pub(crate) ssm: Arc<Ssm>,
+    pub(crate) ram: Arc<Ram>,
+    pub(crate) backup: Arc<Backup>,
+}
+
+/// What is to be done to the tags of one resource.
+enum Change<'a> {
+    Set(&'a Tags),
+    Remove(&'a [String]),
+}
+
+impl TaggedResources for Tagged {
+    fn regions(&self) -> Vec<Region> {
+        aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect()
+    }
+
+    fn list(&self, snapshot: &Snapshot, scope: &Scope, now: Timestamp) -> Vec<TaggedResource> {
+        let of_ec2 = svc_ec2::taggable(snapshot, scope, now).into_iter().map(|one| TaggedResource {
+            resource_type: format!("ec2:{}", one.resource_type),
+            arn: one.arn,
+            tags: one.tags,
+        });
+        let parameters = snapshot.scan::<Parameter>(scope).filter_map(|(name, parameter)| {
+            resource("ssm:parameter", &parameter_arn(&scope.region, scope.account, name), &parameter.tags)
+        });
+        let shares = snapshot.scan::<ResourceShare>(scope).filter(|(_, share)| share.deleted.is_none());
+        let shares = shares.filter_map(|(_, share)| resource("ram:resource-share", &share.arn, &share.tags));
+        let vaults = snapshot.scan::<Vault>(scope);
+        let vaults = vaults.filter_map(|(_, vault)| resource("backup:backup-vault", &vault.arn, &vault.tags));
+        let plans = snapshot.scan::<Plan>(scope).filter(|(_, plan)| plan.deleted.is_none());
+        let plans = plans.filter_map(|(_, plan)| resource("backup:backup-plan", &plan.arn, &plan.tags));
+        of_ec2.chain(parameters).chain(shares).chain(vaults).chain(plans).collect()
+    }
+
+    fn tag(&self, context: &RequestContext, arn: &Arn, tags: &Tags) -> Result<(), ServiceError> {
+        self.change(context, arn, &Change::Set(tags))
+    }
+
+    fn untag(&self, context: &RequestContext, arn: &Arn, keys: &[String]) -> Result<(), ServiceError> {
+        self.change(context, arn, &Change::Remove(keys))
+    }
+}
+
+fn resource(resource_type: &str, arn: &str, tags: &Tags) -> Option<TaggedResource> {
+    Some(TaggedResource {
+        arn: arn.parse().ok()?,
+        resource_type: resource_type.to_owned(),
+        tags: tags.clone(),
+    })
+}
+
+impl Tagged {
+    fn change(&self, context: &RequestContext, arn: &Arn, change: &Change<'_>) -> Result<(), ServiceError> {
+        match arn.as_str().split(':').nth(2).unwrap_or_default() {
+            "ec2" => self.change_ec2(context, arn, change),
+            "ssm" => self.change_ssm(context, arn, change),
+            "ram" => self.change_ram(context, arn, change),
+            "backup" => self.change_backup(context, arn, change),
+            service => Err(refused(format!("Resources of {service} cannot be tagged here: {arn}"))),
+        }
+    }
+
+    fn change_ec2(
+        &self,
+        context: &RequestContext,
+        arn: &Arn,
+        change: &Change<'_>,
+    ) -> Result<(), ServiceError> {
+        let (kind, id) = arn.resource().split_once('/').unwrap_or_default();
+        if svc_ec2::resource_type_of(id) != Some(kind) {
+            return Err(refused(format!("{arn} names no resource of EC2 that can carry tags")));
+        }
+        let resources = vec![id.to_owned()];
+        match change {
+            Change::Set(tags) => {
+                let tag =
+                    |key: &str, value: &str| ec2::Tag { key: Some(key.into()), value: Some(value.into()) };
+                let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
+                let input = ec2::CreateTagsRequest { dry_run: None, resources, tags };
+                call::<ec2::operation::CreateTags>(&*self.ec2, context, input)
+            }
+            Change::Remove(keys) => {
+                let tag = |key: &String| ec2::Tag { key: Some(key.clone()), value: None };
+                let tags = Some(keys.iter().map(tag).collect());
+                let input = ec2::DeleteTagsRequest { dry_run: None, resources, tags };
+                call::<ec2::operation::DeleteTags>(&*self.ec2, context, input)
+            }
+        }
+    }
+
+    fn change_ssm(
+        &self,
+        context: &RequestContext,
+        arn: &Arn,
+        change: &Change<'_>,
+    ) -> Result<(), ServiceError> {
+        let (resource_type, resource_id) = ("Parameter".to_owned(), arn.to_string());
+        match change {
+            Change::Set(tags) => {
+                let tag =
+                    |(key, value): (&str, &str)| ssm::Tag { key: key.to_owned(), value: value.to_owned() };
+                let tags = tags.iter().map(tag).collect();
+                let input = ssm::AddTagsToResourceRequest { resource_type, resource_id, tags };
+                call::<ssm::operation::AddTagsToResource>(&*self.ssm, context, input)
+            }
+            Change::Remove(keys) => {
+                let input = ssm::RemoveTagsFromResourceRequest {
+                    resource_type,
+                    resource_id,
+                    tag_keys: keys.to_vec(),
+                };
+                call::<ssm::operation::RemoveTagsFromResource>(&*self.ssm, context, input)
+            }
+        }
+    }
+
+    fn change_ram(
+        &self,
+        context: &RequestContext,
+        arn: &Arn,
+        change: &Change<'_>,
+    ) -> Result<(), ServiceError> {
+        let resource_share_arn = Some(arn.to_string());
+        match change {
+            Change::Set(tags) => {
+                let tag = |(key, value): (&str, &str)| ram::Tag {
+                    key: Some(key.into()),
+                    value: Some(value.into()),
+                };
+                let tags = tags.iter().map(tag).collect();
+                let input = ram::TagResourceRequest { resource_share_arn, tags, resource_arn: None };
+                call::<ram::operation::TagResource>(&*self.ram, context, input)
+            }
+            Change::Remove(keys) => {
+                let tag_keys = keys.to_vec();
+                let input = ram::UntagResourceRequest { resource_share_arn, tag_keys, resource_arn: None };
+                call::<ram::operation::UntagResource>(&*self.ram, context, input)
+            }
+        }
+    }
+
+    fn change_backup(
+        &self,
+        context: &RequestContext,
+        arn: &Arn,
+        change: &Change<'_>,
+    ) -> Result<(), ServiceError> {
+        let resource_arn = arn.to_string();
+        match change {
+            Change::Set(tags) => {
+                let tags = tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+                let input = backup::TagResourceInput { resource_arn, tags };
+                call::<backup::operation::TagResource>(&*self.backup, context, input)
+            }
+            Change::Remove(keys) => {
+                let input = backup::UntagResourceInput { resource_arn, tag_key_list: keys.to_vec() };
+                call::<backup::operation::UntagResource>(&*self.backup, context, input)
+            }
+        }
+    }
+}
+
+fn call<O: Operation>(
+    service: &dyn Service,
+    context: &RequestContext,
+    input: O::Input,
+) -> Result<(), ServiceError>
+where
+    O::Input: Into<Value>,
+{
+    service.call(context, O::NAME, input.into()).map(drop)
+}
+
+fn refused(message: String) -> ServiceError {
+    ServiceError::new("InvalidParameterException", message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use aws_api::resourcegroupstaggingapi::{self as api, operation as op};
+use aws_types::{AccountId, Partition};
+use management_policies::{Attached, Document, PolicyKind, TagRules, effective};
+use store::{MemoryBackend, Store};
+use svc_backup::EffectiveBackupPolicy;
+use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, Member, NoMembers, ResourceGroupsTagging};
+
+use super::*;
+use crate::organization::NoOrganization;
+use crate::shareable::Shareable;
+use crate::tag_policy::guarded;
+use crate::testing::{Ids, NoHost, context};
+
+const POLICY: &str = r#"{"tags":{"CostCenter":{"tag_key":{"@@assign":"CostCenter"},
+    "tag_value":{"@@assign":["Production"]},"enforced_for":{"@@assign":["ec2:vpc","ssm:*"]}}}}"#;
+
+/// One policy for everybody.
+#[derive(Clone)]
+struct Everybody(TagRules);
+
+impl EffectiveTagPolicy for Everybody {
+    fn rules(&self, _: &Snapshot, _: Partition, _: AccountId) -> TagRules {
+        self.0.clone()
+    }
+
+    fn members(&self, _: &Snapshot, _: Partition, _: AccountId) -> Result<Vec<Member>, NoMembers> {
+        Err(NoMembers::NotManagement)
+    }
+}
+
+fn rules() -> TagRules {
+    let document = Document::parse(PolicyKind::Tag, POLICY).unwrap();
+    let level = vec![Attached { policy_id: "p-12345678", document: &document }];
+    TagRules::of(&effective(PolicyKind::Tag, &[level]).unwrap())
+}
+
+struct Cloud(Vec<Arc<dyn Service>>);
+
+impl Cloud {
+    /// All services that carry tags, and the one over them, under a tag policy.
+    fn new(policy: impl EffectiveTagPolicy + Clone) -> Self {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ec2 = Arc::new(Ec2::new(store.clone(), Ids::default(), NoHost, svc_ec2::Config::default()));
+        ec2.ensure_region(&context().scope(), context().now).unwrap();
+        let ids = Arc::new(Ids::default());
+        let tagged = Tagged {
+            ssm: Arc::new(Ssm::new(store.clone(), ids.clone())),
+            ram: Arc::new(Ram::new(store.clone(), ids.clone(), Shareable)),
+            backup: Arc::new(Backup::new(store.clone(), ids, NoOrganization)),
+            ec2,
+        };
+        let services: [Arc<dyn Service>; 4] =
+            [tagged.ec2.clone(), tagged.ssm.clone(), tagged.ram.clone(), tagged.backup.clone()];
+        let guard = |service| guarded(service, store.clone(), policy.clone());
+        let mut services: Vec<_> = services.into_iter().map(guard).collect();
+        services.push(Arc::new(ResourceGroupsTagging::new(store.clone(), tagged, policy)));
+        Self(services)
+    }
+
+    fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, ServiceError>
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value, Error: Debug>,
+    {
+        let service = self.0.iter().find(|service| service.model() == O::SERVICE).unwrap();
+        Ok(O::Output::try_from(service.call(&context(), O::NAME, input.into())?).unwrap())
+    }
+
+    #[track_caller]
+    fn ok<O: Operation>(&self, input: O::Input) -> O::Output
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value, Error: Debug>,
+    {
+        self.call::<O>(input).unwrap_or_else(|error| panic!("{}: {error}", O::NAME))
+    }
+
+    /// A resource of each service.
+    fn fill(&self) -> [String; 4] {
+        let vpc = ec2::CreateVpcRequest { cidr_block: Some("10.0.0.0/16".to_owned()), ..Default::default() };
+        let vpc = self.ok::<ec2::operation::CreateVpc>(vpc).vpc.unwrap().vpc_id.unwrap();
+        self.ok::<ssm::operation::PutParameter>(ssm::PutParameterRequest {
+            name: "/app/port".to_owned(),
+            value: "80".to_owned(),
+            r#type: Some("String".to_owned()),
+            ..Default::default()
+        });
+        let share = ram::CreateResourceShareRequest { name: "net".to_owned(), ..Default::default() };
+        let share = self.ok::<ram::operation::CreateResourceShare>(share).resource_share.unwrap();
+        let vault =
+            backup::CreateBackupVaultInput { backup_vault_name: "vault".to_owned(), ..Default::default() };
+        let vault = self.ok::<backup::operation::CreateBackupVault>(vault).backup_vault_arn.unwrap();
+        [
+            vault,
+            format!("arn:aws:ec2:us-east-1:123456789012:vpc/{vpc}"),
+            share.resource_share_arn.unwrap(),
+            "arn:aws:ssm:us-east-1:123456789012:parameter/app/port".to_owned(),
+        ]
+    }
+
+    fn tag(&self, arns: &[String], key: &str, value: &str) -> BTreeMap<String, api::FailureInfo> {
+        let tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let input = api::TagResourcesInput { resource_arn_list: arns.to_vec(), tags };
+        self.ok::<op::TagResources>(input).failed_resources_map.unwrap()
+    }
+
+    fn tagged(&self) -> Vec<String> {
+        let found = self.ok::<op::GetResources>(api::GetResourcesInput::default());
+        found.resource_tag_mapping_list.unwrap().into_iter().map(|one| one.resource_arn.unwrap()).collect()
+    }
+}
+
+#[test]
+fn the_resources_of_all_services_are_tagged_found_and_untagged() {
+    let cloud = Cloud::new(NoOrganization);
+    let arns = cloud.fill();
+    assert_eq!(cloud.tagged(), [] as [&str; 0]);
+    assert_eq!(cloud.tag(&arns, "Stage", "prod"), BTreeMap::new());
+    assert_eq!(cloud.tagged(), arns);
+    // The services have the tags themselves.
+    let held = cloud.ok::<ec2::operation::DescribeTags>(Default::default()).tags.unwrap();
+    assert_eq!((held.len(), held[0].value.as_deref()), (1, Some("prod")));
+    let held = ssm::ListTagsForResourceRequest {
+        resource_type: "Parameter".to_owned(),
+        resource_id: "/app/port".to_owned(),
+    };
+    assert_eq!(cloud.ok::<ssm::operation::ListTagsForResource>(held).tag_list.unwrap().len(), 1);
+    for (wrong, message) in [
+        ("arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0123456789abcdef0", "does not exist"),
+        ("arn:aws:ec2:us-east-1:123456789012:vpc/subnet-0123456789abcdef0", "no resource of EC2"),
+        ("arn:aws:ssm:us-east-1:123456789012:parameter/none", "not valid"),
+        ("arn:aws:backup:us-east-1:123456789012:backup-vault:none", "does not exist"),
+        ("arn:aws:s3:::bucket", "cannot be tagged here"),
+    ] {
+        let failed = cloud.tag(&[wrong.to_owned()], "Stage", "prod");
+        assert!(failed[wrong].error_message.as_ref().unwrap().contains(message), "{failed:?}");
+    }
+    let untag =
+        api::UntagResourcesInput { resource_arn_list: arns.to_vec(), tag_keys: vec!["Stage".to_owned()] };
+    assert_eq!(cloud.ok::<op::UntagResources>(untag).failed_resources_map, Some(BTreeMap::new()));
+    assert_eq!(cloud.tagged(), [] as [&str; 0]);
+}
+
+#[test]
+fn tags_that_a_policy_forbids_do_not_reach_the_service() {
+    let cloud = Cloud::new(Everybody(rules()));
+    let arns = cloud.fill();
+    let vpc = arns[1].rsplit('/').next().unwrap();
+    let create = |id: &str, key: &str, value: &str| {
+        cloud.call::<ec2::operation::CreateTags>(ec2::CreateTagsRequest {
+            resources: vec![id.to_owned()],
+            tags: vec![ec2::Tag { key: Some(key.to_owned()), value: Some(value.to_owned()) }],
+            dry_run: None,
+        })
+    };
+    let error = create(vpc, "CostCenter", "Prod").unwrap_err();
+    assert_eq!(error.code, "TagPolicyViolation");
+    assert_eq!(create(vpc, "costcenter", "Production").unwrap_err().code, "TagPolicyViolation");
+    let with_tag = ec2::CreateVpcRequest {
+        cidr_block: Some("10.1.0.0/16".to_owned()),
+        tag_specifications: Some(vec![ec2::TagSpecification {
+            resource_type: Some("vpc".to_owned()),
+            tags: Some(vec![ec2::Tag { key: Some("CostCenter".to_owned()), value: Some("Prod".to_owned()) }]),
+        }]),
+        ..Default::default()
+    };
+    assert_eq!(cloud.call::<ec2::operation::CreateVpc>(with_tag).unwrap_err().code, "TagPolicyViolation");
+    let failed = cloud.tag(&arns, "CostCenter", "Prod");
+    assert_eq!(failed.keys().collect::<Vec<_>>(), [&arns[1], &arns[3]], "it is enforced for these two");
+    assert_eq!(cloud.tagged(), [arns[0].clone(), arns[2].clone()]);
+    create(vpc, "CostCenter", "Production").unwrap();
+    assert_eq!(cloud.tagged().len(), 3);
+}
+
+#[test]
+fn without_an_organization_no_policy_is_in_force() {
+    let (snapshot, account) = (Store::open(MemoryBackend::new()).unwrap().snapshot(), context().account());
+    assert!(NoOrganization.rules(&snapshot, Partition::Aws, account).is_empty());
+    assert_eq!(NoOrganization.members(&snapshot, Partition::Aws, account), Err(NoMembers::NotManagement));
+    assert_eq!(NoOrganization.plans(&snapshot, Partition::Aws, account), None);
+}
