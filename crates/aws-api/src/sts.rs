@@ -3,6 +3,203 @@
 
 #![allow(missing_docs, clippy::all)]
 
+use aws_types::Timestamp;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleRequest {
+    pub role_arn: String,
+    pub role_session_name: String,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub policy: Option<String>,
+    pub duration_seconds: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+    pub transitive_tag_keys: Option<Vec<String>>,
+    pub external_id: Option<String>,
+    pub serial_number: Option<String>,
+    pub token_code: Option<String>,
+    pub source_identity: Option<String>,
+    pub provided_contexts: Option<Vec<ProvidedContext>>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRoleRequest, "AssumeRoleRequest" {
+        "RoleArn" => role_arn,
+        "RoleSessionName" => role_session_name,
+        "PolicyArns" => policy_arns,
+        "Policy" => policy,
+        "DurationSeconds" => duration_seconds,
+        "Tags" => tags,
+        "TransitiveTagKeys" => transitive_tag_keys,
+        "ExternalId" => external_id,
+        "SerialNumber" => serial_number,
+        "TokenCode" => token_code,
+        "SourceIdentity" => source_identity,
+        "ProvidedContexts" => provided_contexts,
+        "MinimumSessionTokenSize" => minimum_session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleResponse {
+    pub credentials: Option<Credentials>,
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    pub packed_policy_size: Option<i32>,
+    pub source_identity: Option<String>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRoleResponse, "AssumeRoleResponse" {
+        "Credentials" => credentials,
+        "AssumedRoleUser" => assumed_role_user,
+        "PackedPolicySize" => packed_policy_size,
+        "SourceIdentity" => source_identity,
+        "SessionTokenUtilization" => session_token_utilization,
+        "SessionTokenSize" => session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithWebIdentityRequest {
+    pub role_arn: String,
+    pub role_session_name: String,
+    pub web_identity_token: String,
+    pub provider_id: Option<String>,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub policy: Option<String>,
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRoleWithWebIdentityRequest, "AssumeRoleWithWebIdentityRequest" {
+        "RoleArn" => role_arn,
+        "RoleSessionName" => role_session_name,
+        "WebIdentityToken" => web_identity_token,
+        "ProviderId" => provider_id,
+        "PolicyArns" => policy_arns,
+        "Policy" => policy,
+        "DurationSeconds" => duration_seconds,
+        "MinimumSessionTokenSize" => minimum_session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithWebIdentityResponse {
+    pub credentials: Option<Credentials>,
+    pub subject_from_web_identity_token: Option<String>,
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    pub packed_policy_size: Option<i32>,
+    pub provider: Option<String>,
+    pub audience: Option<String>,
+    pub source_identity: Option<String>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRoleWithWebIdentityResponse, "AssumeRoleWithWebIdentityResponse" {
+        "Credentials" => credentials,
+        "SubjectFromWebIdentityToken" => subject_from_web_identity_token,
+        "AssumedRoleUser" => assumed_role_user,
+        "PackedPolicySize" => packed_policy_size,
+        "Provider" => provider,
+        "Audience" => audience,
+        "SourceIdentity" => source_identity,
+        "SessionTokenUtilization" => session_token_utilization,
+        "SessionTokenSize" => session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumedRoleUser {
+    pub assumed_role_id: String,
+    pub arn: String,
+}
+
+crate::structure! {
+    AssumedRoleUser, "AssumedRoleUser" {
+        "AssumedRoleId" => assumed_role_id,
+        "Arn" => arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: String,
+    pub expiration: Timestamp,
+}
+
+crate::structure! {
+    Credentials, "Credentials" {
+        "AccessKeyId" => access_key_id,
+        "SecretAccessKey" => secret_access_key,
+        "SessionToken" => session_token,
+        "Expiration" => expiration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecodeAuthorizationMessageRequest {
+    pub encoded_message: String,
+}
+
+crate::structure! {
+    DecodeAuthorizationMessageRequest, "DecodeAuthorizationMessageRequest" {
+        "EncodedMessage" => encoded_message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecodeAuthorizationMessageResponse {
+    pub decoded_message: Option<String>,
+}
+
+crate::structure! {
+    DecodeAuthorizationMessageResponse, "DecodeAuthorizationMessageResponse" {
+        "DecodedMessage" => decoded_message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FederatedUser {
+    pub federated_user_id: String,
+    pub arn: String,
+}
+
+crate::structure! {
+    FederatedUser, "FederatedUser" {
+        "FederatedUserId" => federated_user_id,
+        "Arn" => arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessKeyInfoRequest {
+    pub access_key_id: String,
+}
+
+crate::structure! {
+    GetAccessKeyInfoRequest, "GetAccessKeyInfoRequest" {
+        "AccessKeyId" => access_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessKeyInfoResponse {
+    pub account: Option<String>,
+}
+
+crate::structure! {
+    GetAccessKeyInfoResponse, "GetAccessKeyInfoResponse" {
+        "Account" => account,
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetCallerIdentityRequest {}
 
@@ -23,8 +220,153 @@ crate::structure! {
     }
 }
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFederationTokenRequest {
+    pub name: String,
+    pub policy: Option<String>,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub duration_seconds: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    GetFederationTokenRequest, "GetFederationTokenRequest" {
+        "Name" => name,
+        "Policy" => policy,
+        "PolicyArns" => policy_arns,
+        "DurationSeconds" => duration_seconds,
+        "Tags" => tags,
+        "MinimumSessionTokenSize" => minimum_session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFederationTokenResponse {
+    pub credentials: Option<Credentials>,
+    pub federated_user: Option<FederatedUser>,
+    pub packed_policy_size: Option<i32>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    GetFederationTokenResponse, "GetFederationTokenResponse" {
+        "Credentials" => credentials,
+        "FederatedUser" => federated_user,
+        "PackedPolicySize" => packed_policy_size,
+        "SessionTokenUtilization" => session_token_utilization,
+        "SessionTokenSize" => session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSessionTokenRequest {
+    pub duration_seconds: Option<i32>,
+    pub serial_number: Option<String>,
+    pub token_code: Option<String>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    GetSessionTokenRequest, "GetSessionTokenRequest" {
+        "DurationSeconds" => duration_seconds,
+        "SerialNumber" => serial_number,
+        "TokenCode" => token_code,
+        "MinimumSessionTokenSize" => minimum_session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSessionTokenResponse {
+    pub credentials: Option<Credentials>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    GetSessionTokenResponse, "GetSessionTokenResponse" {
+        "Credentials" => credentials,
+        "SessionTokenUtilization" => session_token_utilization,
+        "SessionTokenSize" => session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyDescriptorType {
+    pub arn: Option<String>,
+}
+
+crate::structure! {
+    PolicyDescriptorType, "PolicyDescriptorType" {
+        "arn" => arn,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProvidedContext {
+    pub provider_arn: Option<String>,
+    pub context_assertion: Option<String>,
+}
+
+crate::structure! {
+    ProvidedContext, "ProvidedContext" {
+        "ProviderArn" => provider_arn,
+        "ContextAssertion" => context_assertion,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tag {
+    pub key: String,
+    pub value: String,
+}
+
+crate::structure! {
+    Tag, "Tag" {
+        "Key" => key,
+        "Value" => value,
+    }
+}
+
 /// The marker types of the operations.
 pub mod operation {
+    pub struct AssumeRole;
+
+    impl crate::Operation for AssumeRole {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "AssumeRole";
+        type Input = super::AssumeRoleRequest;
+        type Output = super::AssumeRoleResponse;
+    }
+
+    pub struct AssumeRoleWithWebIdentity;
+
+    impl crate::Operation for AssumeRoleWithWebIdentity {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "AssumeRoleWithWebIdentity";
+        type Input = super::AssumeRoleWithWebIdentityRequest;
+        type Output = super::AssumeRoleWithWebIdentityResponse;
+    }
+
+    pub struct DecodeAuthorizationMessage;
+
+    impl crate::Operation for DecodeAuthorizationMessage {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "DecodeAuthorizationMessage";
+        type Input = super::DecodeAuthorizationMessageRequest;
+        type Output = super::DecodeAuthorizationMessageResponse;
+    }
+
+    pub struct GetAccessKeyInfo;
+
+    impl crate::Operation for GetAccessKeyInfo {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "GetAccessKeyInfo";
+        type Input = super::GetAccessKeyInfoRequest;
+        type Output = super::GetAccessKeyInfoResponse;
+    }
+
     pub struct GetCallerIdentity;
 
     impl crate::Operation for GetCallerIdentity {
@@ -32,5 +374,23 @@ pub mod operation {
         const NAME: &'static str = "GetCallerIdentity";
         type Input = super::GetCallerIdentityRequest;
         type Output = super::GetCallerIdentityResponse;
+    }
+
+    pub struct GetFederationToken;
+
+    impl crate::Operation for GetFederationToken {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "GetFederationToken";
+        type Input = super::GetFederationTokenRequest;
+        type Output = super::GetFederationTokenResponse;
+    }
+
+    pub struct GetSessionToken;
+
+    impl crate::Operation for GetSessionToken {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "GetSessionToken";
+        type Input = super::GetSessionTokenRequest;
+        type Output = super::GetSessionTokenResponse;
     }
 }

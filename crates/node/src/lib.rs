@@ -467,8 +467,9 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let kept: [Arc<dyn Service>; 4] = [backup, ec2.clone(), ram, ssm.clone()];
     let guarded = kept.into_iter().map(|service| guarded(service, store.clone(), NoOrganization));
     let mut services: Vec<Arc<dyn Service>> = guarded.collect();
-    services.extend([Arc::new(tagging) as _, quotas as _, Arc::new(Sts::new()) as _]);
     let tokens = Tokens::of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
+    let sts = Arc::new(Sts::new(store.clone(), tokens.clone(), Arc::new(OsRandom)));
+    services.extend([Arc::new(tagging) as _, quotas as _, sts as _]);
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens);
     let gateway = bind(config, data_dir, Arc::clone(&credentials), services, authorizing.clone()).await?;

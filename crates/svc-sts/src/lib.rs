@@ -1,27 +1,88 @@
 //! AWS Security Token Service.
 //!
-//! Owns the operations of the `sts` model. Keeps no state: who the caller is stands in the request's context, where the
-//! gateway put it after it had verified the signature.
+//! Owns the operations of the `sts` model: who may have which session, for how long, and what it carries. The sessions are
+//! sealed by `session-tokens` and kept nowhere. Refuses to know who the caller is, which the gateway found out; what limits
+//! organizations set, which an [`Authority`] knows; and where the keys of identity providers are from ([`ProviderKeys`]).
+//!
+//! AssumeRoleWithSAML is not built: it needs the verification of XML signatures, with their canonical forms, and there is no
+//! maintained library for that. AssumeRoot needs the central management of root access of an organization.
+//!
+//! <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
-use aws_api::sts::{GetCallerIdentityRequest, GetCallerIdentityResponse, operation};
+mod assume_role;
+mod authority;
+mod caller;
+mod error;
+mod federation_token;
+mod json_web_token;
+mod role;
+mod service_role;
+mod session;
+mod session_tag;
+mod session_token;
+mod web_identity;
+
+use std::sync::Arc;
+
+use aws_api::sts::operation;
 use aws_model::Value;
-use service_api::{Operations, RequestContext, Service, ServiceError};
+use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use session_tokens::Tokens;
+use store::Store;
+
+pub use authority::{Asked, Authority, OwnPolicies, caller_of, global_keys};
+pub use json_web_token::{KeyError, NoKeys, ProviderKey, ProviderKeys};
+pub use service_role::{ServiceSession, ServiceSessionError};
 
 /// The service.
 pub struct Sts {
-    operations: Operations<()>,
+    state: State,
+    operations: Operations<State>,
+}
+
+/// What the operations work on.
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) tokens: Tokens,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) authority: Arc<dyn Authority>,
+    pub(crate) keys: Arc<dyn ProviderKeys>,
 }
 
 impl Sts {
-    /// A service without state.
-    pub fn new() -> Self {
-        Self { operations: Operations::new().with::<operation::GetCallerIdentity>(get_caller_identity) }
+    /// A service on this store, whose sessions are sealed by `tokens`. Roles are assumed as the policies of accounts say, and no
+    /// identity provider's keys are known.
+    pub fn new(store: Store, tokens: Tokens, ids: Arc<dyn IdSource>) -> Self {
+        let authority = Arc::new(OwnPolicies::new(store.clone()));
+        let state = State { store, tokens, ids, authority, keys: Arc::new(NoKeys) };
+        let operations = Operations::new()
+            .with::<operation::AssumeRole>(assume_role::assume_role)
+            .with::<operation::AssumeRoleWithWebIdentity>(web_identity::assume_role_with_web_identity)
+            .with::<operation::DecodeAuthorizationMessage>(caller::decode_authorization_message)
+            .with::<operation::GetAccessKeyInfo>(caller::get_access_key_info)
+            .with::<operation::GetCallerIdentity>(caller::get_caller_identity)
+            .with::<operation::GetFederationToken>(federation_token::get_federation_token)
+            .with::<operation::GetSessionToken>(session_token::get_session_token);
+        Self { state, operations }
     }
-}
 
-impl Default for Sts {
-    fn default() -> Self {
-        Self::new()
+    /// The same, where more than the policies of accounts have a say in who may assume a role.
+    #[must_use]
+    pub fn with_authority(mut self, authority: Arc<dyn Authority>) -> Self {
+        self.state.authority = authority;
+        self
+    }
+
+    /// The same, with the keys of identity providers.
+    #[must_use]
+    pub fn with_provider_keys(mut self, keys: Arc<dyn ProviderKeys>) -> Self {
+        self.state.keys = keys;
+        self
+    }
+
+    /// The names of the operations that are built.
+    pub fn operations(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.operations.names()
     }
 }
 
@@ -35,68 +96,6 @@ impl Service for Sts {
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
-        self.operations.call(&(), context, operation, input)
-    }
-}
-
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
-fn get_caller_identity(
-    (): &(),
-    context: &RequestContext,
-    _request: GetCallerIdentityRequest,
-) -> Result<GetCallerIdentityResponse, ServiceError> {
-    let principal = &context.principal;
-    Ok(GetCallerIdentityResponse {
-        user_id: Some(principal.user_id.clone()),
-        account: Some(principal.account.to_string()),
-        arn: Some(principal.arn.to_string()),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use aws_model::Fields;
-    use service_api::{Principal, RequestId};
-
-    use super::*;
-
-    fn context() -> RequestContext {
-        RequestContext {
-            partition: aws_types::Partition::Aws,
-            region: "us-east-1".parse().unwrap(),
-            principal: Principal::root(
-                aws_types::Partition::Aws,
-                "000123456789".parse().unwrap(),
-                "AKIAIOSFODNN7EXAMPLE",
-            ),
-            request_id: RequestId::from_bits(0),
-            now: aws_types::Timestamp::from_unix_secs(0),
-            source_ip: [127, 0, 0, 1].into(),
-            user_agent: String::new(),
-            secure_transport: false,
-        }
-    }
-
-    #[test]
-    fn the_root_user_is_the_account() {
-        let answer =
-            Sts::new().call(&context(), "GetCallerIdentity", Value::Structure(Fields::new())).unwrap();
-        let Value::Structure(answer) = answer else { panic!("{answer:?}") };
-        let expected = [
-            ("UserId", "000123456789"),
-            ("Account", "000123456789"),
-            ("Arn", "arn:aws:iam::000123456789:root"),
-        ];
-        for (member, value) in expected {
-            assert_eq!(answer.get(member), Some(&Value::String(value.to_owned())), "{member}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_built_says_so() {
-        let sts = Sts::new();
-        assert!(sts.implements("GetCallerIdentity") && !sts.implements("AssumeRole"));
-        let error = sts.call(&context(), "AssumeRole", Value::Structure(Fields::new())).unwrap_err();
-        assert_eq!(error.code, "InvalidAction");
+        self.operations.call(&self.state, context, operation, input)
     }
 }

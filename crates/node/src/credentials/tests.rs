@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::json;
-use service_api::{IdSource as _, Service, Session};
+use service_api::{IdSource as _, OsRandom, Service, Session};
 use session_tokens::{NewSession, Temporary};
 use sigv4::{Payload, Request, Signer, SigningTime};
 use store::MemoryBackend;
@@ -172,7 +172,8 @@ async fn each_kind_of_principal_is_told_who_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let regions = vec!["us-east-1".parse().unwrap()];
     let config = gateway::Config::new("127.0.0.1:0".parse().unwrap(), directory.path().join("tls"), regions);
-    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts::new())];
+    let services: Vec<Arc<dyn Service>> =
+        vec![Arc::new(Sts::new(cloud.store.clone(), cloud.tokens.clone(), Arc::new(OsRandom)))];
     let credentials = Arc::clone(&cloud.credentials);
     let bound = gateway::Gateway::bind(
         config,
