@@ -11,6 +11,7 @@ pub mod shaped;
 #[rustfmt::skip]
 pub mod account;
 pub mod backup;
+pub mod cloudtrail;
 #[rustfmt::skip]
 pub mod ec2;
 #[rustfmt::skip]

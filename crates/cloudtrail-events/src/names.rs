@@ -179,6 +179,12 @@ pub fn region(service: &str, asked: &Region) -> Region {
     global.parse().expect("the name of a region")
 }
 
+/// Whether the events of a source are those of a service without regions: trails can leave them out.
+pub fn is_global(event_source: &str) -> bool {
+    let name = event_source.split('.').next().unwrap_or(event_source);
+    GLOBAL.contains(&name) || name == GLOBAL_ACCELERATOR.0 || name == "sts"
+}
+
 /// Whether an operation changes nothing.
 pub fn is_read_only(service: &str, operation: &str) -> bool {
     let is_in = |table: &[(&str, &str)]| table.contains(&(service, operation));

@@ -1,0 +1,53 @@
+//! Delegated administrators of an organization's trails.
+//!
+//! Owns that only the management account names them. Who is one, the organization knows.
+
+use aws_api::cloudtrail::{
+    DeregisterOrganizationDelegatedAdminRequest, DeregisterOrganizationDelegatedAdminResponse,
+    RegisterOrganizationDelegatedAdminRequest, RegisterOrganizationDelegatedAdminResponse,
+};
+use aws_types::AccountId;
+use service_api::{RequestContext, ServiceError};
+
+use crate::{State, error};
+
+fn set(
+    state: &State,
+    context: &RequestContext,
+    account: &str,
+    is_administrator: bool,
+) -> Result<(), ServiceError> {
+    let membership = state.organizations.membership(context.account()).ok_or_else(error::no_organization)?;
+    if membership.management != context.account() {
+        return Err(error::not_administrator());
+    }
+    let account: AccountId = account.parse().map_err(|_| {
+        ServiceError::new("InvalidParameterException", format!("{account} is not an account id."))
+    })?;
+    let of_member = state.organizations.membership(account);
+    if of_member.is_none_or(|of_member| of_member.organization != membership.organization) {
+        let message = format!("The account {account} is not in your organization.");
+        return Err(ServiceError::new("AccountNotFoundException", message));
+    }
+    state.organizations.set_administrator(context, account, is_administrator)
+}
+
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_RegisterOrganizationDelegatedAdmin.html>
+pub(crate) fn register(
+    state: &State,
+    context: &RequestContext,
+    request: RegisterOrganizationDelegatedAdminRequest,
+) -> Result<RegisterOrganizationDelegatedAdminResponse, ServiceError> {
+    set(state, context, &request.member_account_id, true)?;
+    Ok(RegisterOrganizationDelegatedAdminResponse {})
+}
+
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_DeregisterOrganizationDelegatedAdmin.html>
+pub(crate) fn deregister(
+    state: &State,
+    context: &RequestContext,
+    request: DeregisterOrganizationDelegatedAdminRequest,
+) -> Result<DeregisterOrganizationDelegatedAdminResponse, ServiceError> {
+    set(state, context, &request.delegated_admin_account_id, false)?;
+    Ok(DeregisterOrganizationDelegatedAdminResponse {})
+}

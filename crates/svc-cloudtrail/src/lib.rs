@@ -1,0 +1,163 @@
+//! AWS CloudTrail: the event history, and trails.
+//!
+//! Owns the operations of the `cloudtrail` model: which events of an account's history are told, the records of trails, which
+//! events a trail selects, and the log files that are delivered. Refuses to know where events are kept ([`History`]), where
+//! log files go ([`TrailDelivery`]) and who is in an organization ([`Organizations`]): whoever composes the cloud brings them.
+//! Insights and CloudTrail Lake are not here; they answer that they are not implemented.
+//!
+//! <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/Welcome.html>
+
+mod admin;
+mod delivery;
+mod error;
+mod event;
+mod selector;
+mod selector_rules;
+mod tag;
+mod trail;
+mod trail_name;
+
+use std::sync::Arc;
+
+use aws_api::cloudtrail::operation as op;
+use aws_model::Value;
+use aws_types::{AccountId, Timestamp};
+use cloudtrail_events::{Event, Page, Query};
+use parking_lot::Mutex;
+use service_api::{Operations, RequestContext, Service, ServiceError};
+use store::{RecordKind, Store};
+
+pub use delivery::{LogFile, NoBuckets, TrailDelivery};
+pub use selector::{AdvancedSelector, DataResource, FieldSelector, ReadWrite, Selector, Selectors};
+pub use trail::Trail;
+
+/// Whoever keeps the events.
+pub trait History: Send + Sync + 'static {
+    /// Those of an account and region that a query is about, newest first.
+    fn lookup(&self, query: &Query) -> Page;
+}
+
+/// An account's place in an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The organization: `o-…`.
+    pub organization: String,
+    /// Whose organization it is.
+    pub management: AccountId,
+    /// Whether the account may manage trails of the organization, as its management account or for it.
+    pub is_administrator: bool,
+}
+
+/// Whoever knows organizations.
+pub trait Organizations: Send + Sync + 'static {
+    /// The account's place in one, if it is in any.
+    fn membership(&self, account: AccountId) -> Option<Membership>;
+
+    /// Lets an account manage trails for the management account that asks, or no longer.
+    ///
+    /// # Errors
+    /// What AWS answers when that cannot be.
+    fn set_administrator(
+        &self,
+        context: &RequestContext,
+        account: AccountId,
+        is_administrator: bool,
+    ) -> Result<(), ServiceError>;
+}
+
+/// A cloud without organizations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoOrganizations;
+
+impl Organizations for NoOrganizations {
+    fn membership(&self, _: AccountId) -> Option<Membership> {
+        None
+    }
+
+    fn set_administrator(&self, _: &RequestContext, _: AccountId, _: bool) -> Result<(), ServiceError> {
+        Err(error::no_organization())
+    }
+}
+
+/// The service.
+pub struct CloudTrail {
+    state: State,
+    operations: Operations<State>,
+}
+
+/// What the operations work on.
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) history: Arc<dyn History>,
+    pub(crate) delivery: Arc<dyn TrailDelivery>,
+    pub(crate) organizations: Arc<dyn Organizations>,
+    pub(crate) rates: Mutex<event::Rates>,
+    pub(crate) pending: Mutex<delivery::Pending>,
+}
+
+impl CloudTrail {
+    /// A service on this store and history.
+    pub fn new(
+        store: Store,
+        history: Arc<dyn History>,
+        delivery: Arc<dyn TrailDelivery>,
+        organizations: Arc<dyn Organizations>,
+    ) -> Self {
+        let operations = Operations::new()
+            .with::<op::LookupEvents>(event::lookup)
+            .with::<op::CreateTrail>(trail::create)
+            .with::<op::UpdateTrail>(trail::update)
+            .with::<op::DeleteTrail>(trail::delete)
+            .with::<op::GetTrail>(trail::get)
+            .with::<op::DescribeTrails>(trail::describe)
+            .with::<op::ListTrails>(trail::list)
+            .with::<op::GetTrailStatus>(trail::status)
+            .with::<op::StartLogging>(trail::start)
+            .with::<op::StopLogging>(trail::stop)
+            .with::<op::PutEventSelectors>(selector::put)
+            .with::<op::GetEventSelectors>(selector::get)
+            .with::<op::AddTags>(tag::add)
+            .with::<op::RemoveTags>(tag::remove)
+            .with::<op::ListTags>(tag::list)
+            .with::<op::RegisterOrganizationDelegatedAdmin>(admin::register)
+            .with::<op::DeregisterOrganizationDelegatedAdmin>(admin::deregister);
+        let state = State {
+            store,
+            history,
+            delivery,
+            organizations,
+            rates: Mutex::default(),
+            pending: Mutex::default(),
+        };
+        Self { state, operations }
+    }
+
+    /// Every kind of record that the service writes.
+    pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
+        [RecordKind::of::<Trail>()].into_iter()
+    }
+
+    /// Gives new events to the trails that select them. Files are delivered when it is time.
+    pub fn deliver(&self, events: &[Event], now: Timestamp) {
+        delivery::take(&self.state, events, now);
+    }
+
+    /// Delivers the files whose time has come, or all of them.
+    pub fn flush(&self, now: Timestamp, all: bool) {
+        delivery::flush(&self.state, now, all);
+    }
+}
+
+impl Service for CloudTrail {
+    fn model(&self) -> &'static str {
+        "cloudtrail"
+    }
+
+    fn implements(&self, operation: &str) -> bool {
+        self.operations.contains(operation)
+    }
+
+    fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+        self.operations.call(&self.state, context, operation, input)
+    }
+}

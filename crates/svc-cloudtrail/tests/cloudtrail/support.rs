@@ -1,0 +1,191 @@
+//! A cloud with a history, a bucket and an organization that tests say.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_api::Operation;
+use aws_model::{Fields, Value};
+use aws_types::{AccountId, Partition, Timestamp};
+use cloudtrail_events::{
+    ApiCall, Caller, Category, Connection, Event, Facts, Found, LookupResource, Outcome, Page, Query,
+};
+use service_api::{Principal, RequestContext, RequestId, Service as _, ServiceError};
+use store::{MemoryBackend, Store};
+use svc_cloudtrail::{CloudTrail, History, LogFile, Membership, Organizations, TrailDelivery};
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const OTHER: &str = "210987654321";
+pub(crate) const BUCKET: &str = "logs";
+
+/// Answers what it is told to, and says what it was asked.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<(Page, Option<Query>)>);
+
+impl Told {
+    pub(crate) fn answer(&self, events: Vec<Found>, next: Option<u64>) {
+        self.0.lock().unwrap().0 = Page { events, next };
+    }
+
+    pub(crate) fn asked(&self) -> Query {
+        self.0.lock().unwrap().1.take().unwrap()
+    }
+}
+
+impl History for Told {
+    fn lookup(&self, query: &Query) -> Page {
+        let mut told = self.0.lock().unwrap();
+        told.1 = Some(query.clone());
+        told.0.clone()
+    }
+}
+
+/// One bucket.
+#[derive(Default)]
+pub(crate) struct Bucket {
+    pub(crate) files: Mutex<Vec<LogFile>>,
+    pub(crate) refuses: Mutex<Option<String>>,
+}
+
+impl TrailDelivery for Bucket {
+    fn bucket_exists(&self, bucket: &str) -> bool {
+        bucket == BUCKET
+    }
+
+    fn deliver(&self, file: LogFile) -> Result<(), String> {
+        if let Some(code) = self.refuses.lock().unwrap().clone() {
+            return Err(code);
+        }
+        self.files.lock().unwrap().push(file);
+        Ok(())
+    }
+}
+
+/// Who is in an organization, of which the first account is the management account.
+#[derive(Default)]
+pub(crate) struct Members(pub(crate) Mutex<BTreeMap<AccountId, bool>>);
+
+impl Organizations for Members {
+    fn membership(&self, account: AccountId) -> Option<Membership> {
+        let members = self.0.lock().unwrap();
+        Some(Membership {
+            organization: "o-abcdefghij".to_owned(),
+            management: ACCOUNT.parse().unwrap(),
+            is_administrator: *members.get(&account)?,
+        })
+    }
+
+    fn set_administrator(
+        &self,
+        _: &RequestContext,
+        account: AccountId,
+        is: bool,
+    ) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().insert(account, is);
+        Ok(())
+    }
+}
+
+pub(crate) struct Cloud {
+    pub(crate) service: CloudTrail,
+    pub(crate) history: Arc<Told>,
+    pub(crate) bucket: Arc<Bucket>,
+    pub(crate) members: Arc<Members>,
+    pub(crate) region: &'static str,
+    pub(crate) now: Timestamp,
+    store: Store,
+}
+
+impl Cloud {
+    pub(crate) fn new() -> Self {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let (history, bucket, members) = (Arc::default(), Arc::default(), Arc::default());
+        let service = CloudTrail::new(
+            store.clone(),
+            Arc::clone(&history) as Arc<dyn History>,
+            Arc::clone(&bucket) as Arc<dyn TrailDelivery>,
+            Arc::clone(&members) as Arc<dyn Organizations>,
+        );
+        let now = Timestamp::from_unix_secs(1_795_357_680);
+        Self { service, history, bucket, members, region: "us-east-1", now, store }
+    }
+
+    pub(crate) fn context(&self, account: &str) -> RequestContext {
+        RequestContext {
+            partition: Partition::Aws,
+            region: self.region.parse().unwrap(),
+            principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
+            request_id: RequestId::from_bits(0),
+            now: self.now,
+            source_ip: [127, 0, 0, 1].into(),
+            user_agent: String::new(),
+            secure_transport: false,
+        }
+    }
+
+    pub(crate) fn call<O: Operation>(&self, account: &str, input: O::Input) -> Result<O::Output, ServiceError>
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value>,
+    {
+        let answer = self.service.call(&self.context(account), O::NAME, input.into())?;
+        Ok(O::Output::try_from(answer).ok().unwrap())
+    }
+
+    #[track_caller]
+    pub(crate) fn ok<O: Operation>(&self, account: &str, input: O::Input) -> O::Output
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value>,
+    {
+        self.call::<O>(account, input).unwrap_or_else(|error| panic!("{}: {error}", O::NAME))
+    }
+
+    #[track_caller]
+    pub(crate) fn refuses<O: Operation>(&self, account: &str, input: O::Input, code: &str)
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value>,
+    {
+        let before = self.store.snapshot().revision();
+        let Err(error) = self.call::<O>(account, input) else { panic!("{} did it", O::NAME) };
+        assert_eq!(error.code, code, "{error}");
+        assert!(!error.is_fault, "{error}");
+        assert_eq!(self.store.snapshot().revision(), before);
+    }
+
+    /// The event of a call of an account in the cloud's region.
+    pub(crate) fn event(&self, account: &str, service: &str, operation: &str) -> Event {
+        let model = aws_model::service(service).unwrap().model();
+        let context = self.context(account);
+        let output = Value::Structure(Fields::new());
+        let call = ApiCall {
+            context: &context,
+            caller: Caller::Signer,
+            model,
+            operation: model.operation(operation).unwrap(),
+            input: None,
+            outcome: Outcome::Done(&output),
+            connection: Connection::default(),
+        };
+        cloudtrail_events::events(&call, || 7).remove(0)
+    }
+}
+
+/// An event of that number.
+pub(crate) fn found(number: u64) -> Found {
+    let facts = Facts {
+        event_id: format!("event-{number}"),
+        event_name: "CreateVpc".to_owned(),
+        event_source: "ec2.amazonaws.com".to_owned(),
+        event_time: Timestamp::from_unix_secs(1_795_357_680),
+        account: ACCOUNT.parse().unwrap(),
+        region: "us-east-1".parse().unwrap(),
+        read_only: false,
+        username: Some("alice".to_owned()),
+        access_key_id: None,
+        resources: vec![LookupResource { kind: "AWS::EC2::VPC".to_owned(), name: "vpc-1".to_owned() }],
+        is_error: false,
+        category: Category::Management,
+    };
+    Found { sequence: number, facts, json: format!(r#"{{"n":{number}}}"#) }
+}
