@@ -5,11 +5,13 @@
 
 mod files;
 mod network;
+mod policies;
 mod protocol;
 mod services;
 
 pub use files::assertions;
 pub use network::frame;
+pub use policies::policies;
 pub use protocol::{cbor, json, query, rest_json, rest_xml, sigv4};
 pub use services::{dns, imds, ntp};
 
@@ -17,7 +19,7 @@ pub use services::{dns, imds, ntp};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its folder of seeds.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("query", query),
     ("json", json),
     ("cbor", cbor),
@@ -29,6 +31,7 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("ntp", ntp),
     ("imds", imds),
     ("assertions", assertions),
+    ("policies", policies),
 ];
 
 /// The program of a target: under libFuzzer what it calls, and otherwise one that plays the files named.

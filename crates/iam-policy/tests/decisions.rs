@@ -266,7 +266,7 @@ fn across_accounts() {
         ("user", r#"identity *; trust "AWS": "333333333333""#.to_owned(), NoAllow(Trust)),
         ("service", r#"trust "Service": "sns.amazonaws.com""#.to_owned(), AllowedBy(Trust)),
     ] {
-        check(&[(name, &format!("{policies}; owner {OTHER}").trim_start_matches("; ").to_owned(), expected)]);
+        check(&[(name, &format!("owner {OTHER}; {policies}"), expected)]);
     }
 }
 

@@ -120,6 +120,25 @@ const PRINCIPALS: [(&str, &str); 16] = [
     ("CanonicalUser", "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"),
 ];
 
+/// What [`Language::Plain`] does not have: parts of ARNs, and values that are not what their operator compares.
+const ODD: [&str; 15] = [
+    "arn:aws:s3*",
+    "arn:aws:ec2",
+    "arn:*:instance/i-?",
+    "arn:aws:ec2:us-*:vpc/vpc-?",
+    "home",
+    "x",
+    "3e2",
+    "yes",
+    "?",
+    "aGVsbG8",
+    "2027",
+    "2026-11-28",
+    "2025-01-01T00:00Z",
+    "arn:aws:iam",
+    "False",
+];
+
 /// A condition key, the values that requests have, and those that policies have.
 type Key = (&'static str, &'static [&'static str], &'static [&'static str]);
 
@@ -533,8 +552,13 @@ impl Maker {
                 let (names, keys) = OPERATORS[self.random.below(OPERATORS.len())];
                 (self.random.pick(names), keys)
             };
-            let quantifier = self.random.pick(&["", "", "", "ForAllValues:", "ForAnyValue:"]);
-            let suffix = if self.random.chance(20) && name != "Null" { "IfExists" } else { "" };
+            let mut quantifier = self.random.pick(&["", "", "", "ForAllValues:", "ForAnyValue:"]);
+            let mut suffix = if self.random.chance(20) && name != "Null" { "IfExists" } else { "" };
+            if self.language == Language::Plain {
+                let quantified = ["String", "Arn", "Bool"].iter().any(|kind| name.starts_with(kind));
+                quantifier = if quantified { quantifier } else { "" };
+                suffix = if quantifier.is_empty() { suffix } else { "" };
+            }
             let (key, _, values) = keys[self.random.below(keys.len())];
             let key = if self.random.chance(10) { key.to_ascii_uppercase() } else { key.to_owned() };
             let values = if name == "Null" { self.texts(&["true", "false"]) } else { self.texts(values) };
@@ -547,6 +571,8 @@ impl Maker {
 
     /// One or several, and rarely none.
     fn texts(&mut self, from: &[&str]) -> Value {
+        let plain: Vec<&str> = from.iter().copied().filter(|text| !ODD.contains(text)).collect();
+        let from = if self.language == Language::Plain { &plain } else { from };
         match self.random.below(20) {
             0..=11 => json!(self.random.pick(from)),
             12 if self.language == Language::Whole => json!([]),
@@ -560,10 +586,15 @@ impl Maker {
             if self.random.chance(35) {
                 continue;
             }
-            let several = ["aws:TagKeys", "x:Sizes"].contains(key);
+            let several = *key == "aws:TagKeys" || (*key == "x:Sizes" && self.language == Language::Whole);
             let count = if several { self.random.below(3) } else { 1 };
             let key = if self.random.chance(10) { key.to_ascii_lowercase() } else { (*key).to_owned() };
-            context.set_many(key, (0..count).map(|_| self.random.pick(values)).collect::<Vec<_>>());
+            let values: Vec<&str> = (0..count).map(|_| self.random.pick(values)).collect();
+            let odd = ["soon", "then", "yes", "!", "amazonaws.com"]
+                .contains(&values.first().copied().unwrap_or_default());
+            if !(odd && self.language == Language::Plain) {
+                context.set_many(key, values);
+            }
         }
         if self.random.chance(50) {
             context.set("aws:PrincipalAccount", ACCOUNTS[1]);
