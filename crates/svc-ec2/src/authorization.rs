@@ -12,6 +12,7 @@ mod said;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use authorization_table::{arn, resource_type as resource_type_named, variables};
 use aws_api::ec2 as api;
 use aws_model::Value;
 use service_api::{
@@ -46,7 +47,7 @@ pub(crate) fn needed(
     if let Cow::Owned(_) = whole {
         mark_template(&mut needed, ec2, context, operation, input);
     }
-    needed.extend(tags_on_create(&needed, operation, &whole));
+    needed.extend(tags_on_create(context, &needed, operation, &whole));
     needed.extend(passed_role(ec2, context, operation, &whole, &needed));
     for permission in &mut needed {
         permission.keys.push(("ec2:Region".to_owned(), vec![context.region.to_string()]));
@@ -119,36 +120,31 @@ fn mark_template(
 
 /// Tags on what a request makes need an action of their own, on what is made.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html>
-fn tags_on_create(needed: &[NeededPermission], operation: &str, input: &Value) -> Option<NeededPermission> {
+fn tags_on_create(
+    context: &RequestContext,
+    needed: &[NeededPermission],
+    operation: &str,
+    input: &Value,
+) -> Option<NeededPermission> {
     let types: BTreeSet<&str> = tag_specifications(input).map(|(resource_type, _)| resource_type).collect();
-    let made = needed.iter().flat_map(|permission| &permission.resources);
-    let template = made.clone().next()?.arn.clone();
-    let resources: Vec<TargetResource> = types
-        .into_iter()
-        .map(|resource_type| {
-            // What is made has an ARN already, unless the table does not ask for the action on it.
-            let new = made.clone().find(|held| held.arn.ends_with(&format!(":{resource_type}/*")));
-            let named = made.clone().find(|held| held.arn.contains(&format!(":{resource_type}/")));
-            let arn =
-                new.or(named).map_or_else(|| of_type(&template, resource_type), |held| held.arn.clone());
-            TargetResource { arn, keys: specified_tags(input, resource_type), ..TargetResource::default() }
-        })
-        .collect();
+    let made = |resource_type: &str| {
+        let Some(held) = resource_type_named("ec2", resource_type) else { return TargetResource::all() };
+        // What has a name has it in its ARN even when it is made.
+        let start = format!(":{resource_type}/");
+        let named = needed.iter().flat_map(|permission| &permission.resources);
+        let named = named.filter(|held| held.arn.contains(&start)).map(|held| held.arn.clone()).next();
+        let account = context.account().to_string();
+        let new = || arn(held.arn, context.partition, context.region.as_str(), &account, None, &[]);
+        let is_named = variables(held.arn).last().is_some_and(|variable| variable.ends_with("Name"));
+        let arn = named.filter(|_| is_named).unwrap_or_else(new);
+        TargetResource { arn, keys: specified_tags(input, resource_type), ..TargetResource::default() }
+    };
+    let resources: Vec<TargetResource> = types.into_iter().map(made).collect();
     if resources.is_empty() {
         return None;
     }
     let keys = vec![("ec2:CreateAction".to_owned(), vec![operation.to_owned()])];
     Some(NeededPermission { action: Cow::Borrowed(CREATE_TAGS), resources, keys })
-}
-
-/// The ARN of what a request makes, beside another one of its resources.
-fn of_type(beside: &str, resource_type: &str) -> String {
-    let mut parts = beside.splitn(6, ':');
-    let start: Vec<&str> = parts.by_ref().take(5).collect();
-    match parts.next() {
-        Some(_) => format!("{}:{resource_type}/*", start.join(":")),
-        None => "*".to_owned(),
-    }
 }
 
 /// An instance profile passes its role to instances, which its user must be allowed to. A profile that has no role, or

@@ -8,6 +8,7 @@ mod cloud;
 mod state_file;
 
 mod account_attribute;
+mod authorization;
 mod block_public_access;
 mod byoip;
 mod customer_gateway;

@@ -11,8 +11,17 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Crates whose results depend on nothing but their arguments.
-const PURE: [&str; 8] =
-    ["aws-catalog", "aws-model", "aws-types", "flow-logs", "sigv4", "vpc-abi", "vpc-engine", "vpc-model"];
+const PURE: [&str; 9] = [
+    "authorization-table",
+    "aws-catalog",
+    "aws-model",
+    "aws-types",
+    "flow-logs",
+    "sigv4",
+    "vpc-abi",
+    "vpc-engine",
+    "vpc-model",
+];
 
 /// What a pure crate may not depend on: runtimes, the host, clocks and randomness.
 const EFFECTS: [&str; 16] = [

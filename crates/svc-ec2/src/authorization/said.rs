@@ -11,6 +11,7 @@ use super::keys::{key, snapshot_arn};
 use super::resource::implied;
 use super::{member, profile_arn, text_at};
 use crate::image;
+use crate::sharing::Owned;
 use crate::state::State;
 use crate::subnet::Subnet;
 
@@ -145,13 +146,13 @@ fn profile(state: &impl State, name: &str, input: &Value) -> Option<(String, Vec
     Some(key(name, profile_arn(state, profile)))
 }
 
-/// The subnet that a launch or a new interface is in.
-fn subnet(state: &impl State, operation: &str, input: &Value) -> Option<std::sync::Arc<Subnet>> {
+/// The subnet that a launch or a new interface is in, and its owner.
+fn subnet(state: &impl State, operation: &str, input: &Value) -> Option<Owned<Subnet>> {
     let id = match text_at(input, &["SubnetId"]) {
         Some(id) => id.to_owned(),
         None => implied(state, operation, "subnet", input)?.pop()?,
     };
-    Some(state.seen::<Subnet>(id.parse().ok()?)?.resource)
+    state.seen::<Subnet>(id.parse().ok()?)
 }
 
 fn instance(state: &impl State, input: &Value) -> ConditionKeys {
@@ -171,7 +172,7 @@ fn instance(state: &impl State, input: &Value) -> ConditionKeys {
     let group = text_at(input, &["Placement", "GroupName"]);
     keys.extend(group.map(|name| key("ec2:PlacementGroup", state.arn(&format!("placement-group/{name}")))));
     keys.extend(profile(state, "ec2:InstanceProfile", input));
-    if let Some(subnet) = subnet(state, "RunInstances", input) {
+    if let Some(Owned { resource: subnet, .. }) = subnet(state, "RunInstances", input) {
         keys.push(key("ec2:AvailabilityZone", &subnet.zone));
         keys.push(key("ec2:AvailabilityZoneId", &subnet.zone_id));
     }
@@ -180,10 +181,12 @@ fn instance(state: &impl State, input: &Value) -> ConditionKeys {
 
 fn interface(state: &impl State, operation: &str, input: &Value) -> ConditionKeys {
     let mut keys = Vec::new();
-    if let Some(subnet) = subnet(state, operation, input) {
+    if let Some(Owned { owner, resource: subnet }) = subnet(state, operation, input) {
+        let scope = state.scope();
+        let arn = |resource: String| Arn::new(scope.partition, "ec2", &scope.region, owner, &resource);
         keys.push(key("ec2:AvailabilityZone", &subnet.zone));
-        keys.push(key("ec2:Subnet", state.arn(&format!("subnet/{}", subnet.id))));
-        keys.push(key("ec2:Vpc", state.arn(&format!("vpc/{}", subnet.vpc))));
+        keys.push(key("ec2:Subnet", arn(format!("subnet/{}", subnet.id))));
+        keys.push(key("ec2:Vpc", arn(format!("vpc/{}", subnet.vpc))));
     }
     let Some(Value::List(interfaces)) = member(input, "NetworkInterfaces") else { return keys };
     let mut public = interfaces.iter().filter_map(|held| scalar(member(held, "AssociatePublicIpAddress")?));
@@ -253,7 +256,7 @@ pub(super) fn split_volumes(state: &impl State, needed: &mut [NeededPermission],
         ]);
     }
     let zone: ConditionKeys =
-        zone.map(|subnet| key("ec2:AvailabilityZone", &subnet.zone)).into_iter().collect();
+        zone.map(|held| key("ec2:AvailabilityZone", &held.resource.zone)).into_iter().collect();
     if found.is_empty() {
         found.push(Vec::new());
     }
