@@ -119,9 +119,16 @@ pub struct InScopeOf {
 impl UserIdentity {
     /// Who signed, as the account that it belongs to is told.
     pub fn of(principal: &Principal) -> Self {
+        if principal.is_anonymous() {
+            return Self {
+                kind: "AWSAccount".to_owned(),
+                principal_id: Some(principal.user_id.clone()),
+                ..Self::default()
+            };
+        }
         let session_of = |issuer| principal.session.as_deref().map(|session| context(session, issuer));
         let (kind, user_name, session_context) = match &principal.kind {
-            PrincipalKind::Root => ("Root", None, session_of(None)),
+            PrincipalKind::Root | PrincipalKind::Anonymous => ("Root", None, session_of(None)),
             PrincipalKind::User { name } => ("IAMUser", Some(name.clone()), session_of(None)),
             PrincipalKind::AssumedRole { role, role_id, role_arn, .. } => {
                 let issuer = SessionIssuer {

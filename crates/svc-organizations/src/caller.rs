@@ -127,5 +127,6 @@ fn caller(context: &RequestContext) -> Caller {
         PrincipalKind::FederatedUser { by, .. } => {
             Caller::FederatedUser { account, arn, user_arn: by.clone() }
         }
+        PrincipalKind::Anonymous => Caller::Anonymous,
     }
 }
