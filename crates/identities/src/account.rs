@@ -145,6 +145,28 @@ pub fn account(reader: &impl Read, partition: Partition, id: AccountId) -> Optio
     reader.get(&Scope::global(partition, id), &id.to_string())
 }
 
+/// Whose an e-mail address is; case does not matter.
+pub fn account_of_email(reader: &impl Read, partition: Partition, email: &str) -> Option<AccountId> {
+    let found = reader.get::<Email>(&cloud_scope(partition), &email.to_ascii_lowercase());
+    found.map(|email| email.account)
+}
+
+/// Gives an account another e-mail address. Returns whether it has it: it does not where another account does.
+pub fn change_email(transaction: &mut Transaction, partition: Partition, id: AccountId, email: &str) -> bool {
+    let Some(found) = account(transaction, partition, id) else { return false };
+    if account_of_email(transaction, partition, email).is_some_and(|owner| owner != id) {
+        return false;
+    }
+    let cloud = cloud_scope(partition);
+    if let Some(old) = &found.email {
+        transaction.delete::<Email>(&cloud, &old.to_ascii_lowercase());
+    }
+    transaction.put(&cloud, &email.to_ascii_lowercase(), Email { account: id });
+    let changed = Account { email: Some(email.to_owned()), ..(*found).clone() };
+    transaction.put(&Scope::global(partition, id), &id.to_string(), changed);
+    true
+}
+
 /// Whether what an account has is to be reached: its instances answer, and its public addresses, peers and shares see them.
 /// An account that nobody knows has nothing that was closed.
 pub fn is_reachable(reader: &impl Read, partition: Partition, id: AccountId) -> bool {
