@@ -519,6 +519,9 @@ def iam_instance_profile_association(network):
         )["Instances"]
     )["InstanceId"]
     wait("instance_running", InstanceIds=[instance])
+    iam = boto3.client("iam", config=CONFIG)
+    for name in ("app", "web"):
+        iam.create_instance_profile(InstanceProfileName=name)
     made = ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": "app"}, InstanceId=instance)
     assert made["IamInstanceProfileAssociation"]["State"] == "associating"
     of_instance = [{"Name": "instance-id", "Values": [instance]}]
@@ -535,6 +538,8 @@ def iam_instance_profile_association(network):
     assert only(described())["IamInstanceProfile"]["Arn"].endswith(":instance-profile/web")
     ec2.disassociate_iam_instance_profile(AssociationId=replaced["AssociationId"])
     until(True, lambda: all(held["State"] == "disassociated" for held in described()))
+    for name in ("app", "web"):
+        iam.delete_instance_profile(InstanceProfileName=name)
     ec2.terminate_instances(InstanceIds=[instance])
     wait("instance_terminated", InstanceIds=[instance])
 

@@ -21,6 +21,8 @@ use session_tokens::{TokenError, Tokens};
 use sigv4::SignatureError;
 use store::{Read, Record, Scope, Store, StoreError, Transaction};
 
+use crate::instance_credentials::IDENTITY_ROLE;
+
 /// How often the uses are written.
 const WRITING: Duration = Duration::from_secs(60);
 /// Keys and roles whose uses wait to be written; further ones are not kept until then.
@@ -193,6 +195,7 @@ fn is_there(reader: &impl Read, principal: &Principal) -> bool {
         PrincipalKind::User { name } => {
             user(reader, account, name).is_some_and(|user| user.id == principal.user_id)
         }
+        PrincipalKind::AssumedRole { role, .. } if role == IDENTITY_ROLE => true,
         PrincipalKind::AssumedRole { role, role_id, .. } => {
             of_account::<Role>(reader, account, &name_key(role)).is_some_and(|role| role.id == *role_id)
         }

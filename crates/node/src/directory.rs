@@ -25,6 +25,7 @@ use vpc_services::{
 
 use public_addresses::PublicAddresses;
 
+use crate::instance_credentials::InstanceCredentials;
 use crate::metadata;
 use crate::projection::Projection;
 use crate::shareable::anyones;
@@ -35,6 +36,7 @@ pub(crate) struct Directory {
     index: RwLock<Index>,
     public_addresses: RwLock<PublicAddresses>,
     clock: fn() -> Timestamp,
+    credentials: InstanceCredentials,
 }
 
 #[derive(Default)]
@@ -75,8 +77,9 @@ impl Index {
 
 impl Directory {
     /// An empty index; the state is read from `store`, and states that take time are as of `clock`.
-    pub(crate) fn new(store: Store, clock: fn() -> Timestamp) -> Self {
-        Self { store, index: RwLock::default(), public_addresses: RwLock::default(), clock }
+    pub(crate) fn new(store: Store, clock: fn() -> Timestamp, credentials: InstanceCredentials) -> Self {
+        let (index, public_addresses) = (RwLock::default(), RwLock::default());
+        Self { store, index, public_addresses, clock, credentials }
     }
 
     /// Takes all public addresses of a snapshot, in the place of those that were known.
@@ -231,6 +234,9 @@ impl PublicNames for Directory {
 impl MetadataDirectory for Directory {
     fn instance(&self, peer: IpAddr) -> Option<Arc<InstanceMetadata>> {
         let (scope, interface) = self.behind(peer)?;
-        metadata::of_interface(&self.store.snapshot(), &scope, interface.id).map(Arc::new)
+        let snapshot = self.store.snapshot();
+        let (credentials, now) = (&self.credentials, (self.clock)());
+        let sources = metadata::Sources { snapshot: &snapshot, credentials, now };
+        metadata::of_interface(sources, &scope, interface.id).map(Arc::new)
     }
 }

@@ -27,6 +27,7 @@ mod history;
 mod host;
 mod identity;
 mod insights;
+mod instance_credentials;
 mod instances;
 mod internet_hosts;
 mod live;
@@ -105,6 +106,7 @@ use crate::flow_logs::FlowLogs;
 use crate::history::History;
 use crate::identity::Identity;
 use crate::insights::Insights;
+use crate::instance_credentials::InstanceCredentials;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
 use crate::organization::NoOrganization;
@@ -273,11 +275,12 @@ impl Node {
         let opened = open(config, data_dir, backend).await;
         // Also when that failed: the network must be whole before it can be let go.
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
-        let Opened { store, account, credentials, sandboxes, ec2, ssm, authorizing, gateway } = opened?;
+        let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, gateway } =
+            opened?;
         tasks.spawn(Arc::clone(&credentials).follow());
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
-        let directory = Arc::new(Directory::new(store.clone(), now));
+        let directory = Arc::new(Directory::new(store.clone(), now, InstanceCredentials::new(tokens)));
         let snapshot = store.snapshot();
         plane.set_public_addresses(internet_hosts::public_addresses(&snapshot));
         let fixed = internet_hosts::fixed(&plane, &config.workstation, &snapshot);
@@ -436,6 +439,7 @@ async fn watch(plane: Arc<DataPlane>) {
 struct Opened {
     store: Store,
     account: AccountId,
+    tokens: Tokens,
     credentials: Arc<StoredCredentials>,
     sandboxes: Arc<Userland>,
     ec2: Arc<Ec2>,
@@ -471,7 +475,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let sts = Arc::new(Sts::new(store.clone(), tokens.clone(), Arc::new(OsRandom)));
     services.extend([Arc::new(tagging) as _, quotas as _, sts as _]);
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
-    let authorizing = ByPolicies::new(store.clone(), tokens);
+    let authorizing = ByPolicies::new(store.clone(), tokens.clone());
     let gateway = bind(config, data_dir, Arc::clone(&credentials), services, authorizing.clone()).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
@@ -484,7 +488,17 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     internet_hosts::declare(&store, &config.internet, &config.public_addresses, &config.workstation)
         .map_err(|error| NodeError::Internet(error.to_string()))?;
     identity.write_profile(data_dir, gateway.address()).map_err(NodeError::file(data_dir.credentials()))?;
-    Ok(Opened { store, account: identity.account, credentials, sandboxes, ec2, ssm, authorizing, gateway })
+    Ok(Opened {
+        store,
+        account: identity.account,
+        tokens,
+        credentials,
+        sandboxes,
+        ec2,
+        ssm,
+        authorizing,
+        gateway,
+    })
 }
 
 /// Every kind of record that this build writes.

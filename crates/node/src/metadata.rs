@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use aws_types::{InstanceId, NetworkInterfaceId, VolumeId};
+use aws_types::{InstanceId, NetworkInterfaceId, Timestamp, VolumeId};
 use bytes::Bytes;
+use identities::{Role, name_key};
 use store::{Read as _, Scope, Snapshot};
 use svc_ec2::record as ec2;
 use vpc_services::{
@@ -11,15 +12,25 @@ use vpc_services::{
     TokenPolicy,
 };
 
+use crate::instance_credentials::InstanceCredentials;
 use crate::instances::{hostname, interfaces_of};
 use crate::shareable::anyones;
 
+/// What metadata is gathered from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) credentials: &'a InstanceCredentials,
+    pub(crate) now: Timestamp,
+}
+
 /// The metadata of the instance that an interface is attached to, if it is and everything is on record.
 pub(crate) fn of_interface(
-    snapshot: &Snapshot,
+    sources: Sources<'_>,
     scope: &Scope,
     interface: NetworkInterfaceId,
 ) -> Option<InstanceMetadata> {
+    let Sources { snapshot, credentials, now } = sources;
     let asking = snapshot.get::<ec2::NetworkInterface>(scope, &interface.to_string())?;
     let instance = asking.attachment.as_ref()?.instance;
     let record = snapshot.get::<ec2::Instance>(scope, &instance.to_string())?;
@@ -53,7 +64,8 @@ pub(crate) fn of_interface(
         hostname: hostname(scope, &record, &primary),
         public_keys: public_key(&record).into_iter().collect(),
         is_monitored: record.monitoring,
-        profile: profile(snapshot, scope, instance),
+        profile: profile(sources, scope, instance),
+        identity_credentials: credentials.of_identity(scope, instance, now),
         user_data: record.user_data.clone().map(Bytes::from),
         tags: record.tags.clone(),
         interfaces: interfaces.iter().filter_map(|interface| attached(snapshot, scope, interface)).collect(),
@@ -66,14 +78,27 @@ fn placement_group(snapshot: &Snapshot, scope: &Scope, record: &ec2::Instance) -
     Some(group.name.clone())
 }
 
-/// The profile of an instance whose association is not ending.
-fn profile(snapshot: &Snapshot, scope: &Scope, instance: InstanceId) -> Option<InstanceProfile> {
+/// The profile of an instance whose association is not ending, with what the instance has of the role in it.
+fn profile(sources: Sources<'_>, scope: &Scope, instance: InstanceId) -> Option<InstanceProfile> {
+    let Sources { snapshot, credentials, now } = sources;
     let mut all = snapshot.scan::<ec2::IamInstanceProfileAssociation>(scope).map(|(_, held)| held);
     let held = all.find(|held| held.instance == instance && !held.progress.is_ended())?;
+    let account = Scope::global(scope.partition, scope.account);
+    let name = held.profile_arn.rsplit('/').next().unwrap_or_default();
+    // Another profile of the same name is not the one that the instance was given.
+    let is_same = |found: &Arc<identities::InstanceProfile>| {
+        found.arn.as_str() == held.profile_arn
+            && held.instance_profile_id.as_ref().is_none_or(|id| *id == found.id)
+    };
+    let found = snapshot.get::<identities::InstanceProfile>(&account, &name_key(name)).filter(is_same);
+    let role =
+        found.as_ref().and_then(|profile| snapshot.get::<Role>(&account, &name_key(profile.role.as_ref()?)));
     Some(InstanceProfile {
         arn: held.profile_arn.clone(),
         id: held.profile_id(),
         updated_at: held.changed_at,
+        is_found: found.is_some(),
+        role: role.map(|role| credentials.of_role(scope, instance, &role, now)),
     })
 }
 

@@ -9,9 +9,10 @@ pub(crate) use aws_api::Operation;
 pub(crate) use aws_api::ec2::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{InstanceId, Partition, Timestamp};
+use identities::{InstanceProfile, name_key};
 use resource_shares::{Acceptance, ResourceShare, SharePrincipal, SharedResource};
 use service_api::{IdSource, Principal, RequestContext, RequestId, Service, ServiceError};
-use store::{MemoryBackend, Scope, Store};
+use store::{MemoryBackend, Scope, Store, StoreError};
 use svc_ec2::{Config, Ec2, HostView};
 
 /// Ids that are the same in every run, and that no two calls share.
@@ -171,6 +172,26 @@ impl Cloud {
         }
         assert!(!error.is_fault, "{}: {error}", O::NAME);
         assert_eq!(self.store.snapshot().revision(), before, "{} changed something", O::NAME);
+    }
+
+    /// An instance profile of this account, without a role.
+    pub(crate) fn instance_profile(&self, path: &str, name: &str) {
+        let arn = format!("arn:aws:iam::{}:instance-profile{path}{name}", self.account);
+        let profile = InstanceProfile {
+            id: format!("AIPA{}", name.to_uppercase()),
+            name: name.to_owned(),
+            path: path.to_owned(),
+            arn: arn.parse().unwrap(),
+            created: self.now(),
+            role: None,
+            tags: aws_types::Tags::default(),
+        };
+        let scope = Scope::global(Partition::Aws, self.account.parse().unwrap());
+        let done = self.store.transact(|transaction| {
+            transaction.put(&scope, &name_key(name), profile.clone());
+            Ok::<_, StoreError>(())
+        });
+        done.unwrap();
     }
 
     /// Shares resources of this account, such as `subnet/subnet-…`, with another one, which has accepted; in place of all

@@ -143,6 +143,7 @@ fn instances_and_their_profiles_go() {
     let cloud = Cloud::new();
     let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
     let id = cloud.started(&subnet);
+    cloud.instance_profile("/", "app");
     let iam_instance_profile = input!(IamInstanceProfileSpecification { name: "app" });
     let associate = input!(AssociateIamInstanceProfileRequest { instance_id: &id, iam_instance_profile });
     let made = cloud.ok::<op::AssociateIamInstanceProfile>(associate);

@@ -18,6 +18,9 @@ fn an_association_lives() {
     let cloud = Cloud::new();
     let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
     let id = cloud.started(&subnet);
+    cloud.instance_profile("/", "app");
+    cloud.instance_profile("/", "b");
+    cloud.instance_profile("/path/", "web");
     let associate = |profile| {
         input!(AssociateIamInstanceProfileRequest { instance_id: &id, iam_instance_profile: profile })
     };
@@ -56,9 +59,10 @@ fn an_association_lives() {
 #[test]
 fn a_launch_has_a_profile_until_its_instance_is_gone() {
     let cloud = Cloud::new();
+    cloud.instance_profile("/", "app");
     let launch = |profile| api::RunInstancesRequest { iam_instance_profile: Some(profile), ..cloud.launch() };
     let instance = cloud.run(launch(profile("app"))).remove(0);
-    assert!(instance.iam_instance_profile.unwrap().id.unwrap().starts_with("AIPA"));
+    assert_eq!(instance.iam_instance_profile.unwrap().id.as_deref(), Some("AIPAAPP"));
     let id = instance.instance_id.unwrap();
     assert_eq!(state(&cloud, &id).as_deref(), Some("associating"));
     cloud.terminate(&id);
@@ -71,4 +75,49 @@ fn a_launch_has_a_profile_until_its_instance_is_gone() {
     let gone =
         input!(AssociateIamInstanceProfileRequest { instance_id: &id, iam_instance_profile: profile("app") });
     cloud.refuses::<op::AssociateIamInstanceProfile>(gone, "IncorrectInstanceState", "…");
+}
+
+#[test]
+fn a_profile_has_to_be_there() {
+    let cloud = Cloud::new();
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let id = cloud.started(&subnet);
+    cloud.instance_profile("/path/", "App");
+    let named = |arn: &str| input!(IamInstanceProfileSpecification { arn: arn });
+    let associate = |profile: api::IamInstanceProfileSpecification| {
+        input!(AssociateIamInstanceProfileRequest { instance_id: &id, iam_instance_profile: profile })
+    };
+    let name = |name: &str| {
+        format!(
+            "Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"
+        )
+    };
+    let arn = |arn: &str| {
+        format!(
+            "Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN"
+        )
+    };
+    let code = "InvalidParameterValue";
+    let missing = profile("missing");
+    cloud.refuses::<op::AssociateIamInstanceProfile>(associate(missing.clone()), code, &name("missing"));
+    let launch = api::RunInstancesRequest { iam_instance_profile: Some(missing), ..cloud.launch() };
+    cloud.refuses::<op::RunInstances>(launch, code, &name("missing"));
+    // Without its path, and of another account.
+    for other in [
+        "arn:aws:iam::123456789012:instance-profile/App",
+        "arn:aws:iam::210987654321:instance-profile/path/App",
+        "App",
+    ] {
+        cloud.refuses::<op::AssociateIamInstanceProfile>(associate(named(other)), code, &arn(other));
+    }
+    // Names have no case.
+    let made = cloud.ok::<op::AssociateIamInstanceProfile>(associate(profile("app")));
+    let made = made.iam_instance_profile_association.unwrap();
+    let shown = made.iam_instance_profile.unwrap();
+    assert_eq!(shown.arn.as_deref(), Some("arn:aws:iam::123456789012:instance-profile/path/App"));
+    let replace = input!(ReplaceIamInstanceProfileAssociationRequest {
+        association_id: made.association_id.unwrap(),
+        iam_instance_profile: profile("missing")
+    });
+    cloud.refuses::<op::ReplaceIamInstanceProfileAssociation>(replace, code, &name("missing"));
 }

@@ -145,6 +145,7 @@ fn make_everything(cloud: &Cloud) {
         aws_account_id: "210987654321",
         permission: "INSTANCE-ATTACH",
     }));
+    cloud.instance_profile("/", "app");
     cloud.ok::<op::AssociateIamInstanceProfile>(input!(AssociateIamInstanceProfileRequest {
         instance_id: &instance,
         iam_instance_profile: input!(IamInstanceProfileSpecification { name: "app" }),

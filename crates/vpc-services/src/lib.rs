@@ -20,7 +20,7 @@ pub use budget::{InterfaceNumber, LINK_LOCAL_PACKETS_PER_SEC, LinkLocalBudget};
 pub use connections::Connections;
 pub use dns::{DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer, NoPublicNames, PublicNames};
 pub use imds::{
-    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, MetadataDirectory, MetadataOptions,
-    MetadataServer, PublicKey, TokenPolicy,
+    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, InstanceRole, MetadataDirectory,
+    MetadataOptions, MetadataServer, PublicKey, SecurityCredentials, TokenPolicy,
 };
 pub use ntp::NtpServer;

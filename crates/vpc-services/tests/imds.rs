@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use aws_types::{Tag, Timestamp};
 use vpc_services::{
-    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, LinkLocalBudget, MetadataDirectory,
-    MetadataOptions, MetadataServer, PublicKey, TokenPolicy,
+    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, InstanceRole, LinkLocalBudget,
+    MetadataDirectory, MetadataOptions, MetadataServer, PublicKey, SecurityCredentials, TokenPolicy,
 };
 
 struct Directory(HashMap<IpAddr, Arc<InstanceMetadata>>);
@@ -44,6 +44,7 @@ fn metadata() -> InstanceMetadata {
         public_keys: vec![],
         is_monitored: false,
         profile: None,
+        identity_credentials: None,
         user_data: None,
         tags: [Tag { key: "Name".to_owned(), value: "web 1".to_owned() }].into_iter().collect(),
         interfaces: vec![interface()],
@@ -326,7 +327,10 @@ fn what_the_instance_has_is_shown() {
             arn: "arn:aws:iam::123456789012:instance-profile/web".to_owned(),
             id: "AIPAEXAMPLE".to_owned(),
             updated_at: Timestamp::from_unix_millis(1_479_573_131_999),
+            is_found: true,
+            role: Some(InstanceRole { name: "app".to_owned(), credentials: Ok(credentials()) }),
         }),
+        identity_credentials: Some(credentials()),
         ..metadata()
     }]);
     let check = |path: &str, expected: &str| {
@@ -344,13 +348,25 @@ fn what_the_instance_has_is_shown() {
     check("/latest/meta-data/placement/group-name", "apart");
     check("/latest/meta-data/placement/partition-number", "3");
     check("/latest/dynamic/fws/instance-monitoring", "enabled");
-    check("/latest/meta-data/iam/", "info");
+    check("/latest/meta-data/iam/", "info\nsecurity-credentials/");
     check(
         "/latest/meta-data/iam/info",
         "{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"2016-11-19T16:32:11Z\",\n  \"InstanceProfileArn\" : \
          \"arn:aws:iam::123456789012:instance-profile/web\",\n  \"InstanceProfileId\" : \"AIPAEXAMPLE\"\n}",
     );
-    assert_eq!(server.get("/latest/meta-data/iam/security-credentials/").status, 404);
+    check("/latest/meta-data/iam/security-credentials/", "app");
+    let document = "{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"2016-11-19T16:32:11Z\",\n  \"Type\" : \
+        \"AWS-HMAC\",\n  \"AccessKeyId\" : \"ASIAEXAMPLE\",\n  \"SecretAccessKey\" : \"a secret\",\n  \"Token\" : \
+        \"a token\",\n  \"Expiration\" : \"2016-11-19T22:32:11Z\"\n}";
+    check("/latest/meta-data/iam/security-credentials/app", document);
+    assert_eq!(server.get("/latest/meta-data/iam/security-credentials/other").status, 404);
+    check("/latest/meta-data/identity-credentials/ec2/", "info\nsecurity-credentials/");
+    check(
+        "/latest/meta-data/identity-credentials/ec2/info",
+        "{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"2016-11-19T16:32:11Z\",\n  \"AccountId\" : \
+         \"123456789012\"\n}",
+    );
+    check("/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance", document);
     check("/latest/meta-data/public-ipv4", "198.51.100.7");
     let public_hostname = "ec2-198-51-100-7.us-west-2.compute.amazonaws.com";
     check("/latest/meta-data/public-hostname", public_hostname);
@@ -515,4 +531,36 @@ fn fact_70_options_hold_from_the_next_request_on() {
     assert_eq!((server.get(path).status, with(path, &token)), (401, 200));
     set(&|options| options.tokens = TokenPolicy::Optional);
     assert_eq!(server.get(path).status, 200);
+}
+
+fn credentials() -> SecurityCredentials {
+    SecurityCredentials {
+        access_key_id: "ASIAEXAMPLE".to_owned(),
+        secret: "a secret".to_owned(),
+        token: "a token".to_owned(),
+        issued: Timestamp::from_unix_secs(1_479_573_131),
+        expires: Timestamp::from_unix_secs(1_479_573_131 + 21_600),
+    }
+}
+
+#[test]
+fn a_role_that_does_not_let_instances_in_is_told_of() {
+    let since = Timestamp::from_unix_secs(1_479_573_131);
+    let profile = |is_found, role| InstanceProfile {
+        arn: "arn:aws:iam::123456789012:instance-profile/web".to_owned(),
+        id: "AIPAEXAMPLE".to_owned(),
+        updated_at: since,
+        is_found,
+        role,
+    };
+    let role = InstanceRole { name: "app".to_owned(), credentials: Err(since) };
+    let of = |profile| start([InstanceMetadata { profile: Some(profile), ..metadata() }]);
+    let server = of(profile(true, Some(role)));
+    let refused = server.get("/latest/meta-data/iam/security-credentials/app");
+    assert!(refused.body.contains("\"Code\" : \"AssumeRoleUnauthorizedAccess\""), "{}", refused.body);
+    assert!(refused.body.contains("EC2 cannot assume the role app."), "{}", refused.body);
+    let server = of(profile(false, None));
+    let info = server.get("/latest/meta-data/iam/info");
+    assert!(info.body.contains("\"Code\" : \"InstanceProfileNotFound\""), "{}", info.body);
+    assert_eq!(server.get("/latest/meta-data/iam/security-credentials/").status, 404);
 }

@@ -80,6 +80,7 @@ impl MetadataDirectory for Directory {
             public_keys: vec![],
             is_monitored: false,
             profile: None,
+            identity_credentials: None,
             user_data: None,
             tags: Tags::default(),
             interfaces: vec![],

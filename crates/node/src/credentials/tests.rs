@@ -16,6 +16,8 @@ use crate::testing::Ids;
 const ACCOUNT: &str = "123456789012";
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "a secret";
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"}]}"#;
 const NOW_SECS: i64 = 1_795_357_680;
 const NOW: Timestamp = Timestamp::from_unix_secs(NOW_SECS);
 
@@ -53,7 +55,7 @@ fn put_user(store: &Store, id: &str) {
 fn put_role(store: &Store, id: &str) {
     let record = json!({
         "id": id, "name": "App", "path": "/", "arn": "arn:aws:iam::123456789012:role/App", "created": 0,
-        "trust_policy": r#"{"Version":"2012-10-17","Statement":[]}"#, "description": null,
+        "trust_policy": TRUST, "description": null,
         "max_session_secs": 3600, "permissions_boundary": null, "inline_policies": {}, "attached_policies": [],
         "tags": {}, "linked_service": null,
     });

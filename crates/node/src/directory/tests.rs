@@ -10,6 +10,7 @@ use vpc_engine::services::{link_ipv4, link_ipv6};
 use super::*;
 use crate::projection::Projector;
 use crate::testing::{Ids, NoHost, context};
+use session_tokens::Tokens;
 
 /// A cloud whose directory follows it.
 struct Cloud {
@@ -38,7 +39,11 @@ impl Cloud {
     fn new() -> Self {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
-        let directory = Directory::new(store.clone(), || later().now);
+        let directory = Directory::new(
+            store.clone(),
+            || later().now,
+            InstanceCredentials::new(Tokens::with_key(&[7; 32])),
+        );
         let tail = store.tail(store.snapshot().revision());
         Self { store, ec2, directory, tail }
     }

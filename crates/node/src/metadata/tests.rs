@@ -4,9 +4,13 @@ use std::net::Ipv4Addr;
 
 use aws_api::Operation;
 use aws_api::ec2::{self as api, operation as op};
-use service_api::Service as _;
-use store::{MemoryBackend, Store};
+use serde_json::json;
+use service_api::{PrincipalKind, Service as _};
+use session_tokens::Tokens;
+use store::{MemoryBackend, Record, Store, StoreError};
 use svc_ec2::{Config, Ec2};
+
+use vpc_services::InstanceRole;
 
 use super::*;
 use crate::testing::{Ids, NoHost, context};
@@ -15,6 +19,7 @@ use crate::testing::{Ids, NoHost, context};
 struct Cloud {
     store: Store,
     ec2: Ec2,
+    credentials: InstanceCredentials,
 }
 
 impl Cloud {
@@ -22,7 +27,8 @@ impl Cloud {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
         ec2.ensure_region(&context().scope(), context().now).unwrap();
-        Self { store, ec2 }
+        let credentials = InstanceCredentials::new(Tokens::with_key(&[7; 32]));
+        Self { store, ec2, credentials }
     }
 
     fn ok<O: Operation>(&self, input: O::Input) -> O::Output
@@ -59,7 +65,52 @@ impl Cloud {
     fn metadata(&self, instance: &api::Instance) -> InstanceMetadata {
         let interface = &instance.network_interfaces.as_ref().unwrap()[0];
         let id = interface.network_interface_id.as_ref().unwrap().parse().unwrap();
-        of_interface(&self.store.snapshot(), &context().scope(), id).unwrap()
+        let snapshot = self.store.snapshot();
+        let sources = Sources { snapshot: &snapshot, credentials: &self.credentials, now: context().now };
+        of_interface(sources, &context().scope(), id).unwrap()
+    }
+
+    /// The instance profile `web`, with that role in it.
+    fn profile(&self, id: &str, role: Option<&str>) {
+        let arn = "arn:aws:iam::123456789012:instance-profile/web";
+        let record = json!({
+            "id": id, "name": "web", "path": "/", "arn": arn, "created": 0, "role": role, "tags": {},
+        });
+        self.put::<identities::InstanceProfile>("web", record);
+    }
+
+    /// The role `app`, which lets that service in.
+    fn role(&self, id: &str, service: &str) {
+        let trust = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"},
+        ]});
+        let record = json!({
+            "id": id, "name": "app", "path": "/", "arn": "arn:aws:iam::123456789012:role/app", "created": 0,
+            "trust_policy": trust.to_string(), "description": null, "max_session_secs": 3600,
+            "permissions_boundary": null, "inline_policies": {}, "attached_policies": [], "tags": {},
+            "linked_service": null,
+        });
+        self.put::<Role>("app", record);
+    }
+
+    fn put<R: Record>(&self, id: &str, record: serde_json::Value) {
+        let scope = Scope::global(context().partition, context().account());
+        let record: R = serde_json::from_value(record).unwrap();
+        let done = self.store.transact(|transaction| {
+            transaction.put(&scope, id, record);
+            Ok::<_, StoreError>(())
+        });
+        done.unwrap();
+    }
+
+    /// What an instance has of its role, when that much time has gone by.
+    fn role_of(&self, instance: &api::Instance, hours: i64) -> Option<InstanceRole> {
+        let interface = &instance.network_interfaces.as_ref().unwrap()[0];
+        let id = interface.network_interface_id.as_ref().unwrap().parse().unwrap();
+        let snapshot = self.store.snapshot();
+        let now = context().now.plus_millis(hours * 3_600_000);
+        let sources = Sources { snapshot: &snapshot, credentials: &self.credentials, now };
+        of_interface(sources, &context().scope(), id).unwrap().profile.unwrap().role
     }
 
     /// The public addresses of the first interface with the private ones that they stand for, and its public name.
@@ -208,6 +259,7 @@ fn fact_70_changed_options_are_there_at_once() {
 fn placement_profile_monitoring_and_volumes_are_shown() {
     let cloud = Cloud::new();
     let text = |text: &str| Some(text.to_owned());
+    cloud.profile("AIPAWEB", None);
     cloud.ok::<op::CreatePlacementGroup>(api::CreatePlacementGroupRequest {
         group_name: text("apart"),
         strategy: text("partition"),
@@ -245,6 +297,8 @@ fn placement_profile_monitoring_and_volumes_are_shown() {
     let profile = shown.profile.unwrap();
     assert_eq!(profile.arn, "arn:aws:iam::123456789012:instance-profile/web");
     assert_eq!(profile.updated_at, context().now);
+    assert!(profile.is_found && profile.role.is_none());
+    assert!(shown.identity_credentials.is_some());
     let described = instance.iam_instance_profile.unwrap();
     assert_eq!((Some(profile.arn), Some(profile.id)), (described.arn, described.id));
     let devices: Vec<_> = shown
@@ -258,4 +312,63 @@ fn placement_profile_monitoring_and_volumes_are_shown() {
     let shown = cloud.metadata(&plain);
     assert_eq!((shown.placement_group, shown.placement_partition, shown.profile), (None, None, None));
     assert!(!shown.is_monitored);
+}
+
+#[test]
+fn an_instance_has_credentials_of_the_role_in_its_profile() {
+    let cloud = Cloud::new();
+    cloud.profile("AIPAWEB", Some("app"));
+    cloud.role("AROAAPP", "ec2.amazonaws.com");
+    let instance = cloud.instance(false);
+    let associate = api::AssociateIamInstanceProfileRequest {
+        iam_instance_profile: api::IamInstanceProfileSpecification {
+            name: Some("web".to_owned()),
+            ..Default::default()
+        },
+        instance_id: instance.instance_id.clone().unwrap(),
+        ..Default::default()
+    };
+    cloud.ok::<op::AssociateIamInstanceProfile>(associate);
+    let tokens = Tokens::with_key(&[7; 32]);
+    let given = |hours| cloud.role_of(&instance, hours).unwrap().credentials;
+    let first = given(0).unwrap();
+    let (secret, principal) = tokens.open(&first.access_key_id, &first.token, context().now).unwrap();
+    assert_eq!(secret, first.secret);
+    let id = instance.instance_id.as_deref().unwrap();
+    let arn = format!("arn:aws:sts::123456789012:assumed-role/app/{id}");
+    assert_eq!((principal.arn.as_str(), principal.user_id), (&*arn, format!("AROAAPP:{id}")));
+    let source = format!("arn:aws:ec2:us-east-1:123456789012:instance/{id}");
+    assert_eq!(principal.session.unwrap().source_instance_arn, Some(source));
+    assert_eq!(first.expires, context().now.plus_millis(6 * 3_600_000));
+    // The same for five hours, and others before these end.
+    assert_eq!(given(4), Ok(first.clone()));
+    let second = given(5).unwrap();
+    assert_ne!(second.access_key_id, first.access_key_id);
+    assert_eq!(given(5), Ok(second));
+    // Another role of the name, which lets others in, and none.
+    cloud.role("AROAOTHER", "lambda.amazonaws.com");
+    assert_eq!(given(5), Err(context().now.plus_millis(5 * 3_600_000)));
+    cloud.profile("AIPAWEB", None);
+    assert_eq!(cloud.role_of(&instance, 5), None);
+    // Another profile of the name.
+    cloud.role("AROAAPP", "ec2.amazonaws.com");
+    cloud.profile("AIPAOTHER", Some("app"));
+    assert_eq!(cloud.role_of(&instance, 5), None);
+    assert!(!cloud.metadata(&instance).profile.unwrap().is_found);
+}
+
+#[test]
+fn an_instance_proves_which_one_it_is() {
+    let cloud = Cloud::new();
+    let instance = cloud.instance(false);
+    let held = cloud.metadata(&instance).identity_credentials.unwrap();
+    let tokens = Tokens::with_key(&[7; 32]);
+    let (_, principal) = tokens.open(&held.access_key_id, &held.token, context().now).unwrap();
+    let id = instance.instance_id.unwrap();
+    assert_eq!(
+        principal.arn.as_str(),
+        format!("arn:aws:sts::123456789012:assumed-role/aws:ec2-instance/{id}")
+    );
+    assert_eq!(principal.user_id, format!("123456789012:aws:ec2-instance:{id}"));
+    assert!(matches!(principal.kind, PrincipalKind::AssumedRole { .. }));
 }

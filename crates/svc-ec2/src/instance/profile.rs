@@ -1,8 +1,8 @@
 //! IAM instance profiles of instances: AssociateIamInstanceProfile, DisassociateIamInstanceProfile,
 //! ReplaceIamInstanceProfileAssociation, DescribeIamInstanceProfileAssociations.
 //!
-//! Owns the record of an association. Refuses to know whether there is such a profile: only the form of its name or ARN is
-//! checked.
+//! Owns the record of an association. Profiles are records of `identities`: one has to be there when it is named. Refuses to
+//! know what the role in it may do.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html>
 
 use std::collections::BTreeMap;
@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use aws_api::ec2::{self as api, operation as op};
 use aws_types::{IamInstanceProfileAssociationId, InstanceId, Tags, Timestamp};
+use identities::{InstanceProfile, name_key};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, ServiceError};
 use sha2::{Digest, Sha256};
-use store::RecordKind;
+use store::{Read as _, RecordKind, Scope};
 
 use super::Instance;
 use super::lifecycle::InstanceState;
@@ -36,6 +37,9 @@ pub struct IamInstanceProfileAssociation {
     pub instance: InstanceId,
     /// The ARN of the profile.
     pub profile_arn: String,
+    /// The id of the profile. `None` in associations from before there were profiles.
+    #[serde(default)]
+    pub instance_profile_id: Option<String>,
     /// When it was asked for, or asked to end.
     pub changed_at: Timestamp,
     /// Which of the two, and when that is done.
@@ -72,36 +76,31 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 /// The kinds of records that are written here alone.
 pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<IamInstanceProfileAssociation>()];
 
-/// The ARN of the profile that a request names.
+/// The profile that a request names.
 ///
 /// # Errors
-/// `InvalidParameterValue` for what is no name or ARN of a profile.
+/// `InvalidParameterValue` for what is no name or ARN of a profile of the account.
 fn wanted(
     state: &impl State,
     profile: &api::IamInstanceProfileSpecification,
-) -> Result<String, ServiceError> {
+) -> Result<Arc<InstanceProfile>, ServiceError> {
+    let scope = Scope::global(state.scope().partition, state.account());
+    let find = |name: &str| state.reader().get::<InstanceProfile>(&scope, &name_key(name));
     let is_name = |name: &str| {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
         (1..=MAX_NAME_CHARACTERS).contains(&name.len()) && name.chars().all(is_allowed)
     };
-    let own = state.arn("");
-    let partition = own.split(':').nth(1).unwrap_or_default();
     match (&profile.name, &profile.arn) {
-        (Some(name), None) if is_name(name) => {
-            Ok(format!("arn:{partition}:iam::{}:instance-profile/{name}", state.account()))
+        (Some(name), None) => {
+            Some(name).filter(|name| is_name(name)).and_then(|name| find(name)).ok_or_else(|| {
+                error::invalid_value_for(name, "iamInstanceProfile.name", "Invalid IAM Instance Profile name")
+            })
         }
-        (Some(name), None) => Err(error::invalid_value_for(
-            name,
-            "iamInstanceProfile.name",
-            "Invalid IAM Instance Profile name",
-        )),
         (None, Some(arn)) => {
-            let rest =
-                arn.strip_prefix(&format!("arn:{partition}:iam::{}:instance-profile/", state.account()));
-            if rest.and_then(|path| path.rsplit('/').next()).is_some_and(is_name) {
-                return Ok(arn.clone());
-            }
-            Err(error::invalid_value_for(arn, "iamInstanceProfile.arn", "Invalid IAM Instance Profile ARN"))
+            let name = arn.rsplit('/').next().filter(|name| is_name(name));
+            name.and_then(find).filter(|found| found.arn.as_str() == arn).ok_or_else(|| {
+                error::invalid_value_for(arn, "iamInstanceProfile.arn", "Invalid IAM Instance Profile ARN")
+            })
         }
         (Some(_), Some(_)) => Err(error::combination(
             "The parameters iamInstanceProfile.name and iamInstanceProfile.arn may not be used together",
@@ -116,11 +115,16 @@ pub(crate) fn held(state: &impl State, instance: InstanceId) -> Option<Arc<IamIn
     all.find(|association| association.instance == instance && !association.progress.is_ended())
 }
 
-fn make(edit: &mut Edit<'_>, instance: InstanceId, profile_arn: String) -> IamInstanceProfileAssociation {
+fn make(
+    edit: &mut Edit<'_>,
+    instance: InstanceId,
+    profile: &InstanceProfile,
+) -> IamInstanceProfileAssociation {
     let association = IamInstanceProfileAssociation {
         id: edit.new_id(),
         instance,
-        profile_arn,
+        profile_arn: profile.arn.to_string(),
+        instance_profile_id: Some(profile.id.clone()),
         changed_at: edit.now(),
         progress: Progress::new(Change::Create, pace::INSTANCE_PROFILE_ASSOCIATION.done_at(edit)),
         tags: Tags::default(),
@@ -136,13 +140,13 @@ fn make(edit: &mut Edit<'_>, instance: InstanceId, profile_arn: String) -> IamIn
 pub(super) fn of_launch(
     state: &impl State,
     input: &api::RunInstancesRequest,
-) -> Result<Option<String>, ServiceError> {
+) -> Result<Option<Arc<InstanceProfile>>, ServiceError> {
     input.iam_instance_profile.as_ref().map(|profile| wanted(state, profile)).transpose()
 }
 
 /// Gives an instance that is launched its profile.
-pub(super) fn launch(edit: &mut Edit<'_>, instance: InstanceId, profile_arn: String) {
-    make(edit, instance, profile_arn);
+pub(super) fn launch(edit: &mut Edit<'_>, instance: InstanceId, profile: &InstanceProfile) {
+    make(edit, instance, profile);
 }
 
 /// Forgets the associations of an instance that is gone.
@@ -157,24 +161,25 @@ pub(super) fn forget(edit: &mut Edit<'_>, instance: InstanceId) {
 pub(super) fn of_instances(state: &impl State) -> BTreeMap<InstanceId, api::IamInstanceProfile> {
     let all = state.all::<IamInstanceProfileAssociation>();
     let held = all.filter(|association| !association.progress.is_ended());
-    held.map(|association| (association.instance, shown_profile(&association.profile_arn))).collect()
+    held.map(|association| (association.instance, shown_profile(&association))).collect()
 }
 
-/// A profile's id is made of its ARN, until there are profiles.
-fn profile_id(arn: &str) -> String {
+/// The id of a profile from before there were profiles is made of its ARN.
+fn made_id(arn: &str) -> String {
     let digest = Sha256::digest(arn.as_bytes());
     let id: String = digest.iter().take(17).map(|byte| char::from(b'A' + byte % 26)).collect();
     format!("AIPA{id}")
 }
 
-fn shown_profile(arn: &str) -> api::IamInstanceProfile {
-    api::IamInstanceProfile { arn: Some(arn.to_owned()), id: Some(profile_id(arn)) }
+fn shown_profile(association: &IamInstanceProfileAssociation) -> api::IamInstanceProfile {
+    let arn = Some(association.profile_arn.clone());
+    api::IamInstanceProfile { arn, id: Some(association.profile_id()) }
 }
 
 impl IamInstanceProfileAssociation {
     /// The id of the profile.
     pub fn profile_id(&self) -> String {
-        profile_id(&self.profile_arn)
+        self.instance_profile_id.clone().unwrap_or_else(|| made_id(&self.profile_arn))
     }
 }
 
@@ -186,7 +191,7 @@ fn shown(
     let name = association.progress.in_words(state.now(), words);
     api::IamInstanceProfileAssociation {
         association_id: Some(association.id.to_string()),
-        iam_instance_profile: Some(shown_profile(&association.profile_arn)),
+        iam_instance_profile: Some(shown_profile(association)),
         instance_id: Some(association.instance.to_string()),
         state: Some(name.to_owned()),
         timestamp: Some(association.changed_at),
@@ -200,7 +205,7 @@ fn associate(
 ) -> Result<api::AssociateIamInstanceProfileResult, ServiceError> {
     ec2.edit(context, None, |edit| {
         let instance = edit.named::<Instance>(&input.instance_id)?;
-        let arn = wanted(edit, &input.iam_instance_profile)?;
+        let profile = wanted(edit, &input.iam_instance_profile)?;
         if !matches!(
             instance.state,
             InstanceState::Pending
@@ -218,7 +223,7 @@ fn associate(
                 format!("There is an existing association for instance {}", instance.id),
             ));
         }
-        let association = make(edit, instance.id, arn);
+        let association = make(edit, instance.id, &profile);
         Ok(api::AssociateIamInstanceProfileResult {
             iam_instance_profile_association: Some(shown(edit, &association)),
         })
@@ -261,9 +266,9 @@ fn replace(
 ) -> Result<api::ReplaceIamInstanceProfileAssociationResult, ServiceError> {
     ec2.edit(context, None, |edit| {
         let old = named(edit, &input.association_id)?;
-        let arn = wanted(edit, &input.iam_instance_profile)?;
+        let profile = wanted(edit, &input.iam_instance_profile)?;
         edit.remove::<IamInstanceProfileAssociation>(old.id);
-        let association = make(edit, old.instance, arn);
+        let association = make(edit, old.instance, &profile);
         Ok(api::ReplaceIamInstanceProfileAssociationResult {
             iam_instance_profile_association: Some(shown(edit, &association)),
         })

@@ -293,7 +293,7 @@ fn run(
             // An interface that there was already may be waiting for a public address.
             public_address::settle(edit, instance.interfaces[0])?;
             if let Some(profile) = &profile {
-                profile::launch(edit, id, profile.clone());
+                profile::launch(edit, id, profile);
             }
             made.push(Arc::new(instance));
         }

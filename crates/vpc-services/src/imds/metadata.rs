@@ -83,6 +83,43 @@ pub struct InstanceProfile {
     pub id: String,
     /// When it came to be the instance's.
     pub updated_at: Timestamp,
+    /// Whether the profile is still there.
+    pub is_found: bool,
+    /// The role in it, and what the instance has of it.
+    pub role: Option<InstanceRole>,
+}
+
+/// The role of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceRole {
+    /// Its name.
+    pub name: String,
+    /// Its credentials, or since when there are none because it does not let instances in.
+    pub credentials: Result<SecurityCredentials, Timestamp>,
+}
+
+/// Temporary credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecurityCredentials {
+    /// `ASIA…`
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret: String,
+    /// The session token.
+    pub token: String,
+    /// Since when they are good.
+    pub issued: Timestamp,
+    /// Until when.
+    pub expires: Timestamp,
+}
+
+/// Never prints the secret.
+impl std::fmt::Debug for SecurityCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecurityCredentials")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An interface of the instance.
@@ -171,6 +208,8 @@ pub struct InstanceMetadata {
     pub is_monitored: bool,
     /// Its instance profile.
     pub profile: Option<InstanceProfile>,
+    /// Credentials that tell which instance it is and let it do nothing, for what runs below the instance's software.
+    pub identity_credentials: Option<SecurityCredentials>,
     /// What it was given to run, decoded from base64.
     pub user_data: Option<Bytes>,
     /// Its tags; shown only when the options say so.

@@ -10,7 +10,7 @@ mod token;
 mod tree;
 
 pub use metadata::{
-    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, MetadataDirectory, MetadataOptions,
-    PublicKey, TokenPolicy,
+    AttachedInterface, BlockDevice, InstanceMetadata, InstanceProfile, InstanceRole, MetadataDirectory,
+    MetadataOptions, PublicKey, SecurityCredentials, TokenPolicy,
 };
 pub use server::MetadataServer;

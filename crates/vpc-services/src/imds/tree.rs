@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use bytes::Bytes;
 
 use super::document;
-use super::metadata::{AttachedInterface, InstanceMetadata};
+use super::metadata::{AttachedInterface, InstanceMetadata, InstanceProfile, SecurityCredentials};
 
 /// The versions of the tree; all show the same, as newer ones only add to it.
 pub(super) const VERSIONS: &[&str] = &[
@@ -156,10 +156,8 @@ fn meta_data(metadata: &InstanceMetadata) -> Entry {
         entries.extend(primary.public_hostname.as_ref().map(|name| leaf("public-hostname", name)));
         entries.push(lines("security-groups", primary.security_groups.iter().map(|(_, name)| name)));
     }
-    // Without security credentials: there is nobody yet who gives them.
-    entries.extend(
-        metadata.profile.as_ref().map(|profile| directory("iam", [leaf("info", document::profile(profile))])),
-    );
+    entries.extend(metadata.profile.as_ref().map(iam));
+    entries.extend(metadata.identity_credentials.as_ref().map(|held| identity_credentials(metadata, held)));
     if !metadata.block_devices.is_empty() {
         let devices = metadata.block_devices.iter().map(|device| leaf(&device.virtual_name, &device.device));
         entries.push(directory("block-device-mapping", devices));
@@ -172,6 +170,27 @@ fn meta_data(metadata: &InstanceMetadata) -> Entry {
         entries.push(directory("tags", [directory("instance", tags)]));
     }
     directory("meta-data", entries)
+}
+
+/// The profile, and the credentials of the role in it.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
+fn iam(profile: &InstanceProfile) -> Entry {
+    let role = profile.role.as_ref().map(|role| {
+        let text = match &role.credentials {
+            Ok(held) => document::credentials(held),
+            Err(since) => document::not_assumed(&role.name, *since),
+        };
+        directory("security-credentials", [leaf(&role.name, text)])
+    });
+    directory("iam", std::iter::once(leaf("info", document::profile(profile))).chain(role))
+}
+
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html>
+fn identity_credentials(metadata: &InstanceMetadata, held: &SecurityCredentials) -> Entry {
+    let info = leaf("info", document::identity(metadata.account, held.issued));
+    let instance = leaf("ec2-instance", document::credentials(held));
+    let ec2 = directory("ec2", [info, directory("security-credentials", [instance])]);
+    directory("identity-credentials", [ec2])
 }
 
 /// A key is found by its number, and listed with its name after it.
