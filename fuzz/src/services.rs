@@ -8,8 +8,8 @@ use aws_types::{InstanceId, Tag, Timestamp};
 use http::{Method, Request};
 use vpc_services::{
     AttachedInterface, BlockDevice, DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer,
-    InstanceMetadata, InstanceProfile, LinkLocalBudget, MetadataDirectory, MetadataOptions, MetadataServer,
-    PublicKey, PublicNames,
+    InstanceMetadata, InstanceProfile, InstanceRole, LinkLocalBudget, MetadataDirectory, MetadataOptions,
+    MetadataServer, PublicKey, PublicNames,
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
@@ -135,7 +135,13 @@ fn instance() -> InstanceMetadata {
             arn: "arn:aws:iam::123456789012:instance-profile/web".to_owned(),
             id: "AIPAEXAMPLE".to_owned(),
             updated_at: Timestamp::from_unix_secs(1_479_573_131),
+            is_found: true,
+            role: Some(InstanceRole {
+                name: "web".to_owned(),
+                credentials: Err(Timestamp::from_unix_secs(0)),
+            }),
         }),
+        identity_credentials: None,
         user_data: Some("#!/bin/sh".into()),
         tags: [Tag { key: "Name".to_owned(), value: "web 1".to_owned() }].into_iter().collect(),
         interfaces: vec![interface()],

@@ -1,5 +1,7 @@
 //! The command line's grammar.
 
+mod events;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use aws_types::{AccountId, AvailabilityZone, Region};
 use clap::{Args, Parser, Subcommand};
 use ipnet::Ipv4Net;
 use node::{Bandwidth, Latency, Loss, RootKey};
+
+pub(crate) use events::EventsOptions;
 
 /// An AWS-compatible cloud on this machine, whose network is real.
 #[derive(Debug, Parser)]
@@ -63,6 +67,9 @@ pub(crate) enum Command {
     /// Tell who reaches whom in one revision of the configuration and not in another
     #[command(after_help = DIFFS)]
     Diff(DiffOptions),
+    /// Show who called what, and what came of it: the events of CloudTrail, of all accounts and regions
+    #[command(after_help = events::EXAMPLES)]
+    Events(EventsOptions),
     /// Stop a cloud and remove all of its state from the host; its data stays
     Down(DownOptions),
     /// Start a throw-away cloud, walk through the first recipes, and leave nothing behind

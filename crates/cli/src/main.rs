@@ -12,6 +12,7 @@ mod demo;
 mod diff;
 mod down;
 mod env;
+mod events;
 mod exec;
 mod internet;
 mod log;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::WhyDenied(options) => why_denied::run(&options),
         Command::Revisions(options) => diff::revisions(&options),
         Command::Diff(options) => diff::run(&options),
+        Command::Events(options) => events::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::account::Accounts;
 use crate::authorizing::ByPolicies;
 use crate::daemon_state::DaemonState;
+use crate::events::{Events, EventsRequest};
 use crate::expectations::{self, AssertRequest, DiffRequest, Revisions, Stop};
 use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
@@ -70,6 +71,7 @@ pub(crate) enum Question {
     Assert { request: AssertRequest },
     Revisions,
     Diff { request: DiffRequest },
+    Events { request: EventsRequest },
 }
 
 impl Question {
@@ -101,6 +103,7 @@ pub(crate) struct Answering {
     pub(crate) status: Box<dyn Fn() -> Status + Send + Sync>,
     pub(crate) accounts: Accounts,
     pub(crate) authorizing: ByPolicies,
+    pub(crate) events: Arc<Events>,
     pub(crate) network: NetworkView,
     pub(crate) internet: Arc<Internet>,
     pub(crate) paths: Paths,
@@ -115,6 +118,7 @@ impl Answering {
             Question::WhyDenied { request_id, account } => {
                 line(&Answer::Ok(self.authorizing.denial(request_id.as_deref(), account)))
             }
+            Question::Events { request } => line(&Answer::Ok(self.events.recent(request))),
             Question::Drops => line(&Answer::Ok(self.network.drops())),
             Question::Flows { of } => line(&match self.network.flows(of.as_deref()) {
                 Ok(flows) => Answer::Ok(flows),

@@ -21,6 +21,7 @@ mod control;
 mod credentials;
 mod daemon_state;
 mod directory;
+mod events;
 mod expectations;
 mod flow_logs;
 mod history;
@@ -66,6 +67,7 @@ use service_api::{IdSource as _, OsRandom, Service};
 use session_tokens::Tokens;
 use store::{RecordKind, RedbBackend, Store, StoreError};
 use svc_backup::Backup;
+use svc_cloudtrail::{CloudTrail, NoBuckets, NoOrganizations};
 use svc_ec2::Ec2;
 use svc_ram::Ram;
 use svc_resourcegroupstaggingapi::ResourceGroupsTagging;
@@ -84,6 +86,7 @@ pub use authorizing::why_denied;
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
+pub use events::{EVENTS_TOLD_MAX, EventsRequest, EventsTold};
 pub use expectations::{
     ASSERTION_PAIRS_MAX, AssertReport, AssertRequest, AssertionCheck, CHANGES_TOLD_MAX, DiffReport,
     DiffRequest, EXPLAINED_PAIRS_MAX, PAIRS_MAX, PairFailure, REQUEST_PAIRS_MAX, ReachChange,
@@ -102,6 +105,7 @@ use crate::authorizing::ByPolicies;
 use crate::captures::Captures;
 use crate::credentials::StoredCredentials;
 use crate::directory::Directory;
+use crate::events::Events;
 use crate::flow_logs::FlowLogs;
 use crate::history::History;
 use crate::identity::Identity;
@@ -210,6 +214,7 @@ pub struct Node {
     run_dir: RunDir,
     gateway: gateway::Bound,
     at_end: AtEnd,
+    events: Arc<Events>,
     tasks: JoinSet<()>,
 }
 
@@ -238,7 +243,9 @@ impl Node {
         let is_first = run_dir.create().map_err(NodeError::file(run_dir.path()))?;
         let mut tasks = JoinSet::new();
         match Self::start_parts(&config, &data_dir, &run_dir, &mut tasks).await {
-            Ok((state, gateway, at_end)) => Ok(Self { state, run_dir, gateway, at_end, tasks }),
+            Ok((state, gateway, at_end, events)) => {
+                Ok(Self { state, run_dir, gateway, at_end, events, tasks })
+            }
             Err(error) => {
                 // The tasks hold parts of the network.
                 tasks.shutdown().await;
@@ -259,7 +266,7 @@ impl Node {
         data_dir: &DataDir,
         run_dir: &RunDir,
         tasks: &mut JoinSet<()>,
-    ) -> Result<(DaemonState, gateway::Bound, AtEnd), NodeError> {
+    ) -> Result<(DaemonState, gateway::Bound, AtEnd, Arc<Events>), NodeError> {
         // Of several starts, the one that has the state goes on to the network; the others end here.
         let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
@@ -275,7 +282,7 @@ impl Node {
         let opened = open(config, data_dir, backend).await;
         // Also when that failed: the network must be whole before it can be let go.
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
-        let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, gateway } =
+        let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, events, gateway } =
             opened?;
         tasks.spawn(Arc::clone(&credentials).follow());
         let plane = Arc::new(plane?);
@@ -311,6 +318,7 @@ impl Node {
             data_dir.flow_logs(),
         ));
         tasks.spawn(Arc::clone(&flow_logs).follow());
+        tasks.spawn(Arc::clone(&events).watch());
         let insights = Insights::new(store.clone(), Arc::clone(&ec2), fixed.clone(), plane.seed());
         tasks.spawn(Arc::new(insights).follow());
         let instances = Arc::new(Instances::new(
@@ -362,6 +370,7 @@ impl Node {
             status: Box::new(status),
             accounts: account::Accounts(store.clone()),
             authorizing,
+            events: Arc::clone(&events),
             network,
             internet,
             paths: Paths::new(store.clone(), enforced),
@@ -370,7 +379,7 @@ impl Node {
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
-        Ok((state, gateway, AtEnd { flow_logs, credentials }))
+        Ok((state, gateway, AtEnd { flow_logs, credentials }, events))
     }
 
     /// Which process this is, where clients connect, and since when.
@@ -400,6 +409,10 @@ impl Node {
         let at_end = self.at_end;
         if tokio::task::spawn_blocking(move || at_end.write()).await.is_err() {
             tracing::error!("the last records of the flow logs, or of what was used, could not be written");
+        }
+        let events = self.events;
+        if tokio::task::spawn_blocking(move || events.finish()).await.is_err() {
+            tracing::error!("the last events could not be written");
         }
         if has_failed {
             return Err(NodeError::PartEnded);
@@ -445,6 +458,7 @@ struct Opened {
     ec2: Arc<Ec2>,
     ssm: Arc<Ssm>,
     authorizing: ByPolicies,
+    events: Arc<Events>,
     gateway: gateway::Bound,
 }
 
@@ -473,10 +487,20 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let mut services: Vec<Arc<dyn Service>> = guarded.collect();
     let tokens = Tokens::of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
     let sts = Arc::new(Sts::new(store.clone(), tokens.clone(), Arc::new(OsRandom)));
-    services.extend([Arc::new(tagging) as _, quotas as _, sts as _]);
+    let events = Arc::new(Events::start(data_dir.events()).map_err(NodeError::file(data_dir.events()))?);
+    let trail = CloudTrail::new(
+        store.clone(),
+        Arc::clone(&events) as _,
+        Arc::new(NoBuckets),
+        Arc::new(NoOrganizations),
+    );
+    let trail = Arc::new(trail);
+    events.tell(&trail);
+    services.extend([trail as _, Arc::new(tagging) as _, quotas as _, sts as _]);
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens.clone());
-    let gateway = bind(config, data_dir, Arc::clone(&credentials), services, authorizing.clone()).await?;
+    let front = (Arc::clone(&credentials), authorizing.clone(), Arc::clone(&events));
+    let gateway = bind(config, data_dir, services, front).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
         Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
@@ -497,6 +521,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
         ec2,
         ssm,
         authorizing,
+        events,
         gateway,
     })
 }
@@ -512,6 +537,7 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .chain(path_conditions::RECORDS.iter().copied())
         .chain(organization::RECORDS.iter().copied())
         .chain(Backup::record_kinds())
+        .chain(CloudTrail::record_kinds())
         .chain(Ec2::record_kinds())
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())
@@ -526,9 +552,8 @@ fn check_records(store: &Store) -> Result<(), StoreError> {
 async fn bind(
     config: &NodeConfig,
     data_dir: &DataDir,
-    credentials: Arc<StoredCredentials>,
     services: Vec<Arc<dyn Service>>,
-    authorizing: ByPolicies,
+    (credentials, authorizing, events): (Arc<StoredCredentials>, ByPolicies, Arc<Events>),
 ) -> Result<gateway::Bound, NodeError> {
     let regions = aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect();
     let gateway_config = gateway::Config::new(config.listen, data_dir.tls(), regions);
@@ -538,7 +563,7 @@ async fn bind(
         credentials,
         Arc::new(authorizing),
         Arc::new(SystemClock),
-        Arc::new(()),
+        events,
     )
     .await?)
 }

@@ -71,6 +71,7 @@ impl DataDir {
             self.instances(),
             self.flow_logs(),
             self.history(),
+            self.events(),
             self.disagreements(),
         ];
         let clients = credentials.parent().map(Path::to_owned);
@@ -129,6 +130,11 @@ impl DataDir {
     /// Earlier configurations of the network.
     pub fn history(&self) -> PathBuf {
         self.0.join("history")
+    }
+
+    /// The events of calls.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events")
     }
 
     /// What is written down when packets do not do what a trace says.

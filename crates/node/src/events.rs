@@ -1,0 +1,234 @@
+//! The events of the cloud's calls.
+//!
+//! Owns how the gateway's calls come to the history and to trails, and what `brume events` is told. Refuses to know what
+//! stands in an event and where it is kept.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use aws_model::Value;
+use aws_types::AccountId;
+use cloudtrail_events::{ApiCall, Caller, Connection, Event, Found, Page, Query};
+use event_history::{EventHistory, Importance, Limits, Recent, Writer};
+use gateway::{Call, Outcome, Recorder};
+use serde::{Deserialize, Serialize};
+use service_api::{IdSource as _, OsRandom};
+use svc_cloudtrail::CloudTrail;
+
+use crate::control::{self, Question};
+use crate::now;
+use crate::paths::RunDir;
+
+/// How many events are told of at one time, at most.
+pub const EVENTS_TOLD_MAX: usize = 1000;
+/// How often it is looked whether events are still written, and whether files of trails are due.
+const WATCHING: Duration = Duration::from_secs(1);
+
+/// Which events are told: the newest of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsRequest {
+    /// Only those after this number.
+    pub after: Option<u64>,
+    /// Only of this account.
+    pub account: Option<AccountId>,
+    /// Only of this service: `ec2`, or `ec2.amazonaws.com`.
+    pub service: Option<String>,
+    /// Only of calls that failed.
+    pub errors_only: bool,
+    /// How many; [`EVENTS_TOLD_MAX`] at most.
+    pub limit: usize,
+}
+
+/// The newest events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsTold {
+    /// Each as a line of JSON, oldest first.
+    pub events: Vec<String>,
+    /// The number of the newest event there is, whether it is told or not. Lower than before after a new start.
+    pub newest: u64,
+}
+
+impl EventsTold {
+    /// Asks the daemon of a run directory.
+    ///
+    /// # Errors
+    /// When it does not answer in time.
+    pub fn ask(run_dir: &RunDir, request: EventsRequest) -> io::Result<Self> {
+        control::ask(run_dir, &Question::Events { request })
+    }
+}
+
+/// The events of a cloud.
+pub(crate) struct Events {
+    history: Arc<EventHistory>,
+    writer: Writer<Call>,
+    /// The service, once it is there. It asks this for the history, so that neither can hold the other.
+    trails: Arc<OnceLock<Weak<CloudTrail>>>,
+}
+
+impl Events {
+    /// Starts to write events in a directory.
+    ///
+    /// # Errors
+    /// When there can be no thread for it.
+    pub(crate) fn start(directory: PathBuf) -> io::Result<Self> {
+        let history = Arc::new(EventHistory::new(directory, Limits::default()));
+        let trails: Arc<OnceLock<Weak<CloudTrail>>> = Arc::default();
+        let tell = {
+            let trails = Arc::clone(&trails);
+            move |events: &[Event]| {
+                if let Some(service) = trails.get().and_then(Weak::upgrade) {
+                    service.deliver(events, now());
+                }
+            }
+        };
+        let writer = Writer::start(Arc::clone(&history), now, |call| events_of(&call), tell)?;
+        Ok(Self { history, writer, trails })
+    }
+
+    /// Gives further events to the trails of a service.
+    pub(crate) fn tell(&self, service: &Arc<CloudTrail>) {
+        // There is one service, and it is told of once.
+        let _ = self.trails.set(Arc::downgrade(service));
+    }
+
+    /// Ends when events are no longer written; delivers files that are due meanwhile.
+    pub(crate) async fn watch(self: Arc<Self>) {
+        while self.writer.is_working() {
+            tokio::time::sleep(WATCHING).await;
+            let this = Arc::clone(&self);
+            let _ = tokio::task::spawn_blocking(move || this.flush(false)).await;
+        }
+        tracing::error!("the thread that writes events has ended");
+    }
+
+    fn flush(&self, all: bool) {
+        if let Some(service) = self.trails.get().and_then(Weak::upgrade) {
+            service.flush(now(), all);
+        }
+    }
+
+    /// Writes what there is. Nothing is recorded from now on.
+    pub(crate) fn finish(&self) {
+        self.writer.finish();
+        self.flush(true);
+    }
+
+    /// The newest events.
+    pub(crate) fn recent(&self, request: EventsRequest) -> EventsTold {
+        self.writer.settle();
+        let page = self.history.recent(&Recent {
+            after: request.after,
+            account: request.account,
+            service: request.service,
+            errors_only: request.errors_only,
+            limit: request.limit.min(EVENTS_TOLD_MAX),
+        });
+        let lines = page.events.into_iter().map(|found: Found| found.json);
+        EventsTold { events: lines.collect(), newest: page.newest }
+    }
+}
+
+/// Costs who answers a call a place in the queue.
+impl Recorder for Events {
+    fn record(&self, mut call: Call) {
+        let is_told = cloudtrail_events::tells_response(call.model.metadata.name, call.operation.name);
+        if !is_told && let Outcome::Done(output) = &mut call.outcome {
+            // It may be large, and many may wait in the queue.
+            *output = Value::Null;
+        }
+        self.writer.push(call, if is_told { Importance::Kept } else { Importance::MayBeDropped });
+    }
+}
+
+impl svc_cloudtrail::History for Events {
+    fn lookup(&self, query: &Query) -> Page {
+        // Whoever was answered finds the event of that call; on AWS it takes minutes.
+        self.writer.settle();
+        self.history.lookup(query)
+    }
+}
+
+fn events_of(call: &Call) -> Vec<Event> {
+    let outcome = match &call.outcome {
+        Outcome::Done(output) => cloudtrail_events::Outcome::Done(output),
+        Outcome::Failed { code, message, is_fault } => {
+            cloudtrail_events::Outcome::Failed { code, message, is_fault: *is_fault }
+        }
+    };
+    let told = ApiCall {
+        context: &call.context,
+        caller: Caller::Signer,
+        model: call.model,
+        operation: call.operation,
+        input: call.input.as_ref(),
+        outcome,
+        connection: Connection {
+            tls: call.tls.map(|tls| (tls.version, tls.cipher_suite)),
+            host: call.host.as_deref(),
+        },
+    };
+    cloudtrail_events::events(&told, || OsRandom.bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use aws_model::Fields;
+    use store::{MemoryBackend, Store};
+    use svc_cloudtrail::{NoBuckets, NoOrganizations};
+
+    use super::*;
+    use crate::testing::context;
+
+    fn call(operation: &str, outcome: Outcome) -> Call {
+        let model = aws_model::service("ec2").unwrap().model();
+        Call {
+            context: context(),
+            model,
+            operation: model.operation(operation).unwrap(),
+            input: Some(Value::Structure(Fields::new())),
+            outcome,
+            tls: None,
+            host: None,
+        }
+    }
+
+    /// What is recorded is found by the service, at once and after a new start.
+    #[test]
+    fn calls_are_found_by_lookups() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let look = |events: &Arc<Events>| {
+            let service = CloudTrail::new(
+                store.clone(),
+                Arc::clone(events) as _,
+                Arc::new(NoBuckets),
+                Arc::new(NoOrganizations),
+            );
+            let input = Value::Structure(Fields::new());
+            let at_newest = service_api::RequestContext { now: now(), ..context() };
+            let answer = service_api::Service::call(&service, &at_newest, "LookupEvents", input).unwrap();
+            let answer = aws_api::cloudtrail::LookupEventsResponse::try_from(answer).unwrap();
+            answer.events.unwrap().into_iter().map(|event| event.event_name.unwrap()).collect::<Vec<_>>()
+        };
+        let events = Arc::new(Events::start(directory.path().to_owned()).unwrap());
+        let recent = |operation, outcome| Call {
+            context: service_api::RequestContext { now: now(), ..context() },
+            ..call(operation, outcome)
+        };
+        events.record(recent("CreateVpc", Outcome::Done(Value::Structure(Fields::new()))));
+        let failed = Outcome::Failed { code: "Bad".to_owned(), message: "no".to_owned(), is_fault: false };
+        events.record(recent("DescribeVpcs", failed));
+        assert_eq!(look(&events), ["DescribeVpcs", "CreateVpc"]);
+        let told = events.recent(EventsRequest { limit: 9, errors_only: true, ..Default::default() });
+        let json: BTreeMap<String, serde_json::Value> = serde_json::from_str(&told.events[0]).unwrap();
+        assert_eq!((told.newest, &json["errorCode"]), (2, &"Client.Bad".into()));
+        events.finish();
+        let events = Arc::new(Events::start(directory.path().to_owned()).unwrap());
+        assert_eq!(look(&events), ["DescribeVpcs", "CreateVpc"]);
+    }
+}
