@@ -59,7 +59,16 @@ fn policies_come_and_go() {
 fn what_cannot_be_attached() {
     let cloud = Cloud::new();
     cloud.role("R");
+    cloud.policy("Own");
     for (arn, expect) in [
+        (
+            "arn:aws:iam::123456789012:policy/x/Own",
+            "NoSuchEntity: Policy arn:aws:iam::123456789012:policy/x/Own does not exist or is not attachable.",
+        ),
+        (
+            "arn:aws:iam::210987654321:policy/Own",
+            "NoSuchEntity: Policy arn:aws:iam::210987654321:policy/Own does not exist or is not attachable.",
+        ),
         (
             "arn:aws:iam::123456789012:policy/None",
             "NoSuchEntity: Policy arn:aws:iam::123456789012:policy/None does not exist or is not attachable.",
