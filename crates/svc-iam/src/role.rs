@@ -117,6 +117,11 @@ pub(crate) fn last_used(state: &State, role: &Role) -> RoleLastUsed {
     })
 }
 
+/// A description; an empty one is none.
+fn described(description: String) -> Option<String> {
+    (!description.is_empty()).then_some(description)
+}
+
 /// Seconds, of which the model checked the range.
 fn session_secs(wanted: Option<i32>) -> u32 {
     wanted.and_then(|secs| u32::try_from(secs).ok()).unwrap_or(DEFAULT_SESSION_SECS)
@@ -200,14 +205,14 @@ fn update(
     request: UpdateRoleRequest,
 ) -> Result<UpdateRoleResponse, ServiceError> {
     change(state, context, &request.role_name, |_, role| {
-        // Of a service's role the description alone is the customer's.
-        if request.max_session_duration.is_some() {
+        // What a request does not name stays.
+        if let Some(secs) = request.max_session_duration {
+            // Of a service's role the description alone is the customer's.
             check_modifiable(role)?;
+            role.max_session_secs = session_secs(Some(secs));
         }
-        // AWS takes a request without a member as one with its default.
-        role.description = request.description;
-        if role.linked_service.is_none() {
-            role.max_session_secs = session_secs(request.max_session_duration);
+        if let Some(description) = request.description {
+            role.description = described(description);
         }
         Ok(UpdateRoleResponse {})
     })
@@ -220,7 +225,7 @@ fn update_description(
     request: UpdateRoleDescriptionRequest,
 ) -> Result<UpdateRoleDescriptionResponse, ServiceError> {
     change(state, context, &request.role_name, |_, role| {
-        role.description = Some(request.description);
+        role.description = described(request.description);
         Ok(UpdateRoleDescriptionResponse { role: Some(shown(role)) })
     })
 }

@@ -71,25 +71,31 @@ fn roles_are_listed_without_their_tags() {
 fn a_role_is_changed() {
     let cloud = Cloud::new();
     cloud.role("R");
-    cloud.ok::<op::UpdateRole>(api::UpdateRoleRequest {
-        role_name: "R".to_owned(),
-        description: Some("one".to_owned()),
-        max_session_duration: Some(43_200),
-    });
-    let shown = get(&cloud, "R");
-    assert_eq!((shown.description.as_deref(), shown.max_session_duration), (Some("one"), Some(43_200)));
+    let update = |description: Option<&str>, max_session_duration| {
+        let (role_name, description) = ("R".to_owned(), description.map(str::to_owned));
+        cloud.ok::<op::UpdateRole>(api::UpdateRoleRequest { role_name, description, max_session_duration });
+        let shown = get(&cloud, "R");
+        (shown.description, shown.max_session_duration)
+    };
+    let one = || Some("one".to_owned());
+    assert_eq!(update(Some("one"), Some(43_200)), (one(), Some(43_200)));
+    // What is not named stays.
+    assert_eq!(update(None, Some(7200)), (one(), Some(7200)));
+    assert_eq!(update(None, None), (one(), Some(7200)));
+    assert_eq!(update(Some(""), None), (None, Some(7200)));
     let input =
         api::UpdateRoleDescriptionRequest { role_name: "R".to_owned(), description: "two".to_owned() };
     let answer = cloud.ok::<op::UpdateRoleDescription>(input).role.unwrap();
-    assert_eq!((answer.description.as_deref(), answer.max_session_duration), (Some("two"), Some(43_200)));
+    assert_eq!((answer.description.as_deref(), answer.max_session_duration), (Some("two"), Some(7200)));
     let trust = TRUST_EC2.replace("ec2", "lambda");
-    let update = |document: &str| api::UpdateAssumeRolePolicyRequest {
+    let trusting = |document: &str| api::UpdateAssumeRolePolicyRequest {
         role_name: "R".to_owned(),
         policy_document: document.to_owned(),
     };
-    cloud.ok::<op::UpdateAssumeRolePolicy>(update(&trust));
+    cloud.ok::<op::UpdateAssumeRolePolicy>(trusting(&trust));
     assert_eq!(decoded(&get(&cloud, "R").assume_role_policy_document.unwrap()), trust);
-    let refused = cloud.call::<op::UpdateAssumeRolePolicy>(&super::cloud::By::Root, update("{")).unwrap_err();
+    let refused =
+        cloud.call::<op::UpdateAssumeRolePolicy>(&super::cloud::By::Root, trusting("{")).unwrap_err();
     assert_eq!(refused.code, "MalformedPolicyDocument");
 }
 

@@ -63,6 +63,9 @@ fn a_service_has_a_role_that_it_alone_changes() {
     );
     cloud.ok::<op::CreateInstanceProfile>(profile("P"));
     cloud.refuses::<op::AddRoleToInstanceProfile>(join("P", NAME), protected);
+    let input =
+        api::UpdateRoleRequest { role_name: name(), description: None, max_session_duration: Some(7200) };
+    cloud.refuses::<op::UpdateRole>(input, protected);
     // What it is for can be said.
     let input = api::UpdateRoleDescriptionRequest { role_name: name(), description: "new".to_owned() };
     cloud.ok::<op::UpdateRoleDescription>(input);
