@@ -194,10 +194,14 @@ fn what_is_kept_is_all_that_a_network_is_made_of() {
 }
 
 /// The kinds of records that no network is made of. One that is in neither list is to be put into one of them.
-const LEFT_OUT: [&str; 64] = [
+const LEFT_OUT: &[&str] = &[
     "account.account",
     "account.email",
     "account.root-key",
+    "backup.plan",
+    "backup.plan-version",
+    "backup.selection",
+    "backup.vault",
     "cloudtrail.trail",
     "ec2.address-transfer",
     "ec2.brought-range",
@@ -265,7 +269,7 @@ const LEFT_OUT: [&str; 64] = [
 fn every_kind_of_record_is_kept_or_left_out_on_purpose() {
     let all: BTreeSet<&str> = crate::record_kinds().map(|kind| kind.name()).collect();
     let left_out: BTreeSet<&str> = all.iter().copied().filter(|kind| !is_kept(kind)).collect();
-    assert_eq!(left_out, BTreeSet::from(LEFT_OUT));
+    assert_eq!(left_out, LEFT_OUT.iter().copied().collect());
     assert!(LOOKED_UP.iter().all(|kind| all.contains(kind)));
     assert!(is_kept(KIND_WITH_SECRETS));
 }

@@ -51,7 +51,10 @@ pub struct Cloud {
 
 impl Cloud {
     pub fn new() -> Self {
-        let store = Store::open(MemoryBackend::new()).unwrap();
+        Self::on(Store::open(MemoryBackend::new()).unwrap())
+    }
+
+    pub fn on(store: Store) -> Self {
         let organization = Organization::default();
         let service = Backup::new(store.clone(), Arc::new(Counting(AtomicU64::new(1))), organization.clone());
         Self { store, service, organization, now: NOW }
