@@ -4,13 +4,16 @@
 //! through them without a fuzzer, and a crash can be played again by `cargo run --bin fuzz-NAME FILE`.
 
 mod files;
+
 mod network;
+mod organization_policies;
 mod policies;
 mod protocol;
 mod services;
 
 pub use files::assertions;
 pub use network::frame;
+pub use organization_policies::management_policy;
 pub use policies::policies;
 pub use protocol::{cbor, json, query, rest_json, rest_xml, sigv4};
 pub use services::{dns, imds, ntp};
@@ -19,7 +22,7 @@ pub use services::{dns, imds, ntp};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its folder of seeds.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("query", query),
     ("json", json),
     ("cbor", cbor),
@@ -32,6 +35,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("imds", imds),
     ("assertions", assertions),
     ("policies", policies),
+    ("management_policy", management_policy),
 ];
 
 /// The program of a target: under libFuzzer what it calls, and otherwise one that plays the files named.

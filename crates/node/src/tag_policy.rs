@@ -35,8 +35,8 @@ impl<P: EffectiveTagPolicy> Service for Guarded<P> {
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
-        let rules = self.policy.rules(&self.store.snapshot(), context.partition, context.account());
-        match refusal(&rules, self.model(), operation, &input, svc_ec2::resource_type_of) {
+        let rules = || self.policy.rules(&self.store.snapshot(), context.partition, context.account());
+        match refusal(rules, self.model(), operation, &input, svc_ec2::resource_type_of) {
             Some(error) => Err(error),
             None => self.service.call(context, operation, input),
         }

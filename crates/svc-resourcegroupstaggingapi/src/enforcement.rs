@@ -33,19 +33,20 @@ const ERRORS: &[(&str, &str)] = &[("ec2", "TagPolicyViolation"), ("ram", "TagPol
 /// For services that have none.
 const OTHER_ERROR: &str = "AccessDeniedException";
 
-/// What the account's tag policy answers to a request; `None` when it may go on to its service. `type_of` tells the type,
-/// such as `vpc`, of a resource of EC2 by its id.
+/// What the account's tag policy answers to a request; `None` when it may go on to its service. The rules are asked for only
+/// when the request has tags. `type_of` tells the type, such as `vpc`, of a resource of EC2 by its id.
 pub fn refusal(
-    rules: &TagRules,
+    rules: impl FnOnce() -> TagRules,
     model: &str,
     operation: &str,
     input: &Value,
     type_of: impl Fn(&str) -> Option<&'static str>,
 ) -> Option<ServiceError> {
-    if rules.is_empty() {
+    let requested = requested_tags(model, operation, input, type_of);
+    if requested.iter().all(|requested| requested.tags.is_empty()) {
         return None;
     }
-    let requested = requested_tags(model, operation, input, type_of);
+    let rules = rules();
     let violation = requested.iter().find_map(|requested| {
         let tags = requested.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         rules.violation(&requested.resource_type, tags)

@@ -30,7 +30,7 @@ fn asked(model: &str, operation: &str, input: &Value) -> Option<ServiceError> {
         Some("subnet") => Some("subnet"),
         _ => None,
     };
-    refusal(&rules(POLICY), model, operation, input, type_of)
+    refusal(|| rules(POLICY), model, operation, input, type_of)
 }
 
 fn create_tags(ids: &[&str], key: &str, value: &str) -> Value {
@@ -100,4 +100,20 @@ fn tags_of_other_services() {
         asked("ram", "UntagResource", &structure(&[("tags", tag(["key", "value"], "CostCenter", "Prod"))])),
         None
     );
+}
+
+#[test]
+fn the_policy_is_asked_for_only_when_a_request_has_tags() {
+    let asked = |operation: &str, input: &Value| {
+        let mut is_asked = false;
+        let rules = || {
+            is_asked = true;
+            rules(POLICY)
+        };
+        refusal(rules, "ec2", operation, input, |_| Some("vpc"));
+        is_asked
+    };
+    assert!(asked("CreateVpc", &create_vpc("vpc", "Name", "web")));
+    assert!(!asked("CreateVpc", &structure(&[("CidrBlock", text("10.0.0.0/16"))])));
+    assert!(!asked("DescribeVpcs", &structure(&[])));
 }

@@ -1,3 +1,5 @@
+//! Tags over all services, and a tag policy in front of them.
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
