@@ -49,6 +49,8 @@ fn ask(policy: &Policy) {
         context.set_many("aws:TagKeys", ["team", "cost"]);
         (Caller::User { account, arn }, context)
     });
+    assert_eq!(policy.spans().len(), policy.statements().len(), "every statement is somewhere");
+    policy.context_keys();
     let at = Attached { name: "arn:aws:iam::111122223333:policy/p", owner: "owner", policy };
     let places = [
         Policies { identity: vec![at], boundary: Some(at), ..Policies::default() },

@@ -3,7 +3,9 @@
 use smallvec::SmallVec;
 
 use crate::Context;
-use crate::pattern::{Grammar, Pattern, Piece, Resolved, ResolvedPieces, glob, pieces, resolve};
+use crate::pattern::{
+    Grammar, Pattern, Piece, Resolved, ResolvedPieces, glob, pieces, resolve, variable_keys,
+};
 
 /// Parts of an ARN. The last takes all further colons.
 const PARTS: usize = 6;
@@ -37,6 +39,11 @@ impl ResourcePattern {
 
     pub(crate) fn matches(&self, resource: &str, context: &Context) -> bool {
         self.0.matches(resource, context)
+    }
+
+    /// The keys of variables.
+    pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
+        self.0.variable_keys()
     }
 
     pub(crate) fn unresolved<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a str> {
@@ -86,6 +93,12 @@ impl ArnPattern {
             .map(|part| Pattern::new(part, Grammar { wildcards: true, variables }))
             .collect();
         <[Pattern; PARTS]>::try_from(parts).map_or(Self::Never, |parts| Self::Parts(Box::new(parts)))
+    }
+
+    /// The keys of variables.
+    pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
+        let pieces: &[Piece] = if let Self::Variable(pieces) = self { pieces } else { &[] };
+        variable_keys(pieces)
     }
 
     pub(crate) fn matches(&self, arn: &str, context: &Context) -> bool {

@@ -125,6 +125,9 @@ impl Operator {
             Some(_) => return None,
         };
         let (name, if_exists) = name.strip_suffix("IfExists").map_or((name, false), |name| (name, true));
+        if if_exists && name == "Null" {
+            return None;
+        }
         let (_, base, negated) = OPERATORS.iter().find(|(known, ..)| *known == name)?;
         Some(Self { quantifier, base: *base, negated: *negated, if_exists })
     }
@@ -225,6 +228,19 @@ impl Condition {
     /// The values of the policy, before variables.
     pub fn values(&self) -> &[String] {
         &self.values
+    }
+
+    /// The keys of variables in the values.
+    pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
+        let patterns: &[Pattern] = match &self.test {
+            Test::Equals(patterns) | Test::EqualsIgnoringCase(patterns) => patterns,
+            _ => &[],
+        };
+        let arns: &[ArnPattern] = if let Test::Arn(arns) = &self.test { arns } else { &[] };
+        patterns
+            .iter()
+            .flat_map(Pattern::variable_keys)
+            .chain(arns.iter().flat_map(ArnPattern::variable_keys))
     }
 
     /// Whether the condition holds.

@@ -35,6 +35,7 @@ mod pattern;
 mod policy;
 mod principal;
 mod request;
+mod span;
 mod validate;
 mod value;
 
@@ -50,3 +51,4 @@ pub use message::access_denied_message;
 pub use policy::{Effect, Policy, PolicyKind, Statement};
 pub use principal::Grant;
 pub use request::{Attached, Caller, Policies, Request, ResourceRule};
+pub use span::{Position, Span};

@@ -136,6 +136,12 @@ impl Pattern {
         }
     }
 
+    /// The keys of variables.
+    pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
+        let pieces: &[Piece] = if let Self::Pieces(pieces) = self { pieces } else { &[] };
+        variable_keys(pieces)
+    }
+
     /// The keys of variables that have no value in this request.
     pub(crate) fn unresolved<'a>(&'a self, context: &'a Context) -> impl Iterator<Item = &'a str> {
         let pieces: &[Piece] = if let Self::Pieces(pieces) = self { pieces } else { &[] };
@@ -144,6 +150,14 @@ impl Pattern {
             _ => None,
         })
     }
+}
+
+/// The keys of variables in a text.
+pub(crate) fn variable_keys(pieces: &[Piece]) -> impl Iterator<Item = &str> {
+    pieces.iter().filter_map(|piece| match piece {
+        Piece::Variable(variable) => Some(variable.key()),
+        Piece::Text(_) | Piece::Star | Piece::One => None,
+    })
 }
 
 fn same_letter(a: char, b: char) -> bool {

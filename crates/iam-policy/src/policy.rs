@@ -10,6 +10,7 @@ use crate::condition::Condition;
 use crate::document::{Document, Written, WrittenPrincipal};
 use crate::pattern::{Grammar, Pattern};
 use crate::principal::{AwsPrincipal, Grant, Principals};
+use crate::span::{self, Span};
 use crate::{Caller, Context, PolicyError, validate};
 
 /// What a policy is for, which decides what may stand in it.
@@ -82,6 +83,24 @@ impl Policy {
     /// The statements in their order.
     pub fn statements(&self) -> &[Statement] {
         &self.0.statements
+    }
+
+    /// The condition keys that the policy asks for, in conditions and in variables, in their order and each once.
+    pub fn context_keys(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        for statement in self.statements() {
+            for key in statement.context_keys() {
+                if !found.iter().any(|had| had.eq_ignore_ascii_case(key)) {
+                    found.push(key);
+                }
+            }
+        }
+        found
+    }
+
+    /// Where each statement is in the text, as simulations of IAM say it.
+    pub fn spans(&self) -> Vec<Span> {
+        span::of_statements(self.text())
     }
 
     /// Whether the policy has version 2012-10-17, the one in which `${…}` stands for a value.
@@ -257,6 +276,15 @@ impl Statement {
             AwsPrincipal::Arn(arn) => Some(arn.as_ref()),
             AwsPrincipal::Account(_) | AwsPrincipal::Id(_) => None,
         })
+    }
+
+    /// The condition keys that it asks for.
+    fn context_keys(&self) -> impl Iterator<Item = &str> {
+        let resources = self.resource.patterns.iter().flat_map(ResourcePattern::variable_keys);
+        let conditions = self.conditions.iter();
+        resources.chain(
+            conditions.flat_map(|condition| [condition.key()].into_iter().chain(condition.variable_keys())),
+        )
     }
 
     /// Holds the statement against a request, the cheapest and most telling elements first.

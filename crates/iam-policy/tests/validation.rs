@@ -3,7 +3,7 @@
 
 use std::error::Error as _;
 
-use iam_policy::{Policy, PolicyError, PolicyKind};
+use iam_policy::{Policy, PolicyError, PolicyKind, Position, Span};
 
 const SYNTAX: &str = "Syntax errors in policy.";
 const VERSION: &str = "Policy document must be version 2012-10-17 or greater.";
@@ -182,6 +182,7 @@ fn conditions() {
         (r#"{"StringEquals": {"a": null}}"#, SYNTAX),
         (r#"{"x": {"a": "1"}}"#, SYNTAX),
         (r#"{"ForAnyValue::StringEqualsIfExists": {"a": "b"}}"#, SYNTAX),
+        (r#"{"NullIfExists": {"a": "true"}}"#, SYNTAX),
         (r#"{"DateLessThan": {"a": "soon"}}"#, LEGACY),
         (r#"{"DateLessThan": {"a": "9223372036854775808"}}"#, LEGACY),
         (r#"{"IpAddress": {"aws:SourceIp": "10.0.0.0/40"}}"#, LEGACY),
@@ -320,6 +321,22 @@ fn stored_policies_are_read_without_the_rules_of_their_kind() {
     assert_eq!(read.text(), refused);
     assert_eq!(read, read.clone());
     assert!(serde_json::from_str::<Policy>("\"not a policy\"").is_err());
+}
+
+#[test]
+fn keys_and_places_are_found() {
+    let text = r#"{"Version": "2012-10-17", "Id": "[{", "Statement": [
+  {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::${aws:username}/${x, 'd'}",
+   "Condition": {"StringLike": {"s3:prefix": ["${aws:UserName}", "}\"{"]}, "ArnLike": {"aws:SourceArn": "${y}"}}},
+  {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": {"Null": {"z": "true"}}}]}"#;
+    let policy = Policy::parse(text, PolicyKind::Identity).unwrap();
+    assert_eq!(policy.context_keys(), ["aws:username", "x", "s3:prefix", "aws:SourceArn", "y", "z"]);
+    let at = |line, column| Position { line, column };
+    let spans = [Span { start: at(2, 3), end: at(3, 114) }, Span { start: at(4, 3), end: at(4, 94) }];
+    assert_eq!(policy.spans(), spans);
+    let one = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#;
+    let policy = Policy::parse(one, PolicyKind::Identity).unwrap();
+    assert_eq!(policy.spans(), [Span { start: at(1, 40), end: at(1, 90) }]);
 }
 
 #[test]
