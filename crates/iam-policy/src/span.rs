@@ -41,11 +41,11 @@ pub(crate) fn of_statements(text: &str) -> Vec<Span> {
             Position { column: at.column + 1, ..at }
         };
         if let Some(inside) = &mut string {
-            match character {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' => last = string.take().unwrap_or_default(),
-                other => inside.push(other),
+            if character == '"' && !escaped {
+                last = decoded(&string.take().unwrap_or_default());
+            } else {
+                inside.push(character);
+                escaped = character == '\\' && !escaped;
             }
             continue;
         }
@@ -72,4 +72,9 @@ pub(crate) fn of_statements(text: &str) -> Vec<Span> {
         }
     }
     found
+}
+
+/// What a text of JSON says, of which this is between the quotes.
+fn decoded(raw: &str) -> String {
+    serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_default()
 }
