@@ -11,9 +11,10 @@ mod keys;
 mod message;
 mod subject;
 
-use aws_types::AccountId;
+use aws_types::{AccountId, Partition};
 use iam_policy::{
-    Attached, Context, Policies, Policy, Request, ResourceRule, access_denied_message, evaluate, explain,
+    Attached, Caller, Context, Decision, Policies, Policy, Request, ResourceRule, access_denied_message,
+    evaluate, explain,
 };
 use organization::{Level, PolicyType};
 use service_api::{NeededPermission, RequestContext, TargetResource};
@@ -97,6 +98,39 @@ impl Authorization {
         Ok(())
     }
 
+    /// Decides whether a caller may do something about a role, such as assume it: the role's trust policy has the say, beside
+    /// what limits the principal of the request where the caller is no other than that.
+    pub fn decide_on_role(&self, request: &RequestContext, role: &RoleAsked<'_>) -> Decision {
+        let snapshot = self.store.snapshot();
+        let subject = Subject::of(&snapshot, request);
+        let mut keys = keys::of_request(request, &subject);
+        for (key, values) in role.keys.iter() {
+            keys.set_many(key.to_owned(), values.iter().cloned());
+        }
+        let partition = request.partition;
+        owner_keys(&mut keys, &snapshot, partition, role.account);
+        let controls = organization::levels(&snapshot, partition, role.account, PolicyType::ResourceControl);
+        let controls: Vec<Level> = controls.unwrap_or_default();
+        let policies = Policies {
+            resource: Some(Attached { name: "the trust policy", owner: role.arn, policy: role.trust }),
+            resource_rule: ResourceRule::Trust,
+            resource_owner: Some(role.account),
+            resource_control: subject::attached(&controls),
+            // Who comes with a token of an identity provider has no policies of an account.
+            ..if role.caller.account().is_some() { subject.policies() } else { Policies::default() }
+        };
+        let asked =
+            Asked { request, service: "sts", operation: role.action, subject: &subject, snapshot: &snapshot };
+        let question =
+            Request { caller: role.caller, action: role.action, resource: role.arn, context: &keys };
+        let decision = evaluate(&policies, &question);
+        if !decision.is_allowed() {
+            let operation = role.action.to_owned();
+            self.remember(&asked, operation, &policies, &question, &decision);
+        }
+        decision
+    }
+
     /// The denial of a request, if it is among the latest.
     pub fn denial_of(&self, request_id: &str) -> Option<Denial> {
         self.denials.of(request_id)
@@ -119,11 +153,7 @@ impl Authorization {
         set_all(&mut keys, &resource.keys);
         let partition = asked.request.partition;
         let owner = resource.owner.unwrap_or(asked.request.principal.account);
-        keys.set("aws:ResourceAccount", owner.to_string());
-        if let Some(membership) = Membership::of(asked.snapshot, partition, owner) {
-            keys.set("aws:ResourceOrgID", membership.organization);
-            keys.set_many("aws:ResourceOrgPaths", [membership.path]);
-        }
+        owner_keys(&mut keys, asked.snapshot, partition, owner);
         let controls: Vec<Level> =
             organization::levels(asked.snapshot, partition, owner, PolicyType::ResourceControl)
                 .unwrap_or_default();
@@ -161,16 +191,32 @@ impl Authorization {
         if decision.is_allowed() {
             return Ok(());
         }
+        let operation = format!("{}:{}", asked.service, asked.operation);
+        let message = self.remember(asked, operation, policies, &request, &decision);
         let principal = &asked.request.principal;
-        let message = access_denied_message(principal.arn.as_str(), action, resource, &decision);
         let sealed = message::decision(principal, action, resource, keys, &decision);
+        Err(Refusal { message, encoded: self.sealer.seal(principal.account, &sealed) })
+    }
+
+    /// Keeps a denial for whoever asks why, and words it.
+    fn remember(
+        &self,
+        asked: &Asked<'_>,
+        operation: String,
+        policies: &Policies<'_>,
+        request: &Request<'_>,
+        decision: &Decision,
+    ) -> String {
+        let principal = &asked.request.principal;
+        let Request { action, resource, context: keys, .. } = *request;
+        let message = access_denied_message(principal.arn.as_str(), action, resource, decision);
         self.denials.add(Denial {
             request_id: asked.request.request_id.as_str().to_owned(),
             at: asked.request.now,
             account: principal.account,
             principal: principal.arn.as_str().to_owned(),
             region: asked.request.region.to_string(),
-            operation: format!("{}:{}", asked.service, asked.operation),
+            operation,
             action: action.to_owned(),
             resource: resource.to_owned(),
             message: message.clone(),
@@ -178,10 +224,27 @@ impl Authorization {
                 .iter()
                 .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()))
                 .collect(),
-            explanation: explain(policies, &request),
+            explanation: explain(policies, request),
         });
-        Err(Refusal { message, encoded: self.sealer.seal(principal.account, &sealed) })
+        message
     }
+}
+
+/// What is asked of a role.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleAsked<'a> {
+    /// Who asks: the request's principal, or whoever an identity provider vouches for.
+    pub caller: &'a Caller,
+    /// Such as `sts:AssumeRole`.
+    pub action: &'a str,
+    /// The role's ARN.
+    pub arn: &'a str,
+    /// The role's account.
+    pub account: AccountId,
+    /// Its trust policy.
+    pub trust: &'a Policy,
+    /// Condition keys of this question, over those of every request.
+    pub keys: &'a Context,
 }
 
 /// What does not change from one permission of a request to the next.
@@ -191,6 +254,15 @@ struct Asked<'a> {
     operation: &'a str,
     subject: &'a Subject,
     snapshot: &'a Snapshot,
+}
+
+/// Whose a resource is.
+fn owner_keys(keys: &mut Context, snapshot: &Snapshot, partition: Partition, owner: AccountId) {
+    keys.set("aws:ResourceAccount", owner.to_string());
+    if let Some(membership) = Membership::of(snapshot, partition, owner) {
+        keys.set("aws:ResourceOrgID", membership.organization);
+        keys.set_many("aws:ResourceOrgPaths", [membership.path]);
+    }
 }
 
 fn set_all(keys: &mut Context, more: &[(String, Vec<String>)]) {

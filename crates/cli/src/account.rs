@@ -5,20 +5,26 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use node::{Account, DaemonState, DataDir, NewAccount, RunDir};
 
-use crate::args::{AccountCommand, AccountOptions, CreateAccountOptions, DataDirOption, ListAccountsOptions};
-use crate::root;
+use crate::args::{
+    AccountCommand, AccountEnvOptions, AccountOptions, CreateAccountOptions, DataDirOption,
+    ListAccountsOptions, OneAccountOptions,
+};
+use crate::{env, root};
 
-/// Makes an account, or lists those that are there.
+/// Makes an account, lists those that are there, or does something about one.
 pub(crate) fn run(options: &AccountOptions) -> anyhow::Result<ExitCode> {
     match &options.what {
         AccountCommand::Create(options) => create(options),
         AccountCommand::List(options) => list(options),
+        AccountCommand::Env(options) => print_env(options),
+        AccountCommand::Close(options) => close(options),
+        AccountCommand::Reopen(options) => reopen(options),
     }
 }
 
 fn create(options: &CreateAccountOptions) -> anyhow::Result<ExitCode> {
     let run_dir = running("`brume account create`", &options.data_dir)?;
-    let made = NewAccount::create(&run_dir, options.name.as_deref())
+    let made = NewAccount::create(&run_dir, options.name.as_deref(), options.email.as_deref())
         .context("the daemon made no account that it told of")?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&made)?);
@@ -40,11 +46,49 @@ fn list(options: &ListAccountsOptions) -> anyhow::Result<ExitCode> {
         println!("{}", serde_json::to_string_pretty(&accounts)?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:<14} {:<28} NAME", "ACCOUNT", "CREATED");
+    println!(
+        "{:<14} {:<28} {:<8} {:<14} {:<24} NAME",
+        "ACCOUNT", "CREATED", "STATE", "ORGANIZATION", "EMAIL"
+    );
     for account in accounts {
         let name = account.name.as_deref().unwrap_or(if account.is_first { "(first)" } else { "-" });
-        println!("{:<14} {:<28} {name}", account.account.to_string(), account.created.to_string());
+        let state = if account.closed.is_some() { "closed" } else { "active" };
+        println!(
+            "{:<14} {:<28} {state:<8} {:<14} {:<24} {name}",
+            account.account.to_string(),
+            account.created.to_string(),
+            account.organization.as_deref().unwrap_or("-"),
+            account.email.as_deref().unwrap_or("-"),
+        );
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same as `brume env`, with the key of another account.
+fn print_env(options: &AccountEnvOptions) -> anyhow::Result<ExitCode> {
+    let run_dir = running("`brume account env`", &options.env.data_dir)?;
+    let key = Account::root_key(&run_dir, options.account)
+        .with_context(|| format!("no key of account {}", options.account))?;
+    env::print(&options.env, |name, value| match name {
+        "AWS_ACCESS_KEY_ID" => key.access_key_id.clone(),
+        "AWS_SECRET_ACCESS_KEY" => key.secret_access_key.clone(),
+        _ => value,
+    })
+}
+
+fn close(options: &OneAccountOptions) -> anyhow::Result<ExitCode> {
+    let run_dir = running("`brume account close`", &options.data_dir)?;
+    Account::close(&run_dir, options.account)
+        .with_context(|| format!("account {} is not closed by this", options.account))?;
+    println!("closed account {}; it can be reopened for 90 days", options.account);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reopen(options: &OneAccountOptions) -> anyhow::Result<ExitCode> {
+    let run_dir = running("`brume account reopen`", &options.data_dir)?;
+    Account::reopen(&run_dir, options.account)
+        .with_context(|| format!("account {} is not reopened by this", options.account))?;
+    println!("reopened account {}", options.account);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Up(UpOptions),
     /// Print the export lines that point AWS clients at a cloud
     Env(EnvOptions),
-    /// Make and list accounts
+    /// Make, list, close and reopen accounts
     Account(AccountOptions),
     /// Declare hosts of the simulated internet
     Internet(InternetOptions),
@@ -171,6 +171,28 @@ pub(crate) enum AccountCommand {
     Create(CreateAccountOptions),
     /// Show the accounts of a cloud, the one that `brume env` is about first
     List(ListAccountsOptions),
+    /// Print what AWS clients need to act as the root user of an account, as `brume env` does for the first one
+    Env(AccountEnvOptions),
+    /// Close an account: every call of it is refused, and it can be reopened for 90 days
+    Close(OneAccountOptions),
+    /// Open a closed account again, as AWS's support would
+    Reopen(OneAccountOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AccountEnvOptions {
+    #[command(flatten)]
+    pub(crate) env: EnvOptions,
+    /// The account's number
+    pub(crate) account: AccountId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneAccountOptions {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDirOption,
+    /// The account's number
+    pub(crate) account: AccountId,
 }
 
 #[derive(Debug, Args)]
@@ -180,6 +202,9 @@ pub(crate) struct CreateAccountOptions {
     /// What to call it, in 1 to 50 characters
     #[arg(long, value_parser = account_name)]
     pub(crate) name: Option<String>,
+    /// The e-mail address of its root user, which no other account has
+    #[arg(long, value_parser = email)]
+    pub(crate) email: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -293,6 +318,14 @@ fn account_name(text: &str) -> Result<String, String> {
     } else {
         Err(format!("a name has 1 to {} characters and no control characters", node::MAX_NAME_CHARS))
     }
+}
+
+fn email(text: &str) -> Result<String, String> {
+    let is_valid = text.split_once('@').is_some_and(|(name, domain)| {
+        let has_other = |text: &str| text.contains(|one: char| one.is_whitespace() || one == '@');
+        !name.is_empty() && domain.contains('.') && !has_other(name) && !has_other(domain)
+    });
+    if is_valid { Ok(text.to_owned()) } else { Err("it is an address such as ann@example.com".to_owned()) }
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,14 @@ use crate::root;
 
 /// Prints one `export` line per variable, quoted for a POSIX shell.
 pub(crate) fn run(options: &EnvOptions) -> anyhow::Result<ExitCode> {
+    print(options, |_, value| value)
+}
+
+/// The same with other values where `replace` has some.
+pub(crate) fn print(
+    options: &EnvOptions,
+    replace: impl Fn(&str, String) -> String,
+) -> anyhow::Result<ExitCode> {
     let path = options.data_dir.resolve();
     root::require_to_read("`brume env`", &path)?;
     let data_dir = node::DataDir::open(&path)
@@ -16,6 +24,7 @@ pub(crate) fn run(options: &EnvOptions) -> anyhow::Result<ExitCode> {
     let profile = node::read_profile(&data_dir)
         .with_context(|| format!("cannot read the profile of the cloud in {}", path.display()))?;
     for (name, value) in profile {
+        let value = replace(name, value);
         let is_endpoint = name == "AWS_ENDPOINT_URL";
         let value = if is_endpoint && options.tls { value.replacen("http:", "https:", 1) } else { value };
         println!("export {name}={}", quote(&value));

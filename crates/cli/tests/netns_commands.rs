@@ -161,9 +161,34 @@ fn accounts_are_kept_apart() {
         let listed = json(account(&cloud, &["list", "--json"]));
         let listed = listed.as_array().unwrap();
         assert_eq!(listed.len(), 3);
-        assert_eq!((&listed[0]["account"], &listed[0]["is_first"]), (&of_first.0.into(), &true.into()));
+        assert_eq!(
+            (&listed[0]["account"], &listed[0]["is_first"]),
+            (&of_first.0.as_str().into(), &true.into())
+        );
         assert!(listed.iter().any(|one| one["account"] == number && one["name"] == "prod"), "{listed:?}");
         assert!(account(&cloud, &["list"]).stdout.contains("prod"));
+
+        // One with an e-mail address, which no other has; its key is shown again, and it is closed and reopened.
+        let ann = json(account(&cloud, &["create", "--email", "ann@example.com", "--json"]));
+        let taken = account(&cloud, &["create", "--email", "Ann@example.com"]);
+        assert!(taken.code == 1 && taken.stderr.contains("another account has"), "{taken:?}");
+        let ann = ann["account"].as_str().unwrap();
+        let exported = account(&cloud, &["env", ann]);
+        assert!(exported.code == 0 && exported.stdout.contains("export AWS_ENDPOINT_URL="), "{exported:?}");
+        let is_closed = |cloud: &Cloud| {
+            let listed = json(account(cloud, &["list", "--json"]));
+            let one = listed.as_array().unwrap().iter().find(|one| one["account"] == ann).unwrap().clone();
+            assert_eq!(one["email"], "ann@example.com");
+            !one["closed"].is_null()
+        };
+        assert!(!is_closed(&cloud));
+        assert_eq!(account(&cloud, &["close", ann]).code, 0);
+        assert!(is_closed(&cloud));
+        assert_eq!(account(&cloud, &["close", ann]).code, 1);
+        assert_eq!(account(&cloud, &["reopen", ann]).code, 0);
+        assert!(!is_closed(&cloud));
+        let refused = account(&cloud, &["close", &of_first.0]);
+        assert!(refused.code == 1 && refused.stderr.contains("first account"), "{refused:?}");
 
         let secret = made["secret_access_key"].as_str().unwrap();
         assert!(!cloud.log().contains(secret), "the key is in the log");

@@ -1,12 +1,16 @@
 //! The accounts of a cloud beside its first one: each with a root access key of its own, and resources that no other
 //! account sees.
 //!
-//! Owns making and listing them. Refuses to know what they may do, and the first account, which a start of the cloud makes.
+//! Owns what the operator does about them, who stands for AWS's sign-up page and support: making, listing, closing and
+//! reopening them. Refuses to know what they may do, and the first account, which a start of the cloud makes.
 
 use std::io;
 
 use aws_types::{AccountId, Partition, Timestamp};
-use identities::{new_account, new_root_key};
+use identities::{
+    AccessKey, AccessKeyOwner, AccessKeyStatus, AccountState, StateError, close_account, cloud_scope,
+    new_account, new_root_key, reopen_account,
+};
 use serde::{Deserialize, Serialize};
 use service_api::{IdSource, OsRandom};
 use store::{Read as _, Store, StoreError};
@@ -31,6 +35,15 @@ pub struct Account {
     pub created: Timestamp,
     /// Whether it is the one that `brume env` is about.
     pub is_first: bool,
+    /// The e-mail address of its root user.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// The organization that it is in.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// Since when it is closed.
+    #[serde(default)]
+    pub closed: Option<Timestamp>,
 }
 
 impl Account {
@@ -41,6 +54,59 @@ impl Account {
     pub fn list(run_dir: &RunDir) -> io::Result<Vec<Self>> {
         control::ask(run_dir, &Question::ListAccounts)
     }
+
+    /// Asks the daemon to close an account, as its root user could: every call of it is refused from then on.
+    ///
+    /// # Errors
+    /// When it cannot, or does not answer in time.
+    pub fn close(run_dir: &RunDir, account: AccountId) -> io::Result<()> {
+        control::ask(run_dir, &Question::CloseAccount { account })
+    }
+
+    /// Asks the daemon to open a closed account again, as AWS's support could.
+    ///
+    /// # Errors
+    /// When it cannot, or does not answer in time.
+    pub fn reopen(run_dir: &RunDir, account: AccountId) -> io::Result<()> {
+        control::ask(run_dir, &Question::ReopenAccount { account })
+    }
+
+    /// Asks the daemon for an access key of an account's root user, which is made where there is none.
+    ///
+    /// # Errors
+    /// When there is no such account, or the daemon does not answer in time.
+    pub fn root_key(run_dir: &RunDir, account: AccountId) -> io::Result<AccountKey> {
+        control::ask(run_dir, &Question::AccountKey { account })
+    }
+}
+
+/// An access key of an account's root user.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AccountKey {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key. Never log it.
+    pub secret_access_key: String,
+}
+
+/// Why nothing was done about an account.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AccountError {
+    /// The state could not be written.
+    #[error("the account could not be stored: {0}")]
+    Store(#[from] StoreError),
+    /// Another account has the e-mail address.
+    #[error("another account has the e-mail address {0}")]
+    EmailTaken(String),
+    /// It is not as it would have to be.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// Nobody could use the cloud without it.
+    #[error("the first account is that of `brume env`, and stays open")]
+    First,
+    /// Others depend on it.
+    #[error("the account manages an organization; delete that first")]
+    Management,
 }
 
 /// An account that was just made, and the access key of its root user: the only time that the secret is shown.
@@ -61,8 +127,9 @@ impl NewAccount {
     ///
     /// # Errors
     /// When it cannot, or does not answer in time.
-    pub fn create(run_dir: &RunDir, name: Option<&str>) -> io::Result<Self> {
-        control::ask(run_dir, &Question::CreateAccount { name: name.map(str::to_owned) })
+    pub fn create(run_dir: &RunDir, name: Option<&str>, email: Option<&str>) -> io::Result<Self> {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        control::ask(run_dir, &Question::CreateAccount { name: owned(name), email: owned(email) })
     }
 }
 
@@ -73,23 +140,81 @@ impl Accounts {
     /// Makes an account with a root access key.
     ///
     /// # Errors
-    /// When the state cannot be written; there is no new account then.
-    pub(crate) fn create(&self, name: Option<String>) -> Result<NewAccount, StoreError> {
-        self.create_with(&OsRandom, name, now())
+    /// When the state cannot be written, or another account has the e-mail address; there is no new account then.
+    pub(crate) fn create(
+        &self,
+        name: Option<String>,
+        email: Option<String>,
+    ) -> Result<NewAccount, AccountError> {
+        self.create_with(&OsRandom, name, email, now())
     }
 
     fn create_with(
         &self,
         ids: &dyn IdSource,
         name: Option<String>,
+        email: Option<String>,
         now: Timestamp,
-    ) -> Result<NewAccount, StoreError> {
+    ) -> Result<NewAccount, AccountError> {
         self.0.transact(|transaction| {
             let bits = &mut || ids.bits();
-            let made = new_account(transaction, Partition::Aws, bits, now, name.clone(), None);
-            let account = made.expect("without an e-mail address there is no other account with it").id;
+            let made = new_account(transaction, Partition::Aws, bits, now, name.clone(), email.clone());
+            let account = made.ok_or_else(|| AccountError::EmailTaken(email.clone().unwrap_or_default()))?.id;
             let key = new_root_key(transaction, Partition::Aws, account, bits, now);
             Ok(NewAccount { account, name, access_key_id: key.id, secret_access_key: key.secret })
+        })
+    }
+
+    /// Closes an account.
+    ///
+    /// # Errors
+    /// When it is not open, or is one that stays so.
+    pub(crate) fn close(&self, account: AccountId) -> Result<(), AccountError> {
+        self.close_at(account, now())
+    }
+
+    fn close_at(&self, account: AccountId, now: Timestamp) -> Result<(), AccountError> {
+        self.0.transact(|transaction| {
+            let found = identities::account(transaction, Partition::Aws, account);
+            if found.is_some_and(|account| !account.is_further) {
+                return Err(AccountError::First);
+            }
+            if organization::managed_by(transaction, Partition::Aws, account).is_some() {
+                return Err(AccountError::Management);
+            }
+            Ok(close_account(transaction, Partition::Aws, account, now)?)
+        })
+    }
+
+    /// Opens a closed account again.
+    ///
+    /// # Errors
+    /// When it is not closed, or has been for too long.
+    pub(crate) fn reopen(&self, account: AccountId) -> Result<(), AccountError> {
+        self.reopen_at(account, now())
+    }
+
+    fn reopen_at(&self, account: AccountId, now: Timestamp) -> Result<(), AccountError> {
+        self.0.transact(|transaction| Ok(reopen_account(transaction, Partition::Aws, account, now)?))
+    }
+
+    /// An access key of an account's root user. An account that an organization made has none before it is asked for.
+    ///
+    /// # Errors
+    /// When there is no such account, or the state cannot be written.
+    pub(crate) fn root_key(&self, account: AccountId) -> Result<AccountKey, AccountError> {
+        self.0.transact(|transaction| {
+            identities::account(transaction, Partition::Aws, account).ok_or(StateError::Unknown)?;
+            let whole = AccessKey::whole_of(account, &AccessKeyOwner::Root);
+            let mut keys = transaction.parts::<AccessKey>(&cloud_scope(Partition::Aws), &whole);
+            let found = keys
+                .find(|(_, key)| key.owner == AccessKeyOwner::Root && key.status == AccessKeyStatus::Active);
+            let found = found.map(|(_, key)| (*key).clone());
+            drop(keys);
+            let key = found.unwrap_or_else(|| {
+                new_root_key(transaction, Partition::Aws, account, &mut || OsRandom.bits(), now())
+            });
+            Ok(AccountKey { access_key_id: key.id, secret_access_key: key.secret })
         })
     }
 
@@ -103,6 +228,13 @@ impl Accounts {
                 name: record.name.clone(),
                 created: record.created,
                 is_first: !record.is_further,
+                email: record.email.clone(),
+                organization: organization::organization_of(&snapshot, Partition::Aws, record.id)
+                    .map(|organization| organization.id.to_string()),
+                closed: match record.state {
+                    AccountState::Active => None,
+                    AccountState::Suspended { closed } => Some(closed),
+                },
             })
             .collect();
         accounts.sort_by_key(|account| (!account.is_first, account.created, account.account));
@@ -150,8 +282,8 @@ mod tests {
         let first = start();
         let accounts = Accounts(store.clone());
         let named =
-            accounts.create_with(&ids, Some("prod".to_owned()), Timestamp::from_unix_secs(1)).unwrap();
-        let unnamed = accounts.create_with(&ids, None, Timestamp::from_unix_secs(2)).unwrap();
+            accounts.create_with(&ids, Some("prod".to_owned()), None, Timestamp::from_unix_secs(1)).unwrap();
+        let unnamed = accounts.create_with(&ids, None, None, Timestamp::from_unix_secs(2)).unwrap();
         // The others have lower numbers, and come first in the store.
         assert!(named.account < first && unnamed.account < first && named.account != unnamed.account);
         assert_eq!(start(), first);
@@ -170,6 +302,72 @@ mod tests {
     }
 
     #[test]
+    fn an_e_mail_address_is_of_one_account() {
+        let accounts = Accounts(Store::open(MemoryBackend::new()).unwrap());
+        let create = |email: &str| accounts.create(None, Some(email.to_owned()));
+        let made = create("ann@example.com").unwrap();
+        assert!(matches!(create("Ann@example.com"), Err(AccountError::EmailTaken(_))));
+        create("bob@example.com").unwrap();
+        let listed = accounts.list();
+        assert_eq!(listed.len(), 2);
+        let one = listed.iter().find(|one| one.account == made.account).unwrap();
+        assert_eq!(one.email.as_deref(), Some("ann@example.com"));
+    }
+
+    #[test]
+    fn an_account_is_closed_and_opened_again() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ids = Twice(AtomicU64::new(0));
+        let wanted = Some("999999999999".parse().unwrap());
+        let first =
+            Identity::load_or_create(&store, &ids, wanted, None, Timestamp::default()).unwrap().account;
+        let accounts = Accounts(store);
+        assert!(matches!(accounts.close(first), Err(AccountError::First)));
+        let account = accounts.create(None, None).unwrap().account;
+        let closed = Timestamp::from_unix_secs(1_800_000_000);
+        let state = || accounts.list().into_iter().find(|one| one.account == account).unwrap().closed;
+        assert!(matches!(
+            accounts.reopen_at(account, closed),
+            Err(AccountError::State(StateError::NotClosed))
+        ));
+        accounts.close_at(account, closed).unwrap();
+        assert_eq!(state(), Some(closed));
+        let in_days = |days: i64| closed.plus_millis(days * 24 * 60 * 60 * 1000);
+        let too_late = accounts.reopen_at(account, in_days(91));
+        assert!(matches!(too_late, Err(AccountError::State(StateError::Gone))));
+        accounts.reopen_at(account, in_days(89)).unwrap();
+        assert_eq!(state(), None);
+    }
+
+    #[test]
+    fn the_key_of_an_account_stays_the_same() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let accounts = Accounts(store.clone());
+        let made = accounts.create(None, None).unwrap();
+        let key = accounts.root_key(made.account).unwrap();
+        assert_eq!(key.access_key_id, made.access_key_id);
+        assert_eq!(key.secret_access_key, made.secret_access_key);
+        // An account that an organization made has none yet.
+        let bare = store.transact(|transaction| {
+            let made = new_account(
+                transaction,
+                Partition::Aws,
+                &mut || OsRandom.bits(),
+                Timestamp::default(),
+                None,
+                None,
+            );
+            Ok::<_, StoreError>(made.unwrap().id)
+        });
+        let bare = bare.unwrap();
+        let key = accounts.root_key(bare).unwrap();
+        assert_eq!(accounts.root_key(bare).unwrap().access_key_id, key.access_key_id);
+        assert_eq!(StoredCredentials(store).lookup(&key.access_key_id).unwrap().principal.account, bare);
+        let none = accounts.root_key("123456789012".parse().unwrap());
+        assert!(matches!(none, Err(AccountError::State(StateError::Unknown))));
+    }
+
+    #[test]
     fn an_account_number_is_given_once() {
         /// The same number twelve times, then the next.
         struct Stuck(AtomicU64);
@@ -183,7 +381,7 @@ mod tests {
         let accounts = Accounts(Store::open(MemoryBackend::new()).unwrap());
         let ids = Stuck(AtomicU64::new(0));
         let made: std::collections::BTreeSet<AccountId> = (0..20)
-            .map(|_| accounts.create_with(&ids, None, Timestamp::default()).unwrap().account)
+            .map(|_| accounts.create_with(&ids, None, None, Timestamp::default()).unwrap().account)
             .collect();
         assert_eq!(made.len(), 20);
     }
@@ -221,7 +419,7 @@ mod tests {
             start(&store, Some(GIVEN));
             let created = Timestamp::from_unix_secs(1);
             let ids = Twice(AtomicU64::new(0));
-            Accounts(store).create_with(&ids, Some("prod".to_owned()), created).unwrap();
+            Accounts(store).create_with(&ids, Some("prod".to_owned()), None, created).unwrap();
         });
         assert_eq!(made, KINDS_NOW.into());
     }

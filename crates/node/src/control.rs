@@ -56,9 +56,12 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 #[serde(rename_all = "kebab-case", tag = "ask")]
 pub(crate) enum Question {
     Status,
-    CreateAccount { name: Option<String> },
+    CreateAccount { name: Option<String>, email: Option<String> },
     ListAccounts,
     WhyDenied { request_id: Option<String>, account: Option<AccountId> },
+    CloseAccount { account: AccountId },
+    ReopenAccount { account: AccountId },
+    AccountKey { account: AccountId },
     Drops,
     Flows { of: Option<String> },
     Capture { of: String },
@@ -128,10 +131,10 @@ impl Answering {
                 Ok(point) => Answer::Ok(point),
                 Err(reason) => Answer::Failed(reason),
             }),
-            Question::CreateAccount { name } => line(&match self.accounts.create(name) {
-                Ok(account) => Answer::Ok(account),
-                Err(error) => Answer::Failed(format!("the account could not be stored: {error}")),
-            }),
+            Question::CreateAccount { name, email } => line(&answer_of(self.accounts.create(name, email))),
+            Question::CloseAccount { account } => line(&answer_of(self.accounts.close(account))),
+            Question::ReopenAccount { account } => line(&answer_of(self.accounts.reopen(account))),
+            Question::AccountKey { account } => line(&answer_of(self.accounts.root_key(account))),
             Question::AddInternetHost { host } => line(&answer_of(self.internet.add(&host))),
             Question::ListInternetHosts => line(&Answer::Ok(self.internet.list())),
             Question::RemoveInternetHost { name } => line(&answer_of(self.internet.remove(&name))),

@@ -32,6 +32,7 @@ mod instance_credentials;
 mod instances;
 mod internet_hosts;
 mod live;
+mod mail;
 mod metadata;
 mod metrics;
 mod network;
@@ -39,6 +40,7 @@ mod organization;
 mod path_conditions;
 mod paths;
 mod projection;
+mod services;
 mod shareable;
 #[cfg(test)]
 #[path = "../../store/tests/state_file/mod.rs"]
@@ -66,21 +68,16 @@ use sandbox::Userland;
 use service_api::{IdSource as _, OsRandom, Service};
 use session_tokens::Tokens;
 use store::{RecordKind, RedbBackend, Store, StoreError};
-use svc_backup::Backup;
-use svc_cloudtrail::{CloudTrail, NoBuckets, NoOrganizations};
 use svc_ec2::Ec2;
 use svc_ram::Ram;
-use svc_resourcegroupstaggingapi::ResourceGroupsTagging;
-use svc_service_quotas::ServiceQuotas;
 use svc_ssm::Ssm;
-use svc_sts::Sts;
 use tokio::task::JoinSet;
 use vpc_engine::services::{LinkService, port_of_link_address};
 use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
 pub use vpc_model::{Bandwidth, Condition, Latency, Loss};
 
-pub use account::{Account, MAX_NAME_CHARS, NewAccount};
+pub use account::{Account, AccountKey, MAX_NAME_CHARS, NewAccount};
 pub use authorization::{DENIALS_KEPT, Denial};
 pub use authorizing::why_denied;
 pub use captures::CapturePoint;
@@ -113,10 +110,8 @@ use crate::insights::Insights;
 use crate::instance_credentials::InstanceCredentials;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
-use crate::organization::NoOrganization;
 use crate::path_conditions::Paths;
-use crate::tag_policy::guarded;
-use crate::tagged::Tagged;
+use crate::services::Services;
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -470,37 +465,14 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     Ec2::upgrade_records(&store)?;
     Ram::upgrade_records(&store)?;
     let sandboxes = Arc::new(sandboxes(data_dir, config.toolbox_binary.clone())?);
-    let ec2_config = svc_ec2::Config {
-        enforce_quotas: !config.no_quotas,
-        hot_plug: true,
-        realistic_timing: config.realistic_timing,
-    };
-    let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, host::Consoles(Arc::clone(&sandboxes)), ec2_config));
-    let ssm = Arc::new(Ssm::new(store.clone(), Arc::new(OsRandom)));
-    let ram = Arc::new(Ram::new(store.clone(), Arc::new(OsRandom), shareable::Shareable));
-    let backup = Arc::new(Backup::new(store.clone(), Arc::new(OsRandom), NoOrganization));
-    let tagged = Tagged { ec2: ec2.clone(), ssm: ssm.clone(), ram: ram.clone(), backup: backup.clone() };
-    let tagging = ResourceGroupsTagging::new(store.clone(), tagged, NoOrganization);
-    let quotas = Arc::new(ServiceQuotas::new(store.clone(), Arc::new(OsRandom)));
-    let kept: [Arc<dyn Service>; 4] = [backup, ec2.clone(), ram, ssm.clone()];
-    let guarded = kept.into_iter().map(|service| guarded(service, store.clone(), NoOrganization));
-    let mut services: Vec<Arc<dyn Service>> = guarded.collect();
     let tokens = Tokens::of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
-    let sts = Arc::new(Sts::new(store.clone(), tokens.clone(), Arc::new(OsRandom)));
-    let events = Arc::new(Events::start(data_dir.events()).map_err(NodeError::file(data_dir.events()))?);
-    let trail = CloudTrail::new(
-        store.clone(),
-        Arc::clone(&events) as _,
-        Arc::new(NoBuckets),
-        Arc::new(NoOrganizations),
-    );
-    let trail = Arc::new(trail);
-    events.tell(&trail);
-    services.extend([trail as _, Arc::new(tagging) as _, quotas as _, sts as _]);
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens.clone());
+    let events = Arc::new(Events::start(data_dir.events()).map_err(NodeError::file(data_dir.events()))?);
+    let Services { all, ec2, ssm } =
+        Services::new(config, &store, &sandboxes, &tokens, &authorizing, &events);
     let front = (Arc::clone(&credentials), authorizing.clone(), Arc::clone(&events));
-    let gateway = bind(config, data_dir, services, front).await?;
+    let gateway = bind(config, data_dir, all, front).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
         Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
@@ -531,17 +503,9 @@ fn record_kinds() -> impl Iterator<Item = RecordKind> {
     identity::RECORDS
         .iter()
         .copied()
-        .chain(identities::RECORDS.iter().copied())
-        .chain(session_tokens::RECORDS.iter().copied())
         .chain(internet_hosts::RECORDS.iter().copied())
         .chain(path_conditions::RECORDS.iter().copied())
-        .chain(organization::RECORDS.iter().copied())
-        .chain(Backup::record_kinds())
-        .chain(CloudTrail::record_kinds())
-        .chain(Ec2::record_kinds())
-        .chain(Ram::record_kinds())
-        .chain(ServiceQuotas::record_kinds())
-        .chain(Ssm::record_kinds())
+        .chain(services::record_kinds())
 }
 
 /// Reads every record, so that state which this build cannot read is refused at start-up and not met later.

@@ -1,29 +1,148 @@
-//! What services ask of the organization that an account is in, while there are no organizations.
+//! What services ask of the organization that an account is in.
 //!
-//! No policy is in force for anybody, and no account manages others.
+//! Owns the answers: effective tag and backup policies, the members whom an administrator sees, and who manages trails. Refuses
+//! to know how organizations come to be (`svc-organizations`), how policies merge (`management-policies`) and what follows
+//! from them (the service that asks).
 
+use std::sync::Arc;
+
+use aws_api::Operation;
+use aws_api::organizations::{self as api, operation as op};
+use aws_model::Value;
 use aws_types::{AccountId, Partition, Timestamp};
-use management_policies::{BackupPlans, TagRules};
-use store::Snapshot;
+use management_policies::{Attached, BackupPlans, Document, Effective, PolicyKind, TagRules, effective};
+use organization::{Level, Member as OrganizationMember, PolicyType, is_administrator_of, levels};
+use service_api::{RequestContext, Service as _, ServiceError};
+use store::{Read as _, Snapshot, Store};
 use svc_backup::EffectiveBackupPolicy;
+use svc_organizations::Organizations;
 use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, Member, NoMembers};
 
-/// An account is in none.
-#[derive(Clone, Copy)]
-pub(crate) struct NoOrganization;
+/// The service principals that act for an organization.
+const TAG_POLICIES: &str = "tagpolicies.tag.amazonaws.com";
+const CLOUD_TRAIL: &str = "cloudtrail.amazonaws.com";
 
-impl EffectiveTagPolicy for NoOrganization {
-    fn rules(&self, _: &Snapshot, _: Partition, _: AccountId) -> TagRules {
-        TagRules::default()
+/// The policies that an account's organization sets for it.
+#[derive(Clone, Copy)]
+pub(crate) struct OfOrganization;
+
+impl EffectiveTagPolicy for OfOrganization {
+    fn rules(&self, snapshot: &Snapshot, partition: Partition, account: AccountId) -> TagRules {
+        let found = effective_of(snapshot, partition, account, PolicyType::Tag, PolicyKind::Tag);
+        found.map(|(effective, _)| TagRules::of(&effective)).unwrap_or_default()
     }
 
-    fn members(&self, _: &Snapshot, _: Partition, _: AccountId) -> Result<Vec<Member>, NoMembers> {
-        Err(NoMembers::NotManagement)
+    fn members(
+        &self,
+        snapshot: &Snapshot,
+        partition: Partition,
+        account: AccountId,
+    ) -> Result<Vec<Member>, NoMembers> {
+        let organization = organization::organization_of(snapshot, partition, account);
+        let organization = organization
+            .filter(|_| is_administrator_of(snapshot, partition, account, TAG_POLICIES))
+            .ok_or(NoMembers::NotManagement)?;
+        if !organization.trusted_services.contains_key(TAG_POLICIES) {
+            return Err(NoMembers::NotTrusted);
+        }
+        let members = snapshot.scan::<OrganizationMember>(&organization.scope(partition));
+        let ancestors = |account: AccountId| {
+            let path = organization::path_of(snapshot, partition, account).unwrap_or_default();
+            // Behind the organization's own id.
+            path.split('/').skip(1).filter(|id| !id.is_empty()).map(str::to_owned).collect()
+        };
+        Ok(members
+            .map(|(_, member)| Member { account: member.account, ancestors: ancestors(member.account) })
+            .collect())
     }
 }
 
-impl EffectiveBackupPolicy for NoOrganization {
-    fn plans(&self, _: &Snapshot, _: Partition, _: AccountId) -> Option<(BackupPlans, Timestamp)> {
-        None
+impl EffectiveBackupPolicy for OfOrganization {
+    fn plans(
+        &self,
+        snapshot: &Snapshot,
+        partition: Partition,
+        account: AccountId,
+    ) -> Option<(BackupPlans, Timestamp)> {
+        let (effective, updated) =
+            effective_of(snapshot, partition, account, PolicyType::Backup, PolicyKind::Backup)?;
+        Some((BackupPlans::of(&effective, &account.to_string()), updated))
+    }
+}
+
+/// What all policies of a type together say of an account, and when the newest of them changed. `None` where none is in force.
+fn effective_of(
+    snapshot: &Snapshot,
+    partition: Partition,
+    account: AccountId,
+    policy_type: PolicyType,
+    kind: PolicyKind,
+) -> Option<(Effective, Timestamp)> {
+    let levels: Vec<Level> = levels(snapshot, partition, account, policy_type)?;
+    let updated = levels.iter().flat_map(|level| &level.policies).map(|policy| policy.updated).max()?;
+    // They were read when they were put there; what a later build no longer reads says nothing.
+    let documents: Vec<Vec<(&str, Document)>> = levels
+        .iter()
+        .map(|level| {
+            let policies = level.policies.iter();
+            let read = policies
+                .filter_map(|policy| Some((policy.id.as_str(), Document::parse(kind, policy.text()).ok()?)));
+            read.collect()
+        })
+        .collect();
+    let attached: Vec<Vec<Attached<'_>>> = documents
+        .iter()
+        .map(|level| level.iter().map(|(policy_id, document)| Attached { policy_id, document }).collect())
+        .collect();
+    Some((effective(kind, &attached).ok()?, updated))
+}
+
+/// Who manages the trails of organizations.
+pub(crate) struct TrailAdministrators {
+    pub(crate) store: Store,
+    pub(crate) organizations: Arc<Organizations>,
+}
+
+impl svc_cloudtrail::Organizations for TrailAdministrators {
+    fn membership(&self, account: AccountId) -> Option<svc_cloudtrail::Membership> {
+        let snapshot = self.store.snapshot();
+        let organization = organization::organization_of(&snapshot, Partition::Aws, account)?;
+        Some(svc_cloudtrail::Membership {
+            organization: organization.id.as_str().to_owned(),
+            management: organization.management,
+            is_administrator: is_administrator_of(&snapshot, Partition::Aws, account, CLOUD_TRAIL),
+        })
+    }
+
+    fn set_administrator(
+        &self,
+        context: &RequestContext,
+        account: AccountId,
+        is_administrator: bool,
+    ) -> Result<(), ServiceError> {
+        let (account_id, service_principal) = (account.to_string(), CLOUD_TRAIL.to_owned());
+        let (operation, input): (&str, Value) = if is_administrator {
+            let request = api::RegisterDelegatedAdministratorRequest { account_id, service_principal };
+            (op::RegisterDelegatedAdministrator::NAME, request.into())
+        } else {
+            let request = api::DeregisterDelegatedAdministratorRequest { account_id, service_principal };
+            (op::DeregisterDelegatedAdministrator::NAME, request.into())
+        };
+        self.organizations.call(context, operation, input).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_outside_organizations_has_no_policies_and_sees_no_members() {
+        let store = Store::open(store::MemoryBackend::new()).unwrap();
+        let (snapshot, account) = (store.snapshot(), "123456789012".parse().unwrap());
+        assert!(OfOrganization.rules(&snapshot, Partition::Aws, account).is_empty());
+        assert!(OfOrganization.plans(&snapshot, Partition::Aws, account).is_none());
+        let members = OfOrganization.members(&snapshot, Partition::Aws, account);
+        assert!(matches!(members, Err(NoMembers::NotManagement)));
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use aws_model::Value;
-use service_api::{RequestContext, Service, ServiceError};
+use service_api::{NeededPermission, RequestContext, ResourceFacts, Service, ServiceError};
 use store::Store;
 use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, refusal};
 
@@ -32,6 +32,29 @@ impl<P: EffectiveTagPolicy> Service for Guarded<P> {
 
     fn implements(&self, operation: &str) -> bool {
         self.service.implements(operation)
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        self.service.needed_permissions(context, operation, input)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        self.service.resource(context, resource_type, id)
+    }
+
+    fn implied(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        input: &Value,
+    ) -> Option<Vec<String>> {
+        self.service.implied(context, operation, resource_type, input)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

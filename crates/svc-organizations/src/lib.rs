@@ -44,7 +44,7 @@ pub struct Config {
 /// What AWS lets a new organization have.
 ///
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>
-const DEFAULT_MAX_ACCOUNTS: usize = 10;
+pub const DEFAULT_MAX_ACCOUNTS: usize = 10;
 
 impl Default for Config {
     fn default() -> Self {

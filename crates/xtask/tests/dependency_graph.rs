@@ -106,7 +106,7 @@ fn crates_depend_on_each_other_as_reviewed() {
 fn pure_crates_depend_on_no_effects() {
     let dependencies = normal_dependencies(&metadata());
     for name in PURE {
-        let all = dependencies.get(name).unwrap_or_else(|| panic!("there is no crate {name}"));
+        let all = dependencies.get(*name).unwrap_or_else(|| panic!("there is no crate {name}"));
         let effects: Vec<&str> = EFFECTS.into_iter().filter(|effect| all.contains(*effect)).collect();
         assert!(effects.is_empty(), "{name} is pure, and depends on {effects:?}");
     }

@@ -1,0 +1,125 @@
+//! The services of a cloud, each with what it asks of the others.
+//!
+//! Owns which services there are. Refuses to know how they are reached, and what makes their intent happen.
+
+use std::sync::Arc;
+
+use sandbox::Userland;
+use service_api::{OsRandom, Service};
+use session_tokens::Tokens;
+use store::{Read as _, RecordKind, Store};
+use svc_account::AccountManagement;
+use svc_backup::Backup;
+use svc_cloudtrail::{CloudTrail, NoBuckets};
+use svc_ec2::Ec2;
+use svc_iam::{Iam, KeyUse, Uses};
+use svc_organizations::Organizations;
+use svc_ram::Ram;
+use svc_resourcegroupstaggingapi::ResourceGroupsTagging;
+use svc_service_quotas::ServiceQuotas;
+use svc_ssm::Ssm;
+use svc_sts::Sts;
+
+use crate::authorizing::ByPolicies;
+use crate::events::Events;
+use crate::organization::{OfOrganization, TrailAdministrators};
+use crate::tag_policy::guarded;
+use crate::tagged::Tagged;
+use crate::{NodeConfig, host, mail, shareable};
+
+/// The services, and those of them that other parts work with.
+pub(crate) struct Services {
+    pub(crate) all: Vec<Arc<dyn Service>>,
+    pub(crate) ec2: Arc<Ec2>,
+    pub(crate) ssm: Arc<Ssm>,
+}
+
+impl Services {
+    /// Makes all services on a store.
+    pub(crate) fn new(
+        config: &NodeConfig,
+        store: &Store,
+        sandboxes: &Arc<Userland>,
+        tokens: &Tokens,
+        authorizing: &ByPolicies,
+        events: &Arc<Events>,
+    ) -> Self {
+        let ids = || Arc::new(OsRandom);
+        let ec2_config = svc_ec2::Config {
+            enforce_quotas: !config.no_quotas,
+            hot_plug: true,
+            realistic_timing: config.realistic_timing,
+        };
+        let consoles = host::Consoles(Arc::clone(sandboxes));
+        let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, consoles, ec2_config));
+        let ssm = Arc::new(Ssm::new(store.clone(), ids()));
+        let ram = Arc::new(Ram::new(store.clone(), ids(), shareable::Shareable));
+        let backup = Arc::new(Backup::new(store.clone(), ids(), OfOrganization));
+        let tagged = Tagged { ec2: ec2.clone(), ssm: ssm.clone(), ram: ram.clone(), backup: backup.clone() };
+        let organizations_config = svc_organizations::Config {
+            realistic_timing: config.realistic_timing,
+            max_accounts: if config.no_quotas { usize::MAX } else { svc_organizations::DEFAULT_MAX_ACCOUNTS },
+        };
+        let organizations = Arc::new(Organizations::new(store.clone(), ids(), organizations_config));
+        let administrators =
+            TrailAdministrators { store: store.clone(), organizations: Arc::clone(&organizations) };
+        let trail = Arc::new(CloudTrail::new(
+            store.clone(),
+            Arc::clone(events) as _,
+            Arc::new(NoBuckets),
+            Arc::new(administrators),
+        ));
+        events.tell(&trail);
+        let sts =
+            Sts::new(store.clone(), tokens.clone(), ids()).with_authority(Arc::new(authorizing.clone()));
+        let iam = Arc::new(Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone()))));
+        let kept: [Arc<dyn Service>; 4] = [backup, ec2.clone(), ram, ssm.clone()];
+        let kept = kept.into_iter().map(|service| guarded(service, store.clone(), OfOrganization));
+        let mut all: Vec<Arc<dyn Service>> = kept.collect();
+        all.extend([
+            Arc::new(AccountManagement::new(store.clone(), ids(), mail::Log)) as Arc<dyn Service>,
+            iam,
+            organizations,
+            Arc::new(ResourceGroupsTagging::new(store.clone(), tagged, OfOrganization)),
+            Arc::new(ServiceQuotas::new(store.clone(), ids())),
+            Arc::new(sts),
+            trail,
+        ]);
+        Self { all, ec2, ssm }
+    }
+}
+
+/// Every kind of record that services write, and what they share.
+pub(crate) fn record_kinds() -> impl Iterator<Item = RecordKind> {
+    identities::RECORDS
+        .iter()
+        .copied()
+        .chain(session_tokens::RECORDS.iter().copied())
+        .chain(AccountManagement::record_kinds())
+        .chain(Backup::record_kinds())
+        .chain(CloudTrail::record_kinds())
+        .chain(Ec2::record_kinds())
+        .chain(Iam::record_kinds())
+        .chain(Organizations::record_kinds())
+        .chain(Ram::record_kinds())
+        .chain(ServiceQuotas::record_kinds())
+        .chain(Ssm::record_kinds())
+}
+
+/// When credentials were last used, as it was recorded: at most a minute late.
+struct Recorded(Store);
+
+impl Uses for Recorded {
+    fn key(&self, id: &str) -> Option<KeyUse> {
+        let scope = identities::cloud_scope(aws_types::Partition::Aws);
+        let found = self.0.snapshot().get::<identities::AccessKeyUse>(&scope, id)?;
+        Some(KeyUse { at: found.at, service: found.service.clone(), region: found.region.to_string() })
+    }
+
+    fn role(&self, id: &str) -> Option<identities::RoleUse> {
+        // Of the few accounts that there are, one has the role.
+        let snapshot = self.0.snapshot();
+        let mut all = snapshot.scan_all::<identities::RoleUse>();
+        all.find(|(_, role, _)| *role == id).map(|(_, _, found)| identities::RoleUse::clone(&found))
+    }
+}
