@@ -236,3 +236,41 @@ impl SignatureError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_tokens_are_refused_in_the_words_of_each_family() {
+        let check = |error: SignatureError, expected: [(&str, u16); 5]| {
+            let flavours = [Flavour::Ec2, Flavour::Query, Flavour::Json, Flavour::RestJson, Flavour::S3];
+            for (flavour, expected) in flavours.into_iter().zip(expected) {
+                let found = error.to_aws(flavour);
+                assert_eq!((found.code, found.status), expected, "{error:?} {flavour:?}");
+            }
+        };
+        let expired = "ExpiredTokenException";
+        check(
+            SignatureError::ExpiredToken,
+            [
+                ("RequestExpired", 400),
+                ("ExpiredToken", 403),
+                (expired, 400),
+                (expired, 403),
+                ("ExpiredToken", 400),
+            ],
+        );
+        let unknown = [
+            ("AuthFailure", 401),
+            ("InvalidClientTokenId", 403),
+            ("UnrecognizedClientException", 400),
+            ("UnrecognizedClientException", 403),
+        ];
+        let [ec2, query, json, rest] = unknown;
+        check(SignatureError::BadToken, [ec2, query, json, rest, ("InvalidToken", 400)]);
+        check(SignatureError::UnknownKey, [ec2, query, json, rest, ("InvalidAccessKeyId", 403)]);
+        let closed = SignatureError::AccountClosed;
+        check(closed, [("OptInRequired", 401), query, json, rest, ("AccountProblem", 403)]);
+    }
+}

@@ -6,7 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 
-use aws_types::AccountId;
+use aws_types::{AccountId, Tags};
 use iam_policy::{
     Attached, Caller, Context, Decision, Policies, Policy, PolicyKind, Request, ResourceRule, evaluate,
 };
@@ -58,14 +58,21 @@ impl Authority for OwnPolicies {
             Some(_) => SessionPolicies::of(&snapshot, context),
             None => None,
         };
-        let mut keys = global_keys(context);
+        let mut keys = Context::new();
+        for (key, value) in held.iter().flat_map(|held| held.tags.iter()) {
+            keys.set(format!("aws:PrincipalTag/{key}"), value.to_owned());
+        }
+        // The tags of a session stand over those of its role or user.
+        for (key, values) in global_keys(context).iter() {
+            keys.set_many(key.to_owned(), values.iter().cloned());
+        }
         for (key, values) in asked.keys.iter() {
             keys.set_many(key.to_owned(), values.iter().cloned());
         }
-        let held = held.as_ref().filter(|_| asked.caller.account().is_some());
+        let own = held.as_ref().filter(|_| asked.caller.account().is_some()).map(|held| &held.policies);
         let policies = Policies {
-            identity: held.map(HeldPolicies::identity).unwrap_or_default(),
-            boundary: held.and_then(HeldPolicies::boundary),
+            identity: own.map(HeldPolicies::identity).unwrap_or_default(),
+            boundary: own.and_then(HeldPolicies::boundary),
             session: session.as_ref().map(SessionPolicies::attached),
             resource: Some(Attached { name: "", owner: asked.role_arn, policy: asked.trust }),
             resource_rule: ResourceRule::Trust,
@@ -77,20 +84,28 @@ impl Authority for OwnPolicies {
     }
 }
 
-/// The policies that hang on the caller.
-fn held(snapshot: &Snapshot, context: &RequestContext) -> Option<HeldPolicies> {
+/// What hangs on the caller.
+struct Held {
+    policies: HeldPolicies,
+    tags: Tags,
+}
+
+fn held(snapshot: &Snapshot, context: &RequestContext) -> Option<Held> {
     let scope = Scope::global(context.partition, context.account());
     let user = |name: &str| {
         let user = snapshot.get::<User>(&scope, &name_key(name))?;
-        Some(HeldPolicies::of_user(snapshot, &scope, user))
+        Some(Held { tags: user.tags.clone(), policies: HeldPolicies::of_user(snapshot, &scope, user) })
     };
     match &context.principal.kind {
         PrincipalKind::Root | PrincipalKind::Anonymous => None,
         PrincipalKind::User { name } => user(name),
-        PrincipalKind::FederatedUser { by, .. } => user(by.resource().rsplit_once('/')?.1),
+        // A federated user has the tags of its session alone.
+        PrincipalKind::FederatedUser { by, .. } => {
+            Some(Held { tags: Tags::default(), ..user(by.resource().rsplit_once('/')?.1)? })
+        }
         PrincipalKind::AssumedRole { role, .. } => {
             let role = snapshot.get::<Role>(&scope, &name_key(role))?;
-            Some(HeldPolicies::of_role(snapshot, &scope, role))
+            Some(Held { tags: role.tags.clone(), policies: HeldPolicies::of_role(snapshot, &scope, role) })
         }
     }
 }

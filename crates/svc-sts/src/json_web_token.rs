@@ -239,3 +239,57 @@ impl<'a> Token<'a> {
         keys.iter().filter(may_be).any(|key| key.has_signed(self)).then_some(&self.claims)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Texts that are nearly tokens: parts that are JSON, in base64 or not.
+    fn texts() -> impl Strategy<Value = String> {
+        let json = prop_oneof![
+            Just(r#"{"alg":"RS256","kid":"r"}"#.to_owned()),
+            Just(r#"{"alg":"ES384"}"#.to_owned()),
+            Just(r#"{"iss":"https://a","sub":"b","aud":["c"],"exp":1}"#.to_owned()),
+            Just(r#"{"iss":1,"aud":{},"exp":1e400}"#.to_owned()),
+            "\\PC{0,20}",
+        ];
+        let part = (json, any::<bool>())
+            .prop_map(|(text, is_encoded)| if is_encoded { URL_SAFE_NO_PAD.encode(text) } else { text });
+        prop::collection::vec(part, 0..5).prop_map(|parts| parts.join("."))
+    }
+
+    fn keys() -> Vec<ProviderKey> {
+        let text = |length: usize| URL_SAFE_NO_PAD.encode(vec![1; length]);
+        let set = serde_json::json!({"keys": [
+            {"kty": "RSA", "n": text(256), "e": text(1)},
+            {"kty": "EC", "crv": "P-256", "x": text(32), "y": text(32)},
+            {"kty": "EC", "crv": "P-384", "x": text(48), "y": text(48)},
+            {"kty": "EC", "crv": "P-256", "x": text(31), "y": text(32)},
+            {"kty": "RSA", "n": text(256), "e": text(1), "use": "enc"},
+            {"kty": "oct", "k": "AA"}, {}, 7,
+        ]});
+        ProviderKey::parse_set(&set.to_string()).unwrap_or_default()
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_and_none_is_believed(text in texts()) {
+            if let Some(token) = Token::parse(&text) {
+                prop_assert!(token.verified(&keys()).is_none());
+            }
+        }
+
+        #[test]
+        fn any_set_of_keys_is_read(text in "\\PC{0,50}") {
+            let _ = ProviderKey::parse_set(&text);
+        }
+    }
+
+    #[test]
+    fn keys_of_other_kinds_are_left_out() {
+        assert_eq!(keys().len(), 3);
+        assert_eq!(ProviderKey::parse_set("{}"), Err(KeyError::Malformed));
+    }
+}

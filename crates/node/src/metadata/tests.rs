@@ -326,7 +326,6 @@ fn an_instance_has_credentials_of_the_role_in_its_profile() {
             ..Default::default()
         },
         instance_id: instance.instance_id.clone().unwrap(),
-        ..Default::default()
     };
     cloud.ok::<op::AssociateIamInstanceProfile>(associate);
     let tokens = Tokens::with_key(&[7; 32]);

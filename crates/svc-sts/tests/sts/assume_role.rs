@@ -132,6 +132,10 @@ fn conditions_of_the_trust_policy_see_the_request() {
     assert!(cloud.assume(&alice(), &arn, |it| it.tags = Some(vec![tag("team", "red")])).is_ok());
     let two = vec![tag("team", "red"), tag("more", "x")];
     expect(cloud.assume(&alice(), &arn, |it| it.tags = Some(two)), "AccessDenied", "");
+    condition(r#"{"StringEquals":{"aws:PrincipalTag/team":"blue"}}"#);
+    expect(cloud.assume(&alice(), &arn, |_| {}), "AccessDenied", "");
+    cloud.tag_user("team", "blue");
+    assert!(cloud.assume(&alice(), &arn, |_| {}).is_ok());
     condition(r#"{"IpAddress":{"aws:SourceIp":"198.51.100.0/24"}}"#);
     expect(cloud.assume(&alice(), &arn, |_| {}), "AccessDenied", "");
     condition(r#"{"StringEquals":{"sts:SourceIdentity":"Alice"}}"#);

@@ -15,7 +15,7 @@ use service_api::{
     IdSource, Principal, PrincipalKind, RequestContext, RequestId, Service, ServiceError, Session,
 };
 use session_tokens::Tokens;
-use store::{MemoryBackend, Record, Scope, Store, StoreError};
+use store::{MemoryBackend, Read as _, Record, Scope, Store, StoreError};
 use svc_sts::{ProviderKeys, Sts};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -114,6 +114,12 @@ impl Cloud {
             groups: Default::default(),
             tags: Tags::default(),
         };
+        self.put(ACCOUNT, "alice", user);
+    }
+
+    pub(crate) fn tag_user(&self, key: &str, value: &str) {
+        let mut user = (*self.store.snapshot().get::<User>(&scope(ACCOUNT), "alice").unwrap()).clone();
+        user.tags.set(aws_types::Tag { key: key.to_owned(), value: value.to_owned() });
         self.put(ACCOUNT, "alice", user);
     }
 
