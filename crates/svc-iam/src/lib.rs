@@ -16,7 +16,9 @@ mod attachment;
 mod boundary;
 mod caller;
 mod certificate;
+mod context_key;
 mod document;
+mod entity;
 mod error;
 mod group;
 mod holder;
@@ -27,6 +29,7 @@ mod login_profile;
 mod managed_policy;
 mod mfa_device;
 mod open_id_connect_provider;
+mod organization;
 mod page;
 mod password;
 mod password_policy;
@@ -40,8 +43,11 @@ mod server_certificate;
 mod service_linked_role;
 mod service_specific_credential;
 mod signing_certificate;
+mod simulate;
+mod simulation;
 mod ssh_key;
 mod ssh_public_key;
+mod statement_position;
 mod tag;
 mod trust_policy;
 mod user;
@@ -57,6 +63,7 @@ use store::{RecordKind, Scope, Store};
 
 use service_linked_role::DeletionTask;
 
+pub use organization::{Alone, Membership, Organization, OrganizationPolicy};
 pub use service_linked_role::{LinkedRoleError, create_service_linked_role};
 pub use uses::{KeyUse, Unseen, Uses};
 
@@ -71,6 +78,7 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) uses: Arc<dyn Uses>,
+    pub(crate) organization: Arc<dyn Organization>,
 }
 
 impl State {
@@ -107,6 +115,8 @@ const TABLES: &[AddOperations] = &[
     service_specific_credential::operations,
     signing_certificate::operations,
     ssh_public_key::operations,
+    context_key::operations,
+    simulate::operations,
     user::operations,
 ];
 
@@ -114,7 +124,14 @@ impl Iam {
     /// A service on this store.
     pub fn new(store: Store, ids: Arc<dyn IdSource>, uses: Arc<dyn Uses>) -> Self {
         let operations = TABLES.iter().fold(Operations::new(), |table, add| add(table));
-        Self { state: State { store, ids, uses }, operations }
+        Self { state: State { store, ids, uses, organization: Arc::new(Alone) }, operations }
+    }
+
+    /// The same service, where accounts are in organizations.
+    #[must_use]
+    pub fn with_organization(mut self, organization: Arc<dyn Organization>) -> Self {
+        self.state.organization = organization;
+        self
     }
 
     /// The kinds of records that it writes, beside those of `identities`.

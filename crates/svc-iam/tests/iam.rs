@@ -17,6 +17,8 @@ mod boundary;
 mod certificates;
 #[path = "iam/cloud.rs"]
 mod cloud;
+#[path = "iam/context_key.rs"]
+mod context_key;
 #[path = "iam/group.rs"]
 mod group;
 #[path = "iam/inline_policy.rs"]
@@ -49,6 +51,8 @@ mod service_linked_role;
 mod service_specific_credential;
 #[path = "iam/signing_certificate.rs"]
 mod signing_certificate;
+#[path = "iam/simulate.rs"]
+mod simulate;
 #[path = "iam/ssh_public_key.rs"]
 mod ssh_public_key;
 #[path = "../../store/tests/state_file/mod.rs"]
