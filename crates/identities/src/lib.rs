@@ -21,6 +21,7 @@ pub mod mfa_device;
 mod open_id_connect_provider;
 mod password_policy;
 mod role;
+mod root_access;
 mod saml_provider;
 mod server_certificate;
 mod token_preference;
@@ -45,6 +46,7 @@ pub use mfa_device::{MfaAssignment, MfaError, VirtualMfaDevice};
 pub use open_id_connect_provider::OpenIdConnectProvider;
 pub use password_policy::PasswordPolicy;
 pub use role::{Role, RoleUse};
+pub use root_access::{RootAccess, RootFeature};
 pub use saml_provider::{SamlDescription, SamlEncryption, SamlPrivateKey, SamlProvider};
 pub use server_certificate::ServerCertificate;
 pub use token_preference::{TokenPreference, TokenVersion};
@@ -79,6 +81,7 @@ pub const RECORDS: &[RecordKind] = &[
     RecordKind::of::<SamlProvider>(),
     RecordKind::of::<ServerCertificate>(),
     RecordKind::of::<TokenPreference>(),
+    RecordKind::of::<RootAccess>(),
     RecordKind::of::<AccountAlias>(),
     RecordKind::of::<PasswordPolicy>(),
 ];

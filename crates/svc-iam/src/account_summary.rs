@@ -6,17 +6,20 @@ use std::collections::BTreeMap;
 
 use aws_api::Unit;
 use aws_api::iam::{GetAccountSummaryResponse, operation as op};
-use identities::{AccessKeyOwner, Group, InstanceProfile, ManagedPolicy, Role, User};
+use identities::{
+    AccessKeyOwner, Group, InstanceProfile, ManagedPolicy, OpenIdConnectProvider, Role, SamlProvider,
+    ServerCertificate, TokenPreference, TokenVersion, User, VirtualMfaDevice,
+};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read as _, Snapshot};
 
-use crate::{State, access_key, quota, scope};
+use crate::{State, access_key, quota, scope, server_certificate, signing_certificate};
 
 /// Adds the numbers of a file to the summary.
 pub(crate) type Summary = fn(&Snapshot, &RequestContext, &mut BTreeMap<String, i32>);
 
 /// The files that have numbers in it.
-const SUMMARIES: &[Summary] = &[identities, quotas];
+const SUMMARIES: &[Summary] = &[identities, credentials, quotas];
 
 pub(crate) fn operations(table: Operations<State>) -> Operations<State> {
     table.with::<op::GetAccountSummary>(get)
@@ -50,6 +53,34 @@ fn identities(snapshot: &Snapshot, context: &RequestContext, summary: &mut BTree
         ("Policies", snapshot.count::<ManagedPolicy>(&scope)),
         ("PolicyVersionsInUse", versions),
         ("AccountAccessKeysPresent", usize::from(!root_keys.is_empty())),
+    ] {
+        set(summary, key, number);
+    }
+}
+
+fn credentials(snapshot: &Snapshot, context: &RequestContext, summary: &mut BTreeMap<String, i32>) {
+    let scope = scope(context);
+    let devices = snapshot.scan::<VirtualMfaDevice>(&scope);
+    let in_use = devices.filter(|(_, device)| device.assignment.is_some()).count();
+    let providers = snapshot.count::<OpenIdConnectProvider>(&scope) + snapshot.count::<SamlProvider>(&scope);
+    let root_certificates = signing_certificate::of(snapshot, context, &context.account().to_string());
+    let tokens = snapshot.get::<TokenPreference>(&scope, TokenPreference::KEY);
+    let tokens = match tokens.map(|held| held.global_endpoint).unwrap_or_default() {
+        TokenVersion::V1 => 1,
+        TokenVersion::V2 => 2,
+    };
+    for (key, number) in [
+        ("MFADevices", snapshot.count::<VirtualMfaDevice>(&scope)),
+        ("MFADevicesInUse", in_use),
+        // The root user has neither a device nor a password here.
+        ("AccountMFAEnabled", 0),
+        ("AccountPasswordPresent", 0),
+        ("AccountSigningCertificatesPresent", usize::from(!root_certificates.is_empty())),
+        ("ServerCertificates", snapshot.count::<ServerCertificate>(&scope)),
+        ("ServerCertificatesQuota", server_certificate::SERVER_CERTIFICATES.1),
+        ("SigningCertificatesPerUserQuota", signing_certificate::CERTIFICATES_PER_USER.1),
+        ("Providers", providers),
+        ("GlobalEndpointTokenVersion", tokens),
     ] {
         set(summary, key, number);
     }

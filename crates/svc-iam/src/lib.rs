@@ -17,9 +17,11 @@ mod boundary;
 mod caller;
 mod certificate;
 mod context_key;
+mod credential_report;
 mod document;
 mod entity;
 mod error;
+mod granted_service;
 mod group;
 mod holder;
 mod inline_policy;
@@ -37,9 +39,11 @@ mod policy_version;
 mod qr_code;
 mod quota;
 mod role;
+mod root_access;
 mod saml_metadata;
 mod saml_provider;
 mod server_certificate;
+mod service_last_accessed;
 mod service_linked_role;
 mod service_specific_credential;
 mod signing_certificate;
@@ -49,6 +53,7 @@ mod ssh_key;
 mod ssh_public_key;
 mod statement_position;
 mod tag;
+mod token_preference;
 mod trust_policy;
 mod user;
 mod uses;
@@ -64,6 +69,7 @@ use store::{RecordKind, Scope, Store};
 use service_linked_role::DeletionTask;
 
 pub use organization::{Alone, Membership, Organization, OrganizationPolicy};
+pub use service_last_accessed::{NothingUsed, ServiceAccess, ServiceUse};
 pub use service_linked_role::{LinkedRoleError, create_service_linked_role};
 pub use uses::{KeyUse, Unseen, Uses};
 
@@ -79,6 +85,7 @@ pub(crate) struct State {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) uses: Arc<dyn Uses>,
     pub(crate) organization: Arc<dyn Organization>,
+    pub(crate) service_use: Arc<dyn ServiceUse>,
 }
 
 impl State {
@@ -99,6 +106,9 @@ const TABLES: &[AddOperations] = &[
     account_summary::operations,
     attachment::operations,
     boundary::operations,
+    context_key::operations,
+    credential_report::operations,
+    granted_service::operations,
     group::operations,
     inline_policy::operations,
     instance_profile::operations,
@@ -109,14 +119,16 @@ const TABLES: &[AddOperations] = &[
     password_policy::operations,
     policy_version::operations,
     role::operations,
+    root_access::operations,
     saml_provider::operations,
     server_certificate::operations,
+    service_last_accessed::operations,
     service_linked_role::operations,
     service_specific_credential::operations,
     signing_certificate::operations,
-    ssh_public_key::operations,
-    context_key::operations,
     simulate::operations,
+    ssh_public_key::operations,
+    token_preference::operations,
     user::operations,
 ];
 
@@ -124,7 +136,16 @@ impl Iam {
     /// A service on this store.
     pub fn new(store: Store, ids: Arc<dyn IdSource>, uses: Arc<dyn Uses>) -> Self {
         let operations = TABLES.iter().fold(Operations::new(), |table, add| add(table));
-        Self { state: State { store, ids, uses, organization: Arc::new(Alone) }, operations }
+        Self {
+            state: State {
+                store,
+                ids,
+                uses,
+                organization: Arc::new(Alone),
+                service_use: Arc::new(NothingUsed),
+            },
+            operations,
+        }
     }
 
     /// The same service, where accounts are in organizations.
@@ -134,10 +155,19 @@ impl Iam {
         self
     }
 
+    /// The same service, where somebody sees which services are used.
+    #[must_use]
+    pub fn with_service_use(mut self, service_use: Arc<dyn ServiceUse>) -> Self {
+        self.state.service_use = service_use;
+        self
+    }
+
     /// The kinds of records that it writes, beside those of `identities`.
     pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
         [
             RecordKind::of::<DeletionTask>(),
+            RecordKind::of::<credential_report::CredentialReport>(),
+            RecordKind::of::<service_last_accessed::LastAccessedReport>(),
             RecordKind::of::<login_profile::LoginProfile>(),
             RecordKind::of::<service_specific_credential::ServiceSpecificCredential>(),
             RecordKind::of::<signing_certificate::SigningCertificate>(),

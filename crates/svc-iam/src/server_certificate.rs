@@ -20,7 +20,7 @@ use crate::tag::{self, KeyCase};
 use crate::{State, arn, error, page, path, scope};
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const SERVER_CERTIFICATES: Quota = Quota("ServerCertificatesPerAccount", 20);
+pub(crate) const SERVER_CERTIFICATES: Quota = Quota("ServerCertificatesPerAccount", 20);
 
 pub(crate) fn operations(table: Operations<State>) -> Operations<State> {
     table

@@ -20,7 +20,7 @@ use crate::quota::Quota;
 use crate::{State, error, page, scope};
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const CERTIFICATES_PER_USER: Quota = Quota("SigningCertificatesPerUser", 2);
+pub(crate) const CERTIFICATES_PER_USER: Quota = Quota("SigningCertificatesPerUser", 2);
 
 /// A signing certificate. Kept under its account's global scope, by its id; part of its user by the user's id, or of its
 /// account by the account's number.

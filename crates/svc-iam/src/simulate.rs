@@ -58,7 +58,7 @@ impl Question {
         let refused =
             || error::invalid_input(format!("Invalid Caller ARN: {text}. It must be that of an IAM user."));
         let arn: Arn = text.parse().map_err(|_| refused())?;
-        let account = text.splitn(6, ':').nth(4).and_then(|account| account.parse().ok());
+        let account = text.split(':').nth(4).and_then(|account| account.parse().ok());
         let account = account.filter(|_| arn.resource().starts_with("user/")).ok_or_else(refused)?;
         Ok(Some(Caller::User { account, arn }))
     }
@@ -66,8 +66,7 @@ impl Question {
     /// The account that owns the resources: `arn:aws:iam::123456789012:root`, or the number.
     fn owner(&self) -> Result<Option<AccountId>, ServiceError> {
         let Some(text) = &self.resource_owner else { return Ok(None) };
-        let number =
-            if text.starts_with("arn:") { text.splitn(6, ':').nth(4).unwrap_or_default() } else { text };
+        let number = if text.starts_with("arn:") { text.split(':').nth(4).unwrap_or_default() } else { text };
         let owner =
             number.parse().map_err(|_| error::invalid_input(format!("Invalid Resource Owner: {text}")))?;
         Ok(Some(owner))

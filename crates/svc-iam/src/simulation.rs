@@ -124,7 +124,7 @@ impl Simulation {
     /// resource's policy is there, too.
     fn owner_of(&self, resource: &str) -> Option<AccountId> {
         self.resource.as_ref()?;
-        let account = resource.splitn(6, ':').nth(4).and_then(|account| account.parse().ok());
+        let account = resource.split(':').nth(4).and_then(|account| account.parse().ok());
         account.or(self.resource_owner)
     }
 

@@ -37,7 +37,7 @@ fn keys_of_a_principal_are_those_of_all_its_policies() {
     cloud.ok::<op::PutGroupPolicy>(api::PutGroupPolicyRequest {
         group_name: "G".to_owned(),
         policy_name: "p".to_owned(),
-        policy_document: OLD.replace("${aws:userid}", "b"),
+        policy_document: OLD.replace("2008-10-17", "2012-10-17").replace("${aws:userid}", "b"),
     });
     let of = |arn: &str, more: &[&str]| api::GetContextKeysForPrincipalPolicyRequest {
         policy_source_arn: arn.to_owned(),
