@@ -49,6 +49,21 @@ impl Action {
         let index = self.resources.binary_search_by(|held| held.resource_type.cmp(resource_type)).ok()?;
         Some(&self.resources[index])
     }
+
+    /// Whether a key can be asked in this action: of a resource of that type, or whatever the resource is.
+    /// `aws:ResourceTag/Team` can where the list has `aws:ResourceTag/${TagKey}`.
+    pub fn has_key(&self, resource_type: &str, key: &str) -> bool {
+        let stem = |key: &str| key.find('/').unwrap_or(key.len());
+        let is_it = |held: &&str| {
+            let held_stem = stem(held);
+            held[..held_stem].eq_ignore_ascii_case(&key[..stem(key)])
+                && (held_stem == held.len()) == (stem(key) == key.len())
+        };
+        self.condition_keys.iter().any(|held| is_it(&held))
+            || self
+                .resource(resource_type)
+                .is_some_and(|of| of.condition_keys.iter().any(|held| is_it(&held)))
+    }
 }
 
 /// The kinds of access.
@@ -83,18 +98,6 @@ pub struct ActionResource {
     /// The keys that can be asked of such a resource in this action, sorted.
     #[serde(rename = "k", default, skip_serializing_if = "is_empty")]
     pub condition_keys: Box<[&'static str]>,
-}
-
-impl ActionResource {
-    /// Whether a key can be asked of the resource; `aws:ResourceTag/Team` can where the list has `aws:ResourceTag/${TagKey}`.
-    pub fn has_key(&self, key: &str) -> bool {
-        let stem = |key: &str| key.find('/').unwrap_or(key.len());
-        self.condition_keys.iter().any(|held| {
-            let held_stem = stem(held);
-            held[..held_stem].eq_ignore_ascii_case(&key[..stem(key)])
-                && (held_stem == held.len()) == (stem(key) == key.len())
-        })
-    }
 }
 
 /// A type of resources.

@@ -103,7 +103,9 @@ impl<S: Service + ?Sized> Request<'_, S> {
             }
         }
         if resources.is_empty() {
-            resources.push(TargetResource::all());
+            let mut keys = self.service.said_of(self.context, self.operation, "", false, self.input);
+            keys.retain(|(key, _)| has_key(need, "", key));
+            resources.push(TargetResource { keys, ..TargetResource::all() });
         }
         NeededPermission { action: Cow::Borrowed(need.action), resources, keys: request_tags(self.input) }
     }
@@ -132,7 +134,7 @@ impl<S: Service + ?Sized> Request<'_, S> {
     fn new_resource(&self, held: &ResourceType, need: &Need, target: &Target<'_>) -> TargetResource {
         let arn = self.arn(held, self.context.account(), None, &target.parents);
         let mut keys = self.service.said_of(self.context, self.operation, held.name, true, self.input);
-        keys.retain(|(key, _)| has_key(need, held, key));
+        keys.retain(|(key, _)| has_key(need, held.name, key));
         keys.extend(specified_tags(self.input, held.name));
         TargetResource { arn, keys, ..TargetResource::default() }
     }
@@ -153,12 +155,12 @@ impl<S: Service + ?Sized> Request<'_, S> {
         let arn = facts.arn.unwrap_or_else(|| self.arn(held, owner, Some(id), &parents));
         let mut keys = facts.keys;
         keys.extend(self.service.said_of(self.context, self.operation, held.name, false, self.input));
-        keys.retain(|(key, _)| has_key(need, held, key));
+        keys.retain(|(key, _)| has_key(need, held.name, key));
         let (prefix, _) = split_action(need.action);
         for (key, value) in facts.tags.iter() {
             keys.push((format!("aws:ResourceTag/{key}"), vec![value.to_owned()]));
             let own = format!("{prefix}:ResourceTag/{key}");
-            if has_key(need, held, &own) {
+            if has_key(need, held.name, &own) {
                 keys.push((own, vec![value.to_owned()]));
             }
         }
@@ -179,10 +181,9 @@ impl<S: Service + ?Sized> Request<'_, S> {
 }
 
 /// Whether an action has a key for resources of a type.
-fn has_key(need: &Need, held: &ResourceType, key: &str) -> bool {
+fn has_key(need: &Need, resource_type: &str, key: &str) -> bool {
     let (prefix, name) = split_action(need.action);
-    let of_action = action(prefix, name).and_then(|action| action.resource(held.name));
-    of_action.is_some_and(|held| held.has_key(key))
+    action(prefix, name).is_some_and(|action| action.has_key(resource_type, key))
 }
 
 /// `aws:RequestTag` and `aws:TagKeys` of tags that are for all that a request touches.

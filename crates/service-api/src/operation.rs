@@ -57,7 +57,8 @@ pub trait Service: Send + Sync + 'static {
         None
     }
 
-    /// What a request says of each resource of a type that it touches, or of each that it makes.
+    /// What a request says of each resource of a type that it touches, or of each that it makes. The type is empty where its
+    /// action is needed on `*`.
     fn said_of(
         &self,
         context: &RequestContext,

@@ -397,6 +397,9 @@ impl Service for Ec2 {
         is_new: bool,
         input: &Value,
     ) -> ConditionKeys {
+        if resource_type.is_empty() {
+            return Vec::new();
+        }
         authorization::said_of(&self.view(context), operation, resource_type, is_new, input)
     }
 }

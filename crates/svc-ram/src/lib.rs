@@ -7,6 +7,7 @@
 //! <https://docs.aws.amazon.com/ram/latest/APIReference/Welcome.html>
 
 mod association;
+mod authorization;
 mod error;
 mod invitation;
 mod list;
@@ -20,7 +21,9 @@ use std::sync::Arc;
 use aws_api::ram::operation as op;
 use aws_model::Value;
 use resource_shares::{Invitation, ResourceShare, SharingPartner};
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{
+    ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+};
 use store::{RecordKind, Scope, Snapshot, Store, StoreError};
 
 /// A type of resources that can be shared.
@@ -119,5 +122,20 @@ impl Service for Ram {
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
         self.operations.call(&self.state, context, operation, input)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        authorization::facts(&self.state, context, resource_type, id)
+    }
+
+    fn said_of(
+        &self,
+        _context: &RequestContext,
+        _operation: &str,
+        _resource_type: &str,
+        _is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        authorization::said_of(input)
     }
 }

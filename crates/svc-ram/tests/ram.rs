@@ -1,6 +1,8 @@
 //! Shares as their owner and the invited account see them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "ram/authorization.rs"]
+mod authorization;
 #[path = "ram/old_state.rs"]
 mod old_state;
 #[path = "../../store/tests/state_file/mod.rs"]
@@ -71,7 +73,12 @@ impl Cloud {
         O::Input: Into<Value>,
         O::Output: TryFrom<Value>,
     {
-        let context = RequestContext {
+        let answer = self.service.call(&self.context(account), O::NAME, input.into())?;
+        Ok(O::Output::try_from(answer).ok().unwrap())
+    }
+
+    fn context(&self, account: &str) -> RequestContext {
+        RequestContext {
             partition: Partition::Aws,
             region: "us-east-1".parse().unwrap(),
             principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
@@ -80,9 +87,7 @@ impl Cloud {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: String::new(),
             secure_transport: false,
-        };
-        let answer = self.service.call(&context, O::NAME, input.into())?;
-        Ok(O::Output::try_from(answer).ok().unwrap())
+        }
     }
 
     #[track_caller]

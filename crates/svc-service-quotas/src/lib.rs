@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use aws_api::service_quotas::operation as op;
 use aws_model::Value;
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{ConditionKeys, IdSource, Operations, RequestContext, Service, ServiceError};
 use store::{RecordKind, Store};
 
 pub use change::QuotaChange;
@@ -64,5 +64,18 @@ impl Service for ServiceQuotas {
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
         self.operations.call(&self.state, context, operation, input)
+    }
+
+    fn said_of(
+        &self,
+        _context: &RequestContext,
+        _operation: &str,
+        _resource_type: &str,
+        _is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        let Value::Structure(fields) = input else { return Vec::new() };
+        let Some(Value::String(service)) = fields.get("ServiceCode") else { return Vec::new() };
+        vec![("servicequotas:service".to_owned(), vec![service.clone()])]
     }
 }

@@ -365,3 +365,18 @@ fn the_history_is_of_ninety_days_and_in_order() {
     assert_eq!(kept, 3, "old requests are deleted");
     assert_eq!(cloud.get(&VPCS_PER_REGION).value, Some(6.0), "the value stays");
 }
+
+#[test]
+fn a_quota_is_named_by_its_service_and_its_code() {
+    let cloud = Cloud::new();
+    let input = api::GetServiceQuotaRequest {
+        service_code: "vpc".to_owned(),
+        quota_code: "L-F678F1CE".to_owned(),
+        ..Default::default()
+    };
+    let needed = cloud.service.needed_permissions(&cloud.context, "GetServiceQuota", &input.into()).unwrap();
+    assert_eq!((needed.len(), &*needed[0].action), (1, "servicequotas:GetServiceQuota"));
+    let [resource] = &needed[0].resources[..] else { panic!("{needed:?}") };
+    assert_eq!(resource.arn, "arn:aws:servicequotas:us-east-1:123456789012:vpc/L-F678F1CE");
+    assert_eq!(resource.keys, [("servicequotas:service".to_owned(), vec!["vpc".to_owned()])]);
+}

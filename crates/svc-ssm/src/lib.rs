@@ -5,6 +5,7 @@
 //! Refuses to know instances (they are registered by whoever runs them, with a copy of their tags), and how a script
 //! reaches one.
 
+mod authorization;
 mod command;
 mod error;
 mod instance;
@@ -15,7 +16,10 @@ use std::sync::Arc;
 
 use aws_api::ssm::operation as op;
 use aws_model::Value;
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{
+    ConditionKeys, IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service,
+    ServiceError,
+};
 use store::{RecordKind, Store};
 
 pub use command::{
@@ -88,5 +92,39 @@ impl Service for Ssm {
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
         self.operations.call(&self.state, context, operation, input)
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        authorization::needed(self, context, operation, input)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        authorization::facts(&self.state, context, resource_type, id)
+    }
+
+    fn implied(
+        &self,
+        _context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        input: &Value,
+    ) -> Option<Vec<String>> {
+        authorization::implied(operation, resource_type, input)
+    }
+
+    fn said_of(
+        &self,
+        _context: &RequestContext,
+        operation: &str,
+        _resource_type: &str,
+        _is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        authorization::said_of(operation, input)
     }
 }
