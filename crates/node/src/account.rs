@@ -362,7 +362,7 @@ mod tests {
         let bare = bare.unwrap();
         let key = accounts.root_key(bare).unwrap();
         assert_eq!(accounts.root_key(bare).unwrap().access_key_id, key.access_key_id);
-        assert_eq!(StoredCredentials(store).lookup(&key.access_key_id).unwrap().principal.account, bare);
+        assert_eq!(credential(&store, &key.access_key_id).principal.account, bare);
         let none = accounts.root_key("123456789012".parse().unwrap());
         assert!(matches!(none, Err(AccountError::State(StateError::Unknown))));
     }

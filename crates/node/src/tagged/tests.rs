@@ -11,7 +11,7 @@ use svc_backup::EffectiveBackupPolicy;
 use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, Member, NoMembers, ResourceGroupsTagging};
 
 use super::*;
-use crate::organization::NoOrganization;
+use crate::organization::OfOrganization;
 use crate::shareable::Shareable;
 use crate::tag_policy::guarded;
 use crate::testing::{Ids, NoHost, context};
@@ -51,7 +51,7 @@ impl Cloud {
         let tagged = Tagged {
             ssm: Arc::new(Ssm::new(store.clone(), ids.clone())),
             ram: Arc::new(Ram::new(store.clone(), ids.clone(), Shareable)),
-            backup: Arc::new(Backup::new(store.clone(), ids, NoOrganization)),
+            backup: Arc::new(Backup::new(store.clone(), ids, OfOrganization)),
             ec2,
         };
         let services: [Arc<dyn Service>; 4] =
@@ -117,7 +117,7 @@ impl Cloud {
 
 #[test]
 fn the_resources_of_all_services_are_tagged_found_and_untagged() {
-    let cloud = Cloud::new(NoOrganization);
+    let cloud = Cloud::new(OfOrganization);
     let arns = cloud.fill();
     assert_eq!(cloud.tagged(), [] as [&str; 0]);
     assert_eq!(cloud.tag(&arns, "Stage", "prod"), BTreeMap::new());
@@ -180,7 +180,7 @@ fn tags_that_a_policy_forbids_do_not_reach_the_service() {
 #[test]
 fn without_an_organization_no_policy_is_in_force() {
     let (snapshot, account) = (Store::open(MemoryBackend::new()).unwrap().snapshot(), context().account());
-    assert!(NoOrganization.rules(&snapshot, Partition::Aws, account).is_empty());
-    assert_eq!(NoOrganization.members(&snapshot, Partition::Aws, account), Err(NoMembers::NotManagement));
-    assert_eq!(NoOrganization.plans(&snapshot, Partition::Aws, account), None);
+    assert!(OfOrganization.rules(&snapshot, Partition::Aws, account).is_empty());
+    assert_eq!(OfOrganization.members(&snapshot, Partition::Aws, account), Err(NoMembers::NotManagement));
+    assert_eq!(OfOrganization.plans(&snapshot, Partition::Aws, account), None);
 }
