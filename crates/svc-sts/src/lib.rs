@@ -26,7 +26,9 @@ use std::sync::Arc;
 
 use aws_api::sts::operation;
 use aws_model::Value;
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{
+    IdSource, NeededPermission, Operations, RequestContext, Service, ServiceError, needed_by_table,
+};
 use session_tokens::Tokens;
 use store::Store;
 
@@ -93,6 +95,19 @@ impl Service for Sts {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    /// Who may assume a role is asked of the [`Authority`], together with what the session is to carry.
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        if operation.starts_with("AssumeRole") {
+            return Some(Vec::new());
+        }
+        needed_by_table(self, context, operation, input)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
