@@ -72,7 +72,7 @@ expect_error InvalidVpcID.NotFound aws ec2 describe-vpcs --vpc-ids "$VPC_ID"
 with_keys "$KEYS" aws ec2 delete-vpc --vpc-id "$VPC_ID"
 
 step 'a role whose trust does not name the caller is refused, as one that is not there'
-expect_error AccessDenied aws sts assume-role --role-session-name x \
+expect_error AccessDenied aws sts assume-role --role-session-name nobody \
   --role-arn "arn:aws:iam::$PRODUCTION:role/NoSuchRole"
 
 step 'done'

@@ -53,7 +53,7 @@ ROOT_KEYS=$("$BRUME_BIN" account env "$PRODUCTION" | sed -n 's/^export AWS_\(ACC
   tr -d "'\"" | paste -s -d ' ')
 with_keys "$ROOT_KEYS" aws iam delete-role --role-name OrganizationAccountAccessRole
 expect_error 'InvalidClientTokenId|AccessDenied|AuthFailure' with_keys "$KEYS" aws ec2 describe-vpcs
-expect_error AccessDenied aws sts assume-role --role-session-name x \
+expect_error AccessDenied aws sts assume-role --role-session-name nobody \
   --role-arn "arn:aws:iam::$PRODUCTION:role/OrganizationAccountAccessRole"
 
 step 'it may be invited again'

@@ -37,7 +37,7 @@ for keys in "$KEYS" "$ANN"; do
     fi
   done
 done
-expect_error AccessDenied aws sts assume-role --role-session-name x \
+expect_error AccessDenied aws sts assume-role --role-session-name nobody \
   --role-arn "arn:aws:iam::$CLOSING:role/OrganizationAccountAccessRole"
 
 # S0:6642
