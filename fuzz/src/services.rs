@@ -9,7 +9,7 @@ use http::{Method, Request};
 use vpc_services::{
     AttachedInterface, BlockDevice, DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, DnsServer,
     InstanceMetadata, InstanceProfile, InstanceRole, LinkLocalBudget, MetadataDirectory, MetadataOptions,
-    MetadataServer, PublicKey, PublicNames,
+    MetadataServer, PublicKey, PublicNames, SecurityCredentials,
 };
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 64, 0, 1));
@@ -136,16 +136,23 @@ fn instance() -> InstanceMetadata {
             id: "AIPAEXAMPLE".to_owned(),
             updated_at: Timestamp::from_unix_secs(1_479_573_131),
             is_found: true,
-            role: Some(InstanceRole {
-                name: "web".to_owned(),
-                credentials: Err(Timestamp::from_unix_secs(0)),
-            }),
+            role: Some(InstanceRole { name: "app".to_owned(), credentials: Ok(credentials()) }),
         }),
-        identity_credentials: None,
+        identity_credentials: Some(credentials()),
         user_data: Some("#!/bin/sh".into()),
         tags: [Tag { key: "Name".to_owned(), value: "web 1".to_owned() }].into_iter().collect(),
         interfaces: vec![interface()],
         block_devices: vec![BlockDevice { virtual_name: "root".to_owned(), device: "/dev/xvda".to_owned() }],
+    }
+}
+
+fn credentials() -> SecurityCredentials {
+    SecurityCredentials {
+        access_key_id: "ASIAEXAMPLE".to_owned(),
+        secret: "a secret".to_owned(),
+        token: "a token".to_owned(),
+        issued: Timestamp::from_unix_secs(1_479_573_131),
+        expires: Timestamp::from_unix_secs(1_479_594_731),
     }
 }
 
