@@ -346,11 +346,11 @@ fn trails_of_an_organization_are_seen_by_its_members() {
         "AccountNotFoundException",
     );
     cloud.ok::<op::RegisterOrganizationDelegatedAdmin>(ACCOUNT, register(OTHER));
-    assert_eq!(cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()], true);
+    assert!(cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()]);
     let deregister =
         api::DeregisterOrganizationDelegatedAdminRequest { delegated_admin_account_id: OTHER.to_owned() };
     cloud.ok::<op::DeregisterOrganizationDelegatedAdmin>(ACCOUNT, deregister);
-    assert_eq!(cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()], false);
+    assert!(!cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()]);
 }
 
 #[test]
