@@ -57,8 +57,8 @@ fn call() -> Call {
 /// The copy of the input, the move of everything else, and the queue. The thread throws calls away, as fast as it may.
 #[divan::bench]
 fn record(bencher: Bencher<'_, '_>) {
-    let history =
-        Arc::new(EventHistory::new(std::env::temp_dir().join("brume-bench-events"), Limits::default()));
+    let directory = tempfile::tempdir().expect("a directory");
+    let history = Arc::new(EventHistory::new(directory.path().to_owned(), Limits::default()));
     let throw_away = |call: Call| -> Vec<Event> {
         drop(call);
         Vec::new()
