@@ -59,10 +59,8 @@ impl Action {
             held[..held_stem].eq_ignore_ascii_case(&key[..stem(key)])
                 && (held_stem == held.len()) == (stem(key) == key.len())
         };
-        self.condition_keys.iter().any(|held| is_it(&held))
-            || self
-                .resource(resource_type)
-                .is_some_and(|of| of.condition_keys.iter().any(|held| is_it(&held)))
+        self.condition_keys.iter().any(is_it)
+            || self.resource(resource_type).is_some_and(|of| of.condition_keys.iter().any(is_it))
     }
 }
 
