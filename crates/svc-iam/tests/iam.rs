@@ -19,6 +19,12 @@ mod certificates;
 mod cloud;
 #[path = "iam/context_key.rs"]
 mod context_key;
+#[path = "iam/credential_report.rs"]
+mod credential_report;
+#[path = "iam/credentials.rs"]
+mod credentials;
+#[path = "iam/granted_service.rs"]
+mod granted_service;
 #[path = "iam/group.rs"]
 mod group;
 #[path = "iam/inline_policy.rs"]
@@ -41,10 +47,14 @@ mod password_policy;
 mod policy_version;
 #[path = "iam/role.rs"]
 mod role;
+#[path = "iam/root_access.rs"]
+mod root_access;
 #[path = "iam/saml_provider.rs"]
 mod saml_provider;
 #[path = "iam/server_certificate.rs"]
 mod server_certificate;
+#[path = "iam/service_last_accessed.rs"]
+mod service_last_accessed;
 #[path = "iam/service_linked_role.rs"]
 mod service_linked_role;
 #[path = "iam/service_specific_credential.rs"]
@@ -57,6 +67,8 @@ mod simulate;
 mod ssh_public_key;
 #[path = "../../store/tests/state_file/mod.rs"]
 mod state_file;
+#[path = "iam/token_preference.rs"]
+mod token_preference;
 #[path = "iam/trust_policy.rs"]
 mod trust_policy;
 #[path = "iam/user.rs"]

@@ -8,7 +8,7 @@ use store::RecordKind;
 use svc_iam::Iam;
 
 use super::cloud::{ALLOW_ALL, Cloud, attach_to_user, decoded, join, profile, tags};
-use super::state_file;
+use super::{credentials, state_file};
 
 /// No release, but the last build before 0.2, until that release writes its own file in the place of this one.
 const NEWEST: &str = "before-0.2";
@@ -16,15 +16,29 @@ const NEWEST: &str = "before-0.2";
 const BUILDS: [&str; 1] = [NEWEST];
 
 /// The kinds of records in it.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 22] = [
     "account.account",
     "iam.access-key",
+    "iam.account-alias",
+    "iam.credential-report",
     "iam.deletion-task",
     "iam.group",
     "iam.instance-profile",
+    "iam.last-accessed-report",
+    "iam.login-profile",
     "iam.managed-policy",
+    "iam.open-id-connect-provider",
+    "iam.password-policy",
     "iam.role",
+    "iam.root-access",
+    "iam.saml-provider",
+    "iam.server-certificate",
+    "iam.service-specific-credential",
+    "iam.signing-certificate",
+    "iam.ssh-public-key",
+    "iam.token-preference",
     "iam.user",
+    "iam.virtual-mfa-device",
 ];
 
 /// What the service writes, but for e-mail addresses, which accounts alone have.
@@ -69,6 +83,7 @@ fn write_state() {
         });
         let role_name = "AWSServiceRoleForECS".to_owned();
         cloud.ok::<op::DeleteServiceLinkedRole>(api::DeleteServiceLinkedRoleRequest { role_name });
+        credentials::write(cloud);
     });
     assert_eq!(made, BTreeSet::from(KINDS));
 }
@@ -100,5 +115,6 @@ fn the_state_of_every_release_opens() {
         assert_eq!(profiles[0].instance_profile_name, "P", "{release}");
         let input = api::ListAccessKeysRequest { user_name: Some("Bob".to_owned()), ..Default::default() };
         assert_eq!(cloud.ok::<op::ListAccessKeys>(input).access_key_metadata.len(), 1, "{release}");
+        credentials::read(&cloud, release);
     }
 }

@@ -36,14 +36,14 @@ fn issuer(purpose: &str, certificate: &str) -> String {
     )
 }
 
-fn whole(attributes: &str) -> String {
+pub(crate) fn whole(attributes: &str) -> String {
     metadata(
         &format!(r#"entityID="https://idp.example/a&amp;b" {attributes}"#),
         &issuer("use=\"signing\"", &certificate()),
     )
 }
 
-fn create(document: String) -> api::CreateSAMLProviderRequest {
+pub(crate) fn create(document: String) -> api::CreateSAMLProviderRequest {
     api::CreateSAMLProviderRequest {
         saml_metadata_document: document,
         name: "Corp".to_owned(),
