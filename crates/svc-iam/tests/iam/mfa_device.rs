@@ -120,7 +120,7 @@ fn a_device_is_enabled_by_two_of_its_codes_in_a_row() {
         serial_number: PHONE.to_owned(),
         enable_date: cloud.now,
     };
-    assert_eq!(devices, [expected.clone()]);
+    assert_eq!(devices, std::slice::from_ref(&expected));
     let own = cloud.ok_by::<op::ListMFADevices>(&By::User("Bob"), Default::default()).mfa_devices;
     assert_eq!(own, [expected]);
     assert!(cloud.ok::<op::ListMFADevices>(of_user("Eve")).mfa_devices.is_empty());
