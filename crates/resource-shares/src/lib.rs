@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_types::{AccountId, Partition, Tags, Timestamp};
+use organization::{organization_of, path_of};
 use serde::{Deserialize, Serialize};
 use store::{Read, Record, Scope, Store, StoreError, Transaction};
 
@@ -40,7 +41,7 @@ pub struct ResourceShare {
     pub allow_external_principals: bool,
     /// The shared resources, by their ARNs.
     pub resources: BTreeMap<String, SharedResource>,
-    /// Whom they are shared with, by account numbers.
+    /// Whom they are shared with, by account numbers, or by the ARNs of the owner's organization and its units.
     pub principals: BTreeMap<String, SharePrincipal>,
     /// The permissions that were named for it, by their ARNs; other types of resources have their defaults.
     pub permissions: Vec<String>,
@@ -83,7 +84,7 @@ pub struct SharedResource {
     pub created: Timestamp,
 }
 
-/// An account that a share is for.
+/// An account, or what an organization has of them, that a share is for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SharePrincipal {
     /// Whether it has accepted.
@@ -92,6 +93,14 @@ pub struct SharePrincipal {
     pub created: Timestamp,
     /// When that last changed.
     pub updated: Timestamp,
+    /// Whether it is outside the owner's organization.
+    #[serde(default = "external")]
+    pub external: bool,
+}
+
+/// What every principal was before there were organizations.
+fn external() -> bool {
+    true
 }
 
 /// What an invited account said.
@@ -157,10 +166,14 @@ impl ResourceShare {
         self.deleted.is_none_or(|deleted| now <= deleted.plus_millis(SHOWN_AFTER_DELETION_MILLIS))
     }
 
-    /// Whether an account has accepted it.
-    pub fn is_accepted_by(&self, account: AccountId) -> bool {
+    /// Whether an account has accepted it, or need not, because its organization shares it.
+    pub fn is_accepted_by(&self, reader: &impl Read, partition: Partition, account: AccountId) -> bool {
+        if self.deleted.is_some() || self.owner == account {
+            return false;
+        }
         let principal = self.principals.get(&account.to_string());
-        self.deleted.is_none() && principal.is_some_and(|one| one.acceptance == Acceptance::Accepted)
+        let by_itself = principal.is_some_and(|one| one.acceptance == Acceptance::Accepted);
+        by_itself || self.principals.keys().any(|principal| is_within(reader, partition, principal, account))
     }
 }
 
@@ -180,6 +193,41 @@ impl Invitation {
     }
 }
 
+/// The service that an organization trusts to share within it.
+pub const SERVICE: &str = "ram.amazonaws.com";
+
+/// Whether the ARN of an organization or of one of its units, as a principal, stands for an account: it is there, and the
+/// organization shares within itself.
+pub fn is_within(reader: &impl Read, partition: Partition, principal: &str, account: AccountId) -> bool {
+    // Account numbers are by far the most.
+    if !principal.starts_with("arn:") {
+        return false;
+    }
+    let Some(organization) = organization_of(reader, partition, account) else { return false };
+    if !organization.trusted_services.contains_key(SERVICE) {
+        return false;
+    }
+    if organization.arn(partition).as_str() == principal {
+        return true;
+    }
+    let unit = principal.rsplit('/').next().unwrap_or_default();
+    organization.arn_of(partition, "ou", unit).as_str() == principal
+        && path_of(reader, partition, account).is_some_and(|path| path.split('/').any(|part| part == unit))
+}
+
+/// Records whom an account shares with from now on, because it has come to another place of its organization.
+pub fn put_partners_within(transaction: &mut Transaction, partition: Partition, account: AccountId) {
+    let shares = transaction.scan_all::<ResourceShare>();
+    let shared = shares.filter(|(_, _, share)| {
+        share.principals.keys().any(|one| one.starts_with("arn:"))
+            && share.is_accepted_by(transaction, partition, account)
+    });
+    let owners: BTreeSet<Scope> = shared.map(|(owner, _, _)| owner.clone()).collect();
+    for owner in owners {
+        put_partners(transaction, &owner, account);
+    }
+}
+
 /// Whether the owner of a resource shares it with an account that has accepted. An owner shares nothing with itself.
 pub fn is_shared_with(reader: &impl Read, partition: Partition, arn: &str, account: AccountId) -> bool {
     // arn:partition:service:region:account:resource
@@ -187,9 +235,9 @@ pub fn is_shared_with(reader: &impl Read, partition: Partition, arn: &str, accou
     let [_, _, _, region, owner, _] = parts[..] else { return false };
     let (Ok(region), Ok(owner)) = (region.parse(), owner.parse()) else { return false };
     let scope = Scope::new(partition, owner, region);
-    reader
-        .scan::<ResourceShare>(&scope)
-        .any(|(_, share)| share.resources.contains_key(arn) && share.is_accepted_by(account))
+    reader.scan::<ResourceShare>(&scope).any(|(_, share)| {
+        share.resources.contains_key(arn) && share.is_accepted_by(reader, partition, account)
+    })
 }
 
 /// Records that an account has accepted a share of the owner of that scope.
@@ -208,7 +256,9 @@ pub fn upgrade_records(store: &Store) -> Result<(), StoreError> {
         let mut missing = Vec::new();
         for (owner, _, share) in transaction.scan_all::<ResourceShare>() {
             let accounts = share.principals.keys().filter_map(|account| account.parse().ok());
-            for account in accounts.filter(|account| share.is_accepted_by(*account)) {
+            for account in
+                accounts.filter(|account| share.is_accepted_by(transaction, owner.partition, *account))
+            {
                 if !transaction.contains::<SharingPartner>(owner, &account.to_string()) {
                     missing.push((owner.clone(), account));
                 }

@@ -200,7 +200,8 @@ impl Cloud {
         let id = format!("share-{}", with.account);
         let (scope, now) = (self.scope(), self.now());
         let arn = |one: &&str| format!("arn:aws:ec2:{}:{}:{one}", self.region, self.account);
-        let principal = SharePrincipal { acceptance: Acceptance::Accepted, created: now, updated: now };
+        let principal =
+            SharePrincipal { acceptance: Acceptance::Accepted, created: now, updated: now, external: true };
         let share = ResourceShare {
             id: id.clone(),
             arn: format!("arn:aws:ram:{}:{}:resource-share/{id}", self.region, self.account),

@@ -13,6 +13,7 @@ use aws_api::organizations::{
 use aws_types::{AccountId, Timestamp};
 use identities::{Account, AccountState, StateError, close_account};
 use organization::{JoinedMethod, Member, ParentId, leave, path_of_parent};
+use resource_shares::put_partners_within;
 use service_api::{RequestContext, ServiceError};
 use store::{Read, Transaction};
 
@@ -230,6 +231,7 @@ pub(crate) fn move_account(
         }
         let moved = Member { parent: destination, ..(*member).clone() };
         transaction.put(&place.scope, &member.account.to_string(), moved);
+        put_partners_within(transaction, context.partition, member.account);
         Ok(aws_api::Unit)
     })
 }

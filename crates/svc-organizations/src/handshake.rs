@@ -18,6 +18,7 @@ use organization::{
     FeatureSet, HANDSHAKE_MILLIS, Handshake, HandshakeAction, HandshakeId, HandshakeState, HandshakeTarget,
     JoinedMethod, Organization, OrganizationId, join, managed_by, organization_of,
 };
+use resource_shares::put_partners_within;
 use service_api::{RequestContext, ServiceError};
 use store::{Read, Transaction};
 
@@ -352,6 +353,7 @@ pub(crate) fn accept(
                 let (receiver, tags) = (handshake.receiver, handshake.tags.clone());
                 let member = own::new_member(context, &organization, receiver, JoinedMethod::Invited, tags);
                 join(transaction, context.partition, &organization, member);
+                put_partners_within(transaction, context.partition, receiver);
                 service_role::put(state, context, transaction, receiver);
             }
             HandshakeAction::EnableAllFeatures => {

@@ -13,6 +13,7 @@ use organization::{
     ACCOUNT_REQUEST_SHOWN_MILLIS, AccountOutcome, AccountRequest, AccountRequestId, JoinedMethod, Member,
     join,
 };
+use resource_shares::put_partners_within;
 use service_api::{RequestContext, ServiceError};
 use store::{Read as _, Transaction};
 
@@ -99,6 +100,7 @@ pub(crate) fn create(
                 let member = own::new_member(context, &place.organization, account.id, created, tags.clone());
                 let member = Member { joined: completes, ..member };
                 join(transaction, context.partition, &place.organization, member);
+                put_partners_within(transaction, context.partition, account.id);
                 service_role::put(state, context, transaction, account.id);
                 service_role::put_access(state, context, transaction, account.id, role)?;
                 AccountOutcome::Succeeded { account: account.id }

@@ -1,8 +1,11 @@
 //! What is in a share, and whom it is for: associations of resources and of principals.
 //!
 //! Owns which resources and principals a share may have. A principal is another account; adding one sends it an
-//! invitation ([`crate::invitation`]). Refuses organizations, of which there are none, and users and roles, with whom none
-//! of the types here can be shared.
+//! invitation ([`crate::invitation`]), unless both are in one organization that shares within itself: then there is nothing
+//! to accept, and the organization and its units are principals, too. Refuses users and roles, with whom none of the types
+//! here can be shared.
+
+use std::sync::Arc;
 
 use aws_api::ram::{
     AssociateResourceShareRequest, AssociateResourceShareResponse, DisassociateResourceShareRequest,
@@ -10,9 +13,10 @@ use aws_api::ram::{
     GetResourceShareAssociationsResponse, ResourceShareAssociation,
 };
 use aws_types::AccountId;
-use resource_shares::{Acceptance, Invitation, ResourceShare, SharePrincipal, SharedResource};
+use organization::{Member, Organization, ParentId, organization_of, path_of_parent};
+use resource_shares::{Acceptance, Invitation, ResourceShare, SERVICE, SharePrincipal, SharedResource};
 use service_api::{RequestContext, RequestId, ServiceError};
-use store::{Read as _, Scope, Transaction};
+use store::{Read, Scope, Transaction};
 
 use crate::share::{Owner, arn, of, own, sweep};
 use crate::{ResourceType, State, error, page};
@@ -23,7 +27,39 @@ pub(crate) const ONLY_WITHIN_ORGANIZATION: &str =
 /// The resources and accounts that a request names.
 pub(crate) struct Entities {
     resources: Vec<String>,
-    principals: Vec<AccountId>,
+    principals: Vec<Principal>,
+}
+
+/// Whom a share is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Principal {
+    /// An account.
+    Account(AccountId),
+    /// The owner's organization, or a unit of it, by its ARN.
+    Within(String),
+}
+
+impl Principal {
+    /// As shares keep it.
+    fn key(&self) -> String {
+        match self {
+            Self::Account(account) => account.to_string(),
+            Self::Within(arn) => arn.clone(),
+        }
+    }
+}
+
+/// The caller's organization, where it shares within itself.
+fn sharing_organization(reader: &impl Read, context: &RequestContext) -> Option<Arc<Organization>> {
+    organization_of(reader, context.partition, context.account())
+        .filter(|organization| organization.trusted_services.contains_key(SERVICE))
+}
+
+/// Whether the caller and another account are in an organization that shares within itself.
+pub(crate) fn is_in_one_organization(reader: &impl Read, context: &RequestContext, other: AccountId) -> bool {
+    let of_other = organization_of(reader, context.partition, other);
+    sharing_organization(reader, context)
+        .is_some_and(|organization| of_other.is_some_and(|one| one.id == organization.id))
 }
 
 impl Entities {
@@ -59,8 +95,13 @@ impl Entities {
             }
         }
         let principals = principals.into_iter().flatten().map(|text| principal(text));
-        let principals: Vec<AccountId> = principals.collect::<Result<_, _>>()?;
-        if principals.contains(&context.account()) {
+        let principals: Vec<Principal> = principals.collect::<Result<_, _>>()?;
+        for one in &principals {
+            if let Principal::Within(arn) = one {
+                check_within(&snapshot, context, arn)?;
+            }
+        }
+        if principals.contains(&Principal::Account(context.account())) {
             return Err(error::invalid_parameter(format!(
                 "Principal ID {} is the owner of the resource share.",
                 context.account()
@@ -87,15 +128,38 @@ fn arn_of(context: &RequestContext, resource_type: ResourceType, id: &str) -> St
     format!("arn:{partition}:ec2:{region}:{account}:{}{id}", resource_type.prefix())
 }
 
-fn principal(text: &str) -> Result<AccountId, ServiceError> {
+fn principal(text: &str) -> Result<Principal, ServiceError> {
     if let Ok(account) = text.parse() {
-        return Ok(account);
+        return Ok(Principal::Account(account));
     }
-    match text.rsplit('/').next() {
-        Some(id) if text.contains(":organizations:") => Err(error::unknown("Organization", id)),
-        _ => Err(error::invalid_parameter(format!(
-            "Principal ID {text} is malformed. Verify the ID and try again."
-        ))),
+    if text.starts_with("arn:") && text.contains(":organizations:") {
+        return Ok(Principal::Within(text.to_owned()));
+    }
+    Err(error::invalid_parameter(format!("Principal ID {text} is malformed. Verify the ID and try again.")))
+}
+
+/// Whether an ARN is that of the caller's organization or of a unit in it.
+///
+/// # Errors
+/// `UnknownResourceException`, `OperationNotPermittedException`.
+fn check_within(reader: &impl Read, context: &RequestContext, arn: &str) -> Result<(), ServiceError> {
+    let id = arn.rsplit('/').next().unwrap_or_default();
+    let unknown = || error::unknown("Organization", id);
+    let organization = organization_of(reader, context.partition, context.account()).ok_or_else(unknown)?;
+    let is_unit = || {
+        let parent = id.parse().ok().map(ParentId::Unit);
+        organization.arn_of(context.partition, "ou", id).as_str() == arn
+            && parent.is_some_and(|parent| {
+                path_of_parent(reader, context.partition, &organization, &parent).is_some()
+            })
+    };
+    if organization.arn(context.partition).as_str() != arn && !is_unit() {
+        return Err(unknown());
+    }
+    if organization.trusted_services.contains_key(SERVICE) {
+        Ok(())
+    } else {
+        Err(error::not_permitted("Sharing with AWS Organizations is not enabled for your organization."))
     }
 }
 
@@ -110,45 +174,95 @@ pub(crate) fn add(
     share: &mut ResourceShare,
     wanted: &Entities,
 ) -> Result<(), ServiceError> {
-    if !share.allow_external_principals && !wanted.principals.is_empty() {
-        return Err(error::not_permitted(ONLY_WITHIN_ORGANIZATION));
-    }
     let now = context.now;
     for one in &wanted.resources {
         share.resources.entry(one.clone()).or_insert(SharedResource { created: now });
     }
-    for receiver in &wanted.principals {
-        let key = receiver.to_string();
-        let place = Scope::new(context.partition, *receiver, context.region.clone());
-        let is_invited = share.principals.get(&key).is_some_and(|held| match held.acceptance {
-            Acceptance::Accepted => true,
-            Acceptance::Rejected => false,
-            Acceptance::Pending => transaction
-                .scan::<Invitation>(&place)
-                .any(|(_, sent)| sent.share_id == share.id && !sent.is_expired(now)),
-        });
-        if is_invited {
-            continue;
-        }
-        withdraw(context, transaction, share, &key);
-        let principal = SharePrincipal { acceptance: Acceptance::Pending, created: now, updated: now };
-        share.principals.insert(key, principal);
-        let id = RequestId::from_bits(state.ids.bits()).to_string();
-        let invitation = Invitation {
-            arn: arn(context, &share.owner.to_string(), "resource-share-invitation", &id),
-            id,
-            share_arn: share.arn.clone(),
-            share_id: share.id.clone(),
-            share_name: share.name.clone(),
-            sender: share.owner,
-            receiver: *receiver,
-            sent: now,
-            acceptance: Acceptance::Pending,
+    for principal in &wanted.principals {
+        let is_within = match principal {
+            Principal::Account(account) => is_in_one_organization(transaction, context, *account),
+            Principal::Within(_) => true,
         };
-        transaction.put(&place, &invitation.id.clone(), invitation);
+        match principal {
+            Principal::Account(receiver) if !is_within => {
+                if !share.allow_external_principals {
+                    return Err(error::not_permitted(ONLY_WITHIN_ORGANIZATION));
+                }
+                invite(state, context, transaction, share, *receiver);
+            }
+            Principal::Account(_) | Principal::Within(_) => {
+                share_within(context, transaction, share, principal)
+            }
+        }
     }
     share.updated = now;
     Ok(())
+}
+
+/// Shares with a principal of the owner's organization, which has nothing to accept.
+fn share_within(
+    context: &RequestContext,
+    transaction: &mut Transaction,
+    share: &mut ResourceShare,
+    principal: &Principal,
+) {
+    let now = context.now;
+    let key = principal.key();
+    if share.principals.get(&key).is_some_and(|held| held.acceptance == Acceptance::Accepted) {
+        return;
+    }
+    withdraw(context, transaction, share, &key);
+    let accepted =
+        SharePrincipal { acceptance: Acceptance::Accepted, created: now, updated: now, external: false };
+    share.principals.insert(key, accepted);
+    let Some(organization) = sharing_organization(transaction, context) else { return };
+    let members = transaction.scan::<Member>(&organization.scope(context.partition));
+    let members: Vec<AccountId> = members.map(|(_, member)| member.account).collect();
+    for account in members {
+        if share.is_accepted_by(transaction, context.partition, account) {
+            resource_shares::put_partners(transaction, &context.scope(), account);
+        }
+    }
+}
+
+/// Invites an account, unless it is.
+fn invite(
+    state: &State,
+    context: &RequestContext,
+    transaction: &mut Transaction,
+    share: &mut ResourceShare,
+    receiver: AccountId,
+) {
+    let now = context.now;
+    let key = receiver.to_string();
+    let place = Scope::new(context.partition, receiver, context.region.clone());
+    let is_invited = share.principals.get(&key).is_some_and(|held| match held.acceptance {
+        Acceptance::Accepted => true,
+        Acceptance::Rejected => false,
+        Acceptance::Pending => transaction
+            .scan::<Invitation>(&place)
+            .any(|(_, sent)| sent.share_id == share.id && !sent.is_expired(now)),
+    });
+    if is_invited {
+        return;
+    }
+    withdraw(context, transaction, share, &key);
+    let principal =
+        SharePrincipal { acceptance: Acceptance::Pending, created: now, updated: now, external: true };
+    share.principals.insert(key, principal);
+    let id = RequestId::from_bits(state.ids.bits()).to_string();
+    let invitation = Invitation {
+        arn: arn(context, &share.owner.to_string(), "resource-share-invitation", &id),
+        id,
+        share_arn: share.arn.clone(),
+        share_id: share.id.clone(),
+        share_name: share.name.clone(),
+        sender: share.owner,
+        receiver,
+        sent: now,
+        acceptance: Acceptance::Pending,
+    };
+    transaction.put(&place, &invitation.id.clone(), invitation);
 }
 
 /// Takes the invitations to a share back that an account was sent.
@@ -196,7 +310,7 @@ fn of_principal(share: &ResourceShare, account: &str, held: &SharePrincipal) -> 
         status_message: message,
         creation_time: Some(held.created),
         last_updated_time: Some(held.updated),
-        external: Some(true),
+        external: Some(held.external),
     }
 }
 
@@ -232,7 +346,7 @@ pub(crate) fn associate(
     let mut associations = resources_of(&share);
     associations.extend(principals_of(&share));
     let is_wanted = |entity: &String| {
-        wanted.resources.contains(entity) || wanted.principals.iter().any(|one| one.to_string() == *entity)
+        wanted.resources.contains(entity) || wanted.principals.iter().any(|one| one.key() == *entity)
     };
     associations.retain(|one| one.associated_entity.as_ref().is_some_and(is_wanted));
     Ok(AssociateResourceShareResponse {
@@ -257,7 +371,7 @@ pub(crate) fn disassociate(
             gone.push(of_resource(&share, one, &held));
         }
         for one in request.principals.iter().flatten() {
-            let key = principal(one)?.to_string();
+            let key = principal(one)?.key();
             let held = share.principals.remove(&key).ok_or_else(|| error::unknown("Principal", one))?;
             withdraw(context, transaction, &share, &key);
             gone.push(of_principal(&share, &key, &held));

@@ -94,7 +94,7 @@ fn answer(
             principal.acceptance = acceptance;
             principal.updated = context.now;
         }
-        if share.is_accepted_by(invitation.receiver) {
+        if share.is_accepted_by(transaction, context.partition, invitation.receiver) {
             resource_shares::put_partners(transaction, &place, invitation.receiver);
         }
         transaction.put(&place, &share.id.clone(), share);

@@ -1,5 +1,7 @@
 //! What is shared, with whom, and by which policies, over all shares: the List operations and GetResourcePolicies.
 
+use std::collections::BTreeSet;
+
 use aws_api::ram::{
     GetResourcePoliciesRequest, GetResourcePoliciesResponse, ListPrincipalsRequest, ListPrincipalsResponse,
     ListResourcesRequest, ListResourcesResponse, Principal, Resource,
@@ -8,7 +10,7 @@ use resource_shares::{Acceptance, ResourceShare};
 use service_api::{RequestContext, ServiceError};
 use store::{Scope, Snapshot};
 
-use crate::association::check_arn;
+use crate::association::{check_arn, is_in_one_organization};
 use crate::permission::list_is_regional;
 use crate::share::{Owner, of};
 use crate::{ResourceType, State, page};
@@ -82,6 +84,7 @@ pub(crate) fn principals(
 ) -> Result<ListPrincipalsResponse, ServiceError> {
     let owner = Owner::parse(&request.resource_owner)?;
     let resource_type = request.resource_type.as_deref().map(ResourceType::named).transpose()?;
+    let snapshot = state.store.snapshot();
     let has = |share: &ResourceShare| {
         request.resource_arn.as_ref().is_none_or(|arn| share.resources.contains_key(arn))
             && resource_type.is_none_or(|wanted| {
@@ -89,24 +92,27 @@ pub(crate) fn principals(
             })
     };
     let of_share = |share: ResourceShare| -> Vec<Principal> {
-        let principal = |id: String, created, updated| Principal {
+        let principal = |id: String, created, updated, external| Principal {
             id: Some(id),
             resource_share_arn: Some(share.arn.clone()),
             creation_time: Some(created),
             last_updated_time: Some(updated),
-            external: Some(true),
+            external: Some(external),
         };
         match owner {
             Owner::Caller => share
                 .principals
                 .iter()
                 .filter(|(_, held)| held.acceptance != Acceptance::Rejected)
-                .map(|(id, held)| principal(id.clone(), held.created, held.updated))
+                .map(|(id, held)| principal(id.clone(), held.created, held.updated, held.external))
                 .collect(),
-            Owner::Others => vec![principal(share.owner.to_string(), share.created, share.updated)],
+            Owner::Others => {
+                let is_within = is_in_one_organization(&snapshot, context, share.owner);
+                vec![principal(share.owner.to_string(), share.created, share.updated, !is_within)]
+            }
         }
     };
-    let found = of(&state.store.snapshot(), context, owner)
+    let found = of(&snapshot, context, owner)
         .into_iter()
         .filter(|share| has(share) && is_wanted(request.resource_share_arns.as_ref(), &share.arn))
         .flat_map(of_share)
@@ -135,18 +141,39 @@ pub(crate) fn policies(
             accepted.map(|(account, _)| account)
         });
         let with = with.filter(|account| request.principal.as_ref().is_none_or(|wanted| wanted == *account));
-        let with: std::collections::BTreeSet<String> =
-            with.map(|account| format!("\"arn:{}:iam::{account}:root\"", context.partition)).collect();
-        if with.is_empty() {
+        let with: BTreeSet<&String> = with.collect();
+        let (within, accounts): (Vec<&String>, Vec<&String>) =
+            with.into_iter().partition(|principal| principal.starts_with("arn:"));
+        let statement = |principal: &str, condition: &str| {
+            format!(
+                r#"{{"Effect":"Allow","Principal":{principal},"Action":[{}],"Resource":"{arn}"{condition}}}"#,
+                resource_type.actions_json()
+            )
+        };
+        let mut statements: Vec<String> =
+            within.into_iter().map(|principal| statement(r#""*""#, &condition(principal))).collect();
+        if !accounts.is_empty() {
+            let root = |account: &&String| format!("\"arn:{}:iam::{account}:root\"", context.partition);
+            let accounts = accounts.iter().map(root).collect::<Vec<_>>().join(",");
+            statements.insert(0, statement(&format!(r#"{{"AWS":[{accounts}]}}"#), ""));
+        }
+        if statements.is_empty() {
             continue;
         }
-        let with = with.into_iter().collect::<Vec<_>>().join(",");
-        let policy = format!(
-            r#"{{"Version":"2008-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":[{with}]}},"Action":[{}],"Resource":"{arn}"}}]}}"#,
-            resource_type.actions_json()
-        );
+        let policy = format!(r#"{{"Version":"2008-10-17","Statement":[{}]}}"#, statements.join(","));
         policies.push((format!("{:06}", policies.len()), policy));
     }
     let page = page::take(policies, request.next_token.as_deref(), request.max_results)?;
     Ok(GetResourcePoliciesResponse { policies: Some(page.items), next_token: page.next_token })
+}
+
+/// What is true of requests of accounts for which the ARN of an organization or unit stands.
+fn condition(principal: &str) -> String {
+    let (kind, rest) = principal.rsplit(':').next().and_then(|one| one.split_once('/')).unwrap_or_default();
+    match rest.split_once('/') {
+        Some((organization, unit)) if kind == "ou" => format!(
+            r#","Condition":{{"ForAnyValue:StringLike":{{"aws:PrincipalOrgPaths":"{organization}/*/{unit}/*"}}}}"#
+        ),
+        _ => format!(r#","Condition":{{"StringEquals":{{"aws:PrincipalOrgID":"{rest}"}}}}"#),
+    }
 }

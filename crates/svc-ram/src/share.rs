@@ -11,7 +11,8 @@ use aws_api::ram::{
     ResourceShare as Shown, UpdateResourceShareRequest, UpdateResourceShareResponse,
 };
 use aws_types::Tags;
-use resource_shares::{Asked, Invitation, ResourceShare};
+use organization::{FeatureSet, managed_by};
+use resource_shares::{Asked, Invitation, ResourceShare, SERVICE};
 use service_api::{RequestContext, RequestId, ServiceError};
 use store::{Read, Snapshot, Transaction};
 
@@ -79,7 +80,7 @@ pub(crate) fn of(snapshot: &Snapshot, context: &RequestContext, owner: Owner) ->
         Owner::Others => snapshot
             .scan_all::<ResourceShare>()
             .filter(|(place, _, _)| place.partition == scope.partition && place.region == scope.region)
-            .filter(|(_, _, share)| share.is_accepted_by(context.account()))
+            .filter(|(_, _, share)| share.is_accepted_by(snapshot, scope.partition, context.account()))
             .map(|(_, _, share)| (*share).clone())
             .collect(),
     };
@@ -233,7 +234,7 @@ pub(crate) fn update(
             share.name.clone_from(name);
         }
         if let Some(allow) = request.allow_external_principals {
-            if !allow && !share.principals.is_empty() {
+            if !allow && share.principals.values().any(|one| one.external) {
                 return Err(error::not_permitted(association::ONLY_WITHIN_ORGANIZATION));
             }
             share.allow_external_principals = allow;
@@ -308,14 +309,26 @@ pub(crate) fn get(
     Ok(GetResourceSharesResponse { resource_shares: Some(page.items), next_token: page.next_token })
 }
 
-/// There are no organizations to share with.
+/// From now on the accounts of the organization share without invitations, and with units.
+///
 /// <https://docs.aws.amazon.com/ram/latest/APIReference/API_EnableSharingWithAwsOrganization.html>
 pub(crate) fn enable_organization(
-    _: &State,
-    _: &RequestContext,
+    state: &State,
+    context: &RequestContext,
     _: EnableSharingWithAwsOrganizationRequest,
 ) -> Result<EnableSharingWithAwsOrganizationResponse, ServiceError> {
-    Err(error::not_permitted(
-        "Unable to enable sharing with AWS Organizations: your account is not a member of an organization.",
-    ))
+    state.store.transact(|transaction| {
+        let managed = managed_by(transaction, context.partition, context.account());
+        let managed = managed.filter(|one| one.feature_set == FeatureSet::All);
+        let managed = managed.ok_or_else(|| {
+            error::not_permitted(
+                "Unable to enable sharing with AWS Organizations: your account is not the management account of an \
+                 organization with all features.",
+            )
+        })?;
+        let mut organization = (*managed).clone();
+        organization.trusted_services.entry(SERVICE.to_owned()).or_insert(context.now);
+        organization.put(transaction, context.partition);
+        Ok(EnableSharingWithAwsOrganizationResponse { return_value: Some(true) })
+    })
 }

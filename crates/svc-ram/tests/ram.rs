@@ -7,6 +7,8 @@ mod authorization;
 mod old_state;
 #[path = "../../store/tests/state_file/mod.rs"]
 mod state_file;
+#[path = "ram/within_organization.rs"]
+mod within_organization;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

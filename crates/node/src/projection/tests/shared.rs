@@ -9,6 +9,7 @@ pub(super) fn share(store: &Store, resources: &[String]) {
         acceptance: resource_shares::Acceptance::Accepted,
         created: now,
         updated: now,
+        external: true,
     };
     let share = resource_shares::ResourceShare {
         id: "share".to_owned(),
