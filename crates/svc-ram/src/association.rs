@@ -191,7 +191,7 @@ pub(crate) fn add(
                 invite(state, context, transaction, share, *receiver);
             }
             Principal::Account(_) | Principal::Within(_) => {
-                share_within(context, transaction, share, principal)
+                share_within(context, transaction, share, principal);
             }
         }
     }
