@@ -171,7 +171,8 @@ impl Authorization {
             } else {
                 ResourceRule::Either
             },
-            resource_owner: resource.owner,
+            // Whether it is shared with the caller its service looks at, where it has no policy of its own.
+            resource_owner: resource.owner.filter(|_| resource.policy.is_some()),
             resource_control: subject::attached(&controls),
             ..own.clone()
         };

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use identities::{InstanceProfile, Role, name_key};
 use sandbox::Userland;
-use service_api::{OsRandom, Service};
+use service_api::{OsRandom, PassedRoles, RequestContext, Service};
 use session_tokens::Tokens;
-use store::{Read as _, RecordKind, Store};
+use store::{Read as _, RecordKind, Scope, Store};
 use svc_account::AccountManagement;
 use svc_backup::Backup;
 use svc_cloudtrail::{CloudTrail, NoBuckets};
@@ -51,7 +52,8 @@ impl Services {
             realistic_timing: config.realistic_timing,
         };
         let consoles = host::Consoles(Arc::clone(sandboxes));
-        let ec2 = Arc::new(Ec2::new(store.clone(), OsRandom, consoles, ec2_config));
+        let ec2 = Ec2::new(store.clone(), OsRandom, consoles, ec2_config);
+        let ec2 = Arc::new(ec2.with_passed_roles(Passed(store.clone())));
         let ssm = Arc::new(Ssm::new(store.clone(), ids()));
         let ram = Arc::new(Ram::new(store.clone(), ids(), shareable::Shareable));
         let backup = Arc::new(Backup::new(store.clone(), ids(), OfOrganization));
@@ -104,6 +106,20 @@ pub(crate) fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .chain(Ram::record_kinds())
         .chain(ServiceQuotas::record_kinds())
         .chain(Ssm::record_kinds())
+}
+
+/// The roles that instance profiles pass to instances.
+struct Passed(Store);
+
+impl PassedRoles for Passed {
+    fn role_of_profile(&self, context: &RequestContext, profile: &str) -> Option<String> {
+        let scope = Scope::global(context.partition, context.account());
+        let snapshot = self.0.snapshot();
+        let name = profile.rsplit('/').next().unwrap_or(profile);
+        let profile = snapshot.get::<InstanceProfile>(&scope, &name_key(name))?;
+        let role = snapshot.get::<Role>(&scope, &name_key(profile.role.as_deref()?))?;
+        Some(role.arn.to_string())
+    }
 }
 
 /// When credentials were last used, as it was recorded: at most a minute late.

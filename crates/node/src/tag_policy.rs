@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use aws_model::Value;
-use service_api::{NeededPermission, RequestContext, ResourceFacts, Service, ServiceError};
+use service_api::{ConditionKeys, NeededPermission, RequestContext, ResourceFacts, Service, ServiceError};
 use store::Store;
 use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, refusal};
 
@@ -55,6 +55,17 @@ impl<P: EffectiveTagPolicy> Service for Guarded<P> {
         input: &Value,
     ) -> Option<Vec<String>> {
         self.service.implied(context, operation, resource_type, input)
+    }
+
+    fn said_of(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        self.service.said_of(context, operation, resource_type, is_new, input)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

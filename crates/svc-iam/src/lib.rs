@@ -13,6 +13,7 @@ mod account_alias;
 mod account_details;
 mod account_summary;
 mod attachment;
+mod authorization;
 mod boundary;
 mod caller;
 mod certificate;
@@ -63,7 +64,7 @@ use std::sync::Arc;
 use aws_model::Value;
 use aws_types::Arn;
 use identities::{IdKind, unique_id};
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError};
 use store::{RecordKind, Scope, Store};
 
 use service_linked_role::DeletionTask;
@@ -184,6 +185,20 @@ impl Service for Iam {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        authorization::facts(&self.state, context, resource_type, id)
+    }
+
+    fn implied(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        _input: &Value,
+    ) -> Option<Vec<String>> {
+        authorization::implied(context, operation, resource_type)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

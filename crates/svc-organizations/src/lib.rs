@@ -9,6 +9,7 @@
 
 mod account;
 mod attachment;
+mod authorization;
 mod caller;
 mod delegated_administrator;
 mod effective_policy;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 use aws_api::organizations::operation as op;
 use aws_model::Value;
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError};
 use store::{RecordKind, Store};
 
 /// How the service behaves.
@@ -149,6 +150,10 @@ impl Service for Organizations {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        authorization::facts(&self.state, context, resource_type, id)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

@@ -1,0 +1,46 @@
+//! What requests to Organizations touch, as policies see it.
+//!
+//! Owns how ids lead to ARNs, which have the organization's id and its management account. Refuses to know policies.
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
+
+use organization::{AWS_POLICIES, Member, OrganizationalUnit, organization_of, policy};
+use service_api::{RequestContext, ResourceFacts};
+use store::Read as _;
+
+use crate::State;
+
+/// What is known of an account, unit, root or policy of the caller's organization, by its id.
+pub(crate) fn facts(
+    state: &State,
+    context: &RequestContext,
+    resource_type: &str,
+    id: &str,
+) -> Option<ResourceFacts> {
+    let snapshot = state.store.snapshot();
+    let partition = context.partition;
+    if let Some(of_aws) = AWS_POLICIES.iter().find(|policy| policy.id.as_str() == id) {
+        return Some(ResourceFacts { arn: Some(of_aws.arn.to_string()), ..ResourceFacts::default() });
+    }
+    let organization = organization_of(&snapshot, partition, context.account())?;
+    let scope = organization.scope(partition);
+    let (arn, tags) = match resource_type {
+        "account" => {
+            let member = snapshot.get::<Member>(&scope, id);
+            let tags = member.map(|member| member.tags.clone()).unwrap_or_default();
+            (organization.arn_of(partition, "account", id).to_string(), tags)
+        }
+        "organizationalunit" => {
+            let unit = snapshot.get::<OrganizationalUnit>(&scope, id);
+            let tags = unit.map(|unit| unit.tags.clone()).unwrap_or_default();
+            (organization.arn_of(partition, "ou", id).to_string(), tags)
+        }
+        "root" => (organization.arn_of(partition, "root", id).to_string(), organization.root_tags.clone()),
+        "policy" => {
+            let policy = policy(&snapshot, &scope, &id.parse().ok()?)?;
+            (policy.arn.to_string(), policy.tags.clone())
+        }
+        _ => return None,
+    };
+    let owner = Some(organization.management).filter(|owner| *owner != context.account());
+    Some(ResourceFacts { arn: Some(arn), tags, owner, ..ResourceFacts::default() })
+}
