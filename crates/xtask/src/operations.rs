@@ -21,7 +21,7 @@ const EFFECTS: &str = "models/effects.toml";
 const WITH_ABSENT: &str = "ec2";
 
 /// How the names of operations begin that change nothing.
-const READING: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Search"];
+const READING: [&str; 6] = ["Describe", "Get", "List", "Lookup", "Search", "Simulate"];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
