@@ -73,3 +73,6 @@ pub fn why_denied(
 ) -> io::Result<Option<Denial>> {
     control::ask(run_dir, &Question::WhyDenied { request_id: request_id.map(str::to_owned), account })
 }
+
+#[cfg(test)]
+mod tests;

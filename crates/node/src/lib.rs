@@ -111,7 +111,7 @@ use crate::instance_credentials::InstanceCredentials;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
 use crate::path_conditions::Paths;
-use crate::services::Services;
+use crate::services::{Behaviour, Services};
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -469,8 +469,11 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens.clone());
     let events = Arc::new(Events::start(data_dir.events()).map_err(NodeError::file(data_dir.events()))?);
+    let behaviour =
+        Behaviour { enforce_quotas: !config.no_quotas, realistic_timing: config.realistic_timing };
+    let consoles = host::Consoles(Arc::clone(&sandboxes));
     let Services { all, ec2, ssm } =
-        Services::new(config, &store, &sandboxes, &tokens, &authorizing, &events);
+        Services::new(behaviour, &store, consoles, &tokens, &authorizing, &events);
     let front = (Arc::clone(&credentials), authorizing.clone(), Arc::clone(&events));
     let gateway = bind(config, data_dir, all, front).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.

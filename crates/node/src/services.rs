@@ -5,14 +5,13 @@
 use std::sync::Arc;
 
 use identities::{InstanceProfile, Role, name_key};
-use sandbox::Userland;
 use service_api::{OsRandom, PassedRoles, RequestContext, Service};
 use session_tokens::Tokens;
 use store::{Read as _, RecordKind, Scope, Store};
 use svc_account::AccountManagement;
 use svc_backup::Backup;
 use svc_cloudtrail::{CloudTrail, NoBuckets};
-use svc_ec2::Ec2;
+use svc_ec2::{Ec2, HostView};
 use svc_iam::{Iam, KeyUse, Uses};
 use svc_organizations::Organizations;
 use svc_ram::Ram;
@@ -26,7 +25,7 @@ use crate::events::Events;
 use crate::organization::{OfOrganization, TrailAdministrators};
 use crate::tag_policy::guarded;
 use crate::tagged::Tagged;
-use crate::{NodeConfig, host, mail, shareable};
+use crate::{mail, shareable};
 
 /// The services, and those of them that other parts work with.
 pub(crate) struct Services {
@@ -35,32 +34,44 @@ pub(crate) struct Services {
     pub(crate) ssm: Arc<Ssm>,
 }
 
+/// How services behave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Behaviour {
+    /// Whether AWS's default quotas hold.
+    pub(crate) enforce_quotas: bool,
+    /// Whether states move at the pace they have on AWS, rather than at once.
+    pub(crate) realistic_timing: bool,
+}
+
 impl Services {
-    /// Makes all services on a store.
+    /// Makes all services on a store. Quotas are enforced and states take their time as `behaviour` says.
     pub(crate) fn new(
-        config: &NodeConfig,
+        behaviour: Behaviour,
         store: &Store,
-        sandboxes: &Arc<Userland>,
+        host: impl HostView,
         tokens: &Tokens,
         authorizing: &ByPolicies,
         events: &Arc<Events>,
     ) -> Self {
         let ids = || Arc::new(OsRandom);
         let ec2_config = svc_ec2::Config {
-            enforce_quotas: !config.no_quotas,
+            enforce_quotas: behaviour.enforce_quotas,
             hot_plug: true,
-            realistic_timing: config.realistic_timing,
+            realistic_timing: behaviour.realistic_timing,
         };
-        let consoles = host::Consoles(Arc::clone(sandboxes));
-        let ec2 = Ec2::new(store.clone(), OsRandom, consoles, ec2_config);
+        let ec2 = Ec2::new(store.clone(), OsRandom, host, ec2_config);
         let ec2 = Arc::new(ec2.with_passed_roles(Passed(store.clone())));
         let ssm = Arc::new(Ssm::new(store.clone(), ids()));
         let ram = Arc::new(Ram::new(store.clone(), ids(), shareable::Shareable));
         let backup = Arc::new(Backup::new(store.clone(), ids(), OfOrganization));
         let tagged = Tagged { ec2: ec2.clone(), ssm: ssm.clone(), ram: ram.clone(), backup: backup.clone() };
         let organizations_config = svc_organizations::Config {
-            realistic_timing: config.realistic_timing,
-            max_accounts: if config.no_quotas { usize::MAX } else { svc_organizations::DEFAULT_MAX_ACCOUNTS },
+            realistic_timing: behaviour.realistic_timing,
+            max_accounts: if behaviour.enforce_quotas {
+                svc_organizations::DEFAULT_MAX_ACCOUNTS
+            } else {
+                usize::MAX
+            },
         };
         let organizations = Arc::new(Organizations::new(store.clone(), ids(), organizations_config));
         let administrators =

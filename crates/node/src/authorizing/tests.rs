@@ -1,0 +1,177 @@
+//! Every operation that is built, asked for by a user: without a permission it is denied, and the least policy that allows it
+//! is what its service says that it needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_model::{Fields, Model, Operation, ShapeId, ShapeKind, Value};
+use aws_types::{Partition, Tags};
+use iam_policy::Policy;
+use identities::User;
+use service_api::{NeededPermission, Principal, PrincipalKind, RequestContext, Service};
+use store::{MemoryBackend, Scope, StoreError};
+
+use super::*;
+use crate::events::Events;
+use crate::services::{Behaviour, Services};
+use crate::testing::{NoHost, context};
+
+/// What everybody may call who signs, or whose service asks by itself: who may assume a role, the role says.
+const FREE: [&str; 4] =
+    ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:GetCallerIdentity", "sts:GetSessionToken"];
+
+struct World {
+    store: Store,
+    authorization: Authorization,
+    services: Vec<Arc<dyn Service>>,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let tokens = Tokens::with_key(&[7; 32]);
+        let directory = tempfile::tempdir().unwrap();
+        let events = Arc::new(Events::start(directory.path().join("events")).unwrap());
+        let authorizing = ByPolicies::new(store.clone(), tokens.clone());
+        let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
+        let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events).all;
+        let authorization = Authorization::new(store.clone(), Sealer(tokens));
+        Self { store, authorization, services, _directory: directory }
+    }
+
+    /// A request of a user who has this policy, or none.
+    fn ask(&self, policy: Option<&str>) -> RequestContext {
+        let root = context();
+        let arn: aws_types::Arn = "arn:aws:iam::123456789012:user/ann".parse().unwrap();
+        let policy = policy.map(|text| ("p".to_owned(), Policy::parse_stored(text).unwrap()));
+        let user = User {
+            id: "AIDAANN".to_owned(),
+            name: "ann".to_owned(),
+            path: "/".to_owned(),
+            arn: arn.clone(),
+            created: root.now,
+            password_last_used: None,
+            permissions_boundary: None,
+            inline_policies: policy.into_iter().collect(),
+            attached_policies: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            tags: Tags::default(),
+        };
+        let scope = Scope::global(Partition::Aws, root.account());
+        let put = self.store.transact(|transaction| {
+            transaction.put(&scope, "ann", user);
+            Ok::<_, StoreError>(())
+        });
+        put.unwrap();
+        let kind = PrincipalKind::User { name: "ann".to_owned() };
+        RequestContext {
+            principal: Principal { kind, arn, user_id: "AIDAANN".to_owned(), ..root.principal },
+            ..root
+        }
+    }
+
+    fn decide(
+        &self,
+        service: &dyn Service,
+        operation: &str,
+        policy: Option<&str>,
+        needed: &[NeededPermission],
+    ) -> Result<(), String> {
+        let asked = self.ask(policy);
+        let decided = self.authorization.decide(&asked, service.model(), operation, Some(needed));
+        decided.map_err(|refusal| refusal.message)
+    }
+}
+
+/// A value of a shape, with the members that have to be there, or also those at the top that may name something.
+fn sample(model: &Model, shape: ShapeId, is_top: bool, is_full: bool) -> Option<Value> {
+    Some(match &model.shape(shape).kind {
+        ShapeKind::Structure(structure) => {
+            let members = structure.members.iter().filter(|member| member.required || (is_top && is_full));
+            let mut fields = Fields::new();
+            for member in members {
+                if let Some(value) = sample(model, member.shape, false, is_full) {
+                    fields.push(member.name, value);
+                }
+            }
+            Value::Structure(fields)
+        }
+        ShapeKind::List(list) => {
+            Value::List(sample(model, list.element, false, is_full).into_iter().collect())
+        }
+        ShapeKind::String(_) => Value::String("name".to_owned()),
+        ShapeKind::Boolean => Value::Boolean(false),
+        _ => return None,
+    })
+}
+
+/// The least policy that allows these: each action on its resources.
+fn least(needed: &[NeededPermission]) -> String {
+    let statements: Vec<_> = needed
+        .iter()
+        .map(|permission| {
+            let resources: BTreeSet<_> =
+                permission.resources.iter().map(|resource| resource.arn.as_str()).collect();
+            serde_json::json!({"Effect": "Allow", "Action": permission.action, "Resource": resources})
+        })
+        .collect();
+    serde_json::json!({"Version": "2012-10-17", "Statement": statements}).to_string()
+}
+
+fn operations(service: &dyn Service) -> impl Iterator<Item = &'static Operation> {
+    let model = aws_model::service(service.model()).unwrap().model();
+    model.operations.iter().filter(|operation| service.implements(operation.name))
+}
+
+#[test]
+fn every_operation_is_denied_without_a_permission_and_allowed_by_the_least_policy() {
+    let world = World::new();
+    let mut free = BTreeSet::new();
+    let mut looked_at: BTreeMap<&str, usize> = BTreeMap::new();
+    for service in &world.services {
+        let service = &**service;
+        let model = aws_model::service(service.model()).unwrap().model();
+        for operation in operations(service) {
+            for is_full in [false, true] {
+                let name = format!("{}:{}", service.model(), operation.name);
+                let input =
+                    operation.input.as_ref().and_then(|input| sample(model, input.shape, true, is_full));
+                let input = input.unwrap_or(Value::Structure(Fields::new()));
+                let needed = service.needed_permissions(&world.ask(None), operation.name, &input);
+                let needed = needed.unwrap_or_else(|| panic!("{name} is not in the table"));
+                if needed.is_empty() {
+                    free.insert(name);
+                    continue;
+                }
+                let told = world.decide(service, operation.name, None, &needed).unwrap_err();
+                let action = &needed[0].action;
+                assert!(
+                    told.contains(&format!(
+                        "arn:aws:iam::123456789012:user/ann is not authorized to perform: {action}"
+                    )),
+                    "{name}: {told}"
+                );
+                assert!(
+                    told.ends_with(&format!("because no identity-based policy allows the {action} action")),
+                    "{name}: {told}"
+                );
+                let policy = least(&needed);
+                let allowed = world.decide(service, operation.name, Some(&policy), &needed);
+                assert_eq!(allowed, Ok(()), "{name} by {policy}");
+                // With one action less it is that one which is missing.
+                for missing in 1..needed.len() {
+                    let mut fewer = needed.clone();
+                    let taken = fewer.remove(missing);
+                    let told = world.decide(service, operation.name, Some(&least(&fewer)), &needed);
+                    let is_named = told.as_ref().is_err_and(|told| told.contains(&*taken.action));
+                    let is_other = fewer.iter().any(|one| one.action == taken.action);
+                    assert!(is_named || is_other, "{name} without {}: {told:?}", taken.action);
+                }
+                *looked_at.entry(service.model()).or_default() += 1;
+            }
+        }
+    }
+    assert_eq!(free, FREE.map(str::to_owned).into());
+    assert_eq!(looked_at.len(), world.services.len(), "{looked_at:?}");
+    assert!(looked_at.values().sum::<usize>() > 1000, "{looked_at:?}");
+}
