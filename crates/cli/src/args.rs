@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 mod events;
+mod why_denied;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use ipnet::Ipv4Net;
 use node::{Bandwidth, Latency, Loss, RootKey};
 
 pub(crate) use events::EventsOptions;
+pub(crate) use why_denied::WhyDeniedOptions;
 
 /// An AWS-compatible cloud on this machine, whose network is real.
 #[derive(Debug, Parser)]
@@ -60,7 +62,7 @@ pub(crate) enum Command {
     #[command(after_help = ASSERTIONS)]
     Assert(AssertOptions),
     /// Tell why a request was denied: which policies have a say, which statement decided, what would have to change
-    #[command(after_help = DENIALS)]
+    #[command(after_help = why_denied::EXAMPLES)]
     WhyDenied(WhyDeniedOptions),
     /// List the revisions of the network's configuration that are kept, and what each changed
     Revisions(RevisionsOptions),
@@ -415,35 +417,6 @@ pub(crate) struct RevisionsOptions {
     pub(crate) last: usize,
     /// Print JSON, with all of them
     #[arg(long, conflicts_with = "last")]
-    pub(crate) json: bool,
-}
-
-const DENIALS: &str = "\
-Examples:
-  brume why-denied                        the latest denial
-  brume why-denied --account 111122223333 the latest of an account
-  brume why-denied 7d4c1c1e-…             of the request with this id, which answers and `brume events` have
-
-Exit codes: 0 it is told, 3 no such denial is remembered (the newest 1,000 since the daemon started are), 1 it cannot be told.";
-
-#[derive(Debug, Args)]
-pub(crate) struct WhyDeniedOptions {
-    #[command(flatten)]
-    pub(crate) data_dir: DataDirOption,
-    /// The id of the request; the latest denial if not given
-    #[arg(value_name = "REQUEST-ID")]
-    pub(crate) request_id: Option<String>,
-    /// The latest denial, which is what is told without a request's id
-    #[arg(long, conflicts_with = "request_id")]
-    pub(crate) last: bool,
-    /// Only denials of this account's requests
-    #[arg(long, value_name = "ACCOUNT", conflicts_with = "request_id")]
-    pub(crate) account: Option<AccountId>,
-    /// Also statements that are about other actions, and the condition keys of the request
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Print JSON, with everything
-    #[arg(long, conflicts_with = "all")]
     pub(crate) json: bool,
 }
 

@@ -15,6 +15,9 @@ const NEWEST: &str = "before-0.2";
 /// The builds whose state is kept.
 const BUILDS: [&str; 1] = [NEWEST];
 
+/// What whoever authenticates requests writes, and no operation of IAM; no file has it yet.
+const WITHOUT_RELEASE: [&str; 2] = ["iam.access-key-use", "iam.role-use"];
+
 /// The kinds of records in it.
 const KINDS: [&str; 22] = [
     "account.account",
@@ -90,7 +93,8 @@ fn write_state() {
 
 #[test]
 fn every_kind_of_record_is_in_the_state_of_a_release() {
-    assert_eq!(state_file::names(kinds()), BTreeSet::from(KINDS));
+    let kept: BTreeSet<&str> = KINDS.into_iter().chain(WITHOUT_RELEASE).collect();
+    assert_eq!(state_file::names(kinds()), kept);
 }
 
 #[test]
