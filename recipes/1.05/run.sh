@@ -6,11 +6,13 @@
 # - The book prepares with the CDK (S0:755-768); here the same VPC, isolated subnets, groups and instances are made with
 #   the stock AWS CLI, because CloudFormation is not built yet.
 # - Session Manager (S0:819, S0:859) is not built yet: Run Command stands in for the shell, and `brume exec` once.
-# - Instance profiles (S0:847, S0:851) are not built yet: instances register with Systems Manager without one, and
-#   the parameter is read on the workstation (S0:826) rather than with the role's credentials inside instance 1.
+# - Instances have a profile, as in the book, and register with Systems Manager also without one. No way leads from an
+#   instance to the API yet, so that the parameter is read on the workstation (S0:826), with the credentials that instance 1
+#   has from its metadata.
 # - `yum install nc` (S0:821) is left out: the instance has an nc.
 # shellcheck shell=bash
 source ../expect.sh
+source ../organization.sh
 
 # How long nc tries to connect.
 CONNECT_SECS=3
@@ -36,21 +38,33 @@ LISTEN_ON_22='(nc -lk 22 || while :; do nc -l -p 22 || sleep 1; done) </dev/null
 USER_DATA="#!/bin/sh
 $LISTEN_ON_22"
 
-run_instance() { # GROUP SUBNET: starts an instance that listens on port 22, and prints its id
+run_instance() { # GROUP SUBNET OPTION…: starts an instance that listens on port 22, and prints its id
   aws ec2 run-instances \
     --image-id "$AMZNLINUXAMI" --count 1 \
     --instance-type t3.nano --security-group-ids "$1" \
-    --subnet-id "$2" --user-data "$USER_DATA" \
+    --subnet-id "$2" --user-data "$USER_DATA" "${@:3}" \
     --output text --query 'Instances[0].InstanceId'
 }
+# S0:760: what the stack gives its instances, a role of Systems Manager's and the right to read the parameter.
+step 'a role and an instance profile'
+aws iam create-role --role-name InstanceRole --assume-role-policy-document \
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}' \
+  >/dev/null
+aws iam attach-role-policy --role-name InstanceRole \
+  --policy-arn arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore
+aws iam create-instance-profile --instance-profile-name InstanceProfile >/dev/null
+aws iam add-role-to-instance-profile --instance-profile-name InstanceProfile --role-name InstanceRole
+expect_error InvalidParameterValue aws ec2 run-instances --image-id "$AMZNLINUXAMI" --instance-type t3.nano \
+  --subnet-id "$VPC_ISOLATED_SUBNET_1" --iam-instance-profile Name=NoSuchProfile
+
 instance_group() { # NAME: makes a group without rules in, as each instance of the stack has
   aws ec2 create-security-group --group-name "$1" --description "$1" --vpc-id "$VPC_ID" \
     --output text --query GroupId
 }
 INSTANCE_SG_1=$(instance_group Instance1Sg)
 INSTANCE_SG_2=$(instance_group Instance2Sg)
-INSTANCE_ID_1=$(run_instance "$INSTANCE_SG_1" "$VPC_ISOLATED_SUBNET_1")
-INSTANCE_ID_2=$(run_instance "$INSTANCE_SG_2" "$VPC_ISOLATED_SUBNET_2")
+INSTANCE_ID_1=$(run_instance "$INSTANCE_SG_1" "$VPC_ISOLATED_SUBNET_1" --iam-instance-profile Name=InstanceProfile)
+INSTANCE_ID_2=$(run_instance "$INSTANCE_SG_2" "$VPC_ISOLATED_SUBNET_2" --iam-instance-profile Name=InstanceProfile)
 expect_match 'instance ids' '^i-[0-9a-f]{17} i-[0-9a-f]{17}$' "$INSTANCE_ID_1 $INSTANCE_ID_2"
 
 instance_state() {
@@ -112,6 +126,22 @@ INSTANCE_IP_2=$(aws ssm get-parameters \
 expect_match 'address of instance 2' '^10\.10\.0\.[0-9]+$' "$INSTANCE_IP_2"
 INSTANCE_IP_1=$(private_ip "$INSTANCE_ID_1")
 
+step 'the credentials of the role, from instance metadata'
+credentials_of() { # INSTANCE: as with_keys takes them
+  in_instance "$1" 'curl --silent http://169.254.169.254/latest/meta-data/iam/security-credentials/InstanceRole' |
+    python3 -c 'import json, sys; c = json.load(sys.stdin); print(c["AccessKeyId"], c["SecretAccessKey"], c["Token"])'
+}
+expect_eq 'the role of instance 1' InstanceRole \
+  "$(in_instance "$INSTANCE_ID_1" 'curl --silent http://169.254.169.254/latest/meta-data/iam/security-credentials/')"
+ROLE_KEYS=$(credentials_of "$INSTANCE_ID_1")
+ACCOUNT=$(aws sts get-caller-identity --output text --query Account)
+expect_eq 'who instance 1 is' "arn:aws:sts::$ACCOUNT:assumed-role/InstanceRole/$INSTANCE_ID_1" \
+  "$(with_keys "$ROLE_KEYS" aws sts get-caller-identity --output text --query Arn)"
+expect_eq 'the parameter, read by the role' "$INSTANCE_IP_2" "$(with_keys "$ROLE_KEYS" aws ssm get-parameters \
+  --names "Cookbook205Instance2Ip" --query "Parameters[*].Value" --output text)"
+expect_error UnauthorizedOperation with_keys "$ROLE_KEYS" aws ec2 describe-vpcs
+expect_error AccessDeniedException with_keys "$ROLE_KEYS" aws ssm put-parameter --name Other --type String --value x
+
 # S0:823
 step 'the region, from instance metadata'
 expect_eq 'region seen by instance 1' "$AWS_REGION" "$(in_instance "$INSTANCE_ID_1" \
@@ -170,6 +200,21 @@ step 'the same from a shell in instance 1'
 step 'Challenge 1: a third instance in the group, and no new rule'
 INSTANCE_ID_3=$(run_instance "$SG_ID" "$VPC_ISOLATED_SUBNET_1")
 wait_until_eq 'instance 3' running instance_state "$INSTANCE_ID_3"
+# S0:847
+INSTANCE_PROFILE=$(aws ec2 describe-iam-instance-profile-associations \
+  --filter "Name=instance-id, Values=$INSTANCE_ID_2" \
+  --output text --query "IamInstanceProfileAssociations[0].IamInstanceProfile.Arn")
+expect_eq 'the profile of instance 2' "arn:aws:iam::$ACCOUNT:instance-profile/InstanceProfile" "$INSTANCE_PROFILE"
+# S0:851. Whoever associates a profile passes its role.
+aws iam create-user --user-name operator >/dev/null
+aws iam attach-user-policy --user-name operator --policy-arn arn:aws:iam::aws:policy/AmazonEC2FullAccess
+OPERATOR=$(user_keys operator)
+expect_error UnauthorizedOperation with_keys "$OPERATOR" aws ec2 associate-iam-instance-profile \
+  --instance-id "$INSTANCE_ID_3" --iam-instance-profile Arn="$INSTANCE_PROFILE"
+aws iam put-user-policy --user-name operator --policy-name pass --policy-document \
+  "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"iam:PassRole\",\"Resource\":\"arn:aws:iam::$ACCOUNT:role/InstanceRole\",\"Condition\":{\"StringEquals\":{\"iam:PassedToService\":\"ec2.amazonaws.com\"}}}]}"
+with_keys "$OPERATOR" aws ec2 associate-iam-instance-profile --instance-id "$INSTANCE_ID_3" \
+  --iam-instance-profile Arn="$INSTANCE_PROFILE" >/dev/null
 # S0:855. The book reboots so that the new profile is found; here it shows that the network outlives a reboot.
 aws ec2 reboot-instances --instance-ids "$INSTANCE_ID_3"
 wait_until 'instance 3 to register' registered "$INSTANCE_ID_3"
@@ -183,6 +228,8 @@ expect_connected "$INSTANCE_ID_3" "$INSTANCE_IP_1"
 listens "$INSTANCE_ID_3" || in_instance "$INSTANCE_ID_3" "$LISTEN_ON_22"
 wait_until 'the listener of instance 3' listens "$INSTANCE_ID_3"
 expect_connected "$INSTANCE_ID_1" "$INSTANCE_IP_3"
+expect_eq 'who instance 3 is' "arn:aws:sts::$ACCOUNT:assumed-role/InstanceRole/$INSTANCE_ID_3" \
+  "$(with_keys "$(credentials_of "$INSTANCE_ID_3")" aws sts get-caller-identity --output text --query Arn)"
 
 # Outcome: a group that is attached cannot be deleted.
 step 'delete-security-group while in use'
@@ -217,4 +264,10 @@ for subnet in "$VPC_ISOLATED_SUBNET_1" "$VPC_ISOLATED_SUBNET_2"; do
   aws ec2 delete-subnet --subnet-id "$subnet"
 done
 aws ec2 delete-vpc --vpc-id "$VPC_ID"
+expect_error DeleteConflict aws iam delete-instance-profile --instance-profile-name InstanceProfile
+aws iam remove-role-from-instance-profile --instance-profile-name InstanceProfile --role-name InstanceRole
+aws iam delete-instance-profile --instance-profile-name InstanceProfile
+aws iam detach-role-policy --role-name InstanceRole --policy-arn arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore
+aws iam delete-role --role-name InstanceRole
+expect_error 'InvalidClientTokenId|AccessDenied|AuthFailure' with_keys "$ROLE_KEYS" aws sts get-caller-identity
 step 'done'
