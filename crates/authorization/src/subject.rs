@@ -2,7 +2,7 @@
 
 use aws_types::{AccountId, Partition, Tag, Tags};
 use iam_policy::{Attached, Caller, Policies, Policy};
-use identities::{FoundPolicy, HeldPolicies, Role, User, name_key};
+use identities::{FoundPolicy, HeldPolicies, PasswordPolicy, Role, User, name_key};
 use organization::{Level, PolicyType};
 use service_api::{Principal, PrincipalKind, RequestContext};
 use store::{Read as _, Scope, Snapshot};
@@ -35,6 +35,8 @@ pub(crate) struct Subject {
     service_control: Vec<Level>,
     /// What a session's policies hang on.
     arn: String,
+    /// What the account's password policy lets every user do about itself.
+    password: Option<Policy>,
 }
 
 /// A policy that limits a session.
@@ -59,6 +61,7 @@ impl Subject {
             session: session_policies(snapshot, &scope, principal),
             service_control: Vec::new(),
             arn: principal.arn.as_str().to_owned(),
+            password: None,
         };
         let mut is_linked_to_a_service = false;
         match &principal.kind {
@@ -95,13 +98,28 @@ impl Subject {
     fn hold_users(&mut self, snapshot: &Snapshot, scope: &Scope, name: &str) {
         let Some(user) = snapshot.get::<User>(scope, &name_key(name)) else { return };
         self.tags = user.tags.clone();
+        let policy = snapshot.get::<PasswordPolicy>(scope, PasswordPolicy::KEY);
+        if policy.is_some_and(|policy| policy.allow_users_to_change) {
+            self.password = Some(own_password(user.arn.as_str()));
+        }
         self.held = Some(HeldPolicies::of_user(snapshot, scope, user));
+    }
+
+    fn identity(&self) -> Vec<Attached<'_>> {
+        let mut identity = self.held.as_ref().map(HeldPolicies::identity).unwrap_or_default();
+        let password = self.password.as_ref();
+        identity.extend(password.map(|policy| Attached {
+            name: "the password policy",
+            owner: &self.arn,
+            policy,
+        }));
+        identity
     }
 
     /// What has a say in every request of theirs.
     pub(crate) fn policies(&self) -> Policies<'_> {
         Policies {
-            identity: self.held.as_ref().map(HeldPolicies::identity).unwrap_or_default(),
+            identity: self.identity(),
             boundary: self.held.as_ref().and_then(HeldPolicies::boundary),
             session: self
                 .session
@@ -150,6 +168,16 @@ fn caller(principal: &Principal) -> Caller {
         }
         PrincipalKind::Anonymous => Caller::Anonymous,
     }
+}
+
+/// Its own password is a user's to change where the account's password policy says so.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_enable-user-change.html>
+fn own_password(arn: &str) -> Policy {
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"iam:ChangePassword","Resource":"{arn}"}},{{"Effect":"Allow","Action":"iam:GetAccountPasswordPolicy","Resource":"*"}}]}}"#
+    );
+    Policy::parse_stored(&text).expect("the text is a policy, and an ARN has no quotes")
 }
 
 /// The policies that limit a session, if it has any. A federated user without any may do nothing by itself.

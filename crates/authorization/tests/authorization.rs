@@ -527,3 +527,28 @@ fn what_nobody_knows_the_needs_of_is_for_root_users() {
     world.organize(PolicyType::ServiceControl, &statement("Deny", "ec2:Unknown", ""));
     assert!(ask(&Principal::root(P, account(MEMBER), "AKIAIOSFODNN7EXAMPLE")).is_err());
 }
+
+#[test]
+fn the_password_policy_lets_users_change_their_own() {
+    let world = World::new();
+    let ann = world.user(MEMBER, "ann", &[], |_| {});
+    let own = on("iam:ChangePassword", ann.arn.as_str(), |_| {});
+    let anothers = on("iam:ChangePassword", &format!("arn:aws:iam::{MEMBER}:user/bob"), |_| {});
+    assert!(world.ask(&ann, std::slice::from_ref(&own)).is_err());
+    let policy = |allow_users_to_change| identities::PasswordPolicy {
+        minimum_length: 8,
+        require_symbols: false,
+        require_numbers: false,
+        require_uppercase: false,
+        require_lowercase: false,
+        allow_users_to_change,
+        max_age_days: None,
+        reuse_prevention: None,
+        hard_expiry: false,
+    };
+    world.put(MEMBER, identities::PasswordPolicy::KEY, policy(false));
+    assert!(world.ask(&ann, std::slice::from_ref(&own)).is_err());
+    world.put(MEMBER, identities::PasswordPolicy::KEY, policy(true));
+    assert!(world.ask(&ann, &[own]).is_ok());
+    assert!(world.ask(&ann, &[anothers]).is_err());
+}

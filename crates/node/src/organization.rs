@@ -11,16 +11,20 @@ use aws_api::organizations::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{AccountId, Partition, Timestamp};
 use management_policies::{Attached, BackupPlans, Document, Effective, PolicyKind, TagRules, effective};
-use organization::{Level, Member as OrganizationMember, PolicyType, is_administrator_of, levels};
+use organization::{
+    FeatureSet, Level, Member as OrganizationMember, PolicyType, is_administrator_of, levels,
+};
 use service_api::{RequestContext, Service as _, ServiceError};
 use store::{Read as _, Snapshot, Store};
 use svc_backup::EffectiveBackupPolicy;
+use svc_iam::OrganizationPolicy;
 use svc_organizations::Organizations;
 use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, Member, NoMembers};
 
 /// The service principals that act for an organization.
 const TAG_POLICIES: &str = "tagpolicies.tag.amazonaws.com";
 const CLOUD_TRAIL: &str = "cloudtrail.amazonaws.com";
+const IAM: &str = "iam.amazonaws.com";
 
 /// The policies that an account's organization sets for it.
 #[derive(Clone, Copy)]
@@ -67,6 +71,44 @@ impl EffectiveBackupPolicy for OfOrganization {
         let (effective, updated) =
             effective_of(snapshot, partition, account, PolicyType::Backup, PolicyKind::Backup)?;
         Some((BackupPlans::of(&effective, &account.to_string()), updated))
+    }
+}
+
+impl svc_iam::Organization for OfOrganization {
+    fn membership(
+        &self,
+        snapshot: &Snapshot,
+        partition: Partition,
+        account: AccountId,
+    ) -> Option<svc_iam::Membership> {
+        let organization = organization::organization_of(snapshot, partition, account)?;
+        let is_management = organization.management == account;
+        Some(svc_iam::Membership {
+            organization_id: organization.id.as_str().to_owned(),
+            has_all_features: organization.feature_set == FeatureSet::All,
+            is_management,
+            is_delegated_administrator: !is_management
+                && is_administrator_of(snapshot, partition, account, IAM),
+            trusts_iam: organization.trusted_services.contains_key(IAM),
+        })
+    }
+
+    fn service_control(
+        &self,
+        snapshot: &Snapshot,
+        partition: Partition,
+        account: AccountId,
+    ) -> Vec<Vec<OrganizationPolicy>> {
+        let levels = levels(snapshot, partition, account, PolicyType::ServiceControl).unwrap_or_default();
+        let of_level = |level: &Level| {
+            let policies = level.policies.iter();
+            let found = policies.filter_map(|policy| {
+                let id = policy.arn.to_string();
+                Some(OrganizationPolicy { id, policy: policy.permissions()?.clone() })
+            });
+            found.collect()
+        };
+        levels.iter().map(of_level).collect()
     }
 }
 
@@ -142,6 +184,9 @@ mod tests {
         let (snapshot, account) = (store.snapshot(), "123456789012".parse().unwrap());
         assert!(OfOrganization.rules(&snapshot, Partition::Aws, account).is_empty());
         assert!(OfOrganization.plans(&snapshot, Partition::Aws, account).is_none());
+        assert!(
+            svc_iam::Organization::membership(&OfOrganization, &snapshot, Partition::Aws, account).is_none()
+        );
         let members = OfOrganization.members(&snapshot, Partition::Aws, account);
         assert!(matches!(members, Err(NoMembers::NotManagement)));
     }

@@ -85,7 +85,8 @@ impl Services {
         events.tell(&trail);
         let sts =
             Sts::new(store.clone(), tokens.clone(), ids()).with_authority(Arc::new(authorizing.clone()));
-        let iam = Arc::new(Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone()))));
+        let iam = Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone())));
+        let iam = Arc::new(iam.with_organization(Arc::new(OfOrganization)));
         let kept: [Arc<dyn Service>; 4] = [backup, ec2.clone(), ram, ssm.clone()];
         let kept = kept.into_iter().map(|service| guarded(service, store.clone(), OfOrganization));
         let mut all: Vec<Arc<dyn Service>> = kept.collect();
