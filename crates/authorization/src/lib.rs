@@ -28,6 +28,13 @@ use crate::subject::{Membership, Subject};
 /// What an action that is about no resource is about.
 const ANY: &str = "*";
 
+/// How much of a request a denial keeps and seals, in bytes of its resource and of its condition keys' values. Of a longer
+/// one nothing is remembered, and the message has the resource's beginning alone: nobody who may do nothing can fill
+/// the memory with what it is denied.
+const TOLD_BYTES_MAX: usize = 16 << 10;
+/// How much of a resource's ARN a message shows.
+const SHOWN_BYTES_MAX: usize = 2 << 10;
+
 /// The action by which somebody becomes a role: what decides is the role's trust policy.
 const ASSUMING: [&str; 4] =
     ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:TagSession"];
@@ -195,7 +202,10 @@ impl Authorization {
         let operation = format!("{}:{}", asked.service, asked.operation);
         let message = self.remember(asked, operation, policies, &request, &decision);
         let principal = &asked.request.principal;
-        let sealed = message::decision(principal, action, resource, keys, &decision);
+        let is_short = bytes_of(resource, keys) <= TOLD_BYTES_MAX;
+        let none = Context::new();
+        let told = if is_short { keys } else { &none };
+        let sealed = message::decision(principal, action, cut(resource), told, &decision);
         Err(Refusal { message, encoded: self.sealer.seal(principal.account, &sealed) })
     }
 
@@ -210,7 +220,10 @@ impl Authorization {
     ) -> String {
         let principal = &asked.request.principal;
         let Request { action, resource, context: keys, .. } = *request;
-        let message = access_denied_message(principal.arn.as_str(), action, resource, decision);
+        let message = access_denied_message(principal.arn.as_str(), action, cut(resource), decision);
+        if bytes_of(resource, keys) > TOLD_BYTES_MAX {
+            return message;
+        }
         self.denials.add(Denial {
             request_id: asked.request.request_id.as_str().to_owned(),
             at: asked.request.now,
@@ -255,6 +268,16 @@ struct Asked<'a> {
     operation: &'a str,
     subject: &'a Subject,
     snapshot: &'a Snapshot,
+}
+
+fn bytes_of(resource: &str, keys: &Context) -> usize {
+    let keys =
+        keys.iter().map(|(key, values)| key.len() + values.iter().map(|value| value.len()).sum::<usize>());
+    resource.len() + keys.sum::<usize>()
+}
+
+fn cut(resource: &str) -> &str {
+    &resource[..resource.floor_char_boundary(SHOWN_BYTES_MAX)]
 }
 
 /// Whose a resource is.

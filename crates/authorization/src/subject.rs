@@ -83,6 +83,11 @@ impl Subject {
         }
         if let Some(session) = &principal.session {
             for (key, value) in session.tags.iter() {
+                // Condition keys have no case: a session's tag stands for every tag of the role that is called so.
+                let same = |(held, _): &(&str, &str)| held.eq_ignore_ascii_case(key);
+                let replaced: Vec<String> =
+                    subject.tags.iter().filter(same).map(|(held, _)| held.to_owned()).collect();
+                replaced.iter().for_each(|held| subject.tags.remove(held, None));
                 subject.tags.set(Tag { key: key.to_owned(), value: value.to_owned() });
             }
         }

@@ -552,3 +552,27 @@ fn the_password_policy_lets_users_change_their_own() {
     assert!(world.ask(&ann, &[own]).is_ok());
     assert!(world.ask(&ann, &[anothers]).is_err());
 }
+
+#[test]
+fn a_sessions_tag_stands_for_its_roles_whatever_the_case() {
+    let world = World::new();
+    let allow = statement(
+        "Allow",
+        "*",
+        r#","Condition":{"StringEquals":{"aws:PrincipalTag/team":"of the session"}}"#,
+    );
+    let mut session = Session::default();
+    session.tags.set(Tag { key: "tEAM".to_owned(), value: "of the session".to_owned() });
+    let tagged = world.role(MEMBER, "maker", &[&allow], session);
+    assert!(world.may(&tagged, "ec2:DescribeVpcs"));
+}
+
+#[test]
+fn what_is_denied_fills_no_memory() {
+    let world = World::new();
+    let ann = world.user(MEMBER, "ann", &[], |_| {});
+    let long = format!("arn:aws:ec2:eu-central-1:{MEMBER}:vpc/{}", "ä".repeat(1 << 20));
+    let refusal = world.ask(&ann, &[on("ec2:DeleteVpc", &long, |_| {})]).unwrap_err();
+    assert!(refusal.message.len() < 4 << 10 && refusal.encoded.len() < 4 << 10);
+    assert!(world.authorization.last_denial(None).is_none());
+}

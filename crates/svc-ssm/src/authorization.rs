@@ -11,7 +11,7 @@ use service_api::{ConditionKeys, NeededPermission, RequestContext, ResourceFacts
 use store::Read;
 
 use crate::instance::ManagedInstance;
-use crate::parameter::Parameter;
+use crate::parameter::{Parameter, parameter_arn};
 use crate::{Ssm, State};
 
 /// What names of AWS's own documents begin with.
@@ -46,15 +46,20 @@ pub(crate) fn facts(
     match resource_type {
         "parameter" => {
             // An ARN is as good as a name, and a name can be followed by a version or a label.
-            let (arn, name) = match text.split_once(":parameter/") {
-                Some((arn, name)) if arn.starts_with("arn:") => (Some(arn), Cow::Owned(format!("/{name}"))),
+            let (account, name) = match text.split_once(":parameter/") {
+                Some((arn, name)) if arn.starts_with("arn:") => (
+                    arn.split(':').nth(4).and_then(|account| account.parse().ok()),
+                    Cow::Owned(format!("/{name}")),
+                ),
                 _ => (None, Cow::Borrowed(text)),
             };
+            // Of what the request writes only the account and the name count, as they do for the operation.
+            let anothers = account.filter(|account| *account != context.account());
             let name = name.split(':').next().unwrap_or_default();
             let held = snapshot.get::<Parameter>(&context.scope(), name);
             let held = held.or_else(|| snapshot.get(&context.scope(), name.strip_prefix('/')?));
             Some(ResourceFacts {
-                arn: arn.map(|arn| format!("{arn}:parameter{name}")),
+                arn: anothers.map(|account| parameter_arn(&context.region, account, name)),
                 id: Some(name.to_owned()),
                 tags: held.map(|held| held.tags.clone()).unwrap_or_default(),
                 ..ResourceFacts::default()

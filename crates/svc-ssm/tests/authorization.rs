@@ -54,7 +54,10 @@ fn parameters_are_named_in_many_ways() {
     cloud.call::<op::PutParameter>(put("/a/b")).unwrap();
     let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/a/b";
     let get = |name: &str| GetParameterRequest { name: name.to_owned(), with_decryption: None };
-    for name in ["/a/b", "/a/b:1", arn, "arn:aws:ssm:us-east-1:123456789012:parameter/a/b:1"] {
+    // Neither another partition nor no account makes it another parameter.
+    let odd = ["arn:x:ssm:us-east-1:123456789012:parameter/a/b", "arn:aws:ssm:us-east-1::parameter/a/b"];
+    let arns = [arn, "arn:aws:ssm:us-east-1:123456789012:parameter/a/b:1"];
+    for name in ["/a/b", "/a/b:1"].into_iter().chain(arns).chain(odd) {
         let expected = "ssm:GetParameter us-east-1:123456789012:parameter/a/b aws:ResourceTag/Team=red";
         assert_eq!(all(&needed::<op::GetParameter>(&cloud, get(name))), [expected], "{name}");
     }

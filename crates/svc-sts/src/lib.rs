@@ -107,7 +107,20 @@ impl Service for Sts {
         if operation.starts_with("AssumeRole") {
             return Some(Vec::new());
         }
-        needed_by_table(self, context, operation, input)
+        let mut needed = needed_by_table(self, context, operation, input)?;
+        // A session's tags are a permission of their own, as they are with roles.
+        let tags = match input {
+            Value::Structure(input) => input.get("Tags"),
+            _ => None,
+        };
+        if operation == "GetFederationToken"
+            && matches!(tags, Some(Value::List(tags)) if !tags.is_empty())
+            && let Some(mut tagging) = needed.first().cloned()
+        {
+            tagging.action = "sts:TagSession".into();
+            needed.push(tagging);
+        }
+        Some(needed)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

@@ -71,3 +71,23 @@ fn what_is_not_built_says_so() {
         assert_eq!(error.code, "InvalidAction");
     }
 }
+
+#[test]
+fn tags_of_a_federated_session_need_an_action_of_their_own() {
+    use aws_api::sts::{GetFederationTokenRequest, Tag};
+
+    let cloud = Cloud::new();
+    let actions = |tags: Option<Vec<Tag>>| -> Vec<String> {
+        let request = GetFederationTokenRequest {
+            name: "bob".to_owned(),
+            tags,
+            ..GetFederationTokenRequest::default()
+        };
+        let needed =
+            cloud.sts.needed_permissions(&context(&alice()), "GetFederationToken", &request.into()).unwrap();
+        needed.iter().map(|permission| permission.action.to_string()).collect()
+    };
+    assert_eq!(actions(None), ["sts:GetFederationToken"]);
+    let tag = Tag { key: "team".to_owned(), value: "blue".to_owned() };
+    assert_eq!(actions(Some(vec![tag])), ["sts:GetFederationToken", "sts:TagSession"]);
+}
