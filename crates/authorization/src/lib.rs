@@ -173,7 +173,7 @@ impl Authorization {
                 owner: &resource.arn,
                 policy,
             }),
-            resource_rule: if ASSUMING.contains(&action) {
+            resource_rule: if policy.is_some() && ASSUMING.contains(&action) {
                 ResourceRule::Trust
             } else {
                 ResourceRule::Either

@@ -64,7 +64,9 @@ use std::sync::Arc;
 use aws_model::Value;
 use aws_types::Arn;
 use identities::{IdKind, unique_id};
-use service_api::{IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError};
+use service_api::{
+    ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+};
 use store::{RecordKind, Scope, Store};
 
 use service_linked_role::DeletionTask;
@@ -189,6 +191,17 @@ impl Service for Iam {
 
     fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
         authorization::facts(&self.state, context, resource_type, id)
+    }
+
+    fn said_of(
+        &self,
+        _context: &RequestContext,
+        _operation: &str,
+        _resource_type: &str,
+        _is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        authorization::said(input)
     }
 
     fn implied(

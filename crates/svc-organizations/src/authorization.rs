@@ -3,8 +3,9 @@
 //! Owns how ids lead to ARNs, which have the organization's id and its management account. Refuses to know policies.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
 
+use aws_model::Value;
 use organization::{AWS_POLICIES, Member, OrganizationalUnit, organization_of, policy};
-use service_api::{RequestContext, ResourceFacts};
+use service_api::{ConditionKeys, RequestContext, ResourceFacts};
 use store::Read as _;
 
 use crate::State;
@@ -43,4 +44,29 @@ pub(crate) fn facts(
     };
     let owner = Some(organization.management).filter(|owner| *owner != context.account());
     Some(ResourceFacts { arn: Some(arn), tags, owner, ..ResourceFacts::default() })
+}
+
+/// What a request says of what it touches: the type of policies and the service that it is about. Of a policy that it names by
+/// its id, the type is the policy's.
+pub(crate) fn said(state: &State, context: &RequestContext, input: &Value) -> ConditionKeys {
+    let Value::Structure(fields) = input else { return Vec::new() };
+    let text = |member: &str| match fields.get(member) {
+        Some(Value::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let named = text("PolicyType").or_else(|| text("Filter")).or_else(|| text("Type"));
+    let policy_type = named.or_else(|| type_of(state, context, &text("PolicyId")?));
+    let keys = [
+        ("organizations:PolicyType", policy_type),
+        ("organizations:ServicePrincipal", text("ServicePrincipal")),
+    ];
+    keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), vec![value?]))).collect()
+}
+
+fn type_of(state: &State, context: &RequestContext, id: &str) -> Option<String> {
+    let id = id.parse().ok()?;
+    let snapshot = state.store.snapshot();
+    let organization = organization_of(&snapshot, context.partition, context.account())?;
+    let policy = policy(&snapshot, &organization.scope(context.partition), &id)?;
+    Some(policy.policy_type.name().to_owned())
 }

@@ -30,7 +30,9 @@ use std::sync::Arc;
 
 use aws_api::organizations::operation as op;
 use aws_model::Value;
-use service_api::{IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError};
+use service_api::{
+    ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+};
 use store::{RecordKind, Store};
 
 /// How the service behaves.
@@ -154,6 +156,17 @@ impl Service for Organizations {
 
     fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
         authorization::facts(&self.state, context, resource_type, id)
+    }
+
+    fn said_of(
+        &self,
+        context: &RequestContext,
+        _operation: &str,
+        _resource_type: &str,
+        _is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        authorization::said(&self.state, context, input)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

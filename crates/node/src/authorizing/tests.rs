@@ -175,3 +175,35 @@ fn every_operation_is_denied_without_a_permission_and_allowed_by_the_least_polic
     assert_eq!(looked_at.len(), world.services.len(), "{looked_at:?}");
     assert!(looked_at.values().sum::<usize>() > 1000, "{looked_at:?}");
 }
+
+#[test]
+fn policies_see_what_a_request_attaches_and_which_type_of_policy_it_is_about() {
+    let world = World::new();
+    let decide = |model: &str, operation: &str, members: &[(&'static str, &str)], condition: &str| {
+        let service = world.services.iter().find(|service| service.model() == model).unwrap();
+        let input = members.iter().map(|(name, value)| (*name, Value::String((*value).to_owned())));
+        let input = Value::Structure(input.collect());
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},
+            {{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"StringEquals":{{{condition}}}}}}}]}}"#
+        );
+        let needed = service.needed_permissions(&world.ask(None), operation, &input).unwrap();
+        world.decide(&**service, operation, Some(&policy), &needed).is_ok()
+    };
+    let admin = r#""iam:PolicyARN":"arn:aws:iam::aws:policy/AdministratorAccess""#;
+    for (arn, allowed) in [("AdministratorAccess", false), ("ReadOnlyAccess", true)] {
+        let arn = format!("arn:aws:iam::aws:policy/{arn}");
+        let members = [("UserName", "ann"), ("PolicyArn", arn.as_str())];
+        assert_eq!(decide("iam", "AttachUserPolicy", &members, admin), allowed, "{arn}");
+    }
+    let bounded = r#""iam:PermissionsBoundary":"arn:aws:iam::123456789012:policy/b""#;
+    let create = [("UserName", "new"), ("PermissionsBoundary", "arn:aws:iam::123456789012:policy/b")];
+    assert!(
+        !decide("iam", "CreateUser", &create, bounded) && decide("iam", "CreateUser", &create[..1], bounded)
+    );
+    let tags = r#""organizations:PolicyType":"TAG_POLICY""#;
+    for (policy_type, allowed) in [("TAG_POLICY", false), ("BACKUP_POLICY", true)] {
+        let members = [("RootId", "r-ab12"), ("PolicyType", policy_type)];
+        assert_eq!(decide("organizations", "EnablePolicyType", &members, tags), allowed, "{policy_type}");
+    }
+}
