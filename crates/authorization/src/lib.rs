@@ -21,6 +21,7 @@ use service_api::{NeededPermission, RequestContext, TargetResource};
 use store::{Snapshot, Store};
 
 pub use denials::{DENIALS_KEPT, Denial};
+pub use subject::caller_of;
 
 use crate::denials::Denials;
 use crate::subject::{Membership, Subject};
@@ -34,10 +35,6 @@ const ANY: &str = "*";
 const TOLD_BYTES_MAX: usize = 16 << 10;
 /// How much of a resource's ARN a message shows.
 const SHOWN_BYTES_MAX: usize = 2 << 10;
-
-/// The action by which somebody becomes a role: what decides is the role's trust policy.
-const ASSUMING: [&str; 4] =
-    ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:TagSession"];
 
 /// Keeps what a decision says from everybody but those who may decode it.
 pub trait MessageSealer: Send + Sync + 'static {
@@ -114,10 +111,7 @@ impl Authorization {
         for (key, values) in role.keys.iter() {
             keys.set_many(key.to_owned(), values.iter().cloned());
         }
-        let partition = request.partition;
-        owner_keys(&mut keys, &snapshot, partition, role.account);
-        let controls = organization::levels(&snapshot, partition, role.account, PolicyType::ResourceControl);
-        let controls: Vec<Level> = controls.unwrap_or_default();
+        let controls = owner(&mut keys, &snapshot, request.partition, role.account);
         let policies = Policies {
             resource: Some(Attached { name: "the trust policy", owner: role.arn, policy: role.trust }),
             resource_rule: ResourceRule::Trust,
@@ -126,14 +120,13 @@ impl Authorization {
             // Who comes with a token of an identity provider has no policies of an account.
             ..if role.caller.account().is_some() { subject.policies() } else { Policies::default() }
         };
-        let asked =
-            Asked { request, service: "sts", operation: role.action, subject: &subject, snapshot: &snapshot };
+        let operation = role.action.strip_prefix("sts:").unwrap_or(role.action);
+        let asked = Asked { request, service: "sts", operation, subject: &subject, snapshot: &snapshot };
         let question =
             Request { caller: role.caller, action: role.action, resource: role.arn, context: &keys };
         let decision = evaluate(&policies, &question);
         if !decision.is_allowed() {
-            let operation = role.action.to_owned();
-            self.remember(&asked, operation, &policies, &question, &decision);
+            self.remember(&asked, &policies, &question, &decision);
         }
         decision
     }
@@ -158,12 +151,8 @@ impl Authorization {
         mut keys: Context,
     ) -> Result<(), Refusal> {
         set_all(&mut keys, &resource.keys);
-        let partition = asked.request.partition;
-        let owner = resource.owner.unwrap_or(asked.request.principal.account);
-        owner_keys(&mut keys, asked.snapshot, partition, owner);
-        let controls: Vec<Level> =
-            organization::levels(asked.snapshot, partition, owner, PolicyType::ResourceControl)
-                .unwrap_or_default();
+        let account = resource.owner.unwrap_or(asked.request.principal.account);
+        let controls = owner(&mut keys, asked.snapshot, asked.request.partition, account);
         // A policy that cannot be read allows nothing, and the resource's owner cannot have meant that it says nothing.
         let policy =
             resource.policy.as_deref().map(|text| Policy::parse_stored(text).unwrap_or_else(|_| nothing()));
@@ -173,11 +162,6 @@ impl Authorization {
                 owner: &resource.arn,
                 policy,
             }),
-            resource_rule: if policy.is_some() && ASSUMING.contains(&action) {
-                ResourceRule::Trust
-            } else {
-                ResourceRule::Either
-            },
             // Whether it is shared with the caller its service looks at, where it has no policy of its own.
             resource_owner: resource.owner.filter(|_| resource.policy.is_some()),
             resource_control: subject::attached(&controls),
@@ -199,8 +183,7 @@ impl Authorization {
         if decision.is_allowed() {
             return Ok(());
         }
-        let operation = format!("{}:{}", asked.service, asked.operation);
-        let message = self.remember(asked, operation, policies, &request, &decision);
+        let message = self.remember(asked, policies, &request, &decision);
         let principal = &asked.request.principal;
         let is_short = bytes_of(resource, keys) <= TOLD_BYTES_MAX;
         let none = Context::new();
@@ -213,7 +196,6 @@ impl Authorization {
     fn remember(
         &self,
         asked: &Asked<'_>,
-        operation: String,
         policies: &Policies<'_>,
         request: &Request<'_>,
         decision: &Decision,
@@ -230,7 +212,7 @@ impl Authorization {
             account: principal.account,
             principal: principal.arn.as_str().to_owned(),
             region: asked.request.region.to_string(),
-            operation,
+            operation: format!("{}:{}", asked.service, asked.operation),
             action: action.to_owned(),
             resource: resource.to_owned(),
             message: message.clone(),
@@ -280,13 +262,14 @@ fn cut(resource: &str) -> &str {
     &resource[..resource.floor_char_boundary(SHOWN_BYTES_MAX)]
 }
 
-/// Whose a resource is.
-fn owner_keys(keys: &mut Context, snapshot: &Snapshot, partition: Partition, owner: AccountId) {
+/// Sets whose a resource is, and finds the resource control policies of that account.
+fn owner(keys: &mut Context, snapshot: &Snapshot, partition: Partition, owner: AccountId) -> Vec<Level> {
     keys.set("aws:ResourceAccount", owner.to_string());
     if let Some(membership) = Membership::of(snapshot, partition, owner) {
         keys.set("aws:ResourceOrgID", membership.organization);
         keys.set_many("aws:ResourceOrgPaths", [membership.path]);
     }
+    organization::levels(snapshot, partition, owner, PolicyType::ResourceControl).unwrap_or_default()
 }
 
 fn set_all(keys: &mut Context, more: &[(String, Vec<String>)]) {

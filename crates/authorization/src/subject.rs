@@ -54,7 +54,7 @@ impl Subject {
         let partition = request.partition;
         let scope = Scope::global(partition, principal.account);
         let mut subject = Self {
-            caller: caller(principal),
+            caller: caller_of(principal),
             tags: Tags::default(),
             membership: Membership::of(snapshot, partition, principal.account),
             held: None,
@@ -160,7 +160,8 @@ pub(crate) fn attached(levels: &[Level]) -> Vec<Vec<Attached<'_>>> {
     levels.iter().map(of_level).collect()
 }
 
-fn caller(principal: &Principal) -> Caller {
+/// The principal of a request as policies name it.
+pub fn caller_of(principal: &Principal) -> Caller {
     let account = principal.account;
     match &principal.kind {
         PrincipalKind::Root => Caller::Root { account },

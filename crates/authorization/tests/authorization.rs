@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use authorization::{Authorization, DENIALS_KEPT, MessageSealer, Refusal};
+use authorization::{Authorization, DENIALS_KEPT, MessageSealer, Refusal, RoleAsked, caller_of};
 use aws_types::{AccountId, Arn, Partition, Tag, Tags, Timestamp};
-use iam_policy::{Policy, PolicyKind};
+use iam_policy::{Context, Policy, PolicyKind};
 use identities::{Group, ManagedPolicy, PolicyVersion, Role, User, name_key};
 use organization::{FeatureSet, JoinedMethod, Member, Organization, PolicyContent, PolicyRecord, PolicyType};
 use service_api::{
@@ -199,6 +199,21 @@ impl World {
 
     fn may(&self, principal: &Principal, action: &str) -> bool {
         self.ask(principal, &[any(action)]).is_ok()
+    }
+
+    /// Whether a role of an account with this trust policy is assumed, with an external id.
+    fn assumes(&self, principal: &Principal, number: &str, trust: &str) -> bool {
+        let mut keys = Context::new();
+        keys.set("sts:ExternalId", "secret");
+        let role = RoleAsked {
+            caller: &caller_of(principal),
+            action: "sts:AssumeRole",
+            arn: &format!("arn:aws:iam::{number}:role/r"),
+            account: account(number),
+            trust: &Policy::parse_stored(trust).unwrap(),
+            keys: &keys,
+        };
+        self.authorization.decide_on_role(&context(principal), &role).is_allowed()
     }
 
     /// What the caller is told.
@@ -468,15 +483,9 @@ fn resource_control_policies_bind_what_a_member_has_whoever_asks() {
     world.organize(PolicyType::ResourceControl, deny);
     let ann = world.user(OTHER, "ann", &[&statement("Allow", "sts:*", "")], |_| {});
     let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
-    let role_in = |number: &str| {
-        let arn = format!("arn:aws:iam::{number}:role/r");
-        on("sts:AssumeRole", &arn, |target| {
-            target.owner = Some(account(number));
-            target.policy = Some(trust.to_owned());
-        })
-    };
-    assert!(world.ask(&ann, &[role_in(MANAGEMENT)]).is_ok());
-    let told = world.told(&ann, role_in(MEMBER));
+    assert!(world.assumes(&ann, MANAGEMENT, trust));
+    assert!(!world.assumes(&ann, MEMBER, trust));
+    let told = world.authorization.last_denial(None).unwrap().message;
     assert!(told.contains("with an explicit deny in a resource control policy"), "{told}");
 }
 
@@ -486,26 +495,23 @@ fn a_role_is_assumed_by_whom_it_trusts() {
     let allowed = world.user(OTHER, "allowed", &[&statement("Allow", "sts:AssumeRole", "")], |_| {});
     let bare = world.user(OTHER, "bare", &[], |_| {});
     let own = world.user(MEMBER, "own", &[], |_| {});
-    let role = |trusted: &str, condition: &str| {
-        on("sts:AssumeRole", &format!("arn:aws:iam::{MEMBER}:role/r"), |target| {
-            target.owner = Some(account(MEMBER));
-            target.keys = vec![("sts:ExternalId".to_owned(), vec!["secret".to_owned()])];
-            target.policy = Some(format!(
-                r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{trusted}"}},"Action":"sts:AssumeRole"{condition}}}]}}"#
-            ));
-        })
+    let assumes = |principal: &Principal, trusted: &str, condition: &str| {
+        let trust = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{trusted}"}},"Action":"sts:AssumeRole"{condition}}}]}}"#
+        );
+        world.assumes(principal, MEMBER, &trust)
     };
     let other = format!("arn:aws:iam::{OTHER}:root");
     // From another account both sides have to say yes.
-    assert!(world.ask(&allowed, &[role(&other, "")]).is_ok());
-    assert!(world.ask(&bare, &[role(&other, "")]).is_err());
-    assert!(world.ask(&allowed, &[role(&format!("arn:aws:iam::{MANAGEMENT}:root"), "")]).is_err());
+    assert!(assumes(&allowed, &other, ""));
+    assert!(!assumes(&bare, &other, ""));
+    assert!(!assumes(&allowed, &format!("arn:aws:iam::{MANAGEMENT}:root"), ""));
     let external = |id: &str| format!(r#","Condition":{{"StringEquals":{{"sts:ExternalId":"{id}"}}}}"#);
-    assert!(world.ask(&allowed, &[role(&other, &external("secret"))]).is_ok());
-    assert!(world.ask(&allowed, &[role(&other, &external("another"))]).is_err());
+    assert!(assumes(&allowed, &other, &external("secret")));
+    assert!(!assumes(&allowed, &other, &external("another")));
     // Within the account who is named needs nothing else; an account that is named needs a policy of the user's too.
-    assert!(world.ask(&own, &[role(own.arn.as_str(), "")]).is_ok());
-    assert!(world.ask(&own, &[role(&format!("arn:aws:iam::{MEMBER}:root"), "")]).is_err());
+    assert!(assumes(&own, own.arn.as_str(), ""));
+    assert!(!assumes(&own, &format!("arn:aws:iam::{MEMBER}:root"), ""));
 }
 
 #[test]

@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use authorization::{Authorization, Denial, MessageSealer, RoleAsked};
+use authorization::{Authorization, Denial, MessageSealer};
 use aws_types::AccountId;
 use gateway::{AccessRequest, Authorizer, Denied};
-use iam_policy::Decision;
-use service_api::{IdSource as _, OsRandom, RequestContext};
+use service_api::{IdSource as _, OsRandom};
 use session_tokens::Tokens;
 use std::io;
 use store::Store;
@@ -26,6 +25,11 @@ impl ByPolicies {
         Self(Arc::new(Authorization::new(store, Sealer(tokens))))
     }
 
+    /// What decides, for services that ask by themselves.
+    pub(crate) fn authorization(&self) -> Arc<Authorization> {
+        Arc::clone(&self.0)
+    }
+
     /// The denial of a request, or the latest one, of an account if one is given.
     pub(crate) fn denial(&self, request_id: Option<&str>, account: Option<AccountId>) -> Option<Denial> {
         match request_id {
@@ -40,15 +44,6 @@ impl Authorizer for ByPolicies {
         let needed = call.service.needed_permissions(call.context, call.operation, call.input);
         let decided = self.0.decide(call.context, call.service.model(), call.operation, needed.as_deref());
         decided.map_err(|refusal| Denied { message: refusal.message, encoded: refusal.encoded })
-    }
-}
-
-/// Who may assume which role: sessions are of STS, and what has a say in them is known here.
-impl svc_sts::Authority for ByPolicies {
-    fn decide(&self, context: &RequestContext, asked: &svc_sts::Asked<'_>) -> Decision {
-        let svc_sts::Asked { caller, action, role_arn, role_account, trust, keys } = *asked;
-        let role = RoleAsked { caller, action, arn: role_arn, account: role_account, trust, keys };
-        self.0.decide_on_role(context, &role)
     }
 }
 

@@ -83,8 +83,7 @@ impl Services {
             Arc::new(administrators),
         ));
         events.tell(&trail);
-        let sts =
-            Sts::new(store.clone(), tokens.clone(), ids()).with_authority(Arc::new(authorizing.clone()));
+        let sts = Sts::new(store.clone(), tokens.clone(), ids(), authorizing.authorization());
         let iam = Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone())));
         let iam = Arc::new(iam.with_organization(Arc::new(OfOrganization)));
         let kept: [Arc<dyn Service>; 4] = [backup, ec2.clone(), ram, ssm.clone()];

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use authorization::caller_of;
 use aws_types::AccountId;
-use iam_policy::{Attached, Caller, Context, Policies, Policy, PolicyKind, Request, ResourceRule, evaluate};
+use iam_policy::{Attached, Context, Policies, Policy, PolicyKind, Request, ResourceRule, evaluate};
 use organization::{Member, Organization, organization_of};
-use service_api::{PrincipalKind, RequestContext, ServiceError};
+use service_api::{RequestContext, ServiceError};
 use store::{Read, Scope};
 
 use crate::error;
@@ -99,7 +100,7 @@ fn is_delegated(
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
     let Ok(allowed) = Policy::parse(ALLOWED, PolicyKind::Identity) else { return false };
     let principal = &context.principal;
-    let caller = caller(context);
+    let caller = caller_of(principal);
     let owner = principal.arn.as_str();
     let mut keys = Context::new();
     keys.set("aws:PrincipalArn", owner.to_owned());
@@ -113,20 +114,4 @@ fn is_delegated(
     };
     let action = format!("organizations:{operation}");
     evaluate(&policies, &Request { caller: &caller, action: &action, resource, context: &keys }).is_allowed()
-}
-
-fn caller(context: &RequestContext) -> Caller {
-    let principal = &context.principal;
-    let (account, arn) = (principal.account, principal.arn.clone());
-    match &principal.kind {
-        PrincipalKind::Root => Caller::Root { account },
-        PrincipalKind::User { .. } => Caller::User { account, arn },
-        PrincipalKind::AssumedRole { role_arn, .. } => {
-            Caller::AssumedRole { account, session_arn: arn, role_arn: role_arn.clone() }
-        }
-        PrincipalKind::FederatedUser { by, .. } => {
-            Caller::FederatedUser { account, arn, user_arn: by.clone() }
-        }
-        PrincipalKind::Anonymous => Caller::Anonymous,
-    }
 }

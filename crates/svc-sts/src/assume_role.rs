@@ -2,6 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 
+use authorization::{RoleAsked, caller_of};
 use std::sync::Arc;
 
 use aws_api::sts::{AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser};
@@ -12,7 +13,6 @@ use service_api::{PrincipalKind, RequestContext, ServiceError, Session};
 use session_tokens::NewSession;
 
 use crate::State;
-use crate::authority::{Asked, caller_of};
 use crate::error::{access_denied, not_authorized, not_supported, validation};
 use crate::role::{HOUR_SECS, RoleName, duration_secs, resource_tags, session_names};
 use crate::session::{SessionPolicies, check_device, credentials, lasting, packed_policy_size, seal};
@@ -76,7 +76,7 @@ pub(crate) fn assume_role(
     let role = named.find(&state.store.snapshot(), context.partition).ok_or_else(|| denied(ACTION))?;
     let actions =
         [(ACTION, true), (TAG_SESSION, tags.is_tagged), (SET_SOURCE_IDENTITY, source_identity.is_some())];
-    let caller = caller_of(context);
+    let caller = caller_of(principal);
     let asking = Asking { caller: &caller, role: &role, account: named.account, keys: &mut keys };
     if let Some(action) = asking.first_denied(state, context, &actions) {
         return Err(denied(action));
@@ -139,15 +139,16 @@ impl Asking<'_> {
     ) -> Option<&'b str> {
         resource_tags(self.keys, self.role);
         let is_allowed = |action: &str| {
-            let asked = Asked {
+            let asked = RoleAsked {
                 caller: self.caller,
                 action,
-                role_arn: self.role.arn.as_str(),
-                role_account: self.account,
+                arn: self.role.arn.as_str(),
+                account: self.account,
                 trust: &self.role.trust_policy,
                 keys: self.keys,
             };
-            self.role.linked_service.is_none() && state.authority.decide(context, &asked).is_allowed()
+            self.role.linked_service.is_none()
+                && state.authorization.decide_on_role(context, &asked).is_allowed()
         };
         let mut taking_place = actions.iter().filter(|(_, takes_place)| *takes_place);
         taking_place.find(|(action, _)| !is_allowed(action)).map(|(action, _)| *action)

@@ -1,8 +1,8 @@
 //! AWS Security Token Service.
 //!
 //! Owns the operations of the `sts` model: who may have which session, for how long, and what it carries. The sessions are
-//! sealed by `session-tokens` and kept nowhere. Refuses to know who the caller is, which the gateway found out; what limits
-//! organizations set, which an [`Authority`] knows; and where the keys of identity providers are from ([`ProviderKeys`]).
+//! sealed by `session-tokens` and kept nowhere. Refuses to know who the caller is, which the gateway found out; what has a say
+//! in who may assume a role, which `authorization` knows; and where the keys of identity providers are from ([`ProviderKeys`]).
 //!
 //! AssumeRoleWithSAML is not built: it needs the verification of XML signatures, with their canonical forms, and there is no
 //! maintained library for that. AssumeRoot needs the central management of root access of an organization.
@@ -10,7 +10,6 @@
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
 mod assume_role;
-mod authority;
 mod caller;
 mod error;
 mod federation_token;
@@ -24,6 +23,7 @@ mod web_identity;
 
 use std::sync::Arc;
 
+use authorization::Authorization;
 use aws_api::sts::operation;
 use aws_model::Value;
 use service_api::{
@@ -32,7 +32,6 @@ use service_api::{
 use session_tokens::Tokens;
 use store::Store;
 
-pub use authority::{Asked, Authority, OwnPolicies, caller_of, global_keys};
 pub use json_web_token::{KeyError, NoKeys, ProviderKey, ProviderKeys};
 pub use service_role::{ServiceSession, ServiceSessionError};
 
@@ -47,16 +46,20 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) tokens: Tokens,
     pub(crate) ids: Arc<dyn IdSource>,
-    pub(crate) authority: Arc<dyn Authority>,
+    pub(crate) authorization: Arc<Authorization>,
     pub(crate) keys: Arc<dyn ProviderKeys>,
 }
 
 impl Sts {
-    /// A service on this store, whose sessions are sealed by `tokens`. Roles are assumed as the policies of accounts say, and no
-    /// identity provider's keys are known.
-    pub fn new(store: Store, tokens: Tokens, ids: Arc<dyn IdSource>) -> Self {
-        let authority = Arc::new(OwnPolicies::new(store.clone()));
-        let state = State { store, tokens, ids, authority, keys: Arc::new(NoKeys) };
+    /// A service on this store, whose sessions are sealed by `tokens`. Who may assume a role is asked of `authorization`, and
+    /// no identity provider's keys are known.
+    pub fn new(
+        store: Store,
+        tokens: Tokens,
+        ids: Arc<dyn IdSource>,
+        authorization: Arc<Authorization>,
+    ) -> Self {
+        let state = State { store, tokens, ids, authorization, keys: Arc::new(NoKeys) };
         let operations = Operations::new()
             .with::<operation::AssumeRole>(assume_role::assume_role)
             .with::<operation::AssumeRoleWithWebIdentity>(web_identity::assume_role_with_web_identity)
@@ -66,13 +69,6 @@ impl Sts {
             .with::<operation::GetFederationToken>(federation_token::get_federation_token)
             .with::<operation::GetSessionToken>(session_token::get_session_token);
         Self { state, operations }
-    }
-
-    /// The same, where more than the policies of accounts have a say in who may assume a role.
-    #[must_use]
-    pub fn with_authority(mut self, authority: Arc<dyn Authority>) -> Self {
-        self.state.authority = authority;
-        self
     }
 
     /// The same, with the keys of identity providers.
@@ -97,7 +93,7 @@ impl Service for Sts {
         self.operations.contains(operation)
     }
 
-    /// Who may assume a role is asked of the [`Authority`], together with what the session is to carry.
+    /// Who may assume a role the operation asks itself, together with what the session is to carry.
     fn needed_permissions(
         &self,
         context: &RequestContext,

@@ -3,13 +3,13 @@
 use aws_api::sts::{Credentials, PolicyDescriptorType};
 use aws_types::{AccountId, Timestamp};
 use iam_policy::limits::SESSION_CHARS_MAX;
+use iam_policy::{Policy, PolicyKind};
 use identities::{FoundPolicy, mfa_device};
 use service_api::{PrincipalKind, RequestContext, ServiceError, Session};
 use session_tokens::{NewSession, Temporary};
 use store::{Scope, StoreError};
 
 use crate::State;
-use crate::authority::session_policy;
 use crate::error::{access_denied, malformed_policy, too_large, validation};
 
 /// How many managed policies a session can have.
@@ -58,7 +58,7 @@ impl SessionPolicies {
             }
         }
         if let Some(text) = &policy {
-            session_policy(text).map_err(|error| malformed_policy(&error))?;
+            Policy::parse(text, PolicyKind::Session).map_err(|error| malformed_policy(&error))?;
         }
         Ok(Self { policies: policy.into_iter().collect(), policy_arns })
     }

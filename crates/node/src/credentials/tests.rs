@@ -11,6 +11,7 @@ use store::MemoryBackend;
 use svc_sts::Sts;
 
 use super::*;
+use crate::authorizing::ByPolicies;
 use crate::testing::Ids;
 
 const ACCOUNT: &str = "123456789012";
@@ -174,8 +175,13 @@ async fn each_kind_of_principal_is_told_who_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let regions = vec!["us-east-1".parse().unwrap()];
     let config = gateway::Config::new("127.0.0.1:0".parse().unwrap(), directory.path().join("tls"), regions);
-    let services: Vec<Arc<dyn Service>> =
-        vec![Arc::new(Sts::new(cloud.store.clone(), cloud.tokens.clone(), Arc::new(OsRandom)))];
+    let authorization = ByPolicies::new(cloud.store.clone(), cloud.tokens.clone()).authorization();
+    let services: Vec<Arc<dyn Service>> = vec![Arc::new(Sts::new(
+        cloud.store.clone(),
+        cloud.tokens.clone(),
+        Arc::new(OsRandom),
+        authorization,
+    ))];
     let credentials = Arc::clone(&cloud.credentials);
     let bound = gateway::Gateway::bind(
         config,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use authorization::{Authorization, MessageSealer};
 use aws_api::Operation;
 use aws_api::sts::{AssumeRoleRequest, AssumeRoleResponse, Credentials, operation as op};
 use aws_model::Value;
@@ -24,6 +25,15 @@ pub(crate) const NOW_SECS: i64 = 1_800_000_000;
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_secs(NOW_SECS);
 pub(crate) const ALICE: &str = "arn:aws:iam::111122223333:user/Alice";
 pub(crate) const DEVICE: &str = "arn:aws:iam::111122223333:mfa/phone";
+
+/// Keeps no decision from anybody: none of them is looked at here.
+struct Unsealed;
+
+impl MessageSealer for Unsealed {
+    fn seal(&self, _: AccountId, message: &str) -> String {
+        message.to_owned()
+    }
+}
 
 #[derive(Default)]
 struct Ids(AtomicU64);
@@ -65,7 +75,8 @@ impl Cloud {
     fn build(finish: impl FnOnce(Sts) -> Sts) -> Self {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let tokens = Tokens::with_key(&[7; 32]);
-        let sts = finish(Sts::new(store.clone(), tokens.clone(), Arc::new(Ids::default())));
+        let authorization = Arc::new(Authorization::new(store.clone(), Unsealed));
+        let sts = finish(Sts::new(store.clone(), tokens.clone(), Arc::new(Ids::default()), authorization));
         let cloud = Self { store, tokens, sts };
         cloud.account(ACCOUNT, AccountState::Active);
         cloud.account(OTHER, AccountState::Active);
