@@ -70,4 +70,6 @@ pub fn why_denied(
 }
 
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod tests;
