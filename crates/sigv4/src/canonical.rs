@@ -22,6 +22,8 @@ pub enum Payload {
     Sha256(String),
     /// The body is not covered.
     Unsigned,
+    /// The body is sent in chunks, which are covered by themselves or not at all: what `x-amz-content-sha256` says.
+    Streaming(String),
 }
 
 impl Payload {
@@ -33,7 +35,7 @@ impl Payload {
     /// The last line of the canonical request.
     pub fn as_str(&self) -> &str {
         match self {
-            Self::Sha256(hash) => hash,
+            Self::Sha256(hash) | Self::Streaming(hash) => hash,
             Self::Unsigned => "UNSIGNED-PAYLOAD",
         }
     }

@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 
 mod canonical;
+mod chunk;
 mod encode;
 mod error;
 mod presented;
@@ -14,6 +15,7 @@ mod time;
 mod verify;
 
 pub use canonical::{Payload, Request, UriRules, sha256_hex};
+pub use chunk::{ChunkSignatures, is_signature};
 pub use error::{AwsError, Flavour, SignatureError};
 pub use presented::{CredentialScope, Place, Presented};
 pub use sign::{Signer, derive_key};

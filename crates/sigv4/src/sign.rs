@@ -6,7 +6,7 @@ use sha2::Sha256;
 use crate::encode::encode;
 use crate::{ALGORITHM, CredentialScope, Payload, Request, SigningTime, UriRules, sha256_hex};
 
-fn hmac(key: &[u8], message: &str) -> [u8; 32] {
+pub(crate) fn hmac(key: &[u8], message: &str) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message.as_bytes());
     mac.finalize().into_bytes().into()

@@ -1,7 +1,6 @@
 //! Checking a presented signature.
 
-use subtle::ConstantTimeEq;
-
+use crate::chunk::is_signature;
 use crate::sign::{signature, string_to_sign};
 use crate::{Payload, Place, Presented, Request, SignatureError, SigningTime, UriRules};
 
@@ -32,7 +31,7 @@ pub fn verify(
     let canonical_request = request.canonical(rules, &presented.signed_headers, payload);
     let string_to_sign = string_to_sign(&canonical_request, &presented.scope, presented.time);
     let expected = signature(secret, &presented.scope, &string_to_sign);
-    if bool::from(expected.as_bytes().ct_eq(presented.signature.as_bytes())) {
+    if is_signature(&expected, presented.signature.as_bytes()) {
         Ok(())
     } else {
         Err(SignatureError::Mismatch { canonical_request, string_to_sign })
