@@ -196,19 +196,15 @@ fn result(statement: &Statement, outcome: Outcome, asked: &Asked<'_>) -> Stateme
             StatementResult::OtherResource { unresolved: statement.unresolved(asked.context) }
         }
         Outcome::Condition(first) => {
-            let rest = statement.conditions()[first..].iter();
-            let failed =
-                rest.filter(|condition| !condition.holds(asked.context)).map(|condition| FailedCondition {
-                    operator: condition.operator().to_owned(),
-                    key: condition.key().to_owned(),
-                    policy_values: condition.values().to_vec(),
-                    request_values: asked
-                        .context
-                        .get(condition.key())
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect(),
-                });
+            let rest = statement.conditions()[first..].iter().enumerate();
+            // The first does not hold for one of several tags of the same key, if not for all of them.
+            let failed = rest.filter(|(place, condition)| *place == 0 || !condition.holds(asked.context));
+            let failed = failed.map(|(_, condition)| FailedCondition {
+                operator: condition.operator().to_owned(),
+                key: condition.key().to_owned(),
+                policy_values: condition.values().to_vec(),
+                request_values: asked.context.get(condition.key()).iter().map(ToString::to_string).collect(),
+            });
             StatementResult::Conditions(failed.collect())
         }
     }

@@ -7,11 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::arn_pattern::ResourcePattern;
 use crate::condition::Condition;
+use crate::context::RIVALS_MAX;
 use crate::document::{Document, Written, WrittenPrincipal};
 use crate::pattern::{Grammar, Pattern};
 use crate::principal::{AwsPrincipal, Grant, Principals};
 use crate::span::{self, Span};
-use crate::{Caller, Context, PolicyError, validate};
+use crate::{Caller, Context, PolicyError, Text, validate};
 
 /// What a policy is for, which decides what may stand in it.
 ///
@@ -304,12 +305,57 @@ impl Statement {
             }
         };
         let Some(grant) = grant else { return Outcome::OtherPrincipal };
-        if !self.resource.has(|pattern| pattern.matches(asked.resource, asked.context)) {
-            return Outcome::OtherResource;
+        let missed = if asked.context.has_rivals() {
+            self.missed_by_rivals(asked)
+        } else {
+            self.missed(asked.resource, asked.context)
+        };
+        missed.unwrap_or(Outcome::Applies(grant))
+    }
+
+    /// What of the statement is not about a resource in this context.
+    fn missed(&self, resource: &str, context: &Context) -> Option<Outcome> {
+        if !self.resource.has(|pattern| pattern.matches(resource, context)) {
+            return Some(Outcome::OtherResource);
         }
-        match self.conditions.iter().position(|condition| !condition.holds(asked.context)) {
-            Some(index) => Outcome::Condition(index),
-            None => Outcome::Applies(grant),
+        self.conditions.iter().position(|condition| !condition.holds(context)).map(Outcome::Condition)
+    }
+
+    /// The same where tags whose keys differ in case alone have different values. AWS says that a condition matches one of
+    /// them, and not which: a statement that allows has to be about the request with each of them, one that denies with any.
+    ///
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag>
+    fn missed_by_rivals(&self, asked: &Asked<'_>) -> Option<Outcome> {
+        let mut known = Context::new();
+        let mut rivals: Vec<(&str, &[Text])> = Vec::new();
+        for key in self.context_keys() {
+            let of_key = asked.context.rivals(key);
+            if !of_key.is_empty() && !rivals.iter().any(|(had, _)| had.eq_ignore_ascii_case(key)) {
+                rivals.push((key, of_key));
+            }
+            known.set_many(key.to_owned(), asked.context.get(key).iter().cloned());
+        }
+        let choices = rivals.iter().try_fold(1, |choices: usize, (_, values)| {
+            choices.checked_mul(values.len()).filter(|choices| *choices <= RIVALS_MAX)
+        });
+        let Some(choices) = choices else {
+            let first =
+                if self.conditions.is_empty() { Outcome::OtherResource } else { Outcome::Condition(0) };
+            return Some(first).filter(|_| self.effect == Effect::Allow);
+        };
+        let missed = |choice: usize| {
+            let mut context = known.clone();
+            let mut rest = choice;
+            for (key, values) in &rivals {
+                context.set((*key).to_owned(), values[rest % values.len()].clone());
+                rest /= values.len();
+            }
+            self.missed(asked.resource, &context)
+        };
+        match self.effect {
+            Effect::Allow => (0..choices).find_map(missed),
+            // The first of them that it is about is enough.
+            Effect::Deny => (1..choices).try_fold(missed(0)?, |_, choice| missed(choice)),
         }
     }
 
