@@ -42,7 +42,7 @@ pub use held::{FoundPolicy, HeldPolicies};
 pub use id::{IdKind, access_key_id, secret_access_key, signing_certificate_id, unique_id};
 pub use instance_profile::InstanceProfile;
 pub use managed_policy::{ManagedPolicy, PolicyVersion};
-pub use mfa_device::{MfaAssignment, MfaError, VirtualMfaDevice};
+pub use mfa_device::{MfaAssignment, MfaCodes, MfaError, VirtualMfaDevice};
 pub use open_id_connect_provider::OpenIdConnectProvider;
 pub use password_policy::PasswordPolicy;
 pub use role::{Role, RoleUse};

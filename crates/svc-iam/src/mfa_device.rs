@@ -13,7 +13,7 @@ use aws_api::iam::{
     ListVirtualMFADevicesRequest, ListVirtualMFADevicesResponse, ResyncMFADeviceRequest, TagMFADeviceRequest,
     UntagMFADeviceRequest, operation as op,
 };
-use identities::{User, VirtualMfaDevice, alias_of};
+use identities::{MfaCodes, MfaError, User, VirtualMfaDevice, alias_of};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Transaction};
 
@@ -112,6 +112,7 @@ fn create(
         created: context.now,
         assignment: None,
         tags,
+        codes: MfaCodes::default(),
     };
     let snapshot = state.store.snapshot();
     let account = alias_of(&snapshot, context.partition, context.account());
@@ -203,8 +204,27 @@ fn list_virtual(
     })
 }
 
-fn invalid_code() -> ServiceError {
-    ServiceError::new("InvalidAuthenticationCode", "Authentication code for device is not valid.")
+/// Gives a device to a user by two codes. What is kept of wrong ones is committed, too.
+fn assign(
+    transaction: &mut Transaction,
+    context: &RequestContext,
+    user: &User,
+    mut device: VirtualMfaDevice,
+    codes: [&str; 2],
+) -> Result<(), MfaError> {
+    let before = device.clone();
+    let assigned = device.assign(&user.id, codes, context.now);
+    if device != before {
+        put(transaction, context, device);
+    }
+    assigned
+}
+
+/// What a request for two codes answers.
+fn answer(assigned: Result<(), MfaError>) -> Result<Unit, ServiceError> {
+    let invalid =
+        |_| ServiceError::new("InvalidAuthenticationCode", "Authentication code for device is not valid.");
+    assigned.map(|()| Unit).map_err(invalid)
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_EnableMFADevice.html>
@@ -213,18 +233,17 @@ fn enable(
     context: &RequestContext,
     request: EnableMFADeviceRequest,
 ) -> Result<Unit, ServiceError> {
-    state.store.transact(|transaction| {
+    let assigned = state.store.transact(|transaction| {
         let user = user::find(transaction, context, &request.user_name)?;
-        let mut device = find(transaction, context, &request.serial_number)?;
+        let device = find(transaction, context, &request.serial_number)?;
         if device.assignment.is_some() {
             return Err(error::already_exists("MFA Device is already in use."));
         }
         DEVICES_PER_USER.check(of_user(transaction, context, &user).len() + 1)?;
         let codes = [request.authentication_code1.as_str(), request.authentication_code2.as_str()];
-        device.assignment = Some(device.assigned(&user.id, codes, context.now).ok_or_else(invalid_code)?);
-        put(transaction, context, device);
-        Ok(Unit)
-    })
+        Ok(assign(transaction, context, &user, device, codes))
+    })?;
+    answer(assigned)
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ResyncMFADevice.html>
@@ -233,14 +252,13 @@ fn resync(
     context: &RequestContext,
     request: ResyncMFADeviceRequest,
 ) -> Result<Unit, ServiceError> {
-    state.store.transact(|transaction| {
+    let assigned = state.store.transact(|transaction| {
         let user = user::find(transaction, context, &request.user_name)?;
-        let mut device = find_of(transaction, context, &user, &request.serial_number)?;
+        let device = find_of(transaction, context, &user, &request.serial_number)?;
         let codes = [request.authentication_code1.as_str(), request.authentication_code2.as_str()];
-        device.assignment = Some(device.assigned(&user.id, codes, context.now).ok_or_else(invalid_code)?);
-        put(transaction, context, device);
-        Ok(Unit)
-    })
+        Ok::<_, ServiceError>(assign(transaction, context, &user, device, codes))
+    })?;
+    answer(assigned)
 }
 
 /// The device that a request is about, of the user that it names or that asks.

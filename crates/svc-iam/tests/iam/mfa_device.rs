@@ -1,7 +1,9 @@
 //! Virtual MFA devices.
 
 use super::cloud::{By, Cloud, HOUR_MILLIS, pairs, tags};
+use aws_api::Operation;
 use aws_api::iam::{self as api, operation as op};
+use aws_model::Value;
 use aws_types::Timestamp;
 use identities::VirtualMfaDevice;
 
@@ -34,6 +36,7 @@ impl Authenticator {
             created: Timestamp::default(),
             assignment: None,
             tags: Default::default(),
+            codes: Default::default(),
         })
     }
 
@@ -55,6 +58,18 @@ impl Authenticator {
 fn made(cloud: &Cloud, name: &str) -> Authenticator {
     let made = cloud.ok::<op::CreateVirtualMFADevice>(create(name)).virtual_mfa_device;
     Authenticator::new(std::str::from_utf8(&made.base32_string_seed.unwrap()).unwrap())
+}
+
+/// Refuses codes. That they were wrong is counted, so that something is written.
+#[track_caller]
+fn refuses_codes<O: Operation>(cloud: &Cloud, input: O::Input)
+where
+    O::Input: Into<Value>,
+    O::Output: TryFrom<Value>,
+{
+    let Err(error) = cloud.call::<O>(&By::Root, input) else { panic!("{} took them", O::NAME) };
+    let expect = "InvalidAuthenticationCode: Authentication code for device is not valid.";
+    assert_eq!((error.to_string().as_str(), error.is_fault), (expect, false));
 }
 
 fn of_user(name: &str) -> api::ListMFADevicesRequest {
@@ -101,10 +116,7 @@ fn a_device_is_enabled_by_two_of_its_codes_in_a_row() {
         authentication_code2: right.authentication_code1.clone(),
         ..right.clone()
     };
-    cloud.refuses::<op::EnableMFADevice>(
-        wrong,
-        "InvalidAuthenticationCode: Authentication code for device is not valid.",
-    );
+    refuses_codes::<op::EnableMFADevice>(&cloud, wrong);
     cloud.refuses::<op::EnableMFADevice>(
         phone.enable(&cloud, "Bob", "arn:aws:iam::123456789012:mfa/other"),
         "NoSuchEntity: VirtualMFADevice with serial number arn:aws:iam::123456789012:mfa/other doesn't exist.",
@@ -158,6 +170,39 @@ fn a_device_is_enabled_by_two_of_its_codes_in_a_row() {
 }
 
 #[test]
+fn codes_are_not_guessed_by_trying() {
+    let mut cloud = Cloud::new();
+    cloud.user("Bob");
+    let phone = made(&cloud, "phone");
+    for _ in 0..identities::mfa_device::WRONG_IN_A_ROW_MAX {
+        let [one, _] = phone.codes(cloud.now, 500);
+        let guessed = api::EnableMFADeviceRequest {
+            authentication_code1: one.clone(),
+            authentication_code2: one,
+            ..phone.enable(&cloud, "Bob", PHONE)
+        };
+        refuses_codes::<op::EnableMFADevice>(&cloud, guessed);
+    }
+    // Nor is a right one looked at now.
+    let revision = cloud.store.snapshot().revision();
+    refuses_codes::<op::EnableMFADevice>(&cloud, phone.enable(&cloud, "Bob", PHONE));
+    assert_eq!(cloud.store.snapshot().revision(), revision);
+    cloud.now = cloud.now.plus_millis(identities::mfa_device::PAUSE_MILLIS);
+    let right = phone.enable(&cloud, "Bob", PHONE);
+    cloud.ok::<op::EnableMFADevice>(right.clone());
+    // What was used is of no use to whoever has the device next.
+    cloud.user("Eve");
+    cloud.ok::<op::DeactivateMFADevice>(api::DeactivateMFADeviceRequest {
+        user_name: Some("Bob".to_owned()),
+        serial_number: PHONE.to_owned(),
+    });
+    let of_eve = api::EnableMFADeviceRequest { user_name: "Eve".to_owned(), ..right };
+    refuses_codes::<op::EnableMFADevice>(&cloud, of_eve);
+    cloud.now = cloud.now.plus_millis(2 * STEP_MILLIS);
+    cloud.ok::<op::EnableMFADevice>(phone.enable(&cloud, "Eve", PHONE));
+}
+
+#[test]
 fn a_device_whose_clock_is_wrong_is_brought_in_step() {
     let mut cloud = Cloud::new();
     let bob = cloud.user("Bob");
@@ -181,10 +226,7 @@ fn a_device_whose_clock_is_wrong_is_brought_in_step() {
         authentication_code1: one.to_owned(),
         authentication_code2: two.to_owned(),
     };
-    cloud.refuses::<op::ResyncMFADevice>(
-        resync(&two, &one),
-        "InvalidAuthenticationCode: Authentication code for device is not valid.",
-    );
+    refuses_codes::<op::ResyncMFADevice>(&cloud, resync(&two, &one));
     cloud.ok::<op::ResyncMFADevice>(resync(&one, &two));
     assert!(take(&two).unwrap().is_err(), "it was used");
     assert!(take(&phone.codes(cloud.now, 11)[1]).unwrap().is_ok());

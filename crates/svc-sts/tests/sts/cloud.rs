@@ -179,6 +179,7 @@ impl Cloud {
                 last_step: 0,
             }),
             tags: Tags::default(),
+            codes: Default::default(),
         };
         let code = device.code_at(NOW);
         self.put(ACCOUNT, &VirtualMfaDevice::key_of(DEVICE), device);

@@ -34,6 +34,21 @@ fn a_user_gets_a_session_of_its_own() {
     let proved = get_session_token(&cloud, &alice(), with_device.clone()).unwrap();
     assert_eq!((life_secs(&proved), session_of(&proved).mfa_authenticated), (129_600, Some(true)));
     expect(get_session_token(&cloud, &alice(), with_device), "AccessDenied", "invalid MFA");
+    // Codes are not guessed by trying: after five wrong ones a right one is not looked at.
+    let guess = |code: &str| {
+        let request = GetSessionTokenRequest {
+            serial_number: Some(DEVICE.to_owned()),
+            token_code: Some(code.to_owned()),
+            ..GetSessionTokenRequest::default()
+        };
+        get_session_token(&cloud, &alice(), request)
+    };
+    let code = cloud.device();
+    for number in 0..5 {
+        let other = (code.parse::<u32>().unwrap() + 1 + number) % 1_000_000;
+        expect(guess(&format!("{other:06}")), "AccessDenied", "invalid MFA");
+    }
+    expect(guess(&code), "AccessDenied", "invalid MFA");
     // A session gets no other one.
     let refused = "Cannot call GetSessionToken with session credentials";
     expect(get_session_token(&cloud, &proved, GetSessionTokenRequest::default()), "AccessDenied", refused);
