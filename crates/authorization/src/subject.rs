@@ -48,7 +48,8 @@ enum SessionPolicy {
 }
 
 impl Subject {
-    /// Gathers what is known of the principal of a request. One that is gone since it signed has no policies.
+    /// Gathers what is known of the principal of a request. One that is gone since it signed has no policies, whoever has its
+    /// name now.
     pub(crate) fn of(snapshot: &Snapshot, request: &RequestContext) -> Self {
         let principal = &request.principal;
         let partition = request.partition;
@@ -66,18 +67,20 @@ impl Subject {
         let mut is_linked_to_a_service = false;
         match &principal.kind {
             PrincipalKind::Root | PrincipalKind::Anonymous => {}
-            PrincipalKind::User { name } => subject.hold_users(snapshot, &scope, name),
-            PrincipalKind::AssumedRole { role, .. } => {
-                if let Some(role) = snapshot.get::<Role>(&scope, &name_key(role)) {
+            PrincipalKind::User { name } => subject.hold_users(snapshot, &scope, name, &principal.user_id),
+            PrincipalKind::AssumedRole { role, role_id, .. } => {
+                let role = snapshot.get::<Role>(&scope, &name_key(role));
+                if let Some(role) = role.filter(|role| role.id == *role_id) {
                     is_linked_to_a_service = role.linked_service.is_some();
                     subject.tags = role.tags.clone();
                     subject.held = Some(HeldPolicies::of_role(snapshot, &scope, role));
                 }
             }
             // They have the permissions of whoever made them, and of these what the session's policies allow.
-            PrincipalKind::FederatedUser { by, .. } => {
+            PrincipalKind::FederatedUser { by, by_id, .. } => {
                 if let Some(name) = by.resource().strip_prefix("user/") {
-                    subject.hold_users(snapshot, &scope, name.rsplit('/').next().unwrap_or(name));
+                    let name = name.rsplit('/').next().unwrap_or(name);
+                    subject.hold_users(snapshot, &scope, name, by_id);
                 }
             }
         }
@@ -100,8 +103,9 @@ impl Subject {
         subject
     }
 
-    fn hold_users(&mut self, snapshot: &Snapshot, scope: &Scope, name: &str) {
-        let Some(user) = snapshot.get::<User>(scope, &name_key(name)) else { return };
+    fn hold_users(&mut self, snapshot: &Snapshot, scope: &Scope, name: &str, id: &str) {
+        let user = snapshot.get::<User>(scope, &name_key(name)).filter(|user| user.id == id);
+        let Some(user) = user else { return };
         self.tags = user.tags.clone();
         let policy = snapshot.get::<PasswordPolicy>(scope, PasswordPolicy::KEY);
         if policy.is_some_and(|policy| policy.allow_users_to_change) {

@@ -398,7 +398,11 @@ fn a_federated_user_has_what_its_maker_and_its_session_have_both() {
     let world = World::new();
     let ann = world.user(MEMBER, "ann", &[&statement("Allow", "ec2:*", "")], |_| {});
     let federated = |policies: &[String]| Principal {
-        kind: PrincipalKind::FederatedUser { name: "bob".to_owned(), by: ann.arn.clone() },
+        kind: PrincipalKind::FederatedUser {
+            name: "bob".to_owned(),
+            by: ann.arn.clone(),
+            by_id: ann.user_id.clone(),
+        },
         arn: format!("arn:aws:sts::{MEMBER}:federated-user/bob").parse().unwrap(),
         session: Some(Arc::new(Session { policies: policies.to_vec(), ..Session::default() })),
         ..ann.clone()
@@ -406,6 +410,19 @@ fn a_federated_user_has_what_its_maker_and_its_session_have_both() {
     assert!(!world.may(&federated(&[]), "ec2:DescribeVpcs"), "without a policy it may do nothing");
     let bob = federated(&[statement("Allow", "*", "")]);
     assert!(world.may(&bob, "ec2:DescribeVpcs") && !world.may(&bob, "ssm:GetParameter"));
+    // Another user of the name, and another role, lend nobody their policies.
+    let maker = world.role(MEMBER, "maker", &[&statement("Allow", "*", "")], Session::default());
+    assert!(world.may(&maker, "ec2:DescribeVpcs") && world.may(&ann, "ec2:DescribeVpcs"));
+    world.user(MEMBER, "ann", &[&statement("Allow", "ec2:*", "")], |user| user.id = "AIDANEW".to_owned());
+    let kind = match maker.kind.clone() {
+        PrincipalKind::AssumedRole { role, role_arn, session_name, .. } => {
+            PrincipalKind::AssumedRole { role, role_id: "AROAOLD".to_owned(), role_arn, session_name }
+        }
+        kind => kind,
+    };
+    for gone in [&bob, &ann, &Principal { kind, ..maker }] {
+        assert!(!world.may(gone, "ec2:DescribeVpcs"), "{gone:?}");
+    }
 }
 
 #[test]

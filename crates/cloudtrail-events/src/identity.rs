@@ -140,8 +140,8 @@ impl UserIdentity {
                 };
                 ("AssumedRole", None, session_of(Some(issuer)))
             }
-            PrincipalKind::FederatedUser { by, .. } => {
-                ("FederatedUser", None, session_of(Some(issuer_of(by, principal.account))))
+            PrincipalKind::FederatedUser { by, by_id, .. } => {
+                ("FederatedUser", None, session_of(Some(issuer_of(by, by_id, principal.account))))
             }
         };
         Self {
@@ -229,13 +229,12 @@ fn context(session: &Session, issuer: Option<SessionIssuer>) -> SessionContext {
 }
 
 /// Who made a federated user: a user, or the root user.
-fn issuer_of(by: &Arn, account: AccountId) -> SessionIssuer {
+fn issuer_of(by: &Arn, by_id: &str, account: AccountId) -> SessionIssuer {
     let resource = by.resource();
     let name = resource.strip_prefix("user/").and_then(|path| path.rsplit('/').next());
     SessionIssuer {
         kind: if name.is_some() { "IAMUser" } else { "Root" }.to_owned(),
-        // Of a user only the ARN is known here.
-        principal_id: name.is_none().then(|| account.to_string()),
+        principal_id: Some(by_id.to_owned()),
         arn: by.to_string(),
         account_id: account,
         user_name: name.map(str::to_owned),

@@ -269,7 +269,11 @@ fn each_kind_of_identity_is_told_as_aws_does() {
     );
     let federated_user = |by: &str| Principal {
         account: account(ACCOUNT),
-        kind: PrincipalKind::FederatedUser { name: "Bob".to_owned(), by: arn(by) },
+        kind: PrincipalKind::FederatedUser {
+            name: "Bob".to_owned(),
+            by: arn(by),
+            by_id: if by.ends_with(":root") { ACCOUNT } else { "AIDAALICE" }.to_owned(),
+        },
         arn: arn("arn:aws:sts::123456789012:federated-user/Bob"),
         user_id: "123456789012:Bob".to_owned(),
         access_key_id: "ASIAIOSFODNN7EXAMPLE".to_owned(),
@@ -280,8 +284,8 @@ fn each_kind_of_identity_is_told_as_aws_does() {
     assert_eq!(
         told["sessionContext"]["sessionIssuer"],
         json!({
-            "type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/team/Alice", "accountId": ACCOUNT,
-            "userName": "Alice",
+            "type": "IAMUser", "principalId": "AIDAALICE", "arn": "arn:aws:iam::123456789012:user/team/Alice",
+            "accountId": ACCOUNT, "userName": "Alice",
         })
     );
     let told = identity(federated_user("arn:aws:iam::123456789012:root"));

@@ -199,7 +199,9 @@ fn is_there(reader: &impl Read, principal: &Principal) -> bool {
         PrincipalKind::AssumedRole { role, role_id, .. } => {
             of_account::<Role>(reader, account, &name_key(role)).is_some_and(|role| role.id == *role_id)
         }
-        PrincipalKind::FederatedUser { by, .. } => is_root(by) || user_of_arn(reader, account, by).is_some(),
+        PrincipalKind::FederatedUser { by, by_id, .. } => {
+            is_root(by) || user_of_arn(reader, account, by).is_some_and(|user| user.id == *by_id)
+        }
         PrincipalKind::Anonymous => false,
     }
 }

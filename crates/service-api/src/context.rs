@@ -61,6 +61,8 @@ pub enum PrincipalKind {
         name: String,
         /// The ARN of the user, or of the root user, that made it: whose permissions it has at most.
         by: Arn,
+        /// The stable id of that user, which another one of the name does not have; the account, where it is the root user.
+        by_id: String,
     },
     /// Nobody signed: for the few operations that prove who asks in another way, such as with a web identity token.
     Anonymous,

@@ -10,7 +10,9 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 /// The length of a key.
 pub(crate) const KEY_BYTES: usize = 32;
 /// Raise it when what is sealed changes its form: what older builds sealed is refused then, and has to be asked for anew.
-const VERSION: u8 = 1;
+///
+/// 2: federated users have the stable id of whoever made them.
+const VERSION: u8 = 2;
 
 /// What is sealed, which keeps one kind of text from being taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

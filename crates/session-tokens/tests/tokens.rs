@@ -52,8 +52,8 @@ fn kinds() -> impl Strategy<Value = (PrincipalKind, &'static str)> {
             let kind = PrincipalKind::AssumedRole { role, role_id, role_arn: role_arn(), session_name };
             (kind, "arn:aws:sts::123456789012:assumed-role/app/me")
         }),
-        text.prop_map(move |name| {
-            let kind = PrincipalKind::FederatedUser { name, by: user.parse().unwrap() };
+        (text, text).prop_map(move |(name, by_id)| {
+            let kind = PrincipalKind::FederatedUser { name, by: user.parse().unwrap(), by_id };
             (kind, "arn:aws:sts::123456789012:federated-user/one")
         }),
     ]
@@ -203,7 +203,7 @@ fn policies_and_tags_have_a_limit_once_they_are_packed() {
 fn a_token_of_before_is_opened() {
     const ACCESS_KEY_ID: &str = "ASIARZPUZDIKMBOO3SBV";
     const TOKEN: &str = concat!(
-        "ARcVYJ98dGxtwg/B4UiTcff4GzkMgaBmzJKTuWcjlMxgjXznzRWhaNMfB+YipAv3zBOEFMvqwHrcsYAV90CgaIWsbUpA+HN1",
+        "AhcVYJ98dGxtwg/B4UiTcff4GzkMgaBmzJKTuWcjlMxgjXznzRWhaNMfB+YipAv3zBOEFMvqwHrcsYAV90CgaIWsbUpA+HN1",
         "oIMDL8ngOYEgd3HlAyD1x7fCcwr0hjkjyiBNu1tce3fL6zdpTr5gDPzBi1w8jGuqNLIdGl4YM+1fsLJcBH8RaixiZdL53EhP",
         "QrM6bYLU37Plg4tAdVth/lDqaTKesmZp7AcAJBX37hX3yluiFSMWbXGEXSIYbmFTRtCnG2f5UI7/fk1dCaiwUjb6XstP3qmR",
         "axhFDX9jzkooM0uYaklO818UrfWM2bnWxgsQB0rpdsAM/N7kYjw5QU1L9KYCIAjCF6GgRHvIUc1h7TDMR7NZpQkNkOeV2Sxy",
@@ -226,4 +226,7 @@ fn a_token_of_before_is_opened() {
     let (_, principal) = tokens.open(ACCESS_KEY_ID, TOKEN, NOW).unwrap();
     assert_eq!(principal.session.as_deref(), Some(&session));
     assert_eq!(principal.kind, role_session(session).kind);
+    // That of an older form is not read as one of this.
+    let older = TOKEN.replacen("AhcV", "ARcV", 1);
+    assert_eq!(tokens.open(ACCESS_KEY_ID, &older, NOW), Err(TokenError::Invalid));
 }

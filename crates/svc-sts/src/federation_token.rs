@@ -34,7 +34,11 @@ pub(crate) fn get_federation_token(
     let session = Session { tags, policies, policy_arns, ..Session::default() };
     let new = NewSession {
         account,
-        kind: PrincipalKind::FederatedUser { name, by: context.principal.arn.clone() },
+        kind: PrincipalKind::FederatedUser {
+            name,
+            by: context.principal.arn.clone(),
+            by_id: context.principal.user_id.clone(),
+        },
         arn: arn.clone(),
         user_id: user_id.clone(),
         session: lasting(context.now, secs, session),

@@ -115,7 +115,8 @@ impl Cloud {
 
     fn federated(&self) -> Temporary {
         let by = "arn:aws:iam::123456789012:user/staff/Alice".parse().unwrap();
-        let kind = PrincipalKind::FederatedUser { name: "Bob".to_owned(), by };
+        let by_id = "AIDAALICE".to_owned();
+        let kind = PrincipalKind::FederatedUser { name: "Bob".to_owned(), by, by_id };
         let arn = "arn:aws:sts::123456789012:federated-user/Bob";
         self.session(kind, arn, "123456789012:Bob", Session::default())
     }
@@ -269,6 +270,9 @@ fn a_session_ends_with_its_time_its_role_its_user_and_its_account() {
     put_user(&cloud.store, "AIDAOTHER");
     assert_eq!(cloud.at(&role, "ec2", NOW), Err(SignatureError::BadToken));
     assert_eq!(cloud.at(&user, "ec2", NOW), Err(SignatureError::BadToken));
+    assert_eq!(cloud.at(&federated, "ec2", NOW), Err(SignatureError::BadToken));
+    put_user(&cloud.store, "AIDAALICE");
+    assert!(cloud.at(&federated, "ec2", NOW).is_ok());
     put_role(&cloud.store, "AROAAPP");
     assert!(cloud.at(&role, "ec2", NOW).is_ok());
     let gone = cloud.store.transact(|transaction| {

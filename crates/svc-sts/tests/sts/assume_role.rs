@@ -100,7 +100,8 @@ fn root_users_and_federated_users_assume_no_role() {
     let arn = role_arn(ACCOUNT, "app");
     let refused = "Roles may not be assumed by root accounts.";
     expect(cloud.assume(&root(), &arn, |_| {}), "AccessDenied", refused);
-    let kind = PrincipalKind::FederatedUser { name: "Bob".to_owned(), by: ALICE.parse().unwrap() };
+    let (by, by_id) = (ALICE.parse().unwrap(), "AIDAALICE".to_owned());
+    let kind = PrincipalKind::FederatedUser { name: "Bob".to_owned(), by, by_id };
     let federated = Principal { kind, ..alice() };
     expect(cloud.assume(&federated, &arn, |_| {}), "AccessDenied", "not authorized");
 }

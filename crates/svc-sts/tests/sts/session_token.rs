@@ -80,8 +80,8 @@ fn a_user_lets_another_one_in() {
     assert_eq!(user.federated_user_id, "111122223333:Bob");
     assert!(answer.packed_policy_size.unwrap() > 0);
     let made = cloud.open(&answer.credentials);
-    let by = ALICE.parse().unwrap();
-    assert_eq!(made.kind, PrincipalKind::FederatedUser { name: "Bob".to_owned(), by });
+    let (by, by_id) = (ALICE.parse().unwrap(), "AIDAALICE".to_owned());
+    assert_eq!(made.kind, PrincipalKind::FederatedUser { name: "Bob".to_owned(), by, by_id });
     assert_eq!((life_secs(&made), &session_of(&made).policies), (900, &vec![policy]));
     assert_eq!(session_of(&made).tags.get("team"), Some("red"));
     let refused = "Cannot call GetFederationToken with session credentials";
