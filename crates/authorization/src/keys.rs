@@ -84,10 +84,10 @@ fn of_subject(keys: &mut Context, subject: &Subject) {
     }
 }
 
-/// One key for each tag.
+/// One key for each tag, but for those whose keys differ in case alone, which have one together.
 pub(crate) fn set_tags(keys: &mut Context, prefix: &str, tags: &Tags) {
     for (key, value) in tags.iter() {
-        keys.set(format!("{prefix}{key}"), value.to_owned());
+        keys.set_tag(format!("{prefix}{key}"), value.to_owned());
     }
 }
 

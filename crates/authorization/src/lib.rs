@@ -274,8 +274,20 @@ fn owner(keys: &mut Context, snapshot: &Snapshot, partition: Partition, owner: A
 
 fn set_all(keys: &mut Context, more: &[(String, Vec<String>)]) {
     for (key, values) in more {
-        keys.set_many(key.clone(), values.iter().cloned());
+        match values.as_slice() {
+            [value] if is_of_tag(key) => keys.set_tag(key.clone(), value.clone()),
+            values => keys.set_many(key.clone(), values.iter().cloned()),
+        }
     }
+}
+
+/// Whether the key is that of a tag, such as `aws:ResourceTag/Team`: what stands behind the slash is then somebody's choice.
+fn is_of_tag(key: &str) -> bool {
+    let stem = key.split_once('/').map_or("", |(stem, _)| stem);
+    stem.len()
+        .checked_sub(3)
+        .and_then(|end| stem.get(end..))
+        .is_some_and(|end| end.eq_ignore_ascii_case("tag"))
 }
 
 /// A policy that lets nobody do anything.

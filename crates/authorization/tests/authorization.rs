@@ -459,6 +459,47 @@ fn tags_of_a_session_come_before_those_of_its_role() {
 }
 
 #[test]
+fn a_second_tag_in_another_case_evades_no_condition() {
+    let world = World::new();
+    let arn = format!("arn:aws:ec2:eu-central-1:{MEMBER}:vpc/vpc-1");
+    let tags = |kind: &str, tags: &[(&str, &str)]| {
+        let keys = tags.iter().map(|(key, value)| (format!("aws:{kind}/{key}"), vec![(*value).to_owned()]));
+        keys.collect::<Vec<_>>()
+    };
+    let only_red = |kind: &str| {
+        statement("Allow", "*", &format!(r#","Condition":{{"StringEquals":{{"aws:{kind}/team":"red"}}}}"#))
+    };
+    let never_blue = |kind: &str| {
+        statement("Deny", "*", &format!(r#","Condition":{{"StringEquals":{{"aws:{kind}/team":"blue"}}}}"#))
+    };
+    let all = statement("Allow", "*", "");
+    let given = [[("Team", "red"), ("team", "blue")], [("Team", "blue"), ("team", "red")]];
+    for kind in ["RequestTag", "ResourceTag"] {
+        for policies in [&[only_red(kind)][..], &[never_blue(kind), all.clone()]] {
+            let policies: Vec<&str> = policies.iter().map(String::as_str).collect();
+            let ann = world.user(MEMBER, "ann", &policies, |_| {});
+            let may = |given: &[(&str, &str)]| {
+                let mut needed = on("ec2:CreateTags", &arn, |_| {});
+                match kind {
+                    "RequestTag" => needed.keys = tags(kind, given),
+                    _ => needed.resources[0].keys = tags(kind, given),
+                }
+                world.ask(&ann, &[needed]).is_ok()
+            };
+            assert!(may(&given[0][..1]) && !may(&given[1][..1]), "{policies:?}");
+            assert!(!may(&given[0]) && !may(&given[1]), "{policies:?}");
+        }
+    }
+    for given in given {
+        let tags = given.map(|(key, value)| Tag { key: key.to_owned(), value: value.to_owned() });
+        let ann = world.user(MEMBER, "ann", &[&only_red("PrincipalTag")], |user| {
+            user.tags = tags.into_iter().collect();
+        });
+        assert!(!world.may(&ann, "ec2:DescribeVpcs"), "{given:?}");
+    }
+}
+
+#[test]
 fn service_control_policies_bind_members_with_their_root_users_and_not_the_management_account() {
     let world = World::new();
     let deny = statement("Deny", "ec2:AttachInternetGateway", "");

@@ -128,6 +128,17 @@ fn decision_with_its_context(bencher: divan::Bencher<'_, '_>) {
     });
 }
 
+/// The same where the resource has two tags that differ in case alone, which all ten policies ask for.
+#[divan::bench]
+fn decision_with_rivals(bencher: divan::Bencher<'_, '_>) {
+    let fixture = Fixture::new();
+    let (policies, mut context) = (fixture.policies(), context());
+    context.set_tag("aws:ResourceTag/Team", "red");
+    let request = fixture.request(&context);
+    assert_eq!(evaluate(&policies, &request).effect, Effect::Deny);
+    bencher.bench(|| -> Decision { evaluate(divan::black_box(&policies), divan::black_box(&request)) });
+}
+
 /// The same with everything written down.
 #[divan::bench]
 fn explanation(bencher: divan::Bencher<'_, '_>) {

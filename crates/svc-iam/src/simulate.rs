@@ -89,7 +89,7 @@ impl Question {
             context.set("aws:userid", user.id.clone());
             context.set("aws:username", user.name.clone());
             for (key, value) in user.tags.iter() {
-                context.set(format!("aws:PrincipalTag/{key}"), value.to_owned());
+                context.set_tag(format!("aws:PrincipalTag/{key}"), value.to_owned());
             }
         }
         for entry in &self.entries {

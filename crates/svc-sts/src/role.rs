@@ -44,8 +44,8 @@ impl RoleName {
 /// The tags of a role as condition keys.
 pub(crate) fn resource_tags(keys: &mut Context, role: &Role) {
     for (key, value) in role.tags.iter() {
-        keys.set(format!("aws:ResourceTag/{key}"), value.to_owned());
-        keys.set(format!("iam:ResourceTag/{key}"), value.to_owned());
+        keys.set_tag(format!("aws:ResourceTag/{key}"), value.to_owned());
+        keys.set_tag(format!("iam:ResourceTag/{key}"), value.to_owned());
     }
 }
 

@@ -67,7 +67,7 @@ impl SessionTags {
     /// The condition keys of what the request says.
     pub(crate) fn keys(&self, keys: &mut Context) {
         for tag in &self.asked {
-            keys.set(format!("aws:RequestTag/{}", tag.key), tag.value.clone());
+            keys.set_tag(format!("aws:RequestTag/{}", tag.key), tag.value.clone());
         }
         keys.set_many("aws:TagKeys", self.asked.iter().map(|tag| tag.key.clone()));
         keys.set_many("sts:TransitiveTagKeys", self.transitive.iter().cloned());
