@@ -5,13 +5,15 @@
 //! `models/authorization.toml` says by hand. Refuses to know policies, and what resources there are: an id is text here.
 
 mod arn;
+mod distinct;
 mod table;
 mod target;
 
 pub use arn::{arn, pattern, variables};
+pub use distinct::Distinct;
 pub use table::{
     AccessLevel, Action, ActionResource, MemberPath, Need, NewResource, OperationEntry, Operations,
     Reference, ResourceType, TargetRule, action, of_operation, operations, resource_type,
     resource_type_of_arn, resource_type_of_id, split_action,
 };
-pub use target::{Target, targets, texts_at};
+pub use target::{Target, named, targets, texts_at};

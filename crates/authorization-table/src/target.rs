@@ -4,12 +4,14 @@
 
 use aws_model::Value;
 
+use crate::distinct::Distinct;
 use crate::table::{
-    Need, NewResource, ResourceType, TargetRule, resource_type, resource_type_of_id, split_action,
+    Need, NewResource, OperationEntry, ResourceType, TargetRule, resource_type, resource_type_of_id,
+    split_action,
 };
 
 /// A resource of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target<'a> {
     /// The name of its type; empty when nothing tells it.
     pub resource_type: &'static str,
@@ -30,9 +32,10 @@ impl Target<'_> {
 
 /// The resources of a request that an action is needed on, each once. None: it is needed on `*`.
 pub fn targets<'a>(model: &str, need: &'static Need, input: &'a Value) -> Vec<Target<'a>> {
-    let mut found: Vec<Target<'a>> = Vec::new();
+    let mut found: Distinct<Target<'a>> = Distinct::default();
     for rule in &need.rules {
         let mut named = false;
+        let parents = parents(rule, input);
         for path in &rule.members {
             texts_at(input, path, &mut |id| {
                 named = true;
@@ -40,11 +43,8 @@ pub fn targets<'a>(model: &str, need: &'static Need, input: &'a Value) -> Vec<Ta
                     "" => resource_type_of_id(model, id).map_or("", |held| held.name),
                     given => given,
                 };
-                let (indirect, parents) = (rule.indirect, parents(rule, input));
-                let target = Target { resource_type, id: Some(id), indirect, parents };
-                if !found.contains(&target) {
-                    found.push(target);
-                }
+                let (indirect, parents) = (rule.indirect, parents.clone());
+                found.push(Target { resource_type, id: Some(id), indirect, parents });
             });
         }
         let is_new = match rule.new {
@@ -53,11 +53,21 @@ pub fn targets<'a>(model: &str, need: &'static Need, input: &'a Value) -> Vec<Ta
             NewResource::UnlessNamed => !named,
         };
         if is_new {
-            let parents = parents(rule, input);
             found.push(Target { resource_type: rule.resource_type, id: None, indirect: false, parents });
         }
     }
-    found
+    found.into_vec()
+}
+
+/// How many times a request names a resource of those that its operation is asked about, each as often as it is named.
+pub fn named(entry: &OperationEntry, input: &Value) -> usize {
+    let rules = entry.needs.iter().flat_map(|need| &need.rules);
+    let mut members: Vec<_> = rules.flat_map(|rule| &rule.members).collect();
+    members.sort_unstable();
+    members.dedup();
+    let mut count = 0;
+    members.iter().for_each(|path| texts_at(input, path, &mut |_| count += 1));
+    count
 }
 
 fn parents<'a>(rule: &'static TargetRule, input: &'a Value) -> Vec<(&'static str, &'a str)> {

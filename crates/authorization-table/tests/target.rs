@@ -1,7 +1,7 @@
 //! Which resources requests name.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use authorization_table::{of_operation, targets};
+use authorization_table::{named, of_operation, targets};
 use aws_model::{Fields, Value};
 
 fn text(text: &str) -> Value {
@@ -113,4 +113,23 @@ fn what_needs_no_permission_has_no_needs() {
     }
     assert!(of_operation("ec2", "NoSuchOperation").is_none());
     assert!(of_operation("no-such-model", "CreateVpc").is_none());
+}
+
+#[test]
+fn names_are_counted_and_many_take_a_time_that_grows_with_their_number() {
+    let input = |count: usize| {
+        let ids = (0..count).map(|number| text(&format!("i-{number}"))).chain([text("i-0")]);
+        structure([("Resources", Value::List(ids.collect()))])
+    };
+    let entry = of_operation("ec2", "CreateTags").unwrap();
+    assert_eq!((named(entry, &input(3)), named(entry, &structure([]))), (4, 0));
+    let taken = |count: usize| {
+        let input = input(count);
+        let begun = std::time::Instant::now();
+        assert_eq!(targets("ec2", &entry.needs[0], &input).len(), count);
+        begun.elapsed()
+    };
+    // A hundred times as many would take ten thousand times as long if each were compared with all.
+    let (few, many) = (taken(1_000), taken(100_000));
+    assert!(many < few * 1_500, "{few:?} {many:?}");
 }

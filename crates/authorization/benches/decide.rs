@@ -15,7 +15,9 @@ use organization::{
     FeatureSet, JoinedMethod, Member, Organization, OrganizationalUnit, PolicyContent, PolicyRecord,
     PolicyType,
 };
-use service_api::{NeededPermission, Principal, PrincipalKind, RequestContext, RequestId, TargetResource};
+use service_api::{
+    NeededPermission, Principal, PrincipalKind, RequestContext, RequestId, TargetResource,
+};
 use store::{MemoryBackend, Scope, Store, StoreError};
 
 const P: Partition = Partition::Aws;
@@ -61,7 +63,35 @@ fn user_with_ten_policies_a_boundary_and_five_levels(bencher: Bencher<'_, '_>) {
     decide(bencher, store, principal);
 }
 
+/// A request about as many resources, with as many tags, as one can have.
+#[divan::bench(sample_count = 10)]
+fn a_thousand_resources_and_tags(bencher: Bencher<'_, '_>) {
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let principal = user(&store, 1, false);
+    let tag = |number: usize| (format!("aws:RequestTag/{number}"), vec!["x".to_owned()]);
+    let resource = |number: usize| TargetResource {
+        arn: format!("arn:aws:ec2:eu-central-1:{ACCOUNT}:vpc/vpc-{number}"),
+        keys: vec![(format!("aws:ResourceTag/{number}"), vec!["y".to_owned()])],
+        ..TargetResource::default()
+    };
+    let needed = [NeededPermission {
+        action: "ec2:DescribeVpcs".into(),
+        resources: (0..1_000).map(resource).collect(),
+        keys: (0..1_000).map(tag).collect(),
+    }];
+    decide_needed(bencher, store, principal, &needed);
+}
+
 fn decide(bencher: Bencher<'_, '_>, store: Store, principal: Principal) {
+    let needed = [NeededPermission {
+        action: "ec2:DescribeVpcs".into(),
+        resources: vec![TargetResource::all()],
+        keys: Vec::new(),
+    }];
+    decide_needed(bencher, store, principal, &needed);
+}
+
+fn decide_needed(bencher: Bencher<'_, '_>, store: Store, principal: Principal, needed: &[NeededPermission]) {
     let authorization = Authorization::new(store, Nobody);
     let context = RequestContext {
         partition: P,
@@ -73,13 +103,7 @@ fn decide(bencher: Bencher<'_, '_>, store: Store, principal: Principal) {
         user_agent: "aws-cli/2.0".to_owned(),
         secure_transport: false,
     };
-    let needed = [NeededPermission {
-        action: "ec2:DescribeVpcs".into(),
-        resources: vec![TargetResource::all()],
-        keys: Vec::new(),
-    }];
-    bencher
-        .bench(|| authorization.decide(black_box(&context), "ec2", "DescribeVpcs", Some(&needed)).unwrap());
+    bencher.bench(|| authorization.decide(black_box(&context), "ec2", "DescribeVpcs", Some(needed)).unwrap());
 }
 
 /// Ten statements, of which the last allows, if it is the last policy.

@@ -11,6 +11,9 @@ mod keys;
 mod message;
 mod subject;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use aws_types::{AccountId, Partition};
 use iam_policy::{
     Attached, Caller, Context, Decision, Policies, Policy, Request, ResourceRule, access_denied_message,
@@ -81,21 +84,29 @@ impl Authorization {
         }
         let snapshot = self.store.snapshot();
         let subject = Subject::of(&snapshot, request);
-        let asked = Asked { request, service, operation, subject: &subject, snapshot: &snapshot };
+        let asked = Asked { request, service, operation, subject: &subject };
         let keys = keys::of_request(request, &subject);
         let own = subject.policies();
         let Some(needed) = needed else {
             let own = Policies { identity: Vec::new(), ..own };
             return self.check(&asked, &own, &format!("{service}:{operation}"), ANY, &keys);
         };
+        let mut owners = HashMap::new();
         for permission in needed {
             let mut keys = keys.clone();
             set_all(&mut keys, &permission.keys);
+            // What is said of the request is the same for all of its resources, of which there may be many.
+            let keys = Arc::new(keys);
             for resource in &permission.resources {
                 if resource.arn == ANY && resource.keys.is_empty() && resource.policy.is_none() {
                     self.check(&asked, &own, &permission.action, ANY, &keys)?;
                 } else {
-                    self.check_on(&asked, &own, &permission.action, resource, keys.clone())?;
+                    let account = resource.owner.unwrap_or(request.principal.account);
+                    let owner = owners
+                        .entry(account)
+                        .or_insert_with(|| Owner::of(&snapshot, request.partition, account));
+                    let keys = Context::above(&keys);
+                    self.check_on(&asked, &own, &permission.action, resource, owner, keys)?;
                 }
             }
         }
@@ -111,17 +122,18 @@ impl Authorization {
         for (key, values) in role.keys.iter() {
             keys.set_many(key.to_owned(), values.iter().cloned());
         }
-        let controls = owner(&mut keys, &snapshot, request.partition, role.account);
+        let owner = Owner::of(&snapshot, request.partition, role.account);
+        owner.tell(&mut keys);
         let policies = Policies {
             resource: Some(Attached { name: "the trust policy", owner: role.arn, policy: role.trust }),
             resource_rule: ResourceRule::Trust,
             resource_owner: Some(role.account),
-            resource_control: subject::attached(&controls),
+            resource_control: subject::attached(&owner.controls),
             // Who comes with a token of an identity provider has no policies of an account.
             ..if role.caller.account().is_some() { subject.policies() } else { Policies::default() }
         };
         let operation = role.action.strip_prefix("sts:").unwrap_or(role.action);
-        let asked = Asked { request, service: "sts", operation, subject: &subject, snapshot: &snapshot };
+        let asked = Asked { request, service: "sts", operation, subject: &subject };
         let question =
             Request { caller: role.caller, action: role.action, resource: role.arn, context: &keys };
         let decision = evaluate(&policies, &question);
@@ -148,11 +160,11 @@ impl Authorization {
         own: &Policies<'_>,
         action: &str,
         resource: &TargetResource,
+        owner: &Owner,
         mut keys: Context,
     ) -> Result<(), Refusal> {
         set_all(&mut keys, &resource.keys);
-        let account = resource.owner.unwrap_or(asked.request.principal.account);
-        let controls = owner(&mut keys, asked.snapshot, asked.request.partition, account);
+        owner.tell(&mut keys);
         // A policy that cannot be read allows nothing, and the resource's owner cannot have meant that it says nothing.
         let policy =
             resource.policy.as_deref().map(|text| Policy::parse_stored(text).unwrap_or_else(|_| nothing()));
@@ -164,7 +176,7 @@ impl Authorization {
             }),
             // Whether it is shared with the caller its service looks at, where it has no policy of its own.
             resource_owner: resource.owner.filter(|_| resource.policy.is_some()),
-            resource_control: subject::attached(&controls),
+            resource_control: subject::attached(&owner.controls),
             ..own.clone()
         };
         self.check(asked, &policies, action, &resource.arn, &keys)
@@ -249,7 +261,6 @@ struct Asked<'a> {
     service: &'a str,
     operation: &'a str,
     subject: &'a Subject,
-    snapshot: &'a Snapshot,
 }
 
 fn bytes_of(resource: &str, keys: &Context) -> usize {
@@ -262,14 +273,32 @@ fn cut(resource: &str) -> &str {
     &resource[..resource.floor_char_boundary(SHOWN_BYTES_MAX)]
 }
 
-/// Sets whose a resource is, and finds the resource control policies of that account.
-fn owner(keys: &mut Context, snapshot: &Snapshot, partition: Partition, owner: AccountId) -> Vec<Level> {
-    keys.set("aws:ResourceAccount", owner.to_string());
-    if let Some(membership) = Membership::of(snapshot, partition, owner) {
-        keys.set("aws:ResourceOrgID", membership.organization);
-        keys.set_many("aws:ResourceOrgPaths", [membership.path]);
+/// An account that has resources.
+struct Owner {
+    account: AccountId,
+    membership: Option<Membership>,
+    controls: Vec<Level>,
+}
+
+impl Owner {
+    /// An account with its place in an organization and the resource control policies that bear on it.
+    fn of(snapshot: &Snapshot, partition: Partition, account: AccountId) -> Self {
+        let controls = organization::levels(snapshot, partition, account, PolicyType::ResourceControl);
+        Self {
+            account,
+            membership: Membership::of(snapshot, partition, account),
+            controls: controls.unwrap_or_default(),
+        }
     }
-    organization::levels(snapshot, partition, owner, PolicyType::ResourceControl).unwrap_or_default()
+
+    /// Says that a resource is theirs.
+    fn tell(&self, keys: &mut Context) {
+        keys.set("aws:ResourceAccount", self.account.to_string());
+        if let Some(membership) = &self.membership {
+            keys.set("aws:ResourceOrgID", membership.organization.clone());
+            keys.set_many("aws:ResourceOrgPaths", [membership.path.clone()]);
+        }
+    }
 }
 
 fn set_all(keys: &mut Context, more: &[(String, Vec<String>)]) {

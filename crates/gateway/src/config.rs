@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_model::Value;
 use aws_types::{Partition, Region, Timestamp};
-use service_api::{Principal, RequestContext, Service};
+use service_api::{Principal, RequestContext, Service, TooMany};
 use sigv4::SignatureError;
 
 /// Where to listen and what to allow.
@@ -159,13 +159,22 @@ pub struct Denied {
     pub encoded: String,
 }
 
+/// Why a request does not come to its service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It may not be made.
+    Denied(Denied),
+    /// It has too many of something to be decided.
+    TooMany(TooMany),
+}
+
 /// Decides which requests may be made.
 pub trait Authorizer: Send + Sync + 'static {
     /// Decides about one request, before its service hears of it.
     ///
     /// # Errors
-    /// Why it may not be made.
-    fn authorize(&self, request: AccessRequest<'_>) -> Result<(), Denied>;
+    /// Why it is not carried out.
+    fn authorize(&self, request: AccessRequest<'_>) -> Result<(), Refused>;
 }
 
 /// Tells the time.

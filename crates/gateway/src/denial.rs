@@ -1,15 +1,23 @@
-//! How each family of services says that a request may not be made.
+//! How each family of services says that a request does not come to its service.
 
-use service_api::ServiceError;
+use service_api::{RESOURCES_MAX, ServiceError, TAGS_MAX, TooMany};
 use sigv4::Flavour;
 
-use crate::Denied;
+use crate::{Denied, Refused};
+
+/// The error of a request that is not carried out.
+pub(crate) fn error(refused: Refused, flavour: Flavour) -> ServiceError {
+    match refused {
+        Refused::Denied(denied) => denial(denied, flavour),
+        Refused::TooMany(too_many) => invalid(too_many, flavour),
+    }
+}
 
 /// The error of a denial.
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
-pub(crate) fn error(denied: Denied, flavour: Flavour) -> ServiceError {
+fn denial(denied: Denied, flavour: Flavour) -> ServiceError {
     let Denied { message, encoded } = denied;
     match flavour {
         Flavour::Ec2 => {
@@ -22,4 +30,22 @@ pub(crate) fn error(denied: Denied, flavour: Flavour) -> ServiceError {
         Flavour::Json => ServiceError::new("AccessDeniedException", message).with_status(400),
         Flavour::RestJson => ServiceError::new("AccessDeniedException", message).with_status(403),
     }
+}
+
+/// The error of a request that is too large to be decided.
+///
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
+fn invalid(too_many: TooMany, flavour: Flavour) -> ServiceError {
+    let message = match too_many {
+        TooMany::Resources => format!("The request can name at most {RESOURCES_MAX} resources"),
+        TooMany::Tags => format!("The request can name at most {TAGS_MAX} tags"),
+    };
+    let code = match flavour {
+        Flavour::Ec2 => "InvalidParameterValue",
+        Flavour::S3 => "InvalidArgument",
+        Flavour::Query => "ValidationError",
+        Flavour::Json | Flavour::RestJson => "ValidationException",
+    };
+    ServiceError::new(code, message).with_status(400)
 }

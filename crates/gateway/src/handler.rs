@@ -21,7 +21,7 @@ use crate::body::{self, BodyError};
 use crate::record::{Call, Noted, Outcome, Recorder, TlsDetails};
 use crate::room::{Rooms, Share, Standing};
 use crate::target::{self, TARGET_HEADER};
-use crate::{AccessRequest, Authorizer, Clock, Config, Credentials, Denied, GatewayError, denial};
+use crate::{AccessRequest, Authorizer, Clock, Config, Credentials, GatewayError, Refused, denial};
 
 /// What AWS says of its own faults.
 const INTERNAL_MESSAGE: &str = "An internal error has occurred";
@@ -107,8 +107,8 @@ impl Dialect {
         flavour(self.codec.model().metadata.signing_name, self.codec.protocol())
     }
 
-    fn deny(self, denied: Denied) -> Failure {
-        self.fail(denial::error(denied, self.flavour()))
+    fn deny(self, refused: Refused) -> Failure {
+        self.fail(denial::error(refused, self.flavour()))
     }
 
     fn signature(self, error: &SignatureError) -> Failure {
@@ -327,7 +327,7 @@ impl Handler {
         noted.input = Some(input.clone());
         codec.validate(operation, &input).map_err(|error| dialect.refuse(error))?;
         let asked = AccessRequest { context, service: &**service, operation: operation.name, input: &input };
-        self.authorizer.authorize(asked).map_err(|denied| dialect.deny(denied))?;
+        self.authorizer.authorize(asked).map_err(|refused| dialect.deny(refused))?;
         let output =
             call_service(&**service, context, operation, input).map_err(|error| dialect.fail(error))?;
         let response = codec.encode(operation, &output, context.request_id.as_str());

@@ -19,7 +19,8 @@ mod target;
 mod tls;
 
 pub use config::{
-    AccessRequest, Authorizer, Claim, Clock, Config, Credential, Credentials, Denied, Limits, SystemClock,
+    AccessRequest, Authorizer, Claim, Clock, Config, Credential, Credentials, Denied, Limits, Refused,
+    SystemClock,
 };
 pub use error::{AuthorityError, GatewayError};
 pub use record::{Call, Outcome, Recorder, TlsDetails};

@@ -3,14 +3,14 @@
 //! Owns the way from a request that authentication let through to the decision about it: the service tells what it needs, and
 //! `authorization` decides. Refuses to know either.
 
+use std::io;
 use std::sync::Arc;
 
-use authorization::{Authorization, Denial, MessageSealer};
+use authorization::{Authorization, Denial, MessageSealer, Refusal};
 use aws_types::AccountId;
-use gateway::{AccessRequest, Authorizer, Denied};
-use service_api::{IdSource as _, OsRandom};
+use gateway::{AccessRequest, Authorizer, Denied, Refused};
+use service_api::{IdSource as _, NeededPermission, OsRandom, RESOURCES_MAX, TooMany, check_numbers};
 use session_tokens::Tokens;
-use std::io;
 use store::Store;
 
 use crate::control::{self, Question};
@@ -40,10 +40,18 @@ impl ByPolicies {
 }
 
 impl Authorizer for ByPolicies {
-    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Denied> {
+    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Refused> {
+        let model = call.service.model();
+        check_numbers(model, call.operation, call.input).map_err(Refused::TooMany)?;
         let needed = call.service.needed_permissions(call.context, call.operation, call.input);
-        let decided = self.0.decide(call.context, call.service.model(), call.operation, needed.as_deref());
-        decided.map_err(|refusal| Denied { message: refusal.message, encoded: refusal.encoded })
+        // Services add what a request does not name, such as the volumes of a launch.
+        let is_too_large = |permission: &NeededPermission| permission.resources.len() > RESOURCES_MAX;
+        if needed.iter().flatten().any(is_too_large) {
+            return Err(Refused::TooMany(TooMany::Resources));
+        }
+        let decided = self.0.decide(call.context, model, call.operation, needed.as_deref());
+        let denied = |refusal: Refusal| Denied { message: refusal.message, encoded: refusal.encoded };
+        decided.map_err(|refusal| Refused::Denied(denied(refusal)))
     }
 }
 

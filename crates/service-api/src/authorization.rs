@@ -7,17 +7,26 @@
 
 use std::borrow::Cow;
 
-use authorization_table::{Need, ResourceType, Target, action, arn, of_operation, split_action, targets};
+use authorization_table::{
+    Distinct, Need, ResourceType, Target, action, arn, named, of_operation, split_action, targets,
+};
 use aws_model::Value;
 use aws_types::{AccountId, Tags};
 
 use crate::{RequestContext, Service};
 
+/// How many resources one request can name. Each is decided by itself, so that what a request costs grows with them.
+///
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html>
+pub const RESOURCES_MAX: usize = 1000;
+/// How many tags one request can name: AWS lets a resource have 50, and a request be about several types of them.
+pub const TAGS_MAX: usize = 1000;
+
 /// Keys that conditions of policies can ask for, with their values.
 pub type ConditionKeys = Vec<(String, Vec<String>)>;
 
 /// A resource that a request touches, as policies see it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TargetResource {
     /// Its ARN, or `*`. What a request makes has a star in the place of its id.
     pub arn: String,
@@ -86,6 +95,42 @@ pub fn needed_by_table<S: Service + ?Sized>(
     Some(entry.needs.iter().map(|need| request.needed(need)).collect())
 }
 
+/// What a request has too many of to be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooMany {
+    /// More than [`RESOURCES_MAX`].
+    Resources,
+    /// More than [`TAGS_MAX`].
+    Tags,
+}
+
+/// Looks at the numbers of what a request of an operation names, before anything else is made of it.
+///
+/// # Errors
+/// [`TooMany`].
+pub fn check_numbers(model: &str, operation: &str, input: &Value) -> Result<(), TooMany> {
+    let resources = of_operation(model, operation).map_or(0, |entry| named(entry, input));
+    if resources > RESOURCES_MAX {
+        return Err(TooMany::Resources);
+    }
+    let specified = tag_specifications(input).map(|(_, tags)| 1 + length(tags));
+    let tags = ["Tags", "tags", "TagList", "TagKeys", "tagKeys"].into_iter();
+    let tags =
+        tags.filter_map(|name| if let Value::Structure(input) = input { input.get(name) } else { None });
+    if specified.chain(tags.map(length)).sum::<usize>() > TAGS_MAX {
+        return Err(TooMany::Tags);
+    }
+    Ok(())
+}
+
+fn length(value: &Value) -> usize {
+    match value {
+        Value::List(items) => items.len(),
+        Value::Map(pairs) => pairs.len(),
+        _ => 0,
+    }
+}
+
 /// A request whose needs are asked for.
 struct Request<'a, S: ?Sized> {
     service: &'a S,
@@ -96,7 +141,7 @@ struct Request<'a, S: ?Sized> {
 
 impl<S: Service + ?Sized> Request<'_, S> {
     fn needed(&self, need: &'static Need) -> NeededPermission {
-        let mut resources = Vec::new();
+        let mut resources = Distinct::default();
         if !need.rules.is_empty() {
             for target in targets(self.service.model(), need, self.input) {
                 self.add(&mut resources, need, &target);
@@ -107,15 +152,12 @@ impl<S: Service + ?Sized> Request<'_, S> {
             keys.retain(|(key, _)| has_key(need, "", key));
             resources.push(TargetResource { keys, ..TargetResource::all() });
         }
-        NeededPermission { action: Cow::Borrowed(need.action), resources, keys: request_tags(self.input) }
+        let (resources, keys) = (resources.into_vec(), request_tags(self.input));
+        NeededPermission { action: Cow::Borrowed(need.action), resources, keys }
     }
 
-    fn add(&self, resources: &mut Vec<TargetResource>, need: &'static Need, target: &Target<'_>) {
-        let mut push = |resource: TargetResource| {
-            if !resources.contains(&resource) {
-                resources.push(resource);
-            }
-        };
+    fn add(&self, resources: &mut Distinct<TargetResource>, need: &'static Need, target: &Target<'_>) {
+        let mut push = |resource: TargetResource| resources.push(resource);
         let Some(held) = target.of_type(need) else { return push(TargetResource::all()) };
         let facts = |id: &str| self.service.resource(self.context, held.name, id);
         let Some(id) = target.id else {

@@ -14,8 +14,8 @@ mod page_token;
 mod random;
 
 pub use authorization::{
-    ConditionKeys, NeededPermission, PassedRoles, ResourceFacts, TargetResource, needed_by_table,
-    specified_tags, tag_specifications,
+    ConditionKeys, NeededPermission, PassedRoles, RESOURCES_MAX, ResourceFacts, TAGS_MAX, TargetResource,
+    TooMany, check_numbers, needed_by_table, specified_tags, tag_specifications,
 };
 pub use context::{Principal, PrincipalKind, RequestContext, RequestId, Session};
 pub use error::ServiceError;

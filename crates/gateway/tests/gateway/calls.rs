@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::client::{Call, Connection};
-use crate::cloud::{ACCOUNT, Cloud, FORBIDDEN, KEY};
+use crate::cloud::{ACCOUNT, Cloud, FORBIDDEN, KEY, LARGE};
 
 #[test]
 fn query_calls_are_answered_in_xml() {
@@ -60,6 +60,17 @@ fn denials_have_the_code_of_their_protocol_and_reach_no_service() {
     );
     let answer = Call::ssm("GetParameter", &format!(r#"{{"Name":"{FORBIDDEN}"}}"#)).signed().send(&cloud);
     answer.expect(400, &[r#""__type":"AccessDeniedException""#, "root may not GetParameter\""]);
+}
+
+#[test]
+fn what_is_too_large_to_be_decided_is_invalid_in_the_words_of_its_protocol() {
+    let cloud = Cloud::start();
+    let mut call = Call::ec2("DescribeVpcs");
+    call.body.extend_from_slice(format!("&NextToken={LARGE}").as_bytes());
+    let said = "The request can name at most 1000 resources";
+    call.signed().send(&cloud).expect(400, &["<Code>InvalidParameterValue</Code>", said]);
+    let answer = Call::ssm("GetParameter", &format!(r#"{{"Name":"{LARGE}"}}"#)).signed().send(&cloud);
+    answer.expect(400, &[r#""__type":"ValidationException""#, said]);
 }
 
 #[test]

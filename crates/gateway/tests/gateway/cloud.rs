@@ -10,9 +10,9 @@ use aws_model::{Fields, Value};
 use aws_types::{Partition, Region, Timestamp};
 use gateway::{
     AccessRequest, Authorizer, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway, Limits,
-    Recorder, SystemClock,
+    Recorder, Refused, SystemClock,
 };
-use service_api::{Principal, RequestContext, Service, ServiceError};
+use service_api::{Principal, RequestContext, Service, ServiceError, TooMany};
 use sigv4::SignatureError;
 use tokio::sync::oneshot;
 
@@ -20,6 +20,8 @@ pub(crate) const KEY: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET: &str = "a secret";
 /// The name, or the page token, of which the authorizer lets nobody ask.
 pub(crate) const FORBIDDEN: &str = "/forbidden";
+/// The name that the authorizer takes for too many.
+pub(crate) const LARGE: &str = "/large";
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// What the gateway's clock says: 20260101T120000Z.
@@ -52,16 +54,19 @@ impl Credentials for Keys {
 struct OneForbiddenName;
 
 impl Authorizer for OneForbiddenName {
-    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Denied> {
+    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Refused> {
         let name = match call.input {
             Value::Structure(input) => input.get("Name").or_else(|| input.get("NextToken")),
             _ => None,
         };
+        if name == Some(&Value::String(LARGE.to_owned())) {
+            return Err(Refused::TooMany(TooMany::Resources));
+        }
         if name != Some(&Value::String(FORBIDDEN.to_owned())) {
             return Ok(());
         }
         let message = format!("{} may not {}", call.context.principal.arn, call.operation);
-        Err(Denied { encoded: message.chars().rev().collect(), message })
+        Err(Refused::Denied(Denied { encoded: message.chars().rev().collect(), message }))
     }
 }
 

@@ -207,3 +207,54 @@ fn policies_see_what_a_request_attaches_and_which_type_of_policy_it_is_about() {
         assert_eq!(decide("organizations", "EnablePolicyType", &members, tags), allowed, "{policy_type}");
     }
 }
+
+/// Each resource is decided by itself, so that whoever sends many, allowed or not, has the daemon work for as many.
+#[test]
+fn a_request_names_a_thousand_resources_and_tags_at_most() {
+    let world = World::new();
+    let by_policies = ByPolicies::new(world.store.clone(), Tokens::with_key(&[7; 32]));
+    let service = world.services.iter().find(|service| service.model() == "ec2").unwrap();
+    let context = world.ask(Some(
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+    ));
+    let ask = |operation: &'static str, input: &Value| {
+        by_policies.authorize(AccessRequest { context: &context, service: &**service, operation, input })
+    };
+    let structure = |members: Vec<(&'static str, Value)>| Value::Structure(members.into_iter().collect());
+    let text = |text: String| Value::String(text);
+    let list = |count: usize, item: &dyn Fn(usize) -> Value| Value::List((0..count).map(item).collect());
+    let tag = |number| structure(vec![("Key", text(format!("k{number}"))), ("Value", text(String::new()))]);
+    let create_tags = |resources: usize, tags: usize| {
+        let resources = list(resources, &|number| text(format!("vpc-{number:017x}")));
+        ask("CreateTags", &structure(vec![("Resources", resources), ("Tags", list(tags, &tag))]))
+    };
+    let too_many = |what| Err(Refused::TooMany(what));
+    assert_eq!(create_tags(1_000, 1_000), Ok(()));
+    assert_eq!(create_tags(1_001, 1), too_many(TooMany::Resources));
+    assert_eq!(create_tags(1, 1_001), too_many(TooMany::Tags));
+    // As many as fit into a request are counted, and no more is made of them.
+    let begun = std::time::Instant::now();
+    assert_eq!(create_tags(300_000, 1), too_many(TooMany::Resources));
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    let specified = |count: usize| {
+        let specification =
+            structure(vec![("ResourceType", text("vpc".to_owned())), ("Tags", list(99, &tag))]);
+        ask("CreateVpc", &structure(vec![("TagSpecifications", list(count, &|_| specification.clone()))]))
+    };
+    assert_eq!((specified(10), specified(11)), (Ok(()), too_many(TooMany::Tags)));
+    // The volumes of a launch have no names, and are as many questions.
+    let launch = |count: usize| {
+        let volume = structure(vec![("Ebs", structure(vec![("VolumeSize", Value::Integer(1))]))]);
+        let mappings = list(count, &|_| volume.clone());
+        ask(
+            "RunInstances",
+            &structure(vec![("ImageId", text("ami-1".to_owned())), ("BlockDeviceMappings", mappings)]),
+        )
+    };
+    assert_eq!((launch(10), launch(2_000)), (Ok(()), too_many(TooMany::Resources)));
+    let denied = world.ask(None);
+    let input = structure(vec![("VpcId", text("vpc-1".to_owned()))]);
+    let asked =
+        AccessRequest { context: &denied, service: &**service, operation: "DeleteVpc", input: &input };
+    assert!(matches!(by_policies.authorize(asked), Err(Refused::Denied(_))));
+}

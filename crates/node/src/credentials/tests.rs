@@ -165,7 +165,7 @@ fn who(address: SocketAddr, key: &str, secret: &str, token: Option<&str>) -> Str
 struct Everything;
 
 impl gateway::Authorizer for Everything {
-    fn authorize(&self, _: gateway::AccessRequest<'_>) -> Result<(), gateway::Denied> {
+    fn authorize(&self, _: gateway::AccessRequest<'_>) -> Result<(), gateway::Refused> {
         Ok(())
     }
 }
