@@ -152,7 +152,7 @@ impl<S: Service + ?Sized> Request<'_, S> {
             keys.retain(|(key, _)| has_key(need, "", key));
             resources.push(TargetResource { keys, ..TargetResource::all() });
         }
-        let (resources, keys) = (resources.into_vec(), request_tags(self.input));
+        let (resources, keys) = (resources.into_vec(), request_tags(self.operation, self.input));
         NeededPermission { action: Cow::Borrowed(need.action), resources, keys }
     }
 
@@ -229,12 +229,14 @@ fn has_key(need: &Need, resource_type: &str, key: &str) -> bool {
 }
 
 /// `aws:RequestTag` and `aws:TagKeys` of tags that are for all that a request touches.
-fn request_tags(input: &Value) -> ConditionKeys {
+fn request_tags(operation: &str, input: &Value) -> ConditionKeys {
     let Value::Structure(fields) = input else { return Vec::new() };
     let tags = ["Tags", "tags", "TagList"].iter().find_map(|name| fields.get(name));
     let keys = ["TagKeys", "tagKeys"].iter().find_map(|name| fields.get(name));
     let (mut found, mut all_keys) = (Vec::new(), Vec::new());
-    add_tags(tags, &mut found, &mut all_keys);
+    // Who removes tags may leave their values open.
+    let default = (!operation.starts_with("Delete")).then_some("");
+    add_tags(tags, default, &mut found, &mut all_keys);
     if let Some(Value::List(keys)) = keys {
         all_keys.extend(keys.iter().filter_map(text).map(str::to_owned));
     }
@@ -249,7 +251,7 @@ pub fn specified_tags(input: &Value, resource_type: &str) -> ConditionKeys {
     let (mut found, mut all_keys) = (Vec::new(), Vec::new());
     for (specified, tags) in tag_specifications(input) {
         if specified == resource_type {
-            add_tags(Some(tags), &mut found, &mut all_keys);
+            add_tags(Some(tags), Some(""), &mut found, &mut all_keys);
         }
     }
     if !all_keys.is_empty() {
@@ -274,10 +276,17 @@ pub fn tag_specifications(input: &Value) -> impl Iterator<Item = (&str, &Value)>
     })
 }
 
-fn add_tags(tags: Option<&Value>, found: &mut ConditionKeys, all_keys: &mut Vec<String>) {
+/// Adds the keys of tags. A tag without a value has the default, if there is one: a condition on its value must not come out as
+/// if there were no tag.
+fn add_tags(
+    tags: Option<&Value>,
+    default: Option<&str>,
+    found: &mut ConditionKeys,
+    all_keys: &mut Vec<String>,
+) {
     let mut add = |key: &str, value: Option<&str>| {
         all_keys.push(key.to_owned());
-        if let Some(value) = value {
+        if let Some(value) = value.or(default) {
             found.push((format!("aws:RequestTag/{key}"), vec![value.to_owned()]));
         }
     };

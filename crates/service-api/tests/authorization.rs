@@ -153,6 +153,22 @@ fn tags_for_all_are_the_requests() {
 }
 
 #[test]
+fn a_tag_without_a_value_has_an_empty_one_where_it_is_set() {
+    let bare = || Value::List(vec![structure([("Key", text("A"))])]);
+    let tags = |operation| {
+        needed(operation, &structure([("Resources", Value::List(vec![text("vpc-9")])), ("Tags", bare())]))
+            .keys
+    };
+    let all_keys = ("aws:TagKeys".to_owned(), vec!["A".to_owned()]);
+    let set = ("aws:RequestTag/A".to_owned(), vec![String::new()]);
+    assert_eq!(tags("CreateTags"), [set.clone(), all_keys.clone()]);
+    assert_eq!(tags("DeleteTags"), std::slice::from_ref(&all_keys));
+    let specification = structure([("ResourceType", text("vpc")), ("Tags", bare())]);
+    let input = structure([("TagSpecifications", Value::List(vec![specification]))]);
+    assert_eq!(needed("CreateVpc", &input).resources[0].keys, [set, all_keys]);
+}
+
+#[test]
 fn what_leads_to_a_resource_is_none_itself() {
     let input = structure([("AssociationId", text("rtbassoc-1"))]);
     assert_eq!(
