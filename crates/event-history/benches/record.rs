@@ -68,7 +68,7 @@ fn record(bencher: Bencher<'_, '_>) {
     let input = input();
     bencher.with_inputs(call).bench_local_values(|mut call| {
         call.input = Some(black_box(&input).clone());
-        writer.push(call, Importance::MayBeDropped);
+        writer.push(call, 4096, Importance::MayBeDropped);
     });
 }
 

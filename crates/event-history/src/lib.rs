@@ -12,6 +12,7 @@
 
 mod index;
 mod query;
+mod room;
 mod segment;
 mod writer;
 
@@ -29,6 +30,7 @@ use index::{Index, Location};
 use segment::{Appender, SegmentFile};
 
 pub use query::{Recent, RecentPage};
+pub use room::QUEUE_BYTES;
 pub use writer::{Importance, QUEUE_CALLS, SYNC_PERIOD, Writer};
 
 /// How much is kept.

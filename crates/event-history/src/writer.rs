@@ -3,8 +3,8 @@
 //! Owns the queue between those who answer calls and the thread, and when the disk is waited for. Refuses to know what a call
 //! is: whoever starts it says how one becomes events.
 //!
-//! A call costs who answers it a place in the queue. When that is full, calls that change something wait for a place, and the
-//! others are left out and counted: the log says how many. What is in the queue is lost when the process is killed, which is
+//! A call costs who answers it a place in the queue. When that is full, by the number of calls or by what they take in memory,
+//! calls that change something wait for a place, and the others are left out and counted: the log says how many. What is in the queue is lost when the process is killed, which is
 //! what came in its last milliseconds; what was written is not. The disk is waited for once a [`SYNC_PERIOD`] and at the end.
 
 use std::io;
@@ -20,6 +20,7 @@ use cloudtrail_events::Event;
 use parking_lot::Mutex;
 
 use crate::EventHistory;
+use crate::room::{Room, Share};
 
 /// How many calls wait to be written.
 pub const QUEUE_CALLS: usize = 4096;
@@ -42,7 +43,7 @@ pub enum Importance {
 }
 
 enum Message<C> {
-    Call(C),
+    Call(C, Share),
     Settle(SyncSender<()>),
     End,
 }
@@ -50,6 +51,7 @@ enum Message<C> {
 /// What becomes of calls.
 pub struct Writer<C> {
     queue: SyncSender<Message<C>>,
+    room: Arc<Room>,
     dropped: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -58,6 +60,7 @@ pub struct Writer<C> {
 struct Work<C, M, T> {
     history: Arc<EventHistory>,
     calls: Receiver<Message<C>>,
+    room: Arc<Room>,
     dropped: Arc<AtomicU64>,
     events_of: M,
     tell: T,
@@ -78,22 +81,41 @@ impl<C: Send + 'static> Writer<C> {
         tell: impl FnMut(&[Event]) + Send + 'static,
     ) -> io::Result<Self> {
         let (queue, calls) = sync_channel(QUEUE_CALLS);
+        let room = Arc::new(Room::default());
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut work =
-            Work { history, calls, dropped: Arc::clone(&dropped), events_of, tell, now, has_failed: false };
+        let mut work = Work {
+            history,
+            calls,
+            room: Arc::clone(&room),
+            dropped: Arc::clone(&dropped),
+            events_of,
+            tell,
+            now,
+            has_failed: false,
+        };
         let thread = std::thread::Builder::new().name("events".to_owned()).spawn(move || work.run())?;
-        Ok(Self { queue, dropped, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, room, dropped, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Takes a call.
-    pub fn push(&self, call: C, importance: Importance) {
-        let lost = match self.queue.try_send(Message::Call(call)) {
+    /// Takes a call, which takes about so many bytes in memory.
+    pub fn push(&self, call: C, bytes: usize, importance: Importance) {
+        let share = match importance {
+            Importance::Kept => self.room.take(bytes),
+            Importance::MayBeDropped => match self.room.try_take(bytes) {
+                Some(share) => share,
+                None => return self.drop_one(),
+            },
+        };
+        let lost = match self.queue.try_send(Message::Call(call, share)) {
             Ok(()) => false,
             Err(TrySendError::Full(message)) if importance == Importance::Kept => {
                 self.queue.send(message).is_err()
             }
-            Err(TrySendError::Full(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
+            Err(TrySendError::Full(message)) => {
+                if let Message::Call(_, share) = message {
+                    self.room.give_back(share);
+                }
+                self.drop_one();
                 false
             }
             Err(TrySendError::Disconnected(_)) => true,
@@ -101,6 +123,10 @@ impl<C: Send + 'static> Writer<C> {
         if lost {
             tracing::error!("the event of a call is lost: the thread that writes events has ended");
         }
+    }
+
+    fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until all that was taken before can be found.
@@ -137,6 +163,13 @@ impl<C> Drop for Writer<C> {
     }
 }
 
+/// Nobody waits for room that nobody gives back.
+impl<C, M, T> Drop for Work<C, M, T> {
+    fn drop(&mut self) {
+        self.room.open();
+    }
+}
+
 impl<C, M: FnMut(C) -> Vec<Event>, T: FnMut(&[Event])> Work<C, M, T> {
     fn run(&mut self) {
         if let Err(error) = self.history.load() {
@@ -169,19 +202,22 @@ impl<C, M: FnMut(C) -> Vec<Event>, T: FnMut(&[Event])> Work<C, M, T> {
 
     /// Takes what is there, and writes it. Answers whether there is more to come.
     fn gather(&mut self, first: Message<C>) -> bool {
-        if matches!(first, Message::Call(_)) {
+        if matches!(first, Message::Call(..)) {
             std::thread::sleep(GATHERING);
         }
-        let mut events = Vec::new();
+        let (mut events, mut held) = (Vec::new(), Share::none());
         let (mut waiting, mut goes_on) = (Vec::new(), true);
         let rest = std::iter::from_fn(|| self.calls.try_recv().ok());
         for message in std::iter::once(first).chain(rest).take(BATCH_CALLS) {
             match message {
                 // One that cannot be told is no reason for the others not to be.
-                Message::Call(call) => match catch_unwind(AssertUnwindSafe(|| (self.events_of)(call))) {
-                    Ok(of_call) => events.extend(of_call),
-                    Err(_) => tracing::error!("an event could not be made of a call"),
-                },
+                Message::Call(call, share) => {
+                    held.add(share);
+                    match catch_unwind(AssertUnwindSafe(|| (self.events_of)(call))) {
+                        Ok(of_call) => events.extend(of_call),
+                        Err(_) => tracing::error!("an event could not be made of a call"),
+                    }
+                }
                 Message::Settle(done) => waiting.push(done),
                 Message::End => {
                     goes_on = false;
@@ -192,6 +228,7 @@ impl<C, M: FnMut(C) -> Vec<Event>, T: FnMut(&[Event])> Work<C, M, T> {
             }
         }
         self.write(&events);
+        self.room.give_back(held);
         for done in waiting {
             let _ = done.send(());
         }

@@ -9,7 +9,7 @@ use std::sync::mpsc::sync_channel;
 use aws_model::{Fields, Value};
 use aws_types::{Partition, Timestamp};
 use cloudtrail_events::{ApiCall, Attribute, Caller, Connection, Event, Outcome, Page, Query};
-use event_history::{EventHistory, Importance, Limits, QUEUE_CALLS, Recent, Writer};
+use event_history::{EventHistory, Importance, Limits, QUEUE_BYTES, QUEUE_CALLS, Recent, Writer};
 use service_api::{Principal, PrincipalKind, RequestContext, RequestId};
 
 const ACCOUNT: &str = "123456789012";
@@ -303,7 +303,7 @@ fn files_have_no_secrets() {
         output: Ok(of([("AccessKey", key)])),
         ..Told::new(1, "iam", "CreateAccessKey", of([("UserName", text("bob"))]))
     };
-    writer.push(made, Importance::Kept);
+    writer.push(made, 0, Importance::Kept);
     writer.finish();
     assert!(!writer.is_working());
     let written = fs::read_to_string(&files(directory.path())[0]).unwrap();
@@ -334,12 +334,12 @@ fn no_change_is_left_out() {
     let mut pushed = 0_u64;
     // The thread holds some; the queue is full at some point after, and takes no more of these.
     for number in 0..2 * QUEUE_CALLS {
-        writer.push(Told::vpc(number as u128 % 900), Importance::MayBeDropped);
+        writer.push(Told::vpc(number as u128 % 900), 0, Importance::MayBeDropped);
         pushed += 1;
     }
     let waiting = {
         let writer = Arc::clone(&writer);
-        std::thread::spawn(move || (0..100).for_each(|_| writer.push(Told::vpc(950), Importance::Kept)))
+        std::thread::spawn(move || (0..100).for_each(|_| writer.push(Told::vpc(950), 0, Importance::Kept)))
     };
     std::thread::sleep(std::time::Duration::from_millis(50));
     assert!(!waiting.is_finished(), "there is no room yet");
@@ -355,6 +355,39 @@ fn no_change_is_left_out() {
     assert_eq!(learned.try_iter().sum::<usize>() as u64, all);
 }
 
+/// Large calls fill the queue before it has many: the memory of the daemon is nobody's to fill.
+#[test]
+fn what_waits_is_bounded_by_bytes_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let history = Arc::new(EventHistory::new(directory.path().to_owned(), Limits::default()));
+    let (go, may_go) = sync_channel::<()>(0);
+    let mut is_held = true;
+    let events_of = move |told: Told| {
+        if std::mem::take(&mut is_held) {
+            may_go.recv().unwrap();
+        }
+        told.events()
+    };
+    let writer = Arc::new(Writer::start(Arc::clone(&history), now, events_of, |_| {}).unwrap());
+    // Four have room, whether the thread holds one of them or not.
+    (1..=20).for_each(|number| writer.push(Told::vpc(number), QUEUE_BYTES / 4, Importance::MayBeDropped));
+    let waiting = {
+        let writer = Arc::clone(&writer);
+        // The second is larger than all the room.
+        let sizes = [QUEUE_BYTES / 4, 2 * QUEUE_BYTES, 1];
+        std::thread::spawn(move || {
+            let numbered = sizes.into_iter().zip(21..);
+            numbered.for_each(|(bytes, number)| writer.push(Told::vpc(number), bytes, Importance::Kept));
+        })
+    };
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(!waiting.is_finished(), "there is no room yet");
+    go.send(()).unwrap();
+    waiting.join().unwrap();
+    writer.settle();
+    assert_eq!(seconds(&history.lookup(&query())), [23, 22, 21, 4, 3, 2, 1]);
+}
+
 /// An event that cannot be made is its own loss.
 #[test]
 fn a_panic_over_one_call_is_not_the_end() {
@@ -362,7 +395,7 @@ fn a_panic_over_one_call_is_not_the_end() {
     let history = Arc::new(EventHistory::new(directory.path().to_owned(), Limits::default()));
     let events_of = |told: Told| if told.number == 1 { panic!("a bug") } else { told.events() };
     let writer = Writer::start(Arc::clone(&history), now, events_of, |_| {}).unwrap();
-    (1..=2).for_each(|number| writer.push(Told::vpc(number), Importance::Kept));
+    (1..=2).for_each(|number| writer.push(Told::vpc(number), 0, Importance::Kept));
     writer.settle();
     assert!(writer.is_working());
     assert_eq!(seconds(&history.lookup(&query())), [2]);

@@ -139,8 +139,33 @@ impl Recorder for Events {
             // It may be large, and many may wait in the queue.
             *output = Value::Null;
         }
-        self.writer.push(call, if is_told { Importance::Kept } else { Importance::MayBeDropped });
+        let bytes = bytes_of_call(&call);
+        self.writer.push(call, bytes, if is_told { Importance::Kept } else { Importance::MayBeDropped });
     }
+}
+
+/// What a call takes in memory, about.
+fn bytes_of_call(call: &Call) -> usize {
+    let outcome = match &call.outcome {
+        Outcome::Done(output) => bytes_of(output),
+        Outcome::Failed { code, message, .. } => code.len() + message.len(),
+    };
+    let texts = call.context.user_agent.len() + call.host.as_ref().map_or(0, String::len);
+    size_of::<Call>() + outcome + texts + call.input.as_ref().map_or(0, bytes_of)
+}
+
+fn bytes_of(value: &Value) -> usize {
+    let inside: usize = match value {
+        Value::String(text) => text.len(),
+        Value::Blob(bytes) => bytes.len(),
+        Value::List(items) => items.iter().map(bytes_of).sum(),
+        Value::Map(pairs) => {
+            pairs.iter().map(|(key, value)| size_of::<String>() + key.len() + bytes_of(value)).sum()
+        }
+        Value::Structure(fields) => fields.iter().map(|(_, value)| size_of::<&str>() + bytes_of(value)).sum(),
+        Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::Timestamp(_) => 0,
+    };
+    size_of::<Value>() + inside
 }
 
 impl svc_cloudtrail::History for Events {
@@ -195,6 +220,22 @@ mod tests {
             tls: None,
             host: None,
         }
+    }
+
+    #[test]
+    fn a_call_takes_what_its_texts_do() {
+        let done = call("CreateVpc", Outcome::Done(Value::Null));
+        let small = bytes_of_call(&done);
+        assert!((100..2_000).contains(&small), "{small}");
+        let texts = Value::List(vec![Value::String("x".repeat(1_000)); 1_000]);
+        let fields = |value| Some(Value::Structure(Fields::from_iter([("Names", value)])));
+        let large = Call { input: fields(texts), ..done.clone() };
+        assert!((1_000_000..1_200_000).contains(&bytes_of_call(&large)));
+        // What is short takes its place, too: a million empty ones are not nothing.
+        let empty = Call { input: fields(Value::List(vec![Value::Null; 1_000])), ..done };
+        assert!(bytes_of_call(&empty) > small + 1_000 * size_of::<Value>());
+        let failed = Outcome::Failed { code: "Bad".to_owned(), message: "x".repeat(500), is_fault: false };
+        assert!(bytes_of_call(&call("CreateVpc", failed)) > small + 400);
     }
 
     /// What is recorded is found by the service, at once and after a new start.
