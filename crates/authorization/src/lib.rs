@@ -301,6 +301,23 @@ impl Owner {
     }
 }
 
+/// What policies can ask of a request on a resource that it touches: for services which have policies of their own to hold
+/// against it, beside those that decide whether it comes to them.
+pub fn context_of(
+    snapshot: &Snapshot,
+    request: &RequestContext,
+    permission: &NeededPermission,
+    resource: &TargetResource,
+) -> Context {
+    let subject = Subject::of(snapshot, request);
+    let mut keys = keys::of_request(request, &subject);
+    set_all(&mut keys, &permission.keys);
+    set_all(&mut keys, &resource.keys);
+    let account = resource.owner.unwrap_or(request.principal.account);
+    Owner::of(snapshot, request.partition, account).tell(&mut keys);
+    keys
+}
+
 fn set_all(keys: &mut Context, more: &[(String, Vec<String>)]) {
     for (key, values) in more {
         match values.as_slice() {

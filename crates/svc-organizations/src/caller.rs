@@ -6,14 +6,17 @@
 
 use std::sync::Arc;
 
-use authorization::caller_of;
+use authorization::{caller_of, context_of};
 use aws_types::AccountId;
 use iam_policy::{Attached, Context, Policies, Policy, PolicyKind, Request, ResourceRule, evaluate};
 use organization::{Member, Organization, organization_of};
-use service_api::{RequestContext, ServiceError};
-use store::{Read, Scope};
+use service_api::{NeededPermission, RequestContext, ServiceError, TargetResource};
+use store::{Read, Scope, Snapshot};
 
-use crate::error;
+use crate::{State, error};
+
+/// What stands for all that a request names.
+const ALL: &str = "*";
 
 /// An organization, where it is kept, and when it is looked at.
 #[derive(Clone)]
@@ -53,6 +56,7 @@ pub(crate) fn management(reader: &impl Read, context: &RequestContext) -> Result
 /// # Errors
 /// `AWSOrganizationsNotInUseException`, `AccessDeniedException`.
 pub(crate) fn reading(
+    state: &State,
     reader: &impl Read,
     context: &RequestContext,
     operation: &str,
@@ -60,19 +64,32 @@ pub(crate) fn reading(
     let place = member(reader, context)?;
     let is_delegate =
         place.member(reader, context.account()).is_some_and(|one| !one.delegated_services.is_empty());
-    if is_delegate || may(&place, context, operation, "*") { Ok(place) } else { Err(error::access_denied()) }
+    if is_delegate || may(state, &place, context, operation, ALL) {
+        Ok(place)
+    } else {
+        Err(error::access_denied())
+    }
 }
 
 /// Whether the management account is asking, or the organization's resource policy lets the caller do something to a
-/// resource.
+/// resource; to all that the request names, where that is `*`.
 ///
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_delegate_policies.html>
-pub(crate) fn may(place: &Place, context: &RequestContext, operation: &str, resource: &str) -> bool {
+pub(crate) fn may(
+    state: &State,
+    place: &Place,
+    context: &RequestContext,
+    operation: &str,
+    resource: &str,
+) -> bool {
     let organization = &place.organization;
-    organization.management == context.account()
-        || organization.resource_policy.as_ref().is_some_and(|delegation| {
-            is_delegated(&delegation.policy, organization.management, context, operation, resource)
-        })
+    if organization.management == context.account() {
+        return true;
+    }
+    let (Some(policy), Some(delegated)) = (&organization.resource_policy, &state.delegated) else {
+        return false;
+    };
+    delegated.is_allowed(&policy.policy, organization.management, context, operation, resource)
 }
 
 /// [`may`], for an operation that changes something.
@@ -80,38 +97,71 @@ pub(crate) fn may(place: &Place, context: &RequestContext, operation: &str, reso
 /// # Errors
 /// `AccessDeniedException`.
 pub(crate) fn check(
+    state: &State,
     place: &Place,
     context: &RequestContext,
     operation: &str,
     resource: &str,
 ) -> Result<(), ServiceError> {
-    if may(place, context, operation, resource) { Ok(()) } else { Err(error::access_denied()) }
+    if may(state, place, context, operation, resource) { Ok(()) } else { Err(error::access_denied()) }
 }
 
-fn is_delegated(
-    delegation: &Policy,
-    management: AccountId,
-    context: &RequestContext,
-    operation: &str,
-    resource: &str,
-) -> bool {
-    /// The caller's own policies have been looked at.
-    const ALLOWED: &str =
-        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
-    let Ok(allowed) = Policy::parse(ALLOWED, PolicyKind::Identity) else { return false };
-    let principal = &context.principal;
-    let caller = caller_of(principal);
-    let owner = principal.arn.as_str();
-    let mut keys = Context::new();
-    keys.set("aws:PrincipalArn", owner.to_owned());
-    keys.set("aws:PrincipalAccount", principal.account.to_string());
-    let policies = Policies {
-        identity: vec![Attached { name: "", owner, policy: &allowed }],
-        resource: Some(Attached { name: "", owner, policy: delegation }),
-        resource_rule: ResourceRule::Required,
-        resource_owner: Some(management),
-        ..Policies::default()
-    };
-    let action = format!("organizations:{operation}");
-    evaluate(&policies, &Request { caller: &caller, action: &action, resource, context: &keys }).is_allowed()
+/// What the resource policy of an organization is asked about one call: what policies see of each resource that it names.
+pub(crate) struct Delegated(Vec<(String, Context)>);
+
+impl Delegated {
+    /// About a call that needs these permissions. What it names is the management account's.
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        context: &RequestContext,
+        operation: &str,
+        management: AccountId,
+        needed: &[NeededPermission],
+    ) -> Self {
+        let is_own = |permission: &&NeededPermission| {
+            permission.action.split_once(':').is_some_and(|(_, name)| name.eq_ignore_ascii_case(operation))
+        };
+        let of_resource = |permission: &NeededPermission, resource: &TargetResource| {
+            let resource = TargetResource { owner: Some(management), ..resource.clone() };
+            let keys = context_of(snapshot, context, permission, &resource);
+            (resource.arn, keys)
+        };
+        let asked = needed.iter().filter(is_own).flat_map(|permission| {
+            permission.resources.iter().map(move |resource| of_resource(permission, resource))
+        });
+        Self(asked.collect())
+    }
+
+    fn is_allowed(
+        &self,
+        policy: &Policy,
+        management: AccountId,
+        context: &RequestContext,
+        operation: &str,
+        resource: &str,
+    ) -> bool {
+        /// The caller's own policies have been looked at.
+        const ALLOWED: &str =
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        let Ok(allowed) = Policy::parse(ALLOWED, PolicyKind::Identity) else { return false };
+        let caller = caller_of(&context.principal);
+        let owner = context.principal.arn.as_str();
+        let policies = Policies {
+            identity: vec![Attached { name: "", owner, policy: &allowed }],
+            resource: Some(Attached { name: "", owner, policy }),
+            resource_rule: ResourceRule::Required,
+            resource_owner: Some(management),
+            ..Policies::default()
+        };
+        let action = format!("organizations:{operation}");
+        let is_allowed = |resource: &str, keys: &Context| {
+            evaluate(&policies, &Request { caller: &caller, action: &action, resource, context: keys })
+                .is_allowed()
+        };
+        if resource == ALL {
+            return !self.0.is_empty() && self.0.iter().all(|(resource, keys)| is_allowed(resource, keys));
+        }
+        let of_resource = self.0.iter().find(|(named, _)| named == resource).or(self.0.first());
+        of_resource.is_some_and(|(_, keys)| is_allowed(resource, keys))
+    }
 }

@@ -102,7 +102,7 @@ pub(crate) fn list(
     request: ListDelegatedAdministratorsRequest,
 ) -> Result<ListDelegatedAdministratorsResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListDelegatedAdministrators")?;
+    let place = caller::reading(state, &snapshot, context, "ListDelegatedAdministrators")?;
     let mut shown = Vec::new();
     for found in account::all(&snapshot, context, &place) {
         let services = found.0.delegated_services.iter();
@@ -137,7 +137,7 @@ pub(crate) fn list_services(
     request: ListDelegatedServicesForAccountRequest,
 ) -> Result<ListDelegatedServicesForAccountResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListDelegatedServicesForAccount")?;
+    let place = caller::reading(state, &snapshot, context, "ListDelegatedServicesForAccount")?;
     let (member, _) = account::named(&snapshot, context, &place, &request.account_id)?;
     if member.delegated_services.is_empty() {
         return Err(not_registered());

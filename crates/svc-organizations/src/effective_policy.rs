@@ -88,7 +88,7 @@ pub(crate) fn describe(
     let place = if account == own {
         caller::member(&snapshot, context)?
     } else {
-        caller::reading(&snapshot, context, "DescribeEffectivePolicy")?
+        caller::reading(state, &snapshot, context, "DescribeEffectivePolicy")?
     };
     account::shown_member(&snapshot, context, &place, account).ok_or_else(error::target_not_found)?;
     let found = find(&snapshot, context, kind, account)?;
@@ -110,7 +110,7 @@ pub(crate) fn list_invalid(
 ) -> Result<ListAccountsWithInvalidEffectivePolicyResponse, ServiceError> {
     let kind = kind_named(&request.policy_type)?;
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListAccountsWithInvalidEffectivePolicy")?;
+    let place = caller::reading(state, &snapshot, context, "ListAccountsWithInvalidEffectivePolicy")?;
     let is_invalid = |account: AccountId| {
         find(&snapshot, context, kind, account).is_ok_and(|found| !found.effective.errors().is_empty())
     };
@@ -134,7 +134,7 @@ pub(crate) fn list_errors(
 ) -> Result<ListEffectivePolicyValidationErrorsResponse, ServiceError> {
     let kind = kind_named(&request.policy_type)?;
     let snapshot = state.store.snapshot();
-    let place: Place = caller::reading(&snapshot, context, "ListEffectivePolicyValidationErrors")?;
+    let place: Place = caller::reading(state, &snapshot, context, "ListEffectivePolicyValidationErrors")?;
     let (_, account) = account::named(&snapshot, context, &place, &request.account_id)?;
     let found = find(&snapshot, context, kind, account.id)?;
     let errors = found.effective.errors().into_iter().enumerate().map(|(index, error)| {

@@ -456,7 +456,7 @@ pub(crate) fn list_for_organization(
     request: ListHandshakesForOrganizationRequest,
 ) -> Result<ListHandshakesForOrganizationResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListHandshakesForOrganization")?;
+    let place = caller::reading(state, &snapshot, context, "ListHandshakesForOrganization")?;
     let found = of_organization(&snapshot, context, &place.organization.id)
         .into_iter()
         .filter(|one| is_wanted(one, request.filter.as_ref()))

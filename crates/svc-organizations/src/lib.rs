@@ -28,12 +28,15 @@ mod unit;
 
 use std::sync::Arc;
 
+use ::organization::organization_of;
 use aws_api::organizations::operation as op;
 use aws_model::Value;
 use service_api::{
     ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
 };
 use store::{RecordKind, Store};
+
+use crate::caller::Delegated;
 
 /// How the service behaves.
 #[derive(Clone, Copy, Debug)]
@@ -62,17 +65,31 @@ pub struct Organizations {
 }
 
 /// What the operations work on.
+#[derive(Clone)]
 pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) config: Config,
+    /// What the organization's resource policy is asked, where it has a say in the call.
+    pub(crate) delegated: Option<Arc<Delegated>>,
 }
 
 impl Organizations {
     /// A service on this store.
     pub fn new(store: Store, ids: Arc<dyn IdSource>, config: Config) -> Self {
         let operations = with_policies(with_accounts(Operations::new()));
-        Self { state: State { store, ids, config }, operations }
+        Self { state: State { store, ids, config, delegated: None }, operations }
+    }
+
+    /// What the resource policy is asked about a call, unless there is none or the caller needs none.
+    fn delegated(&self, context: &RequestContext, operation: &str, input: &Value) -> Option<Delegated> {
+        let snapshot = self.state.store.snapshot();
+        let organization = organization_of(&snapshot, context.partition, context.account())?;
+        if organization.management == context.account() || organization.resource_policy.is_none() {
+            return None;
+        }
+        let needed = self.needed_permissions(context, operation, input)?;
+        Some(Delegated::of(&snapshot, context, operation, organization.management, &needed))
     }
 
     /// Every kind of record that the service writes, beside those of `identities`.
@@ -170,6 +187,12 @@ impl Service for Organizations {
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
-        self.operations.call(&self.state, context, operation, input)
+        match self.delegated(context, operation, &input) {
+            None => self.operations.call(&self.state, context, operation, input),
+            Some(delegated) => {
+                let state = State { delegated: Some(Arc::new(delegated)), ..self.state.clone() };
+                self.operations.call(&state, context, operation, input)
+            }
+        }
     }
 }

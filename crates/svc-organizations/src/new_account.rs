@@ -141,7 +141,7 @@ pub(crate) fn describe(
     request: DescribeCreateAccountStatusRequest,
 ) -> Result<DescribeCreateAccountStatusResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "DescribeCreateAccountStatus")?;
+    let place = caller::reading(state, &snapshot, context, "DescribeCreateAccountStatus")?;
     let found = snapshot
         .get::<AccountRequest>(&place.scope, &request.create_account_request_id)
         .filter(|found| is_shown(found, context.now));
@@ -161,7 +161,7 @@ pub(crate) fn list(
     request: ListCreateAccountStatusRequest,
 ) -> Result<ListCreateAccountStatusResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListCreateAccountStatus")?;
+    let place = caller::reading(state, &snapshot, context, "ListCreateAccountStatus")?;
     let states = request.states.filter(|states| !states.is_empty());
     let found = snapshot
         .scan::<AccountRequest>(&place.scope)

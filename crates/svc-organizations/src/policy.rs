@@ -178,7 +178,7 @@ pub(crate) fn create(
     let tags = tag::new(request.tags)?;
     let made = state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
-        caller::check(&place, context, "CreatePolicy", "*")?;
+        caller::check(state, &place, context, "CreatePolicy", "*")?;
         let organization = &place.organization;
         if organization.feature_set != FeatureSet::All {
             return Err(type_not_available());
@@ -220,7 +220,7 @@ pub(crate) fn update(
     let updated = state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
         let mut policy = own(transaction, &place, &request.policy_id)?;
-        caller::check(&place, context, "UpdatePolicy", policy.arn.as_str())?;
+        caller::check(state, &place, context, "UpdatePolicy", policy.arn.as_str())?;
         if let Some(name) = request.name.as_ref().filter(|name| **name != policy.name) {
             check_name(transaction, &place, policy.policy_type, name)?;
             policy.name.clone_from(name);
@@ -247,7 +247,7 @@ pub(crate) fn delete(
     state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
         let policy = own(transaction, &place, &request.policy_id)?;
-        caller::check(&place, context, "DeletePolicy", policy.arn.as_str())?;
+        caller::check(state, &place, context, "DeletePolicy", policy.arn.as_str())?;
         if !attachment::targets_of(transaction, context, &place, &policy).is_empty() {
             return Err(ServiceError::new(
                 "PolicyInUseException",
@@ -267,7 +267,7 @@ pub(crate) fn describe(
     request: DescribePolicyRequest,
 ) -> Result<DescribePolicyResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "DescribePolicy")?;
+    let place = caller::reading(state, &snapshot, context, "DescribePolicy")?;
     let policy = named(&snapshot, &place, &request.policy_id)?;
     Ok(DescribePolicyResponse { policy: Some(shown(&policy)) })
 }
@@ -280,7 +280,7 @@ pub(crate) fn list(
 ) -> Result<ListPoliciesResponse, ServiceError> {
     let policy_type = type_named(&request.filter)?;
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListPolicies")?;
+    let place = caller::reading(state, &snapshot, context, "ListPolicies")?;
     let own = snapshot.scan::<PolicyRecord>(&place.scope).map(|(_, policy)| policy);
     let mut policies: Vec<_> = AWS_POLICIES
         .iter()

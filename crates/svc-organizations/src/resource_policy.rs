@@ -87,7 +87,7 @@ pub(crate) fn describe(
     _: aws_api::Unit,
 ) -> Result<DescribeResourcePolicyResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "DescribeResourcePolicy")?;
+    let place = caller::reading(state, &snapshot, context, "DescribeResourcePolicy")?;
     let policy = place.organization.resource_policy.as_ref().ok_or_else(not_found)?;
     Ok(DescribeResourcePolicyResponse { resource_policy: Some(shown(context, &place, policy)) })
 }

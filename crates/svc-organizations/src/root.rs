@@ -32,7 +32,7 @@ pub(crate) fn list(
     request: ListRootsRequest,
 ) -> Result<ListRootsResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListRoots")?;
+    let place = caller::reading(state, &snapshot, context, "ListRoots")?;
     let root = shown(context, &place.organization);
     let roots = [(place.organization.root.to_string(), root)];
     let page = page::take(roots, request.next_token.as_deref(), request.max_results)?;
@@ -79,7 +79,7 @@ pub(crate) fn enable_type(
     let policy_type = policy::type_named(&request.policy_type)?;
     let root = state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
-        caller::check(&place, context, "EnablePolicyType", &root_arn(context, &place))?;
+        caller::check(state, &place, context, "EnablePolicyType", &root_arn(context, &place))?;
         check_root(&place, &request.root_id)?;
         if place.organization.feature_set != FeatureSet::All {
             return Err(policy::type_not_available());
@@ -112,7 +112,7 @@ pub(crate) fn disable_type(
     let policy_type = policy::type_named(&request.policy_type)?;
     let root = state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
-        caller::check(&place, context, "DisablePolicyType", &root_arn(context, &place))?;
+        caller::check(state, &place, context, "DisablePolicyType", &root_arn(context, &place))?;
         check_root(&place, &request.root_id)?;
         let mut organization = (*place.organization).clone();
         if !organization.policy_types.remove(&policy_type) {

@@ -120,7 +120,7 @@ pub(crate) fn list(
     request: ListAWSServiceAccessForOrganizationRequest,
 ) -> Result<ListAWSServiceAccessForOrganizationResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListAWSServiceAccessForOrganization")?;
+    let place = caller::reading(state, &snapshot, context, "ListAWSServiceAccessForOrganization")?;
     let services = place.organization.trusted_services.iter().map(|(service, enabled)| {
         let shown = EnabledServicePrincipal {
             service_principal: Some(service.clone()),

@@ -143,7 +143,7 @@ fn change(
     let tagged = parse(id)?;
     state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
-        caller::check(&place, context, operation, &policy::resource_arn(context, &place, id))?;
+        caller::check(state, &place, context, operation, &policy::resource_arn(context, &place, id))?;
         let mut tags = tags_of(transaction, context, &place, &tagged)?;
         change(&mut tags)?;
         put_tags(transaction, context, &place, &tagged, tags);
@@ -179,7 +179,7 @@ pub(crate) fn list(
     request: ListTagsForResourceRequest,
 ) -> Result<ListTagsForResourceResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(&snapshot, context, "ListTagsForResource")?;
+    let place = caller::reading(state, &snapshot, context, "ListTagsForResource")?;
     let tags = tags_of(&snapshot, context, &place, &parse(&request.resource_id)?)?;
     let shown = tags
         .iter()

@@ -40,6 +40,56 @@ fn members_do_what_the_policy_lets_them() {
     cloud.refuses::<op::DeleteResourcePolicy>(MANAGEMENT, Unit, not_found);
 }
 
+/// The policy is held against all that is known of the request: who asks, what it says, and the tags of what it names.
+#[test]
+fn the_policys_conditions_see_the_request() {
+    let cloud = Cloud::organized();
+    let (member, other) = (cloud.new_member("member"), cloud.new_member("other"));
+    let organization =
+        cloud.ok::<op::DescribeOrganization>(MANAGEMENT, Unit).organization.unwrap().id.unwrap();
+    let denied = "AccessDeniedException";
+    let let_in = |action: &str, condition: &str| {
+        let content = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"*"}},"Action":"organizations:{action}","Resource":"*","Condition":{{"StringEquals":{{{condition}}}}}}}]}}"#
+        );
+        cloud.ok::<op::PutResourcePolicy>(MANAGEMENT, put(&content));
+    };
+    let list = || api::ListAccountsRequest::default();
+    let_in(
+        "ListAccounts",
+        &format!(r#""aws:PrincipalOrgID":"{organization}","aws:RequestedRegion":"us-east-1""#),
+    );
+    cloud.ok::<op::ListAccounts>(&member, list());
+    let_in("ListAccounts", r#""aws:PrincipalOrgID":"o-anotherone""#);
+    cloud.refuses::<op::ListAccounts>(&member, list(), denied);
+    let_in(
+        "ListAccounts",
+        &format!(r#""aws:ResourceAccount":"{MANAGEMENT}","aws:ResourceOrgID":"{organization}""#),
+    );
+    cloud.ok::<op::ListAccounts>(&member, list());
+    // What the request says.
+    let_in("CreatePolicy", r#""organizations:PolicyType":"TAG_POLICY""#);
+    cloud.refuses::<op::CreatePolicy>(&member, new_policy("deny", SCP, DENY), denied);
+    let_in("CreatePolicy", &format!(r#""organizations:PolicyType":"{SCP}","aws:RequestTag/team":"red""#));
+    cloud.refuses::<op::CreatePolicy>(&member, new_policy("deny", SCP, DENY), denied);
+    let tag = |value: &str| Some(vec![api::Tag { key: "team".to_owned(), value: value.to_owned() }]);
+    let tagged = |value: &str| api::CreatePolicyRequest { tags: tag(value), ..new_policy("deny", SCP, DENY) };
+    cloud.refuses::<op::CreatePolicy>(&member, tagged("blue"), denied);
+    let policy = cloud.ok::<op::CreatePolicy>(&member, tagged("red")).policy.unwrap();
+    let id = policy.policy_summary.unwrap().id.unwrap();
+    // The tags of what it names.
+    let delete = || api::DeletePolicyRequest { policy_id: id.clone() };
+    let_in("DeletePolicy", r#""aws:ResourceTag/team":"blue""#);
+    cloud.refuses::<op::DeletePolicy>(&member, delete(), denied);
+    let describe = |account: &str| api::DescribeAccountRequest { account_id: account.to_owned() };
+    let tag_other = api::TagResourceRequest { resource_id: other.clone(), tags: tag("red").unwrap() };
+    cloud.ok::<op::TagResource>(MANAGEMENT, tag_other);
+    let_in("D*", r#""aws:ResourceTag/team":"red""#);
+    cloud.ok::<op::DescribeAccount>(&member, describe(&other));
+    cloud.refuses::<op::DescribeAccount>(&member, describe(&member), denied);
+    cloud.ok::<op::DeletePolicy>(&member, delete());
+}
+
 #[test]
 fn the_policy_is_about_organizations() {
     let cloud = Cloud::organized();
