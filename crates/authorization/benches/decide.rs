@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use authorization::{Authorization, MessageSealer};
 use aws_types::{AccountId, Arn, Partition, Tags, Timestamp};
@@ -16,7 +17,7 @@ use organization::{
     PolicyType,
 };
 use service_api::{
-    NeededPermission, Principal, PrincipalKind, RequestContext, RequestId, TargetResource,
+    NeededPermission, Principal, PrincipalKind, RequestContext, RequestId, Session, TargetResource,
 };
 use store::{MemoryBackend, Scope, Store, StoreError};
 
@@ -61,6 +62,35 @@ fn user_with_ten_policies_a_boundary_and_five_levels(bencher: Bencher<'_, '_>) {
     organize(&store);
     let principal = user(&store, 10, true);
     decide(bencher, store, principal);
+}
+
+/// A session of a user whose policy is as long as it may be, which it brings with every request.
+#[divan::bench]
+fn session_with_a_policy_of_2048_characters(bencher: Bencher<'_, '_>) {
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let policies = vec![session_policy()];
+    let session = Some(Arc::new(Session { policies, ..Session::default() }));
+    let principal = Principal { session, ..user(&store, 1, false) };
+    decide(bencher, store, principal);
+}
+
+/// What reading that policy costs alone.
+#[divan::bench]
+fn reading_a_policy_of_2048_characters(bencher: Bencher<'_, '_>) {
+    let text = session_policy();
+    bencher.bench(|| Policy::parse_stored(black_box(&text)).unwrap());
+}
+
+fn session_policy() -> String {
+    let statement = |index: usize| {
+        format!(
+            r#"{{"Sid":"S{index}","Effect":"Allow","Action":["ec2:Describe*","s3:Get{index}*"],"Resource":"*","Condition":{{"StringEquals":{{"aws:RequestedRegion":"eu-central-1"}}}}}}"#
+        )
+    };
+    let statements: Vec<String> = (0..12).map(statement).collect();
+    let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
+    assert!((1_700..=2_048).contains(&text.len()), "{}", text.len());
+    text
 }
 
 /// A request about as many resources, with as many tags, as one can have.

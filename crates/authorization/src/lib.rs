@@ -9,6 +9,7 @@
 mod denials;
 mod keys;
 mod message;
+mod session_policies;
 mod subject;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub use denials::{DENIALS_KEPT, Denial};
 pub use subject::caller_of;
 
 use crate::denials::Denials;
+use crate::session_policies::SessionPolicies;
 use crate::subject::{Membership, Subject};
 
 /// What an action that is about no resource is about.
@@ -50,6 +52,7 @@ pub struct Authorization {
     store: Store,
     sealer: Box<dyn MessageSealer>,
     denials: Denials,
+    session_policies: SessionPolicies,
 }
 
 /// What the caller of a denied request is told.
@@ -64,7 +67,12 @@ pub struct Refusal {
 impl Authorization {
     /// Decides by the policies in this store.
     pub fn new(store: Store, sealer: impl MessageSealer) -> Self {
-        Self { store, sealer: Box::new(sealer), denials: Denials::default() }
+        Self {
+            store,
+            sealer: Box::new(sealer),
+            denials: Denials::default(),
+            session_policies: SessionPolicies::default(),
+        }
     }
 
     /// Decides about a request to an operation of a service (by the name of its model) that needs these permissions, each
@@ -83,7 +91,7 @@ impl Authorization {
             return Ok(());
         }
         let snapshot = self.store.snapshot();
-        let subject = Subject::of(&snapshot, request);
+        let subject = Subject::of(&snapshot, request, &self.session_policies);
         let asked = Asked { request, service, operation, subject: &subject };
         let keys = keys::of_request(request, &subject);
         let own = subject.policies();
@@ -117,7 +125,7 @@ impl Authorization {
     /// what limits the principal of the request where the caller is no other than that.
     pub fn decide_on_role(&self, request: &RequestContext, role: &RoleAsked<'_>) -> Decision {
         let snapshot = self.store.snapshot();
-        let subject = Subject::of(&snapshot, request);
+        let subject = Subject::of(&snapshot, request, &self.session_policies);
         let mut keys = keys::of_request(request, &subject);
         for (key, values) in role.keys.iter() {
             keys.set_many(key.to_owned(), values.iter().cloned());
@@ -309,7 +317,7 @@ pub fn context_of(
     permission: &NeededPermission,
     resource: &TargetResource,
 ) -> Context {
-    let subject = Subject::of(snapshot, request);
+    let subject = Subject::of(snapshot, request, &SessionPolicies::default());
     let mut keys = keys::of_request(request, &subject);
     set_all(&mut keys, &permission.keys);
     set_all(&mut keys, &resource.keys);

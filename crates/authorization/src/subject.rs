@@ -7,6 +7,8 @@ use organization::{Level, PolicyType};
 use service_api::{Principal, PrincipalKind, RequestContext};
 use store::{Read as _, Scope, Snapshot};
 
+use crate::session_policies::SessionPolicies;
+
 /// The place of an account in an organization.
 pub(crate) struct Membership {
     /// The organization's id.
@@ -50,7 +52,7 @@ enum SessionPolicy {
 impl Subject {
     /// Gathers what is known of the principal of a request. One that is gone since it signed has no policies, whoever has its
     /// name now.
-    pub(crate) fn of(snapshot: &Snapshot, request: &RequestContext) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, request: &RequestContext, read: &SessionPolicies) -> Self {
         let principal = &request.principal;
         let partition = request.partition;
         let scope = Scope::global(partition, principal.account);
@@ -59,7 +61,7 @@ impl Subject {
             tags: Tags::default(),
             membership: Membership::of(snapshot, partition, principal.account),
             held: None,
-            session: session_policies(snapshot, &scope, principal),
+            session: session_policies(snapshot, &scope, principal, read),
             service_control: Vec::new(),
             arn: principal.arn.as_str().to_owned(),
             password: None,
@@ -191,7 +193,12 @@ fn own_password(arn: &str) -> Policy {
 }
 
 /// The policies that limit a session, if it has any. A federated user without any may do nothing by itself.
-fn session_policies(snapshot: &Snapshot, scope: &Scope, principal: &Principal) -> Option<Vec<SessionPolicy>> {
+fn session_policies(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    principal: &Principal,
+    read: &SessionPolicies,
+) -> Option<Vec<SessionPolicy>> {
     let session = principal.session.as_ref()?;
     let is_limited = matches!(principal.kind, PrincipalKind::FederatedUser { .. })
         || !session.policies.is_empty()
@@ -200,8 +207,7 @@ fn session_policies(snapshot: &Snapshot, scope: &Scope, principal: &Principal) -
         return None;
     }
     // They were checked when the session began. What cannot be read or found any more allows nothing.
-    let own =
-        session.policies.iter().filter_map(|text| Policy::parse_stored(text).ok()).map(SessionPolicy::Own);
+    let own = session.policies.iter().filter_map(|text| read.read(text)).map(SessionPolicy::Own);
     let managed = session.policy_arns.iter().filter_map(|arn| {
         Some(SessionPolicy::Managed(arn.clone(), FoundPolicy::find(snapshot, scope, arn)?))
     });

@@ -1,0 +1,104 @@
+//! The policies of sessions, read once for many requests.
+//!
+//! Owns how many are remembered. A session brings its policies as text with every request, and reading one takes longer than the
+//! decision. They are found by the whole text, so that none is taken for another.
+
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
+
+use iam_policy::Policy;
+use parking_lot::Mutex;
+
+/// How many are remembered since the last time that so many were; those of the time before are remembered, too. A text has
+/// 2,048 characters at most, so that all of them take a few megabytes.
+const REMEMBERED_MAX: usize = 512;
+
+/// Policies that were read lately.
+#[derive(Default)]
+pub(crate) struct SessionPolicies(Mutex<Remembered>);
+
+#[derive(Default)]
+struct Remembered {
+    newer: HashSet<ByText>,
+    older: HashSet<ByText>,
+}
+
+/// A policy that is found by its text.
+struct ByText(Policy);
+
+impl Borrow<str> for ByText {
+    fn borrow(&self) -> &str {
+        self.0.text()
+    }
+}
+
+impl Hash for ByText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.text().hash(state);
+    }
+}
+
+impl PartialEq for ByText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text() == other.0.text()
+    }
+}
+
+impl Eq for ByText {}
+
+impl SessionPolicies {
+    /// The policy of that text, unless it is none.
+    pub(crate) fn read(&self, text: &str) -> Option<Policy> {
+        let mut remembered = self.0.lock();
+        if let Some(found) = remembered.newer.get(text) {
+            return Some(found.0.clone());
+        }
+        let found = remembered.older.take(text);
+        drop(remembered);
+        let found = match found {
+            Some(found) => found.0,
+            None => Policy::parse_stored(text).ok()?,
+        };
+        let mut remembered = self.0.lock();
+        if remembered.newer.len() == REMEMBERED_MAX {
+            remembered.older = std::mem::take(&mut remembered.newer);
+        }
+        remembered.newer.insert(ByText(found.clone()));
+        Some(found)
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        let remembered = self.0.lock();
+        remembered.newer.len() + remembered.older.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(number: usize) -> String {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"S{number}","Effect":"Allow","Action":"*","Resource":"*"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn what_is_used_is_remembered_and_no_more_than_fits() {
+        let policies = SessionPolicies::default();
+        assert_eq!(policies.read("{"), None);
+        assert_eq!(policies.len(), 0);
+        for number in 0..3_000 {
+            let read = policies.read(&text(number));
+            assert!(read.is_some_and(|policy| policy.text() == text(number)));
+            let used = policies.read(&text(0));
+            assert!(used.is_some_and(|policy| policy.statements()[0].sid() == Some("S0")));
+            assert!(policies.len() <= 2 * REMEMBERED_MAX);
+        }
+        let remembered = policies.0.lock();
+        assert!(remembered.newer.contains(text(0).as_str()) || remembered.older.contains(text(0).as_str()));
+        assert!(!remembered.newer.contains(text(1).as_str()) && !remembered.older.contains(text(1).as_str()));
+    }
+}
