@@ -5,6 +5,7 @@
 //!
 //! <https://docs.aws.amazon.com/accounts/latest/reference/api-reference.html>
 
+mod authorization;
 mod contact;
 mod email;
 mod error;
@@ -16,7 +17,9 @@ use std::sync::Arc;
 
 use aws_api::account::operation as op;
 use aws_model::Value;
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{
+    ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+};
 use store::{RecordKind, Store};
 
 pub use contact::AlternateContact;
@@ -75,6 +78,21 @@ impl Service for AccountManagement {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    fn resource(&self, context: &RequestContext, _resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        authorization::facts(&self.state.store.snapshot(), context, id)
+    }
+
+    fn said_of(
+        &self,
+        _context: &RequestContext,
+        _operation: &str,
+        _resource_type: &str,
+        _is_new: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        authorization::said(input)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

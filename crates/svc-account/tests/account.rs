@@ -4,6 +4,8 @@
 #[path = "account/harness.rs"]
 mod harness;
 
+#[path = "account/authorization.rs"]
+mod authorization;
 #[path = "account/contact.rs"]
 mod contact;
 #[path = "account/email.rs"]

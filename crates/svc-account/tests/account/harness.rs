@@ -38,7 +38,7 @@ impl Mail for Letters {
 
 pub(crate) struct Cloud {
     pub(crate) store: Store,
-    service: AccountManagement,
+    pub(crate) service: AccountManagement,
     pub(crate) letters: Letters,
     pub(crate) now: Cell<Timestamp>,
 }
@@ -90,12 +90,9 @@ impl Cloud {
         done.unwrap();
     }
 
-    pub(crate) fn call<O: Operation>(&self, account: &str, input: O::Input) -> Result<O::Output, ServiceError>
-    where
-        O::Input: Into<Value>,
-        O::Output: TryFrom<Value>,
-    {
-        let context = RequestContext {
+    /// A request of an account's root user.
+    pub(crate) fn context(&self, account: &str) -> RequestContext {
+        RequestContext {
             partition: Partition::Aws,
             region: "us-east-1".parse().unwrap(),
             principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
@@ -104,7 +101,15 @@ impl Cloud {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: String::new(),
             secure_transport: false,
-        };
+        }
+    }
+
+    pub(crate) fn call<O: Operation>(&self, account: &str, input: O::Input) -> Result<O::Output, ServiceError>
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value>,
+    {
+        let context = self.context(account);
         let answer = self.service.call(&context, O::NAME, input.into())?;
         Ok(O::Output::try_from(answer).ok().unwrap())
     }
