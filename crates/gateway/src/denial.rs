@@ -1,9 +1,21 @@
 //! How each family of services says that a request does not come to its service.
 
+use aws_model::Model;
 use service_api::{RESOURCES_MAX, ServiceError, TAGS_MAX, TooMany};
 use sigv4::Flavour;
 
+use crate::authenticate::flavour;
 use crate::{Denied, Refused};
+
+impl Refused {
+    /// The error that a service answers with when a request to it is not carried out, as its preferred protocol has it: for
+    /// services that ask another one on behalf of whoever asked them.
+    pub fn error(self, model: &Model) -> ServiceError {
+        let metadata = &model.metadata;
+        let protocol = metadata.protocols.first().copied().unwrap_or(aws_model::WireProtocol::AwsJson);
+        error(self, flavour(metadata.signing_name, protocol))
+    }
+}
 
 /// The error of a request that is not carried out.
 pub(crate) fn error(refused: Refused, flavour: Flavour) -> ServiceError {

@@ -64,7 +64,13 @@ impl Services {
         let ssm = Arc::new(Ssm::new(store.clone(), ids()));
         let ram = Arc::new(Ram::new(store.clone(), ids(), shareable::Shareable));
         let backup = Arc::new(Backup::new(store.clone(), ids(), OfOrganization));
-        let tagged = Tagged { ec2: ec2.clone(), ssm: ssm.clone(), ram: ram.clone(), backup: backup.clone() };
+        let tagged = Tagged {
+            ec2: ec2.clone(),
+            ssm: ssm.clone(),
+            ram: ram.clone(),
+            backup: backup.clone(),
+            authorizing: authorizing.clone(),
+        };
         let organizations_config = svc_organizations::Config {
             realistic_timing: behaviour.realistic_timing,
             max_accounts: if behaviour.enforce_quotas {

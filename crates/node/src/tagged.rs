@@ -1,11 +1,12 @@
 //! The resources of all services that can carry tags: what the Resource Groups Tagging API asks, answered from the records of
-//! the services, and changed by their own operations.
+//! the services, and changed by their own operations, which the caller must be allowed too.
 
 use std::sync::Arc;
 
 use aws_api::{Operation, backup, ec2, ram, ssm};
 use aws_model::Value;
 use aws_types::{Arn, Region, Tags, Timestamp};
+use gateway::{AccessRequest, Authorizer};
 use resource_shares::ResourceShare;
 use service_api::{RequestContext, Service, ServiceError};
 use store::{Read as _, Scope, Snapshot};
@@ -15,12 +16,15 @@ use svc_ram::Ram;
 use svc_resourcegroupstaggingapi::{TaggedResource, TaggedResources};
 use svc_ssm::{Parameter, Ssm, parameter_arn};
 
+use crate::authorizing::ByPolicies;
+
 /// The services whose resources carry tags.
 pub(crate) struct Tagged {
     pub(crate) ec2: Arc<Ec2>,
     pub(crate) ssm: Arc<Ssm>,
     pub(crate) ram: Arc<Ram>,
     pub(crate) backup: Arc<Backup>,
+    pub(crate) authorizing: ByPolicies,
 }
 
 /// What is to be done to the tags of one resource.
@@ -70,6 +74,26 @@ fn resource(resource_type: &str, arn: &str, tags: &Tags) -> Option<TaggedResourc
 }
 
 impl Tagged {
+    /// Calls an operation of a service for whoever asked, who needs the permission to call it.
+    /// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_TagResources.html>
+    fn call<O: Operation>(
+        &self,
+        service: &dyn Service,
+        context: &RequestContext,
+        input: O::Input,
+    ) -> Result<(), ServiceError>
+    where
+        O::Input: Into<Value>,
+    {
+        let input = input.into();
+        let asked = AccessRequest { context, service, operation: O::NAME, input: &input };
+        if let Err(denied) = self.authorizing.authorize(asked) {
+            let model = aws_model::service(O::SERVICE).expect("operations are of models").model();
+            return Err(denied.error(model));
+        }
+        service.call(context, O::NAME, input).map(drop)
+    }
+
     fn change(&self, context: &RequestContext, arn: &Arn, change: &Change<'_>) -> Result<(), ServiceError> {
         match arn.as_str().split(':').nth(2).unwrap_or_default() {
             "ec2" => self.change_ec2(context, arn, change),
@@ -97,13 +121,13 @@ impl Tagged {
                     |key: &str, value: &str| ec2::Tag { key: Some(key.into()), value: Some(value.into()) };
                 let tags = tags.iter().map(|(key, value)| tag(key, value)).collect();
                 let input = ec2::CreateTagsRequest { dry_run: None, resources, tags };
-                call::<ec2::operation::CreateTags>(&*self.ec2, context, input)
+                self.call::<ec2::operation::CreateTags>(&*self.ec2, context, input)
             }
             Change::Remove(keys) => {
                 let tag = |key: &String| ec2::Tag { key: Some(key.clone()), value: None };
                 let tags = Some(keys.iter().map(tag).collect());
                 let input = ec2::DeleteTagsRequest { dry_run: None, resources, tags };
-                call::<ec2::operation::DeleteTags>(&*self.ec2, context, input)
+                self.call::<ec2::operation::DeleteTags>(&*self.ec2, context, input)
             }
         }
     }
@@ -121,7 +145,7 @@ impl Tagged {
                     |(key, value): (&str, &str)| ssm::Tag { key: key.to_owned(), value: value.to_owned() };
                 let tags = tags.iter().map(tag).collect();
                 let input = ssm::AddTagsToResourceRequest { resource_type, resource_id, tags };
-                call::<ssm::operation::AddTagsToResource>(&*self.ssm, context, input)
+                self.call::<ssm::operation::AddTagsToResource>(&*self.ssm, context, input)
             }
             Change::Remove(keys) => {
                 let input = ssm::RemoveTagsFromResourceRequest {
@@ -129,7 +153,7 @@ impl Tagged {
                     resource_id,
                     tag_keys: keys.to_vec(),
                 };
-                call::<ssm::operation::RemoveTagsFromResource>(&*self.ssm, context, input)
+                self.call::<ssm::operation::RemoveTagsFromResource>(&*self.ssm, context, input)
             }
         }
     }
@@ -149,12 +173,12 @@ impl Tagged {
                 };
                 let tags = tags.iter().map(tag).collect();
                 let input = ram::TagResourceRequest { resource_share_arn, tags, resource_arn: None };
-                call::<ram::operation::TagResource>(&*self.ram, context, input)
+                self.call::<ram::operation::TagResource>(&*self.ram, context, input)
             }
             Change::Remove(keys) => {
                 let tag_keys = keys.to_vec();
                 let input = ram::UntagResourceRequest { resource_share_arn, tag_keys, resource_arn: None };
-                call::<ram::operation::UntagResource>(&*self.ram, context, input)
+                self.call::<ram::operation::UntagResource>(&*self.ram, context, input)
             }
         }
     }
@@ -170,25 +194,14 @@ impl Tagged {
             Change::Set(tags) => {
                 let tags = tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
                 let input = backup::TagResourceInput { resource_arn, tags };
-                call::<backup::operation::TagResource>(&*self.backup, context, input)
+                self.call::<backup::operation::TagResource>(&*self.backup, context, input)
             }
             Change::Remove(keys) => {
                 let input = backup::UntagResourceInput { resource_arn, tag_key_list: keys.to_vec() };
-                call::<backup::operation::UntagResource>(&*self.backup, context, input)
+                self.call::<backup::operation::UntagResource>(&*self.backup, context, input)
             }
         }
     }
-}
-
-fn call<O: Operation>(
-    service: &dyn Service,
-    context: &RequestContext,
-    input: O::Input,
-) -> Result<(), ServiceError>
-where
-    O::Input: Into<Value>,
-{
-    service.call(context, O::NAME, input.into()).map(drop)
 }
 
 fn refused(message: String) -> ServiceError {

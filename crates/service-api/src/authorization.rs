@@ -228,11 +228,16 @@ fn has_key(need: &Need, resource_type: &str, key: &str) -> bool {
     action(prefix, name).is_some_and(|action| action.has_key(resource_type, key))
 }
 
+/// What services call the member at the top of a request that has its tags.
+const TAGS: [&str; 6] = ["Tags", "tags", "TagList", "TagsList", "BackupPlanTags", "BackupVaultTags"];
+/// What they call the one that has the keys of tags alone.
+const TAG_KEYS: [&str; 3] = ["TagKeys", "tagKeys", "TagKeyList"];
+
 /// `aws:RequestTag` and `aws:TagKeys` of tags that are for all that a request touches.
 fn request_tags(operation: &str, input: &Value) -> ConditionKeys {
     let Value::Structure(fields) = input else { return Vec::new() };
-    let tags = ["Tags", "tags", "TagList"].iter().find_map(|name| fields.get(name));
-    let keys = ["TagKeys", "tagKeys"].iter().find_map(|name| fields.get(name));
+    let tags = TAGS.iter().find_map(|name| fields.get(name));
+    let keys = TAG_KEYS.iter().find_map(|name| fields.get(name));
     let (mut found, mut all_keys) = (Vec::new(), Vec::new());
     // Who removes tags may leave their values open.
     let default = (!operation.starts_with("Delete")).then_some("");

@@ -22,7 +22,7 @@ use aws_api::backup::operation as op;
 use aws_model::Value;
 use aws_types::{AccountId, Partition, Timestamp};
 use management_policies::BackupPlans;
-use service_api::{IdSource, Operations, RequestContext, Service, ServiceError};
+use service_api::{IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError};
 use store::{RecordKind, Snapshot, Store};
 
 pub use plan::{Plan, PlanVersion};
@@ -97,6 +97,26 @@ impl Service for Backup {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    /// A vault by its name and a plan by its id, or either by its ARN.
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        let snapshot = self.state.store.snapshot();
+        let is_arn = id.starts_with("arn:");
+        let name = if is_arn { id.rsplit(':').next()? } else { id };
+        let (arn, tags) = match resource_type {
+            "backupPlan" => {
+                let plan = plan::own(&snapshot, context, name).ok()?;
+                (plan.arn.clone(), plan.tags.clone())
+            }
+            "backupVault" => {
+                let vault = vault::named(&snapshot, context, name).ok()?;
+                (vault.arn.clone(), vault.tags.clone())
+            }
+            _ => return None,
+        };
+        // Another account's or region's may have the same name.
+        (!is_arn || arn == id).then(|| ResourceFacts { arn: Some(arn), tags, ..ResourceFacts::default() })
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

@@ -1,6 +1,7 @@
 //! TagResources and UntagResources: one request to the service of each resource.
 //!
-//! A resource whose service refuses is told of in the answer, and the others get their tags all the same.
+//! A resource whose service refuses is told of in the answer, and the others get their tags all the same. Whether the caller
+//! may tag a resource is for its service to be asked, beside the permission to call this one ([`crate::TaggedResources`]).
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use service_api::{RequestContext, ServiceError};
 
 use crate::{State, error};
 
-/// The status of a failure that the caller can mend, and of one that it cannot.
+/// The status of a failure that the caller can mend, where its service says no other, and of one that it cannot.
 const BAD_REQUEST: i32 = 400;
 const SERVER_ERROR: i32 = 500;
 
@@ -95,15 +96,17 @@ fn elsewhere(context: &RequestContext, arn: &Arn) -> ServiceError {
     ))
 }
 
+/// A failure has the code of the service whose resource it is.
+/// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_FailureInfo.html>
 fn shown(error: ServiceError) -> FailureInfo {
     let (status, code) = if error.is_fault {
-        (SERVER_ERROR, "InternalServiceException")
+        (SERVER_ERROR, "InternalServiceException".into())
     } else {
-        (BAD_REQUEST, "InvalidParameterException")
+        (error.status.map_or(BAD_REQUEST, i32::from), error.code)
     };
     FailureInfo {
         status_code: Some(status),
-        error_code: Some(code.to_owned()),
+        error_code: Some(code.into()),
         error_message: Some(error.message),
     }
 }

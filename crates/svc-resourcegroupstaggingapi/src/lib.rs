@@ -44,16 +44,17 @@ pub trait TaggedResources: Send + Sync + 'static {
     /// All resources of an account in a region that can carry tags, in any order.
     fn list(&self, snapshot: &Snapshot, scope: &Scope, now: Timestamp) -> Vec<TaggedResource>;
 
-    /// Sets tags on a resource of the caller's in the region of the request, as the resource's own service does it.
+    /// Sets tags on a resource of the caller's in the region of the request, as the resource's own service does it for who
+    /// may do it.
     ///
     /// # Errors
-    /// What the service answers; no such resource.
+    /// What the service answers; no such resource; the caller may not tag it.
     fn tag(&self, context: &RequestContext, arn: &Arn, tags: &Tags) -> Result<(), ServiceError>;
 
     /// Removes tags from it.
     ///
     /// # Errors
-    /// What the service answers; no such resource.
+    /// What the service answers; no such resource; the caller may not.
     fn untag(&self, context: &RequestContext, arn: &Arn, keys: &[String]) -> Result<(), ServiceError>;
 }
 

@@ -1,12 +1,16 @@
 //! Tags over all services, and a tag policy in front of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use aws_api::resourcegroupstaggingapi::{self as api, operation as op};
 use aws_types::{AccountId, Partition};
+use iam_policy::Policy;
+use identities::User;
 use management_policies::{Attached, Document, PolicyKind, TagRules, effective};
-use store::{MemoryBackend, Store};
+use service_api::{Principal, PrincipalKind};
+use session_tokens::Tokens;
+use store::{MemoryBackend, Store, StoreError};
 use svc_backup::EffectiveBackupPolicy;
 use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, Member, NoMembers, ResourceGroupsTagging};
 
@@ -39,7 +43,10 @@ fn rules() -> TagRules {
     TagRules::of(&effective(PolicyKind::Tag, &[level]).unwrap())
 }
 
-struct Cloud(Vec<Arc<dyn Service>>);
+struct Cloud {
+    services: Vec<Arc<dyn Service>>,
+    store: Store,
+}
 
 impl Cloud {
     /// All services that carry tags, and the one over them, under a tag policy.
@@ -51,6 +58,7 @@ impl Cloud {
         let tagged = Tagged {
             ssm: Arc::new(Ssm::new(store.clone(), ids.clone())),
             ram: Arc::new(Ram::new(store.clone(), ids.clone(), Shareable)),
+            authorizing: ByPolicies::new(store.clone(), Tokens::with_key(&[7; 32])),
             backup: Arc::new(Backup::new(store.clone(), ids, OfOrganization)),
             ec2,
         };
@@ -59,7 +67,7 @@ impl Cloud {
         let guard = |service| guarded(service, store.clone(), policy.clone());
         let mut services: Vec<_> = services.into_iter().map(guard).collect();
         services.push(Arc::new(ResourceGroupsTagging::new(store.clone(), tagged, policy)));
-        Self(services)
+        Self { services, store }
     }
 
     fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, ServiceError>
@@ -67,8 +75,49 @@ impl Cloud {
         O::Input: Into<Value>,
         O::Output: TryFrom<Value, Error: Debug>,
     {
-        let service = self.0.iter().find(|service| service.model() == O::SERVICE).unwrap();
-        Ok(O::Output::try_from(service.call(&context(), O::NAME, input.into())?).unwrap())
+        self.call_by::<O>(&context(), input)
+    }
+
+    /// Calls a service past the gateway, which would ask for the permission to call it.
+    fn call_by<O: Operation>(
+        &self,
+        context: &RequestContext,
+        input: O::Input,
+    ) -> Result<O::Output, ServiceError>
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value, Error: Debug>,
+    {
+        let service = self.services.iter().find(|service| service.model() == O::SERVICE).unwrap();
+        Ok(O::Output::try_from(service.call(context, O::NAME, input.into())?).unwrap())
+    }
+
+    /// A request of a user with this policy.
+    fn user(&self, policy: &str) -> RequestContext {
+        let root = context();
+        let arn: Arn = "arn:aws:iam::123456789012:user/ann".parse().unwrap();
+        let user = User {
+            id: "AIDAANN".to_owned(),
+            name: "ann".to_owned(),
+            path: "/".to_owned(),
+            arn: arn.clone(),
+            created: root.now,
+            password_last_used: None,
+            permissions_boundary: None,
+            inline_policies: [("p".to_owned(), Policy::parse_stored(policy).unwrap())].into(),
+            attached_policies: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            tags: Tags::default(),
+        };
+        let scope = Scope::global(Partition::Aws, root.account());
+        let put = self.store.transact(|transaction| {
+            transaction.put(&scope, "ann", user.clone());
+            Ok::<_, StoreError>(())
+        });
+        put.unwrap();
+        let kind = PrincipalKind::User { name: "ann".to_owned() };
+        let principal = Principal { kind, arn, user_id: user.id, ..root.principal };
+        RequestContext { principal, ..root }
     }
 
     #[track_caller]
@@ -144,6 +193,84 @@ fn the_resources_of_all_services_are_tagged_found_and_untagged() {
         api::UntagResourcesInput { resource_arn_list: arns.to_vec(), tag_keys: vec!["Stage".to_owned()] };
     assert_eq!(cloud.ok::<op::UntagResources>(untag).failed_resources_map, Some(BTreeMap::new()));
     assert_eq!(cloud.tagged(), [] as [&str; 0]);
+}
+
+/// What was not done: `CODE STATUS`, by service.
+fn failures(failed: &BTreeMap<String, api::FailureInfo>) -> BTreeMap<&str, String> {
+    let told = |info: &api::FailureInfo| {
+        format!("{} {}", info.error_code.as_deref().unwrap(), info.status_code.unwrap())
+    };
+    failed.iter().map(|(arn, info)| (arn.split(':').nth(2).unwrap(), told(info))).collect()
+}
+
+#[test]
+fn who_tags_by_this_api_needs_the_permission_of_each_resources_service() {
+    let cloud = Cloud::new(OfOrganization);
+    let arns = cloud.fill();
+    let [vault, vpc, share, parameter] = &arns;
+    // The permission to call this API does not reach any resource.
+    let tag = |policy: &str, key: &str| {
+        let tags = BTreeMap::from([(key.to_owned(), "x".to_owned())]);
+        let input = api::TagResourcesInput { resource_arn_list: arns.to_vec(), tags };
+        cloud.call_by::<op::TagResources>(&cloud.user(policy), input).unwrap().failed_resources_map.unwrap()
+    };
+    let untag = |policy: &str, key: &str| {
+        let tag_keys = vec![key.to_owned()];
+        let input = api::UntagResourcesInput { resource_arn_list: arns.to_vec(), tag_keys };
+        cloud.call_by::<op::UntagResources>(&cloud.user(policy), input).unwrap().failed_resources_map.unwrap()
+    };
+    let statement = |action: &str, resource: &str| {
+        format!(r#"{{"Effect":"Allow","Action":"{action}","Resource":"{resource}"}}"#)
+    };
+    let policy = |statements: &[String]| {
+        format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","))
+    };
+    let this_api = statement("tag:*", "*");
+    let rest = "AccessDeniedException 403".to_owned();
+    let denied = BTreeMap::from([
+        ("backup", rest.clone()),
+        ("ec2", "UnauthorizedOperation 403".to_owned()),
+        ("ram", rest.clone()),
+        ("ssm", "AccessDeniedException 400".to_owned()),
+    ]);
+    let failed = tag(&policy(std::slice::from_ref(&this_api)), "Stage");
+    assert_eq!(failures(&failed), denied);
+    let told = failed[vpc].error_message.as_deref().unwrap();
+    assert!(
+        told.contains(&format!("user/ann is not authorized to perform: ec2:CreateTags on resource: {vpc}")),
+        "{told}"
+    );
+    assert_eq!(cloud.tagged(), [] as [&str; 0]);
+    // Each is asked for by itself: those that may be tagged are.
+    let some =
+        policy(&[this_api, statement("ec2:CreateTags", vpc), statement("ssm:AddTagsToResource", parameter)]);
+    let two: BTreeMap<_, _> = [("backup", rest.clone()), ("ram", rest)].into();
+    assert_eq!(failures(&tag(&some, "Stage")), two);
+    assert_eq!(cloud.tagged(), [vpc.clone(), parameter.clone()]);
+    let rest_of_them = [statement("backup:TagResource", vault), statement("ram:TagResource", share)];
+    let failed = tag(&policy(&rest_of_them), "Stage");
+    assert_eq!(failed.keys().collect::<Vec<_>>(), [vpc, parameter]);
+    assert_eq!(cloud.tagged(), arns);
+    // Tags are taken away by actions of their own.
+    assert_eq!(failures(&untag(&some, "Stage")), denied);
+    assert_eq!(cloud.tagged(), arns);
+    let all = policy(&[
+        statement("ec2:DeleteTags", vpc),
+        statement("ssm:RemoveTagsFromResource", parameter),
+        statement("backup:UntagResource", vault),
+        statement("ram:UntagResource", share),
+    ]);
+    assert_eq!(untag(&all, "Stage"), BTreeMap::new());
+    assert_eq!(cloud.tagged(), [] as [&str; 0]);
+    // Conditions see the tags of requests and of resources.
+    let of_keys = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":
+        {"ForAllValues:StringEquals":{"aws:TagKeys":["Stage"]}}}]}"#;
+    assert_eq!(failures(&tag(of_keys, "Owner")), denied);
+    assert_eq!(tag(of_keys, "Stage"), BTreeMap::new());
+    let of_tagged = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":
+        {"StringEquals":{"aws:ResourceTag/Stage":"x"}}}]}"#;
+    assert_eq!(untag(of_tagged, "Stage"), BTreeMap::new());
+    assert_eq!(failures(&tag(of_tagged, "Stage")), denied);
 }
 
 #[test]
