@@ -14,7 +14,7 @@ use management_policies::{Attached, BackupPlans, Document, Effective, PolicyKind
 use organization::{
     FeatureSet, Level, Member as OrganizationMember, PolicyType, is_administrator_of, levels,
 };
-use service_api::{RequestContext, Service as _, ServiceError};
+use service_api::{NeededPermission, RequestContext, Service as _, ServiceError};
 use store::{Read as _, Snapshot, Store};
 use svc_backup::EffectiveBackupPolicy;
 use svc_iam::OrganizationPolicy;
@@ -162,15 +162,31 @@ impl svc_cloudtrail::Organizations for TrailAdministrators {
         account: AccountId,
         is_administrator: bool,
     ) -> Result<(), ServiceError> {
-        let (account_id, service_principal) = (account.to_string(), CLOUD_TRAIL.to_owned());
-        let (operation, input): (&str, Value) = if is_administrator {
-            let request = api::RegisterDelegatedAdministratorRequest { account_id, service_principal };
-            (op::RegisterDelegatedAdministrator::NAME, request.into())
-        } else {
-            let request = api::DeregisterDelegatedAdministratorRequest { account_id, service_principal };
-            (op::DeregisterDelegatedAdministrator::NAME, request.into())
-        };
+        let (operation, input) = administrator_request(account.to_string(), is_administrator);
         self.organizations.call(context, operation, input).map(drop)
+    }
+
+    fn needed_to_set_administrator(
+        &self,
+        context: &RequestContext,
+        account: &str,
+        is_administrator: bool,
+    ) -> Vec<NeededPermission> {
+        let (operation, input) = administrator_request(account.to_owned(), is_administrator);
+        let needed = self.organizations.needed_permissions(context, operation, &input);
+        needed.expect("the table has the operations of organizations that are built")
+    }
+}
+
+/// The request to the organization that makes an account an administrator of trails, or no longer.
+fn administrator_request(account_id: String, is_administrator: bool) -> (&'static str, Value) {
+    let service_principal = CLOUD_TRAIL.to_owned();
+    if is_administrator {
+        let request = api::RegisterDelegatedAdministratorRequest { account_id, service_principal };
+        (op::RegisterDelegatedAdministrator::NAME, request.into())
+    } else {
+        let request = api::DeregisterDelegatedAdministratorRequest { account_id, service_principal };
+        (op::DeregisterDelegatedAdministrator::NAME, request.into())
     }
 }
 

@@ -24,7 +24,9 @@ use aws_model::Value;
 use aws_types::{AccountId, Timestamp};
 use cloudtrail_events::{Event, Page, Query};
 use parking_lot::Mutex;
-use service_api::{Operations, RequestContext, Service, ServiceError};
+use service_api::{
+    NeededPermission, Operations, RequestContext, ResourceFacts, Service, ServiceError, needed_by_table,
+};
 use store::{RecordKind, Store};
 
 pub use delivery::{LogFile, NoBuckets, TrailDelivery};
@@ -63,6 +65,15 @@ pub trait Organizations: Send + Sync + 'static {
         account: AccountId,
         is_administrator: bool,
     ) -> Result<(), ServiceError>;
+
+    /// What whoever asks for that needs of the organization, beside the permission to ask. The account is as the request
+    /// names it.
+    fn needed_to_set_administrator(
+        &self,
+        context: &RequestContext,
+        account: &str,
+        is_administrator: bool,
+    ) -> Vec<NeededPermission>;
 }
 
 /// A cloud without organizations.
@@ -76,6 +87,10 @@ impl Organizations for NoOrganizations {
 
     fn set_administrator(&self, _: &RequestContext, _: AccountId, _: bool) -> Result<(), ServiceError> {
         Err(error::no_organization())
+    }
+
+    fn needed_to_set_administrator(&self, _: &RequestContext, _: &str, _: bool) -> Vec<NeededPermission> {
+        Vec::new()
     }
 }
 
@@ -155,6 +170,21 @@ impl Service for CloudTrail {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        let mut needed = needed_by_table(self, context, operation, input)?;
+        needed.extend(admin::needed(&self.state, context, operation, input));
+        Some(needed)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        trail::facts(&self.state, context, id).filter(|_| resource_type == "trail")
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

@@ -11,7 +11,7 @@ use aws_api::cloudtrail::{
 };
 use aws_types::{AccountId, Partition, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
-use service_api::{RequestContext, ServiceError, take_page};
+use service_api::{RequestContext, ResourceFacts, ServiceError, take_page};
 use store::{Read, Record, Scope};
 
 use crate::selector::Selectors;
@@ -119,6 +119,26 @@ pub(crate) fn find(
         .into_iter()
         .any(|(owner, is_other)| owner == arn.account && (trail.is_organization || !is_other));
     if is_seen { Ok((scope, (*trail).clone())) } else { Err(unknown()) }
+}
+
+/// What policies see of a trail: of the region and the account where a request names it by its name, which another may have
+/// elsewhere.
+pub(crate) fn facts(state: &State, context: &RequestContext, name_or_arn: &str) -> Option<ResourceFacts> {
+    let snapshot = state.store.snapshot();
+    let (scope, trail) = if name_or_arn.starts_with("arn:") {
+        find(state, &snapshot, context, name_or_arn).ok()?
+    } else {
+        let scope = context.scope();
+        let trail = snapshot.get::<Trail>(&scope, name_or_arn)?;
+        (scope, (*trail).clone())
+    };
+    let is_own = scope.account == context.account();
+    Some(ResourceFacts {
+        arn: Some(arn_of(context.partition, &scope, &trail.name)),
+        owner: (!is_own).then_some(scope.account),
+        tags: trail.tags,
+        ..ResourceFacts::default()
+    })
 }
 
 /// Refuses to change a trail from elsewhere than its home, or somebody else's.

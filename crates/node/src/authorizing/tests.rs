@@ -258,3 +258,34 @@ fn a_request_names_a_thousand_resources_and_tags_at_most() {
         AccessRequest { context: &denied, service: &**service, operation: "DeleteVpc", input: &input };
     assert!(matches!(by_policies.authorize(asked), Err(Refused::Denied(_))));
 }
+
+#[test]
+fn who_makes_an_administrator_of_trails_needs_the_organizations_permission_too() {
+    let world = World::new();
+    let trail = world.services.iter().find(|service| service.model() == "cloudtrail").unwrap();
+    for (operation, member, of_organization) in [
+        ("RegisterOrganizationDelegatedAdmin", "MemberAccountId", "RegisterDelegatedAdministrator"),
+        (
+            "DeregisterOrganizationDelegatedAdmin",
+            "DelegatedAdminAccountId",
+            "DeregisterDelegatedAdministrator",
+        ),
+    ] {
+        let input = [(member, Value::String("222222222222".to_owned()))].into_iter().collect();
+        let needed = trail.needed_permissions(&world.ask(None), operation, &Value::Structure(input)).unwrap();
+        let allowed_by = |service: &str| {
+            let of_organization = format!(
+                r#"{{"Effect":"Allow","Action":"organizations:{of_organization}","Resource":"*","Condition":{{"StringEquals":
+                {{"organizations:ServicePrincipal":"{service}"}}}}}}"#
+            );
+            let policy = format!(
+                r#"{{"Version":"2012-10-17","Statement":[
+                {{"Effect":"Allow","Action":"cloudtrail:*","Resource":"*"}},{of_organization}]}}"#
+            );
+            world.decide(&**trail, operation, Some(&policy), &needed)
+        };
+        let told = allowed_by("backup.amazonaws.com").unwrap_err();
+        assert!(told.contains(&format!("to perform: organizations:{of_organization} on")), "{told}");
+        assert_eq!(allowed_by("cloudtrail.amazonaws.com"), Ok(()), "{operation}");
+    }
+}

@@ -9,7 +9,9 @@ use aws_types::{AccountId, Partition, Timestamp};
 use cloudtrail_events::{
     ApiCall, Caller, Category, Connection, Event, Facts, Found, LookupResource, Outcome, Page, Query,
 };
-use service_api::{Principal, RequestContext, RequestId, Service as _, ServiceError};
+use service_api::{
+    NeededPermission, Principal, RequestContext, RequestId, Service as _, ServiceError, TargetResource,
+};
 use store::{MemoryBackend, Store};
 use svc_cloudtrail::{CloudTrail, History, LogFile, Membership, Organizations, TrailDelivery};
 
@@ -82,6 +84,18 @@ impl Organizations for Members {
     ) -> Result<(), ServiceError> {
         self.0.lock().unwrap().insert(account, is);
         Ok(())
+    }
+
+    fn needed_to_set_administrator(
+        &self,
+        _: &RequestContext,
+        account: &str,
+        is: bool,
+    ) -> Vec<NeededPermission> {
+        let action = if is { "organizations:Register" } else { "organizations:Deregister" };
+        let arn = format!("account/{account}");
+        let resources = vec![TargetResource { arn, ..TargetResource::default() }];
+        vec![NeededPermission { action: action.into(), resources, keys: Vec::new() }]
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::io::Read as _;
 
+use aws_api::Operation as _;
 use aws_api::cloudtrail::{self as api, operation as op};
+use aws_model::Value;
 use flate2::read::GzDecoder;
+use service_api::Service as _;
 
 use crate::support::{ACCOUNT, BUCKET, Cloud, OTHER};
 
@@ -345,10 +348,21 @@ fn trails_of_an_organization_are_seen_by_its_members() {
         register("111111111111"),
         "AccountNotFoundException",
     );
+    let needed = |operation: &str, input: Value| -> Vec<String> {
+        let needed = cloud.service.needed_permissions(&cloud.context(ACCOUNT), operation, &input).unwrap();
+        needed.iter().map(|one| format!("{} {}", one.action, one.resources[0].arn)).collect()
+    };
+    let asked = |operation: &str, of_organization: &str| {
+        [format!("cloudtrail:{operation} *"), format!("organizations:{of_organization} account/{OTHER}")]
+    };
+    let name = op::RegisterOrganizationDelegatedAdmin::NAME;
+    assert_eq!(needed(name, register(OTHER).into()), asked(name, "Register"));
     cloud.ok::<op::RegisterOrganizationDelegatedAdmin>(ACCOUNT, register(OTHER));
     assert!(cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()]);
     let deregister =
         api::DeregisterOrganizationDelegatedAdminRequest { delegated_admin_account_id: OTHER.to_owned() };
+    let name = op::DeregisterOrganizationDelegatedAdmin::NAME;
+    assert_eq!(needed(name, deregister.clone().into()), asked(name, "Deregister"));
     cloud.ok::<op::DeregisterOrganizationDelegatedAdmin>(ACCOUNT, deregister);
     assert!(!cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()]);
 }
@@ -376,6 +390,20 @@ fn trails_have_tags() {
         listed.tags_list.unwrap().into_iter().map(|tag| tag.key).collect::<Vec<_>>()
     };
     assert_eq!(shown(), ["Empty", "Team"]);
+    // Policies see them, and those that a request sets.
+    let asked = |operation: &str, input: Value| {
+        let needed = cloud.service.needed_permissions(&cloud.context(ACCOUNT), operation, &input);
+        needed.unwrap().remove(0)
+    };
+    for name in ["main", ARN] {
+        let stop = api::StopLoggingRequest { name: name.to_owned() };
+        let stopped = asked(op::StopLogging::NAME, stop.into()).resources.remove(0);
+        let team = ("aws:ResourceTag/Team".to_owned(), vec!["net".to_owned()]);
+        assert!(stopped.arn == ARN && stopped.keys.contains(&team), "{stopped:?}");
+    }
+    let set = asked(op::AddTags::NAME, add(ARN, vec![tag("Team", Some("dev"))]).into());
+    assert_eq!(set.resources[0].arn, ARN);
+    assert_eq!(set.keys[0], ("aws:RequestTag/Team".to_owned(), vec!["dev".to_owned()]));
     let input = api::RemoveTagsRequest { resource_id: ARN.to_owned(), tags_list: vec![tag("Team", None)] };
     cloud.ok::<op::RemoveTags>(ACCOUNT, input);
     assert_eq!(shown(), ["Empty"]);
