@@ -65,7 +65,8 @@ use aws_model::Value;
 use aws_types::Arn;
 use identities::{IdKind, unique_id};
 use service_api::{
-    ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+    ConditionKeys, IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service,
+    ServiceError, needed_by_table,
 };
 use store::{RecordKind, Scope, Store};
 
@@ -189,19 +190,30 @@ impl Service for Iam {
         self.operations.contains(operation)
     }
 
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        let mut needed = needed_by_table(self, context, operation, input)?;
+        authorization::add_new_name(&mut needed, operation, input);
+        Some(needed)
+    }
+
     fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
         authorization::facts(&self.state, context, resource_type, id)
     }
 
     fn said_of(
         &self,
-        _context: &RequestContext,
+        context: &RequestContext,
         _operation: &str,
         _resource_type: &str,
         _is_new: bool,
         input: &Value,
     ) -> ConditionKeys {
-        authorization::said(input)
+        authorization::said(&self.state, context, input)
     }
 
     fn implied(

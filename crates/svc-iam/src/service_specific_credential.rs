@@ -248,6 +248,11 @@ fn find(
     Ok((user, (*found).clone()))
 }
 
+/// The service that a credential of the account is for.
+pub(crate) fn service_of(reader: &impl Read, context: &RequestContext, id: &str) -> Option<String> {
+    reader.get::<ServiceSpecificCredential>(&scope(context), id).map(|held| held.service.clone())
+}
+
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateServiceSpecificCredential.html>
 fn update(
     state: &State,

@@ -11,6 +11,8 @@ mod account_details;
 mod account_summary;
 #[path = "iam/attachment.rs"]
 mod attachment;
+#[path = "iam/authorization.rs"]
+mod authorization;
 #[path = "iam/boundary.rs"]
 mod boundary;
 #[path = "iam/certificates.rs"]
