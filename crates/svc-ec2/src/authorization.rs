@@ -2,10 +2,12 @@
 //!
 //! Owns what the table of operations does not tell: which resources a launch template or a default brings in, that tags on
 //! what is made need `ec2:CreateTags`, and that an instance profile passes a role. What is known of a resource is in
-//! [`resource`] and [`keys`], what a request says of one in [`said`]. Refuses to know policies.
+//! [`resource`] and [`keys`], what a request says of one in [`said`], the interfaces that a launch lists in [`launch`].
+//! Refuses to know policies.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-policies-for-amazon-ec2.html>
 
 mod keys;
+mod launch;
 mod resource;
 mod said;
 
@@ -39,12 +41,18 @@ pub(crate) fn needed(
     operation: &str,
     input: &Value,
 ) -> Option<Vec<NeededPermission>> {
-    let whole = whole_launch(ec2, context, operation, input);
+    let launched = whole_launch(ec2, context, operation, input);
+    let whole = match operation {
+        "RunInstances" => launch::spelled_out(&ec2.view(context), &launched),
+        _ => Cow::Borrowed(&*launched),
+    };
     let mut needed = needed_by_table(ec2, context, operation, &whole)?;
     if operation == "RunInstances" {
-        said::split_volumes(&ec2.view(context), &mut needed, &whole);
+        let view = ec2.view(context);
+        said::split_volumes(&view, &mut needed, &whole);
+        launch::split_interfaces(&view, &mut needed, &whole);
     }
-    if let Cow::Owned(_) = whole {
+    if let Cow::Owned(_) = launched {
         mark_template(&mut needed, ec2, context, operation, input);
     }
     needed.extend(tags_on_create(context, &needed, operation, &whole));
@@ -100,7 +108,8 @@ fn mark_template(
     operation: &str,
     input: &Value,
 ) {
-    let own = needed_by_table(ec2, context, operation, input).unwrap_or_default();
+    let input = launch::spelled_out(&ec2.view(context), input);
+    let own = needed_by_table(ec2, context, operation, &input).unwrap_or_default();
     let own: BTreeSet<&str> = own
         .iter()
         .flat_map(|permission| &permission.resources)

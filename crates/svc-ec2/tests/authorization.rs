@@ -214,6 +214,106 @@ fn each_volume_of_a_launch_is_asked_for() {
     );
 }
 
+/// The keys of a resource as `key=value`, without what ARNs of the account begin with.
+fn keys_of(resource: &TargetResource, names: &[&str]) -> String {
+    let value = |name: &&str| {
+        let found = resource.keys.iter().find(|(held, _)| held == name);
+        found.map(|(_, values)| format!("{name}={}", short(&values.join(","))))
+    };
+    names.iter().filter_map(value).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn each_interface_of_a_launch_is_asked_for_with_the_groups_it_means() {
+    let cloud = cloud();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let (first, second) = (cloud.subnet(&vpc, "10.0.0.0/24"), cloud.subnet(&vpc, "10.0.1.0/24"));
+    let (web, default) = (cloud.group(&vpc, "web"), cloud.default_group(&vpc));
+    let there = cloud.interface(&first);
+    let interface = |subnet: &str, groups: Option<&[&str]>| api::InstanceNetworkInterfaceSpecification {
+        subnet_id: Some(subnet.to_owned()),
+        groups: groups.map(|groups| groups.iter().map(|id| (*id).to_owned()).collect()),
+        ..Default::default()
+    };
+    let existing = || input!(InstanceNetworkInterfaceSpecification { network_interface_id: &there });
+    let ask = |interfaces: Vec<api::InstanceNetworkInterfaceSpecification>| {
+        let mut needed = needed::<op::RunInstances>(
+            &cloud,
+            api::RunInstancesRequest {
+                network_interfaces: Some(interfaces),
+                tag_specifications: Some(tagged("network-interface", &[("Team", "red")])),
+                ..cloud.launch()
+            },
+        );
+        needed.remove(0).resources
+    };
+    let of = |resources: &[TargetResource], kind: &str| -> Vec<String> {
+        let names = ["ec2:Vpc", "ec2:Subnet", "ec2:AssociatePublicIpAddress", "aws:RequestTag/Team"];
+        let found = resources.iter().filter(|held| short(&held.arn).starts_with(kind));
+        let mut found: Vec<_> = found
+            .map(|held| match kind {
+                "network-interface" => format!("{} {}", short(&held.arn), keys_of(held, &names)),
+                _ => short(&held.arn).to_owned(),
+            })
+            .collect();
+        found.sort();
+        found
+    };
+    let sorted = |mut expected: Vec<String>| {
+        expected.sort();
+        expected
+    };
+    let group = |id: &str| format!("security-group/{id}");
+    let made = |subnet: &str| {
+        format!("network-interface/* ec2:Vpc=vpc/{vpc} ec2:Subnet=subnet/{subnet} aws:RequestTag/Team=red")
+    };
+    // One that names groups, and one that means the default one, both when it says nothing and when it says none.
+    for second_groups in [None, Some(&[][..])] {
+        let found = ask(vec![interface(&first, Some(&[&web])), interface(&second, second_groups)]);
+        assert_eq!(of(&found, "security-group"), sorted(vec![group(&web), group(&default)]));
+        assert_eq!(of(&found, "network-interface"), sorted(vec![made(&first), made(&second)]));
+        let subnets = [&first, &second].map(|id| format!("subnet/{id}"));
+        assert_eq!(of(&found, "subnet"), sorted(subnets.into()));
+        let asked = found.iter().find(|held| held.arn.ends_with(&default)).unwrap();
+        has(asked, &[("ec2:Vpc", &format!("vpc/{vpc}")), ("ec2:SecurityGroupID", &default)]);
+    }
+    // One that is there already, which has its groups, and one that is made beside it.
+    let found = ask(vec![existing(), interface(&second, None)]);
+    assert_eq!(of(&found, "security-group"), [group(&default)]);
+    let [beside, held] = &of(&found, "network-interface")[..] else { panic!("{found:?}") };
+    assert_eq!(beside, &made(&second));
+    assert!(held.starts_with(&format!("network-interface/{there} ")), "{held}");
+    let found = ask(vec![existing()]);
+    assert_eq!((of(&found, "security-group").len(), of(&found, "network-interface").len()), (0, 1));
+    let instance = found.iter().find(|held| short(&held.arn) == "instance/*").unwrap();
+    has(instance, &[("ec2:AvailabilityZone", "us-east-1a")]);
+    // One without a subnet is in the default one of the zone, with that VPC's default group.
+    let public = api::InstanceNetworkInterfaceSpecification {
+        associate_public_ip_address: Some(true),
+        ..Default::default()
+    };
+    let found = ask(vec![public]);
+    assert_eq!(of(&found, "security-group"), [group(&cloud.default_group(&cloud.default_vpc()))]);
+    let [asked] = &of(&found, "network-interface")[..] else { panic!("{found:?}") };
+    assert!(asked.contains(&format!("ec2:Vpc=vpc/{}", cloud.default_vpc())), "{asked}");
+    assert!(asked.contains("ec2:AssociatePublicIpAddress=true"), "{asked}");
+}
+
+#[test]
+fn a_zone_that_is_named_by_its_id_leads_to_its_default_subnet() {
+    let cloud = cloud();
+    let subnets = cloud.ok::<op::DescribeSubnets>(Default::default()).subnets.unwrap();
+    assert!(subnets.len() > 1);
+    for subnet in subnets {
+        let placement = api::Placement {
+            availability_zone_id: subnet.availability_zone_id.clone(),
+            ..Default::default()
+        };
+        let launch = api::RunInstancesRequest { placement: Some(placement), ..cloud.launch() };
+        on(&needed::<op::RunInstances>(&cloud, launch), &format!("subnet/{}", subnet.subnet_id.unwrap()));
+    }
+}
+
 #[test]
 fn tags_name_their_resources_by_id() {
     let cloud = cloud();

@@ -8,7 +8,7 @@ use aws_types::{AddressAssociationId, Tags};
 use service_api::ResourceFacts;
 use store::Read;
 
-use super::{keys, member, text_at};
+use super::{keys, launch, text_at};
 use crate::instance::profile::IamInstanceProfileAssociation;
 use crate::network_acl::association::NetworkAclAssociation;
 use crate::record::{
@@ -214,8 +214,8 @@ fn vpc(state: &impl State, text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The resources that a request means and does not name: the default subnet and group of a launch. With interfaces of its
-/// own a launch means none beside theirs.
+/// The resources that a request means and does not name: the default subnet and group of a launch. One that lists its
+/// interfaces means none beside theirs, which [`launch::spelled_out`] names.
 pub(crate) fn implied(
     state: &impl State,
     operation: &str,
@@ -226,19 +226,15 @@ pub(crate) fn implied(
     if !is_launch && (operation, resource_type) != ("CreateNetworkInterface", "security-group") {
         return None;
     }
-    let interfaces = match member(input, "NetworkInterfaces") {
-        Some(Value::List(interfaces)) => &interfaces[..],
-        _ => &[],
-    };
-    let is_there = |interface: &Value| text_at(interface, &["NetworkInterfaceId"]).is_some();
-    if !interfaces.is_empty() && interfaces.iter().all(is_there) {
+    let interfaces = launch::listed(input);
+    if !interfaces.is_empty() && interfaces.iter().all(launch::is_there) {
         return Some(Vec::new());
     }
     let named = text_at(input, &["SubnetId"])
         .or_else(|| interfaces.iter().find_map(|interface| text_at(interface, &["SubnetId"])));
     let subnet = match named {
         Some(id) => state.seen::<Subnet>(id.parse().ok()?)?.resource,
-        None => default_subnet(state, text_at(input, &["Placement", "AvailabilityZone"]))?,
+        None => default_subnet(state, input)?,
     };
     match resource_type {
         "subnet" => Some(vec![subnet.id.to_string()]),
@@ -246,10 +242,14 @@ pub(crate) fn implied(
     }
 }
 
-/// The default subnet of a zone, or the first of all.
-fn default_subnet(state: &impl State, zone: Option<&str>) -> Option<std::sync::Arc<Subnet>> {
+/// The default subnet of the zone that a launch names, or the first of all.
+pub(super) fn default_subnet(state: &impl State, input: &Value) -> Option<std::sync::Arc<Subnet>> {
     let vpc = default_vpc::find(state)?;
+    let name = text_at(input, &["Placement", "AvailabilityZone"]);
+    let id = text_at(input, &["Placement", "AvailabilityZoneId"]);
     let defaults = state.parts::<Subnet, _>(vpc.id).filter(|subnet| subnet.is_default);
-    let of_zone = defaults.filter(|subnet| zone.is_none_or(|zone| subnet.zone.as_str() == zone));
+    let of_zone = defaults.filter(|subnet| {
+        name.is_none_or(|name| subnet.zone.as_str() == name) && id.is_none_or(|id| subnet.zone_id == id)
+    });
     of_zone.min_by(|one, other| one.zone.cmp(&other.zone))
 }

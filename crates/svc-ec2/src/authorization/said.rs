@@ -9,8 +9,9 @@ use service_api::{ConditionKeys, NeededPermission, TargetResource};
 
 use super::keys::{key, snapshot_arn};
 use super::resource::implied;
-use super::{member, profile_arn, text_at};
+use super::{launch, member, profile_arn, text_at};
 use crate::image;
+use crate::record::NetworkInterface;
 use crate::sharing::Owned;
 use crate::state::State;
 use crate::subnet::Subnet;
@@ -119,7 +120,7 @@ fn scalar(value: &Value) -> Option<String> {
 fn of_new(state: &impl State, operation: &str, resource_type: &str, input: &Value) -> ConditionKeys {
     let mut keys = match resource_type {
         "instance" => instance(state, input),
-        "network-interface" => interface(state, operation, input),
+        "network-interface" => interface(state, subnet(state, operation, input), None),
         "volume" if operation == "CreateVolume" => volume(state, input, input),
         "snapshot" => {
             let owner = key("ec2:Owner", state.account());
@@ -148,11 +149,14 @@ fn profile(state: &impl State, name: &str, input: &Value) -> Option<(String, Vec
 
 /// The subnet that a launch or a new interface is in, and its owner.
 fn subnet(state: &impl State, operation: &str, input: &Value) -> Option<Owned<Subnet>> {
-    let id = match text_at(input, &["SubnetId"]) {
-        Some(id) => id.to_owned(),
-        None => implied(state, operation, "subnet", input)?.pop()?,
+    let there = launch::listed(input).iter().find_map(|held| text_at(held, &["NetworkInterfaceId"]));
+    let id = match (text_at(input, &["SubnetId"]), there) {
+        (Some(id), _) => id.parse().ok()?,
+        // All interfaces of an instance are in one zone.
+        (None, Some(id)) => state.seen::<NetworkInterface>(id.parse().ok()?)?.resource.subnet,
+        (None, None) => implied(state, operation, "subnet", input)?.pop()?.parse().ok()?,
     };
-    state.seen::<Subnet>(id.parse().ok()?)
+    state.seen::<Subnet>(id)
 }
 
 fn instance(state: &impl State, input: &Value) -> ConditionKeys {
@@ -179,18 +183,22 @@ fn instance(state: &impl State, input: &Value) -> ConditionKeys {
     keys
 }
 
-fn interface(state: &impl State, operation: &str, input: &Value) -> ConditionKeys {
+/// A new interface in a subnet, as an interface of a launch specifies it.
+pub(super) fn interface(
+    state: &impl State,
+    subnet: Option<Owned<Subnet>>,
+    specified: Option<&Value>,
+) -> ConditionKeys {
     let mut keys = Vec::new();
-    if let Some(Owned { owner, resource: subnet }) = subnet(state, operation, input) {
+    if let Some(Owned { owner, resource: subnet }) = subnet {
         let scope = state.scope();
         let arn = |resource: String| Arn::new(scope.partition, "ec2", &scope.region, owner, &resource);
         keys.push(key("ec2:AvailabilityZone", &subnet.zone));
         keys.push(key("ec2:Subnet", arn(format!("subnet/{}", subnet.id))));
         keys.push(key("ec2:Vpc", arn(format!("vpc/{}", subnet.vpc))));
     }
-    let Some(Value::List(interfaces)) = member(input, "NetworkInterfaces") else { return keys };
-    let mut public = interfaces.iter().filter_map(|held| scalar(member(held, "AssociatePublicIpAddress")?));
-    keys.extend(public.next().map(|flag| key("ec2:AssociatePublicIpAddress", flag)));
+    let is_public = specified.and_then(|held| scalar(member(held, "AssociatePublicIpAddress")?));
+    keys.extend(is_public.map(|flag| key("ec2:AssociatePublicIpAddress", flag)));
     keys
 }
 
