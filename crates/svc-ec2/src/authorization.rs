@@ -10,6 +10,7 @@ mod keys;
 mod launch;
 mod resource;
 mod said;
+mod vpn;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -315,6 +315,59 @@ fn a_zone_that_is_named_by_its_id_leads_to_its_default_subnet() {
 }
 
 #[test]
+fn policies_see_the_options_of_tunnels() {
+    let cloud = cloud();
+    let gateway = cloud.ok::<op::CreateCustomerGateway>(input!(CreateCustomerGatewayRequest {
+        r#type: "ipsec.1",
+        ip_address: "198.51.100.7",
+        bgp_asn: 65000,
+    }));
+    let gateway = gateway.customer_gateway.unwrap().customer_gateway_id.unwrap();
+    let vgw = cloud.ok::<op::CreateVpnGateway>(input!(CreateVpnGatewayRequest { r#type: "ipsec.1" }));
+    let vgw = vgw.vpn_gateway.unwrap().vpn_gateway_id.unwrap();
+    let tunnel = |seconds: i32, version: &str| api::VpnTunnelOptionsSpecification {
+        phase1_lifetime_seconds: Some(seconds),
+        ike_versions: Some(vec![api::IKEVersionsRequestListValue { value: Some(version.to_owned()) }]),
+        pre_shared_key: Some("secret_key_of_mine".to_owned()),
+        ..Default::default()
+    };
+    let create = input!(CreateVpnConnectionRequest {
+        r#type: "ipsec.1",
+        customer_gateway_id: &gateway,
+        vpn_gateway_id: &vgw,
+        options: api::VpnConnectionOptionsSpecification {
+            static_routes_only: Some(true),
+            tunnel_options: Some(vec![tunnel(900, "ikev1"), tunnel(3600, "ikev2")]),
+            ..Default::default()
+        },
+    });
+    let both = [
+        ("ec2:GatewayType", "VGW"),
+        ("ec2:RoutingType", "static"),
+        ("ec2:Phase1LifetimeSeconds", "900,3600"),
+        ("ec2:IKEVersions", "ikev1,ikev2"),
+    ];
+    let of_new = needed::<op::CreateVpnConnection>(&cloud, create.clone());
+    has(on(&of_new, "vpn-connection/*"), &both);
+    let made = cloud.ok::<op::CreateVpnConnection>(create).vpn_connection.unwrap();
+    let id = made.vpn_connection_id.unwrap();
+    let change = input!(ModifyVpnTunnelOptionsRequest {
+        vpn_connection_id: &id,
+        vpn_tunnel_outside_ip_address: "198.51.100.1",
+        tunnel_options: api::ModifyVpnTunnelOptionsSpecification {
+            dpd_timeout_seconds: Some(60),
+            ..Default::default()
+        },
+    });
+    let of_held = needed::<op::ModifyVpnTunnelOptions>(&cloud, change);
+    let connection = on(&of_held, &format!("vpn-connection/{id}"));
+    has(connection, &both);
+    has(connection, &[("ec2:DPDTimeoutSeconds", "60")]);
+    let all = format!("{of_new:?}{of_held:?}");
+    assert!(!all.contains("secret_key_of_mine"), "keys of tunnels are in no policy");
+}
+
+#[test]
 fn tags_name_their_resources_by_id() {
     let cloud = cloud();
     let vpc = cloud.vpc("10.0.0.0/16");
@@ -359,6 +412,39 @@ fn associations_lead_to_their_resources() {
     let found = all(&needed::<op::DisassociateRouteTable>(&cloud, input));
     let action = "ec2:DisassociateRouteTable";
     assert_eq!(found, [format!("{action} route-table/{table}"), format!("{action} subnet/{subnet}")]);
+}
+
+#[test]
+fn notifications_lead_to_what_they_are_about() {
+    let cloud = cloud();
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let endpoint = input!(CreateVpcEndpointRequest { vpc_id: &vpc, service_name: crate::vpc_endpoint::S3 });
+    let endpoint = cloud.ok::<op::CreateVpcEndpoint>(endpoint).vpc_endpoint.unwrap().vpc_endpoint_id.unwrap();
+    let service = crate::vpc_endpoint_service::create(&cloud, crate::vpc_endpoint_service::request());
+    let service = crate::vpc_endpoint_service::service_id(&service);
+    let topic = "arn:aws:sns:us-east-1:123456789012:news";
+    let create = |service: Option<&String>, endpoint: Option<&String>| {
+        let made = cloud.ok::<op::CreateVpcEndpointConnectionNotification>(
+            api::CreateVpcEndpointConnectionNotificationRequest {
+                service_id: service.cloned(),
+                vpc_endpoint_id: endpoint.cloned(),
+                connection_notification_arn: topic.to_owned(),
+                connection_events: vec!["Accept".to_owned()],
+                ..Default::default()
+            },
+        );
+        made.connection_notification.unwrap().connection_notification_id.unwrap()
+    };
+    let ids = [create(Some(&service), None), create(None, Some(&endpoint))];
+    let change =
+        input!(ModifyVpcEndpointConnectionNotificationRequest { connection_notification_id: &ids[0] });
+    let found = all(&needed::<op::ModifyVpcEndpointConnectionNotification>(&cloud, change));
+    let service = format!("vpc-endpoint-service/{service}");
+    assert_eq!(found, [format!("ec2:ModifyVpcEndpointConnectionNotification {service}")]);
+    let delete = input!(DeleteVpcEndpointConnectionNotificationsRequest { connection_notification_ids: ids });
+    let found = all(&needed::<op::DeleteVpcEndpointConnectionNotifications>(&cloud, delete));
+    let action = "ec2:DeleteVpcEndpointConnectionNotifications";
+    assert_eq!(found, [format!("{action} vpc-endpoint/{endpoint}"), format!("{action} {service}")]);
 }
 
 #[test]

@@ -3,9 +3,11 @@
 //! Owns the condition keys of each kind of record. Refuses to know which actions have them: the table does.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-policy-keys>
 
+use aws_model::Value;
 use aws_types::{AccountId, Arn};
 use service_api::ConditionKeys;
 
+use super::vpn;
 use crate::instance::profile;
 use crate::record::{
     CustomerGateway, DhcpOptions, EgressOnlyInternetGateway, ElasticIp, FlowLog, Instance, InternetGateway,
@@ -270,10 +272,13 @@ impl Asked for VpnConnection {
     fn keys<S: State>(&self, _: &Place<'_, S>) -> ConditionKeys {
         let gateway = if self.vpn_gateway().is_some() { "VGW" } else { "TGW" };
         let routing = if self.static_routes_only { "static" } else { "dynamic" };
-        vec![
+        let mut keys = vec![
             key("ec2:AuthenticationType", "Pre-shared keys"),
             key("ec2:GatewayType", gateway),
             key("ec2:RoutingType", routing),
-        ]
+        ];
+        let tunnels: Vec<Value> = self.tunnels.iter().map(|tunnel| tunnel.shown().into()).collect();
+        keys.extend(vpn::of_tunnels(&tunnels));
+        keys
     }
 }

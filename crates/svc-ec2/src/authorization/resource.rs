@@ -22,7 +22,12 @@ use crate::record::{
 };
 use crate::state::{Resource, State};
 use crate::tag::with_kinds;
+use crate::vpc_endpoint_service::ConnectionNotification;
+use crate::vpc_endpoint_service::notification::NotificationSource;
 use crate::{arn, default_vpc, key_pair, placement_group, security_group, snapshot};
+
+/// What ids of connection notifications begin with.
+const NOTIFICATION: &str = "vpce-nfn-";
 
 /// What is known of a resource of a type of the table.
 pub(crate) fn facts(state: &impl State, resource_type: &str, text: &str) -> Option<ResourceFacts> {
@@ -120,8 +125,21 @@ fn resolved(state: &impl State, resource_type: &str, text: &str) -> Option<Strin
         }
         "subnet" => subnet(state, text),
         "vpc" => vpc(state, text),
+        "vpc-endpoint" if text.starts_with(NOTIFICATION) => match notified(state, text)? {
+            NotificationSource::Endpoint(id) => found(id.to_string()),
+            NotificationSource::Service(_) => None,
+        },
+        "vpc-endpoint-service" if text.starts_with(NOTIFICATION) => match notified(state, text)? {
+            NotificationSource::Service(id) => found(id.to_string()),
+            NotificationSource::Endpoint(_) => None,
+        },
         _ => found(text.to_owned()),
     }
+}
+
+/// What a connection notification is about.
+fn notified(state: &impl State, text: &str) -> Option<NotificationSource> {
+    Some(state.own::<ConnectionNotification>(text.parse().ok()?)?.source)
 }
 
 /// The route table that has an association, and what with.

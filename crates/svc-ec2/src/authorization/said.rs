@@ -9,7 +9,7 @@ use service_api::{ConditionKeys, NeededPermission, TargetResource};
 
 use super::keys::{key, snapshot_arn};
 use super::resource::implied;
-use super::{launch, member, profile_arn, text_at};
+use super::{launch, member, profile_arn, text_at, vpn};
 use crate::image;
 use crate::record::NetworkInterface;
 use crate::sharing::Owned;
@@ -56,6 +56,12 @@ pub(crate) fn said_of(
         ("CreatePlacementGroup", "placement-group") => {
             texts(&[("ec2:PlacementGroupName", "GroupName"), ("ec2:PlacementGroupStrategy", "Strategy")])
         }
+        ("ModifyVpnTunnelOptions", "vpn-connection") => {
+            let mut keys = attributes(input);
+            let options = member(input, "TunnelOptions").cloned();
+            keys.extend(vpn::of_tunnels(options.as_slice()));
+            keys
+        }
         _ if operation.starts_with("Modify") || operation.starts_with("Reset") => attributes(input),
         _ => Vec::new(),
     }
@@ -94,7 +100,7 @@ fn attributes(input: &Value) -> ConditionKeys {
     keys
 }
 
-fn texts(list: Option<&Value>) -> Vec<String> {
+pub(super) fn texts(list: Option<&Value>) -> Vec<String> {
     match list {
         Some(Value::List(items)) => items.iter().filter_map(scalar).collect(),
         _ => Vec::new(),
@@ -102,7 +108,7 @@ fn texts(list: Option<&Value>) -> Vec<String> {
 }
 
 /// A value as text: itself, or what stands in its `Value`.
-fn scalar(value: &Value) -> Option<String> {
+pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Boolean(flag) => Some(flag.to_string()),
@@ -126,10 +132,12 @@ fn of_new(state: &impl State, operation: &str, resource_type: &str, input: &Valu
             let owner = key("ec2:Owner", state.account());
             let volume = text_at(input, &["VolumeId"]);
             let volume = volume.map(|id| key("ec2:ParentVolume", state.arn(&format!("volume/{id}"))));
-            std::iter::once(owner).chain(volume).collect()
+            let location = text_at(input, &["Location"]).map(|location| key("ec2:Location", location));
+            std::iter::once(owner).chain(volume).chain(location).collect()
         }
         "vpc-peering-connection" => peering(state, input),
         "vpc-endpoint" => endpoint(state, input),
+        "vpn-connection" => connection(input),
         _ => Vec::new(),
     };
     if resource_type != "instance" && resource_type != "network-interface" {
@@ -199,6 +207,23 @@ pub(super) fn interface(
     }
     let is_public = specified.and_then(|held| scalar(member(held, "AssociatePublicIpAddress")?));
     keys.extend(is_public.map(|flag| key("ec2:AssociatePublicIpAddress", flag)));
+    keys
+}
+
+/// A new VPN connection, with its tunnels.
+fn connection(input: &Value) -> ConditionKeys {
+    let gateway = if text_at(input, &["VpnGatewayId"]).is_some() { "VGW" } else { "TGW" };
+    let options = member(input, "Options");
+    let is_static = options.and_then(|options| member(options, "StaticRoutesOnly"));
+    let routing = if is_static == Some(&Value::Boolean(true)) { "static" } else { "dynamic" };
+    let mut keys = vec![
+        key("ec2:AuthenticationType", "Pre-shared keys"),
+        key("ec2:GatewayType", gateway),
+        key("ec2:RoutingType", routing),
+    ];
+    if let Some(Value::List(tunnels)) = options.and_then(|options| member(options, "TunnelOptions")) {
+        keys.extend(vpn::of_tunnels(tunnels));
+    }
     keys
 }
 

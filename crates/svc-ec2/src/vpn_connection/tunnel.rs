@@ -296,7 +296,7 @@ impl VpnTunnel {
     }
 
     /// The tunnel's options as answers have them: those that were given, and the generated ones.
-    pub(super) fn shown(&self) -> api::TunnelOption {
+    pub(crate) fn shown(&self) -> api::TunnelOption {
         macro_rules! list {
             ($shape:ident, $values:ident) => {
                 Some(&self.settings.$values).filter(|values| !values.is_empty()).map(|values| {
