@@ -400,6 +400,22 @@ fn tags_on_create_need_an_action_of_their_own() {
 }
 
 #[test]
+fn what_is_made_under_a_name_of_ones_own_has_the_tags_of_the_request() {
+    let cloud = cloud();
+    let specified = |resource_type: &str| tagged(resource_type, &[("Team", "red")]);
+    let expected = [("aws:RequestTag/Team", "red"), ("aws:TagKeys", "Team")];
+    let pair = input!(CreateKeyPairRequest { key_name: "k", tag_specifications: specified("key-pair") });
+    let import = input!(ImportKeyPairRequest { key_name: "k", tag_specifications: specified("key-pair") });
+    let group = input!(CreatePlacementGroupRequest {
+        group_name: "near",
+        tag_specifications: specified("placement-group"),
+    });
+    has(on(&needed::<op::CreateKeyPair>(&cloud, pair), "key-pair/k"), &expected);
+    has(on(&needed::<op::ImportKeyPair>(&cloud, import), "key-pair/k"), &expected);
+    has(on(&needed::<op::CreatePlacementGroup>(&cloud, group), "placement-group/near"), &expected);
+}
+
+#[test]
 fn associations_lead_to_their_resources() {
     let cloud = cloud();
     let vpc = cloud.vpc("10.0.0.0/16");

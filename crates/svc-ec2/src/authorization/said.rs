@@ -5,7 +5,7 @@
 
 use aws_model::Value;
 use aws_types::Arn;
-use service_api::{ConditionKeys, NeededPermission, TargetResource};
+use service_api::{ConditionKeys, NeededPermission, TargetResource, specified_tags};
 
 use super::keys::{key, snapshot_arn};
 use super::resource::implied;
@@ -38,7 +38,7 @@ pub(crate) fn said_of(
     if is_new {
         return of_new(state, operation, resource_type, input);
     }
-    let texts = |pairs: &[(&str, &str)]| {
+    let texts = |pairs: &[(&str, &str)]| -> ConditionKeys {
         pairs.iter().filter_map(|(name, member)| Some(key(name, text_at(input, &[member])?))).collect()
     };
     match (operation, resource_type) {
@@ -50,11 +50,17 @@ pub(crate) fn said_of(
             ("ec2:AuthorizedUser", "AwsAccountId"),
             ("ec2:Permission", "Permission"),
         ]),
+        // They are made, under the names that requests give them.
         ("CreateKeyPair" | "ImportKeyPair", "key-pair") => {
-            texts(&[("ec2:KeyPairName", "KeyName"), ("ec2:KeyPairType", "KeyType")])
+            let mut keys = texts(&[("ec2:KeyPairName", "KeyName"), ("ec2:KeyPairType", "KeyType")]);
+            keys.extend(specified_tags(input, resource_type));
+            keys
         }
         ("CreatePlacementGroup", "placement-group") => {
-            texts(&[("ec2:PlacementGroupName", "GroupName"), ("ec2:PlacementGroupStrategy", "Strategy")])
+            let named = [("ec2:PlacementGroupName", "GroupName"), ("ec2:PlacementGroupStrategy", "Strategy")];
+            let mut keys = texts(&named);
+            keys.extend(specified_tags(input, resource_type));
+            keys
         }
         ("ModifyVpnTunnelOptions", "vpn-connection") => {
             let mut keys = attributes(input);
