@@ -15,6 +15,8 @@ use crate::events::Events;
 use crate::services::{Behaviour, Services};
 use crate::testing::{NoHost, context};
 
+mod condition_keys;
+
 /// What everybody may call who signs, or whose service asks by itself: who may assume a role, the role says.
 const FREE: [&str; 4] =
     ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:GetCallerIdentity", "sts:GetSessionToken"];
