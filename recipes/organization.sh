@@ -23,6 +23,12 @@ user_keys() {
   aws iam create-access-key --user-name "$1" --output text --query 'AccessKey.[AccessKeyId,SecretAccessKey]'
 }
 
+# root_keys ACCOUNT: prints keys of the account's root user, which the book has by the account's e-mail address.
+root_keys() {
+  "$BRUME_BIN" account env "$1" | sed -n 's/^export AWS_\(ACCESS_KEY_ID\|SECRET_ACCESS_KEY\)=//p' |
+    tr -d "'\"" | paste -s -d ' '
+}
+
 create_account_state() {
   aws organizations describe-create-account-status --create-account-request-id "$1" --output text \
     --query CreateAccountStatus.State

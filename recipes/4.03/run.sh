@@ -16,16 +16,15 @@ move "$AUDIT" "$CORE"
 move "$PRODUCTION" "$CUSTOM"
 IN_PRODUCTION=$(admin_of "$PRODUCTION")
 IN_AUDIT=$(admin_of "$AUDIT")
-# Keys of the root user itself: the book has them by the account's e-mail address.
-ROOT_OF_PRODUCTION=$("$BRUME_BIN" account env "$PRODUCTION" | sed -n 's/^export AWS_\(ACCESS_KEY_ID\|SECRET_ACCESS_KEY\)=//p' |
-  tr -d "'\"" | paste -s -d ' ')
+ROOT_OF_PRODUCTION=$(root_keys "$PRODUCTION")
 expect_eq 'the root user of Production' "arn:aws:iam::$PRODUCTION:root" \
   "$(with_keys "$ROOT_OF_PRODUCTION" aws sts get-caller-identity --output text --query Arn)"
 
 # S0:6143
 step 'enable-policy-type'
-aws organizations enable-policy-type --root-id "$ROOT_ID" --policy-type SERVICE_CONTROL_POLICY >/dev/null ||
-  true # An organization with all features may begin with it.
+# An organization with all features begins with it.
+expect_error PolicyTypeAlreadyEnabledException aws organizations enable-policy-type --root-id "$ROOT_ID" \
+  --policy-type SERVICE_CONTROL_POLICY
 scp_status() {
   aws organizations list-roots --output text \
     --query "Roots[0].PolicyTypes[?Type=='SERVICE_CONTROL_POLICY'].Status | [0]"
@@ -158,11 +157,17 @@ done
 extra=$(aws organizations create-policy --name Extra4 --description x --type SERVICE_CONTROL_POLICY \
   --content "$ALLOW_ALL" --output text --query Policy.PolicySummary.Id)
 expect_error ConstraintViolationException aws organizations attach-policy --policy-id "$extra" --target-id "$CUSTOM"
-printf -v padding '%*s' 5121 ''
-TOO_LONG="{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"S\",\"Effect\":\"Deny\",\"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::${padding// /a}\"}]}"
-expect_error 'ConstraintViolationException|PolicyContentTooLong.*|MalformedPolicyDocumentException' \
-  aws organizations create-policy --name TooLong \
-  --description x --type SERVICE_CONTROL_POLICY --content "$TOO_LONG"
+policy_of_bytes() { # BYTES: prints a policy that is so long
+  local empty='{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:::"}]}' padding
+  printf -v padding '%*s' $(($1 - ${#empty})) ''
+  printf '%s' "${empty/:::/:::${padding// /a}}"
+}
+expect_eq 'the length of the policy' 5121 "$(policy_of_bytes 5121 | wc -c)"
+long=$(aws organizations create-policy --name LongEnough --description x --type SERVICE_CONTROL_POLICY \
+  --content "$(policy_of_bytes 5120)" --output text --query Policy.PolicySummary.Id)
+aws organizations delete-policy --policy-id "$long"
+expect_error ConstraintViolationException aws organizations create-policy --name TooLong --description x \
+  --type SERVICE_CONTROL_POLICY --content "$(policy_of_bytes 5121)"
 
 step 'detach-policy: at once Production makes gateways again'
 aws organizations detach-policy --policy-id "$POLICY_ID" --target-id "$CUSTOM"

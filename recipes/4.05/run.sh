@@ -86,7 +86,7 @@ done
 expect_eq 'the plan in eu-central-1' '' "$(plan_of "$KEYS" eu-central-1)"
 
 step 'a plan of the organization is not the account'\''s to delete'
-expect_error '[A-Za-z]+Exception' with_keys "$KEYS" aws backup delete-backup-plan --backup-plan-id "$plan"
+expect_error InvalidRequestException with_keys "$KEYS" aws backup delete-backup-plan --backup-plan-id "$plan"
 with_keys "$KEYS" aws backup create-backup-vault --backup-vault-name production >/dev/null
 
 step 'Development has its own'

@@ -49,8 +49,7 @@ with_keys "$KEYS" aws ec2 create-internet-gateway >/dev/null
 step 'remove the role that gave the organization access'
 with_keys "$KEYS" aws iam detach-role-policy --role-name OrganizationAccountAccessRole \
   --policy-arn arn:aws:iam::aws:policy/AdministratorAccess
-ROOT_KEYS=$("$BRUME_BIN" account env "$PRODUCTION" | sed -n 's/^export AWS_\(ACCESS_KEY_ID\|SECRET_ACCESS_KEY\)=//p' |
-  tr -d "'\"" | paste -s -d ' ')
+ROOT_KEYS=$(root_keys "$PRODUCTION")
 with_keys "$ROOT_KEYS" aws iam delete-role --role-name OrganizationAccountAccessRole
 expect_error 'InvalidClientTokenId|AccessDenied|AuthFailure' with_keys "$KEYS" aws ec2 describe-vpcs
 expect_error AccessDenied aws sts assume-role --role-session-name nobody \

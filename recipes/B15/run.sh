@@ -2,8 +2,8 @@
 # Source: AWS Security Blog, "Easier way to control access to AWS regions using IAM policies", in the blog archive.
 # `S2:N` is the line of the archive's text that a step comes from.
 #
-# Where this departs from the post: RDS and Lambda are not built yet, so that their calls are seen to be refused where the
-# policy refuses them, and are not implemented where it does not.
+# Where this departs from the post: RDS and Lambda are not built yet, so that their calls answer that they are not
+# implemented in every region, before any policy is asked.
 # shellcheck shell=bash
 source ../expect.sh
 source ../organization.sh
@@ -111,6 +111,15 @@ for region in us-east-1 eu-west-1; do
 done
 expect_eq 'instances elsewhere' '' \
   "$(in_region us-east-1 ec2 describe-instances --output text --query 'Reservations[].Instances[].InstanceId')"
+
+step 'RDS and Lambda are not there in any region'
+for region in eu-central-1 eu-west-1; do
+  expect_error InvalidAction in_region "$region" rds describe-db-instances
+  expect_error InvalidAction in_region "$region" rds create-db-instance --db-instance-identifier first \
+    --db-instance-class db.t3.micro --engine mysql --allocated-storage 20
+  expect_error NotImplemented in_region "$region" lambda get-account-settings
+  expect_error NotImplemented in_region "$region" lambda invoke --function-name first "$RECIPE_WORK/answer"
+done
 
 step 'what the policy does not name is refused everywhere'
 expect_error UnauthorizedOperation in_region eu-central-1 ec2 terminate-instances --instance-ids "$INSTANCE_ID"
