@@ -93,7 +93,7 @@ pub struct SharePrincipal {
     pub created: Timestamp,
     /// When that last changed.
     pub updated: Timestamp,
-    /// Whether it is outside the owner's organization.
+    /// Whether it was outside the owner's organization when it was put in, and had to accept.
     #[serde(default = "external")]
     pub external: bool,
 }
@@ -166,14 +166,28 @@ impl ResourceShare {
         self.deleted.is_none_or(|deleted| now <= deleted.plus_millis(SHOWN_AFTER_DELETION_MILLIS))
     }
 
-    /// Whether an account has accepted it, or need not, because its organization shares it.
+    /// Whether an account has accepted it, or need not, because its organization shares it. Who did not have to accept because
+    /// it was in the owner's organization has nothing of it for as long as it is not.
     pub fn is_accepted_by(&self, reader: &impl Read, partition: Partition, account: AccountId) -> bool {
         if self.deleted.is_some() || self.owner == account {
             return false;
         }
-        let principal = self.principals.get(&account.to_string());
-        let by_itself = principal.is_some_and(|one| one.acceptance == Acceptance::Accepted);
-        by_itself || self.principals.keys().any(|principal| is_within(reader, partition, principal, account))
+        self.has_effect_for(reader, partition, &account.to_string())
+            || self.principals.keys().any(|principal| is_within(reader, partition, principal, account))
+    }
+
+    /// Whether a principal, as the share has it, has what is shared: it has accepted, or it is in the owner's organization,
+    /// which shares within itself.
+    pub fn has_effect_for(&self, reader: &impl Read, partition: Partition, principal: &str) -> bool {
+        let Some(held) = self.principals.get(principal) else { return false };
+        let is_of_organization = || match principal.parse() {
+            Ok(account) => share_within(reader, partition, self.owner, account),
+            Err(_) => organization_of(reader, partition, self.owner).is_some_and(|organization| {
+                organization.trusted_services.contains_key(SERVICE)
+                    && principal.split('/').nth(1) == Some(organization.id.as_str())
+            }),
+        };
+        held.acceptance == Acceptance::Accepted && (held.external || is_of_organization())
     }
 }
 
@@ -195,6 +209,13 @@ impl Invitation {
 
 /// The service that an organization trusts to share within it.
 pub const SERVICE: &str = "ram.amazonaws.com";
+
+/// Whether two accounts are in one organization that shares within itself.
+pub fn share_within(reader: &impl Read, partition: Partition, one: AccountId, other: AccountId) -> bool {
+    let Some(organization) = organization_of(reader, partition, one) else { return false };
+    organization.trusted_services.contains_key(SERVICE)
+        && organization_of(reader, partition, other).is_some_and(|held| held.id == organization.id)
+}
 
 /// Whether the ARN of an organization or of one of its units, as a principal, stands for an account: it is there, and the
 /// organization shares within itself.
@@ -219,7 +240,7 @@ pub fn is_within(reader: &impl Read, partition: Partition, principal: &str, acco
 pub fn put_partners_within(transaction: &mut Transaction, partition: Partition, account: AccountId) {
     let shares = transaction.scan_all::<ResourceShare>();
     let shared = shares.filter(|(_, _, share)| {
-        share.principals.keys().any(|one| one.starts_with("arn:"))
+        share.principals.values().any(|one| !one.external)
             && share.is_accepted_by(transaction, partition, account)
     });
     let owners: BTreeSet<Scope> = shared.map(|(owner, _, _)| owner.clone()).collect();

@@ -57,9 +57,7 @@ fn sharing_organization(reader: &impl Read, context: &RequestContext) -> Option<
 
 /// Whether the caller and another account are in an organization that shares within itself.
 pub(crate) fn is_in_one_organization(reader: &impl Read, context: &RequestContext, other: AccountId) -> bool {
-    let of_other = organization_of(reader, context.partition, other);
-    sharing_organization(reader, context)
-        .is_some_and(|organization| of_other.is_some_and(|one| one.id == organization.id))
+    resource_shares::share_within(reader, context.partition, context.account(), other)
 }
 
 impl Entities {
@@ -237,7 +235,8 @@ fn invite(
     let key = receiver.to_string();
     let place = Scope::new(context.partition, receiver, context.region.clone());
     let is_invited = share.principals.get(&key).is_some_and(|held| match held.acceptance {
-        Acceptance::Accepted => true,
+        // Who had nothing to accept while it was in the organization has not accepted.
+        Acceptance::Accepted => held.external,
         Acceptance::Rejected => false,
         Acceptance::Pending => transaction
             .scan::<Invitation>(&place)
@@ -295,9 +294,18 @@ fn of_resource(share: &ResourceShare, arn: &str, held: &SharedResource) -> Resou
     }
 }
 
-fn of_principal(share: &ResourceShare, account: &str, held: &SharePrincipal) -> ResourceShareAssociation {
+fn of_principal(
+    reader: &impl Read,
+    context: &RequestContext,
+    share: &ResourceShare,
+    account: &str,
+    held: &SharePrincipal,
+) -> ResourceShareAssociation {
     let (status, message) = match held.acceptance {
         Acceptance::Pending => ("ASSOCIATING", None),
+        Acceptance::Accepted if !share.has_effect_for(reader, context.partition, account) => {
+            ("DISASSOCIATED", Some("The organization does not share with the principal any more.".to_owned()))
+        }
         Acceptance::Accepted => ("ASSOCIATED", None),
         Acceptance::Rejected => ("FAILED", Some("The invitation was rejected.".to_owned())),
     };
@@ -315,12 +323,17 @@ fn of_principal(share: &ResourceShare, account: &str, held: &SharePrincipal) -> 
 }
 
 /// The associations of a share's resources.
-pub(crate) fn resources_of(share: &ResourceShare) -> Vec<ResourceShareAssociation> {
+fn resources_of(share: &ResourceShare) -> Vec<ResourceShareAssociation> {
     share.resources.iter().map(|(arn, held)| of_resource(share, arn, held)).collect()
 }
 
-fn principals_of(share: &ResourceShare) -> Vec<ResourceShareAssociation> {
-    share.principals.iter().map(|(account, held)| of_principal(share, account, held)).collect()
+fn principals_of(
+    reader: &impl Read,
+    context: &RequestContext,
+    share: &ResourceShare,
+) -> Vec<ResourceShareAssociation> {
+    let all = share.principals.iter();
+    all.map(|(account, held)| of_principal(reader, context, share, account, held)).collect()
 }
 
 /// <https://docs.aws.amazon.com/ram/latest/APIReference/API_AssociateResourceShare.html>
@@ -336,15 +349,15 @@ pub(crate) fn associate(
         request.principals.as_ref(),
         request.sources.as_ref(),
     )?;
-    let share = state.store.transact(|transaction| {
+    let mut associations = state.store.transact(|transaction| {
         sweep(context, transaction);
         let mut share = own(transaction, context, &request.resource_share_arn)?;
         add(state, context, transaction, &mut share, &wanted)?;
         transaction.put(&context.scope(), &share.id.clone(), share.clone());
-        Ok::<_, ServiceError>(share)
+        let mut associations = resources_of(&share);
+        associations.extend(principals_of(transaction, context, &share));
+        Ok::<_, ServiceError>(associations)
     })?;
-    let mut associations = resources_of(&share);
-    associations.extend(principals_of(&share));
     let is_wanted = |entity: &String| {
         wanted.resources.contains(entity) || wanted.principals.iter().any(|one| one.key() == *entity)
     };
@@ -374,7 +387,7 @@ pub(crate) fn disassociate(
             let key = principal(one)?.key();
             let held = share.principals.remove(&key).ok_or_else(|| error::unknown("Principal", one))?;
             withdraw(context, transaction, &share, &key);
-            gone.push(of_principal(&share, &key, &held));
+            gone.push(of_principal(transaction, context, &share, &key, &held));
         }
         share.updated = context.now;
         transaction.put(&context.scope(), &share.id.clone(), share);
@@ -398,10 +411,10 @@ pub(crate) fn get(
     context: &RequestContext,
     request: GetResourceShareAssociationsRequest,
 ) -> Result<GetResourceShareAssociationsResponse, ServiceError> {
-    let associations_of = match (request.association_type.as_str(), &request.resource_arn, &request.principal)
+    let is_of_resources = match (request.association_type.as_str(), &request.resource_arn, &request.principal)
     {
-        ("RESOURCE", _, None) => resources_of,
-        ("PRINCIPAL", None, _) => principals_of,
+        ("RESOURCE", _, None) => true,
+        ("PRINCIPAL", None, _) => false,
         ("RESOURCE" | "PRINCIPAL", _, _) => {
             return Err(error::invalid_parameter(
                 "You cannot specify resourceArn with associationType PRINCIPAL, or principal with RESOURCE.",
@@ -417,6 +430,9 @@ pub(crate) fn get(
         own(&snapshot, context, one)?;
     }
     let entity = request.resource_arn.or(request.principal);
+    let associations_of = |share: &ResourceShare| {
+        if is_of_resources { resources_of(share) } else { principals_of(&snapshot, context, share) }
+    };
     let associations = of(&snapshot, context, Owner::Caller)
         .into_iter()
         .filter(|share| wanted.as_ref().is_none_or(|wanted| wanted.contains(&share.arn)))

@@ -103,7 +103,10 @@ pub(crate) fn principals(
             Owner::Caller => share
                 .principals
                 .iter()
-                .filter(|(_, held)| held.acceptance != Acceptance::Rejected)
+                .filter(|(id, held)| {
+                    held.acceptance == Acceptance::Pending
+                        || share.has_effect_for(&snapshot, context.partition, id)
+                })
                 .map(|(id, held)| principal(id.clone(), held.created, held.updated, held.external))
                 .collect(),
             Owner::Others => {
@@ -131,14 +134,14 @@ pub(crate) fn policies(
     context: &RequestContext,
     request: GetResourcePoliciesRequest,
 ) -> Result<GetResourcePoliciesResponse, ServiceError> {
-    let shares = of(&state.store.snapshot(), context, Owner::Caller);
+    let snapshot = state.store.snapshot();
+    let shares = of(&snapshot, context, Owner::Caller);
     let mut policies = Vec::new();
     for arn in &request.resource_arns {
         let (resource_type, _) = check_arn(arn)?;
         let with = shares.iter().filter(|share| share.resources.contains_key(arn)).flat_map(|share| {
-            let accepted =
-                share.principals.iter().filter(|(_, held)| held.acceptance == Acceptance::Accepted);
-            accepted.map(|(account, _)| account)
+            let (snapshot, partition) = (&snapshot, context.partition);
+            share.principals.keys().filter(move |one| share.has_effect_for(snapshot, partition, one))
         });
         let with = with.filter(|account| request.principal.as_ref().is_none_or(|wanted| wanted == *account));
         let with: BTreeSet<&String> = with.collect();

@@ -113,6 +113,42 @@ fn members_are_shared_with_at_once() {
     cloud.refuses::<op::AssociateResourceShare>(OWNER, stranger, "OperationNotPermittedException");
 }
 
+/// Who has not accepted anything has the resources for as long as the organization shares, and after that is invited.
+#[test]
+fn members_have_nothing_shared_once_they_leave_or_the_organization_ends_it() {
+    for leaves in [true, false] {
+        let cloud = Cloud::organized();
+        cloud.enable();
+        let share = cloud.create(wanted("net", &[SUBNET], &[OTHER]));
+        assert!(cloud.sees(OTHER));
+        cloud.change(|transaction| {
+            let mut organization = organization_now(transaction);
+            if leaves {
+                leave(transaction, Partition::Aws, &organization, OTHER.parse().unwrap());
+            } else {
+                organization.trusted_services.remove(resource_shares::SERVICE);
+                organization.put(transaction, Partition::Aws);
+            }
+        });
+        assert!(!cloud.sees(OTHER), "leaves: {leaves}");
+        assert_eq!(cloud.statuses("PRINCIPAL"), [(OTHER.to_owned(), "DISASSOCIATED".to_owned())]);
+        let policies =
+            api::GetResourcePoliciesRequest { resource_arns: vec![SUBNET.to_owned()], ..Default::default() };
+        assert_eq!(cloud.ok::<op::GetResourcePolicies>(OWNER, policies).policies.unwrap().len(), 0);
+        // It does not come back without a yes.
+        let again = api::AssociateResourceShareRequest {
+            resource_share_arn: share.resource_share_arn.unwrap(),
+            principals: Some(vec![OTHER.to_owned()]),
+            ..Default::default()
+        };
+        cloud.ok::<op::AssociateResourceShare>(OWNER, again);
+        assert!(!cloud.sees(OTHER));
+        let invitation = cloud.invitations(OTHER)[0].resource_share_invitation_arn.clone().unwrap();
+        cloud.ok::<op::AcceptResourceShareInvitation>(OTHER, accept(&invitation));
+        assert!(cloud.sees(OTHER));
+    }
+}
+
 #[test]
 fn a_unit_stands_for_the_accounts_in_it() {
     let cloud = Cloud::organized();
