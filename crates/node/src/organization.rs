@@ -152,7 +152,8 @@ impl svc_cloudtrail::Organizations for TrailAdministrators {
         Some(svc_cloudtrail::Membership {
             organization: organization.id.as_str().to_owned(),
             management: organization.management,
-            is_administrator: is_administrator_of(&snapshot, Partition::Aws, account, CLOUD_TRAIL),
+            has_all_features: organization.feature_set == FeatureSet::All,
+            trusts_cloudtrail: organization.trusted_services.contains_key(CLOUD_TRAIL),
         })
     }
 
@@ -192,7 +193,165 @@ fn administrator_request(account_id: String, is_administrator: bool) -> (&'stati
 
 #[cfg(test)]
 mod tests {
+    use aws_api::cloudtrail::{self, operation as trail};
+    use service_api::{OsRandom, Principal, RequestId};
+    use svc_cloudtrail::{CloudTrail, History, NoBuckets};
+
     use super::*;
+
+    struct NoHistory;
+
+    impl History for NoHistory {
+        fn lookup(&self, _: &cloudtrail_events::Query) -> cloudtrail_events::Page {
+            cloudtrail_events::Page::default()
+        }
+    }
+
+    const MANAGEMENT: &str = "123456789012";
+
+    /// CloudTrail and Organizations over one store.
+    struct Cloud {
+        organizations: Arc<Organizations>,
+        trail: CloudTrail,
+    }
+
+    impl Cloud {
+        fn new() -> Self {
+            let store = Store::open(store::MemoryBackend::new()).unwrap();
+            let put = |transaction: &mut store::Transaction| {
+                let id: AccountId = MANAGEMENT.parse().unwrap();
+                let account = identities::Account {
+                    id,
+                    created: Timestamp::default(),
+                    name: None,
+                    is_further: false,
+                    email: None,
+                    state: identities::AccountState::Active,
+                    contact: None,
+                };
+                transaction.put(&store::Scope::global(Partition::Aws, id), MANAGEMENT, account);
+                Ok::<_, store::StoreError>(())
+            };
+            store.transact(put).unwrap();
+            let config = svc_organizations::Config { realistic_timing: false, max_accounts: 20 };
+            let organizations = Arc::new(Organizations::new(store.clone(), Arc::new(OsRandom), config));
+            let administrators =
+                TrailAdministrators { store: store.clone(), organizations: Arc::clone(&organizations) };
+            let trail =
+                CloudTrail::new(store, Arc::new(NoHistory), Arc::new(NoBuckets), Arc::new(administrators));
+            Self { organizations, trail }
+        }
+
+        fn organization<O: Operation>(&self, input: O::Input) -> O::Output
+        where
+            O::Input: Into<Value>,
+            O::Output: TryFrom<Value>,
+        {
+            let answer = self.organizations.call(&context(MANAGEMENT), O::NAME, input.into());
+            O::Output::try_from(answer.unwrap_or_else(|error| panic!("{}: {error}", O::NAME))).ok().unwrap()
+        }
+
+        fn member(&self, name: &str) -> String {
+            let request = api::CreateAccountRequest {
+                account_name: name.to_owned(),
+                email: format!("{name}@example.com"),
+                ..Default::default()
+            };
+            let status = self.organization::<op::CreateAccount>(request).create_account_status.unwrap();
+            let status =
+                api::DescribeCreateAccountStatusRequest { create_account_request_id: status.id.unwrap() };
+            let status = self.organization::<op::DescribeCreateAccountStatus>(status);
+            status.create_account_status.unwrap().account_id.unwrap()
+        }
+
+        /// The code that CloudTrail answers with, and that its model has for the operation.
+        fn code<O: Operation>(&self, caller: &str, input: O::Input) -> Option<String>
+        where
+            O::Input: Into<Value>,
+        {
+            let error = self.trail.call(&context(caller), O::NAME, input.into()).err()?;
+            let model = aws_model::service("cloudtrail").unwrap().model();
+            let errors = &model.operation(O::NAME).unwrap().errors;
+            let names: Vec<&str> = errors.iter().map(|id| model.shape(*id).name).collect();
+            assert!(names.contains(&error.code.as_ref()), "{} has no {error}", O::NAME);
+            Some(error.code.into_owned())
+        }
+
+        fn register(&self, caller: &str, account: &str) -> Option<String> {
+            let member_account_id = account.to_owned();
+            let request = cloudtrail::RegisterOrganizationDelegatedAdminRequest { member_account_id };
+            self.code::<trail::RegisterOrganizationDelegatedAdmin>(caller, request)
+        }
+
+        fn deregister(&self, account: &str) -> Option<String> {
+            let delegated_admin_account_id = account.to_owned();
+            let request =
+                cloudtrail::DeregisterOrganizationDelegatedAdminRequest { delegated_admin_account_id };
+            self.code::<trail::DeregisterOrganizationDelegatedAdmin>(MANAGEMENT, request)
+        }
+
+        fn create_trail(&self) -> Option<String> {
+            let request = cloudtrail::CreateTrailRequest {
+                name: "all".to_owned(),
+                s3_bucket_name: "logs".to_owned(),
+                is_organization_trail: Some(true),
+                ..Default::default()
+            };
+            self.code::<trail::CreateTrail>(MANAGEMENT, request)
+        }
+    }
+
+    fn context(account: &str) -> RequestContext {
+        RequestContext {
+            partition: Partition::Aws,
+            region: "us-east-1".parse().unwrap(),
+            principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
+            request_id: RequestId::from_bits(0),
+            now: Timestamp::from_unix_secs(1_800_000_000),
+            source_ip: [127, 0, 0, 1].into(),
+            user_agent: String::new(),
+            secure_transport: false,
+        }
+    }
+
+    #[test]
+    fn administrators_of_trails_are_refused_in_cloudtrails_words() {
+        let cloud = Cloud::new();
+        let some = |code: &str| Some(code.to_owned());
+        assert_eq!(cloud.register(MANAGEMENT, MANAGEMENT), some("OrganizationsNotInUseException"));
+        let create = |feature_set: &str| {
+            let request = api::CreateOrganizationRequest { feature_set: Some(feature_set.to_owned()) };
+            cloud.organization::<op::CreateOrganization>(request);
+        };
+        create("CONSOLIDATED_BILLING");
+        let no_features = some("OrganizationNotInAllFeaturesModeException");
+        assert_eq!(cloud.register(MANAGEMENT, MANAGEMENT), no_features);
+        assert_eq!(cloud.create_trail(), no_features);
+        cloud.organization::<op::DeleteOrganization>(aws_api::Unit);
+        create("ALL");
+        let members: Vec<String> = (0..6).map(|number| cloud.member(&format!("member{number}"))).collect();
+        let not_trusted = some("CloudTrailAccessNotEnabledException");
+        assert_eq!(cloud.register(MANAGEMENT, &members[0]), not_trusted);
+        assert_eq!(cloud.create_trail(), not_trusted);
+        let request = api::EnableAWSServiceAccessRequest { service_principal: CLOUD_TRAIL.to_owned() };
+        cloud.organization::<op::EnableAWSServiceAccess>(request);
+        // The organization would let it be made now; the bucket is not there.
+        assert_eq!(cloud.create_trail(), some("S3BucketDoesNotExistException"));
+        let member = &members[0];
+        let not_management = some("NotOrganizationManagementAccountException");
+        assert_eq!(cloud.register(member, member), not_management);
+        let management = cloud.register(MANAGEMENT, MANAGEMENT);
+        assert_eq!(management, some("CannotDelegateManagementAccountException"));
+        assert_eq!(cloud.register(MANAGEMENT, "999999999999"), some("AccountNotFoundException"));
+        assert_eq!(cloud.deregister(member), some("AccountNotRegisteredException"));
+        for member in &members[..5] {
+            assert_eq!(cloud.register(MANAGEMENT, member), None);
+        }
+        assert_eq!(cloud.register(MANAGEMENT, member), some("AccountRegisteredException"));
+        let limit = some("DelegatedAdminAccountLimitExceededException");
+        assert_eq!(cloud.register(MANAGEMENT, &members[5]), limit);
+        assert_eq!(cloud.deregister(member), None);
+    }
 
     #[test]
     fn an_account_outside_organizations_has_no_policies_and_sees_no_members() {

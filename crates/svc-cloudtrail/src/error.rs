@@ -2,6 +2,8 @@
 
 use service_api::ServiceError;
 
+use crate::Membership;
+
 /// No trail has the name.
 pub(crate) fn unknown_trail(name: &str, account: impl std::fmt::Display) -> ServiceError {
     ServiceError::new("TrailNotFoundException", format!("Unknown trail: {name} for the user: {account}"))
@@ -28,6 +30,34 @@ pub(crate) fn not_administrator() -> ServiceError {
         "NotOrganizationMasterAccountException",
         "Only the management account of an organization, or a delegated administrator, can do this.",
     )
+}
+
+/// The same, of who names delegated administrators.
+pub(crate) fn not_management() -> ServiceError {
+    ServiceError::new(
+        "NotOrganizationManagementAccountException",
+        "Only the management account of an organization can do this.",
+    )
+}
+
+/// Refuses what an organization does not let CloudTrail do.
+///
+/// # Errors
+/// `OrganizationNotInAllFeaturesModeException`, `CloudTrailAccessNotEnabledException`.
+pub(crate) fn check_trusted(membership: &Membership) -> Result<(), ServiceError> {
+    if !membership.has_all_features {
+        return Err(ServiceError::new(
+            "OrganizationNotInAllFeaturesModeException",
+            "Your organization must have all features enabled.",
+        ));
+    }
+    if !membership.trusts_cloudtrail {
+        return Err(ServiceError::new(
+            "CloudTrailAccessNotEnabledException",
+            "Your organization must enable trusted access of cloudtrail.amazonaws.com.",
+        ));
+    }
+    Ok(())
 }
 
 /// Something of AWS that this cloud does not have.

@@ -46,8 +46,10 @@ pub struct Membership {
     pub organization: String,
     /// Whose organization it is.
     pub management: AccountId,
-    /// Whether the account may manage trails of the organization, as its management account or for it.
-    pub is_administrator: bool,
+    /// Whether it has all features.
+    pub has_all_features: bool,
+    /// Whether it trusts CloudTrail.
+    pub trusts_cloudtrail: bool,
 }
 
 /// Whoever knows organizations.

@@ -179,14 +179,15 @@ pub(crate) fn change<T>(
     })
 }
 
-/// Only who may manage the organization's trails makes one of them.
+/// Only who may manage the organization's trails makes one of them, once the organization lets CloudTrail see its members.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/creating-trail-organization.html>
 fn check_organization(state: &State, context: &RequestContext) -> Result<(), ServiceError> {
     let membership = state.organizations.membership(context.account()).ok_or_else(error::no_organization)?;
-    if membership.management == context.account() {
-        return Ok(());
+    if membership.management != context.account() {
+        // AWS keeps such a trail in the management account; this cloud does not make one there for another yet.
+        return Err(error::not_administrator());
     }
-    // AWS keeps such a trail in the management account; this cloud does not make one there for another yet.
-    Err(error::not_administrator())
+    error::check_trusted(&membership)
 }
 
 fn check_delivery(state: &State, bucket: &str, prefix: Option<&String>) -> Result<(), ServiceError> {
@@ -220,6 +221,7 @@ pub(crate) fn create(
     check(&request.name)?;
     let logs = [request.cloud_watch_logs_log_group_arn.as_ref(), request.cloud_watch_logs_role_arn.as_ref()];
     check_other_services(request.sns_topic_name.as_ref(), logs, request.kms_key_id.as_ref())?;
+    check_recursive_logging(request.recursive_logging.is_some())?;
     let is_organization = request.is_organization_trail.unwrap_or(false);
     if is_organization {
         check_organization(state, context)?;
@@ -276,6 +278,14 @@ pub(crate) fn create(
     })
 }
 
+/// Whether a trail has the events of its own deliveries cannot be chosen: there are no data events of buckets.
+fn check_recursive_logging(is_given: bool) -> Result<(), ServiceError> {
+    if is_given {
+        return Err(error::not_here("UnsupportedOperationException", "RecursiveLogging"));
+    }
+    Ok(())
+}
+
 /// Digest files are not made.
 fn check_validation(trail: &Trail) -> Result<(), ServiceError> {
     if trail.validates_log_files {
@@ -292,6 +302,7 @@ pub(crate) fn update(
 ) -> Result<UpdateTrailResponse, ServiceError> {
     let logs = [request.cloud_watch_logs_log_group_arn.as_ref(), request.cloud_watch_logs_role_arn.as_ref()];
     check_other_services(request.sns_topic_name.as_ref(), logs, request.kms_key_id.as_ref())?;
+    check_recursive_logging(request.recursive_logging.is_some())?;
     let (scope, trail, ()) = change(state, context, &request.name, |_, trail| {
         if let Some(bucket) = not_empty(request.s3_bucket_name.clone()) {
             trail.bucket = bucket;

@@ -62,17 +62,27 @@ impl TrailDelivery for Bucket {
     }
 }
 
-/// Who is in an organization, of which the first account is the management account.
+/// Who is in an organization, of which the first account is the management account, and whether it administers trails. The
+/// organization has all features and trusts CloudTrail, unless it is said that it does not.
 #[derive(Default)]
-pub(crate) struct Members(pub(crate) Mutex<BTreeMap<AccountId, bool>>);
+pub(crate) struct Members(pub(crate) Mutex<BTreeMap<AccountId, bool>>, pub(crate) Mutex<Lacks>);
+
+/// What an organization does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lacks {
+    pub(crate) features: bool,
+    pub(crate) trust: bool,
+}
 
 impl Organizations for Members {
     fn membership(&self, account: AccountId) -> Option<Membership> {
-        let members = self.0.lock().unwrap();
+        let lacks = *self.1.lock().unwrap();
+        self.0.lock().unwrap().get(&account)?;
         Some(Membership {
             organization: "o-abcdefghij".to_owned(),
             management: ACCOUNT.parse().unwrap(),
-            is_administrator: *members.get(&account)?,
+            has_all_features: !lacks.features,
+            trusts_cloudtrail: !lacks.trust,
         })
     }
 

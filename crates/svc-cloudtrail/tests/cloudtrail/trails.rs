@@ -8,7 +8,7 @@ use aws_model::Value;
 use flate2::read::GzDecoder;
 use service_api::Service as _;
 
-use crate::support::{ACCOUNT, BUCKET, Cloud, OTHER};
+use crate::support::{ACCOUNT, BUCKET, Cloud, Lacks, OTHER};
 
 const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/main";
 
@@ -104,6 +104,10 @@ fn trails_that_cannot_be_are_refused() {
     refuses(api::CreateTrailRequest { kms_key_id: some("k"), ..trail("main") }, "KmsException");
     let digests = api::CreateTrailRequest { enable_log_file_validation: Some(true), ..trail("main") };
     refuses(digests, "UnsupportedOperationException");
+    for recursive in [true, false] {
+        let recursive = api::CreateTrailRequest { recursive_logging: Some(recursive), ..trail("main") };
+        refuses(recursive, "UnsupportedOperationException");
+    }
     let of_organization = api::CreateTrailRequest { is_organization_trail: Some(true), ..trail("main") };
     refuses(of_organization, "OrganizationsNotInUseException");
     for number in 0..5 {
@@ -323,6 +327,22 @@ fn trails_of_an_organization_are_seen_by_its_members() {
     }
     let input = || api::CreateTrailRequest { is_organization_trail: Some(true), ..trail("main") };
     cloud.refuses::<op::CreateTrail>(OTHER, input(), "NotOrganizationMasterAccountException");
+    for (lacks, code) in [
+        (Lacks { features: true, trust: false }, "OrganizationNotInAllFeaturesModeException"),
+        (Lacks { features: false, trust: true }, "CloudTrailAccessNotEnabledException"),
+    ] {
+        *cloud.members.1.lock().unwrap() = lacks;
+        cloud.refuses::<op::CreateTrail>(ACCOUNT, input(), code);
+        cloud.ok::<op::CreateTrail>(ACCOUNT, trail("later"));
+        let update = api::UpdateTrailRequest {
+            name: "later".to_owned(),
+            is_organization_trail: Some(true),
+            ..Default::default()
+        };
+        cloud.refuses::<op::UpdateTrail>(ACCOUNT, update, code);
+        cloud.ok::<op::DeleteTrail>(ACCOUNT, api::DeleteTrailRequest { name: "later".to_owned() });
+    }
+    *cloud.members.1.lock().unwrap() = Lacks::default();
     cloud.ok::<op::CreateTrail>(ACCOUNT, input());
     cloud.ok::<op::CreateTrail>(ACCOUNT, trail("own"));
     assert_eq!(names(&cloud, OTHER, None), ["main"]);
@@ -341,7 +361,7 @@ fn trails_of_an_organization_are_seen_by_its_members() {
     cloud.refuses::<op::RegisterOrganizationDelegatedAdmin>(
         OTHER,
         register(OTHER),
-        "NotOrganizationMasterAccountException",
+        "NotOrganizationManagementAccountException",
     );
     cloud.refuses::<op::RegisterOrganizationDelegatedAdmin>(
         ACCOUNT,
