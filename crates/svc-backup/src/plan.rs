@@ -14,13 +14,17 @@ use aws_api::backup::{
 use aws_types::{Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use service_api::{RequestContext, ServiceError};
-use store::{Read, Record};
+use store::{Read, Record, Transaction};
 
 use crate::organization::{self, OrganizationPlan, managed};
 use crate::{State, error, id, page, rules, selection, tag};
 
 /// How many plans an account can have in a region.
 const MAX_PLANS: usize = 100;
+/// How many versions of a plan are kept; the oldest make room.
+const MAX_VERSIONS: u64 = 100;
+/// How many deleted plans are kept in a region, with their versions; those that were deleted first make room.
+const MAX_DELETED_PLANS: usize = 100;
 
 /// A plan of an account's own. Stored by its id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,6 +246,9 @@ pub(crate) fn update(
             }
         }
         plan.version += 1;
+        if let Some(oldest) = plan.version.checked_sub(MAX_VERSIONS).filter(|oldest| *oldest > 0) {
+            transaction.delete::<PlanVersion>(&context.scope(), &version_key(id, oldest));
+        }
         let (arn, key) = (plan.arn.clone(), version_key(id, plan.version));
         transaction.put(&context.scope(), id, plan);
         transaction.put(&context.scope(), &key, version.clone());
@@ -278,6 +285,7 @@ pub(crate) fn delete(
         plan.deleted = Some(context.now);
         let arn = plan.arn.clone();
         transaction.put(&context.scope(), id, plan);
+        forget_deleted(transaction, context);
         Ok(DeleteBackupPlanOutput {
             backup_plan_id: Some(id.clone()),
             backup_plan_arn: Some(arn),
@@ -285,6 +293,23 @@ pub(crate) fn delete(
             version_id: Some(version.version_id.clone()),
         })
     })
+}
+
+/// Forgets the plans that were deleted first, where there are too many of them.
+fn forget_deleted(transaction: &mut Transaction, context: &RequestContext) {
+    let scope = context.scope();
+    let plans = transaction.scan::<Plan>(&scope);
+    let mut deleted: Vec<(Timestamp, String)> =
+        plans.filter_map(|(id, plan)| Some((plan.deleted?, id.to_owned()))).collect();
+    deleted.sort();
+    let beyond = deleted.len().saturating_sub(MAX_DELETED_PLANS);
+    for (_, id) in deleted.into_iter().take(beyond) {
+        let versions = transaction.parts::<PlanVersion>(&scope, &id).map(|(key, _)| key.to_owned());
+        for key in versions.collect::<Vec<_>>() {
+            transaction.delete::<PlanVersion>(&scope, &key);
+        }
+        transaction.delete::<Plan>(&scope, &id);
+    }
 }
 
 fn member(plan: &Plan, version: &PlanVersion) -> BackupPlansListMember {

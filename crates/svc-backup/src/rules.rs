@@ -17,6 +17,8 @@ const MAX_NAME: usize = 50;
 const DEFAULT_SCHEDULE: &str = "cron(0 5 ? * * *)";
 /// In which time zone, when it names none.
 const DEFAULT_TIMEZONE: &str = "Etc/UTC";
+/// The longest name of one that is looked at.
+const MAX_TIMEZONE: usize = 64;
 /// How long a job may wait to start, in minutes, when a rule does not say.
 const DEFAULT_START_WINDOW_MINUTES: i64 = 8 * 60;
 /// How long it may take.
@@ -57,13 +59,42 @@ pub(crate) fn check(plan: &BackupPlanInput) -> Result<(), ServiceError> {
             )));
         }
     }
-    plan.rules.iter().try_for_each(check_rule)
+    for setting in plan.scan_settings.iter().flatten() {
+        let types = setting.resource_types.iter().flatten();
+        let is_role = |arn: &String| {
+            let parts: Vec<&str> = arn.splitn(6, ':').collect();
+            matches!(parts[..], ["arn", _, "iam", "", _, role] if role.starts_with("role/"))
+        };
+        let is_scanned = |name: &String| matches!(name.as_str(), "EBS" | "EC2" | "S3" | "ALL");
+        if setting.malware_scanner.is_none()
+            || !setting.scanner_role_arn.as_ref().is_some_and(is_role)
+            || !types.clone().all(is_scanned)
+        {
+            return Err(error::invalid_parameter("The scan settings are not valid."));
+        }
+    }
+    plan.rules.iter().try_for_each(|rule| check_rule(plan, rule))
 }
 
-fn check_rule(rule: &BackupRuleInput) -> Result<(), ServiceError> {
+fn check_rule(plan: &BackupPlanInput, rule: &BackupRuleInput) -> Result<(), ServiceError> {
     let refused = |what: &str| Err(error::invalid_parameter(format!("Rule {}: {what}", rule.rule_name)));
     if rule.schedule_expression.as_deref().is_some_and(|schedule| !is_schedule(schedule)) {
         return refused("the schedule expression is not valid.");
+    }
+    if rule.schedule_expression_timezone.as_deref().is_some_and(|zone| !is_timezone(zone)) {
+        return refused("the time zone of the schedule is not valid.");
+    }
+    let indexed =
+        rule.index_actions.iter().flatten().flat_map(|action| action.resource_types.iter().flatten());
+    if !indexed.into_iter().all(|name| matches!(name.as_str(), "EBS" | "S3")) {
+        return refused("only backups of EBS and S3 can be indexed.");
+    }
+    for action in rule.scan_actions.iter().flatten() {
+        let set = plan.scan_settings.iter().flatten();
+        let is_set = set.clone().any(|setting| setting.malware_scanner == action.malware_scanner);
+        if action.malware_scanner.is_none() || action.scan_mode.is_none() || !is_set {
+            return refused("a scan needs a scanner that the plan has settings of, and a mode.");
+        }
     }
     let start = rule.start_window_minutes.unwrap_or(DEFAULT_START_WINDOW_MINUTES);
     let completion = rule.completion_window_minutes.unwrap_or(DEFAULT_COMPLETION_WINDOW_MINUTES);
@@ -92,6 +123,12 @@ fn check_rule(rule: &BackupRuleInput) -> Result<(), ServiceError> {
 
 fn check_lifecycle(lifecycle: Option<&Lifecycle>) -> Result<(), ServiceError> {
     let Some(lifecycle) = lifecycle else { return Ok(()) };
+    // AWS Backup answers with it, and takes it from nobody.
+    if lifecycle.delete_after_event.is_some() {
+        return Err(error::invalid_parameter(
+            "Invalid lifecycle. DeleteAfterEvent is not valid as an input.",
+        ));
+    }
     let (cold, delete) = (lifecycle.move_to_cold_storage_after_days, lifecycle.delete_after_days);
     // -1 stands for never.
     let is_never = |days: Option<i64>| days.is_none_or(|days| days == -1);
@@ -106,6 +143,15 @@ fn check_lifecycle(lifecycle: Option<&Lifecycle>) -> Result<(), ServiceError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The form of a name of the time zone database, such as `America/New_York`.
+fn is_timezone(name: &str) -> bool {
+    let is_part = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_uppercase())
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
+    };
+    name.len() <= MAX_TIMEZONE && name.split('/').count() <= 3 && name.split('/').all(is_part)
 }
 
 /// `cron(...)` with six fields, or `rate(...)`.

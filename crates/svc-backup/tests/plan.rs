@@ -7,6 +7,7 @@ use aws_api::backup::{self as api, operation as op};
 use harness::{Cloud, NOW, document, rule};
 
 const INVALID: &str = "InvalidParameterValueException";
+const ROLE: &str = "arn:aws:iam::123456789012:role/scan";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
 fn asked(document: api::BackupPlanInput) -> api::CreateBackupPlanInput {
@@ -183,6 +184,16 @@ fn what_no_plan_may_say() {
         ..api::Lifecycle::default()
     };
     let copy = |arn: &str| api::CopyAction { destination_backup_vault_arn: arn.to_owned(), lifecycle: None };
+    let index = |types: &[&str]| api::IndexAction {
+        resource_types: Some(types.iter().map(|&name| name.to_owned()).collect()),
+    };
+    let guard_duty = || Some("GUARDDUTY".to_owned());
+    let scan = || api::ScanAction { malware_scanner: guard_duty(), scan_mode: Some("FULL_SCAN".to_owned()) };
+    let scanner = |resource_type: &str, role: &str| api::ScanSetting {
+        malware_scanner: guard_duty(),
+        resource_types: Some(vec![resource_type.to_owned()]),
+        scanner_role_arn: Some(role.to_owned()),
+    };
     for (wrong, message) in [
         (with(&|plan| plan.rules.clear()), "rules"),
         (with(&|plan| plan.rules = (0..11).map(|index| rule(&format!("r{index}"))).collect()), "rules"),
@@ -197,6 +208,20 @@ fn what_no_plan_may_say() {
         (with(&|plan| plan.rules[0].lifecycle = Some(lifecycle(0, 119))), "at least 1"),
         (with(&|plan| plan.rules[0].enable_continuous_backup = Some(true)), "1 to 35"),
         (with(&|plan| plan.rules[0].copy_actions = Some(vec![copy("vault")])), "destination"),
+        (with(&|plan| plan.rules[0].schedule_expression_timezone = Some("noon".to_owned())), "time zone"),
+        (with(&|plan| plan.rules[0].index_actions = Some(vec![index(&["RDS"])])), "indexed"),
+        (
+            with(&|plan| {
+                let event = Some("DELETE_AFTER_COPY".to_owned());
+                let lifecycle = api::Lifecycle { delete_after_event: event, ..Default::default() };
+                plan.rules[0].lifecycle = Some(lifecycle);
+            }),
+            "DeleteAfterEvent",
+        ),
+        // A scan is by a scanner that the plan has settings of.
+        (with(&|plan| plan.rules[0].scan_actions = Some(vec![scan()])), "scan"),
+        (with(&|plan| plan.scan_settings = Some(vec![scanner("EFS", ROLE)])), "scan settings"),
+        (with(&|plan| plan.scan_settings = Some(vec![scanner("EC2", "role")])), "scan settings"),
         (
             with(&|plan| {
                 let options = harness::tags(&[("WindowsVSS", "maybe")]);
@@ -212,10 +237,46 @@ fn what_no_plan_may_say() {
     }
     let right = with(&|plan| {
         plan.rules[0].lifecycle = Some(lifecycle(30, 120));
+        plan.rules[0].schedule_expression_timezone = Some("America/New_York".to_owned());
+        plan.rules[0].index_actions = Some(vec![index(&["EBS", "S3"])]);
+        plan.rules[0].scan_actions = Some(vec![scan()]);
+        plan.scan_settings = Some(vec![scanner("ALL", ROLE)]);
         plan.rules[0].copy_actions =
             Some(vec![copy("arn:aws:backup:us-west-2:123456789012:backup-vault:second")]);
         plan.rules[0].schedule_expression = Some("cron(0 5 ? * MON *)".to_owned());
     });
     cloud.ok::<op::CreateBackupPlan>(right);
     assert_eq!(names(&cloud, true), ["mine"]);
+}
+
+#[test]
+fn versions_and_deleted_plans_have_their_limits() {
+    let mut cloud = Cloud::new();
+    let id = create(&cloud, "mine");
+    let update = |cloud: &Cloud, name: String| {
+        let input = api::UpdateBackupPlanInput { backup_plan_id: id.clone(), backup_plan: document(&name) };
+        cloud.ok::<op::UpdateBackupPlan>(input).version_id.unwrap()
+    };
+    let versions: Vec<String> = (0..100).map(|number| update(&cloud, format!("v{number}"))).collect();
+    let of = |version: &str| api::GetBackupPlanInput { version_id: Some(version.to_owned()), ..get(&id) };
+    cloud.ok::<op::GetBackupPlan>(of(&versions[0]));
+    update(&cloud, "last".to_owned());
+    cloud.refuses::<op::GetBackupPlan>(of(&versions[0]), NOT_FOUND, "no version");
+    cloud.ok::<op::GetBackupPlan>(of(&versions[1]));
+    cloud.ok::<op::GetBackupPlan>(get(&id));
+
+    let delete = |cloud: &Cloud, id: &str| {
+        cloud.ok::<op::DeleteBackupPlan>(api::DeleteBackupPlanInput { backup_plan_id: id.to_owned() });
+    };
+    delete(&cloud, &id);
+    for number in 0..100 {
+        cloud.now = cloud.now.plus_millis(1000);
+        let id = create(&cloud, &format!("p{number}"));
+        assert!(names(&cloud, true).contains(&"last".to_owned()), "{number}");
+        delete(&cloud, &id);
+    }
+    let left = names(&cloud, true);
+    assert!(left.len() == 100 && !left.contains(&"last".to_owned()), "{left:?}");
+    let gone = cloud.refused::<op::GetBackupPlan>(of(&versions[1]));
+    assert_eq!(gone.code, NOT_FOUND);
 }
