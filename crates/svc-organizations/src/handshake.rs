@@ -12,7 +12,7 @@ use aws_api::organizations::{
     ListHandshakesForAccountResponse, ListHandshakesForOrganizationRequest,
     ListHandshakesForOrganizationResponse,
 };
-use aws_types::{AccountId, Timestamp};
+use aws_types::AccountId;
 use identities::{Email, cloud_scope};
 use organization::{
     FeatureSet, HANDSHAKE_MILLIS, Handshake, HandshakeAction, HandshakeId, HandshakeState, HandshakeTarget,
@@ -33,6 +33,40 @@ const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 pub(crate) fn put(transaction: &mut Transaction, context: &RequestContext, handshake: Handshake) {
     transaction.put(&cloud_scope(context.partition), handshake.id.clone().as_str(), handshake);
+}
+
+/// Forgets what no request can see any more. Whatever makes a handshake does so.
+pub(crate) fn sweep(transaction: &mut Transaction, context: &RequestContext) {
+    let scope = cloud_scope(context.partition);
+    let held = transaction.scan::<Handshake>(&scope);
+    let old = held.filter(|(_, one)| !one.is_visible(context.now)).map(|(id, _)| id.to_owned());
+    for id in old.collect::<Vec<_>>() {
+        transaction.delete::<Handshake>(&scope, &id);
+    }
+}
+
+/// Refuses another handshake of an organization for something, where there were as many as can be within a day: as many as it
+/// can have accounts, but some at least.
+///
+/// # Errors
+/// `HandshakeConstraintViolationException`.
+pub(crate) fn check_rate(
+    reader: &impl Read,
+    context: &RequestContext,
+    organization: &OrganizationId,
+    action: &HandshakeAction,
+    accounts: usize,
+) -> Result<(), ServiceError> {
+    let is_recent = |one: &Handshake| context.now < one.requested.plus_millis(DAY_MILLIS);
+    let sent = of_organization(reader, context, organization).into_iter();
+    let most = MAX_INVITATIONS.max(accounts);
+    if sent.filter(|one| one.action == *action && is_recent(one)).count() >= most {
+        return Err(error::handshake_constraint(
+            "HANDSHAKE_RATE_LIMIT_EXCEEDED",
+            format!("You can make {most} handshakes of a kind within a day."),
+        ));
+    }
+    Ok(())
 }
 
 /// A handshake that requests can see.
@@ -252,14 +286,8 @@ pub(crate) fn invite(
             ));
         }
         new_account::check_count(state, context, transaction, &place)?;
-        let is_recent = |sent: Timestamp| context.now < sent.plus_millis(DAY_MILLIS);
-        let most = MAX_INVITATIONS.max(state.config.max_accounts);
-        if invitations().filter(|one| is_recent(one.requested)).count() >= most {
-            return Err(error::handshake_constraint(
-                "HANDSHAKE_RATE_LIMIT_EXCEEDED",
-                format!("You can send {most} invitations within a day."),
-            ));
-        }
+        let accounts = state.config.max_accounts;
+        check_rate(transaction, context, &organization.id, &HandshakeAction::Invite, accounts)?;
         let invitation = Handshake {
             id: HandshakeId::random(&mut || state.ids.bits()),
             action: HandshakeAction::Invite,
@@ -274,6 +302,7 @@ pub(crate) fn invite(
             notes: request.notes.clone(),
             tags: tags.clone(),
         };
+        sweep(transaction, context);
         put(transaction, context, invitation.clone());
         Ok(shown(transaction, context, &invitation))
     })?;

@@ -185,6 +185,14 @@ pub(crate) fn enable_all_features(
                 "The organization is enabling all features already.",
             ));
         }
+        handshake::sweep(transaction, context);
+        handshake::check_rate(
+            transaction,
+            context,
+            &organization.id,
+            &HandshakeAction::EnableAllFeatures,
+            0,
+        )?;
         let new = |action: HandshakeAction, receiver: AccountId, handshake_state| Handshake {
             id: HandshakeId::random(&mut || state.ids.bits()),
             action,

@@ -1,4 +1,5 @@
 use aws_api::organizations::{self as api, operation as op};
+use store::Read as _;
 
 use crate::harness::*;
 
@@ -140,4 +141,39 @@ fn invitations_are_limited_in_a_day() {
     );
     cloud.pass(DAY_MILLIS);
     invite(&cloud, STRANGER);
+}
+
+#[test]
+fn handshakes_that_nobody_sees_are_forgotten() {
+    let cloud = Cloud::organized();
+    let kept = || cloud.store.snapshot().scan_all::<organization::Handshake>().count();
+    let first = invite(&cloud, STRANGER);
+    cloud.ok::<op::CancelHandshake>(MANAGEMENT, cancel(&first));
+    cloud.pass(30 * DAY_MILLIS);
+    let second = invite(&cloud, STRANGER);
+    assert_eq!(kept(), 2);
+    cloud.ok::<op::CancelHandshake>(MANAGEMENT, cancel(&second));
+    cloud.pass(DAY_MILLIS);
+    invite(&cloud, STRANGER);
+    assert_eq!(kept(), 2);
+    let gone = api::DescribeHandshakeRequest { handshake_id: first };
+    cloud.refuses::<op::DescribeHandshake>(MANAGEMENT, gone, "HandshakeNotFoundException");
+}
+
+/// All features cannot be asked for and taken back without end.
+#[test]
+fn all_features_are_asked_for_so_often_within_a_day() {
+    let cloud = Cloud::new();
+    let billing = api::CreateOrganizationRequest { feature_set: Some("CONSOLIDATED_BILLING".to_owned()) };
+    cloud.ok::<op::CreateOrganization>(MANAGEMENT, billing);
+    let invitation = invite(&cloud, STRANGER);
+    cloud.ok::<op::AcceptHandshake>(STRANGER, accept(&invitation));
+    for _ in 0..20 {
+        let asked = cloud.ok::<op::EnableAllFeatures>(MANAGEMENT, Default::default()).handshake.unwrap();
+        cloud.ok::<op::CancelHandshake>(MANAGEMENT, cancel(&asked.id.unwrap()));
+    }
+    let often = "HandshakeConstraintViolationException/HANDSHAKE_RATE_LIMIT_EXCEEDED";
+    cloud.refuses::<op::EnableAllFeatures>(MANAGEMENT, Default::default(), often);
+    cloud.pass(DAY_MILLIS);
+    cloud.ok::<op::EnableAllFeatures>(MANAGEMENT, Default::default());
 }
