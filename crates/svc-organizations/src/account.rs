@@ -170,7 +170,7 @@ pub(crate) fn describe(
     request: DescribeAccountRequest,
 ) -> Result<DescribeAccountResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "DescribeAccount")?;
+    let place = caller::reading_of(state, &snapshot, context, "DescribeAccount", &request.account_id)?;
     let found = named(&snapshot, context, &place, &request.account_id)?;
     Ok(DescribeAccountResponse { account: Some(shown(state, &snapshot, context, &place, &found)) })
 }
@@ -196,7 +196,7 @@ pub(crate) fn list_for_parent(
     request: ListAccountsForParentRequest,
 ) -> Result<ListAccountsForParentResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "ListAccountsForParent")?;
+    let place = caller::reading_of(state, &snapshot, context, "ListAccountsForParent", &request.parent_id)?;
     let parent = unit::parent(&snapshot, &place, &request.parent_id)?;
     let accounts = of_parent(&snapshot, context, &place, &parent).into_iter();
     let accounts = accounts.map(|one| (one.1.id.to_string(), shown(state, &snapshot, context, &place, &one)));

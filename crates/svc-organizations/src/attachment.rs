@@ -84,6 +84,7 @@ fn put(
 /// Whether the caller may attach or detach a policy: a delegation has to be about the policy and about the target.
 fn check_caller(
     state: &State,
+    reader: &impl Read,
     context: &RequestContext,
     place: &Place,
     operation: &str,
@@ -91,7 +92,7 @@ fn check_caller(
     target: &str,
 ) -> Result<(), ServiceError> {
     caller::check(state, place, context, operation, policy.arn.as_str())?;
-    caller::check(state, place, context, operation, &policy::resource_arn(context, place, target))
+    caller::check(state, place, context, operation, &policy::resource_arn(reader, context, place, target))
 }
 
 /// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_AttachPolicy.html>
@@ -103,7 +104,7 @@ pub(crate) fn attach(
     state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
         let policy = policy::named(transaction, &place, &request.policy_id)?;
-        check_caller(state, context, &place, "AttachPolicy", &policy, &request.target_id)?;
+        check_caller(state, transaction, context, &place, "AttachPolicy", &policy, &request.target_id)?;
         let (target, mut attachments) = target(transaction, context, &place, &request.target_id)?;
         let policy_type = policy.policy_type;
         if !place.organization.has_enabled(policy_type) {
@@ -137,7 +138,7 @@ pub(crate) fn detach(
     state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
         let policy = policy::named(transaction, &place, &request.policy_id)?;
-        check_caller(state, context, &place, "DetachPolicy", &policy, &request.target_id)?;
+        check_caller(state, transaction, context, &place, "DetachPolicy", &policy, &request.target_id)?;
         let (target, mut attachments) = target(transaction, context, &place, &request.target_id)?;
         let attached = attachments.entry(policy.policy_type).or_default();
         if !attached.contains(&policy.id) {
@@ -214,7 +215,7 @@ pub(crate) fn list_targets(
     request: ListTargetsForPolicyRequest,
 ) -> Result<ListTargetsForPolicyResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "ListTargetsForPolicy")?;
+    let place = caller::reading_of(state, &snapshot, context, "ListTargetsForPolicy", &request.policy_id)?;
     let policy = policy::named(&snapshot, &place, &request.policy_id)?;
     let targets = targets_of(&snapshot, context, &place, &policy);
     let page = page::take(targets, request.next_token.as_deref(), request.max_results)?;
@@ -229,7 +230,7 @@ pub(crate) fn list_policies(
 ) -> Result<ListPoliciesForTargetResponse, ServiceError> {
     let policy_type = policy::type_named(&request.filter)?;
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "ListPoliciesForTarget")?;
+    let place = caller::reading_of(state, &snapshot, context, "ListPoliciesForTarget", &request.target_id)?;
     let (_, attachments) = target(&snapshot, context, &place, &request.target_id)?;
     let attached = attachments.get(&policy_type).into_iter().flatten();
     let mut policies: Vec<_> = attached

@@ -10,7 +10,7 @@ use store::Read as _;
 
 use crate::State;
 
-/// What is known of an account, unit, root or policy of the caller's organization, by its id.
+/// What is known of an account, unit, root, policy or the resource policy of the caller's organization, by its id.
 pub(crate) fn facts(
     state: &State,
     context: &RequestContext,
@@ -34,6 +34,10 @@ pub(crate) fn facts(
             let unit = snapshot.get::<OrganizationalUnit>(&scope, id);
             let tags = unit.map(|unit| unit.tags.clone()).unwrap_or_default();
             (organization.arn_of(partition, "ou", id).to_string(), tags)
+        }
+        "resourcepolicy" => {
+            let held = organization.resource_policy.as_ref().filter(|held| held.id.as_str() == id)?;
+            (organization.arn_of(partition, "resourcepolicy", id).to_string(), held.tags.clone())
         }
         "root" => (organization.arn_of(partition, "root", id).to_string(), organization.root_tags.clone()),
         "policy" => {

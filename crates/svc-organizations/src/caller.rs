@@ -13,7 +13,7 @@ use organization::{Member, Organization, organization_of};
 use service_api::{NeededPermission, RequestContext, ServiceError, TargetResource};
 use store::{Read, Scope, Snapshot};
 
-use crate::{State, error};
+use crate::{State, error, policy};
 
 /// What stands for all that a request names.
 const ALL: &str = "*";
@@ -62,13 +62,40 @@ pub(crate) fn reading(
     operation: &str,
 ) -> Result<Place, ServiceError> {
     let place = member(reader, context)?;
-    let is_delegate =
-        place.member(reader, context.account()).is_some_and(|one| !one.delegated_services.is_empty());
-    if is_delegate || may(state, &place, context, operation, ALL) {
-        Ok(place)
-    } else {
-        Err(error::access_denied())
+    check_reading(state, reader, context, operation, &place, ALL)?;
+    Ok(place)
+}
+
+/// The organization of a caller that may look at one account, root, unit or policy of it, by its id.
+///
+/// # Errors
+/// `AWSOrganizationsNotInUseException`, `AccessDeniedException`.
+pub(crate) fn reading_of(
+    state: &State,
+    reader: &impl Read,
+    context: &RequestContext,
+    operation: &str,
+    id: &str,
+) -> Result<Place, ServiceError> {
+    let place = member(reader, context)?;
+    let resource = policy::resource_arn(reader, context, &place, id);
+    check_reading(state, reader, context, operation, &place, &resource)?;
+    Ok(place)
+}
+
+fn check_reading(
+    state: &State,
+    reader: &impl Read,
+    context: &RequestContext,
+    operation: &str,
+    place: &Place,
+    resource: &str,
+) -> Result<(), ServiceError> {
+    let own = place.member(reader, context.account());
+    if own.is_some_and(|one| !one.delegated_services.is_empty()) {
+        return Ok(());
     }
+    check(state, place, context, operation, resource)
 }
 
 /// Whether the management account is asking, or the organization's resource policy lets the caller do something to a

@@ -88,7 +88,7 @@ pub(crate) fn describe(
     let place = if account == own {
         caller::member(&snapshot, context)?
     } else {
-        caller::reading(state, &snapshot, context, "DescribeEffectivePolicy")?
+        caller::reading_of(state, &snapshot, context, "DescribeEffectivePolicy", &account.to_string())?
     };
     account::shown_member(&snapshot, context, &place, account).ok_or_else(error::target_not_found)?;
     let found = find(&snapshot, context, kind, account)?;
@@ -134,7 +134,8 @@ pub(crate) fn list_errors(
 ) -> Result<ListEffectivePolicyValidationErrorsResponse, ServiceError> {
     let kind = kind_named(&request.policy_type)?;
     let snapshot = state.store.snapshot();
-    let place: Place = caller::reading(state, &snapshot, context, "ListEffectivePolicyValidationErrors")?;
+    let place: Place =
+        caller::reading_of(state, &snapshot, context, "ListEffectivePolicyValidationErrors", &request.account_id)?;
     let (_, account) = account::named(&snapshot, context, &place, &request.account_id)?;
     let found = find(&snapshot, context, kind, account.id)?;
     let errors = found.effective.errors().into_iter().enumerate().map(|(index, error)| {

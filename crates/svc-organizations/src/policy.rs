@@ -13,7 +13,8 @@ use aws_api::organizations::{
 use iam_policy::Policy;
 use management_policies::{Document, PolicyKind};
 use organization::{
-    AWS_POLICIES, FeatureSet, ParentId, PolicyContent, PolicyId, PolicyRecord, PolicyType, TargetId,
+    AWS_POLICIES, FeatureSet, ParentId, PolicyContent, PolicyId, PolicyRecord, PolicyType, ResourcePolicyId,
+    TargetId,
 };
 use service_api::{RequestContext, ServiceError};
 use store::{Read, Transaction};
@@ -76,10 +77,18 @@ pub(crate) fn type_not_enabled() -> ServiceError {
     )
 }
 
-/// The ARN of a root, unit, account or policy, whether or not there is one, for policies about it. An id of another form is
-/// its own.
-pub(crate) fn resource_arn(context: &RequestContext, place: &Place, id: &str) -> String {
+/// The ARN of a root, unit or account, whether or not there is one, or of a policy, for policies about it. What there is no
+/// ARN of is its id.
+pub(crate) fn resource_arn(reader: &impl Read, context: &RequestContext, place: &Place, id: &str) -> String {
     let arn = |kind: &str| place.organization.arn_of(context.partition, kind, id).to_string();
+    if id.parse::<ResourcePolicyId>().is_ok() {
+        return arn("resourcepolicy");
+    }
+    if let Ok(policy) = id.parse::<PolicyId>() {
+        // Its ARN has its type.
+        let found = organization::policy(reader, &place.scope, &policy);
+        return found.map_or_else(|| id.to_owned(), |policy| policy.arn.to_string());
+    }
     match id.parse() {
         Ok(TargetId::Account(_)) => arn("account"),
         Ok(TargetId::Parent(ParentId::Root(_))) => arn("root"),
@@ -267,7 +276,7 @@ pub(crate) fn describe(
     request: DescribePolicyRequest,
 ) -> Result<DescribePolicyResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "DescribePolicy")?;
+    let place = caller::reading_of(state, &snapshot, context, "DescribePolicy", &request.policy_id)?;
     let policy = named(&snapshot, &place, &request.policy_id)?;
     Ok(DescribePolicyResponse { policy: Some(shown(&policy)) })
 }

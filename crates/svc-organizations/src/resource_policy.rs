@@ -27,25 +27,92 @@ fn not_found() -> ServiceError {
     ServiceError::new("ResourcePolicyNotFoundException", "We can't find a resource policy request.")
 }
 
-/// Reads a policy that is about Organizations and nothing else.
+/// What a member can be let do beside looking: what there is to do with policies, and with tags.
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/security_iam_resource-based-policy-examples.html>
+const DELEGABLE: [&str; 9] = [
+    "AttachPolicy",
+    "CreatePolicy",
+    "DeletePolicy",
+    "DetachPolicy",
+    "DisablePolicyType",
+    "EnablePolicyType",
+    "TagResource",
+    "UntagResource",
+    "UpdatePolicy",
+];
+
+/// Whether an action of a statement, in which `*` and `?` can stand, means operations of Organizations, and none that cannot
+/// be delegated.
+fn can_be_delegated(action: &str) -> bool {
+    let Some((prefix, pattern)) = action.split_once(':') else { return false };
+    if !prefix.eq_ignore_ascii_case("organizations") {
+        return false;
+    }
+    let pattern = pattern.to_ascii_lowercase();
+    let operations = &aws_model::service("organizations").expect("the model is there").model().operations;
+    let mut meant =
+        operations.iter().filter(|one| matches(pattern.as_bytes(), one.name.to_ascii_lowercase().as_bytes()));
+    let is_delegable =
+        |name: &str| name.starts_with("Describe") || name.starts_with("List") || DELEGABLE.contains(&name);
+    meant.clone().next().is_some() && meant.all(|one| is_delegable(one.name))
+}
+
+/// Whether a name is what a pattern means.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    // Where the last star was, and how much of the name it has taken.
+    let (mut at, mut from, mut star) = (0, 0, None);
+    while from < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, from));
+                at += 1;
+            }
+            Some(&held) if held == b'?' || held == name[from] => (at, from) = (at + 1, from + 1),
+            _ => match star {
+                Some((place, taken)) => {
+                    star = Some((place, taken + 1));
+                    (at, from) = (place + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|held| *held == b'*')
+}
+
+/// Reads a policy that is about Organizations and nothing else. What it allows can be delegated, and it says what that is.
 fn parse(text: &str) -> Result<Policy, ServiceError> {
     let policy = Policy::parse(text, PolicyKind::Resource)
         .map_err(|error| error::invalid_input("INVALID_RESOURCE_POLICY_JSON", error.to_string()))?;
     let document: Value = serde_json::from_str(text)
         .map_err(|error| error::invalid_input("INVALID_RESOURCE_POLICY_JSON", error.to_string()))?;
     let statements = elements(&document["Statement"]);
-    let actions = statements.iter().flat_map(|statement| elements(&statement["Action"]));
-    let is_own = |action: &Value| {
-        action.as_str().is_some_and(|action| action.to_ascii_lowercase().starts_with("organizations:"))
+    let is_fit = |statement: &&Value| {
+        let is_denied = statement["Effect"] == "Deny";
+        let is_own = |action: &Value| {
+            action.as_str().is_some_and(|action| {
+                if is_denied {
+                    action.to_ascii_lowercase().starts_with("organizations:")
+                } else {
+                    can_be_delegated(action)
+                }
+            })
+        };
+        statement.get("Action").is_some() && elements(&statement["Action"]).into_iter().all(is_own)
     };
-    let has_all = statements.iter().all(|statement| statement.get("Action").is_some());
-    if has_all && actions.into_iter().all(is_own) {
-        return Ok(policy);
+    if !statements.iter().all(is_fit) {
+        return Err(error::invalid_input(
+            "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY",
+            "The resource policy has actions that it can't delegate.",
+        ));
     }
-    Err(error::invalid_input(
-        "UNSUPPORTED_ACTION_IN_RESOURCE_POLICY",
-        "The resource policy has actions that it can't delegate.",
-    ))
+    if statements.iter().any(|statement| statement.get("NotResource").is_some()) {
+        return Err(error::invalid_input(
+            "UNSUPPORTED_RESOURCE_IN_RESOURCE_POLICY",
+            "The resource policy has to say what it is about, not what it is not about.",
+        ));
+    }
+    Ok(policy)
 }
 
 /// The elements of a list, or the one that stands alone.
@@ -69,6 +136,13 @@ pub(crate) fn put(
         let policy = parse(&request.content)?;
         let mut organization = (*place.organization).clone();
         let (id, tags) = match organization.resource_policy {
+            // Its tags are changed by operations of their own.
+            Some(_) if !tags.is_empty() => {
+                return Err(error::invalid_input(
+                    "INVALID_LIST_MEMBER",
+                    "You can't add tags when you update a resource policy. Use TagResource instead.",
+                ));
+            }
             Some(earlier) => (earlier.id, earlier.tags),
             None => (ResourcePolicyId::random(&mut || state.ids.bits()), tags.clone()),
         };

@@ -127,5 +127,6 @@ pub(crate) fn disable_type(
 }
 
 fn root_arn(context: &RequestContext, place: &Place) -> String {
-    policy::resource_arn(context, place, place.organization.root.as_str())
+    let root = place.organization.root.as_str();
+    place.organization.arn_of(context.partition, "root", root).to_string()
 }

@@ -2,6 +2,8 @@
 //!
 //! Owns which tags there can be. The tags are part of what they are on.
 
+use std::collections::BTreeSet;
+
 use aws_api::organizations::{
     self as api, ListTagsForResourceRequest, ListTagsForResourceResponse, TagResourceRequest,
     UntagResourceRequest,
@@ -31,14 +33,19 @@ pub(crate) fn new(wanted: Option<Vec<api::Tag>>) -> Result<Tags, ServiceError> {
 
 /// Sets tags.
 fn set(tags: &mut Tags, wanted: Vec<api::Tag>) -> Result<(), ServiceError> {
-    for (index, tag) in wanted.iter().enumerate() {
+    // What cannot be is not compared with each other.
+    if wanted.len() > MAX_TAGS {
+        return Err(too_many());
+    }
+    let mut keys = BTreeSet::new();
+    for tag in &wanted {
         if tag.key.to_ascii_lowercase().starts_with("aws:") {
             return Err(error::invalid_input(
                 "INVALID_SYSTEM_TAGS_PARAMETER",
                 "You can't add, edit, or delete tags whose key begins with aws:.",
             ));
         }
-        if wanted[..index].iter().any(|earlier| earlier.key == tag.key) {
+        if !keys.insert(tag.key.as_str()) {
             return Err(error::invalid_input(
                 "DUPLICATE_TAG_KEY",
                 "You specified the same tag key more than once.",
@@ -49,10 +56,13 @@ fn set(tags: &mut Tags, wanted: Vec<api::Tag>) -> Result<(), ServiceError> {
         tags.set(Tag { key: tag.key, value: tag.value });
     }
     if tags.len() > MAX_TAGS {
-        let message = format!("A resource can have at most {MAX_TAGS} tags.");
-        return Err(error::constraint("MAX_TAG_LIMIT_EXCEEDED", message));
+        return Err(too_many());
     }
     Ok(())
+}
+
+fn too_many() -> ServiceError {
+    error::constraint("MAX_TAG_LIMIT_EXCEEDED", format!("A resource can have at most {MAX_TAGS} tags."))
 }
 
 /// What can have tags.
@@ -143,7 +153,7 @@ fn change(
     let tagged = parse(id)?;
     state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
-        caller::check(state, &place, context, operation, &policy::resource_arn(context, &place, id))?;
+        caller::check(state, &place, context, operation, &policy::resource_arn(transaction, context, &place, id))?;
         let mut tags = tags_of(transaction, context, &place, &tagged)?;
         change(&mut tags)?;
         put_tags(transaction, context, &place, &tagged, tags);
@@ -179,7 +189,7 @@ pub(crate) fn list(
     request: ListTagsForResourceRequest,
 ) -> Result<ListTagsForResourceResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "ListTagsForResource")?;
+    let place = caller::reading_of(state, &snapshot, context, "ListTagsForResource", &request.resource_id)?;
     let tags = tags_of(&snapshot, context, &place, &parse(&request.resource_id)?)?;
     let shown = tags
         .iter()

@@ -166,7 +166,13 @@ pub(crate) fn describe(
     request: DescribeOrganizationalUnitRequest,
 ) -> Result<DescribeOrganizationalUnitResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "DescribeOrganizationalUnit")?;
+    let place = caller::reading_of(
+        state,
+        &snapshot,
+        context,
+        "DescribeOrganizationalUnit",
+        &request.organizational_unit_id,
+    )?;
     let unit = named(&snapshot, &place, &request.organizational_unit_id)?;
     Ok(DescribeOrganizationalUnitResponse {
         organizational_unit: Some(shown(&snapshot, context, &place, &unit)),
@@ -180,7 +186,8 @@ pub(crate) fn list_for_parent(
     request: ListOrganizationalUnitsForParentRequest,
 ) -> Result<ListOrganizationalUnitsForParentResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "ListOrganizationalUnitsForParent")?;
+    let place =
+        caller::reading_of(state, &snapshot, context, "ListOrganizationalUnitsForParent", &request.parent_id)?;
     let parent = parent(&snapshot, &place, &request.parent_id)?;
     let units = snapshot
         .parts::<OrganizationalUnit>(&place.scope, parent.as_str())
@@ -199,7 +206,7 @@ pub(crate) fn list_children(
     request: ListChildrenRequest,
 ) -> Result<ListChildrenResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "ListChildren")?;
+    let place = caller::reading_of(state, &snapshot, context, "ListChildren", &request.parent_id)?;
     let parent = parent(&snapshot, &place, &request.parent_id)?;
     let ids: Vec<String> = match request.child_type.as_str() {
         "ACCOUNT" => account::of_parent(&snapshot, context, &place, &parent)
@@ -226,7 +233,7 @@ pub(crate) fn list_parents(
     request: ListParentsRequest,
 ) -> Result<ListParentsResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place = caller::reading(state, &snapshot, context, "ListParents")?;
+    let place = caller::reading_of(state, &snapshot, context, "ListParents", &request.child_id)?;
     let child = request.child_id.as_str();
     let found = match child.parse() {
         Ok(account) => account::shown_member(&snapshot, context, &place, account)

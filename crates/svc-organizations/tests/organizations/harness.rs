@@ -9,7 +9,9 @@ use aws_api::{Operation, Unit};
 use aws_model::Value;
 use aws_types::{AccountId, Partition, Timestamp};
 use identities::ContactInformation;
-use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _, ServiceError};
+use service_api::{
+    IdSource, Principal, RequestContext, RequestId, Service as _, ServiceError, TargetResource,
+};
 use store::{MemoryBackend, Scope, Store, StoreError};
 use svc_organizations::{Config, Organizations};
 
@@ -85,12 +87,8 @@ impl Cloud {
         self.now.set(self.now.get().plus_millis(millis));
     }
 
-    pub(crate) fn call<O: Operation>(&self, account: &str, input: O::Input) -> Result<O::Output, ServiceError>
-    where
-        O::Input: Into<Value>,
-        O::Output: TryFrom<Value>,
-    {
-        let context = RequestContext {
+    fn context(&self, account: &str) -> RequestContext {
+        RequestContext {
             partition: Partition::Aws,
             region: "us-east-1".parse().unwrap(),
             principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
@@ -99,9 +97,25 @@ impl Cloud {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: String::new(),
             secure_transport: false,
-        };
-        let answer = self.service.call(&context, O::NAME, input.into())?;
+        }
+    }
+
+    pub(crate) fn call<O: Operation>(&self, account: &str, input: O::Input) -> Result<O::Output, ServiceError>
+    where
+        O::Input: Into<Value>,
+        O::Output: TryFrom<Value>,
+    {
+        let answer = self.service.call(&self.context(account), O::NAME, input.into())?;
         Ok(O::Output::try_from(answer).ok().unwrap())
+    }
+
+    /// The resources that the first need of a request is about.
+    pub(crate) fn touched<O: Operation>(&self, account: &str, input: O::Input) -> Vec<TargetResource>
+    where
+        O::Input: Into<Value>,
+    {
+        let needed = self.service.needed_permissions(&self.context(account), O::NAME, &input.into());
+        needed.unwrap().remove(0).resources
     }
 
     #[track_caller]

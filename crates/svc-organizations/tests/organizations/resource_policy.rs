@@ -115,3 +115,82 @@ fn the_policy_is_about_organizations() {
     let shown = cloud.ok::<op::DescribeResourcePolicy>(MANAGEMENT, Unit).resource_policy.unwrap();
     assert_eq!(shown.content, Some(second));
 }
+
+#[test]
+fn only_what_is_about_policies_is_delegated() {
+    let cloud = Cloud::organized();
+    let unsupported = "InvalidInputException/UNSUPPORTED_ACTION_IN_RESOURCE_POLICY";
+    let refused = [
+        "organizations:CreateAccount",
+        "organizations:*",
+        "organizations:*Policy",
+        "organizations:NoSuchThing",
+        "Organizations:Create*",
+        "*",
+    ];
+    for action in refused {
+        let content = delegation(STRANGER, &format!("[\"organizations:List*\",\"{action}\"]"));
+        cloud.refuses::<op::PutResourcePolicy>(MANAGEMENT, put(&content), unsupported);
+    }
+    let without_action =
+        delegation(STRANGER, r#""organizations:List*""#).replace(r#""Action""#, r#""NotAction""#);
+    cloud.refuses::<op::PutResourcePolicy>(MANAGEMENT, put(&without_action), unsupported);
+    let without_resource =
+        delegation(STRANGER, r#""organizations:List*""#).replace(r#""Resource""#, r#""NotResource""#);
+    let resource = "InvalidInputException/UNSUPPORTED_RESOURCE_IN_RESOURCE_POLICY";
+    cloud.refuses::<op::PutResourcePolicy>(MANAGEMENT, put(&without_resource), resource);
+    let allowed = r#"["organizations:describe*","organizations:T?gResource","organizations:CreatePolicy"]"#;
+    cloud.ok::<op::PutResourcePolicy>(MANAGEMENT, put(&delegation(STRANGER, allowed)));
+    // What is denied delegates nothing.
+    let denied = delegation(STRANGER, r#""organizations:*""#).replace("Allow", "Deny");
+    cloud.ok::<op::PutResourcePolicy>(MANAGEMENT, put(&denied));
+    let tagged = api::PutResourcePolicyRequest {
+        content: denied,
+        tags: Some(vec![api::Tag { key: "a".to_owned(), value: "1".to_owned() }]),
+    };
+    cloud.refuses::<op::PutResourcePolicy>(MANAGEMENT, tagged, "InvalidInputException/INVALID_LIST_MEMBER");
+}
+
+/// What is looked at is what the statement has to be about.
+#[test]
+fn members_look_at_the_resources_that_the_policy_names() {
+    let cloud = Cloud::organized();
+    let (member, root) = (cloud.new_member("member"), cloud.root());
+    let (unit, other) = (cloud.new_unit(&root, "One"), cloud.new_unit(&root, "Other"));
+    let (policy, more) = (cloud.new_policy("deny", SCP, DENY), cloud.new_policy("more", SCP, DENY));
+    let describe = |id: &str| api::DescribePolicyRequest { policy_id: id.to_owned() };
+    let arn = cloud.ok::<op::DescribePolicy>(MANAGEMENT, describe(&policy)).policy.unwrap();
+    let arn = arn.policy_summary.unwrap().arn.unwrap();
+    let denied = "AccessDeniedException";
+    let of_unit = |id: &str| api::DescribeOrganizationalUnitRequest { organizational_unit_id: id.to_owned() };
+    cloud.refuses::<op::DescribeOrganizationalUnit>(&member, of_unit(&unit), denied);
+    let unit_arn = cloud.ok::<op::DescribeOrganizationalUnit>(MANAGEMENT, of_unit(&unit));
+    let unit_arn = unit_arn.organizational_unit.unwrap().arn.unwrap();
+    let actions = r#"["organizations:Describe*","organizations:List*","organizations:TagResource"]"#;
+    let resources = format!("\"Resource\":[\"{arn}\",\"{unit_arn}\"]");
+    let content = delegation(&member, actions).replace(r#""Resource":"*""#, &resources);
+    cloud.ok::<op::PutResourcePolicy>(MANAGEMENT, put(&content));
+    cloud.ok::<op::DescribeOrganizationalUnit>(&member, of_unit(&unit));
+    cloud.refuses::<op::DescribeOrganizationalUnit>(&member, of_unit(&other), denied);
+    cloud.ok::<op::DescribePolicy>(&member, describe(&policy));
+    cloud.refuses::<op::DescribePolicy>(&member, describe(&more), denied);
+    let children = |id: &str| api::ListChildrenRequest {
+        parent_id: id.to_owned(),
+        child_type: "ACCOUNT".to_owned(),
+        ..Default::default()
+    };
+    cloud.ok::<op::ListChildren>(&member, children(&unit));
+    cloud.refuses::<op::ListChildren>(&member, children(&root), denied);
+    let targets =
+        |id: &str| api::ListTargetsForPolicyRequest { policy_id: id.to_owned(), ..Default::default() };
+    cloud.ok::<op::ListTargetsForPolicy>(&member, targets(&policy));
+    cloud.refuses::<op::ListTargetsForPolicy>(&member, targets(&more), denied);
+    let tag = |id: &str| api::TagResourceRequest {
+        resource_id: id.to_owned(),
+        tags: vec![api::Tag { key: "a".to_owned(), value: "1".to_owned() }],
+    };
+    cloud.ok::<op::TagResource>(&member, tag(&policy));
+    cloud.refuses::<op::TagResource>(&member, tag(&more), denied);
+    // Lists of all are of no resource.
+    cloud.refuses::<op::ListAccounts>(&member, Default::default(), denied);
+}

@@ -73,3 +73,44 @@ fn tags_have_limits() {
         (0..51).map(|number| api::Tag { key: format!("k{number}"), value: String::new() }).collect();
     refuses(many, "ConstraintViolationException/MAX_TAG_LIMIT_EXCEEDED");
 }
+
+#[test]
+fn more_tags_than_there_can_be_are_refused_before_they_are_read() {
+    let cloud = Cloud::organized();
+    let root = cloud.root();
+    let keys: Vec<String> = (0..51).map(|number| number.to_string()).collect();
+    let some = |most: usize| tags(&keys[..most].iter().map(|key| (key.as_str(), "x")).collect::<Vec<_>>());
+    let many = api::TagResourceRequest { resource_id: root.clone(), tags: some(51) };
+    let limit = "ConstraintViolationException/MAX_TAG_LIMIT_EXCEEDED";
+    cloud.refuses::<op::TagResource>(MANAGEMENT, many, limit);
+    // The same key 51 times is too many, and no more than that.
+    let same = vec![("a", "x"); 51];
+    cloud.refuses::<op::TagResource>(MANAGEMENT, tag(&root, &same), limit);
+    let twice = "InvalidInputException/DUPLICATE_TAG_KEY";
+    cloud.refuses::<op::TagResource>(MANAGEMENT, tag(&root, &same[..2]), twice);
+    cloud.ok::<op::TagResource>(MANAGEMENT, api::TagResourceRequest { resource_id: root, tags: some(50) });
+}
+
+#[test]
+fn policies_see_the_tags_of_everything_that_has_some() {
+    let cloud = Cloud::organized();
+    let (root, member) = (cloud.root(), cloud.new_member("member"));
+    let unit = cloud.new_unit(&root, "Core");
+    let policy = cloud.new_policy("deny", SCP, DENY);
+    let delegation = DENY
+        .replace("ec2:", "organizations:")
+        .replace(r#""Effect""#, r#""Principal":{"AWS":"111111111111"},"Effect""#);
+    let input = api::PutResourcePolicyRequest { content: delegation, ..Default::default() };
+    let made = cloud.ok::<op::PutResourcePolicy>(MANAGEMENT, input).resource_policy.unwrap();
+    let delegation = made.resource_policy_summary.unwrap();
+    let rp = delegation.id.unwrap();
+    for id in [&root, &member, &unit, &policy, &rp] {
+        cloud.ok::<op::TagResource>(MANAGEMENT, tag(id, &[("Team", "red")]));
+        let touched = cloud.touched::<op::TagResource>(MANAGEMENT, tag(id, &[("a", "1")]));
+        let expected = [("aws:ResourceTag/Team".to_owned(), vec!["red".to_owned()])];
+        let tags = touched[0].keys.iter().filter(|(key, _)| key.starts_with("aws:ResourceTag"));
+        assert_eq!(tags.cloned().collect::<Vec<_>>(), expected, "{id}");
+    }
+    let touched = cloud.touched::<op::TagResource>(MANAGEMENT, tag(&rp, &[("a", "1")]));
+    assert_eq!(Some(touched[0].arn.as_str()), delegation.arn.as_deref());
+}
