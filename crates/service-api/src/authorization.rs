@@ -13,6 +13,7 @@ use authorization_table::{
 use aws_model::Value;
 use aws_types::{AccountId, Tags};
 
+use crate::request_tags::{request_tags, specified_tags, tag_members, tag_specifications};
 use crate::{RequestContext, Service};
 
 /// How many resources one request can name. Each is decided by itself, so that what a request costs grows with them.
@@ -114,7 +115,8 @@ pub fn check_numbers(model: &str, operation: &str, input: &Value) -> Result<(), 
         return Err(TooMany::Resources);
     }
     let specified = tag_specifications(input).map(|(_, tags)| 1 + length(tags));
-    let tags = ["Tags", "tags", "TagList", "TagKeys", "tagKeys"].into_iter();
+    let members = tag_members(model, operation);
+    let tags = [members.tags, members.keys].into_iter().flatten();
     let tags =
         tags.filter_map(|name| if let Value::Structure(input) = input { input.get(name) } else { None });
     if specified.chain(tags.map(length)).sum::<usize>() > TAGS_MAX {
@@ -152,8 +154,8 @@ impl<S: Service + ?Sized> Request<'_, S> {
             keys.retain(|(key, _)| has_key(need, "", key));
             resources.push(TargetResource { keys, ..TargetResource::all() });
         }
-        let (resources, keys) = (resources.into_vec(), request_tags(self.operation, self.input));
-        NeededPermission { action: Cow::Borrowed(need.action), resources, keys }
+        let keys = request_tags(self.service.model(), self.operation, self.input);
+        NeededPermission { action: Cow::Borrowed(need.action), resources: resources.into_vec(), keys }
     }
 
     fn add(&self, resources: &mut Distinct<TargetResource>, need: &'static Need, target: &Target<'_>) {
@@ -226,93 +228,4 @@ impl<S: Service + ?Sized> Request<'_, S> {
 fn has_key(need: &Need, resource_type: &str, key: &str) -> bool {
     let (prefix, name) = split_action(need.action);
     action(prefix, name).is_some_and(|action| action.has_key(resource_type, key))
-}
-
-/// What services call the member at the top of a request that has its tags.
-const TAGS: [&str; 6] = ["Tags", "tags", "TagList", "TagsList", "BackupPlanTags", "BackupVaultTags"];
-/// What they call the one that has the keys of tags alone.
-const TAG_KEYS: [&str; 3] = ["TagKeys", "tagKeys", "TagKeyList"];
-
-/// `aws:RequestTag` and `aws:TagKeys` of tags that are for all that a request touches.
-fn request_tags(operation: &str, input: &Value) -> ConditionKeys {
-    let Value::Structure(fields) = input else { return Vec::new() };
-    let tags = TAGS.iter().find_map(|name| fields.get(name));
-    let keys = TAG_KEYS.iter().find_map(|name| fields.get(name));
-    let (mut found, mut all_keys) = (Vec::new(), Vec::new());
-    // Who removes tags may leave their values open.
-    let default = (!operation.starts_with("Delete")).then_some("");
-    add_tags(tags, default, &mut found, &mut all_keys);
-    if let Some(Value::List(keys)) = keys {
-        all_keys.extend(keys.iter().filter_map(text).map(str::to_owned));
-    }
-    if !all_keys.is_empty() {
-        found.push(("aws:TagKeys".to_owned(), all_keys));
-    }
-    found
-}
-
-/// `aws:RequestTag` and `aws:TagKeys` of the tags that a request specifies for the resources of a type that it makes.
-pub fn specified_tags(input: &Value, resource_type: &str) -> ConditionKeys {
-    let (mut found, mut all_keys) = (Vec::new(), Vec::new());
-    for (specified, tags) in tag_specifications(input) {
-        if specified == resource_type {
-            add_tags(Some(tags), Some(""), &mut found, &mut all_keys);
-        }
-    }
-    if !all_keys.is_empty() {
-        found.push(("aws:TagKeys".to_owned(), all_keys));
-    }
-    found
-}
-
-/// The types that a request specifies tags for, each with its tags.
-pub fn tag_specifications(input: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let specifications = match input {
-        Value::Structure(fields) => fields.get("TagSpecifications"),
-        _ => None,
-    };
-    let list = match specifications {
-        Some(Value::List(list)) => &list[..],
-        _ => &[],
-    };
-    list.iter().filter_map(|specification| {
-        let Value::Structure(fields) = specification else { return None };
-        Some((text(fields.get("ResourceType")?)?, fields.get("Tags")?))
-    })
-}
-
-/// Adds the keys of tags. A tag without a value has the default, if there is one: a condition on its value must not come out as
-/// if there were no tag.
-fn add_tags(
-    tags: Option<&Value>,
-    default: Option<&str>,
-    found: &mut ConditionKeys,
-    all_keys: &mut Vec<String>,
-) {
-    let mut add = |key: &str, value: Option<&str>| {
-        all_keys.push(key.to_owned());
-        if let Some(value) = value.or(default) {
-            found.push((format!("aws:RequestTag/{key}"), vec![value.to_owned()]));
-        }
-    };
-    match tags {
-        Some(Value::List(tags)) => {
-            for tag in tags {
-                let Value::Structure(fields) = tag else { continue };
-                let member = |names: [&str; 2]| names.iter().find_map(|name| fields.get(name)).and_then(text);
-                if let Some(key) = member(["Key", "key"]) {
-                    add(key, member(["Value", "value"]));
-                }
-            }
-        }
-        Some(Value::Map(tags)) => tags.iter().for_each(|(key, value)| add(key, text(value))),
-        _ => {}
-    }
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
 }

@@ -12,10 +12,11 @@ mod operation;
 mod page;
 mod page_token;
 mod random;
+mod request_tags;
 
 pub use authorization::{
     ConditionKeys, NeededPermission, PassedRoles, RESOURCES_MAX, ResourceFacts, TAGS_MAX, TargetResource,
-    TooMany, check_numbers, needed_by_table, specified_tags, tag_specifications,
+    TooMany, check_numbers, needed_by_table,
 };
 pub use context::{Principal, PrincipalKind, RequestContext, RequestId, Session};
 pub use error::ServiceError;
@@ -24,3 +25,6 @@ pub use operation::{Operations, Service};
 pub use page::{Page, page_size, take_page};
 pub use page_token::{position, token_after};
 pub use random::{IdSource, OsRandom};
+pub use request_tags::{
+    TagMembers, specified_tags, tag_members, tag_specifications, tags_in, tags_of_request,
+};
