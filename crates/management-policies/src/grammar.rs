@@ -5,8 +5,8 @@
 //! <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_example-tag-policies.html>
 //! <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_backup_syntax.html>
 
-use crate::PolicyKind;
 use crate::json::Json;
+use crate::{PolicyKind, enforced};
 
 /// What can stand at a place.
 pub(crate) enum Shape {
@@ -46,7 +46,7 @@ const BACKUP_POLICY: Shape = Shape::Fields(&[("plans", &Shape::Named(is_name, &P
 const TAG: Shape = Shape::Fields(&[
     ("tag_key", &Shape::One(|value| is_text(value, is_tag_key))),
     ("tag_value", &Shape::Many(is_tag_pattern)),
-    ("enforced_for", &Shape::Many(is_resource_type)),
+    ("enforced_for", &Shape::Many(enforced::can_be_enforced)),
     ("report_required_tag_for", &Shape::Many(is_resource_type)),
 ]);
 
@@ -199,7 +199,7 @@ fn is_tag_pattern(text: &str) -> bool {
 }
 
 /// `ec2:vpc`, or `ec2:*` or `ec2:ALL_SUPPORTED` for all types of a service.
-fn is_resource_type(text: &str) -> bool {
+pub(crate) fn is_resource_type(text: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
     };

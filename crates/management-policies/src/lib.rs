@@ -14,6 +14,7 @@
 mod backup;
 mod document;
 mod effective;
+mod enforced;
 mod grammar;
 mod json;
 mod merge;

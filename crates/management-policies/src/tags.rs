@@ -1,7 +1,7 @@
 //! What an effective tag policy says of tags.
 //!
-//! Owns compliance and enforcement. Refuses to know which resources there are, and which of their types AWS enforces tag
-//! policies for: a policy names them itself.
+//! Owns compliance and enforcement. Refuses to know which resources there are, and which of their types a policy can be
+//! enforced for ([`crate::enforced`]).
 //!
 //! A key is wrong when it is one of the policy's in another case; a value is wrong when the policy lists values and it is
 //! none of them. A resource without the tag is compliant, unless the policy asks for reports of that.
@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::{Effective, PolicyKind};
+use crate::{Effective, PolicyKind, enforced};
 
 /// The rules of all tag keys that an effective policy names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -166,7 +166,7 @@ fn covers(entry: &str, resource_type: &str) -> bool {
     else {
         return false;
     };
-    service == of && (name == "*" || name == "ALL_SUPPORTED" || name == wanted)
+    service == of && (name == "*" || name == "ALL_SUPPORTED" || enforced::is_same_type(name, wanted))
 }
 
 /// The message of EC2's `TagPolicyViolation`.

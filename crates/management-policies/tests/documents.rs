@@ -50,6 +50,9 @@ fn tag_policies() {
     refuses(r#"{"tags":{"a":{"tag_value":{"@@replace":["b"]}}}}"#, "operators");
     refuses(r#"{"tags":{"a":{"enforced_for":{"@@assign":["*"]}}}}"#, "not a list");
     refuses(r#"{"tags":{"a":{"enforced_for":{"@@assign":["*:vpc"]}}}}"#, "not a list");
+    // What nothing follows from.
+    refuses(r#"{"tags":{"a":{"enforced_for":{"@@assign":["ec2:vpc","nonsense:thing"]}}}}"#, "not a list");
+    refuses(r#"{"tags":{"a":{"enforced_for":{"@@append":["iam:user"]}}}}"#, "not a list");
     refuses(r#"{"tags":{"a":{"@@assign":{}}}}"#, "no such element");
     refuses(r#"{"tags":{"@@assign":{}}}"#, "name that can be chosen");
     for operators in

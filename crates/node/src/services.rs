@@ -92,17 +92,14 @@ impl Services {
         let sts = Sts::new(store.clone(), tokens.clone(), ids(), authorizing.authorization());
         let iam = Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone())));
         let iam = Arc::new(iam.with_organization(Arc::new(OfOrganization)));
-        let kept: [Arc<dyn Service>; 4] = [backup, ec2.clone(), ram, ssm.clone()];
+        let kept: [Arc<dyn Service>; 7] = [backup, ec2.clone(), iam, organizations, ram, ssm.clone(), trail];
         let kept = kept.into_iter().map(|service| guarded(service, store.clone(), OfOrganization));
         let mut all: Vec<Arc<dyn Service>> = kept.collect();
         all.extend([
             Arc::new(AccountManagement::new(store.clone(), ids(), mail::Log)) as Arc<dyn Service>,
-            iam,
-            organizations,
             Arc::new(ResourceGroupsTagging::new(store.clone(), tagged, OfOrganization)),
             Arc::new(ServiceQuotas::new(store.clone(), ids())),
             Arc::new(sts),
-            trail,
         ]);
         Self { all, ec2, ssm }
     }
@@ -156,3 +153,6 @@ impl Uses for Recorded {
         all.find(|(_, role, _)| *role == id).map(|(_, _, found)| identities::RoleUse::clone(&found))
     }
 }
+
+#[cfg(test)]
+mod tests;

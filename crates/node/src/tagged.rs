@@ -7,16 +7,23 @@ use aws_api::{Operation, backup, ec2, ram, ssm};
 use aws_model::Value;
 use aws_types::{Arn, Region, Tags, Timestamp};
 use gateway::{AccessRequest, Authorizer};
+use identities::{
+    InstanceProfile, ManagedPolicy, OpenIdConnectProvider, SamlProvider, ServerCertificate, VirtualMfaDevice,
+};
+use organization::{Member, OrganizationalUnit, PolicyRecord, managed_by};
 use resource_shares::ResourceShare;
 use service_api::{RequestContext, Service, ServiceError};
 use store::{Read as _, Scope, Snapshot};
 use svc_backup::{Backup, Plan, Vault};
+use svc_cloudtrail::Trail;
 use svc_ec2::Ec2;
 use svc_ram::Ram;
 use svc_resourcegroupstaggingapi::{TaggedResource, TaggedResources};
 use svc_ssm::{Parameter, Ssm, parameter_arn};
 
 use crate::authorizing::ByPolicies;
+/// Where resources of services without regions are found.
+const GLOBAL_REGION: &str = "us-east-1";
 
 /// The services whose resources carry tags.
 pub(crate) struct Tagged {
@@ -53,7 +60,13 @@ impl TaggedResources for Tagged {
         let vaults = vaults.filter_map(|(_, vault)| resource("backup:backup-vault", &vault.arn, &vault.tags));
         let plans = snapshot.scan::<Plan>(scope).filter(|(_, plan)| plan.deleted.is_none());
         let plans = plans.filter_map(|(_, plan)| resource("backup:backup-plan", &plan.arn, &plan.tags));
-        of_ec2.chain(parameters).chain(shares).chain(vaults).chain(plans).collect()
+        let trails = snapshot.scan::<Trail>(scope).filter_map(|(name, trail)| {
+            let (partition, region, account) = (scope.partition, &scope.region, scope.account);
+            let arn = format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}");
+            resource("cloudtrail:trail", &arn, &trail.tags)
+        });
+        let regional = of_ec2.chain(parameters).chain(shares).chain(vaults).chain(plans).chain(trails);
+        regional.chain(global(snapshot, scope, now)).collect()
     }
 
     fn tag(&self, context: &RequestContext, arn: &Arn, tags: &Tags) -> Result<(), ServiceError> {
@@ -71,6 +84,49 @@ fn resource(resource_type: &str, arn: &str, tags: &Tags) -> Option<TaggedResourc
         resource_type: resource_type.to_owned(),
         tags: tags.clone(),
     })
+}
+
+/// The resources of the services without regions, which are found in one.
+/// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
+fn global(snapshot: &Snapshot, scope: &Scope, now: Timestamp) -> Vec<TaggedResource> {
+    if scope.region.as_str() != GLOBAL_REGION {
+        return Vec::new();
+    }
+    let of_account = Scope::global(scope.partition, scope.account);
+    let mut found = Vec::new();
+    let mut add =
+        |resource_type: &str, arn: &str, tags: &Tags| found.extend(resource(resource_type, arn, tags));
+    macro_rules! iam {
+        ($($kind:ty, $resource_type:literal, $arn:ident;)*) => {
+            $(for (_, held) in snapshot.scan::<$kind>(&of_account) {
+                add($resource_type, held.$arn.as_str(), &held.tags);
+            })*
+        };
+    }
+    iam! {
+        InstanceProfile, "iam:instance-profile", arn;
+        ManagedPolicy, "iam:policy", arn;
+        OpenIdConnectProvider, "iam:oidc-provider", arn;
+        SamlProvider, "iam:saml-provider", arn;
+        ServerCertificate, "iam:server-certificate", arn;
+        VirtualMfaDevice, "iam:mfa", serial_number;
+    }
+    // What an organization has is its management account's.
+    if let Some(organization) = managed_by(snapshot, scope.partition, scope.account) {
+        let arn = |kind: &str, id: &str| organization.arn_of(scope.partition, kind, id).to_string();
+        let kept = organization.scope(scope.partition);
+        add("organizations:root", &arn("root", organization.root.as_str()), &organization.root_tags);
+        for (number, member) in snapshot.scan::<Member>(&kept).filter(|(_, member)| member.has_joined(now)) {
+            add("organizations:account", &arn("account", number), &member.tags);
+        }
+        for (id, unit) in snapshot.scan::<OrganizationalUnit>(&kept) {
+            add("organizations:ou", &arn("ou", id), &unit.tags);
+        }
+        for (_, policy) in snapshot.scan::<PolicyRecord>(&kept) {
+            add("organizations:policy", policy.arn.as_str(), &policy.tags);
+        }
+    }
+    found
 }
 
 impl Tagged {

@@ -7,7 +7,7 @@
 
 use aws_model::{Fields, Value};
 use management_policies::TagRules;
-use service_api::ServiceError;
+use service_api::{ServiceError, tag_specifications, tags_in, tags_of_request};
 
 /// Tags that a request would set on a resource, or on all that it makes of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,20 +18,46 @@ pub struct RequestedTags {
     pub tags: Vec<(String, String)>,
 }
 
-/// The requests outside EC2 that have tags: model, operation, resource type, the way to the tags.
-const TAGGING: &[(&str, &str, &str, &str)] = &[
-    ("backup", "CreateBackupVault", "backup:backup-vault", "BackupVaultTags"),
-    ("backup", "CreateBackupPlan", "backup:backup-plan", "BackupPlanTags"),
-    ("ram", "CreateResourceShare", "ram:resource-share", "tags"),
-    ("ram", "TagResource", "ram:resource-share", "tags"),
-    ("ssm", "PutParameter", "ssm:parameter", "Tags"),
-    ("ssm", "AddTagsToResource", "ssm:parameter", "Tags"),
+/// The requests outside EC2 whose tags are of one type of resources: model, operation, resource type. Users, roles and the
+/// resource policies of organizations have tags that no policy is enforced for.
+const TAGGING: &[(&str, &str, &str)] = &[
+    ("backup", "CreateBackupVault", "backup:backup-vault"),
+    ("backup", "CreateBackupPlan", "backup:backup-plan"),
+    ("cloudtrail", "AddTags", "cloudtrail:trail"),
+    ("cloudtrail", "CreateTrail", "cloudtrail:trail"),
+    ("iam", "CreateInstanceProfile", "iam:instance-profile"),
+    ("iam", "CreateOpenIDConnectProvider", "iam:oidc-provider"),
+    ("iam", "CreatePolicy", "iam:policy"),
+    ("iam", "CreateSAMLProvider", "iam:saml-provider"),
+    ("iam", "CreateVirtualMFADevice", "iam:mfa"),
+    ("iam", "TagInstanceProfile", "iam:instance-profile"),
+    ("iam", "TagMFADevice", "iam:mfa"),
+    ("iam", "TagOpenIDConnectProvider", "iam:oidc-provider"),
+    ("iam", "TagPolicy", "iam:policy"),
+    ("iam", "TagSAMLProvider", "iam:saml-provider"),
+    ("iam", "TagServerCertificate", "iam:server-certificate"),
+    ("iam", "UploadServerCertificate", "iam:server-certificate"),
+    ("organizations", "CreateAccount", "organizations:account"),
+    ("organizations", "CreateOrganizationalUnit", "organizations:ou"),
+    ("organizations", "CreatePolicy", "organizations:policy"),
+    ("organizations", "InviteAccountToOrganization", "organizations:account"),
+    ("ram", "CreateResourceShare", "ram:resource-share"),
+    ("ram", "TagResource", "ram:resource-share"),
+    ("ssm", "PutParameter", "ssm:parameter"),
+    ("ssm", "AddTagsToResource", "ssm:parameter"),
 ];
 
 /// The error that a service answers with to tags that a policy does not allow.
-const ERRORS: &[(&str, &str)] = &[("ec2", "TagPolicyViolation"), ("ram", "TagPolicyViolationException")];
+const ERRORS: &[(&str, &str)] = &[
+    ("ec2", "TagPolicyViolation"),
+    ("iam", "AccessDenied"),
+    ("organizations", "ConstraintViolationException"),
+    ("ram", "TagPolicyViolationException"),
+];
 /// For services that have none.
 const OTHER_ERROR: &str = "AccessDeniedException";
+/// Why, as Organizations has it.
+const REASON: &str = "TAG_POLICY_VIOLATION";
 
 /// What the account's tag policy answers to a request; `None` when it may go on to its service. The rules are asked for only
 /// when the request has tags. `type_of` tells the type, such as `vpc`, of a resource of EC2 by its id.
@@ -52,7 +78,11 @@ pub fn refusal(
         rules.violation(&requested.resource_type, tags)
     })?;
     let code = ERRORS.iter().find(|(held, _)| *held == model).map_or(OTHER_ERROR, |(_, code)| code);
-    Some(ServiceError::new(code, violation.to_string()))
+    let mut error = ServiceError::new(code, violation.to_string());
+    if model == "organizations" {
+        error.fields.push("Reason", Value::String(REASON.to_owned()));
+    }
+    Some(error)
 }
 
 /// The tags that a request would set.
@@ -62,44 +92,38 @@ pub fn requested_tags(
     input: &Value,
     type_of: impl Fn(&str) -> Option<&'static str>,
 ) -> Vec<RequestedTags> {
-    let Value::Structure(input) = input else { return Vec::new() };
+    let Value::Structure(fields) = input else { return Vec::new() };
+    let tags = || tags_of_request(model, operation, input);
+    let member = |name: &str| fields.get(name).and_then(text).unwrap_or_default();
+    let one = |resource_type: String| vec![RequestedTags { resource_type, tags: tags() }];
     match (model, operation) {
         ("ec2", "CreateTags") => {
-            let tags = input.get("Tags").map(tags).unwrap_or_default();
-            let ids = list(input, "Resources").iter().filter_map(text);
+            let ids = list(fields, "Resources").iter().filter_map(text);
             ids.filter_map(type_of)
-                .map(|held| RequestedTags { resource_type: format!("ec2:{held}"), tags: tags.clone() })
+                .map(|held| RequestedTags { resource_type: format!("ec2:{held}"), tags: tags() })
                 .collect()
         }
-        ("ec2", _) => ["TagSpecifications", "TagSpecification"]
-            .iter()
-            .flat_map(|member| list(input, member))
-            .filter_map(of_specification)
+        ("ec2", _) => tag_specifications(input)
+            .map(|(held, tags)| RequestedTags { resource_type: format!("ec2:{held}"), tags: tags_in(tags) })
             .collect(),
         // The plan or the vault is told by the ARN.
         ("backup", "TagResource") => {
-            let arn = input.get("ResourceArn").and_then(text).unwrap_or_default();
-            let kind = arn.split(':').nth(5).unwrap_or_default();
-            let tags = input.get("Tags").map(tags).unwrap_or_default();
-            vec![RequestedTags { resource_type: format!("backup:{kind}"), tags }]
+            one(format!("backup:{}", member("ResourceArn").split(':').nth(5).unwrap_or_default()))
         }
+        // What it is is told by the id.
+        ("organizations", "TagResource") => match member("ResourceId").split_once('-') {
+            None => one("organizations:account".to_owned()),
+            Some(("ou", _)) => one("organizations:ou".to_owned()),
+            Some(("p", _)) => one("organizations:policy".to_owned()),
+            Some(("r", _)) => one("organizations:root".to_owned()),
+            Some(_) => Vec::new(),
+        },
         _ => TAGGING
             .iter()
-            .filter(|(held, name, ..)| *held == model && *name == operation)
-            .map(|(_, _, resource_type, member)| RequestedTags {
-                resource_type: (*resource_type).to_owned(),
-                tags: input.get(member).map(tags).unwrap_or_default(),
-            })
+            .filter(|(held, name, _)| *held == model && *name == operation)
+            .flat_map(|(_, _, resource_type)| one((*resource_type).to_owned()))
             .collect(),
     }
-}
-
-fn of_specification(value: &Value) -> Option<RequestedTags> {
-    let Value::Structure(specification) = value else { return None };
-    Some(RequestedTags {
-        resource_type: format!("ec2:{}", specification.get("ResourceType").and_then(text)?),
-        tags: specification.get("Tags").map(tags).unwrap_or_default(),
-    })
 }
 
 fn list<'a>(fields: &'a Fields, member: &str) -> &'a [Value] {
@@ -113,29 +137,5 @@ fn text(value: &Value) -> Option<&str> {
     match value {
         Value::String(text) => Some(text),
         _ => None,
-    }
-}
-
-/// Tags come as a map, or as a list of keys and values.
-fn tags(value: &Value) -> Vec<(String, String)> {
-    let pair = |key: Option<&Value>, value: Option<&Value>| {
-        let value = value.and_then(text).unwrap_or_default();
-        Some((key.and_then(text)?.to_owned(), value.to_owned()))
-    };
-    match value {
-        Value::Map(pairs) => {
-            pairs.iter().filter_map(|(key, value)| Some((key.clone(), text(value)?.to_owned()))).collect()
-        }
-        Value::List(items) => items
-            .iter()
-            .filter_map(|item| match item {
-                Value::Structure(tag) => pair(
-                    tag.get("Key").or_else(|| tag.get("key")),
-                    tag.get("Value").or_else(|| tag.get("value")),
-                ),
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
     }
 }

@@ -102,6 +102,49 @@ fn tags_of_other_services() {
     );
 }
 
+/// Of IAM, Organizations and CloudTrail the types that AWS lists.
+#[test]
+fn tags_of_services_of_the_whole_account() {
+    let policy = POLICY.replace(
+        r#""ec2:vpc","ram:*","ssm:ALL_SUPPORTED","backup:backup-vault""#,
+        r#""iam:ALL_SUPPORTED","organizations:ou","organizations:account","cloudtrail:*""#,
+    );
+    let asked = |model: &str, operation: &str, input: &Value| {
+        refusal(|| rules(&policy), model, operation, input, |_| None).map(|error| error.code.into_owned())
+    };
+    let tags = || tag(["Key", "Value"], "CostCenter", "Prod");
+    let of = |id: &str| structure(&[("ResourceId", text(id)), ("Tags", tags())]);
+    for operation in [
+        "CreatePolicy",
+        "TagPolicy",
+        "TagInstanceProfile",
+        "CreateVirtualMFADevice",
+        "TagOpenIDConnectProvider",
+        "CreateSAMLProvider",
+        "UploadServerCertificate",
+    ] {
+        let found = asked("iam", operation, &structure(&[("Tags", tags())]));
+        assert_eq!(found.as_deref(), Some("AccessDenied"), "{operation}");
+    }
+    for operation in ["CreateUser", "TagRole"] {
+        assert_eq!(asked("iam", operation, &structure(&[("Tags", tags())])), None, "{operation}");
+    }
+    let trail = structure(&[("TagsList", tags())]);
+    for operation in ["CreateTrail", "AddTags"] {
+        assert_eq!(asked("cloudtrail", operation, &trail).as_deref(), Some("AccessDeniedException"));
+    }
+    assert_eq!(asked("cloudtrail", "RemoveTags", &trail), None);
+    let constraint = Some("ConstraintViolationException");
+    for id in ["123456789012", "ou-ab12-00000001"] {
+        assert_eq!(asked("organizations", "TagResource", &of(id)).as_deref(), constraint, "{id}");
+    }
+    for id in ["p-12345678", "r-ab12", "rp-12345678"] {
+        assert_eq!(asked("organizations", "TagResource", &of(id)), None, "{id}");
+    }
+    let unit = structure(&[("Tags", tags())]);
+    assert_eq!(asked("organizations", "CreateOrganizationalUnit", &unit).as_deref(), constraint);
+}
+
 #[test]
 fn the_policy_is_asked_for_only_when_a_request_has_tags() {
     let asked = |operation: &str, input: &Value| {
