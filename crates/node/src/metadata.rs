@@ -81,8 +81,10 @@ fn placement_group(snapshot: &Snapshot, scope: &Scope, record: &ec2::Instance) -
 /// The profile of an instance whose association is not ending, with what the instance has of the role in it.
 fn profile(sources: Sources<'_>, scope: &Scope, instance: InstanceId) -> Option<InstanceProfile> {
     let Sources { snapshot, credentials, now } = sources;
-    let mut all = snapshot.scan::<ec2::IamInstanceProfileAssociation>(scope).map(|(_, held)| held);
-    let held = all.find(|held| held.instance == instance && !held.progress.is_ended())?;
+    let mut all = snapshot
+        .parts::<ec2::IamInstanceProfileAssociation>(scope, &instance.to_string())
+        .map(|(_, held)| held);
+    let held = all.find(|held| !held.progress.is_ended())?;
     let account = Scope::global(scope.partition, scope.account);
     let name = held.profile_arn.rsplit('/').next().unwrap_or_default();
     // Another profile of the same name is not the one that the instance was given.

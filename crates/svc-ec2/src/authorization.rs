@@ -187,10 +187,14 @@ fn passed_role(
     Some(NeededPermission { action: Cow::Borrowed(PASS_ROLE), resources, keys })
 }
 
-/// The ARN of an instance profile that is named by its ARN or its name.
+/// The ARN of an instance profile that is named by its ARN or its name. One that there is not is where it would be without a
+/// path.
 fn profile_arn(state: &impl State, profile: &str) -> String {
     if profile.starts_with("arn:") {
         return profile.to_owned();
     }
-    format!("arn:{}:iam::{}:instance-profile/{profile}", state.scope().partition, state.account())
+    let found = crate::instance::profile::of_name(state, profile).map(|found| found.arn.to_string());
+    found.unwrap_or_else(|| {
+        format!("arn:{}:iam::{}:instance-profile/{profile}", state.scope().partition, state.account())
+    })
 }

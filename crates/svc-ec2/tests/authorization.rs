@@ -190,6 +190,32 @@ fn a_launch_touches_what_its_template_names() {
 }
 
 #[test]
+fn profiles_are_asked_about_with_their_paths() {
+    let cloud = cloud();
+    cloud.instance_profile("/team/", "App");
+    let arn = "arn:aws:iam::123456789012:instance-profile/team/App";
+    let launch = api::RunInstancesRequest {
+        iam_instance_profile: Some(input!(IamInstanceProfileSpecification { name: "app" })),
+        ..cloud.launch()
+    };
+    has(on(&needed::<op::RunInstances>(&cloud, launch), "instance/*"), &[("ec2:InstanceProfile", arn)]);
+    let subnet = cloud.subnet(&cloud.vpc("10.0.0.0/16"), "10.0.0.0/24");
+    let id = cloud.started(&subnet);
+    let associate = |name: &str| {
+        input!(AssociateIamInstanceProfileRequest {
+            instance_id: &id,
+            iam_instance_profile: input!(IamInstanceProfileSpecification { name: name }),
+        })
+    };
+    let asked = needed::<op::AssociateIamInstanceProfile>(&cloud, associate("App"));
+    has(on(&asked, "instance/i-"), &[("ec2:NewInstanceProfile", arn)]);
+    // What there is not has no path.
+    let asked = needed::<op::AssociateIamInstanceProfile>(&cloud, associate("other"));
+    let arn = "arn:aws:iam::123456789012:instance-profile/other";
+    has(on(&asked, "instance/i-"), &[("ec2:NewInstanceProfile", arn)]);
+}
+
+#[test]
 fn each_volume_of_a_launch_is_asked_for() {
     let cloud = cloud();
     let mapping = |device: &str, size: i32| {

@@ -174,8 +174,13 @@ impl Cloud {
         assert_eq!(self.store.snapshot().revision(), before, "{} changed something", O::NAME);
     }
 
-    /// An instance profile of this account, without a role.
+    /// An instance profile of this account, with a role.
     pub(crate) fn instance_profile(&self, path: &str, name: &str) {
+        self.instance_profile_with(path, name, Some("app"));
+    }
+
+    /// An instance profile of this account.
+    pub(crate) fn instance_profile_with(&self, path: &str, name: &str, role: Option<&str>) {
         let arn = format!("arn:aws:iam::{}:instance-profile{path}{name}", self.account);
         let profile = InstanceProfile {
             id: format!("AIPA{}", name.to_uppercase()),
@@ -183,7 +188,7 @@ impl Cloud {
             path: path.to_owned(),
             arn: arn.parse().unwrap(),
             created: self.now(),
-            role: None,
+            role: role.map(str::to_owned),
             tags: aws_types::Tags::default(),
         };
         let scope = Scope::global(Partition::Aws, self.account.parse().unwrap());

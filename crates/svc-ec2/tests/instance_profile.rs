@@ -121,3 +121,15 @@ fn a_profile_has_to_be_there() {
     });
     cloud.refuses::<op::ReplaceIamInstanceProfileAssociation>(replace, code, &name("missing"));
 }
+
+#[test]
+fn a_launch_needs_a_profile_with_a_role() {
+    let cloud = Cloud::new();
+    cloud.instance_profile_with("/path/", "empty", None);
+    let launch = api::RunInstancesRequest { iam_instance_profile: Some(profile("empty")), ..cloud.launch() };
+    let arn = "arn:aws:iam::123456789012:instance-profile/path/empty";
+    let message = format!("IAM Instance Profile \"{arn}\" has no associated IAM Roles");
+    cloud.refuses::<op::RunInstances>(launch.clone(), "InvalidParameterValue", &message);
+    cloud.instance_profile_with("/path/", "empty", Some("app"));
+    cloud.run(launch);
+}

@@ -259,7 +259,8 @@ fn fact_70_changed_options_are_there_at_once() {
 fn placement_profile_monitoring_and_volumes_are_shown() {
     let cloud = Cloud::new();
     let text = |text: &str| Some(text.to_owned());
-    cloud.profile("AIPAWEB", None);
+    // The role in it is not there.
+    cloud.profile("AIPAWEB", Some("app"));
     cloud.ok::<op::CreatePlacementGroup>(api::CreatePlacementGroupRequest {
         group_name: text("apart"),
         strategy: text("partition"),

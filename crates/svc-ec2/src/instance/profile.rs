@@ -53,7 +53,7 @@ pub struct IamInstanceProfileAssociation {
 resource!(
     IamInstanceProfileAssociation,
     IamInstanceProfileAssociationId,
-    "ec2.iam-instance-profile-association",
+    "ec2.iam-instance-profile-association" in instance,
     Naming {
         resource_type: "iam-instance-profile-association",
         noun: "association",
@@ -76,6 +76,12 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 /// The kinds of records that are written here alone.
 pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<IamInstanceProfileAssociation>()];
 
+/// The profile of the account that has this name.
+pub(crate) fn of_name(state: &impl State, name: &str) -> Option<Arc<InstanceProfile>> {
+    let scope = Scope::global(state.scope().partition, state.account());
+    state.reader().get::<InstanceProfile>(&scope, &name_key(name))
+}
+
 /// The profile that a request names.
 ///
 /// # Errors
@@ -84,8 +90,7 @@ fn wanted(
     state: &impl State,
     profile: &api::IamInstanceProfileSpecification,
 ) -> Result<Arc<InstanceProfile>, ServiceError> {
-    let scope = Scope::global(state.scope().partition, state.account());
-    let find = |name: &str| state.reader().get::<InstanceProfile>(&scope, &name_key(name));
+    let find = |name: &str| of_name(state, name);
     let is_name = |name: &str| {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
         (1..=MAX_NAME_CHARACTERS).contains(&name.len()) && name.chars().all(is_allowed)
@@ -111,8 +116,8 @@ fn wanted(
 
 /// The association of an instance that is not ending.
 pub(crate) fn held(state: &impl State, instance: InstanceId) -> Option<Arc<IamInstanceProfileAssociation>> {
-    let mut all = state.all::<IamInstanceProfileAssociation>();
-    all.find(|association| association.instance == instance && !association.progress.is_ended())
+    let mut all = state.parts::<IamInstanceProfileAssociation, _>(instance);
+    all.find(|association| !association.progress.is_ended())
 }
 
 fn make(
@@ -133,7 +138,7 @@ fn make(
     association
 }
 
-/// The profile that a launch asks for, checked.
+/// The profile that a launch asks for, checked: it has to have a role.
 ///
 /// # Errors
 /// `InvalidParameterValue`.
@@ -141,7 +146,13 @@ pub(super) fn of_launch(
     state: &impl State,
     input: &api::RunInstancesRequest,
 ) -> Result<Option<Arc<InstanceProfile>>, ServiceError> {
-    input.iam_instance_profile.as_ref().map(|profile| wanted(state, profile)).transpose()
+    let Some(asked) = &input.iam_instance_profile else { return Ok(None) };
+    let profile = wanted(state, asked)?;
+    if profile.role.is_none() {
+        let message = format!("IAM Instance Profile \"{}\" has no associated IAM Roles", profile.arn);
+        return Err(ServiceError::new("InvalidParameterValue", message));
+    }
+    Ok(Some(profile))
 }
 
 /// Gives an instance that is launched its profile.
@@ -151,8 +162,8 @@ pub(super) fn launch(edit: &mut Edit<'_>, instance: InstanceId, profile: &Instan
 
 /// Forgets the associations of an instance that is gone.
 pub(super) fn forget(edit: &mut Edit<'_>, instance: InstanceId) {
-    let all: Vec<_> = edit.all::<IamInstanceProfileAssociation>().collect();
-    for association in all.into_iter().filter(|association| association.instance == instance) {
+    let all: Vec<_> = edit.parts::<IamInstanceProfileAssociation, _>(instance).collect();
+    for association in all {
         edit.remove::<IamInstanceProfileAssociation>(association.id);
     }
 }
