@@ -285,13 +285,18 @@ fn list(
         _ => PolicyScope::All,
     };
     let (prefix, only_attached) = (path(request.path_prefix), request.only_attached == Some(true));
-    let boundaries_only = request.policy_usage_filter.as_deref() == Some("PermissionsBoundary");
+    let usage_filter = request.policy_usage_filter.as_deref();
     let snapshot = state.store.snapshot();
     let usage = Usage::count(&snapshot, context);
     let is_wanted = |policy: &Managed| {
         let (attachments, boundaries) = usage.of(&policy.arn());
-        let is_used = if boundaries_only { boundaries > 0 } else { !only_attached || attachments > 0 };
-        is_used && policy.path().starts_with(&prefix)
+        let is_of_usage = match usage_filter {
+            Some("PermissionsBoundary") => boundaries > 0,
+            Some("PermissionsPolicy") => attachments > 0,
+            _ => true,
+        };
+        let is_used = !only_attached || attachments > 0;
+        is_of_usage && is_used && policy.path().starts_with(&prefix)
     };
     let found = all(&snapshot, context, of).into_iter().filter(|(_, policy)| is_wanted(policy));
     let found = found.map(|(key, policy)| (key, policy.listed(&usage)));

@@ -35,7 +35,15 @@ impl SessionPolicies {
     ) -> Result<Self, ServiceError> {
         let snapshot = state.store.snapshot();
         let scope = Scope::global(context.partition, account);
-        let policy_arns: Vec<String> = arns.into_iter().flatten().filter_map(|held| held.arn).collect();
+        let asked: Vec<Option<String>> = arns.into_iter().flatten().map(|held| held.arn).collect();
+        if let Some(place) = asked.iter().position(Option::is_none) {
+            return Err(validation(format!(
+                "1 validation error detected: Value null at 'policyArns.{}.member.arn' failed to satisfy constraint: Member \
+                 must not be null",
+                place + 1
+            )));
+        }
+        let policy_arns: Vec<String> = asked.into_iter().flatten().collect();
         if policy_arns.len() > POLICY_ARNS_MAX {
             return Err(validation(format!(
                 "A session can have at most {POLICY_ARNS_MAX} managed policies; the request has {}.",

@@ -115,7 +115,13 @@ fn policies_are_listed_by_whose_they_are_and_how_they_are_used() {
     assert_eq!(names(&cloud, attached("Local")), ["Used"]);
     let boundaries =
         api::ListPoliciesRequest { policy_usage_filter: Some("PermissionsBoundary".to_owned()), ..of("All") };
-    assert_eq!(names(&cloud, boundaries), ["Boundary"]);
+    assert_eq!(names(&cloud, boundaries.clone()), ["Boundary"]);
+    let permissions =
+        api::ListPoliciesRequest { policy_usage_filter: Some("PermissionsPolicy".to_owned()), ..of("All") };
+    assert_eq!(names(&cloud, permissions), ["AdministratorAccess", "Used"]);
+    // A boundary that nobody has attached is not attached.
+    let attached = api::ListPoliciesRequest { only_attached: Some(true), ..boundaries };
+    assert_eq!(names(&cloud, attached), Vec::<String>::new());
     let jobs = api::ListPoliciesRequest { path_prefix: Some("/job-function/".to_owned()), ..of("AWS") };
     assert!(names(&cloud, jobs).contains(&"ViewOnlyAccess".to_owned()));
 }

@@ -234,6 +234,13 @@ fn session_policies_are_carried_and_checked() {
         "ValidationError",
         "does not exist",
     );
+    let nameless =
+        vec![PolicyDescriptorType { arn: Some(read_only.to_owned()) }, PolicyDescriptorType { arn: None }];
+    expect(
+        cloud.assume(&alice(), &arn, |it| it.policy_arns = Some(nameless)),
+        "ValidationError",
+        "Value null at 'policyArns.2.member.arn'",
+    );
     let long = allow(&format!(r#""Action":"ec2:*","Resource":"arn:aws:s3:::{}""#, "a".repeat(2048)));
     expect(cloud.assume(&alice(), &arn, |it| it.policy = Some(long)), "ValidationError", "length less than");
     // Tags that do not repeat themselves cannot be packed.
