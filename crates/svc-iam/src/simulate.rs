@@ -22,6 +22,9 @@ pub(crate) fn operations(table: Operations<State>) -> Operations<State> {
     table.with::<op::SimulateCustomPolicy>(custom).with::<op::SimulatePrincipalPolicy>(principal)
 }
 
+/// How many pairs of an action and a resource one request can ask about.
+const MAX_EVALUATIONS: usize = 100_000;
+
 /// What the two have in common.
 struct Question {
     actions: Vec<String>,
@@ -45,6 +48,11 @@ impl Question {
             if !is_action {
                 return Err(error::invalid_input(format!("Invalid Action Name: {action}")));
             }
+        }
+        if self.actions.len().saturating_mul(self.resources.len()) > MAX_EVALUATIONS {
+            return Err(error::invalid_input(format!(
+                "A request can ask for at most {MAX_EVALUATIONS} actions on resources."
+            )));
         }
         if let Some(resource) = self.resources.iter().find(|one| *one != "*" && one.parse::<Arn>().is_err()) {
             return Err(error::invalid_input(format!("Invalid Resource ARN: {resource}")));
@@ -121,19 +129,25 @@ impl Question {
     }
 
     fn answer(&self, simulation: &Simulation) -> Result<SimulatePolicyResponse, ServiceError> {
-        let results: Vec<EvaluationResult> = if let Some(scenario) = self.handling.as_deref() {
+        // What is on the page is decided, and nothing else.
+        let results = if let Some(scenario) = self.handling.as_deref() {
             check_scenario(scenario, &self.resources)?;
-            self.actions.iter().map(|action| simulation.joint_result(action, &self.resources)).collect()
+            self.actions.len()
         } else {
-            let pairs =
-                self.actions.iter().flat_map(|action| self.resources.iter().map(move |one| (action, one)));
-            pairs.map(|(action, resource)| simulation.result(action, resource)).collect()
+            self.actions.len() * self.resources.len()
         };
-        let keyed = results.into_iter().enumerate().map(|(index, result)| (format!("{index:09}"), result));
+        let keyed = (0..results).map(|index| (format!("{index:09}"), index));
         let page = page::take(keyed, self.marker.as_deref(), self.max_items)?;
+        let result = |index: &usize| -> EvaluationResult {
+            if self.handling.is_some() {
+                return simulation.joint_result(&self.actions[*index], &self.resources);
+            }
+            let (action, resource) = (index / self.resources.len(), index % self.resources.len());
+            simulation.result(&self.actions[action], &self.resources[resource])
+        };
         Ok(SimulatePolicyResponse {
             is_truncated: page.is_truncated(),
-            evaluation_results: Some(page.items),
+            evaluation_results: Some(page.items.iter().map(result).collect()),
             marker: page.marker,
         })
     }

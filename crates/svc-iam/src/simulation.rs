@@ -13,10 +13,11 @@ use aws_api::iam::{
 };
 use aws_types::AccountId;
 use iam_policy::{
-    Attached, Caller, ConsideredPolicy, Context, Effect, Explanation, Policies, Policy, PolicyRole, Reason,
-    Request, ResourceRule, StatementResult, explain,
+    Attached, Caller, Context, Effect, Explanation, Policies, Policy, PolicyRole, Reason, Request,
+    ResourceRule, StatementResult, explain,
 };
 
+use crate::statement_position::Span;
 use crate::{context_key, statement_position};
 
 /// A policy that takes part.
@@ -27,9 +28,13 @@ pub(crate) struct Source {
     /// Whose it is: `user`, `group`, `role`, `aws-managed`, `user-managed`, `resource`. `None` for what a request brings.
     pub(crate) kind: Option<&'static str>,
     pub(crate) policy: Policy,
+    /// Where its statements stand.
+    spans: Vec<Span>,
     /// Its name among the policies of the simulation, which the evaluator gives back.
     key: String,
 }
+
+type Sources<'a> = BTreeMap<&'a str, &'a Source>;
 
 /// Everything but the action and the resource.
 #[derive(Debug)]
@@ -71,7 +76,8 @@ impl Simulation {
 
     fn source(&mut self, id: String, kind: Option<&'static str>, policy: Policy) -> Source {
         self.count += 1;
-        Source { id, kind, policy, key: self.count.to_string() }
+        let spans = statement_position::spans(policy.text());
+        Source { id, kind, policy, spans, key: self.count.to_string() }
     }
 
     pub(crate) fn add_identity(&mut self, id: String, kind: Option<&'static str>, policy: Policy) {
@@ -92,9 +98,11 @@ impl Simulation {
         self.service_control.push(level);
     }
 
-    fn sources(&self) -> impl Iterator<Item = &Source> {
+    /// All policies, by what the evaluator calls them.
+    fn sources(&self) -> Sources<'_> {
         let levels = self.service_control.iter().flatten();
-        self.identity.iter().chain(&self.boundary).chain(&self.resource).chain(levels)
+        let all = self.identity.iter().chain(&self.boundary).chain(&self.resource).chain(levels);
+        all.map(|source| (source.key.as_str(), source)).collect()
     }
 
     fn policies(&self, action: &str, resource: &str) -> Policies<'_> {
@@ -150,10 +158,11 @@ impl Simulation {
             };
             decision.to_owned()
         };
+        let sources = self.sources();
         Outcome {
             decision: decision(&explanation),
-            matched: self.matched(&explanation),
-            missing: self.missing(&explanation),
+            matched: matched(&sources, &explanation),
+            missing: self.missing(&sources, &explanation),
             by_boundary: self.boundary.is_some().then(|| allows(PolicyRole::Boundary)),
             by_organization: (!self.service_control.is_empty())
                 .then(|| self.organization_allows(&explanation)),
@@ -181,42 +190,12 @@ impl Simulation {
         })
     }
 
-    fn of_key(&self, considered: &ConsideredPolicy) -> Option<&Source> {
-        self.sources().find(|source| source.key == considered.name)
-    }
-
-    /// The statements that decided: those that deny, where one does, and else those that allow.
-    fn matched(&self, explanation: &Explanation) -> Vec<Statement> {
-        let wanted = match explanation.decision.reason {
-            Reason::ExplicitDeny(_) => Effect::Deny,
-            Reason::AllowedAsRoot | Reason::AllowedBy(_) => Effect::Allow,
-            Reason::NoAllow(_) => return Vec::new(),
-        };
-        let mut found = Vec::new();
-        for considered in &explanation.policies {
-            let Some(source) = self.of_key(considered) else { continue };
-            let spans = statement_position::spans(source.policy.text());
-            for statement in &considered.statements {
-                if statement.effect == wanted && matches!(statement.result, StatementResult::Applies(_)) {
-                    let span = spans.get(statement.index).cloned();
-                    found.push(Statement {
-                        source_policy_id: Some(source.id.clone()),
-                        source_policy_type: source.kind.map(str::to_owned),
-                        start_position: span.as_ref().map(|span| span.start.clone()),
-                        end_position: span.map(|span| span.end),
-                    });
-                }
-            }
-        }
-        found
-    }
-
     /// The keys that statements about the action ask for and the simulation has no value for.
-    fn missing(&self, explanation: &Explanation) -> Vec<String> {
+    fn missing(&self, sources: &Sources<'_>, explanation: &Explanation) -> Vec<String> {
         let mut found = BTreeSet::new();
         let is_missing = |key: &str| self.context.get(key).is_empty();
         for considered in &explanation.policies {
-            let Some(source) = self.of_key(considered) else { continue };
+            let Some(source) = sources.get(considered.name.as_str()) else { continue };
             for statement in &considered.statements {
                 if statement.result == StatementResult::OtherAction {
                     continue;
@@ -299,6 +278,31 @@ impl Outcome {
             permissions_boundary_decision_detail: self.by_boundary.map(boundary_detail),
         }
     }
+}
+
+/// The statements that decided: those that deny, where one does, and else those that allow.
+fn matched(sources: &Sources<'_>, explanation: &Explanation) -> Vec<Statement> {
+    let wanted = match explanation.decision.reason {
+        Reason::ExplicitDeny(_) => Effect::Deny,
+        Reason::AllowedAsRoot | Reason::AllowedBy(_) => Effect::Allow,
+        Reason::NoAllow(_) => return Vec::new(),
+    };
+    let mut found = Vec::new();
+    for considered in &explanation.policies {
+        let Some(source) = sources.get(considered.name.as_str()) else { continue };
+        for statement in &considered.statements {
+            if statement.effect == wanted && matches!(statement.result, StatementResult::Applies(_)) {
+                let span = source.spans.get(statement.index).cloned();
+                found.push(Statement {
+                    source_policy_id: Some(source.id.clone()),
+                    source_policy_type: source.kind.map(str::to_owned),
+                    start_position: span.as_ref().map(|span| span.start.clone()),
+                    end_position: span.map(|span| span.end),
+                });
+            }
+        }
+    }
+    found
 }
 
 fn boundary_detail(allowed: bool) -> PermissionsBoundaryDecisionDetail {

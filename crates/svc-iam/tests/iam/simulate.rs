@@ -395,3 +395,29 @@ fn the_boundary_and_the_organization_of_a_principal_count() {
     let result = result(&cloud, without);
     assert_eq!((result.eval_decision.as_str(), result.organizations_decision_detail), ("allowed", None));
 }
+
+#[test]
+fn a_request_asks_for_so_many_actions_on_resources() {
+    let cloud = Cloud::new();
+    let asked = |resources: usize| api::SimulateCustomPolicyRequest {
+        action_names: (0..1000).map(|number| format!("ec2:Action{number}")).collect(),
+        resource_arns: Some((0..resources).map(|number| format!("arn:aws:s3:::bucket{number}")).collect()),
+        max_items: Some(2),
+        ..custom(&[policy("Allow", "ec2:*", "*")], "ec2:Run")
+    };
+    cloud.refuses::<op::SimulateCustomPolicy>(
+        asked(101),
+        "InvalidInput: A request can ask for at most 100000 actions on resources.",
+    );
+    let found = cloud.ok::<op::SimulateCustomPolicy>(asked(100));
+    let names = |found: &api::SimulatePolicyResponse| -> Vec<String> {
+        let results = found.evaluation_results.iter().flatten();
+        results
+            .map(|one| format!("{} {}", one.eval_action_name, one.eval_resource_name.as_deref().unwrap()))
+            .collect()
+    };
+    assert_eq!(names(&found), ["ec2:Action0 arn:aws:s3:::bucket0", "ec2:Action0 arn:aws:s3:::bucket1"]);
+    let next = api::SimulateCustomPolicyRequest { marker: found.marker, ..asked(3) };
+    let next = cloud.ok::<op::SimulateCustomPolicy>(next);
+    assert_eq!(names(&next), ["ec2:Action0 arn:aws:s3:::bucket2", "ec2:Action1 arn:aws:s3:::bucket0"]);
+}
