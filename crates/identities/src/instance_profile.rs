@@ -4,7 +4,10 @@ use aws_types::{Arn, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::Record;
 
-/// An instance profile. Kept under its account's global scope, by [`crate::name_key`] of its name.
+use crate::name_key;
+
+/// An instance profile. Kept under its account's global scope, by [`crate::name_key`] of its name; part
+/// of the role that is in it, by the role's key.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_InstanceProfile.html>
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,4 +30,9 @@ pub struct InstanceProfile {
 
 impl Record for InstanceProfile {
     const KIND: &'static str = "iam.instance-profile";
+    const HAS_WHOLE: bool = true;
+
+    fn whole(&self) -> Option<String> {
+        self.role.as_deref().map(name_key)
+    }
 }

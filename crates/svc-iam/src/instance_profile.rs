@@ -60,11 +60,8 @@ fn change(
 
 /// The profiles that a role is in.
 pub(crate) fn with_role(reader: &impl Read, context: &RequestContext, role: &Role) -> Vec<InstanceProfile> {
-    let profiles = reader.scan::<InstanceProfile>(&scope(context));
-    let has = |profile: &InstanceProfile| {
-        profile.role.as_deref().map(name_key).as_ref() == Some(&name_key(&role.name))
-    };
-    profiles.filter(|(_, profile)| has(profile)).map(|(_, profile)| (*profile).clone()).collect()
+    let profiles = reader.parts::<InstanceProfile>(&scope(context), &name_key(&role.name));
+    profiles.map(|(_, profile)| (*profile).clone()).collect()
 }
 
 /// A profile as lists have it: without its tags.

@@ -39,6 +39,7 @@ mod password_policy;
 mod policy_version;
 mod qr_code;
 mod quota;
+mod retention;
 mod role;
 mod root_access;
 mod saml_metadata;

@@ -5,6 +5,8 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa.html>
 
+use std::collections::BTreeMap;
+
 use aws_api::Unit;
 use aws_api::iam::{
     self as api, CreateVirtualMFADeviceRequest, CreateVirtualMFADeviceResponse, DeactivateMFADeviceRequest,
@@ -186,10 +188,11 @@ fn list_virtual(
     found.sort_by(|one, other| one.0.cmp(&other.0));
     let page = page::take(found, request.marker.as_deref(), request.max_items)?;
     // Records of users are found by name, devices know them by id.
-    let users: Vec<_> = snapshot.scan::<User>(&scope).map(|(_, user)| user).collect();
+    let users: BTreeMap<_, _> =
+        snapshot.scan::<User>(&scope).map(|(_, user)| (user.id.clone(), user)).collect();
     let shown = page.items.iter().map(|device| {
         let held = device.assignment.as_ref();
-        let user = held.and_then(|held| users.iter().find(|user| user.id == held.user_id));
+        let user = held.and_then(|held| users.get(&held.user_id));
         api::VirtualMFADevice {
             serial_number: device.serial_number.to_string(),
             user: user.map(|user| user::listed(user)),

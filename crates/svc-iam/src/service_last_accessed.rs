@@ -21,10 +21,12 @@ use store::{Read as _, Record, Snapshot};
 
 use crate::entity::Entity;
 use crate::granted_service::{grants, namespaces};
-use crate::{State, error, page, scope};
+use crate::{State, error, page, retention, scope};
 
 /// How long a report is kept.
 const KEPT_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// How many reports an account can have; the oldest make room.
+const MAX_REPORTS: usize = 100;
 
 /// That a user or role used a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,8 +168,10 @@ fn generate(
     let is_granted = |namespace: &&str| texts.iter().any(|text| grants(text, namespace));
     let namespaces: Vec<String> = namespaces().into_iter().filter(is_granted).map(str::to_owned).collect();
     let mut accesses = state.service_use.of(context.account());
+    let granted: BTreeSet<&str> = namespaces.iter().map(String::as_str).collect();
+    let principals: BTreeSet<&Arn> = members.iter().map(|member| &member.arn).collect();
     accesses.retain(|access| {
-        namespaces.contains(&access.namespace) && members.iter().any(|member| member.arn == access.principal)
+        granted.contains(access.namespace.as_str()) && principals.contains(&access.principal)
     });
     let granularity = request.granularity.unwrap_or_else(|| "SERVICE_LEVEL".to_owned());
     let report = LastAccessedReport { created: context.now, granularity, members, namespaces, accesses };
@@ -175,9 +179,8 @@ fn generate(
     state.store.transact(|transaction| {
         let scope = scope(context);
         let held = transaction.scan::<LastAccessedReport>(&scope);
-        let old = held.filter(|(_, report)| report.created.plus_millis(KEPT_MILLIS) < context.now);
-        let old: Vec<String> = old.map(|(id, _)| id.to_owned()).collect();
-        for id in old {
+        let held = held.map(|(id, report)| (report.created, id.to_owned())).collect();
+        for id in retention::gone(held, context.now, KEPT_MILLIS, MAX_REPORTS - 1) {
             transaction.delete::<LastAccessedReport>(&scope, &id);
         }
         transaction.put(&scope, &id, report);
@@ -197,16 +200,19 @@ fn last<'a>(accesses: impl IntoIterator<Item = &'a ServiceAccess>) -> Option<&'a
 }
 
 impl LastAccessedReport {
-    fn of_service<'a>(&'a self, namespace: &str) -> Vec<&'a ServiceAccess> {
-        self.accesses.iter().filter(|access| access.namespace == namespace).collect()
+    fn by_service(&self) -> BTreeMap<&str, Vec<&ServiceAccess>> {
+        let mut found: BTreeMap<&str, Vec<&ServiceAccess>> = BTreeMap::new();
+        for access in &self.accesses {
+            found.entry(&access.namespace).or_default().push(access);
+        }
+        found
     }
 
-    fn service(&self, namespace: &str) -> ServiceLastAccessed {
-        let accesses = self.of_service(namespace);
+    fn service(&self, namespace: &str, accesses: &[&ServiceAccess]) -> ServiceLastAccessed {
         let last_access = last(accesses.iter().copied());
         let principals: BTreeSet<&Arn> = accesses.iter().map(|access| &access.principal).collect();
         let mut by_action: BTreeMap<&str, Vec<&ServiceAccess>> = BTreeMap::new();
-        for access in &accesses {
+        for &access in accesses {
             by_action.entry(&access.action).or_default().push(access);
         }
         let actions = by_action.into_iter().filter_map(|(action, accesses)| {
@@ -238,7 +244,11 @@ fn get(
     request: GetServiceLastAccessedDetailsRequest,
 ) -> Result<GetServiceLastAccessedDetailsResponse, ServiceError> {
     let report = find(state, context, &request.job_id)?;
-    let services = report.namespaces.iter().map(|namespace| (namespace.clone(), report.service(namespace)));
+    let accesses = report.by_service();
+    let services = report.namespaces.iter().map(|namespace| {
+        let accesses = accesses.get(namespace.as_str()).map_or(&[][..], Vec::as_slice);
+        (namespace.clone(), report.service(namespace, accesses))
+    });
     let page = page::take(services, request.marker.as_deref(), request.max_items)?;
     Ok(GetServiceLastAccessedDetailsResponse {
         job_status: "COMPLETED".to_owned(),
@@ -263,9 +273,12 @@ fn get_with_entities(
         let message = format!("The report has no service {}.", request.service_namespace);
         return Err(error::no_such_entity(message));
     }
-    let accesses = report.of_service(&request.service_namespace);
+    let mut by_member: BTreeMap<&Arn, Vec<&ServiceAccess>> = BTreeMap::new();
+    for access in report.accesses.iter().filter(|access| access.namespace == request.service_namespace) {
+        by_member.entry(&access.principal).or_default().push(access);
+    }
     let details = report.members.iter().map(|member| {
-        let of_member = accesses.iter().copied().filter(|access| access.principal == member.arn);
+        let of_member = by_member.get(&member.arn).into_iter().flatten().copied();
         let entity_info = EntityInfo {
             arn: member.arn.to_string(),
             name: member.name.clone(),

@@ -149,3 +149,21 @@ fn a_report_of_a_policy_is_of_those_who_have_it() {
     assert_eq!(used, ["ec2", "sns"]);
     assert!(services.len() > 20, "it allows everything");
 }
+
+#[test]
+fn the_newest_reports_are_kept() {
+    let mut cloud = cloud();
+    let first = generate(&cloud, BOB, None);
+    let get =
+        |id: &str| api::GetServiceLastAccessedDetailsRequest { job_id: id.to_owned(), ..Default::default() };
+    for _ in 0..99 {
+        cloud.now = cloud.now.plus_millis(1000);
+        generate(&cloud, BOB, None);
+    }
+    cloud.ok::<op::GetServiceLastAccessedDetails>(get(&first));
+    cloud.now = cloud.now.plus_millis(1000);
+    let last = generate(&cloud, BOB, None);
+    cloud.ok::<op::GetServiceLastAccessedDetails>(get(&last));
+    let gone = format!("NoSuchEntity: The job with id {first} cannot be found.");
+    cloud.refuses::<op::GetServiceLastAccessedDetails>(get(&first), &gone);
+}
