@@ -16,6 +16,7 @@ mod group;
 mod held;
 mod id;
 mod instance_profile;
+mod linked_service;
 mod managed_policy;
 pub mod mfa_device;
 mod open_id_connect_provider;
@@ -24,6 +25,7 @@ mod role;
 mod root_access;
 mod saml_provider;
 mod server_certificate;
+mod service_linked_role;
 mod token_preference;
 mod user;
 
@@ -49,6 +51,7 @@ pub use role::{Role, RoleUse};
 pub use root_access::{RootAccess, RootFeature};
 pub use saml_provider::{SamlDescription, SamlEncryption, SamlPrivateKey, SamlProvider};
 pub use server_certificate::ServerCertificate;
+pub use service_linked_role::{LinkedRoleError, SERVICE_LINKED_ROLE_PATH, create_service_linked_role};
 pub use token_preference::{TokenPreference, TokenVersion};
 pub use user::User;
 

@@ -193,6 +193,8 @@ fn administrator_request(account_id: String, is_administrator: bool) -> (&'stati
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use aws_api::cloudtrail::{self, operation as trail};
     use service_api::{OsRandom, Principal, RequestId};
     use svc_cloudtrail::{CloudTrail, History, NoBuckets};
@@ -213,6 +215,7 @@ mod tests {
     struct Cloud {
         organizations: Arc<Organizations>,
         trail: CloudTrail,
+        now: Cell<Timestamp>,
     }
 
     impl Cloud {
@@ -239,7 +242,20 @@ mod tests {
                 TrailAdministrators { store: store.clone(), organizations: Arc::clone(&organizations) };
             let trail =
                 CloudTrail::new(store, Arc::new(NoHistory), Arc::new(NoBuckets), Arc::new(administrators));
-            Self { organizations, trail }
+            Self { organizations, trail, now: Cell::new(Timestamp::from_unix_secs(1_800_000_000)) }
+        }
+
+        fn context(&self, account: &str) -> RequestContext {
+            RequestContext {
+                partition: Partition::Aws,
+                region: "us-east-1".parse().unwrap(),
+                principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
+                request_id: RequestId::from_bits(0),
+                now: self.now.get(),
+                source_ip: [127, 0, 0, 1].into(),
+                user_agent: String::new(),
+                secure_transport: false,
+            }
         }
 
         fn organization<O: Operation>(&self, input: O::Input) -> O::Output
@@ -247,7 +263,7 @@ mod tests {
             O::Input: Into<Value>,
             O::Output: TryFrom<Value>,
         {
-            let answer = self.organizations.call(&context(MANAGEMENT), O::NAME, input.into());
+            let answer = self.organizations.call(&self.context(MANAGEMENT), O::NAME, input.into());
             O::Output::try_from(answer.unwrap_or_else(|error| panic!("{}: {error}", O::NAME))).ok().unwrap()
         }
 
@@ -258,6 +274,8 @@ mod tests {
                 ..Default::default()
             };
             let status = self.organization::<op::CreateAccount>(request).create_account_status.unwrap();
+            // It is made in a moment.
+            self.now.set(self.now.get().plus_millis(1000));
             let status =
                 api::DescribeCreateAccountStatusRequest { create_account_request_id: status.id.unwrap() };
             let status = self.organization::<op::DescribeCreateAccountStatus>(status);
@@ -269,7 +287,7 @@ mod tests {
         where
             O::Input: Into<Value>,
         {
-            let error = self.trail.call(&context(caller), O::NAME, input.into()).err()?;
+            let error = self.trail.call(&self.context(caller), O::NAME, input.into()).err()?;
             let model = aws_model::service("cloudtrail").unwrap().model();
             let errors = &model.operation(O::NAME).unwrap().errors;
             let names: Vec<&str> = errors.iter().map(|id| model.shape(*id).name).collect();
@@ -298,19 +316,6 @@ mod tests {
                 ..Default::default()
             };
             self.code::<trail::CreateTrail>(MANAGEMENT, request)
-        }
-    }
-
-    fn context(account: &str) -> RequestContext {
-        RequestContext {
-            partition: Partition::Aws,
-            region: "us-east-1".parse().unwrap(),
-            principal: Principal::root(Partition::Aws, account.parse().unwrap(), "AKIAIOSFODNN7EXAMPLE"),
-            request_id: RequestId::from_bits(0),
-            now: Timestamp::from_unix_secs(1_800_000_000),
-            source_ip: [127, 0, 0, 1].into(),
-            user_agent: String::new(),
-            secure_transport: false,
         }
     }
 

@@ -27,7 +27,6 @@ mod group;
 mod holder;
 mod inline_policy;
 mod instance_profile;
-mod linked_service;
 mod login_profile;
 mod managed_policy;
 mod mfa_device;
@@ -75,7 +74,6 @@ use service_linked_role::DeletionTask;
 
 pub use organization::{Alone, Membership, Organization, OrganizationPolicy};
 pub use service_last_accessed::{NothingUsed, ServiceAccess, ServiceUse};
-pub use service_linked_role::{LinkedRoleError, create_service_linked_role};
 pub use uses::{KeyUse, Unseen, Uses};
 
 /// The service.

@@ -14,14 +14,13 @@ use aws_api::iam::{
     TagRoleRequest, UntagRoleRequest, UpdateAssumeRolePolicyRequest, UpdateRoleDescriptionRequest,
     UpdateRoleDescriptionResponse, UpdateRoleRequest, UpdateRoleResponse, operation as op,
 };
-use identities::{IdKind, Role, name_key};
+use identities::{IdKind, Role, SERVICE_LINKED_ROLE_PATH, name_key};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Transaction};
 
 use crate::tag::{self, KeyCase};
 use crate::{
-    State, arn, boundary, document, error, instance_profile, page, path, quota, scope, service_linked_role,
-    trust_policy,
+    State, arn, boundary, document, error, instance_profile, page, path, quota, scope, trust_policy,
 };
 
 /// How long a session lasts at most when the request names no duration.
@@ -134,7 +133,7 @@ fn create(
     request: CreateRoleRequest,
 ) -> Result<CreateRoleResponse, ServiceError> {
     let (name, path) = (request.role_name, path(request.path));
-    if path.starts_with(service_linked_role::PATH) {
+    if path.starts_with(SERVICE_LINKED_ROLE_PATH) {
         return Err(error::validation(format!(
             "The path {path} is reserved for the roles that services create with CreateServiceLinkedRole."
         )));

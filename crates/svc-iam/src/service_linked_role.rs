@@ -1,32 +1,26 @@
 //! Service-linked roles: those that belong to a service of AWS, which alone assumes and changes them.
 //!
-//! Owns how they are made and deleted. [`crate::linked_service`] says what each is called.
+//! Owns how they are asked for and deleted. How one is made, `identities` knows: services make their own, too.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/using-service-linked-roles.html>
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use aws_api::iam::{
     CreateServiceLinkedRoleRequest, CreateServiceLinkedRoleResponse, DeleteServiceLinkedRoleRequest,
     DeleteServiceLinkedRoleResponse, GetServiceLinkedRoleDeletionStatusRequest,
     GetServiceLinkedRoleDeletionStatusResponse, operation as op,
 };
-use aws_types::{AccountId, Arn, Partition, Tags, Timestamp};
-use iam_policy::{Policy, PolicyKind};
-use identities::{IdKind, Role, name_key, unique_id};
+use aws_types::Timestamp;
+use identities::{Role, SERVICE_LINKED_ROLE_PATH as PATH, create_service_linked_role};
 use serde::{Deserialize, Serialize};
 use service_api::{Operations, RequestContext, RequestId, ServiceError};
-use store::{Read, Record, Scope, Transaction};
+use store::{Read as _, Record, Scope, Transaction};
 
-use crate::linked_service::{self, LinkedService};
-use crate::{State, error, quota, role, scope};
+use crate::{State, error, quota, retention, role, scope};
 
-/// What the paths of all such roles begin with.
-pub(crate) const PATH: &str = "/aws-service-role/";
-/// What their names begin with.
-const NAME_START: &str = "AWSServiceRoleFor";
 /// How long it can be asked how a deletion went.
 const TASK_LIFETIME_MILLIS: i64 = 24 * 60 * 60 * 1000;
+/// How many deletions of an account can be asked about; the oldest make room.
+const MAX_TASKS: usize = 1000;
 
 pub(crate) fn operations(table: Operations<State>) -> Operations<State> {
     table
@@ -45,72 +39,6 @@ pub(crate) struct DeletionTask {
 
 impl Record for DeletionTask {
     const KIND: &'static str = "iam.deletion-task";
-}
-
-/// Why a service has no role.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinkedRoleError {
-    /// No service of this cloud has this principal.
-    #[error("Service-linked roles are not available for {0}.")]
-    UnknownService(String),
-    /// The service has one role only.
-    #[error("Custom suffix is not allowed for {0}")]
-    SuffixNotAllowed(String),
-    /// The account has the role.
-    #[error("Service role name {0} has been taken in this account, please try a different suffix.")]
-    Taken(String),
-}
-
-/// Gives a service its role in an account, as CreateServiceLinkedRole does, or as the service does for itself.
-///
-/// # Errors
-/// [`LinkedRoleError`].
-pub fn create_service_linked_role(
-    transaction: &mut Transaction,
-    (partition, account): (Partition, AccountId),
-    bits: &mut dyn FnMut() -> u128,
-    now: Timestamp,
-    service: &str,
-    suffix: Option<&str>,
-) -> Result<Role, LinkedRoleError> {
-    let linked =
-        linked_service::find(service).ok_or_else(|| LinkedRoleError::UnknownService(service.to_owned()))?;
-    if suffix.is_some() && !linked.takes_suffix {
-        return Err(LinkedRoleError::SuffixNotAllowed(service.to_owned()));
-    }
-    let suffix = suffix.map(|suffix| format!("_{suffix}")).unwrap_or_default();
-    let name = format!("{NAME_START}{}{suffix}", linked.role);
-    let scope = Scope::global(partition, account);
-    if transaction.contains::<Role>(&scope, &name_key(&name)) {
-        return Err(LinkedRoleError::Taken(name));
-    }
-    let path = format!("{PATH}{service}/");
-    let policy = aws_managed_policies::by_name(linked.policy).expect("a test has looked for all of them");
-    let role = Role {
-        id: unique_id(IdKind::Role, bits),
-        arn: Arn::global(partition, "iam", account, &format!("role{path}{name}")),
-        name,
-        path,
-        created: now,
-        trust_policy: trust_policy(linked),
-        description: None,
-        max_session_secs: role::DEFAULT_SESSION_SECS,
-        permissions_boundary: None,
-        inline_policies: BTreeMap::new(),
-        attached_policies: BTreeSet::from([policy.arn()]),
-        tags: Tags::default(),
-        linked_service: Some(service.to_owned()),
-    };
-    transaction.put(&scope, &name_key(&role.name), role.clone());
-    Ok(role)
-}
-
-fn trust_policy(linked: &LinkedService) -> Policy {
-    let text = format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"{}"}},"Action":"sts:AssumeRole"}}]}}"#,
-        linked.principal
-    );
-    Policy::parse(&text, PolicyKind::Trust).expect("the text is that of a trust policy")
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateServiceLinkedRole.html>
@@ -162,10 +90,9 @@ fn delete(
 }
 
 fn forget_old_tasks(transaction: &mut Transaction, context: &RequestContext, scope: &Scope) {
-    let is_old = |task: &DeletionTask| task.at.plus_millis(TASK_LIFETIME_MILLIS) < context.now;
-    let old = transaction.scan::<DeletionTask>(scope).filter(|(_, task)| is_old(task));
-    let old: Vec<String> = old.map(|(id, _)| id.to_owned()).collect();
-    for id in old {
+    let held = transaction.scan::<DeletionTask>(scope);
+    let held = held.map(|(id, task)| (task.at, id.to_owned())).collect();
+    for id in retention::gone(held, context.now, TASK_LIFETIME_MILLIS, MAX_TASKS - 1) {
         transaction.delete::<DeletionTask>(scope, &id);
     }
 }

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_types::{AccountId, Arn, Tags};
 use iam_policy::{Policy, PolicyKind};
-use identities::{IdKind, Role, name_key, unique_id};
+use identities::{IdKind, Role, create_service_linked_role, name_key, unique_id};
 use service_api::{RequestContext, ServiceError};
-use store::{Read as _, Scope, Transaction};
+use store::{Scope, Transaction};
 
 use crate::State;
 
 const SERVICE: &str = "organizations.amazonaws.com";
-const SERVICE_ROLE: &str = "AWSServiceRoleForOrganizations";
-const SERVICE_POLICY: &str = "arn:aws:iam::aws:policy/aws-service-role/AWSOrganizationsServiceTrustPolicy";
+const DESCRIPTION: &str = "Service-linked role used by AWS Organizations to enable integration of other AWS services with Organizations.";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 const MAX_SESSION_SECS: u32 = 3600;
@@ -58,19 +57,14 @@ pub(crate) fn put(
     transaction: &mut Transaction,
     account: AccountId,
 ) {
-    let scope = Scope::global(context.partition, account);
-    let key = name_key(SERVICE_ROLE);
-    let Some(trust_policy) = trust(&format!(r#"{{"Service":"{SERVICE}"}}"#)) else { return };
-    if transaction.contains::<Role>(&scope, &key) {
-        return;
+    let place = (context.partition, account);
+    let mut bits = || state.ids.bits();
+    // It is there, or has just been made: the service is one of those that have a role.
+    if let Ok(role) = create_service_linked_role(transaction, place, &mut bits, context.now, SERVICE, None) {
+        let scope = Scope::global(context.partition, account);
+        let key = name_key(&role.name);
+        transaction.put(&scope, &key, Role { description: Some(DESCRIPTION.to_owned()), ..role });
     }
-    let place = ("/aws-service-role/organizations.amazonaws.com/", SERVICE_ROLE);
-    let mut role = new_role(state, context, account, place, trust_policy);
-    role.description =
-        Some("Service-linked role used by AWS Organizations to enable integration of other AWS services with Organizations.".to_owned());
-    role.attached_policies.insert(SERVICE_POLICY.to_owned());
-    role.linked_service = Some(SERVICE.to_owned());
-    transaction.put(&scope, &key, role);
 }
 
 /// Gives a new account the role that lets the management account administer it.

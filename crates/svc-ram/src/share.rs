@@ -11,6 +11,7 @@ use aws_api::ram::{
     ResourceShare as Shown, UpdateResourceShareRequest, UpdateResourceShareResponse,
 };
 use aws_types::Tags;
+use identities::{LinkedRoleError, create_service_linked_role};
 use organization::{FeatureSet, managed_by};
 use resource_shares::{Asked, Invitation, ResourceShare, SERVICE};
 use service_api::{RequestContext, RequestId, ServiceError};
@@ -309,7 +310,8 @@ pub(crate) fn get(
     Ok(GetResourceSharesResponse { resource_shares: Some(page.items), next_token: page.next_token })
 }
 
-/// From now on the accounts of the organization share without invitations, and with units.
+/// From now on the accounts of the organization share without invitations, and with units. The management account gets the role
+/// by which RAM looks at the organization.
 ///
 /// <https://docs.aws.amazon.com/ram/latest/APIReference/API_EnableSharingWithAwsOrganization.html>
 pub(crate) fn enable_organization(
@@ -329,6 +331,12 @@ pub(crate) fn enable_organization(
         let mut organization = (*managed).clone();
         organization.trusted_services.entry(SERVICE.to_owned()).or_insert(context.now);
         organization.put(transaction, context.partition);
+        let place = (context.partition, context.account());
+        let mut bits = || state.ids.bits();
+        match create_service_linked_role(transaction, place, &mut bits, context.now, SERVICE, None) {
+            Ok(_) | Err(LinkedRoleError::Taken(_)) => {}
+            Err(error) => return Err(ServiceError::internal(error.to_string())),
+        }
         Ok(EnableSharingWithAwsOrganizationResponse { return_value: Some(true) })
     })
 }

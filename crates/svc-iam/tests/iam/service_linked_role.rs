@@ -118,3 +118,20 @@ fn not_every_service_has_one_or_many() {
         "InvalidInput: Service-linked roles are not available for none.amazonaws.com.",
     );
 }
+
+#[test]
+fn the_newest_deletions_can_be_asked_about() {
+    let mut cloud = Cloud::new();
+    let mut delete = || {
+        cloud.now = cloud.now.plus_millis(1);
+        cloud.ok::<op::CreateServiceLinkedRole>(create("transitgateway.amazonaws.com", None));
+        let input = api::DeleteServiceLinkedRoleRequest { role_name: NAME.to_owned() };
+        cloud.ok::<op::DeleteServiceLinkedRole>(input).deletion_task_id
+    };
+    let first = delete();
+    let tasks: Vec<String> = (0..1000).map(|_| delete()).collect();
+    let ask = |id: &str| api::GetServiceLinkedRoleDeletionStatusRequest { deletion_task_id: id.to_owned() };
+    cloud.ok::<op::GetServiceLinkedRoleDeletionStatus>(ask(&tasks[0]));
+    let gone = format!("NoSuchEntity: Deletion task {first} cannot be found.");
+    cloud.refuses::<op::GetServiceLinkedRoleDeletionStatus>(ask(&first), &gone);
+}

@@ -203,6 +203,23 @@ fn an_organization_stands_for_all_its_accounts_but_the_owner() {
 }
 
 #[test]
+fn enabling_sharing_makes_the_role_of_the_service_once() {
+    let cloud = Cloud::organized();
+    let role = || {
+        let scope = Scope::global(Partition::Aws, OWNER.parse().unwrap());
+        let key = identities::name_key("AWSServiceRoleForResourceAccessManager");
+        cloud.store.snapshot().get::<identities::Role>(&scope, &key)
+    };
+    assert!(role().is_none());
+    cloud.enable();
+    let made = role().unwrap();
+    let arn = "arn:aws:iam::123456789012:role/aws-service-role/ram.amazonaws.com/AWSServiceRoleForResourceAccessManager";
+    assert_eq!((made.arn.as_str(), made.linked_service.as_deref()), (arn, Some("ram.amazonaws.com")));
+    cloud.enable();
+    assert_eq!(role().unwrap().id, made.id);
+}
+
+#[test]
 fn only_an_organization_that_shares_is_a_principal() {
     let cloud = Cloud::organized();
     let create = |principal: &str| wanted("net", &[SUBNET], &[principal]);
