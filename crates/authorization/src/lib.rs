@@ -24,7 +24,7 @@ use organization::{Level, PolicyType};
 use service_api::{NeededPermission, RequestContext, TargetResource};
 use store::{Snapshot, Store};
 
-pub use denials::{DENIALS_KEPT, Denial};
+pub use denials::{DENIAL_BYTES_MAX, DENIALS_BYTES_MAX, DENIALS_KEPT, Denial};
 pub use subject::caller_of;
 
 use crate::denials::Denials;

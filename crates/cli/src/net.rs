@@ -65,6 +65,13 @@ impl Style {
     }
 }
 
+/// A text that somebody else chose, without what a terminal would take for something to do: control characters, and marks that
+/// turn the direction in which it writes.
+pub(crate) fn printable(text: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|letter| if letter.is_control() || turns(letter) { ' ' } else { letter }).collect()
+}
+
 /// Asks and prints, once or every second.
 pub(crate) fn show<T: Serialize>(
     run_dir: &RunDir,

@@ -13,7 +13,7 @@ use node::Denial;
 
 use crate::account::running;
 use crate::args::WhyDeniedOptions;
-use crate::net::Style;
+use crate::net::{Style, printable};
 
 /// No such denial is remembered.
 const UNKNOWN: u8 = 3;
@@ -61,7 +61,7 @@ fn picture(denial: &Denial, all: bool, style: Style) -> String {
         ("denied", reason(explanation.decision.reason)),
     ];
     for (name, value) in rows {
-        let _ = writeln!(text, "{name:<12} {value}");
+        let _ = writeln!(text, "{name:<12} {}", printable(&value));
     }
     text.push('\n');
     text.push_str(&style.heading("policies that have a say"));
@@ -69,24 +69,24 @@ fn picture(denial: &Denial, all: bool, style: Style) -> String {
         text.push_str("  none\n");
     }
     for policy in &explanation.policies {
-        text.push_str(&considered(policy, all));
+        text.push_str(&considered(denial, policy, all));
     }
     text.push('\n');
     text.push_str(&style.heading("what would have to change"));
     for remedy in &explanation.remedies {
-        text.push_str(&change(explanation, remedy));
+        text.push_str(&change(denial, remedy));
     }
     if all {
         text.push('\n');
         text.push_str(&style.heading("condition keys of the request"));
         for (key, values) in &denial.context {
-            let _ = writeln!(text, "  {key:<32} {}", values.join(", "));
+            let _ = writeln!(text, "  {:<32} {}", printable(key), printable(&values.join(", ")));
         }
     }
     text
 }
 
-fn considered(policy: &ConsideredPolicy, all: bool) -> String {
+fn considered(denial: &Denial, policy: &ConsideredPolicy, all: bool) -> String {
     let mut text = String::new();
     let says = match policy.says {
         Some(Effect::Allow) => "allows",
@@ -94,13 +94,13 @@ fn considered(policy: &ConsideredPolicy, all: bool) -> String {
         None => "says nothing",
     };
     let kind = role(policy.role);
-    let _ = writeln!(text, "  {kind}: {} {says}", policy.name);
-    let _ = writeln!(text, "      on {}", policy.owner);
+    let _ = writeln!(text, "  {kind}: {} {says}", printable(&policy.name));
+    let _ = writeln!(text, "      on {}", printable(&policy.owner));
     // Of a policy with many statements, those that are about other actions are of no interest.
     let is_near = |result: &StatementResult| !matches!(result, StatementResult::OtherAction);
     let shown = policy.statements.iter().filter(|statement| all || is_near(&statement.result));
     for statement in shown {
-        let sid = statement.sid.as_deref().map(|sid| format!(" {sid}")).unwrap_or_default();
+        let sid = statement.sid.as_deref().map(|sid| format!(" {}", printable(sid))).unwrap_or_default();
         let effect = match statement.effect {
             Effect::Allow => "Allow",
             Effect::Deny => "Deny",
@@ -109,13 +109,13 @@ fn considered(policy: &ConsideredPolicy, all: bool) -> String {
             text,
             "      statement {}{sid} ({effect}): {}",
             statement.index + 1,
-            result(&statement.result)
+            result(denial, &statement.result)
         );
     }
     text
 }
 
-fn result(result: &StatementResult) -> String {
+fn result(denial: &Denial, result: &StatementResult) -> String {
     match result {
         StatementResult::Applies(_) => "is about this request".to_owned(),
         StatementResult::OtherPrincipal => "is about other principals".to_owned(),
@@ -124,24 +124,33 @@ fn result(result: &StatementResult) -> String {
             "is about other resources".to_owned()
         }
         StatementResult::OtherResource { unresolved } => {
-            format!("is about other resources: the request has no {}", unresolved.join(", "))
+            format!("is about other resources: the request has no {}", printable(&unresolved.join(", ")))
         }
-        StatementResult::Conditions(failed) => failed.iter().map(condition).collect::<Vec<_>>().join("; "),
+        StatementResult::Conditions(failed) => {
+            failed.iter().map(|failed| condition(denial, failed)).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 
-fn condition(failed: &FailedCondition) -> String {
-    let FailedCondition { operator, key, policy_values, request_values } = failed;
-    let found = if request_values.is_empty() { "nothing".to_owned() } else { request_values.join(", ") };
-    format!("{operator} of {key} wants {}, and the request has {found}", policy_values.join(" or "))
+fn condition(denial: &Denial, failed: &FailedCondition) -> String {
+    let FailedCondition { operator, key, policy_values } = failed;
+    let held = denial.context.iter().filter(|(held, _)| held.eq_ignore_ascii_case(key));
+    let values: Vec<&str> = held.flat_map(|(_, values)| values).map(String::as_str).collect();
+    let found = if values.is_empty() { "nothing".to_owned() } else { values.join(", ") };
+    printable(&format!(
+        "{operator} of {key} wants {}, and the request has {found}",
+        policy_values.join(" or ")
+    ))
 }
 
-fn change(explanation: &Explanation, remedy: &Remedy) -> String {
+fn change(denial: &Denial, remedy: &Remedy) -> String {
+    let explanation = &denial.explanation;
     let mut text = String::new();
     match remedy {
         Remedy::StopDenying { policy, owner, index, sid, .. } => {
             let sid = sid.as_deref().map(|sid| format!(" ({sid})")).unwrap_or_default();
-            let _ = writeln!(text, "  statement {}{sid} of {policy} on {owner} must not deny it", index + 1);
+            let line = format!("  statement {}{sid} of {policy} on {owner} must not deny it", index + 1);
+            let _ = writeln!(text, "{}", printable(&line));
         }
         Remedy::Allow { role: kind, level, nearly } => {
             let where_at = match level {
@@ -150,14 +159,15 @@ fn change(explanation: &Explanation, remedy: &Remedy) -> String {
                 None => String::new(),
             };
             let Explanation { action, resource, .. } = explanation;
-            let _ = writeln!(text, "  {}{where_at} must allow {action} on {resource}", a(*kind));
-            for near in nearly {
+            let line = format!("  {}{where_at} must allow {action} on {resource}", a(*kind));
+            let _ = writeln!(text, "{}", printable(&line));
+            for (policy, statement) in nearly.iter().filter_map(|near| explanation.nearly(*near)) {
                 let _ = writeln!(
                     text,
                     "      statement {} of {} would, but: {}",
-                    near.index + 1,
-                    near.policy,
-                    result(&near.result)
+                    statement.index + 1,
+                    printable(&policy.name),
+                    result(denial, &statement.result)
                 );
             }
         }
@@ -256,6 +266,35 @@ mod tests {
             all.contains("statement 1 (Allow): is about other actions") && all.contains("condition keys"),
             "{all}"
         );
+    }
+
+    /// Whoever sends a request chooses what is in it, and the terminal of who looks at it does what it says.
+    #[test]
+    fn nothing_that_a_request_brings_is_said_to_the_terminal() {
+        const EVIL: &str = "\u{1b}]0;owned\u{7}\u{9b}2J\nwho          root\u{202e}";
+        let text = r#"{"Version":"2012-10-17","Statement":[
+            {"Sid":"Here","Effect":"Allow","Action":"ec2:RunInstances","Resource":"*",
+             "Condition":{"StringEquals":{"aws:RequestedRegion":"eu-central-1"}}}]}"#;
+        let mut told = denial(text, "us-east-1");
+        told.context = vec![("aws:RequestedRegion".to_owned(), vec![EVIL.to_owned()])];
+        let policy = &mut told.explanation.policies[0];
+        policy.statements[0].sid = Some(EVIL.to_owned());
+        for field in [
+            &mut policy.name,
+            &mut policy.owner,
+            &mut told.request_id,
+            &mut told.principal,
+            &mut told.resource,
+            &mut told.operation,
+            &mut told.action,
+            &mut told.explanation.resource,
+        ] {
+            field.push_str(EVIL);
+        }
+        let lines = picture(&denial(text, "us-east-1"), true, Style { is_bold: false }).lines().count();
+        let shown = picture(&told, true, Style { is_bold: false });
+        assert!(!shown.contains(['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}']), "{shown:?}");
+        assert_eq!(shown.lines().count(), lines, "{shown}");
     }
 
     #[test]

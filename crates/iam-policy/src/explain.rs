@@ -74,7 +74,8 @@ pub enum StatementResult {
     Conditions(Vec<FailedCondition>),
 }
 
-/// A condition that does not hold.
+/// A condition that does not hold. What the request has of the key is in its context: it may be large, and many conditions
+/// may ask for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedCondition {
     /// As the policy writes it.
@@ -83,8 +84,6 @@ pub struct FailedCondition {
     pub key: String,
     /// The values of the policy.
     pub policy_values: Vec<String>,
-    /// The values of the request; empty if it does not have the key.
-    pub request_values: Vec<String>,
 }
 
 /// Something that would have to change.
@@ -109,20 +108,26 @@ pub enum Remedy {
         role: PolicyRole,
         /// Where in an organization, counted from its root.
         level: Option<usize>,
-        /// Statements that would allow it, but for a condition or for the resource: policy, place, and what failed.
+        /// Statements that would allow it, but for a condition or for the resource.
         nearly: Vec<NearlyAllowed>,
     },
 }
 
 /// A statement that would allow a request if one thing were otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NearlyAllowed {
-    /// The policy's ARN or name.
-    pub policy: String,
-    /// The statement's place, from zero.
-    pub index: usize,
-    /// What is not about the request.
-    pub result: StatementResult,
+    /// The policy's place among [`Explanation::policies`], from zero.
+    pub policy: usize,
+    /// The statement's place among the policy's, from zero.
+    pub statement: usize,
+}
+
+impl Explanation {
+    /// A statement that is told of by its place.
+    pub fn nearly(&self, found: NearlyAllowed) -> Option<(&ConsideredPolicy, &ConsideredStatement)> {
+        let policy = self.policies.get(found.policy)?;
+        Some((policy, policy.statements.get(found.statement)?))
+    }
 }
 
 /// Decides a request and says how.
@@ -203,7 +208,6 @@ fn result(statement: &Statement, outcome: Outcome, asked: &Asked<'_>) -> Stateme
                 operator: condition.operator().to_owned(),
                 key: condition.key().to_owned(),
                 policy_values: condition.values().to_vec(),
-                request_values: asked.context.get(condition.key()).iter().map(ToString::to_string).collect(),
             });
             StatementResult::Conditions(failed.collect())
         }
@@ -277,18 +281,14 @@ fn missing(policies: &Policies<'_>, role: PolicyRole, considered: &[ConsideredPo
 
 /// Statements that allow the action, but not this request.
 fn nearly(role: PolicyRole, level: Option<usize>, considered: &[ConsideredPolicy]) -> Vec<NearlyAllowed> {
-    let policies = considered.iter().filter(|policy| policy.role == role && policy.level == level);
-    let statements =
-        policies.flat_map(|policy| policy.statements.iter().map(move |statement| (policy, statement)));
-    let close =
-        statements.filter(|(_, statement)| statement.effect == Effect::Allow && statement.result.is_close());
-    close
-        .map(|(policy, statement)| NearlyAllowed {
-            policy: policy.name.clone(),
-            index: statement.index,
-            result: statement.result.clone(),
-        })
-        .collect()
+    let policies = considered.iter().enumerate();
+    let policies = policies.filter(|(_, policy)| policy.role == role && policy.level == level);
+    let of_policy = |(policy, considered): (usize, &ConsideredPolicy)| {
+        let statements = considered.statements.iter().enumerate();
+        let close = statements.filter(|(_, one)| one.effect == Effect::Allow && one.result.is_close());
+        close.map(|(statement, _)| NearlyAllowed { policy, statement }).collect::<Vec<_>>()
+    };
+    policies.flat_map(of_policy).collect()
 }
 
 impl ConsideredStatement {

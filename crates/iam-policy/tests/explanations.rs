@@ -45,17 +45,15 @@ fn every_statement_says_what_is_not_about_the_request() {
         ..Policies::default()
     });
     assert_eq!(explanation.decision.reason, Reason::NoAllow(PolicyRole::Identity));
-    let failed =
-        |operator: &str, key: &str, policy_values: &[&str], request_values: &[&str]| FailedCondition {
-            operator: operator.to_owned(),
-            key: key.to_owned(),
-            policy_values: policy_values.iter().map(ToString::to_string).collect(),
-            request_values: request_values.iter().map(ToString::to_string).collect(),
-        };
+    let failed = |operator: &str, key: &str, policy_values: &[&str]| FailedCondition {
+        operator: operator.to_owned(),
+        key: key.to_owned(),
+        policy_values: policy_values.iter().map(ToString::to_string).collect(),
+    };
     let conditions = StatementResult::Conditions(vec![
-        failed("StringEquals", "aws:RequestedRegion", &["eu-west-1", "eu-west-2"], &["us-east-1"]),
-        failed("ForAllValues:StringLike", "aws:TagKeys", &["a*"], &["a", "b"]),
-        failed("Bool", "aws:SecureTransport", &["true"], &[]),
+        failed("StringEquals", "aws:RequestedRegion", &["eu-west-1", "eu-west-2"]),
+        failed("ForAllValues:StringLike", "aws:TagKeys", &["a*"]),
+        failed("Bool", "aws:SecureTransport", &["true"]),
     ]);
     let other_resource = StatementResult::OtherResource { unresolved: vec!["aws:username".to_owned()] };
     let results: Vec<Vec<&StatementResult>> = explanation
@@ -72,15 +70,13 @@ fn every_statement_says_what_is_not_about_the_request() {
     );
     assert_eq!(explanation.policies[0].says, Some(Effect::Allow));
     assert_eq!(explanation.policies[1].says, None);
-    let nearly = |index, result| NearlyAllowed { policy: "mine".to_owned(), index, result };
+    let nearly = |statement| NearlyAllowed { policy: 1, statement };
     assert_eq!(
         explanation.remedies,
-        [Remedy::Allow {
-            role: PolicyRole::Identity,
-            level: None,
-            nearly: vec![nearly(1, other_resource), nearly(2, conditions)],
-        }]
+        [Remedy::Allow { role: PolicyRole::Identity, level: None, nearly: vec![nearly(1), nearly(2)] }]
     );
+    let (policy, statement) = explanation.nearly(nearly(2)).unwrap();
+    assert_eq!((policy.name.as_str(), &statement.result), ("mine", &conditions));
 }
 
 #[test]
@@ -131,4 +127,24 @@ fn what_is_allowed_needs_nothing() {
     let explanation = ask(&Policies { identity: vec![at("mine", &all)], ..Policies::default() });
     assert!(explanation.decision.is_allowed());
     assert_eq!(explanation.remedies, []);
+}
+
+/// What a request brings is told of once, however many conditions ask for it.
+#[test]
+fn an_explanation_does_not_grow_with_the_values_of_the_request() {
+    let condition = r#"{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:UserAgent": "a"}}}"#;
+    let identity = policy(&[condition; 60].join(","));
+    let caller = Caller::Root { account: "111111111111".parse().unwrap() };
+    let size = |agent: String| {
+        let mut context = Context::new();
+        context.set("aws:UserAgent", agent);
+        let policies = Policies {
+            boundary: Some(at("limit", &identity)),
+            identity: vec![at("mine", &identity)],
+            ..Policies::default()
+        };
+        let request = Request { caller: &caller, action: "ec2:DeleteVpc", resource: "*", context: &context };
+        serde_json::to_string(&explain(&policies, &request)).unwrap().len()
+    };
+    assert_eq!(size("b".repeat(15 << 10)), size("b".to_owned()));
 }
