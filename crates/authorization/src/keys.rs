@@ -4,10 +4,11 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
 
-use aws_types::{Tags, Timestamp};
+use aws_types::{AccountId, Region, Tags, Timestamp};
 use iam_policy::Context;
 use service_api::{Principal, PrincipalKind, RequestContext};
 
+use crate::standing::Standing;
 use crate::subject::Subject;
 
 /// The keys of one request, before those of its resources.
@@ -27,6 +28,26 @@ pub(crate) fn of_request(request: &RequestContext, subject: &Subject) -> Context
     keys.set("aws:PrincipalIsAWSService", "false");
     of_principal(&mut keys, &request.principal, now);
     of_subject(&mut keys, subject);
+    keys
+}
+
+/// The keys of a service of AWS that asks for something by itself, for an account.
+pub(crate) fn of_service(
+    now: Timestamp,
+    region: &Region,
+    service: &str,
+    account: AccountId,
+    standing: &Standing,
+) -> Context {
+    let mut keys = Context::new();
+    keys.set("aws:CurrentTime", date(now));
+    keys.set("aws:EpochTime", now.unix_secs().to_string());
+    keys.set("aws:RequestedRegion", region.to_string());
+    keys.set("aws:PrincipalType", "Service");
+    keys.set("aws:PrincipalServiceName", service.to_owned());
+    keys.set("aws:PrincipalIsAWSService", "true");
+    keys.set("aws:SourceAccount", account.to_string());
+    standing.set(&mut keys, "aws:SourceOrgID", "aws:SourceOrgPaths");
     keys
 }
 
@@ -78,10 +99,7 @@ fn of_principal(keys: &mut Context, principal: &Principal, now: Timestamp) {
 
 fn of_subject(keys: &mut Context, subject: &Subject) {
     set_tags(keys, "aws:PrincipalTag/", &subject.tags);
-    if let Some(membership) = &subject.membership {
-        keys.set("aws:PrincipalOrgID", membership.organization.clone());
-        keys.set_many("aws:PrincipalOrgPaths", [membership.path.clone()]);
-    }
+    subject.standing.set(keys, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths");
 }
 
 /// One key for each tag, but for those whose keys differ in case alone, which have one together.

@@ -10,18 +10,19 @@ mod denials;
 mod keys;
 mod message;
 mod session_policies;
+mod standing;
 mod subject;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_types::{AccountId, Partition};
+use aws_types::{AccountId, Partition, Region, Timestamp};
 use iam_policy::{
     Attached, Caller, Context, Decision, Policies, Policy, Request, ResourceRule, access_denied_message,
     evaluate, explain,
 };
-use organization::{Level, PolicyType};
-use service_api::{NeededPermission, RequestContext, TargetResource};
+use organization::PolicyType;
+use service_api::{NeededPermission, Principal, RequestContext, RequestId, Sharing, TargetResource};
 use store::{Snapshot, Store};
 
 pub use denials::{DENIAL_BYTES_MAX, DENIALS_BYTES_MAX, DENIALS_KEPT, Denial};
@@ -29,7 +30,8 @@ pub use subject::caller_of;
 
 use crate::denials::Denials;
 use crate::session_policies::SessionPolicies;
-use crate::subject::{Membership, Subject};
+use crate::standing::{Limits, Standing};
+use crate::subject::Subject;
 
 /// What an action that is about no resource is about.
 const ANY: &str = "*";
@@ -92,29 +94,36 @@ impl Authorization {
         }
         let snapshot = self.store.snapshot();
         let subject = Subject::of(&snapshot, request, &self.session_policies);
-        let asked = Asked { request, service, operation, subject: &subject };
+        let asked = Asked::of(request, service, operation, &subject, &snapshot);
+        let question = Question { asked: &asked, principal: &request.principal, caller: &subject.caller };
         let keys = keys::of_request(request, &subject);
         let own = subject.policies();
         let Some(needed) = needed else {
             let own = Policies { identity: Vec::new(), ..own };
-            return self.check(&asked, &own, &format!("{service}:{operation}"), ANY, &keys);
+            return self.check(&question, &own, &format!("{service}:{operation}"), ANY, &keys);
         };
-        let mut owners = HashMap::new();
+        let (any, mut owners) = (TargetResource::all(), HashMap::new());
         for permission in needed {
             let mut keys = keys.clone();
             set_all(&mut keys, &permission.keys);
             // What is said of the request is the same for all of its resources, of which there may be many.
             let keys = Arc::new(keys);
+            if permission.resources.is_empty() {
+                // Nobody would be asked about it, which is not the same as that everybody may.
+                tracing::error!(service, operation, action = %permission.action, "a permission is needed on nothing; it is denied");
+                let nothing = nothing();
+                let policy = Attached { name: "a permission on nothing", owner: "", policy: &nothing };
+                let nobody = Policies { resource: Some(policy), ..own.clone() };
+                return self.check(&question, &nobody, &permission.action, ANY, &keys);
+            }
             for resource in &permission.resources {
-                if resource.arn == ANY && resource.keys.is_empty() && resource.policy.is_none() {
-                    self.check(&asked, &own, &permission.action, ANY, &keys)?;
+                if *resource == any {
+                    self.check(&question, &own, &permission.action, ANY, &keys)?;
                 } else {
-                    let account = resource.owner.unwrap_or(request.principal.account);
-                    let owner = owners
-                        .entry(account)
-                        .or_insert_with(|| Owner::of(&snapshot, request.partition, account));
+                    let account = resource.owner.unwrap_or(asked.account);
+                    let owner = Owner::among(&mut owners, &asked, account);
                     let keys = Context::above(&keys);
-                    self.check_on(&asked, &own, &permission.action, resource, owner, keys)?;
+                    self.check_on(&question, &own, &permission.action, resource, owner, keys)?;
                 }
             }
         }
@@ -126,27 +135,57 @@ impl Authorization {
     pub fn decide_on_role(&self, request: &RequestContext, role: &RoleAsked<'_>) -> Decision {
         let snapshot = self.store.snapshot();
         let subject = Subject::of(&snapshot, request, &self.session_policies);
-        let mut keys = keys::of_request(request, &subject);
+        let asked = Asked::of(request, "sts", role.operation(), &subject, &snapshot);
+        // Who comes with a token of an identity provider has no policies of an account.
+        let own = if role.caller.account().is_some() { subject.policies() } else { Policies::default() };
+        self.decide_about(&asked, own, keys::of_request(request, &subject), role)
+    }
+
+    /// The same of a service of AWS that asks by itself, as for the role of an instance.
+    pub fn decide_on_role_for_service(&self, by: &ServiceAsking<'_>, role: &RoleAsked<'_>) -> Decision {
+        let snapshot = self.store.snapshot();
+        let standing = Standing::of(&snapshot, by.partition, by.account);
+        let keys = keys::of_service(by.now, by.region, by.service, by.account, &standing);
+        let asked = Asked {
+            request_id: by.request_id,
+            at: by.now,
+            partition: by.partition,
+            region: by.region,
+            account: by.account,
+            arn: by.service,
+            service: "sts",
+            operation: role.operation(),
+            standing: &standing,
+            snapshot: &snapshot,
+        };
+        self.decide_about(&asked, Policies::default(), keys, role)
+    }
+
+    fn decide_about(
+        &self,
+        asked: &Asked<'_>,
+        own: Policies<'_>,
+        mut keys: Context,
+        role: &RoleAsked<'_>,
+    ) -> Decision {
         for (key, values) in role.keys.iter() {
             keys.set_many(key.to_owned(), values.iter().cloned());
         }
-        let owner = Owner::of(&snapshot, request.partition, role.account);
-        owner.tell(&mut keys);
+        let mut owners = HashMap::new();
+        let owner = Owner::among(&mut owners, asked, role.account);
+        owner.set(&mut keys);
         let policies = Policies {
             resource: Some(Attached { name: "the trust policy", owner: role.arn, policy: role.trust }),
             resource_rule: ResourceRule::Trust,
             resource_owner: Some(role.account),
-            resource_control: subject::attached(&owner.controls),
-            // Who comes with a token of an identity provider has no policies of an account.
-            ..if role.caller.account().is_some() { subject.policies() } else { Policies::default() }
+            resource_control: owner.controls.attached(),
+            ..own
         };
-        let operation = role.action.strip_prefix("sts:").unwrap_or(role.action);
-        let asked = Asked { request, service: "sts", operation, subject: &subject };
         let question =
             Request { caller: role.caller, action: role.action, resource: role.arn, context: &keys };
         let decision = evaluate(&policies, &question);
         if !decision.is_allowed() {
-            self.remember(&asked, &policies, &question, &decision);
+            self.remember(asked, &policies, &question, &decision);
         }
         decision
     }
@@ -164,7 +203,7 @@ impl Authorization {
     /// Decides about one action on one resource, with what the resource and its account have to say.
     fn check_on(
         &self,
-        asked: &Asked<'_>,
+        question: &Question<'_>,
         own: &Policies<'_>,
         action: &str,
         resource: &TargetResource,
@@ -172,7 +211,7 @@ impl Authorization {
         mut keys: Context,
     ) -> Result<(), Refusal> {
         set_all(&mut keys, &resource.keys);
-        owner.tell(&mut keys);
+        owner.set(&mut keys);
         // A policy that cannot be read allows nothing, and the resource's owner cannot have meant that it says nothing.
         let policy =
             resource.policy.as_deref().map(|text| Policy::parse_stored(text).unwrap_or_else(|_| nothing()));
@@ -182,29 +221,33 @@ impl Authorization {
                 owner: &resource.arn,
                 policy,
             }),
-            // Whether it is shared with the caller its service looks at, where it has no policy of its own.
-            resource_owner: resource.owner.filter(|_| resource.policy.is_some()),
-            resource_control: subject::attached(&owner.controls),
+            // From another account both sides have to allow, and without a policy the resource's side does not. Only where
+            // its service has looked at whether it is shared is the caller's side alone to decide.
+            resource_owner: resource.owner.filter(|_| match resource.sharing {
+                Sharing::ByPolicy => true,
+                Sharing::ByService => resource.policy.is_some(),
+            }),
+            resource_control: owner.controls.attached(),
             ..own.clone()
         };
-        self.check(asked, &policies, action, &resource.arn, &keys)
+        self.check(question, &policies, action, &resource.arn, &keys)
     }
 
     fn check(
         &self,
-        asked: &Asked<'_>,
+        question: &Question<'_>,
         policies: &Policies<'_>,
         action: &str,
         resource: &str,
         keys: &Context,
     ) -> Result<(), Refusal> {
-        let request = Request { caller: &asked.subject.caller, action, resource, context: keys };
+        let request = Request { caller: question.caller, action, resource, context: keys };
         let decision = evaluate(policies, &request);
         if decision.is_allowed() {
             return Ok(());
         }
-        let message = self.remember(asked, policies, &request, &decision);
-        let principal = &asked.request.principal;
+        let message = self.remember(question.asked, policies, &request, &decision);
+        let principal = question.principal;
         let is_short = bytes_of(resource, keys) <= TOLD_BYTES_MAX;
         let none = Context::new();
         let told = if is_short { keys } else { &none };
@@ -220,18 +263,17 @@ impl Authorization {
         request: &Request<'_>,
         decision: &Decision,
     ) -> String {
-        let principal = &asked.request.principal;
         let Request { action, resource, context: keys, .. } = *request;
-        let message = access_denied_message(principal.arn.as_str(), action, cut(resource), decision);
+        let message = access_denied_message(asked.arn, action, cut(resource), decision);
         if bytes_of(resource, keys) > TOLD_BYTES_MAX {
             return message;
         }
         self.denials.add(Denial {
-            request_id: asked.request.request_id.as_str().to_owned(),
-            at: asked.request.now,
-            account: principal.account,
-            principal: principal.arn.as_str().to_owned(),
-            region: asked.request.region.to_string(),
+            request_id: asked.request_id.as_str().to_owned(),
+            at: asked.at,
+            account: asked.account,
+            principal: asked.arn.to_owned(),
+            region: asked.region.to_string(),
             operation: format!("{}:{}", asked.service, asked.operation),
             action: action.to_owned(),
             resource: resource.to_owned(),
@@ -263,12 +305,104 @@ pub struct RoleAsked<'a> {
     pub keys: &'a Context,
 }
 
-/// What does not change from one permission of a request to the next.
+impl RoleAsked<'_> {
+    fn operation(&self) -> &str {
+        self.action.strip_prefix("sts:").unwrap_or(self.action)
+    }
+}
+
+/// A service of AWS that asks for something by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceAsking<'a> {
+    /// What a denial is found by.
+    pub request_id: &'a RequestId,
+    /// The service, such as `ec2.amazonaws.com`.
+    pub service: &'a str,
+    /// The account that it acts for.
+    pub account: AccountId,
+    /// The partition.
+    pub partition: Partition,
+    /// Where it acts.
+    pub region: &'a Region,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Who asks where and when: what does not change from one permission of a request to the next.
 struct Asked<'a> {
-    request: &'a RequestContext,
+    request_id: &'a RequestId,
+    at: Timestamp,
+    partition: Partition,
+    region: &'a Region,
+    /// The account of whoever asks.
+    account: AccountId,
+    /// The ARN of whoever asks, or the name of a service.
+    arn: &'a str,
     service: &'a str,
     operation: &'a str,
-    subject: &'a Subject,
+    /// Where the account stands in an organization.
+    standing: &'a Standing,
+    snapshot: &'a Snapshot,
+}
+
+impl<'a> Asked<'a> {
+    fn of(
+        request: &'a RequestContext,
+        service: &'a str,
+        operation: &'a str,
+        subject: &'a Subject,
+        snapshot: &'a Snapshot,
+    ) -> Self {
+        Self {
+            request_id: &request.request_id,
+            at: request.now,
+            partition: request.partition,
+            region: &request.region,
+            account: request.principal.account,
+            arn: request.principal.arn.as_str(),
+            service,
+            operation,
+            standing: &subject.standing,
+            snapshot,
+        }
+    }
+}
+
+/// A request of somebody who is answered.
+struct Question<'a> {
+    asked: &'a Asked<'a>,
+    principal: &'a Principal,
+    caller: &'a Caller,
+}
+
+/// An account that has resources of a request.
+struct Owner {
+    account: AccountId,
+    standing: Standing,
+    /// The resource control policies of its organization.
+    controls: Limits,
+}
+
+impl Owner {
+    /// One of those that are known of a request, or one more.
+    fn among<'a>(known: &'a mut HashMap<AccountId, Self>, asked: &Asked<'_>, account: AccountId) -> &'a Self {
+        known.entry(account).or_insert_with(|| {
+            let (snapshot, partition) = (asked.snapshot, asked.partition);
+            let standing = if account == asked.account {
+                asked.standing.clone()
+            } else {
+                Standing::of(snapshot, partition, account)
+            };
+            let controls = standing.limits(snapshot, partition, PolicyType::ResourceControl);
+            Self { account, standing, controls }
+        })
+    }
+
+    /// Sets whose a resource is.
+    fn set(&self, keys: &mut Context) {
+        keys.set("aws:ResourceAccount", self.account.to_string());
+        self.standing.set(keys, "aws:ResourceOrgID", "aws:ResourceOrgPaths");
+    }
 }
 
 fn bytes_of(resource: &str, keys: &Context) -> usize {
@@ -281,34 +415,6 @@ fn cut(resource: &str) -> &str {
     &resource[..resource.floor_char_boundary(SHOWN_BYTES_MAX)]
 }
 
-/// An account that has resources.
-struct Owner {
-    account: AccountId,
-    membership: Option<Membership>,
-    controls: Vec<Level>,
-}
-
-impl Owner {
-    /// An account with its place in an organization and the resource control policies that bear on it.
-    fn of(snapshot: &Snapshot, partition: Partition, account: AccountId) -> Self {
-        let controls = organization::levels(snapshot, partition, account, PolicyType::ResourceControl);
-        Self {
-            account,
-            membership: Membership::of(snapshot, partition, account),
-            controls: controls.unwrap_or_default(),
-        }
-    }
-
-    /// Says that a resource is theirs.
-    fn tell(&self, keys: &mut Context) {
-        keys.set("aws:ResourceAccount", self.account.to_string());
-        if let Some(membership) = &self.membership {
-            keys.set("aws:ResourceOrgID", membership.organization.clone());
-            keys.set_many("aws:ResourceOrgPaths", [membership.path.clone()]);
-        }
-    }
-}
-
 /// What policies can ask of a request on a resource that it touches: for services which have policies of their own to hold
 /// against it, beside those that decide whether it comes to them.
 pub fn context_of(
@@ -318,11 +424,12 @@ pub fn context_of(
     resource: &TargetResource,
 ) -> Context {
     let subject = Subject::of(snapshot, request, &SessionPolicies::default());
+    let asked = Asked::of(request, "", "", &subject, snapshot);
     let mut keys = keys::of_request(request, &subject);
     set_all(&mut keys, &permission.keys);
     set_all(&mut keys, &resource.keys);
     let account = resource.owner.unwrap_or(request.principal.account);
-    Owner::of(snapshot, request.partition, account).tell(&mut keys);
+    Owner::among(&mut HashMap::new(), &asked, account).set(&mut keys);
     keys
 }
 

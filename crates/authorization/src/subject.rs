@@ -1,44 +1,30 @@
 //! Who asks, with everything that the account and its organization say of them.
 
-use aws_types::{AccountId, Partition, Tag, Tags};
+use std::sync::LazyLock;
+
+use aws_types::{Tag, Tags};
 use iam_policy::{Attached, Caller, Policies, Policy};
 use identities::{FoundPolicy, HeldPolicies, PasswordPolicy, Role, User, name_key};
-use organization::{Level, PolicyType};
+use organization::PolicyType;
 use service_api::{Principal, PrincipalKind, RequestContext};
 use store::{Read as _, Scope, Snapshot};
 
 use crate::session_policies::SessionPolicies;
-
-/// The place of an account in an organization.
-pub(crate) struct Membership {
-    /// The organization's id.
-    pub(crate) organization: String,
-    /// The path from the organization to the account's parent: `o-…/r-…/ou-…/`.
-    pub(crate) path: String,
-}
-
-impl Membership {
-    /// Of an account, if it is in an organization.
-    pub(crate) fn of(snapshot: &Snapshot, partition: Partition, account: AccountId) -> Option<Self> {
-        let organization = organization::organization_of(snapshot, partition, account)?;
-        let path = organization::path_of(snapshot, partition, account)?;
-        Some(Self { organization: organization.id.as_str().to_owned(), path })
-    }
-}
+use crate::standing::{Limits, Standing};
 
 /// Who asks.
 pub(crate) struct Subject {
     pub(crate) caller: Caller,
     pub(crate) tags: Tags,
-    pub(crate) membership: Option<Membership>,
+    pub(crate) standing: Standing,
     /// `None` for root users, and for whoever is gone.
     held: Option<HeldPolicies>,
     session: Option<Vec<SessionPolicy>>,
-    service_control: Vec<Level>,
+    service_control: Limits,
     /// What a session's policies hang on.
     arn: String,
-    /// What the account's password policy lets every user do about itself.
-    password: Option<Policy>,
+    /// Whether the account's password policy lets every user change its own password.
+    changes_password: bool,
 }
 
 /// A policy that limits a session.
@@ -59,12 +45,12 @@ impl Subject {
         let mut subject = Self {
             caller: caller_of(principal),
             tags: Tags::default(),
-            membership: Membership::of(snapshot, partition, principal.account),
+            standing: Standing::of(snapshot, partition, principal.account),
             held: None,
             session: session_policies(snapshot, &scope, principal, read),
-            service_control: Vec::new(),
+            service_control: Limits::none(),
             arn: principal.arn.as_str().to_owned(),
-            password: None,
+            changes_password: false,
         };
         let mut is_linked_to_a_service = false;
         match &principal.kind {
@@ -97,10 +83,9 @@ impl Subject {
             }
         }
         // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
-        if subject.membership.is_some() && !is_linked_to_a_service {
+        if !is_linked_to_a_service {
             subject.service_control =
-                organization::levels(snapshot, partition, principal.account, PolicyType::ServiceControl)
-                    .unwrap_or_default();
+                subject.standing.limits(snapshot, partition, PolicyType::ServiceControl);
         }
         subject
     }
@@ -110,20 +95,16 @@ impl Subject {
         let Some(user) = user else { return };
         self.tags = user.tags.clone();
         let policy = snapshot.get::<PasswordPolicy>(scope, PasswordPolicy::KEY);
-        if policy.is_some_and(|policy| policy.allow_users_to_change) {
-            self.password = Some(own_password(user.arn.as_str()));
-        }
+        self.changes_password = policy.is_some_and(|policy| policy.allow_users_to_change);
         self.held = Some(HeldPolicies::of_user(snapshot, scope, user));
     }
 
     fn identity(&self) -> Vec<Attached<'_>> {
         let mut identity = self.held.as_ref().map(HeldPolicies::identity).unwrap_or_default();
-        let password = self.password.as_ref();
-        identity.extend(password.map(|policy| Attached {
-            name: "the password policy",
-            owner: &self.arn,
-            policy,
-        }));
+        if self.changes_password {
+            let policy = &*OWN_PASSWORD;
+            identity.push(Attached { name: "the password policy", owner: &self.arn, policy });
+        }
         identity
     }
 
@@ -136,7 +117,7 @@ impl Subject {
                 .session
                 .as_ref()
                 .map(|policies| policies.iter().map(|one| one.attached(&self.arn)).collect()),
-            service_control: attached(&self.service_control),
+            service_control: self.service_control.attached(),
             ..Policies::default()
         }
     }
@@ -149,21 +130,6 @@ impl SessionPolicy {
             Self::Managed(arn, found) => Attached { name: arn, owner, policy: found.policy() },
         }
     }
-}
-
-/// The policies of an organization, level by level.
-pub(crate) fn attached(levels: &[Level]) -> Vec<Vec<Attached<'_>>> {
-    let of_level = |level| {
-        let Level { arn, policies, .. }: &Level = level;
-        let owner = arn.as_str();
-        policies
-            .iter()
-            .filter_map(|record| {
-                Some(Attached { name: record.arn.as_str(), owner, policy: record.permissions()? })
-            })
-            .collect()
-    };
-    levels.iter().map(of_level).collect()
 }
 
 /// The principal of a request as policies name it.
@@ -182,15 +148,17 @@ pub fn caller_of(principal: &Principal) -> Caller {
     }
 }
 
-/// Its own password is a user's to change where the account's password policy says so.
+/// Its own password is a user's to change where the account's password policy says so. A user's name is unique in its
+/// account, has no slash, and is what its ARN ends with.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_enable-user-change.html>
-fn own_password(arn: &str) -> Policy {
-    let text = format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"iam:ChangePassword","Resource":"{arn}"}},{{"Effect":"Allow","Action":"iam:GetAccountPasswordPolicy","Resource":"*"}}]}}"#
-    );
-    Policy::parse_stored(&text).expect("the text is a policy, and an ARN has no quotes")
-}
+static OWN_PASSWORD: LazyLock<Policy> = LazyLock::new(|| {
+    let text = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"iam:ChangePassword",
+         "Resource":["arn:*:iam::*:user/${aws:username}","arn:*:iam::*:user/*/${aws:username}"]},
+        {"Effect":"Allow","Action":"iam:GetAccountPasswordPolicy","Resource":"*"}]}"#;
+    Policy::parse_stored(text).expect("the text is a policy")
+});
 
 /// The policies that limit a session, if it has any. A federated user without any may do nothing by itself.
 fn session_policies(

@@ -14,6 +14,9 @@ use service_api::{
 };
 use store::{MemoryBackend, Record, Scope, Store, StoreError};
 
+#[path = "authorization/denied.rs"]
+mod denied;
+
 const P: Partition = Partition::Aws;
 const MANAGEMENT: &str = "111111111111";
 const MEMBER: &str = "222222222222";
@@ -248,7 +251,7 @@ fn any(action: &str) -> NeededPermission {
 }
 
 fn on(action: &str, arn: &str, change: impl FnOnce(&mut TargetResource)) -> NeededPermission {
-    let mut resource = TargetResource { arn: arn.to_owned(), keys: Vec::new(), owner: None, policy: None };
+    let mut resource = TargetResource { arn: arn.to_owned(), ..TargetResource::default() };
     change(&mut resource);
     NeededPermission { resources: vec![resource], ..any(action) }
 }
@@ -323,8 +326,7 @@ fn every_resource_and_every_action_of_a_request_is_asked_for() {
     let only = r#","Resource":["arn:aws:ec2:*:*:vpc/vpc-1","arn:aws:ec2:*:*:subnet/*"]"#;
     let ann = world.user(MEMBER, "ann", &[&statement("Allow", "ec2:CreateSubnet", only)], |_| {});
     let arn = |resource: &str| format!("arn:aws:ec2:eu-central-1:{MEMBER}:{resource}");
-    let target =
-        |resource: &str| TargetResource { arn: arn(resource), keys: Vec::new(), owner: None, policy: None };
+    let target = |resource: &str| TargetResource { arn: arn(resource), ..TargetResource::default() };
     let create = |resources: &[&str]| NeededPermission {
         resources: resources.iter().map(|one| target(one)).collect(),
         ..any("ec2:CreateSubnet")
@@ -615,6 +617,14 @@ fn the_password_policy_lets_users_change_their_own() {
     world.put(MEMBER, identities::PasswordPolicy::KEY, policy(true));
     assert!(world.ask(&ann, &[own]).is_ok());
     assert!(world.ask(&ann, &[anothers]).is_err());
+    // A user's path is part of its ARN.
+    let staff: Arn = format!("arn:aws:iam::{MEMBER}:user/staff/eu/ann").parse().unwrap();
+    let ann = world.user(MEMBER, "ann", &[], |user| user.arn = staff.clone());
+    assert!(world.ask(&ann, &[on("iam:ChangePassword", staff.as_str(), |_| {})]).is_ok());
+    for other in ["user/staff/joann", "user/ann/bob"] {
+        let other = format!("arn:aws:iam::{MEMBER}:{other}");
+        assert!(world.ask(&ann, &[on("iam:ChangePassword", &other, |_| {})]).is_err(), "{other}");
+    }
 }
 
 #[test]

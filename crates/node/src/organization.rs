@@ -10,9 +10,10 @@ use aws_api::Operation;
 use aws_api::organizations::{self as api, operation as op};
 use aws_model::Value;
 use aws_types::{AccountId, Partition, Timestamp};
-use management_policies::{Attached, BackupPlans, Document, Effective, PolicyKind, TagRules, effective};
+use management_policies::{BackupPlans, PolicyKind, TagRules};
 use organization::{
-    FeatureSet, Level, Member as OrganizationMember, PolicyType, is_administrator_of, levels,
+    BrokenOrganization, FeatureSet, Level, Member as OrganizationMember, PolicyType, effective_policy,
+    is_administrator_of, levels,
 };
 use service_api::{NeededPermission, RequestContext, Service as _, ServiceError};
 use store::{Read as _, Snapshot, Store};
@@ -31,9 +32,15 @@ const IAM: &str = "iam.amazonaws.com";
 pub(crate) struct OfOrganization;
 
 impl EffectiveTagPolicy for OfOrganization {
-    fn rules(&self, snapshot: &Snapshot, partition: Partition, account: AccountId) -> TagRules {
-        let found = effective_of(snapshot, partition, account, PolicyType::Tag, PolicyKind::Tag);
-        found.map(|(effective, _)| TagRules::of(&effective)).unwrap_or_default()
+    fn rules(
+        &self,
+        snapshot: &Snapshot,
+        partition: Partition,
+        account: AccountId,
+    ) -> Result<TagRules, ServiceError> {
+        let found =
+            effective_policy(snapshot, partition, account, PolicyKind::Tag).map_err(|one| fault(&one))?;
+        Ok(found.map(|found| TagRules::of(&found.effective)).unwrap_or_default())
     }
 
     fn members(
@@ -67,10 +74,10 @@ impl EffectiveBackupPolicy for OfOrganization {
         snapshot: &Snapshot,
         partition: Partition,
         account: AccountId,
-    ) -> Option<(BackupPlans, Timestamp)> {
-        let (effective, updated) =
-            effective_of(snapshot, partition, account, PolicyType::Backup, PolicyKind::Backup)?;
-        Some((BackupPlans::of(&effective, &account.to_string()), updated))
+    ) -> Result<Option<(BackupPlans, Timestamp)>, ServiceError> {
+        let found = effective_policy(snapshot, partition, account, PolicyKind::Backup);
+        let found = found.map_err(|broken| fault(&broken))?;
+        Ok(found.map(|found| (BackupPlans::of(&found.effective, &account.to_string()), found.updated)))
     }
 }
 
@@ -99,7 +106,14 @@ impl svc_iam::Organization for OfOrganization {
         partition: Partition,
         account: AccountId,
     ) -> Vec<Vec<OrganizationPolicy>> {
-        let levels = levels(snapshot, partition, account, PolicyType::ServiceControl).unwrap_or_default();
+        let levels = match levels(snapshot, partition, account, PolicyType::ServiceControl) {
+            Ok(levels) => levels.unwrap_or_default(),
+            // As it is for requests: what is not known denies.
+            Err(broken) => {
+                let id = broken.to_string();
+                return vec![vec![OrganizationPolicy { id, policy: BrokenOrganization::policy().clone() }]];
+            }
+        };
         let of_level = |level: &Level| {
             let policies = level.policies.iter();
             let found = policies.filter_map(|policy| {
@@ -112,31 +126,9 @@ impl svc_iam::Organization for OfOrganization {
     }
 }
 
-/// What all policies of a type together say of an account, and when the newest of them changed. `None` where none is in force.
-fn effective_of(
-    snapshot: &Snapshot,
-    partition: Partition,
-    account: AccountId,
-    policy_type: PolicyType,
-    kind: PolicyKind,
-) -> Option<(Effective, Timestamp)> {
-    let levels: Vec<Level> = levels(snapshot, partition, account, policy_type)?;
-    let updated = levels.iter().flat_map(|level| &level.policies).map(|policy| policy.updated).max()?;
-    // They were read when they were put there; what a later build no longer reads says nothing.
-    let documents: Vec<Vec<(&str, Document)>> = levels
-        .iter()
-        .map(|level| {
-            let policies = level.policies.iter();
-            let read = policies
-                .filter_map(|policy| Some((policy.id.as_str(), Document::parse(kind, policy.text()).ok()?)));
-            read.collect()
-        })
-        .collect();
-    let attached: Vec<Vec<Attached<'_>>> = documents
-        .iter()
-        .map(|level| level.iter().map(|(policy_id, document)| Attached { policy_id, document }).collect())
-        .collect();
-    Some((effective(kind, &attached).ok()?, updated))
+/// What is answered where an account's organization cannot be told: the log has the cause.
+fn fault(broken: &BrokenOrganization) -> ServiceError {
+    ServiceError::internal(format!("the policies of an organization: {broken}"))
 }
 
 /// Who manages the trails of organizations.
@@ -362,8 +354,8 @@ mod tests {
     fn an_account_outside_organizations_has_no_policies_and_sees_no_members() {
         let store = Store::open(store::MemoryBackend::new()).unwrap();
         let (snapshot, account) = (store.snapshot(), "123456789012".parse().unwrap());
-        assert!(OfOrganization.rules(&snapshot, Partition::Aws, account).is_empty());
-        assert!(OfOrganization.plans(&snapshot, Partition::Aws, account).is_none());
+        assert!(OfOrganization.rules(&snapshot, Partition::Aws, account).unwrap().is_empty());
+        assert!(OfOrganization.plans(&snapshot, Partition::Aws, account).unwrap().is_none());
         assert!(
             svc_iam::Organization::membership(&OfOrganization, &snapshot, Partition::Aws, account).is_none()
         );

@@ -1,6 +1,7 @@
 //! Organizations: which accounts are in one, where, and which policies bear on them.
 //!
-//! Owns the records, and the questions that every request asks of them: [`organization_of`], [`path_of`] and [`levels`].
+//! Owns the records, and the questions that every request asks of them: [`organization_of`], [`path_of`], [`levels`] and
+//! [`effective_policy`]. What cannot be told is an error, and never the same as that nothing bears on an account.
 //! Several services need them, and none may import another: `svc-organizations` writes them, authorization reads them for
 //! every request, and services that act for a whole organization ask who administers them ([`is_administrator_of`]).
 //! Refuses to know what requests may do with them (the service does), what policies mean (`iam-policy` for permissions,
@@ -12,6 +13,7 @@
 //! <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_introduction.html>
 
 mod account_request;
+mod effective;
 mod handshake;
 mod id;
 mod level;
@@ -23,6 +25,7 @@ mod unit;
 use store::RecordKind;
 
 pub use account_request::{ACCOUNT_REQUEST_SHOWN_MILLIS, AccountOutcome, AccountRequest};
+pub use effective::{EffectivePolicy, effective_policy};
 pub use handshake::{
     ALL_FEATURES_HANDSHAKE_MILLIS, HANDSHAKE_MILLIS, Handshake, HandshakeAction, HandshakeState,
     HandshakeTarget, SHOWN_AFTER_END_MILLIS,
@@ -32,12 +35,14 @@ pub use id::{
     RootId, TargetId, UnitId,
 };
 pub use level::{
-    Level, ROOT_NAME, account_name, is_administrator_of, levels, levels_of_target, organization_of, path_of,
-    path_of_parent,
+    AccountPlace, BrokenOrganization, Level, ROOT_NAME, account_name, is_administrator_of, levels,
+    organization_of, path_of, path_of_parent,
 };
 pub use member::{JoinedMethod, Member, Membership, join, leave};
 pub use organization::{FeatureSet, Organization, ResourcePolicy, managed_by};
-pub use policy::{AWS_POLICIES, Attachments, PolicyContent, PolicyRecord, PolicyType, policy};
+pub use policy::{
+    AWS_POLICIES, Attachments, ManagementPolicy, PolicyContent, PolicyRecord, PolicyType, policy,
+};
 pub use unit::{MAX_UNIT_DEPTH, OrganizationalUnit};
 
 /// The kinds of records that are written here.

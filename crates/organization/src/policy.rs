@@ -1,11 +1,12 @@
 //! Policies of organizations.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use aws_types::{Arn, Partition, Tags, Timestamp};
 use iam_policy::{Policy, PolicyKind};
-use serde::{Deserialize, Serialize};
+use management_policies::{Document, Malformed};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use store::{Read, Record, Scope};
 
 use crate::PolicyId;
@@ -53,6 +54,15 @@ impl PolicyType {
         }
     }
 
+    /// What is inherited and merged, in the language of `management-policies`.
+    pub const fn management(self) -> Option<management_policies::PolicyKind> {
+        match self {
+            Self::ServiceControl | Self::ResourceControl => None,
+            Self::Tag => Some(management_policies::PolicyKind::Tag),
+            Self::Backup => Some(management_policies::PolicyKind::Backup),
+        }
+    }
+
     /// The policy of AWS that everything has from when the type is enabled.
     pub fn default_policy(self) -> Option<PolicyId> {
         AWS_POLICIES.iter().find(|policy| policy.policy_type == self).map(|policy| policy.id.clone())
@@ -68,7 +78,39 @@ pub enum PolicyContent {
     /// A statement of permissions: of service and resource control policies.
     Permissions(Policy),
     /// A document whose values are inherited and merged: of tag and backup policies.
-    Management(Arc<str>),
+    Management(ManagementPolicy),
+}
+
+/// A document of a tag or backup policy: its text, read once when it is first asked for. Serialised, it is the text.
+#[derive(Clone, Debug)]
+pub struct ManagementPolicy {
+    text: Arc<str>,
+    read: OnceLock<Result<Document, Malformed>>,
+}
+
+impl ManagementPolicy {
+    /// Of a text that was read before: its grammar was looked at when it came in.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self { text: text.into(), read: OnceLock::new() }
+    }
+}
+
+impl PartialEq for ManagementPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Serialize for ManagementPolicy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for ManagementPolicy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Arc::<str>::deserialize(deserializer).map(Self::new)
+    }
 }
 
 /// A policy. Kept under the organization's scope, by its id. Those of AWS are facts, and no records: [`policy`] knows both.
@@ -102,7 +144,7 @@ impl PolicyRecord {
     pub fn text(&self) -> &str {
         match &self.content {
             PolicyContent::Permissions(policy) => policy.text(),
-            PolicyContent::Management(text) => text,
+            PolicyContent::Management(policy) => &policy.text,
         }
     }
 
@@ -112,6 +154,13 @@ impl PolicyRecord {
             PolicyContent::Permissions(policy) => Some(policy),
             PolicyContent::Management(_) => None,
         }
+    }
+
+    /// What it says in the language of tag and backup policies, if a build can read it; `None` for the other types.
+    pub fn document(&self) -> Option<Result<&Document, &Malformed>> {
+        let PolicyContent::Management(policy) = &self.content else { return None };
+        let kind = self.policy_type.management()?;
+        Some(policy.read.get_or_init(|| Document::parse(kind, &policy.text)).as_ref())
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_types::{AccountId, Partition, Tags, Timestamp};
 use iam_policy::{Policy, PolicyKind};
 use organization::*;
-use store::{MemoryBackend, Snapshot, Store};
+use store::{MemoryBackend, Scope, Snapshot, Store, Transaction};
 
 const MANAGEMENT: &str = "111111111111";
 const MEMBER: &str = "222222222222";
@@ -62,6 +62,10 @@ fn organization(types: &[PolicyType]) -> Organization {
 
 /// Root, a unit in a unit, and a member there; the management account is in the root.
 fn cloud(organization: Organization) -> Snapshot {
+    store_of(organization).snapshot()
+}
+
+fn store_of(organization: Organization) -> Store {
     let store = Store::open(MemoryBackend::new()).unwrap();
     let scope = organization.scope(P);
     let deny = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ec2:*","Resource":"*"}}"#;
@@ -95,7 +99,7 @@ fn cloud(organization: Organization) -> Snapshot {
             Ok::<_, store::StoreError>(())
         })
         .unwrap();
-    store.snapshot()
+    store
 }
 
 fn shown(levels: Option<Vec<Level>>) -> Option<Vec<(String, String, Vec<String>)>> {
@@ -119,25 +123,77 @@ fn levels_go_from_the_root_to_the_account() {
         level("ou-ab12-00000002", "ou", vec![]),
         level(MEMBER, "account", vec![full()]),
     ];
-    assert_eq!(shown(levels(&snapshot, P, account(MEMBER), PolicyType::ServiceControl)), Some(expected));
+    let found = levels(&snapshot, P, account(MEMBER), PolicyType::ServiceControl).unwrap();
+    assert_eq!(shown(found), Some(expected));
     // Types that are enabled bear on accounts even where nothing is attached.
-    let tags = levels(&snapshot, P, account(MEMBER), PolicyType::Tag).unwrap();
+    let tags = levels(&snapshot, P, account(MEMBER), PolicyType::Tag).unwrap().unwrap();
     assert!(tags.len() == 4 && tags.iter().all(|level| level.policies.is_empty()));
 }
 
 #[test]
 fn nothing_bears_on_other_accounts() {
     let snapshot = cloud(organization(&[PolicyType::ServiceControl, PolicyType::Tag]));
-    let scps = |number: &str| levels(&snapshot, P, account(number), PolicyType::ServiceControl);
+    let scps = |number: &str| levels(&snapshot, P, account(number), PolicyType::ServiceControl).unwrap();
     assert!(scps(OTHER).is_none() && scps(MANAGEMENT).is_none());
     // Tag policies bear on the management account, too.
-    assert_eq!(levels(&snapshot, P, account(MANAGEMENT), PolicyType::Tag).unwrap().len(), 2);
-    assert!(levels(&snapshot, P, account(MEMBER), PolicyType::Backup).is_none());
+    assert_eq!(levels(&snapshot, P, account(MANAGEMENT), PolicyType::Tag).unwrap().unwrap().len(), 2);
+    assert!(levels(&snapshot, P, account(MEMBER), PolicyType::Backup).unwrap().is_none());
     let snapshot = cloud(Organization {
         feature_set: FeatureSet::ConsolidatedBilling,
         ..organization(&PolicyType::ALL)
     });
-    assert!(levels(&snapshot, P, account(MEMBER), PolicyType::ServiceControl).is_none());
+    assert!(levels(&snapshot, P, account(MEMBER), PolicyType::ServiceControl).unwrap().is_none());
+}
+
+/// A record that is missing is an error, and never the same as that nothing bears on the account.
+#[test]
+fn what_cannot_be_told_is_not_nothing() {
+    let broken = |change: &dyn Fn(&mut Transaction, &Scope)| {
+        let store = store_of(organization(&[PolicyType::ServiceControl]));
+        let scope = Scope::global(P, account(MANAGEMENT));
+        let changed = store.transact(|transaction| {
+            change(transaction, &scope);
+            Ok::<_, store::StoreError>(())
+        });
+        changed.unwrap();
+        let found = levels(&store.snapshot(), P, account(MEMBER), PolicyType::ServiceControl);
+        assert!(path_of(&store.snapshot(), P, account(MEMBER)).is_none_or(|_| found.is_err()));
+        found.map(|levels| levels.map(|levels| levels.len())).unwrap_err()
+    };
+    let unit_id = || "ou-ab12-00000001".parse().unwrap();
+    assert_eq!(
+        broken(&|transaction, scope| {
+            transaction.delete::<OrganizationalUnit>(scope, "ou-ab12-00000001");
+        }),
+        BrokenOrganization::NoUnit(unit_id())
+    );
+    assert_eq!(
+        broken(&|transaction, scope| {
+            transaction.delete::<Member>(scope, MEMBER);
+        }),
+        BrokenOrganization::NoMember(account(MEMBER))
+    );
+    assert_eq!(
+        broken(&|transaction, scope| {
+            transaction.delete::<PolicyRecord>(scope, "p-0123456789");
+        }),
+        BrokenOrganization::NoPolicy("p-0123456789".parse().unwrap())
+    );
+    assert_eq!(
+        broken(&|transaction, scope| {
+            transaction.delete::<Organization>(scope, "organization");
+        }),
+        BrokenOrganization::NoOrganization(account(MEMBER), account(MANAGEMENT))
+    );
+    // Another organization's root, and units in a circle.
+    for parent in ["r-zz99", "ou-ab12-00000002"] {
+        let moved = unit("ou-ab12-00000001", parent, Attachments::new());
+        assert_eq!(
+            broken(&|transaction, scope| transaction.put(scope, "ou-ab12-00000001", moved.clone())),
+            BrokenOrganization::NoRoot(account(MEMBER)),
+            "{parent}"
+        );
+    }
 }
 
 #[test]

@@ -33,11 +33,22 @@ pub struct TargetResource {
     pub arn: String,
     /// What can be asked of it, such as `aws:ResourceTag/Team` and `ec2:Vpc`.
     pub keys: ConditionKeys,
-    /// Whose it is, where that is not the caller's account. Whether that account lets others use it is its service's to know
-    /// where it has no policy: EC2 shows what is shared, and nothing else.
+    /// Whose it is, where that is not the caller's account.
     pub owner: Option<AccountId>,
     /// The text of its own policy.
     pub policy: Option<String>,
+    /// Who says whether that other account lets the caller use it.
+    pub sharing: Sharing,
+}
+
+/// Who says whether somebody of another account may use a resource, beside that one's own policies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Sharing {
+    /// The resource's policy. Without one the resource is for its own account alone.
+    #[default]
+    ByPolicy,
+    /// Its service, which shows no more of other accounts' resources than they share, and looks at that by itself.
+    ByService,
 }
 
 impl TargetResource {
@@ -52,7 +63,7 @@ impl TargetResource {
 pub struct NeededPermission {
     /// The action with its prefix, such as `ec2:RunInstances`.
     pub action: Cow<'static, str>,
-    /// What it is needed on; never empty.
+    /// What it is needed on. What is needed on nothing is refused to everybody: it would be a permission that nobody asks for.
     pub resources: Vec<TargetResource>,
     /// What can be asked of the request, such as `aws:TagKeys`.
     pub keys: ConditionKeys,
@@ -75,6 +86,8 @@ pub struct ResourceFacts {
     pub keys: ConditionKeys,
     /// The text of its own policy.
     pub policy: Option<String>,
+    /// Who says whether another account's may be used.
+    pub sharing: Sharing,
 }
 
 /// Whoever knows the roles that instance profiles have.
@@ -209,7 +222,7 @@ impl<S: Service + ?Sized> Request<'_, S> {
             }
         }
         let owner = Some(owner).filter(|owner| *owner != self.context.account());
-        TargetResource { arn, keys, owner, policy: facts.policy }
+        TargetResource { arn, keys, owner, policy: facts.policy, sharing: facts.sharing }
     }
 
     fn arn(

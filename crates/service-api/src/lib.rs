@@ -15,8 +15,8 @@ mod random;
 mod request_tags;
 
 pub use authorization::{
-    ConditionKeys, NeededPermission, PassedRoles, RESOURCES_MAX, ResourceFacts, TAGS_MAX, TargetResource,
-    TooMany, check_numbers, needed_by_table,
+    ConditionKeys, NeededPermission, PassedRoles, RESOURCES_MAX, ResourceFacts, Sharing, TAGS_MAX,
+    TargetResource, TooMany, check_numbers, needed_by_table,
 };
 pub use context::{Principal, PrincipalKind, RequestContext, RequestId, Session};
 pub use error::ServiceError;

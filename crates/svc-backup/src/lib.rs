@@ -33,12 +33,15 @@ pub use vault::Vault;
 pub trait EffectiveBackupPolicy: Send + Sync + 'static {
     /// The plans of the effective backup policy of an account, and since when it is what it is; `None` when no policy is in
     /// force.
+    ///
+    /// # Errors
+    /// A fault, where a policy should be in force and nobody can tell what it says.
     fn plans(
         &self,
         snapshot: &Snapshot,
         partition: Partition,
         account: AccountId,
-    ) -> Option<(BackupPlans, Timestamp)>;
+    ) -> Result<Option<(BackupPlans, Timestamp)>, ServiceError>;
 }
 
 /// The service.

@@ -32,11 +32,18 @@ pub(crate) struct OrganizationPlan {
 }
 
 /// The organization's plans for the caller in the region of the request.
-pub(crate) fn plans(state: &State, snapshot: &Snapshot, context: &RequestContext) -> Vec<OrganizationPlan> {
-    let Some((plans, since)) = state.policy.plans(snapshot, context.partition, context.account()) else {
-        return Vec::new();
-    };
-    plans.in_region(context.region.as_str()).map(|plan| OrganizationPlan::of(context, plan, since)).collect()
+///
+/// # Errors
+/// A fault, where nobody can tell what its policies say.
+pub(crate) fn plans(
+    state: &State,
+    snapshot: &Snapshot,
+    context: &RequestContext,
+) -> Result<Vec<OrganizationPlan>, ServiceError> {
+    let found = state.policy.plans(snapshot, context.partition, context.account())?;
+    let Some((plans, since)) = found else { return Ok(Vec::new()) };
+    let plans = plans.in_region(context.region.as_str());
+    Ok(plans.map(|plan| OrganizationPlan::of(context, plan, since)).collect())
 }
 
 /// One of them.
@@ -49,7 +56,7 @@ pub(crate) fn plan(
     context: &RequestContext,
     id: &str,
 ) -> Result<OrganizationPlan, ServiceError> {
-    let found = plans(state, snapshot, context).into_iter().find(|plan| plan.id == id);
+    let found = plans(state, snapshot, context)?.into_iter().find(|plan| plan.id == id);
     found.ok_or_else(|| error::not_found(format!("Cannot find Backup plan with ID {id}")))
 }
 

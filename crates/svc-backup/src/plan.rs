@@ -352,7 +352,7 @@ pub(crate) fn list(
             plans.push((plan.id.clone(), member(&plan, &*newest(&snapshot, context, &plan)?)));
         }
     }
-    let managed = organization::plans(state, &snapshot, context).into_iter();
+    let managed = organization::plans(state, &snapshot, context)?.into_iter();
     plans.extend(managed.map(|plan| (plan.id.clone(), organization_member(context, plan))));
     plans.sort_by(|one, other| one.0.cmp(&other.0));
     let page = page::take(plans, request.next_token.as_deref(), request.max_results)?;

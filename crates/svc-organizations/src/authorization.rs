@@ -5,7 +5,7 @@
 
 use aws_model::Value;
 use organization::{AWS_POLICIES, Member, OrganizationalUnit, organization_of, policy};
-use service_api::{ConditionKeys, RequestContext, ResourceFacts};
+use service_api::{ConditionKeys, RequestContext, ResourceFacts, Sharing};
 use store::Read as _;
 
 use crate::State;
@@ -47,7 +47,14 @@ pub(crate) fn facts(
         _ => return None,
     };
     let owner = Some(organization.management).filter(|owner| *owner != context.account());
-    Some(ResourceFacts { arn: Some(arn), tags, owner, ..ResourceFacts::default() })
+    // What members and delegates may do with what the management account has, `caller` looks at.
+    Some(ResourceFacts {
+        arn: Some(arn),
+        tags,
+        owner,
+        sharing: Sharing::ByService,
+        ..ResourceFacts::default()
+    })
 }
 
 /// What a request says of what it touches: the type of policies and the service that it is about. Of a policy that it names by

@@ -137,8 +137,13 @@ pub(crate) fn list_services(
     request: ListDelegatedServicesForAccountRequest,
 ) -> Result<ListDelegatedServicesForAccountResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place =
-        caller::reading_of(state, &snapshot, context, "ListDelegatedServicesForAccount", &request.account_id)?;
+    let place = caller::reading_of(
+        state,
+        &snapshot,
+        context,
+        "ListDelegatedServicesForAccount",
+        &request.account_id,
+    )?;
     let (member, _) = account::named(&snapshot, context, &place, &request.account_id)?;
     if member.delegated_services.is_empty() {
         return Err(not_registered());

@@ -8,25 +8,17 @@ use aws_api::organizations::{
     ListAccountsWithInvalidEffectivePolicyResponse, ListEffectivePolicyValidationErrorsRequest,
     ListEffectivePolicyValidationErrorsResponse,
 };
-use aws_types::{AccountId, Timestamp};
-use management_policies::{Attached, Document, Effective, PolicyKind, effective};
-use organization::{Level, PolicyType, TargetId, levels, path_of};
+use aws_types::AccountId;
+use management_policies::PolicyKind;
+use organization::{EffectivePolicy, TargetId, effective_policy, path_of};
 use service_api::{RequestContext, ServiceError};
 use store::Read;
 
 use crate::caller::{self, Place};
 use crate::{State, account, error, page, policy};
 
-/// The effective policy of an account, and when what it is made of last changed.
-struct Found {
-    effective: Effective,
-    updated: Timestamp,
-}
-
-fn kind_named(name: &str) -> Result<(PolicyType, PolicyKind), ServiceError> {
-    let policy_type = policy::type_named(name)?;
-    let kind = policy::management_kind(policy_type);
-    kind.map(|kind| (policy_type, kind)).ok_or_else(|| {
+fn kind_named(name: &str) -> Result<PolicyKind, ServiceError> {
+    policy::type_named(name)?.management().ok_or_else(|| {
         error::invalid_input("INVALID_ENUM_POLICY_TYPE", "Policies of the type have no effective policy.")
     })
 }
@@ -34,35 +26,19 @@ fn kind_named(name: &str) -> Result<(PolicyType, PolicyKind), ServiceError> {
 fn find(
     reader: &impl Read,
     context: &RequestContext,
-    (policy_type, kind): (PolicyType, PolicyKind),
+    kind: PolicyKind,
     account: AccountId,
-) -> Result<Found, ServiceError> {
-    let not_found = || {
+) -> Result<EffectivePolicy, ServiceError> {
+    let found = effective_policy(reader, context.partition, account, kind);
+    let found = found
+        .map_err(|broken| ServiceError::internal(format!("the effective policy of {account}: {broken}")))?;
+    found.ok_or_else(|| {
         ServiceError::new(
             "EffectivePolicyNotFoundException",
             "If you ran this action on the management account, this policy type is not enabled. If you ran the action \
              on a member account, the account doesn't have an effective policy of this type.",
         )
-    };
-    let levels: Vec<Level> = levels(reader, context.partition, account, policy_type).ok_or_else(not_found)?;
-    let policies = || levels.iter().flat_map(|level| &level.policies);
-    let updated = policies().map(|policy| policy.updated).max().ok_or_else(not_found)?;
-    let internal =
-        |error: String| ServiceError::internal(format!("the effective policy of an account: {error}"));
-    let mut documents: Vec<Vec<(&str, Document)>> = Vec::new();
-    for level in &levels {
-        let documents_of_level = level.policies.iter().map(|policy| {
-            let document = Document::parse(kind, policy.text()).map_err(|error| internal(error.cause()))?;
-            Ok((policy.id.as_str(), document))
-        });
-        documents.push(documents_of_level.collect::<Result<_, ServiceError>>()?);
-    }
-    let merged: Vec<Vec<Attached<'_>>> = documents
-        .iter()
-        .map(|level| level.iter().map(|(policy_id, document)| Attached { policy_id, document }).collect())
-        .collect();
-    let effective = effective(kind, &merged).map_err(|error| internal(error.to_string()))?;
-    Ok(Found { effective, updated })
+    })
 }
 
 /// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeEffectivePolicy.html>
@@ -134,8 +110,13 @@ pub(crate) fn list_errors(
 ) -> Result<ListEffectivePolicyValidationErrorsResponse, ServiceError> {
     let kind = kind_named(&request.policy_type)?;
     let snapshot = state.store.snapshot();
-    let place: Place =
-        caller::reading_of(state, &snapshot, context, "ListEffectivePolicyValidationErrors", &request.account_id)?;
+    let place: Place = caller::reading_of(
+        state,
+        &snapshot,
+        context,
+        "ListEffectivePolicyValidationErrors",
+        &request.account_id,
+    )?;
     let (_, account) = account::named(&snapshot, context, &place, &request.account_id)?;
     let found = find(&snapshot, context, kind, account.id)?;
     let errors = found.effective.errors().into_iter().enumerate().map(|(index, error)| {

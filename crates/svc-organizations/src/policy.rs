@@ -11,10 +11,10 @@ use aws_api::organizations::{
     UpdatePolicyResponse,
 };
 use iam_policy::Policy;
-use management_policies::{Document, PolicyKind};
+use management_policies::Document;
 use organization::{
-    AWS_POLICIES, FeatureSet, ParentId, PolicyContent, PolicyId, PolicyRecord, PolicyType, ResourcePolicyId,
-    TargetId,
+    AWS_POLICIES, FeatureSet, ManagementPolicy, ParentId, PolicyContent, PolicyId, PolicyRecord, PolicyType,
+    ResourcePolicyId, TargetId,
 };
 use service_api::{RequestContext, ServiceError};
 use store::{Read, Transaction};
@@ -38,15 +38,6 @@ const fn max_policies(policy_type: PolicyType) -> usize {
     match policy_type {
         PolicyType::ServiceControl => 10_000,
         PolicyType::ResourceControl | PolicyType::Tag | PolicyType::Backup => 1000,
-    }
-}
-
-/// The kind of management policies that a type is; `None` for those of permissions.
-pub(crate) const fn management_kind(policy_type: PolicyType) -> Option<PolicyKind> {
-    match policy_type {
-        PolicyType::ServiceControl | PolicyType::ResourceControl => None,
-        PolicyType::Tag => Some(PolicyKind::Tag),
-        PolicyType::Backup => Some(PolicyKind::Backup),
     }
 }
 
@@ -128,12 +119,12 @@ fn parse(policy_type: PolicyType, text: &str) -> Result<PolicyContent, ServiceEr
         return Err(error::constraint("POLICY_CONTENT_LIMIT_EXCEEDED", message));
     }
     let malformed = |message: String| ServiceError::new("MalformedPolicyDocumentException", message);
-    match (policy_type.language(), management_kind(policy_type)) {
+    match (policy_type.language(), policy_type.management()) {
         (Some(kind), _) => Policy::parse(text, kind)
             .map(PolicyContent::Permissions)
             .map_err(|error| malformed(error.to_string())),
         (None, Some(kind)) => Document::parse(kind, text)
-            .map(|_| PolicyContent::Management(text.into()))
+            .map(|_| PolicyContent::Management(ManagementPolicy::new(text)))
             .map_err(|error| malformed(error.to_string())),
         (None, None) => Err(error::invalid_input("INVALID_ENUM_POLICY_TYPE", "The type has no language.")),
     }

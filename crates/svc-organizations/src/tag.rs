@@ -153,7 +153,13 @@ fn change(
     let tagged = parse(id)?;
     state.store.transact(|transaction| {
         let place = caller::member(transaction, context)?;
-        caller::check(state, &place, context, operation, &policy::resource_arn(transaction, context, &place, id))?;
+        caller::check(
+            state,
+            &place,
+            context,
+            operation,
+            &policy::resource_arn(transaction, context, &place, id),
+        )?;
         let mut tags = tags_of(transaction, context, &place, &tagged)?;
         change(&mut tags)?;
         put_tags(transaction, context, &place, &tagged, tags);

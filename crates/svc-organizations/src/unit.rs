@@ -186,8 +186,13 @@ pub(crate) fn list_for_parent(
     request: ListOrganizationalUnitsForParentRequest,
 ) -> Result<ListOrganizationalUnitsForParentResponse, ServiceError> {
     let snapshot = state.store.snapshot();
-    let place =
-        caller::reading_of(state, &snapshot, context, "ListOrganizationalUnitsForParent", &request.parent_id)?;
+    let place = caller::reading_of(
+        state,
+        &snapshot,
+        context,
+        "ListOrganizationalUnitsForParent",
+        &request.parent_id,
+    )?;
     let parent = parent(&snapshot, &place, &request.parent_id)?;
     let units = snapshot
         .parts::<OrganizationalUnit>(&place.scope, parent.as_str())

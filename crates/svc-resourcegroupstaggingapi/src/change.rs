@@ -25,7 +25,7 @@ pub(crate) fn tag(
 ) -> Result<TagResourcesOutput, ServiceError> {
     check_keys(request.tags.keys())?;
     let tags: Tags = request.tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
-    let rules = state.policy.rules(&state.store.snapshot(), context.partition, context.account());
+    let rules = state.policy.rules(&state.store.snapshot(), context.partition, context.account())?;
     let types: BTreeMap<Arn, String> = if rules.is_empty() { Vec::new() } else { state.own(context) }
         .into_iter()
         .map(|resource| (resource.arn, resource.resource_type))

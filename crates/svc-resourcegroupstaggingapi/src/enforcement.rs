@@ -62,7 +62,7 @@ const REASON: &str = "TAG_POLICY_VIOLATION";
 /// What the account's tag policy answers to a request; `None` when it may go on to its service. The rules are asked for only
 /// when the request has tags. `type_of` tells the type, such as `vpc`, of a resource of EC2 by its id.
 pub fn refusal(
-    rules: impl FnOnce() -> TagRules,
+    rules: impl FnOnce() -> Result<TagRules, ServiceError>,
     model: &str,
     operation: &str,
     input: &Value,
@@ -72,7 +72,11 @@ pub fn refusal(
     if requested.iter().all(|requested| requested.tags.is_empty()) {
         return None;
     }
-    let rules = rules();
+    let rules = match rules() {
+        Ok(rules) => rules,
+        // What nobody can tell does not allow anything.
+        Err(fault) => return Some(fault),
+    };
     let violation = requested.iter().find_map(|requested| {
         let tags = requested.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         rules.violation(&requested.resource_type, tags)

@@ -61,7 +61,15 @@ pub trait TaggedResources: Send + Sync + 'static {
 /// Whoever knows the organization.
 pub trait EffectiveTagPolicy: Send + Sync + 'static {
     /// The rules of the effective tag policy of an account; none when no policy is in force.
-    fn rules(&self, snapshot: &Snapshot, partition: Partition, account: AccountId) -> TagRules;
+    ///
+    /// # Errors
+    /// A fault, where a policy should be in force and nobody can tell what it says.
+    fn rules(
+        &self,
+        snapshot: &Snapshot,
+        partition: Partition,
+        account: AccountId,
+    ) -> Result<TagRules, ServiceError>;
 
     /// The accounts of the organization of which an account is the management account, or a delegated administrator for tag
     /// policies.

@@ -36,7 +36,8 @@ pub(crate) fn get(
         ));
     }
     let rules = shows_compliance
-        .then(|| state.policy.rules(&state.store.snapshot(), context.partition, context.account()));
+        .then(|| state.policy.rules(&state.store.snapshot(), context.partition, context.account()))
+        .transpose()?;
     let types = request.resource_type_filters.unwrap_or_default();
     let found = state
         .own(context)

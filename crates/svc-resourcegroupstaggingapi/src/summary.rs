@@ -33,7 +33,7 @@ pub(crate) fn get(
         counts.insert(Group::default(), 0);
     }
     for member in members.iter().filter(|member| is_target(&request, member)) {
-        let rules = state.policy.rules(&snapshot, context.partition, member.account);
+        let rules = state.policy.rules(&snapshot, context.partition, member.account)?;
         for region in state.resources.regions() {
             if !is_listed(request.region_filters.as_ref(), |held| held == region.as_str()) {
                 continue;

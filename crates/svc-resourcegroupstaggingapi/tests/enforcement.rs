@@ -30,7 +30,7 @@ fn asked(model: &str, operation: &str, input: &Value) -> Option<ServiceError> {
         Some("subnet") => Some("subnet"),
         _ => None,
     };
-    refusal(|| rules(POLICY), model, operation, input, type_of)
+    refusal(|| Ok(rules(POLICY)), model, operation, input, type_of)
 }
 
 fn create_tags(ids: &[&str], key: &str, value: &str) -> Value {
@@ -151,7 +151,7 @@ fn the_policy_is_asked_for_only_when_a_request_has_tags() {
         let mut is_asked = false;
         let rules = || {
             is_asked = true;
-            rules(POLICY)
+            Ok(rules(POLICY))
         };
         refusal(rules, "ec2", operation, input, |_| Some("vpc"));
         is_asked

@@ -33,12 +33,17 @@ impl IdSource for Counting {
 struct Organization(Arc<Mutex<Option<String>>>);
 
 impl EffectiveBackupPolicy for Organization {
-    fn plans(&self, _: &Snapshot, _: Partition, account: AccountId) -> Option<(BackupPlans, Timestamp)> {
-        let text = self.0.lock().clone()?;
+    fn plans(
+        &self,
+        _: &Snapshot,
+        _: Partition,
+        account: AccountId,
+    ) -> Result<Option<(BackupPlans, Timestamp)>, ServiceError> {
+        let Some(text) = self.0.lock().clone() else { return Ok(None) };
         let document = Document::parse(PolicyKind::Backup, &text).unwrap();
         let level = vec![Attached { policy_id: "p-12345678", document: &document }];
         let effective = effective(PolicyKind::Backup, &[level]).unwrap();
-        Some((BackupPlans::of(&effective, &account.to_string()), SINCE))
+        Ok(Some((BackupPlans::of(&effective, &account.to_string()), SINCE)))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use aws_model::Value;
 use aws_types::{AddressAssociationId, Tags};
-use service_api::ResourceFacts;
+use service_api::{ResourceFacts, Sharing};
 use store::Read;
 
 use super::{keys, launch, text_at};
@@ -63,6 +63,7 @@ fn of_record<R: Resource + keys::Asked>(state: &impl State, id: &str) -> Option<
         owner: Some(held.owner),
         tags: held.resource.tags().clone(),
         keys,
+        sharing: Sharing::ByService,
         ..ResourceFacts::default()
     })
 }
@@ -95,7 +96,13 @@ fn rule(state: &impl State, id: &str) -> Option<ResourceFacts> {
 fn shared_snapshot(state: &impl State, id: &str) -> Option<ResourceFacts> {
     let (owner, held) = snapshot::permission::other(state, id.parse().ok()?)?;
     let keys = keys::Asked::keys(&*held, &keys::Place { state, owner });
-    Some(ResourceFacts { owner: Some(owner), tags: Tags::default(), keys, ..ResourceFacts::default() })
+    Some(ResourceFacts {
+        owner: Some(owner),
+        tags: Tags::default(),
+        keys,
+        sharing: Sharing::ByService,
+        ..ResourceFacts::default()
+    })
 }
 
 /// The id of the resource that a text names or leads to.

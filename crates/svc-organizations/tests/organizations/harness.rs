@@ -200,7 +200,8 @@ impl Cloud {
             Partition::Aws,
             number.parse().unwrap(),
             organization::PolicyType::ServiceControl,
-        )?;
+        );
+        let levels = levels.unwrap()?;
         let names =
             |level: organization::Level| level.policies.iter().map(|policy| policy.name.clone()).collect();
         Some(levels.into_iter().map(names).collect())

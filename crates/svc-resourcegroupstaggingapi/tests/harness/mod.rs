@@ -73,8 +73,8 @@ pub struct Policy {
 }
 
 impl EffectiveTagPolicy for Policy {
-    fn rules(&self, _: &Snapshot, _: Partition, _: AccountId) -> TagRules {
-        self.rules.clone()
+    fn rules(&self, _: &Snapshot, _: Partition, _: AccountId) -> Result<TagRules, ServiceError> {
+        Ok(self.rules.clone())
     }
 
     fn members(&self, _: &Snapshot, _: Partition, account: AccountId) -> Result<Vec<Member>, NoMembers> {
