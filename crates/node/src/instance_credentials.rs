@@ -7,7 +7,9 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html>
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use authorization::Authorization;
 use aws_types::{Arn, InstanceId, Timestamp};
 use identities::Role;
 use parking_lot::Mutex;
@@ -31,13 +33,14 @@ pub(crate) const IDENTITY_ROLE: &str = "aws:ec2-instance";
 /// The credentials that are given out.
 pub(crate) struct InstanceCredentials {
     tokens: Tokens,
+    authorization: Arc<Authorization>,
     held: Mutex<HashMap<(InstanceId, String), SecurityCredentials>>,
 }
 
 impl InstanceCredentials {
     /// None yet.
-    pub(crate) fn new(tokens: Tokens) -> Self {
-        Self { tokens, held: Mutex::default() }
+    pub(crate) fn new(tokens: Tokens, authorization: Arc<Authorization>) -> Self {
+        Self { tokens, authorization, held: Mutex::default() }
     }
 
     /// What an instance has of its role.
@@ -52,6 +55,7 @@ impl InstanceCredentials {
             let (name, arn) = (instance.to_string(), instance_arn(scope, instance));
             let session = ServiceSession {
                 partition: scope.partition,
+                region: &scope.region,
                 account: scope.account,
                 role,
                 service: SERVICE,
@@ -60,7 +64,7 @@ impl InstanceCredentials {
                 source_instance_arn: Some(arn.as_str()),
                 now,
             };
-            session.seal(&self.tokens, &mut || OsRandom.bits()).ok()
+            session.seal(&self.authorization, &self.tokens, &mut || OsRandom.bits()).ok()
         });
         InstanceRole { name: role.name.clone(), credentials: credentials.ok_or(now) }
     }

@@ -282,7 +282,8 @@ impl Node {
         tasks.spawn(Arc::clone(&credentials).follow());
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
-        let directory = Arc::new(Directory::new(store.clone(), now, InstanceCredentials::new(tokens)));
+        let credentials_of_roles = InstanceCredentials::new(tokens, authorizing.authorization());
+        let directory = Arc::new(Directory::new(store.clone(), now, credentials_of_roles));
         let snapshot = store.snapshot();
         plane.set_public_addresses(internet_hosts::public_addresses(&snapshot));
         let fixed = internet_hosts::fixed(&plane, &config.workstation, &snapshot);

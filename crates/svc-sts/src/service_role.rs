@@ -4,13 +4,14 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html>
 
-use aws_types::{AccountId, Partition, Timestamp};
-use iam_policy::{Attached, Caller, Context, Policies, Request, ResourceRule, evaluate};
+use authorization::{Authorization, RoleAsked, ServiceAsking};
+use aws_types::{AccountId, Partition, Region, Timestamp};
+use iam_policy::{Caller, Context};
 use identities::Role;
-use service_api::{PrincipalKind, Session};
+use service_api::{PrincipalKind, RequestId, Session};
 use session_tokens::{NewSession, Temporary, Tokens};
 
-use crate::role::session_names_in;
+use crate::role::{resource_tags, session_names_in};
 use crate::session::lasting;
 
 /// What a service asks for.
@@ -18,6 +19,8 @@ use crate::session::lasting;
 pub struct ServiceSession<'a> {
     /// The partition.
     pub partition: Partition,
+    /// The region of what the service acts for.
+    pub region: &'a Region,
     /// The account of the role, and of what the service acts for.
     pub account: AccountId,
     /// The role.
@@ -37,7 +40,7 @@ pub struct ServiceSession<'a> {
 /// Why a service has no session of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceSessionError {
-    /// The role's trust policy does not let the service in.
+    /// The role's trust policy does not let the service in, or what limits the role's account does not.
     NotTrusted,
 }
 
@@ -45,13 +48,14 @@ impl ServiceSession<'_> {
     /// Makes the session's credentials.
     ///
     /// # Errors
-    /// When the role does not trust the service.
+    /// When the role does not trust the service. The denial is remembered like that of a request.
     pub fn seal(
         &self,
+        authorization: &Authorization,
         tokens: &Tokens,
         bits: &mut dyn FnMut() -> u128,
     ) -> Result<Temporary, ServiceSessionError> {
-        if !self.is_trusted() {
+        if !self.is_trusted(authorization, &RequestId::from_bits(bits())) {
             return Err(ServiceSessionError::NotTrusted);
         }
         let (arn, user_id) = session_names_in(self.partition, self.role, self.account, self.session_name);
@@ -74,28 +78,29 @@ impl ServiceSession<'_> {
         Ok(tokens.seal(new, bits).expect("a session without policies and tags is not too large"))
     }
 
-    fn is_trusted(&self) -> bool {
+    fn is_trusted(&self, authorization: &Authorization, request_id: &RequestId) -> bool {
         let mut keys = Context::new();
-        keys.set("aws:CurrentTime", self.now.to_string());
-        keys.set("aws:EpochTime", self.now.unix_secs().to_string());
-        keys.set("aws:PrincipalType", "Service");
-        keys.set("aws:PrincipalServiceName", self.service.to_owned());
-        keys.set("aws:PrincipalIsAWSService", "true");
-        keys.set("aws:SourceAccount", self.account.to_string());
         if let Some(arn) = self.source_instance_arn {
             keys.set("aws:SourceArn", arn.to_owned());
         }
         keys.set("sts:RoleSessionName", self.session_name.to_owned());
-        let caller = Caller::Service { name: self.service.to_owned(), account: None };
-        let role_arn = self.role.arn.as_str();
-        let policies = Policies {
-            resource: Some(Attached { name: "", owner: role_arn, policy: &self.role.trust_policy }),
-            resource_rule: ResourceRule::Trust,
-            resource_owner: Some(self.account),
-            ..Policies::default()
+        resource_tags(&mut keys, self.role);
+        let asking = ServiceAsking {
+            request_id,
+            service: self.service,
+            account: self.account,
+            partition: self.partition,
+            region: self.region,
+            now: self.now,
         };
-        let action = "sts:AssumeRole";
-        evaluate(&policies, &Request { caller: &caller, action, resource: role_arn, context: &keys })
-            .is_allowed()
+        let asked = RoleAsked {
+            caller: &Caller::Service { name: self.service.to_owned(), account: None },
+            action: "sts:AssumeRole",
+            arn: self.role.arn.as_str(),
+            account: self.account,
+            trust: &self.role.trust_policy,
+            keys: &keys,
+        };
+        authorization.decide_on_role_for_service(&asking, &asked).is_allowed()
     }
 }

@@ -8,6 +8,7 @@ use svc_ec2::{Config, Ec2};
 use vpc_engine::services::{link_ipv4, link_ipv6};
 
 use super::*;
+use crate::authorizing::ByPolicies;
 use crate::projection::Projector;
 use crate::testing::{Ids, NoHost, context};
 use session_tokens::Tokens;
@@ -39,11 +40,10 @@ impl Cloud {
     fn new() -> Self {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
-        let directory = Directory::new(
-            store.clone(),
-            || later().now,
-            InstanceCredentials::new(Tokens::with_key(&[7; 32])),
-        );
+        let tokens = Tokens::with_key(&[7; 32]);
+        let authorization = ByPolicies::new(store.clone(), tokens.clone()).authorization();
+        let credentials = InstanceCredentials::new(tokens, authorization);
+        let directory = Directory::new(store.clone(), || later().now, credentials);
         let tail = store.tail(store.snapshot().revision());
         Self { store, ec2, directory, tail }
     }

@@ -13,6 +13,7 @@ use svc_ec2::{Config, Ec2};
 use vpc_services::InstanceRole;
 
 use super::*;
+use crate::authorizing::ByPolicies;
 use crate::testing::{Ids, NoHost, context};
 
 /// A cloud with the default VPC, whose subnets give instances public addresses.
@@ -27,7 +28,9 @@ impl Cloud {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let ec2 = Ec2::new(store.clone(), Ids::default(), NoHost, Config::default());
         ec2.ensure_region(&context().scope(), context().now).unwrap();
-        let credentials = InstanceCredentials::new(Tokens::with_key(&[7; 32]));
+        let tokens = Tokens::with_key(&[7; 32]);
+        let authorization = ByPolicies::new(store.clone(), tokens.clone()).authorization();
+        let credentials = InstanceCredentials::new(tokens, authorization);
         Self { store, ec2, credentials }
     }
 

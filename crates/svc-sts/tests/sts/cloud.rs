@@ -60,6 +60,7 @@ fn arn(text: &str) -> Arn {
 pub(crate) struct Cloud {
     pub(crate) store: Store,
     pub(crate) tokens: Tokens,
+    pub(crate) authorization: Arc<Authorization>,
     pub(crate) sts: Sts,
 }
 
@@ -76,8 +77,9 @@ impl Cloud {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let tokens = Tokens::with_key(&[7; 32]);
         let authorization = Arc::new(Authorization::new(store.clone(), Unsealed));
-        let sts = finish(Sts::new(store.clone(), tokens.clone(), Arc::new(Ids::default()), authorization));
-        let cloud = Self { store, tokens, sts };
+        let ids = Arc::new(Ids::default());
+        let sts = finish(Sts::new(store.clone(), tokens.clone(), ids, Arc::clone(&authorization)));
+        let cloud = Self { store, tokens, authorization, sts };
         cloud.account(ACCOUNT, AccountState::Active);
         cloud.account(OTHER, AccountState::Active);
         cloud.user(&[]);

@@ -14,6 +14,7 @@ fn a_service_gets_a_session_of_a_role_that_trusts_it() {
         let role = cloud.role(ACCOUNT, "app", trusted);
         let session = ServiceSession {
             partition: Partition::Aws,
+            region: &"us-east-1".parse().unwrap(),
             account: account(ACCOUNT),
             role: &role,
             service: "ec2.amazonaws.com",
@@ -22,9 +23,14 @@ fn a_service_gets_a_session_of_a_role_that_trusts_it() {
             source_instance_arn: Some(instance),
             now: NOW,
         };
-        let sealed = session.seal(&cloud.tokens, &mut || 3);
+        let sealed = session.seal(&cloud.authorization, &cloud.tokens, &mut || 3);
         if !is_trusted {
             assert_eq!(sealed, Err(ServiceSessionError::NotTrusted), "{trusted}");
+            let told = cloud.authorization.last_denial(Some(account(ACCOUNT))).unwrap();
+            assert_eq!(
+                (told.principal.as_str(), told.action.as_str()),
+                ("ec2.amazonaws.com", "sts:AssumeRole")
+            );
             return;
         }
         let made = sealed.unwrap();
@@ -45,4 +51,7 @@ fn a_service_gets_a_session_of_a_role_that_trusts_it() {
     let condition = r#","Condition":{"StringEquals":{"aws:SourceAccount":"111122223333"}}"#;
     check(&service("ec2.amazonaws.com", condition), true);
     check(&service("ec2.amazonaws.com", &condition.replace("1111", "9999")), false);
+    // Outside an organization there is no such key.
+    let condition = r#","Condition":{"StringEquals":{"aws:SourceOrgID":"o-abcdefghij"}}"#;
+    check(&service("ec2.amazonaws.com", condition), false);
 }
