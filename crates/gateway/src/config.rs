@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_model::Value;
 use aws_types::{Partition, Region, Timestamp};
-use service_api::{Principal, RequestContext, Service, TooMany};
+use service_api::{Principal, RequestContext, Service, ServiceError, TooMany};
 use sigv4::SignatureError;
 
 /// Where to listen and what to allow.
@@ -175,6 +175,13 @@ pub trait Authorizer: Send + Sync + 'static {
     /// # Errors
     /// Why it is not carried out.
     fn authorize(&self, request: AccessRequest<'_>) -> Result<(), Refused>;
+
+    /// Decides whether a request that may be made is one that every service takes from whoever makes it: what its account's
+    /// organization says of the tags in it.
+    ///
+    /// # Errors
+    /// What the caller is answered.
+    fn admit(&self, request: AccessRequest<'_>) -> Result<(), ServiceError>;
 }
 
 /// Tells the time.

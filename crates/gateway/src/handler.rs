@@ -1,5 +1,6 @@
 //! One request from its head to its answer: read, find the service, authenticate, decode, authorize, call, encode.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -265,12 +266,18 @@ impl Handler {
             secure_transport: peer.tls.is_some(),
         };
         let mut noted = Noted::default();
-        let answered = self.call(dialect, operation, &request, &context, &mut noted);
+        let call = || self.call(dialect, operation, &request, &context, &mut noted);
+        // Whoever panics, the call is recorded, and the process and the connection live.
+        let answered =
+            catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(dialect.fail(panicked(&*panic))));
         let outcome = match &answered {
             Ok(_) => Outcome::Done(noted.output.unwrap_or(Value::Null)),
             Err(failure) => outcome_of(&failure.error),
         };
-        let (model, input, tls) = (codec.model(), noted.input, peer.tls);
+        // What nobody signed for and nothing came of is told by its name alone, however large it was.
+        let is_nobodys = context.principal.is_anonymous() && answered.is_err();
+        let input = noted.input.filter(|_| !is_nobodys);
+        let (model, tls) = (codec.model(), peer.tls);
         self.recorder.record(Call { context, model, operation, input, outcome, tls, host });
         answered
     }
@@ -324,12 +331,12 @@ impl Handler {
             return Err(dialect.refuse(codec.not_implemented(operation)));
         };
         let input = codec.decode(operation, request).map_err(|error| dialect.refuse(error))?;
-        noted.input = Some(input.clone());
         codec.validate(operation, &input).map_err(|error| dialect.refuse(error))?;
+        noted.input = Some(input.clone());
         let asked = AccessRequest { context, service: &**service, operation: operation.name, input: &input };
         self.authorizer.authorize(asked).map_err(|refused| dialect.deny(refused))?;
-        let output =
-            call_service(&**service, context, operation, input).map_err(|error| dialect.fail(error))?;
+        self.authorizer.admit(asked).map_err(|error| dialect.fail(error))?;
+        let output = service.call(context, operation.name, input).map_err(|error| dialect.fail(error))?;
         let response = codec.encode(operation, &output, context.request_id.as_str());
         noted.output = Some(output);
         Ok(response)
@@ -366,19 +373,11 @@ fn takes_encoding(codec: Codec, operation: &Operation) -> bool {
     })
 }
 
-/// A panic of a handler is its own fault's answer; the process and the connection live.
-fn call_service(
-    service: &dyn Service,
-    context: &RequestContext,
-    operation: &Operation,
-    input: Value,
-) -> Result<Value, ServiceError> {
-    catch_unwind(AssertUnwindSafe(|| service.call(context, operation.name, input))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text =
-            text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-        Err(ServiceError::internal(format!("the handler panicked: {text}")))
-    })
+/// What a panic is answered with: a fault, whose text is for the log.
+fn panicked(panic: &(dyn Any + Send)) -> ServiceError {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    ServiceError::internal(format!("the handler panicked: {text}"))
 }
 
 /// What is recorded of an error: what the caller is told.

@@ -24,7 +24,7 @@ pub struct Call {
     pub model: &'static Model,
     /// What was asked.
     pub operation: &'static Operation,
-    /// The input, where it could be decoded.
+    /// The input, where it is one that the model allows, and somebody signed for it or it was carried out.
     pub input: Option<Value>,
     /// What came of it.
     pub outcome: Outcome,

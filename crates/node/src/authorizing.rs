@@ -1,7 +1,7 @@
 //! Which requests may be made.
 //!
 //! Owns the way from a request that authentication let through to the decision about it: the service tells what it needs, and
-//! `authorization` decides. Refuses to know either.
+//! `authorization` decides; then the account's tag policy has its say, whichever service is asked. Refuses to know either.
 
 use std::io;
 use std::sync::Arc;
@@ -9,32 +9,40 @@ use std::sync::Arc;
 use authorization::{Authorization, Denial, MessageSealer, Refusal};
 use aws_types::AccountId;
 use gateway::{AccessRequest, Authorizer, Denied, Refused};
-use service_api::{IdSource as _, NeededPermission, OsRandom, RESOURCES_MAX, TooMany, check_numbers};
+use service_api::{
+    IdSource as _, NeededPermission, OsRandom, RESOURCES_MAX, ServiceError, TooMany, check_numbers,
+};
 use session_tokens::Tokens;
 use store::Store;
 
 use crate::control::{self, Question};
+use crate::organization::OfOrganization;
 use crate::paths::RunDir;
+use crate::tag_policy;
 
 /// Decides by the policies of the store.
 #[derive(Clone)]
-pub(crate) struct ByPolicies(Arc<Authorization>);
+pub(crate) struct ByPolicies {
+    authorization: Arc<Authorization>,
+    store: Store,
+}
 
 impl ByPolicies {
     pub(crate) fn new(store: Store, tokens: Tokens) -> Self {
-        Self(Arc::new(Authorization::new(store, Sealer(tokens))))
+        let authorization = Arc::new(Authorization::new(store.clone(), Sealer(tokens)));
+        Self { authorization, store }
     }
 
     /// What decides, for services that ask by themselves.
     pub(crate) fn authorization(&self) -> Arc<Authorization> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.authorization)
     }
 
     /// The denial of a request, or the latest one, of an account if one is given.
     pub(crate) fn denial(&self, request_id: Option<&str>, account: Option<AccountId>) -> Option<Denial> {
         match request_id {
-            Some(id) => self.0.denial_of(id),
-            None => self.0.last_denial(account),
+            Some(id) => self.authorization.denial_of(id),
+            None => self.authorization.last_denial(account),
         }
     }
 }
@@ -49,9 +57,13 @@ impl Authorizer for ByPolicies {
         if needed.iter().flatten().any(is_too_large) {
             return Err(Refused::TooMany(TooMany::Resources));
         }
-        let decided = self.0.decide(call.context, model, call.operation, needed.as_deref());
+        let decided = self.authorization.decide(call.context, model, call.operation, needed.as_deref());
         let denied = |refusal: Refusal| Denied { message: refusal.message, encoded: refusal.encoded };
         decided.map_err(|refusal| Refused::Denied(denied(refusal)))
+    }
+
+    fn admit(&self, call: AccessRequest<'_>) -> Result<(), ServiceError> {
+        tag_policy::check(&OfOrganization, &self.store, call)
     }
 }
 

@@ -23,7 +23,6 @@ use svc_sts::Sts;
 use crate::authorizing::ByPolicies;
 use crate::events::Events;
 use crate::organization::{OfOrganization, TrailAdministrators};
-use crate::tag_policy::guarded;
 use crate::tagged::Tagged;
 use crate::{mail, shareable};
 
@@ -92,11 +91,14 @@ impl Services {
         let sts = Sts::new(store.clone(), tokens.clone(), ids(), authorizing.authorization());
         let iam = Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone())));
         let iam = Arc::new(iam.with_organization(Arc::new(OfOrganization)));
-        let kept: [Arc<dyn Service>; 7] = [backup, ec2.clone(), iam, organizations, ram, ssm.clone(), trail];
-        let kept = kept.into_iter().map(|service| guarded(service, store.clone(), OfOrganization));
-        let mut all: Vec<Arc<dyn Service>> = kept.collect();
-        all.extend([
-            Arc::new(AccountManagement::new(store.clone(), ids(), mail::Log)) as Arc<dyn Service>,
+        let all: Vec<Arc<dyn Service>> = vec![
+            backup,
+            ec2.clone(),
+            ram,
+            ssm.clone(),
+            Arc::new(AccountManagement::new(store.clone(), ids(), mail::Log)),
+            iam,
+            organizations,
             Arc::new(ResourceGroupsTagging::new(store.clone(), tagged, OfOrganization)),
             Arc::new(ServiceQuotas::new(store.clone(), ids())),
             Arc::new(sts),

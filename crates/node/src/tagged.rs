@@ -147,6 +147,7 @@ impl Tagged {
             let model = aws_model::service(O::SERVICE).expect("operations are of models").model();
             return Err(denied.error(model));
         }
+        self.authorizing.admit(asked)?;
         service.call(context, O::NAME, input).map(drop)
     }
 

@@ -22,6 +22,9 @@ pub(crate) const SECRET: &str = "a secret";
 pub(crate) const FORBIDDEN: &str = "/forbidden";
 /// The name that the authorizer takes for too many.
 pub(crate) const LARGE: &str = "/large";
+/// The name at which the authorizer panics, and the one that is not admitted.
+pub(crate) const PANICS: &str = "/panics";
+pub(crate) const NOT_ADMITTED: &str = "/not-admitted";
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// What the gateway's clock says: 20260101T120000Z.
@@ -62,11 +65,23 @@ impl Authorizer for OneForbiddenName {
         if name == Some(&Value::String(LARGE.to_owned())) {
             return Err(Refused::TooMany(TooMany::Resources));
         }
+        assert_ne!(name, Some(&Value::String(PANICS.to_owned())));
         if name != Some(&Value::String(FORBIDDEN.to_owned())) {
             return Ok(());
         }
         let message = format!("{} may not {}", call.context.principal.arn, call.operation);
         Err(Refused::Denied(Denied { encoded: message.chars().rev().collect(), message }))
+    }
+
+    fn admit(&self, call: AccessRequest<'_>) -> Result<(), ServiceError> {
+        let name = match call.input {
+            Value::Structure(input) => input.get("Name"),
+            _ => None,
+        };
+        if name != Some(&Value::String(NOT_ADMITTED.to_owned())) {
+            return Ok(());
+        }
+        Err(ServiceError::new("ThrottlingException", "not this name"))
     }
 }
 
@@ -201,7 +216,12 @@ impl Service for Sts {
         ["AssumeRoleWithWebIdentity", "GetAccessKeyInfo"].contains(&operation)
     }
 
-    fn call(&self, context: &RequestContext, operation: &str, _: Value) -> Result<Value, ServiceError> {
+    fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+        if let Value::Structure(input) = &input
+            && matches!(input.get("RoleArn"), Some(Value::String(role)) if role.ends_with("/not-trusted"))
+        {
+            return Err(ServiceError::new("AccessDenied", "the role does not trust you").with_status(403));
+        }
         let who = Value::String(format!("{} in {}", context.principal.user_id, context.region));
         let member = if operation == "GetAccessKeyInfo" { "Account" } else { "Provider" };
         Ok(structure([(member, who)]))

@@ -4,7 +4,7 @@ use aws_model::Value;
 use gateway::{Call as Recorded, Outcome};
 
 use crate::client::Call;
-use crate::cloud::{Cloud, KEY};
+use crate::cloud::{Cloud, KEY, NOT_ADMITTED, PANICS};
 
 fn only(cloud: &Cloud) -> Recorded {
     let mut calls = cloud.calls.take();
@@ -56,11 +56,22 @@ fn every_outcome_is_recorded_once() {
     Call::ec2("DescribeRegions").signed().send(&cloud).expect(500, &[]);
     assert_eq!(failed(&only(&cloud)), ("InternalError", "An internal error has occurred", true));
 
-    // Input that is not valid, and input that is none.
+    // What the authorizer does in the place of an answer, and what is admitted nowhere.
+    let get = |name: &str| Call::ssm("GetParameter", &format!(r#"{{"Name":"{name}"}}"#)).signed();
+    get(PANICS).send(&cloud).expect(500, &[]);
+    let told = only(&cloud);
+    assert_eq!(
+        (failed(&told), told.operation.name),
+        (("InternalError", "An internal error has occurred", true), "GetParameter")
+    );
+    get(NOT_ADMITTED).send(&cloud).expect(400, &["not this name"]);
+    let told = only(&cloud);
+    assert_eq!((failed(&told).0, told.input.is_some()), ("ThrottlingException", true));
+
+    // Input that is not valid, and input that is none. Of neither anything is kept.
     Call::ssm("GetParameter", "{}").signed().send(&cloud).expect(400, &[]);
     let told = only(&cloud);
-    assert_eq!(failed(&told).0, "ValidationException");
-    assert!(told.input.is_some());
+    assert_eq!((failed(&told).0, told.input.is_none()), ("ValidationException", true));
     Call::ssm("GetParameter", "{").signed().send(&cloud).expect(400, &[]);
     let told = only(&cloud);
     assert_eq!((failed(&told).0, told.input.is_none()), ("SerializationException", true));
@@ -76,4 +87,28 @@ fn who_is_not_authenticated_is_not_recorded() {
     // Nor what is no operation at all.
     Call::ec2("DescribeEverything").signed().send(&cloud).expect(400, &[]);
     assert!(cloud.calls.take().is_empty());
+}
+
+/// Nobody fills the history without a signature.
+#[test]
+fn of_what_nobody_signed_only_the_name_is_recorded_unless_it_was_done() {
+    let cloud = Cloud::start();
+    let ask = |role: &str, more: &str| {
+        let form = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=me";
+        Call::query("sts", &format!("{form}&RoleArn={role}&WebIdentityToken=aaaa{more}")).send(&cloud)
+    };
+    let told = |is_done: bool| {
+        let told = only(&cloud);
+        assert!(told.context.principal.is_anonymous());
+        assert_eq!(matches!(told.outcome, Outcome::Done(_)), is_done, "{told:?}");
+        told.input.is_some()
+    };
+    let role = "arn:aws:iam::123456789012:role/app";
+    ask(role, "").expect(200, &[]);
+    assert!(told(true));
+    ask(&format!("{role}/not-trusted"), "").expect(403, &[]);
+    assert!(!told(false));
+    // Longer than a policy can be.
+    ask(role, &format!("&Policy={}", "a".repeat(100_000))).expect(400, &[]);
+    assert!(!told(false));
 }

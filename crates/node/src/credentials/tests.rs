@@ -168,6 +168,10 @@ impl gateway::Authorizer for Everything {
     fn authorize(&self, _: gateway::AccessRequest<'_>) -> Result<(), gateway::Refused> {
         Ok(())
     }
+
+    fn admit(&self, _: gateway::AccessRequest<'_>) -> Result<(), service_api::ServiceError> {
+        Ok(())
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

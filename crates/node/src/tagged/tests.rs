@@ -17,7 +17,7 @@ use svc_resourcegroupstaggingapi::{EffectiveTagPolicy, Member, NoMembers, Resour
 use super::*;
 use crate::organization::OfOrganization;
 use crate::shareable::Shareable;
-use crate::tag_policy::guarded;
+use crate::tag_policy;
 use crate::testing::{Ids, NoHost, context};
 
 const POLICY: &str = r#"{"tags":{"CostCenter":{"tag_key":{"@@assign":"CostCenter"},
@@ -28,13 +28,43 @@ const POLICY: &str = r#"{"tags":{"CostCenter":{"tag_key":{"@@assign":"CostCenter
 struct Everybody(TagRules);
 
 impl EffectiveTagPolicy for Everybody {
-    fn rules(&self, _: &Snapshot, _: Partition, _: AccountId) -> TagRules {
-        self.0.clone()
+    fn rules(&self, _: &Snapshot, _: Partition, _: AccountId) -> Result<TagRules, ServiceError> {
+        Ok(self.0.clone())
     }
 
     fn members(&self, _: &Snapshot, _: Partition, _: AccountId) -> Result<Vec<Member>, NoMembers> {
         Err(NoMembers::NotManagement)
     }
+}
+
+/// A service that is asked as the gateway asks it: behind the tag policy.
+struct Admitted<P> {
+    service: Arc<dyn Service>,
+    store: Store,
+    policy: P,
+}
+
+impl<P: EffectiveTagPolicy> Service for Admitted<P> {
+    fn model(&self) -> &'static str {
+        self.service.model()
+    }
+
+    fn implements(&self, operation: &str) -> bool {
+        self.service.implements(operation)
+    }
+
+    fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+        let model = aws_model::service(self.model()).unwrap().model();
+        let operation = model.operation(operation).unwrap().name;
+        let service = &*self.service;
+        let asked = gateway::AccessRequest { context, service, operation, input: &input };
+        tag_policy::check(&self.policy, &self.store, asked)?;
+        service.call(context, operation, input)
+    }
+}
+
+fn guarded(service: Arc<dyn Service>, store: Store, policy: impl EffectiveTagPolicy) -> Arc<dyn Service> {
+    Arc::new(Admitted { service, store, policy })
 }
 
 fn rules() -> TagRules {
@@ -307,7 +337,7 @@ fn tags_that_a_policy_forbids_do_not_reach_the_service() {
 #[test]
 fn without_an_organization_no_policy_is_in_force() {
     let (snapshot, account) = (Store::open(MemoryBackend::new()).unwrap().snapshot(), context().account());
-    assert!(OfOrganization.rules(&snapshot, Partition::Aws, account).is_empty());
+    assert!(OfOrganization.rules(&snapshot, Partition::Aws, account).unwrap().is_empty());
     assert_eq!(OfOrganization.members(&snapshot, Partition::Aws, account), Err(NoMembers::NotManagement));
-    assert_eq!(OfOrganization.plans(&snapshot, Partition::Aws, account), None);
+    assert_eq!(OfOrganization.plans(&snapshot, Partition::Aws, account).unwrap(), None);
 }
