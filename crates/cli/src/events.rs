@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::account::running;
 use crate::args::EventsOptions;
-use crate::net::Style;
+use crate::net::{Style, printable};
 
 /// How often it is asked what came.
 const ASKING: Duration = Duration::from_millis(500);
@@ -54,11 +54,13 @@ pub(crate) fn run(options: &EventsOptions) -> anyhow::Result<ExitCode> {
         }
         request = EventsRequest {
             // A daemon that was started anew counts anew.
-            after: Some(told.newest),
+            after: Some(told.last),
             limit: node::EVENTS_TOLD_MAX,
             ..request
         };
-        std::thread::sleep(ASKING);
+        if !told.has_more {
+            std::thread::sleep(ASKING);
+        }
     }
 }
 
@@ -86,9 +88,7 @@ fn row(line: &str) -> anyhow::Result<String> {
         text(&event["awsRegion"]),
         text(&event["sourceIPAddress"]),
     );
-    // Messages repeat what clients sent, and a terminal would do what it says.
-    let clean: String = row.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    Ok(clean.trim_end().to_owned() + "\n")
+    Ok(printable(&row).trim_end().to_owned() + "\n")
 }
 
 /// Somebody in a word or two.

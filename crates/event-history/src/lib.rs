@@ -7,27 +7,30 @@
 //!  recorders ──bounded queue──> one thread ──> newest segment, index ──> lookups
 //! ```
 //!
-//! Memory and disk are bounded: see [`Limits`]. A segment goes as a whole, the oldest first. Nothing about the history keeps
-//! the cloud from starting or from answering.
+//! Memory and disk are bounded: see [`Limits`]. What is too old goes a segment at a time; where there is too much, those
+//! accounts give way that have more than their share (`share.rs`). Nothing about the history keeps the cloud from starting
+//! or from answering.
 
 mod index;
 mod query;
 mod room;
 mod segment;
+mod share;
 mod writer;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use aws_types::Timestamp;
+use aws_types::{AccountId, Timestamp};
 use cloudtrail_events::{Event, Facts, Found, Page, Query};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use index::{Index, Location};
 use segment::{Appender, SegmentFile};
+use share::Room;
 
 pub use query::{Recent, RecentPage};
 pub use room::QUEUE_BYTES;
@@ -97,7 +100,12 @@ impl EventHistory {
         let mut files = self.files.lock();
         for (number, path) in segment::list(&self.directory)? {
             let mut index = self.index.write();
-            let file = segment::read(number, path, |location, event| index.add(location, &Facts::of(event)));
+            let file = segment::read(number, path, |location, event| {
+                // One that was to be moved to this file when the machine ended is in an earlier one, too.
+                if !index.has(&event.event_id) {
+                    index.add(location, &Facts::of(event));
+                }
+            });
             drop(index);
             match file {
                 Ok(file) => files.segments.push_back(file),
@@ -130,9 +138,8 @@ impl EventHistory {
             files.appender = None;
         }
         let locations = written?;
-        let newest = events.iter().map(|event| event.event_time).max().unwrap_or(now);
         if let Some(last) = files.segments.back_mut() {
-            last.newest = last.newest.max(newest);
+            locations.iter().zip(events).for_each(|(location, event)| last.count(location.length, event));
         }
         {
             let mut index = self.index.write();
@@ -140,7 +147,7 @@ impl EventHistory {
                 index.add(location, &Facts::of(event));
             }
         }
-        self.forget_the_oldest(&mut files, now);
+        self.make_room(&mut files, now);
         Ok(())
     }
 
@@ -194,56 +201,108 @@ impl EventHistory {
         }
     }
 
-    /// Removes segments that are too old, or too many; the newest stays.
-    fn forget_the_oldest(&self, files: &mut Files, now: Timestamp) {
+    /// Removes what is too old, or too much; what is being written stays.
+    fn make_room(&self, files: &mut Files, now: Timestamp) {
         let oldest_kept = now.plus_millis(-self.limits.age_millis);
-        loop {
-            let bytes: u64 = files.segments.iter().map(|file| file.bytes).sum();
-            let Some(oldest) = files.segments.front() else { return };
-            let is_over = bytes > self.limits.history_bytes || oldest.newest < oldest_kept;
-            if files.segments.len() == 1 || !is_over {
+        while let Some(room) = share::room(files.segments.iter(), &self.limits, oldest_kept) {
+            let made = match room {
+                Room::Remove(at) => self.remove(files, at),
+                Room::Rewrite(at, without) => self.rewrite(files, at, &without),
+            };
+            if let Err(error) = made {
+                tracing::warn!(%error, "old events cannot be removed");
                 return;
             }
-            if let Err(error) = fs::remove_file(&oldest.path)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::warn!(path = %oldest.path.display(), %error, "old events cannot be removed");
-                return;
-            }
-            self.index.write().forget_segment(oldest.number);
-            files.segments.pop_front();
         }
+    }
+
+    fn remove(&self, files: &mut Files, at: usize) -> io::Result<()> {
+        let Some(file) = files.segments.get(at) else { return Ok(()) };
+        let mut index = self.index.write();
+        remove_file(&file.path)?;
+        index.replace_segments(&[file.number], &HashMap::new());
+        files.segments.remove(at);
+        Ok(())
+    }
+
+    /// Writes a segment anew without the events of some accounts, together with what is left of the one before where both
+    /// are small: what is left of many would be as many files.
+    fn rewrite(&self, files: &mut Files, at: usize, without: &BTreeSet<AccountId>) -> io::Result<()> {
+        let of = |at: usize| files.segments.get(at).map_or(0, |file| file.number);
+        let bytes_of = |kept: &[(u64, Location, AccountId, Timestamp)]| -> u64 {
+            kept.iter().map(|(_, location, ..)| segment::line_bytes(location.length)).sum()
+        };
+        let mut segments = vec![of(at)];
+        let mut kept = self.index.read().of_segments(&segments, without);
+        if let Some(before) = at.checked_sub(1) {
+            let both = [of(before), of(at)];
+            let of_both = self.index.read().of_segments(&both, without);
+            if bytes_of(&of_both) <= self.limits.segment_bytes {
+                (segments, kept) = (both.to_vec(), of_both);
+            }
+        }
+        if kept.is_empty() {
+            return (0..segments.len()).try_for_each(|_| self.remove(files, at + 1 - segments.len()));
+        }
+        let lines: Vec<Location> = kept.iter().map(|(_, location, ..)| *location).collect();
+        let locations = segment::write_anew(&self.directory, of(at), &lines)?;
+        let moved = kept.iter().map(|(sequence, ..)| *sequence).zip(locations).collect();
+        {
+            // Whoever has found something has opened its file by now, or finds it at its new place.
+            let mut index = self.index.write();
+            segment::put_anew(&self.directory, of(at))?;
+            index.replace_segments(&segments, &moved);
+        }
+        let Some(file) = files.segments.get_mut(at) else { return Ok(()) };
+        (file.bytes, file.newest) = (bytes_of(&kept), Timestamp::default());
+        file.accounts.clear();
+        for (_, location, account, time) in kept {
+            *file.accounts.entry(account).or_default() += segment::line_bytes(location.length);
+            file.newest = file.newest.max(time);
+        }
+        if segments.len() == 2
+            && let Some(before) = files.segments.remove(at - 1)
+        {
+            remove_file(&before.path)?;
+        }
+        Ok(())
     }
 
     /// The events of an account and region that a query is about, newest first.
     pub fn lookup(&self, query: &Query) -> Page {
         self.wait_until_loaded();
         let oldest_kept = query.now.plus_millis(-self.limits.age_millis);
-        let (found, next) = self.index.read().lookup(query, oldest_kept);
-        Page { events: self.read_all(&found), next }
+        let index = self.index.read();
+        let (found, next) = index.lookup(query, oldest_kept);
+        let files = self.open(&found);
+        drop(index);
+        Page { events: read_all(&files, &found), next }
     }
 
-    /// The newest events of all accounts and regions, oldest first.
+    /// Events of all accounts and regions, oldest first.
     pub fn recent(&self, wanted: &Recent) -> RecentPage {
         self.wait_until_loaded();
-        let (found, newest) = self.index.read().recent(wanted);
-        RecentPage { events: self.read_all(&found), newest }
+        let index = self.index.read();
+        let (found, last, has_more) = index.recent(wanted);
+        let files = self.open(&found);
+        drop(index);
+        RecentPage { events: read_all(&files, &found), last, has_more }
     }
 
-    /// Reads events from their files. Whatever was removed meanwhile is left out.
-    fn read_all(&self, found: &[(u64, Location)]) -> Vec<Found> {
-        let mut open: HashMap<u64, Option<fs::File>> = HashMap::new();
-        let mut read = |(sequence, location): &(u64, Location)| {
-            let file = open
-                .entry(location.segment)
-                .or_insert_with(|| fs::File::open(segment::path(&self.directory, location.segment)).ok());
-            let mut bytes = vec![0; location.length as usize];
-            file.as_ref()?.read_exact_at(&mut bytes, location.offset).ok()?;
-            let json = String::from_utf8(bytes).ok()?;
-            let event: Event = serde_json::from_str(&json).ok()?;
-            Some(Found { sequence: *sequence, facts: Facts::of(&event), json })
+    /// The files of events. As long as the index cannot change, they are those that it tells of.
+    fn open(&self, found: &[(u64, Location)]) -> HashMap<u64, fs::File> {
+        let segments: BTreeSet<u64> = found.iter().map(|(_, location)| location.segment).collect();
+        let open = |segment: u64| {
+            let path = segment::path(&self.directory, segment);
+            match fs::File::open(&path) {
+                Ok(file) => Some((segment, file)),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "a part of the events cannot be read");
+                    None
+                }
+            }
         };
-        found.iter().filter_map(&mut read).collect()
+        segments.into_iter().filter_map(open).collect()
     }
 
     /// How many events can be found.
@@ -255,5 +314,29 @@ impl EventHistory {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Reads events from their files. What cannot be read is left out, and the log says so.
+fn read_all(files: &HashMap<u64, fs::File>, found: &[(u64, Location)]) -> Vec<Found> {
+    let read = |(sequence, location): &(u64, Location)| {
+        let mut bytes = vec![0; location.length as usize];
+        let read = files.get(&location.segment)?.read_exact_at(&mut bytes, location.offset);
+        let event = read.and_then(|()| Ok((serde_json::from_slice::<Event>(&bytes)?, bytes)));
+        let read = event.and_then(|(event, bytes)| {
+            let json = String::from_utf8(bytes).map_err(io::Error::other)?;
+            Ok(Found { sequence: *sequence, facts: Facts::of(&event), json })
+        });
+        let (segment, offset) = (location.segment, location.offset);
+        read.inspect_err(|error| tracing::warn!(segment, offset, %error, "an event cannot be read")).ok()
+    };
+    found.iter().filter_map(read).collect()
+}
+
+/// Removes a file, if it is there.
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }

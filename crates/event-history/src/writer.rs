@@ -70,7 +70,7 @@ struct Work<C, M, T> {
 
 impl<C: Send + 'static> Writer<C> {
     /// Starts the thread, which reads what is in the history first. `events_of` makes events of a call, and `tell` learns of
-    /// those that were written.
+    /// them once they were written, and also of those that could not be: whoever keeps events elsewhere is to have them then.
     ///
     /// # Errors
     /// When there can be no thread.

@@ -274,8 +274,8 @@ fn the_newest_of_all_accounts_are_told_in_order() {
     append(&history, &Told { output: Err("VpcLimitExceeded"), ..Told::vpc(3) });
     append(&history, &Told::new(4, "iam", "ListUsers", of([])));
     let told = |wanted: Recent| {
-        let page = history.recent(&Recent { limit: wanted.limit.max(10), ..wanted });
-        assert_eq!(page.newest, 4);
+        let page = history.recent(&wanted);
+        assert_eq!((page.last, page.has_more), (4, false));
         page.events.iter().map(|found| found.sequence).collect::<Vec<_>>()
     };
     let any = Recent::default;
@@ -288,6 +288,128 @@ fn the_newest_of_all_accounts_are_told_in_order() {
     }
     let last = history.recent(&Recent { limit: 2, ..any() });
     assert_eq!(last.events.iter().map(|found| found.sequence).collect::<Vec<_>>(), [3, 4]);
+}
+
+/// Whoever follows is told every event, however many come between two questions and however little fits into an answer.
+#[test]
+fn who_follows_misses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let history = open(directory.path(), Limits::default());
+    for number in 1..=20 {
+        let account = if number % 3 == 0 { OTHER } else { ACCOUNT };
+        append(&history, &Told { account, ..Told::vpc(number) });
+    }
+    let length = Told::vpc(1).events()[0].to_json().len() as u64;
+    for (limit, bytes) in [(3, u64::MAX), (usize::MAX, 3 * length), (usize::MAX, 1)] {
+        let (mut seen, mut after) = (Vec::new(), 0);
+        loop {
+            let wanted = Recent {
+                after: Some(after),
+                account: Some(ACCOUNT.parse().unwrap()),
+                limit,
+                bytes,
+                ..Recent::default()
+            };
+            let page = history.recent(&wanted);
+            assert!(page.events.len() <= 3 && page.last >= after, "{page:?}");
+            seen.extend(page.events.iter().map(|found| found.sequence));
+            after = page.last;
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=20).filter(|number| number % 3 != 0).collect::<Vec<_>>());
+        assert_eq!(after, 20);
+    }
+    // What is asked for without a number is the newest.
+    let newest = history.recent(&Recent { bytes: 2 * length + 40, ..Recent::default() });
+    assert_eq!(newest.events.iter().map(|found| found.sequence).collect::<Vec<_>>(), [19, 20]);
+}
+
+/// One account can record what it wants: what others did stays, and so do its own newest events.
+#[test]
+fn one_account_does_not_push_out_the_events_of_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let limits = Limits { history_bytes: 12_000, segment_bytes: 3000, ..Limits::default() };
+    let history = open(directory.path(), limits);
+    let quiet = |number: u128| Told { account: OTHER, ..Told::vpc(number) };
+    let mut done = Vec::new();
+    for number in 1..=400 {
+        if number % 80 == 1 {
+            append(&history, &quiet(number));
+            done.push(i64::try_from(number).unwrap());
+        } else {
+            append(&history, &Told::vpc(number));
+        }
+        let bytes: u64 = files(directory.path()).iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+        assert!(bytes < 12_000 + 3000, "{number}: {bytes}");
+    }
+    done.reverse();
+    let of_other = Query { account: OTHER.parse().unwrap(), ..query() };
+    let check = |history: &EventHistory| {
+        assert_eq!(seconds(&history.lookup(&of_other)), done);
+        let page = history.lookup(&query());
+        let own = seconds(&page);
+        assert!(own.len() < 40 && own[0] == 400, "{own:?}");
+        assert_eq!(history.len(), own.len() + done.len());
+        // What is found is what was written, wherever it is now.
+        let told = &history.lookup(&of_other).events[4].json;
+        assert_eq!(*told, quiet(1).events()[0].to_json());
+        let id = RequestId::from_bits(81).to_string();
+        let by_id = Query { attribute: Some(Attribute::EventId(id)), ..of_other.clone() };
+        assert_eq!(seconds(&history.lookup(&by_id)), [81]);
+    };
+    check(&history);
+    assert!(files(directory.path()).len() <= 11, "{:?}", files(directory.path()));
+    drop(history);
+    check(&open(directory.path(), limits));
+}
+
+/// A machine that ends between the two steps of moving events has them twice.
+#[test]
+fn what_is_in_two_files_is_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let history = open(directory.path(), Limits::default());
+    (1..=2).for_each(|number| append(&history, &Told::vpc(number)));
+    drop(history);
+    let first = &files(directory.path())[0];
+    fs::copy(first, directory.path().join("00000000000000000002.log")).unwrap();
+    let history = open(directory.path(), Limits::default());
+    assert_eq!((seconds(&history.lookup(&query())), history.len()), (vec![2, 1], 2));
+    append(&history, &Told::vpc(3));
+    assert_eq!(seconds(&history.lookup(&query())), [3, 2, 1]);
+}
+
+/// What a lookup need not look at, it does not need to read; what is out of order is found all the same.
+#[test]
+fn events_out_of_order_are_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let history = open(directory.path(), Limits::default());
+    for number in [1, 2, 9, 3, 4] {
+        append(&history, &Told::vpc(number));
+    }
+    let from = |secs| {
+        let start = Some(Timestamp::from_unix_secs(NOW_SECS + secs));
+        seconds(&history.lookup(&Query { start, ..query() }))
+    };
+    assert_eq!(from(4), [4, 9]);
+    assert_eq!(from(9), [9]);
+    assert_eq!(from(10), Vec::<i64>::new());
+}
+
+/// Trails have what the history could not take.
+#[test]
+fn events_that_cannot_be_written_are_told_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "no directory").unwrap();
+    let history = Arc::new(EventHistory::new(file, Limits::default()));
+    let (told, learned) = std::sync::mpsc::channel();
+    let tell = move |events: &[Event]| told.send(events.len()).unwrap();
+    let writer = Writer::start(Arc::clone(&history), now, |told: Told| told.events(), tell).unwrap();
+    writer.push(Told::vpc(1), Importance::Kept);
+    writer.settle();
+    assert_eq!((learned.try_iter().sum::<usize>(), history.len()), (1, 0));
 }
 
 /// The secret of an access key is in the answer, and not in the files.
@@ -339,14 +461,15 @@ fn no_change_is_left_out() {
     }
     let waiting = {
         let writer = Arc::clone(&writer);
-        std::thread::spawn(move || (0..100).for_each(|_| writer.push(Told::vpc(950), 0, Importance::Kept)))
+        let told = Told { key: "AKIAKEPT", ..Told::vpc(950) };
+        std::thread::spawn(move || (0..100).for_each(|_| writer.push(told.clone(), 0, Importance::Kept)))
     };
     std::thread::sleep(std::time::Duration::from_millis(50));
     assert!(!waiting.is_finished(), "there is no room yet");
     go.send(()).unwrap();
     waiting.join().unwrap();
     writer.settle();
-    let kept = found(&history, Attribute::EventId(RequestId::from_bits(950).to_string())).len();
+    let kept = found(&history, Attribute::AccessKeyId("AKIAKEPT".to_owned())).len();
     let all = history.len() as u64;
     assert_eq!(kept, 50, "a page");
     assert!((QUEUE_CALLS as u64 + 100..pushed).contains(&all), "{all}");

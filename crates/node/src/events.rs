@@ -23,10 +23,12 @@ use crate::paths::RunDir;
 
 /// How many events are told of at one time, at most.
 pub const EVENTS_TOLD_MAX: usize = 1000;
+/// How many bytes they have, at most, unless one alone has more.
+const EVENTS_TOLD_BYTES_MAX: u64 = 4 << 20;
 /// How often it is looked whether events are still written, and whether files of trails are due.
 const WATCHING: Duration = Duration::from_secs(1);
 
-/// Which events are told: the newest of these.
+/// Which events are told: the next after a number, or else the newest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventsRequest {
     /// Only those after this number.
@@ -41,13 +43,15 @@ pub struct EventsRequest {
     pub limit: usize,
 }
 
-/// The newest events.
+/// Events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventsTold {
     /// Each as a line of JSON, oldest first.
     pub events: Vec<String>,
-    /// The number of the newest event there is, whether it is told or not. Lower than before after a new start.
-    pub newest: u64,
+    /// The number after which the next question goes on. Lower than before after a new start.
+    pub last: u64,
+    /// Whether there are more already.
+    pub has_more: bool,
 }
 
 impl EventsTold {
@@ -116,7 +120,7 @@ impl Events {
         self.flush(true);
     }
 
-    /// The newest events.
+    /// Events of all accounts.
     pub(crate) fn recent(&self, request: EventsRequest) -> EventsTold {
         self.writer.settle();
         let page = self.history.recent(&Recent {
@@ -125,9 +129,10 @@ impl Events {
             service: request.service,
             errors_only: request.errors_only,
             limit: request.limit.min(EVENTS_TOLD_MAX),
+            bytes: EVENTS_TOLD_BYTES_MAX,
         });
         let lines = page.events.into_iter().map(|found: Found| found.json);
-        EventsTold { events: lines.collect(), newest: page.newest }
+        EventsTold { events: lines.collect(), last: page.last, has_more: page.has_more }
     }
 }
 
@@ -140,7 +145,8 @@ impl Recorder for Events {
             *output = Value::Null;
         }
         let bytes = bytes_of_call(&call);
-        self.writer.push(call, bytes, if is_told { Importance::Kept } else { Importance::MayBeDropped });
+        let importance = importance_of(&call, is_told);
+        self.writer.push(call, bytes, importance);
     }
 }
 
@@ -166,6 +172,14 @@ fn bytes_of(value: &Value) -> usize {
         Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::Timestamp(_) => 0,
     };
     size_of::<Value>() + inside
+}
+
+/// Whether the event of a call may be left out where there is no room. Whoever is refused without a signature keeps nobody
+/// waiting.
+fn importance_of(call: &Call, changes: bool) -> Importance {
+    let is_refused = matches!(call.outcome, Outcome::Failed { .. });
+    let is_kept = changes && !(is_refused && call.context.principal.is_anonymous());
+    if is_kept { Importance::Kept } else { Importance::MayBeDropped }
 }
 
 impl svc_cloudtrail::History for Events {
@@ -203,6 +217,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use aws_model::Fields;
+    use aws_types::Partition;
+    use service_api::Principal;
     use store::{MemoryBackend, Store};
     use svc_cloudtrail::{NoBuckets, NoOrganizations};
 
@@ -238,6 +254,21 @@ mod tests {
         assert!(bytes_of_call(&call("CreateVpc", failed)) > small + 400);
     }
 
+    #[test]
+    fn who_is_refused_without_a_signature_keeps_nobody_waiting() {
+        let failed = || Outcome::Failed { code: "No".to_owned(), message: String::new(), is_fault: false };
+        let done = || Outcome::Done(Value::Null);
+        let nobody = |outcome| {
+            let mut told = call("CreateVpc", outcome);
+            told.context.principal = Principal::anonymous(Partition::Aws);
+            told
+        };
+        assert_eq!(importance_of(&call("CreateVpc", failed()), true), Importance::Kept);
+        assert_eq!(importance_of(&nobody(done()), true), Importance::Kept);
+        assert_eq!(importance_of(&nobody(failed()), true), Importance::MayBeDropped);
+        assert_eq!(importance_of(&call("DescribeVpcs", done()), false), Importance::MayBeDropped);
+    }
+
     /// What is recorded is found by the service, at once and after a new start.
     #[test]
     fn calls_are_found_by_lookups() {
@@ -267,7 +298,7 @@ mod tests {
         assert_eq!(look(&events), ["DescribeVpcs", "CreateVpc"]);
         let told = events.recent(EventsRequest { limit: 9, errors_only: true, ..Default::default() });
         let json: BTreeMap<String, serde_json::Value> = serde_json::from_str(&told.events[0]).unwrap();
-        assert_eq!((told.newest, &json["errorCode"]), (2, &"Client.Bad".into()));
+        assert_eq!((told.last, &json["errorCode"]), (2, &"Client.Bad".into()));
         events.finish();
         let events = Arc::new(Events::start(directory.path().to_owned()).unwrap());
         assert_eq!(look(&events), ["DescribeVpcs", "CreateVpc"]);

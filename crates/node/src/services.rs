@@ -102,7 +102,8 @@ impl Services {
             Arc::new(ResourceGroupsTagging::new(store.clone(), tagged, OfOrganization)),
             Arc::new(ServiceQuotas::new(store.clone(), ids())),
             Arc::new(sts),
-        ]);
+            trail,
+        ];
         Self { all, ec2, ssm }
     }
 }
