@@ -12,6 +12,19 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct AccountId(u64);
 
+impl AccountId {
+    /// What has no account: records of the whole cloud are kept under it. No account has the number.
+    pub const CLOUD: Self = Self(0);
+    /// Who has no account: whoever asks without a signature. No account has the number, and nothing is kept under it but what
+    /// is told of such requests.
+    pub const NOBODY: Self = Self(1);
+
+    /// Whether no account can have the number.
+    pub const fn is_reserved(self) -> bool {
+        matches!(self, Self::CLOUD | Self::NOBODY)
+    }
+}
+
 /// The text is not twelve decimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an account id is 12 decimal digits, not {0:?}")]
@@ -57,6 +70,17 @@ impl fmt::Debug for AccountId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Records of the cloud, such as its keys, are no more nobody's than they are anybody else's.
+    #[test]
+    fn nobody_is_not_the_cloud() {
+        assert_ne!(AccountId::NOBODY, AccountId::CLOUD);
+        for (account, text) in [(AccountId::CLOUD, "000000000000"), (AccountId::NOBODY, "000000000001")] {
+            assert_eq!((account.to_string().as_str(), account.is_reserved()), (text, true));
+            assert_eq!(text.parse(), Ok(account));
+        }
+        assert!(!"123456789012".parse::<AccountId>().unwrap().is_reserved());
+    }
 
     #[test]
     fn keeps_leading_zeros_and_refuses_the_rest() {

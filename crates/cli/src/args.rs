@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ::internet::HostName;
-use aws_types::{AccountId, AvailabilityZone, Region};
+use aws_types::{AccountId, AvailabilityZone, ParseAccountIdError, Region};
 use clap::{Args, Parser, Subcommand};
 use ipnet::Ipv4Net;
 use node::{Bandwidth, Latency, Loss, RootKey};
@@ -111,7 +111,7 @@ pub(crate) struct UpOptions {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4566")]
     pub(crate) listen: SocketAddr,
     /// The id of the first account; only used when the data directory is new [default: random]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = account_id)]
     pub(crate) account_id: Option<AccountId>,
     /// An access key of the account's root user, beside the one made at first start and in place of one given before
     #[arg(long, value_name = "ID:SECRET", env = "BRUME_ROOT_KEY", hide_env_values = true)]
@@ -310,6 +310,11 @@ fn public_addresses(text: &str) -> Result<(Region, Ipv4Net), String> {
     let region = region.parse().map_err(|_| format!("{region} is no region"))?;
     let block = block.parse().map_err(|_| format!("{block} is no IPv4 range such as 203.0.113.0/24"))?;
     Ok((region, block))
+}
+
+fn account_id(text: &str) -> Result<AccountId, String> {
+    let account: AccountId = text.parse().map_err(|error: ParseAccountIdError| error.to_string())?;
+    if account.is_reserved() { Err("no account has this number".to_owned()) } else { Ok(account) }
 }
 
 fn account_name(text: &str) -> Result<String, String> {

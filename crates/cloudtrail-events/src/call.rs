@@ -84,7 +84,7 @@ pub struct Connection<'a> {
 }
 
 /// The events of a call: one in the caller's account, and one in the account of the resource where that is another and it was
-/// done. `bits` gives random bits for their ids.
+/// done; the latter alone, where nobody signed. `bits` gives random bits for their ids.
 pub fn events(call: &ApiCall<'_>, mut bits: impl FnMut() -> u128) -> Vec<Event> {
     let mut id = || RequestId::from_bits(bits()).to_string();
     let mut event = event_of(call, id());
@@ -93,6 +93,10 @@ pub fn events(call: &ApiCall<'_>, mut bits: impl FnMut() -> u128) -> Vec<Event> 
         _ => None,
     };
     let Some(owner) = owner.filter(|owner| *owner != call.context.account()) else { return vec![event] };
+    if call.context.principal.is_anonymous() {
+        // Who asked has no account that could be told.
+        return vec![Event { recipient_account_id: owner, ..event }];
+    }
     event.shared_event_id = Some(id());
     let seen_there = Event {
         user_identity: UserIdentity::of_other_account(&call.context.principal),

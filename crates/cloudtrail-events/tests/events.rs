@@ -369,6 +369,18 @@ fn a_role_of_another_account_is_an_event_in_both() {
     assert_eq!(Case::new("sts", "AssumeRole", own_role).only().shared_event_id, None);
 }
 
+/// Who asks without a signature has no account: what it does is an event where it does it.
+#[test]
+fn what_nobody_signed_is_an_event_of_the_role_alone() {
+    let input =
+        of([("RoleArn", text("arn:aws:iam::210987654321:role/Web")), ("RoleSessionName", text("me"))]);
+    let nobody = Principal::anonymous(Partition::Aws);
+    let case = Case::new("sts", "AssumeRoleWithWebIdentity", input).by(nobody);
+    let done = case.only();
+    assert_eq!((done.recipient_account_id, done.shared_event_id), (account(OTHER), None));
+    assert_eq!(case.fails("AccessDenied", "no", false).only().recipient_account_id, AccountId::NOBODY);
+}
+
 #[test]
 fn errors_have_the_codes_of_events() {
     for (service, operation, code, is_fault, expect) in [

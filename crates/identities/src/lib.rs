@@ -57,7 +57,7 @@ pub use user::User;
 
 /// The scope of what is unique among all accounts of the cloud. No account has this number.
 pub fn cloud_scope(partition: Partition) -> Scope {
-    Scope::global(partition, "000000000000".parse::<AccountId>().expect("twelve digits"))
+    Scope::global(partition, AccountId::CLOUD)
 }
 
 /// The key of a record that IAM finds by name: names are unique without regard to case.

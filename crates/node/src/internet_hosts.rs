@@ -57,8 +57,7 @@ pub(crate) const RECORDS: &[RecordKind] = &[RecordKind::of::<HostRecord>()];
 
 /// No account: hosts, and conditions of paths, are of the whole cloud.
 pub(crate) fn scope() -> Scope {
-    let nobody: AccountId = "000000000000".parse().expect("twelve digits");
-    Scope::global(Partition::Aws, nobody)
+    Scope::global(Partition::Aws, AccountId::CLOUD)
 }
 
 /// Why the internet is not as somebody wants it.

@@ -98,9 +98,9 @@ impl Principal {
         }
     }
 
-    /// Nobody. It is of no account: none has the number.
+    /// Nobody. It is of no account: none has the number, and nothing of the cloud's is kept under it.
     pub fn anonymous(partition: Partition) -> Self {
-        let account = "000000000000".parse().expect("twelve digits");
+        let account = AccountId::NOBODY;
         Self {
             account,
             kind: PrincipalKind::Anonymous,
