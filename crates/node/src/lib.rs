@@ -157,6 +157,9 @@ pub enum NodeError {
     /// The state.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The key of session tokens.
+    #[error(transparent)]
+    TokenKey(#[from] session_tokens::KeyError),
     /// The port.
     #[error(transparent)]
     Gateway(#[from] GatewayError),

@@ -44,6 +44,19 @@ impl Record for TokenKey {
 /// The kinds of records that are written here.
 pub const RECORDS: &[RecordKind] = &[RecordKind::of::<TokenKey>()];
 
+/// Why a cloud has no key to seal with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The state has something else in its place.
+    #[error(
+        "the key that session tokens are sealed with (sts.token-key) is damaged; take the data directory from a backup"
+    )]
+    Damaged,
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Seals and opens. Clones have the same key.
 #[derive(Clone)]
 pub struct Tokens {
@@ -54,26 +67,26 @@ impl Tokens {
     /// With the key of a cloud, which is made of these bits if there is none yet.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When it cannot be kept, or what is kept is no key: another one would end every session, so that none is made.
     pub fn of_store(
         store: &Store,
         partition: Partition,
         bits: &mut dyn FnMut() -> u128,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, KeyError> {
         let scope = cloud_scope(partition);
-        let kept = |text: &str| hex::decode(text).ok().and_then(|key| key.try_into().ok());
-        if let Some(key) = store.snapshot().get::<TokenKey>(&scope, CURRENT).and_then(|key| kept(&key.key)) {
-            return Ok(Self::with_key(&key));
-        }
-        let mut made = [0; KEY_BYTES];
-        for half in made.chunks_mut(16) {
-            half.copy_from_slice(&bits().to_be_bytes());
-        }
-        store.transact(|transaction| {
+        let key = store.transact(|transaction| {
+            if let Some(kept) = transaction.get::<TokenKey>(&scope, CURRENT) {
+                let key = hex::decode(&kept.key).ok().and_then(|key| key.try_into().ok());
+                return key.ok_or(KeyError::Damaged);
+            }
+            let mut made = [0; KEY_BYTES];
+            for half in made.chunks_mut(16) {
+                half.copy_from_slice(&bits().to_be_bytes());
+            }
             transaction.put(&scope, CURRENT, TokenKey { key: hex::encode(made) });
-            Ok::<_, StoreError>(())
+            Ok(made)
         })?;
-        Ok(Self::with_key(&made))
+        Ok(Self::with_key(&key))
     }
 
     /// With a key of the caller's.
@@ -86,5 +99,32 @@ impl Tokens {
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use store::MemoryBackend;
+
+    use super::*;
+
+    #[test]
+    fn a_damaged_key_is_an_error_and_stays_as_it_is() {
+        let scope = cloud_scope(Partition::Aws);
+        for damaged in ["", "00", "not hexadecimal"] {
+            let store = Store::open(MemoryBackend::new()).unwrap();
+            let put = store.transact(|transaction| {
+                transaction.put(&scope, CURRENT, TokenKey { key: damaged.to_owned() });
+                Ok::<_, StoreError>(())
+            });
+            put.unwrap();
+            let error = Tokens::of_store(&store, Partition::Aws, &mut || 7).unwrap_err();
+            assert!(
+                matches!(error, KeyError::Damaged) && error.to_string().contains("sts.token-key"),
+                "{error}"
+            );
+            assert_eq!(store.snapshot().get::<TokenKey>(&scope, CURRENT).unwrap().key, damaged);
+        }
     }
 }
