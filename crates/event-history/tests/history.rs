@@ -407,7 +407,7 @@ fn events_that_cannot_be_written_are_told_all_the_same() {
     let (told, learned) = std::sync::mpsc::channel();
     let tell = move |events: &[Event]| told.send(events.len()).unwrap();
     let writer = Writer::start(Arc::clone(&history), now, |told: Told| told.events(), tell).unwrap();
-    writer.push(Told::vpc(1), Importance::Kept);
+    writer.push(Told::vpc(1), 0, Importance::Kept);
     writer.settle();
     assert_eq!((learned.try_iter().sum::<usize>(), history.len()), (1, 0));
 }

@@ -41,7 +41,8 @@ pub(crate) struct StoredCredentials {
 #[derive(Default)]
 struct Uses {
     keys: HashMap<String, AccessKeyUse>,
-    roles: HashMap<(AccountId, String), RoleUse>,
+    /// By account and stable id, with the role's name.
+    roles: HashMap<(AccountId, String), (String, RoleUse)>,
 }
 
 impl StoredCredentials {
@@ -135,9 +136,9 @@ impl Credentials for StoredCredentials {
     fn used(&self, principal: &Principal, region: &Region, service: &str, now: Timestamp) {
         let mut uses = self.uses.lock();
         match (&principal.kind, &principal.session) {
-            (PrincipalKind::AssumedRole { role_id, .. }, _) => {
+            (PrincipalKind::AssumedRole { role, role_id, .. }, _) => {
                 let used = RoleUse { at: now, region: region.clone() };
-                put_bounded(&mut uses.roles, (principal.account, role_id.clone()), used);
+                put_bounded(&mut uses.roles, (principal.account, role_id.clone()), (role.clone(), used));
             }
             (_, None) => {
                 let used = AccessKeyUse { at: now, region: region.clone(), service: service.to_owned() };
@@ -162,9 +163,9 @@ fn put_uses(transaction: &mut Transaction, uses: &Uses) {
             transaction.put(&cloud, id, used.clone());
         }
     }
-    for ((account, id), used) in &uses.roles {
+    for ((account, id), (name, used)) in &uses.roles {
         let scope = Scope::global(Partition::Aws, *account);
-        if transaction.scan::<Role>(&scope).any(|(_, role)| role.id == *id) {
+        if transaction.get::<Role>(&scope, &name_key(name)).is_some_and(|role| role.id == *id) {
             transaction.put(&scope, id, used.clone());
         }
     }

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use aws_types::{AccountId, Partition, Timestamp};
 use identities::{
-    AccessKey, AccessKeyOwner, AccessKeyStatus, Account, AccountState, cloud_scope, new_root_key,
-    random_account,
+    AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse, Account, AccountState, cloud_scope,
+    new_root_key, random_account,
 };
 use serde::{Deserialize, Serialize};
 use service_api::IdSource;
@@ -143,6 +143,7 @@ impl Identity {
             // A key that was given earlier is no longer good: giving another one is how it is revoked.
             for earlier in known.iter().filter(|key| key.is_given && given.is_some()) {
                 transaction.delete::<AccessKey>(&cloud, &earlier.id);
+                transaction.delete::<AccessKeyUse>(&cloud, &earlier.id);
             }
             let works = |key: &&AccessKey| !key.is_given && key.status == AccessKeyStatus::Active;
             let made = known.iter().filter(works).min_by_key(|key| key.created).cloned();

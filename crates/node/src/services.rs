@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use identities::{InstanceProfile, Role, name_key};
+use aws_types::Partition;
+use identities::{AccessKeyUse, InstanceProfile, Role, RoleUse, cloud_scope, name_key};
 use service_api::{OsRandom, PassedRoles, RequestContext, Service};
 use session_tokens::Tokens;
 use store::{Read as _, RecordKind, Scope, Store};
@@ -143,17 +144,13 @@ impl PassedRoles for Passed {
 struct Recorded(Store);
 
 impl Uses for Recorded {
-    fn key(&self, id: &str) -> Option<KeyUse> {
-        let scope = identities::cloud_scope(aws_types::Partition::Aws);
-        let found = self.0.snapshot().get::<identities::AccessKeyUse>(&scope, id)?;
+    fn key(&self, partition: Partition, id: &str) -> Option<KeyUse> {
+        let found = self.0.snapshot().get::<AccessKeyUse>(&cloud_scope(partition), id)?;
         Some(KeyUse { at: found.at, service: found.service.clone(), region: found.region.to_string() })
     }
 
-    fn role(&self, id: &str) -> Option<identities::RoleUse> {
-        // Of the few accounts that there are, one has the role.
-        let snapshot = self.0.snapshot();
-        let mut all = snapshot.scan_all::<identities::RoleUse>();
-        all.find(|(_, role, _)| *role == id).map(|(_, _, found)| identities::RoleUse::clone(&found))
+    fn role(&self, scope: &Scope, id: &str) -> Option<RoleUse> {
+        self.0.snapshot().get::<RoleUse>(scope, id).map(|found| RoleUse::clone(&found))
     }
 }
 

@@ -11,7 +11,8 @@ use aws_api::iam::{
     UpdateAccessKeyRequest, operation as op,
 };
 use identities::{
-    AccessKey, AccessKeyOwner, AccessKeyStatus, User, access_key_id, cloud_scope, secret_access_key,
+    AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse, User, access_key_id, cloud_scope,
+    secret_access_key,
 };
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Transaction};
@@ -166,7 +167,9 @@ fn delete(
 ) -> Result<Unit, ServiceError> {
     state.store.transact(|transaction| {
         let key = find(transaction, context, request.user_name.as_deref(), &request.access_key_id)?;
-        transaction.delete::<AccessKey>(&cloud_scope(context.partition), &key.id);
+        let cloud = cloud_scope(context.partition);
+        transaction.delete::<AccessKey>(&cloud, &key.id);
+        transaction.delete::<AccessKeyUse>(&cloud, &key.id);
         Ok(Unit)
     })
 }
@@ -186,7 +189,7 @@ fn get_last_used(
         service_name: NOT_APPLICABLE.to_owned(),
         region: NOT_APPLICABLE.to_owned(),
     };
-    let used = state.uses.key(&id).map_or_else(not_used, |used| AccessKeyLastUsed {
+    let used = state.uses.key(context.partition, &id).map_or_else(not_used, |used| AccessKeyLastUsed {
         last_used_date: Some(used.at),
         service_name: used.service,
         region: used.region,

@@ -136,7 +136,7 @@ fn of_role(state: &State, snapshot: &Snapshot, context: &RequestContext, role: &
         attached_managed_policies: Some(attachment::details(role)),
         permissions_boundary: boundary::shown(role.permissions_boundary.as_ref()),
         tags: Some(tag::shown(&role.tags)),
-        role_last_used: Some(role::last_used(state, role)),
+        role_last_used: Some(role::last_used(state, context, role)),
     }
 }
 

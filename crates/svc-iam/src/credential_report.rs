@@ -141,7 +141,7 @@ fn content(state: &State, snapshot: &Snapshot, context: &RequestContext) -> Stri
         cells.extend(password_cells(&user, profile.as_ref(), max_age_days));
         cells.push((!mfa_device::of_user(snapshot, context, &user).is_empty()).to_string());
         let owner = AccessKeyOwner::User { id: user.id.clone(), name: user.name.clone() };
-        cells.extend(key_cells(state, access_key::of(snapshot, context, &owner)));
+        cells.extend(key_cells(state, context, access_key::of(snapshot, context, &owner)));
         cells.extend(certificate_cells(snapshot, context, &user.id));
         lines.push(cells.join(","));
     }
@@ -162,7 +162,7 @@ fn root_line(state: &State, snapshot: &Snapshot, context: &RequestContext) -> St
         // The root user has no devices here.
         false.to_string(),
     ];
-    cells.extend(key_cells(state, access_key::of(snapshot, context, &AccessKeyOwner::Root)));
+    cells.extend(key_cells(state, context, access_key::of(snapshot, context, &AccessKeyOwner::Root)));
     cells.extend(certificate_cells(snapshot, context, &account));
     cells.join(",")
 }
@@ -180,7 +180,7 @@ fn password_cells(user: &User, profile: Option<&LoginProfile>, max_age_days: Opt
     ]
 }
 
-fn key_cells(state: &State, mut keys: Vec<AccessKey>) -> Vec<String> {
+fn key_cells(state: &State, context: &RequestContext, mut keys: Vec<AccessKey>) -> Vec<String> {
     keys.sort_by(|one, other| (one.created, &one.id).cmp(&(other.created, &other.id)));
     let mut cells = Vec::new();
     for index in 0..EACH {
@@ -188,7 +188,7 @@ fn key_cells(state: &State, mut keys: Vec<AccessKey>) -> Vec<String> {
             cells.extend(["false", NONE, NONE, NONE, NONE].map(str::to_owned));
             continue;
         };
-        let used = state.uses.key(&key.id);
+        let used = state.uses.key(context.partition, &key.id);
         cells.push((key.status == AccessKeyStatus::Active).to_string());
         cells.push(time(key.created));
         match used {

@@ -14,7 +14,7 @@ use aws_api::iam::{
     TagRoleRequest, UntagRoleRequest, UpdateAssumeRolePolicyRequest, UpdateRoleDescriptionRequest,
     UpdateRoleDescriptionResponse, UpdateRoleRequest, UpdateRoleResponse, operation as op,
 };
-use identities::{IdKind, Role, SERVICE_LINKED_ROLE_PATH, name_key};
+use identities::{IdKind, Role, RoleUse, SERVICE_LINKED_ROLE_PATH, name_key};
 use service_api::{Operations, RequestContext, ServiceError};
 use store::{Read, Transaction};
 
@@ -109,8 +109,8 @@ pub(crate) fn shown(role: &Role) -> api::Role {
 }
 
 /// When a role was last used; empty when it never was.
-pub(crate) fn last_used(state: &State, role: &Role) -> RoleLastUsed {
-    state.uses.role(&role.id).map_or_else(RoleLastUsed::default, |used| RoleLastUsed {
+pub(crate) fn last_used(state: &State, context: &RequestContext, role: &Role) -> RoleLastUsed {
+    state.uses.role(&scope(context), &role.id).map_or_else(RoleLastUsed::default, |used| RoleLastUsed {
         last_used_date: Some(used.at),
         region: Some(used.region.to_string()),
     })
@@ -177,7 +177,7 @@ fn get(
     request: GetRoleRequest,
 ) -> Result<GetRoleResponse, ServiceError> {
     let role = find(&state.store.snapshot(), context, &request.role_name)?;
-    let role_last_used = Some(last_used(state, &role));
+    let role_last_used = Some(last_used(state, context, &role));
     Ok(GetRoleResponse { role: api::Role { role_last_used, ..shown(&role) } })
 }
 
@@ -265,6 +265,7 @@ fn delete(state: &State, context: &RequestContext, request: DeleteRoleRequest) -
 /// Removes a role that nothing holds.
 pub(crate) fn remove(transaction: &mut Transaction, context: &RequestContext, role: &Role) {
     transaction.delete::<Role>(&scope(context), &name_key(&role.name));
+    transaction.delete::<RoleUse>(&scope(context), &role.id);
     trust_policy::replace(transaction, role.arn.as_str(), &role.id);
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Owns the question. Whoever authenticates requests knows the answer; it is nothing that requests of IAM write.
 
-use aws_types::Timestamp;
+use aws_types::{Partition, Timestamp};
 use identities::RoleUse;
+use store::Scope;
 
 /// When, for what and where an access key last signed.
 ///
@@ -21,9 +22,9 @@ pub struct KeyUse {
 /// Whoever sees requests.
 pub trait Uses: Send + Sync + 'static {
     /// The last use of an access key, by its id.
-    fn key(&self, id: &str) -> Option<KeyUse>;
-    /// The last use of a role, by its stable id.
-    fn role(&self, id: &str) -> Option<RoleUse>;
+    fn key(&self, partition: Partition, id: &str) -> Option<KeyUse>;
+    /// The last use of a role of an account, by the account's global scope and the role's stable id.
+    fn role(&self, scope: &Scope, id: &str) -> Option<RoleUse>;
 }
 
 /// Where nobody sees requests, as in tests.
@@ -31,11 +32,11 @@ pub trait Uses: Send + Sync + 'static {
 pub struct Unseen;
 
 impl Uses for Unseen {
-    fn key(&self, _: &str) -> Option<KeyUse> {
+    fn key(&self, _: Partition, _: &str) -> Option<KeyUse> {
         None
     }
 
-    fn role(&self, _: &str) -> Option<RoleUse> {
+    fn role(&self, _: &Scope, _: &str) -> Option<RoleUse> {
         None
     }
 }

@@ -316,6 +316,24 @@ fn uses_are_of_what_is_still_there() {
     let snapshot = cloud.store.snapshot();
     assert!(snapshot.contains::<AccessKeyUse>(&cloud_scope(Partition::Aws), KEY));
     assert!(!snapshot.contains::<AccessKeyUse>(&cloud_scope(Partition::Aws), "AKIAGONE"));
+    // Of a role, the one of that id, and not another of its name.
+    let session = |role_id: &str| {
+        let mut principal = principal(KEY);
+        principal.kind = PrincipalKind::AssumedRole {
+            role: "App".to_owned(),
+            role_id: role_id.to_owned(),
+            role_arn: "arn:aws:iam::123456789012:role/App".parse().unwrap(),
+            session_name: "me".to_owned(),
+        };
+        principal
+    };
+    for role_id in ["AROAAPP", "AROAOTHER"] {
+        cloud.credentials.used(&session(role_id), &region, "ec2", NOW);
+    }
+    cloud.credentials.write_uses();
+    let snapshot = cloud.store.snapshot();
+    assert!(snapshot.contains::<RoleUse>(&scope(), "AROAAPP"));
+    assert!(!snapshot.contains::<RoleUse>(&scope(), "AROAOTHER"));
     // With nothing new nothing is written.
     assert!(snapshot.revision() > revision);
     cloud.credentials.write_uses();

@@ -2,11 +2,11 @@
 
 use aws_api::iam::{self as api, operation as op};
 use aws_types::Partition;
-use identities::{AccessKey, AccessKeyOwner, AccessKeyStatus, cloud_scope};
-use store::Read as _;
+use identities::{AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse, RoleUse, cloud_scope};
+use store::{Read as _, Scope, StoreError};
 use svc_iam::KeyUse;
 
-use super::cloud::{By, Cloud};
+use super::cloud::{ACCOUNT, By, Cloud};
 
 fn of(name: &str) -> api::CreateAccessKeyRequest {
     api::CreateAccessKeyRequest { user_name: Some(name.to_owned()) }
@@ -63,6 +63,28 @@ fn a_user_has_two_keys_whose_secrets_are_said_once() {
     }
     assert_eq!(record(&cloud, &made.access_key_id), None);
     cloud.ok::<op::DeleteUser>(api::DeleteUserRequest { user_name: "Bob".to_owned() });
+}
+
+/// When something was used goes with it: nothing would ever remove it later.
+#[test]
+fn uses_go_with_what_was_used() {
+    let cloud = Cloud::new();
+    let key = cloud.ok::<op::CreateAccessKey>(Default::default()).access_key.access_key_id;
+    let role = cloud.role("R").role_id;
+    let (clouds, own) =
+        (cloud_scope(Partition::Aws), Scope::global(Partition::Aws, ACCOUNT.parse().unwrap()));
+    let region: aws_types::Region = "us-east-1".parse().unwrap();
+    let used = cloud.store.transact(|transaction| {
+        let service = "s3".to_owned();
+        transaction.put(&clouds, &key, AccessKeyUse { at: cloud.now, region: region.clone(), service });
+        transaction.put(&own, &role, RoleUse { at: cloud.now, region: region.clone() });
+        Ok::<_, StoreError>(())
+    });
+    used.unwrap();
+    cloud.ok::<op::DeleteAccessKey>(delete(None, &key));
+    cloud.ok::<op::DeleteRole>(api::DeleteRoleRequest { role_name: "R".to_owned() });
+    let snapshot = cloud.store.snapshot();
+    assert_eq!((snapshot.count::<AccessKeyUse>(&clouds), snapshot.count::<RoleUse>(&own)), (0, 0));
 }
 
 #[test]

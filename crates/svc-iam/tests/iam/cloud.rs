@@ -43,11 +43,11 @@ pub(crate) struct Seen {
 }
 
 impl Uses for Seen {
-    fn key(&self, id: &str) -> Option<KeyUse> {
+    fn key(&self, _: Partition, id: &str) -> Option<KeyUse> {
         self.keys.lock().unwrap().get(id).cloned()
     }
 
-    fn role(&self, id: &str) -> Option<RoleUse> {
+    fn role(&self, _: &Scope, id: &str) -> Option<RoleUse> {
         self.roles.lock().unwrap().get(id).cloned()
     }
 }
