@@ -1,5 +1,6 @@
-//! Every operation that is built, asked for by a user: without a permission it is denied, and the least policy that allows it
-//! is what its service says that it needs.
+//! Every operation that is built, asked for by a user as the gateway asks: without a permission it is denied, and with the
+//! actions that AWS names for it, and no others, it is allowed. Which these are is in `actions.txt`, by hand: nothing that
+//! decides tells it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +18,16 @@ use crate::testing::{NoHost, context};
 
 mod condition_keys;
 
-/// What everybody may call who signs, or whose service asks by itself: who may assume a role, the role says.
-const FREE: [&str; 4] =
-    ["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:GetCallerIdentity", "sts:GetSessionToken"];
+/// The operations that need another action than that of their name, with all that they need: first of the least input, then
+/// of the one that has every member. What needs none is for everybody who signs, or its service asks by itself.
+const ACTIONS: &str = include_str!("actions.txt");
+/// What actions begin with, where it is not the name of the model.
+const PREFIXES: [(&str, &str); 2] =
+    [("resourcegroupstaggingapi", "tag"), ("service-quotas", "servicequotas")];
 
 struct World {
     store: Store,
-    authorization: Authorization,
+    authorizing: ByPolicies,
     services: Vec<Arc<dyn Service>>,
     _directory: tempfile::TempDir,
 }
@@ -37,8 +41,7 @@ impl World {
         let authorizing = ByPolicies::new(store.clone(), tokens.clone());
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
         let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events).all;
-        let authorization = Authorization::new(store.clone(), Sealer(tokens));
-        Self { store, authorization, services, _directory: directory }
+        Self { store, authorizing, services, _directory: directory }
     }
 
     /// A request of a user who has this policy, or none.
@@ -80,8 +83,22 @@ impl World {
         needed: &[NeededPermission],
     ) -> Result<(), String> {
         let asked = self.ask(policy);
-        let decided = self.authorization.decide(&asked, service.model(), operation, Some(needed));
+        let authorization = self.authorizing.authorization();
+        let decided = authorization.decide(&asked, service.model(), operation, Some(needed));
         decided.map_err(|refusal| refusal.message)
+    }
+
+    /// Asks as the gateway does, for a user with this policy. What is told of a denial.
+    fn authorize(
+        &self,
+        service: &dyn Service,
+        operation: &'static str,
+        policy: Option<&str>,
+        input: &Value,
+    ) -> Result<(), String> {
+        let context = self.ask(policy);
+        let asked = AccessRequest { context: &context, service, operation, input };
+        self.authorizing.authorize(asked).map_err(|denied| denied.message)
     }
 }
 
@@ -125,57 +142,101 @@ fn operations(service: &dyn Service) -> impl Iterator<Item = &'static Operation>
     model.operations.iter().filter(|operation| service.implements(operation.name))
 }
 
+/// What an operation needs, by its name and by `actions.txt`.
+fn expected(model: &str, operation: &str, is_full: bool) -> Vec<String> {
+    let name = format!("{model}:{operation}");
+    let found = ACTIONS.lines().find_map(|line| line.strip_prefix(&name)?.strip_prefix(": "));
+    let Some(found) = found else {
+        let prefix = PREFIXES.iter().find(|(held, _)| *held == model).map_or(model, |(_, prefix)| prefix);
+        return vec![format!("{prefix}:{operation}")];
+    };
+    let (least, full) = found.split_once(" | ").unwrap_or((found, found));
+    let of_input = if is_full { full } else { least };
+    of_input.split(' ').filter(|action| *action != "none").map(str::to_owned).collect()
+}
+
+/// The input of an operation with the members that have to be there, or with all.
+fn input_of(model: &Model, operation: &Operation, is_full: bool) -> Value {
+    let input = operation.input.as_ref().and_then(|input| sample(model, input.shape, true, is_full));
+    input.unwrap_or(Value::Structure(Fields::new()))
+}
+
+fn allowing(actions: &[String]) -> String {
+    let statement = serde_json::json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+    serde_json::json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+}
+
 #[test]
 fn every_operation_is_denied_without_a_permission_and_allowed_by_the_least_policy() {
     let world = World::new();
-    let mut free = BTreeSet::new();
     let mut looked_at: BTreeMap<&str, usize> = BTreeMap::new();
     for service in &world.services {
         let service = &**service;
         let model = aws_model::service(service.model()).unwrap().model();
+        for (operation, is_full) in operations(service).flat_map(|one| [(one, false), (one, true)]) {
+            let name = format!("{}:{}", service.model(), operation.name);
+            let input = input_of(model, operation, is_full);
+            let decide = |policy: Option<&str>| world.authorize(service, operation.name, policy, &input);
+            let actions = expected(service.model(), operation.name, is_full);
+            let Some(first) = actions.first() else {
+                assert_eq!(decide(None), Ok(()), "{name} is free");
+                continue;
+            };
+            let told = decide(None).unwrap_err();
+            let expect = format!("arn:aws:iam::123456789012:user/ann is not authorized to perform: {first}");
+            let ends = format!("because no identity-based policy allows the {first} action");
+            assert!(told.contains(&expect) && told.ends_with(&ends), "{name}: {told}");
+            // These actions are enough, and so they are on what the service says that it touches.
+            assert_eq!(decide(Some(&allowing(&actions))), Ok(()), "{name} by {actions:?}");
+            let needed = service.needed_permissions(&world.ask(None), operation.name, &input).unwrap();
+            assert_eq!(decide(Some(&least(&needed))), Ok(()), "{name} by {}", least(&needed));
+            // With one action less it is that one which is missing.
+            for taken in &actions {
+                let fewer: Vec<String> = actions.iter().filter(|one| *one != taken).cloned().collect();
+                let nothing = ["x:Nothing".to_owned()];
+                let policy = allowing(if fewer.is_empty() { &nothing } else { &fewer });
+                let told = decide(Some(&policy)).expect_err(&format!("{name} without {taken}"));
+                assert!(told.contains(&format!("to perform: {taken} ")), "{name} without {taken}: {told}");
+            }
+            *looked_at.entry(service.model()).or_default() += 1;
+        }
+    }
+    assert_eq!(looked_at.len(), world.services.len(), "{looked_at:?}");
+    assert!(looked_at.values().sum::<usize>() > 1000, "{looked_at:?}");
+}
+
+/// What is not in the file needs the action of its name, and nothing in the file is of before.
+#[test]
+fn the_actions_of_operations_are_those_of_the_file() {
+    let world = World::new();
+    let mut lines = Vec::new();
+    for service in &world.services {
+        let service = &**service;
+        let model = aws_model::service(service.model()).unwrap().model();
+        let prefix = PREFIXES.iter().find(|(held, _)| *held == service.model());
+        let prefix = prefix.map_or(service.model(), |(_, prefix)| prefix);
         for operation in operations(service) {
-            for is_full in [false, true] {
-                let name = format!("{}:{}", service.model(), operation.name);
-                let input =
-                    operation.input.as_ref().and_then(|input| sample(model, input.shape, true, is_full));
-                let input = input.unwrap_or(Value::Structure(Fields::new()));
-                let needed = service.needed_permissions(&world.ask(None), operation.name, &input);
-                let needed = needed.unwrap_or_else(|| panic!("{name} is not in the table"));
-                if needed.is_empty() {
-                    free.insert(name);
-                    continue;
+            let [least, full] = [false, true].map(|is_full| {
+                let input = input_of(model, operation, is_full);
+                let needed = service.needed_permissions(&world.ask(None), operation.name, &input).unwrap();
+                let mut actions: Vec<String> = Vec::new();
+                for one in needed {
+                    if !actions.contains(&one.action.to_string()) {
+                        actions.push(one.action.into_owned());
+                    }
                 }
-                let told = world.decide(service, operation.name, None, &needed).unwrap_err();
-                let action = &needed[0].action;
-                assert!(
-                    told.contains(&format!(
-                        "arn:aws:iam::123456789012:user/ann is not authorized to perform: {action}"
-                    )),
-                    "{name}: {told}"
-                );
-                assert!(
-                    told.ends_with(&format!("because no identity-based policy allows the {action} action")),
-                    "{name}: {told}"
-                );
-                let policy = least(&needed);
-                let allowed = world.decide(service, operation.name, Some(&policy), &needed);
-                assert_eq!(allowed, Ok(()), "{name} by {policy}");
-                // With one action less it is that one which is missing.
-                for missing in 1..needed.len() {
-                    let mut fewer = needed.clone();
-                    let taken = fewer.remove(missing);
-                    let told = world.decide(service, operation.name, Some(&least(&fewer)), &needed);
-                    let is_named = told.as_ref().is_err_and(|told| told.contains(&*taken.action));
-                    let is_other = fewer.iter().any(|one| one.action == taken.action);
-                    assert!(is_named || is_other, "{name} without {}: {told:?}", taken.action);
-                }
-                *looked_at.entry(service.model()).or_default() += 1;
+                if actions.is_empty() { "none".to_owned() } else { actions.join(" ") }
+            });
+            let own = format!("{prefix}:{}", operation.name);
+            if least != own || full != own {
+                let both = if least == full { least } else { format!("{least} | {full}") };
+                lines.push(format!("{}:{}: {both}", service.model(), operation.name));
             }
         }
     }
-    assert_eq!(free, FREE.map(str::to_owned).into());
-    assert_eq!(looked_at.len(), world.services.len(), "{looked_at:?}");
-    assert!(looked_at.values().sum::<usize>() > 1000, "{looked_at:?}");
+    lines.sort();
+    let found = lines.join("\n") + "\n";
+    assert!(found == ACTIONS, "actions.txt is not what operations need, which is:\n{found}");
 }
 
 #[test]
