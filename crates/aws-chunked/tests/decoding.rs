@@ -1,6 +1,8 @@
 //! Bodies in chunks: AWS's own example, what is wrong with them, and any way that bytes may come.
 
-use aws_chunked::{ChunkError, Decoder, LINE_BYTES_MAX, Mode, TRAILER_FIELDS_MAX};
+#![allow(clippy::unwrap_used)]
+
+use aws_chunked::{ChunkError, Decoder, LINE_BYTES_MAX, Mode, TRAILER_FIELDS_MAX, Trailer};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use sigv4::{ChunkSignatures, CredentialScope, Place, Presented, SigningTime};
@@ -29,7 +31,7 @@ fn decoder(mode: Mode, expected: u64, declared: &[&str]) -> Decoder {
     Decoder::new(mode, expected, declared.iter().map(|name| (*name).to_owned()), signatures)
 }
 
-fn decode(mut decoder: Decoder, body: &[u8]) -> Result<(Vec<u8>, Vec<(String, String)>), ChunkError> {
+fn decode(mut decoder: Decoder, body: &[u8]) -> Result<(Vec<u8>, Trailer), ChunkError> {
     let mut decoded = Vec::new();
     decoder.decode(body, |data| decoded.extend_from_slice(data))?;
     Ok((decoded, decoder.finish()?))

@@ -1,27 +1,42 @@
 //! Who signed a request.
 
+use aws_chunked::Mode;
 use aws_model::{Operation, WireProtocol};
 use aws_protocol::Request;
 use aws_types::{Region, Timestamp};
 use service_api::Principal;
-use sigv4::{Flavour, Payload, Place, Presented, SignatureError, SigningTime, UriRules, sha256_hex, verify};
+use sigv4::{
+    ChunkSignatures, Flavour, Payload, Place, Presented, SignatureError, SigningTime, UriRules, sha256_hex,
+    verify,
+};
 
 use crate::room::Standing;
 use crate::{Claim, Credential, Credentials};
 
 /// The header that says how the body is covered.
-const CONTENT_SHA256: &str = "x-amz-content-sha256";
+pub(crate) const CONTENT_SHA256: &str = "x-amz-content-sha256";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 const STREAMING: &str = "STREAMING-";
 
+/// The body of a request whose signature is checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum SignedBody<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// It is still coming, and whoever reads it compares it with what the head says.
+    Coming,
+}
+
 /// The service that signs by rules of its own.
-const S3: &str = "s3";
+pub(crate) const S3: &str = "s3";
 
 /// What a verified signature proves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) principal: Principal,
     pub(crate) region: Region,
+    /// The signatures of the body's chunks, where they have some.
+    pub(crate) chunks: Option<ChunkSignatures>,
 }
 
 /// How a family of services names signature errors.
@@ -72,7 +87,7 @@ impl Verifier<'_> {
         &self,
         presented: &Presented,
         request: &sigv4::Request<'_>,
-        body: &[u8],
+        body: SignedBody<'_>,
         operation: Option<&Operation>,
     ) -> Result<Identity, SignatureError> {
         let credential = self.credential(presented)?;
@@ -81,7 +96,10 @@ impl Verifier<'_> {
         verify(presented, request, &payload, rules, &credential.secret, self.signing_time())?;
         let region = self.region(presented)?;
         self.credentials.used(&credential.principal, &region, &presented.scope.service, self.now);
-        Ok(Identity { principal: credential.principal, region })
+        let mode = request.header(CONTENT_SHA256).and_then(Mode::of_header);
+        let is_signed = mode.is_some_and(Mode::is_signed);
+        let chunks = is_signed.then(|| ChunkSignatures::after(presented, &credential.secret));
+        Ok(Identity { principal: credential.principal, region, chunks })
     }
 
     /// What the head of a request tells of who sent it.
@@ -151,12 +169,19 @@ fn told_payload(
         Some(UNSIGNED_PAYLOAD) if rules == UriRules::S3 => Ok(Some(Payload::Unsigned)),
         // Whether it may be unsigned depends on the operation, which may depend on the body.
         Some(UNSIGNED_PAYLOAD) => Ok(None),
-        Some(value) if value.starts_with(STREAMING) => {
-            Err(SignatureError::UnsupportedPayload(value.to_owned()))
-        }
+        Some(value) if value.starts_with(STREAMING) => streaming(value, rules).map(Some),
         Some(digest) => Ok(Some(Payload::Sha256(digest.to_ascii_lowercase()))),
         None if is_presigned(presented, rules) => Ok(Some(Payload::Unsigned)),
         None => Ok(None),
+    }
+}
+
+/// How the signature covers a body that is sent in chunks, as S3 alone takes it.
+fn streaming(value: &str, rules: UriRules) -> Result<Payload, SignatureError> {
+    if rules == UriRules::S3 && Mode::of_header(value).is_some() {
+        Ok(Payload::Streaming(value.to_owned()))
+    } else {
+        Err(SignatureError::UnsupportedPayload(value.to_owned()))
     }
 }
 
@@ -169,18 +194,20 @@ fn is_presigned(presented: &Presented, rules: UriRules) -> bool {
 fn payload(
     presented: &Presented,
     request: &sigv4::Request<'_>,
-    body: &[u8],
+    body: SignedBody<'_>,
     rules: UriRules,
     operation: Option<&Operation>,
 ) -> Result<Payload, SignatureError> {
     let header = request.header(CONTENT_SHA256);
+    let SignedBody::Whole(body) = body else {
+        let told = told_payload(presented, request, rules)?;
+        return told.ok_or_else(|| SignatureError::UnsupportedPayload(header.unwrap_or("").to_owned()));
+    };
     let may_be_unsigned =
         rules == UriRules::S3 || operation.is_some_and(|operation| operation.unsigned_payload);
     match header {
         Some(UNSIGNED_PAYLOAD) if may_be_unsigned => Ok(Payload::Unsigned),
-        Some(value) if value.starts_with(STREAMING) => {
-            Err(SignatureError::UnsupportedPayload(value.to_owned()))
-        }
+        Some(value) if value.starts_with(STREAMING) => streaming(value, rules),
         Some(value) if value != UNSIGNED_PAYLOAD => {
             let found = sha256_hex(body);
             if value.eq_ignore_ascii_case(&found) {

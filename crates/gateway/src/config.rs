@@ -39,6 +39,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Calls of services at one time; further ones wait.
     pub max_calls: usize,
+    /// Payloads that are read as they come, such as those of large objects, at one time; further ones are refused.
+    pub max_payloads: usize,
     /// The body of one request, also after decompression.
     pub max_body_bytes: usize,
     /// The bodies of all requests that are being read or answered, and may turn out to be signed.
@@ -76,6 +78,7 @@ impl Default for Limits {
         Self {
             max_connections: 1024,
             max_calls: 64,
+            max_payloads: 64,
             max_body_bytes: 16 << 20,
             max_bodies_bytes: 256 << 20,
             max_peer_bodies_bytes: 64 << 20,

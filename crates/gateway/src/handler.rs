@@ -11,18 +11,25 @@ use aws_protocol::{Codec, ErrorReply, ProtocolError, Request, Response};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, StatusCode, Version};
-use http_body_util::Full;
-use service_api::{IdSource, OsRandom, Principal, RequestContext, RequestId, Service, ServiceError};
-use sigv4::{Flavour, Presented, SignatureError};
+use http_body_util::BodyExt as _;
+use service_api::{
+    Content, IdSource, OsRandom, Payload, Principal, RequestContext, RequestId, Service, ServiceError,
+    Streamed,
+};
+use sigv4::{ChunkSignatures, Flavour, Presented, SignatureError};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
-use crate::authenticate::{Identity, Verifier, flavour, signed_headers, signed_parts};
+use crate::authenticate::{Identity, SignedBody, Verifier, flavour, signed_headers, signed_parts};
 use crate::body::{self, BodyError};
+use crate::incoming::{self, Incoming};
+use crate::outgoing::{self, Outgoing};
 use crate::record::{Call, Noted, Outcome, Recorder, TlsDetails};
 use crate::room::{Rooms, Share, Standing};
 use crate::target::{self, TARGET_HEADER};
-use crate::{AccessRequest, Authorizer, Clock, Config, Credentials, GatewayError, Refused, denial};
+use crate::{
+    AccessRequest, Authorizer, Clock, Config, Credentials, GatewayError, Refused, denial, virtual_host,
+};
 
 /// What AWS says of its own faults.
 const INTERNAL_MESSAGE: &str = "An internal error has occurred";
@@ -50,6 +57,8 @@ pub(crate) struct Handler {
     clock: Arc<dyn Clock>,
     recorder: Arc<dyn Recorder>,
     calls: Arc<Semaphore>,
+    /// Payloads that are read as they come.
+    payloads: Arc<Semaphore>,
     rooms: Rooms,
 }
 
@@ -59,11 +68,33 @@ struct Received {
     host: Option<String>,
     /// Why there is no body, when there is none for a reason.
     refused: Option<BodyError>,
+    /// The body, when it is read as it comes.
+    coming: Option<incoming::Body>,
     /// What the head alone told.
     standing: Standing,
     /// What the body takes of its peer's share until the signature is verified.
     unproven: Option<Share>,
     peer: Peer,
+}
+
+/// A response, and what comes behind its head.
+struct Answer {
+    response: Response,
+    content: Option<Box<dyn Content>>,
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Self { response, content: None }
+    }
+}
+
+/// The body of a request that was authenticated, beside what was read of it.
+struct Body {
+    /// The signatures of its chunks, where they have some.
+    chunks: Option<ChunkSignatures>,
+    /// What is read as it comes.
+    coming: Option<incoming::Body>,
 }
 
 /// An error on its way to be encoded.
@@ -136,8 +167,19 @@ impl Handler {
             }
         }
         let calls = Arc::new(Semaphore::new(config.limits.max_calls));
+        let payloads = Arc::new(Semaphore::new(config.limits.max_payloads));
         let rooms = Rooms::new(&config.limits);
-        Ok(Self { config, services: by_model, credentials, authorizer, clock, recorder, calls, rooms })
+        Ok(Self {
+            config,
+            services: by_model,
+            credentials,
+            authorizer,
+            clock,
+            recorder,
+            calls,
+            payloads,
+            rooms,
+        })
     }
 
     /// Answers one request; never fails, and never panics for what a service does.
@@ -145,9 +187,10 @@ impl Handler {
         self: &Arc<Self>,
         request: http::Request<B>,
         peer: Peer,
-    ) -> http::Response<Full<Bytes>>
+    ) -> http::Response<Outgoing>
     where
-        B: hyper::body::Body<Data = Bytes> + Unpin,
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::error::Error + Send + Sync,
     {
         if request.uri().path().starts_with(OWN_PATH) {
             return self.own(request.method(), request.uri().path());
@@ -165,19 +208,26 @@ impl Handler {
             body: Bytes::new(),
         };
         let standing = self.standing(&request, host.as_deref());
-        let room = self.rooms.open(&standing, peer.ip);
-        let mut held = body::read(&request.headers, incoming, &self.config.limits, room).await;
-        let mut unproven = None;
-        if let Ok(held) = &mut held {
-            request.body = held.bytes.clone();
-            unproven = held.room.take_peer_share();
-        }
-        let refused = held.as_ref().err().cloned();
-        let received = Received { request, host, refused, standing, unproven, peer };
-        let was_read = held.is_ok();
-        let response = self.answer_in_place(received, access).await;
-        drop(held);
-        let mut answer = http::Response::new(Full::new(response.body));
+        let (answer, was_read) = if self.is_long(&request, &standing, host.as_deref()) {
+            let coming = Some(incoming.map_err(Into::into).boxed_unsync());
+            let received = Received { request, host, refused: None, coming, standing, unproven: None, peer };
+            // Whether all of it was read nobody knows; what is left would be taken for the next request.
+            self.answer_while_coming(received, access).await
+        } else {
+            let room = self.rooms.open(&standing, peer.ip);
+            let mut held = body::read(&request.headers, incoming, &self.config.limits, room).await;
+            let mut unproven = None;
+            if let Ok(held) = &mut held {
+                request.body = held.bytes.clone();
+                unproven = held.room.take_peer_share();
+            }
+            let refused = held.as_ref().err().cloned();
+            let received = Received { request, host, refused, coming: None, standing, unproven, peer };
+            (self.answer_in_place(received, access).await, held.is_ok())
+        };
+        let Answer { response, content } = answer;
+        let body = content.map_or_else(|| Outgoing::whole(response.body), Outgoing::of);
+        let mut answer = http::Response::new(body);
         *answer.status_mut() = response.status;
         *answer.headers_mut() = response.headers;
         if !was_read && version < Version::HTTP_2 {
@@ -187,39 +237,66 @@ impl Handler {
         answer
     }
 
+    /// Whether a request's body is a payload that is read as it comes.
+    fn is_long(&self, request: &Request, standing: &Standing, host: Option<&str>) -> bool {
+        let is_refused = !matches!(standing, Standing::Proven | Standing::Refused(SignatureError::Missing));
+        if is_refused
+            || incoming::announced(request).is_some_and(|length| length <= incoming::READ_AT_ONCE_BYTES)
+        {
+            return false;
+        }
+        let presented = Presented::of(&signed_parts(request, &signed_headers(request, host)));
+        let Some(service) = target::service(request, presented.as_ref().ok(), host) else { return false };
+        let codec = Codec::for_request(service.model(), request);
+        let addressed = virtual_host::in_path(codec, request, host);
+        let operation = codec.route(addressed.as_ref().unwrap_or(request));
+        operation.is_ok_and(|operation| incoming::takes_stream(codec.model(), operation))
+    }
+
     /// From here on nothing waits but the store. It is done here, on a thread that hands its other tasks on for so long: a
     /// thread of its own would have to be woken for each request, and this one again for its answer. A client that goes away
     /// does not stop it. Works in a runtime of several threads only.
-    async fn answer_in_place(&self, received: Received, mut access: Access) -> Response {
+    async fn answer_in_place(&self, received: Received, access: Access) -> Answer {
         let permit = self.calls.acquire().await.expect("the semaphore is never closed");
-        let fallback = (Dialect::of_unknown(&received.request.headers), access.request_id.clone());
-        let answered = tokio::task::block_in_place(|| {
-            catch_unwind(AssertUnwindSafe(|| {
-                access.begin_answer();
-                let response = self
-                    .answer(received, &mut access)
-                    .unwrap_or_else(|failure| encode_failure(failure, &mut access));
-                access.end(response.status);
-                response
-            }))
-        });
+        let answer = tokio::task::block_in_place(|| self.answer_always(received, access));
         drop(permit);
-        answered.unwrap_or_else(|_| {
-            // The panic hook has told where.
-            tracing::error!(request_id = %fallback.1, "answering a request panicked");
-            let error = ServiceError::internal(INTERNAL_MESSAGE);
-            let reply = ErrorReply {
-                code: &error.code,
-                message: &error.message,
-                fields: &error.fields,
-                status: error.status,
-            };
-            fallback.0.codec.encode_error(None, &reply, fallback.1.as_str())
-        })
+        answer
     }
 
-    fn answer(&self, received: Received, access: &mut Access) -> Result<Response, Failure> {
-        let Received { mut request, host, refused, standing, unproven, peer } = received;
+    /// Answers on a thread of its own, which waits for the payload. Tells whether the payload was read to its end.
+    async fn answer_while_coming(self: &Arc<Self>, mut received: Received, access: Access) -> (Answer, bool) {
+        let permit = Arc::clone(&self.payloads).try_acquire_owned();
+        if permit.is_err() {
+            received.refused = Some(BodyError::Busy);
+        }
+        let handler = Arc::clone(self);
+        let fallback = (Dialect::of_unknown(&received.request.headers), access.request_id.clone());
+        let answered = tokio::task::spawn_blocking(move || {
+            let answer = handler.answer_always(received, access);
+            drop(permit);
+            answer
+        });
+        let answer = answered.await.unwrap_or_else(|_| broken(fallback.0, &fallback.1));
+        let was_read = answer.response.status.is_success();
+        (answer, was_read)
+    }
+
+    /// Answers whatever happens.
+    fn answer_always(&self, received: Received, mut access: Access) -> Answer {
+        let fallback = (Dialect::of_unknown(&received.request.headers), access.request_id.clone());
+        let answered = catch_unwind(AssertUnwindSafe(|| {
+            access.begin_answer();
+            let answer = self
+                .answer(received, &mut access)
+                .unwrap_or_else(|failure| encode_failure(failure, &mut access).into());
+            access.end(answer.response.status);
+            answer
+        }));
+        answered.unwrap_or_else(|_| broken(fallback.0, &fallback.1))
+    }
+
+    fn answer(&self, received: Received, access: &mut Access) -> Result<Answer, Failure> {
+        let Received { mut request, host, refused, coming, standing, unproven, peer } = received;
         let presented = Presented::of(&signed_parts(&request, &signed_headers(&request, host.as_deref())));
         let Some(service) = target::service(&request, presented.as_ref().ok(), host.as_deref()) else {
             return Err(unknown_service(&request.headers, &presented));
@@ -237,13 +314,17 @@ impl Handler {
             });
         }
         // What the request is for decides whether its body may be unsigned, but who asks comes before whether it exists.
-        let mut routed = codec.route(&request);
+        let addressed = virtual_host::in_path(codec, &request, host.as_deref());
+        let mut routed = codec.route(addressed.as_ref().unwrap_or(&request));
         dialect.operation = routed.as_ref().ok().copied();
         access.operation = dialect.operation.map_or("-", |operation| operation.name);
-        let identity = self.authenticate(&request, presented, host.as_deref(), dialect.operation);
-        let identity = identity.map_err(|error| dialect.signature(&error))?;
+        let body = if coming.is_some() { SignedBody::Coming } else { SignedBody::Whole(&request.body) };
+        let identity = self.authenticate(&request, presented, host.as_deref(), dialect.operation, body);
+        let Identity { principal, region, chunks } = identity.map_err(|error| dialect.signature(&error))?;
         drop(unproven);
-        access.account = (!identity.principal.is_anonymous()).then_some(identity.principal.account);
+        // What was signed has been looked at; from here on the path is what the model knows.
+        request = addressed.unwrap_or(request);
+        access.account = (!principal.is_anonymous()).then_some(principal.account);
         if body::is_encoded(&request.headers)
             && !dialect.operation.is_some_and(|operation| takes_encoding(codec, operation))
         {
@@ -257,8 +338,8 @@ impl Handler {
         let operation = routed.map_err(|error| dialect.refuse(error))?;
         let context = RequestContext {
             partition: self.config.partition,
-            region: identity.region,
-            principal: identity.principal,
+            region,
+            principal,
             request_id: access.request_id.clone(),
             now: self.clock.now(),
             source_ip: peer.ip,
@@ -266,7 +347,8 @@ impl Handler {
             secure_transport: peer.tls.is_some(),
         };
         let mut noted = Noted::default();
-        let call = || self.call(dialect, operation, &request, &context, &mut noted);
+        let body = Body { chunks, coming };
+        let call = || self.call(dialect, operation, &request, body, &context, &mut noted);
         // Whoever panics, the call is recorded, and the process and the connection live.
         let answered =
             catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(dialect.fail(panicked(&*panic))));
@@ -299,13 +381,14 @@ impl Handler {
         presented: Result<Presented, SignatureError>,
         host: Option<&str>,
         operation: Option<&Operation>,
+        body: SignedBody<'_>,
     ) -> Result<Identity, SignatureError> {
         if presented == Err(SignatureError::Missing) && operation.is_some_and(|operation| operation.anonymous)
         {
             return Ok(self.nobody(host));
         }
         let headers = signed_headers(request, host);
-        self.verifier().verify(&presented?, &signed_parts(request, &headers), &request.body, operation)
+        self.verifier().verify(&presented?, &signed_parts(request, &headers), body, operation)
     }
 
     /// Who calls an operation that needs no signature, in the region of the endpoint's name.
@@ -314,7 +397,7 @@ impl Handler {
         let named = host.and_then(|host| target::region(host, regions));
         let default = || regions.iter().find(|region| region.as_str() == GLOBAL_REGION).or(regions.first());
         let region = named.or_else(default).expect("a gateway has regions").clone();
-        Identity { principal: Principal::anonymous(self.config.partition), region }
+        Identity { principal: Principal::anonymous(self.config.partition), region, chunks: None }
     }
 
     fn call(
@@ -322,9 +405,10 @@ impl Handler {
         dialect: Dialect,
         operation: &'static Operation,
         request: &Request,
+        body: Body,
         context: &RequestContext,
         noted: &mut Noted,
-    ) -> Result<Response, Failure> {
+    ) -> Result<Answer, Failure> {
         let codec = dialect.codec;
         let service = self.services.get(codec.model().metadata.name);
         let Some(service) = service.filter(|service| service.implements(operation.name)) else {
@@ -336,14 +420,37 @@ impl Handler {
         let asked = AccessRequest { context, service: &**service, operation: operation.name, input: &input };
         self.authorizer.authorize(asked).map_err(|refused| dialect.deny(refused))?;
         self.authorizer.admit(asked).map_err(|error| dialect.fail(error))?;
-        let output = service.call(context, operation.name, input).map_err(|error| dialect.fail(error))?;
+        let Streamed { output, content } = if incoming::streams(codec.model(), operation) {
+            let payload = self.payload(request, body, dialect.flavour());
+            let mut payload = payload.map_err(|error| dialect.fail(error))?;
+            service.call_streaming(context, operation.name, input, &mut *payload)
+        } else {
+            service.call(context, operation.name, input).map(Streamed::empty)
+        }
+        .map_err(|error| dialect.fail(error))?;
         let response = codec.encode(operation, &output, context.request_id.as_str());
         noted.output = Some(output);
-        Ok(response)
+        with_content(response, content).map_err(|error| dialect.fail(error))
+    }
+
+    /// What a service reads of a request's streaming member.
+    fn payload(
+        &self,
+        request: &Request,
+        body: Body,
+        flavour: Flavour,
+    ) -> Result<Box<dyn Payload>, ServiceError> {
+        Ok(match body.coming {
+            None => Box::new(incoming::whole(request, body.chunks, flavour)?),
+            Some(coming) => {
+                let timeout = self.config.limits.body_timeout;
+                Box::new(Incoming::new(request, coming, body.chunks, timeout, flavour)?)
+            }
+        })
     }
 
     /// The gateway's own pages.
-    fn own(&self, method: &Method, path: &str) -> http::Response<Full<Bytes>> {
+    fn own(&self, method: &Method, path: &str) -> http::Response<Outgoing> {
         let (status, body) = match (method, path) {
             (&Method::GET | &Method::HEAD, HEALTH_PATH) => (
                 StatusCode::OK,
@@ -356,7 +463,7 @@ impl Handler {
             (_, HEALTH_PATH) => (StatusCode::METHOD_NOT_ALLOWED, serde_json::json!({"message": "use GET"})),
             _ => (StatusCode::NOT_FOUND, serde_json::json!({"message": "there is no such page"})),
         };
-        let mut response = http::Response::new(Full::new(Bytes::from(body.to_string())));
+        let mut response = http::Response::new(Outgoing::whole(Bytes::from(body.to_string())));
         *response.status_mut() = status;
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, json);
@@ -378,6 +485,29 @@ fn panicked(panic: &(dyn Any + Send)) -> ServiceError {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     ServiceError::internal(format!("the handler panicked: {text}"))
+}
+
+/// A response with its content: what is short is read now, so that an error can still be told.
+fn with_content(mut response: Response, content: Option<Box<dyn Content>>) -> Result<Answer, ServiceError> {
+    let Some(content) = content else { return Ok(response.into()) };
+    if content.length() > outgoing::READ_AT_ONCE_BYTES {
+        return Ok(Answer { response, content: Some(content) });
+    }
+    response.body = outgoing::collect(content)?;
+    Ok(response.into())
+}
+
+/// The answer to a request whose handling panicked otherwhere than in a call. The panic hook has told where.
+fn broken(dialect: Dialect, request_id: &RequestId) -> Answer {
+    tracing::error!(%request_id, "answering a request panicked");
+    let error = ServiceError::internal(INTERNAL_MESSAGE);
+    let reply = ErrorReply {
+        code: &error.code,
+        message: &error.message,
+        fields: &error.fields,
+        status: error.status,
+    };
+    dialect.codec.encode_error(None, &reply, request_id.as_str()).into()
 }
 
 /// What is recorded of an error: what the caller is told.

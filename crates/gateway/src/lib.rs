@@ -12,11 +12,14 @@ mod denial;
 mod error;
 mod handler;
 mod idle;
+mod incoming;
+mod outgoing;
 mod record;
 mod room;
 mod server;
 mod target;
 mod tls;
+mod virtual_host;
 
 pub use config::{
     AccessRequest, Authorizer, Claim, Clock, Config, Credential, Credentials, Denied, Limits, Refused,

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderValue};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -25,6 +24,7 @@ use service_api::Service;
 
 use crate::handler::{Handler, Peer};
 use crate::idle::Requests;
+use crate::outgoing::Outgoing;
 use crate::record::{Recorder, TlsDetails};
 use crate::tls::{Authority, Certificates, today};
 use crate::{Authorizer, Clock, Config, Credentials, GatewayError, Limits};
@@ -212,7 +212,7 @@ impl Connection {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 drop(running);
-                Ok::<http::Response<Full<Bytes>>, std::convert::Infallible>(response)
+                Ok::<http::Response<Outgoing>, std::convert::Infallible>(response)
             }
         });
         let builder = http_builder(&self.limits);

@@ -13,6 +13,7 @@ mod page;
 mod page_token;
 mod random;
 mod request_tags;
+mod streaming;
 
 pub use authorization::{
     ConditionKeys, NeededPermission, PassedRoles, RESOURCES_MAX, ResourceFacts, Sharing, TAGS_MAX,
@@ -28,3 +29,4 @@ pub use random::{IdSource, OsRandom};
 pub use request_tags::{
     TagMembers, specified_tags, tag_members, tag_specifications, tags_in, tags_of_request,
 };
+pub use streaming::{Content, Payload, Streamed, StreamedValue, Whole};

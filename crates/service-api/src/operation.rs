@@ -1,15 +1,21 @@
 //! Tables of operations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use aws_api::Operation;
 use aws_model::Value;
 
 use crate::page_token::{self, Sealer};
-use crate::{ConditionKeys, NeededPermission, RequestContext, ResourceFacts, ServiceError, needed_by_table};
+use crate::{
+    ConditionKeys, NeededPermission, Payload, RequestContext, ResourceFacts, ServiceError, Streamed,
+    StreamedValue, needed_by_table,
+};
 
 type Handler<S> = Box<dyn Fn(&S, &RequestContext, Value) -> Result<Value, ServiceError> + Send + Sync>;
+type StreamingHandler<S> = Box<
+    dyn Fn(&S, &RequestContext, Value, &mut dyn Payload) -> Result<StreamedValue, ServiceError> + Send + Sync,
+>;
 
 /// A service as the gateway sees it. Calls are synchronous: a handler reads a snapshot or commits one transaction and
 /// never touches the host, so the gateway runs it on its blocking pool.
@@ -25,6 +31,22 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// The modelled error that AWS would give; nothing was changed then.
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError>;
+
+    /// Carries out one operation that has a streaming member in its input or output, on validated input without that member.
+    /// It may take as long as the payload, and the request was authorized before any of that was read.
+    ///
+    /// # Errors
+    /// As of [`Service::call`], and those of the payload.
+    fn call_streaming(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: Value,
+        payload: &mut dyn Payload,
+    ) -> Result<StreamedValue, ServiceError> {
+        let _ = payload;
+        self.call(context, operation, input).map(Streamed::empty)
+    }
 
     /// The actions that a request needs, each with the resources that it touches. Every one of them must be allowed on
     /// every resource. None at all: everybody may call it who signs. `None`: the operation is for the account's root alone.
@@ -73,11 +95,14 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// The operations of a service whose state is `S`, by name.
-pub struct Operations<S>(BTreeMap<&'static str, Handler<S>>);
+pub struct Operations<S> {
+    whole: BTreeMap<&'static str, Handler<S>>,
+    streaming: BTreeMap<&'static str, StreamingHandler<S>>,
+}
 
 impl<S> Default for Operations<S> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { whole: BTreeMap::new(), streaming: BTreeMap::new() }
     }
 }
 
@@ -101,31 +126,48 @@ impl<S: 'static> Operations<S> {
                 Some(sealer) => sealer.open(input),
                 None => input,
             };
-            let input = O::Input::try_from(input).map_err(|error| {
-                ServiceError::internal(format!(
-                    "the codec and the typed view of {} disagree: {error}",
-                    O::NAME
-                ))
-            })?;
-            let output = handler(service, context, input)?.into();
+            let output = handler(service, context, typed::<O>(input)?)?.into();
             Ok(match &sealer {
                 Some(sealer) => sealer.close(output),
                 None => output,
             })
         });
-        let previous = self.0.insert(O::NAME, call);
-        assert!(previous.is_none(), "{} is in the table twice", O::NAME);
+        assert!(!self.contains(O::NAME), "{} is in the table twice", O::NAME);
+        self.whole.insert(O::NAME, call);
+        self
+    }
+
+    /// Adds one operation that has a streaming member, which its typed input or output leaves empty.
+    #[must_use]
+    pub fn with_streaming<O: Operation>(
+        mut self,
+        handler: impl Fn(
+            &S,
+            &RequestContext,
+            O::Input,
+            &mut dyn Payload,
+        ) -> Result<Streamed<O::Output>, ServiceError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let call: StreamingHandler<S> = Box::new(move |service, context, input, payload| {
+            Ok(handler(service, context, typed::<O>(input)?, payload)?.map(Into::into))
+        });
+        assert!(!self.contains(O::NAME), "{} is in the table twice", O::NAME);
+        self.streaming.insert(O::NAME, call);
         self
     }
 
     /// Whether the operation is in the table.
     pub fn contains(&self, operation: &str) -> bool {
-        self.0.contains_key(operation)
+        self.whole.contains_key(operation) || self.streaming.contains_key(operation)
     }
 
     /// The names of all operations, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.0.keys().copied()
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let names: BTreeSet<_> = self.whole.keys().chain(self.streaming.keys()).copied().collect();
+        names.into_iter()
     }
 
     /// Calls one operation.
@@ -139,12 +181,36 @@ impl<S: 'static> Operations<S> {
         operation: &str,
         input: Value,
     ) -> Result<Value, ServiceError> {
-        let handler = self.0.get(operation).ok_or_else(|| {
-            ServiceError::new(
-                "InvalidAction",
-                format!("The action {operation} is not valid for this web service."),
-            )
-        })?;
+        let handler = self.whole.get(operation).ok_or_else(|| unknown(operation))?;
         handler(service, context, input)
     }
+
+    /// Calls one operation that has a streaming member, or any other, which then reads nothing of the payload.
+    ///
+    /// # Errors
+    /// As of [`Operations::call`].
+    pub fn call_streaming(
+        &self,
+        service: &S,
+        context: &RequestContext,
+        operation: &str,
+        input: Value,
+        payload: &mut dyn Payload,
+    ) -> Result<StreamedValue, ServiceError> {
+        match self.streaming.get(operation) {
+            Some(handler) => handler(service, context, input, payload),
+            None => self.call(service, context, operation, input).map(Streamed::empty),
+        }
+    }
+}
+
+/// The typed form of an input.
+fn typed<O: Operation>(input: Value) -> Result<O::Input, ServiceError> {
+    O::Input::try_from(input).map_err(|error| {
+        ServiceError::internal(format!("the codec and the typed view of {} disagree: {error}", O::NAME))
+    })
+}
+
+fn unknown(operation: &str) -> ServiceError {
+    ServiceError::new("InvalidAction", format!("The action {operation} is not valid for this web service."))
 }

@@ -110,7 +110,7 @@ fn tags_of_services_of_the_whole_account() {
         r#""iam:ALL_SUPPORTED","organizations:ou","organizations:account","cloudtrail:*""#,
     );
     let asked = |model: &str, operation: &str, input: &Value| {
-        refusal(|| rules(&policy), model, operation, input, |_| None).map(|error| error.code.into_owned())
+        refusal(|| Ok(rules(&policy)), model, operation, input, |_| None).map(|error| error.code.into_owned())
     };
     let tags = || tag(["Key", "Value"], "CostCenter", "Prod");
     let of = |id: &str| structure(&[("ResourceId", text(id)), ("Tags", tags())]);

@@ -43,8 +43,12 @@ for scheme in ["http", "https"]:
     equal(refused(client("sts", scheme).get_caller_identity), ("InvalidAction", 400))
     # Paths and queries with much to encode still verify, so that what is refused is the operation.
     for path in ["a", "a b", "ä/ö", "%2F", "a+b:c@d*(e)", "~._-"]:
-        code = refused(client("s3", scheme).get_object, Bucket="bucket", Key=path)
-        equal(code, ("NotImplemented", 501))
+        s3 = client("s3", scheme)
+        equal(refused(s3.get_object, Bucket="none", Key=path), ("NoSuchKey", 404))
+        for length in [0, 5, 2_000_000]:
+            s3.put_object(Bucket="bucket", Key=path, Body=b"x" * length)
+            equal(s3.get_object(Bucket="bucket", Key=path)["Body"].read(), b"x" * length)
+        equal(refused(s3.list_objects_v2, Bucket="bucket"), ("NotImplemented", 501))
         code = refused(client("lambda", scheme).invoke, FunctionName=path.replace("/", "."), Payload=b"{}")
         equal(code[1], 501)
 

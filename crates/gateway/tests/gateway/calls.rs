@@ -152,7 +152,7 @@ fn health_needs_no_signature() {
         connection.answer().unwrap()
     };
     let health = get("/_brume/health");
-    health.expect(200, &[r#""status":"running""#, r#"["ec2","ssm","sts"]"#]);
+    health.expect(200, &[r#""status":"running""#, r#"["ec2","s3","ssm","sts"]"#]);
     assert_eq!(health.header("content-type"), Some("application/json"));
     get("/_brume/other").expect(404, &[]);
     get("/_brume/../?Action=DescribeVpcs").expect(404, &[]);

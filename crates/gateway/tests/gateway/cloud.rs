@@ -16,6 +16,8 @@ use service_api::{Principal, RequestContext, Service, ServiceError, TooMany};
 use sigv4::SignatureError;
 use tokio::sync::oneshot;
 
+use crate::objects::Objects;
+
 pub(crate) const KEY: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET: &str = "a secret";
 /// The name, or the page token, of which the authorizer lets nobody ask.
@@ -271,8 +273,12 @@ impl Cloud {
         let mut config = Config::new("127.0.0.1:0".parse().unwrap(), tls_dir, regions);
         limits(&mut config.limits);
         let gate = Arc::new(Gate::default());
-        let services: Vec<Arc<dyn Service>> =
-            vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm), Arc::new(Sts)];
+        let services: Vec<Arc<dyn Service>> = vec![
+            Arc::new(Ec2(Arc::clone(&gate))),
+            Arc::new(Ssm),
+            Arc::new(Sts),
+            Arc::new(Objects::default()),
+        ];
         let used = Arc::new(Mutex::default());
         let keys = Arc::new(Keys(Arc::clone(&used)));
         let calls = Arc::new(Recorded::default());

@@ -98,7 +98,10 @@ impl World {
     ) -> Result<(), String> {
         let context = self.ask(policy);
         let asked = AccessRequest { context: &context, service, operation, input };
-        self.authorizing.authorize(asked).map_err(|denied| denied.message)
+        self.authorizing.authorize(asked).map_err(|refused| match refused {
+            Refused::Denied(denied) => denied.message,
+            Refused::TooMany(too_many) => format!("{too_many:?}"),
+        })
     }
 }
 
