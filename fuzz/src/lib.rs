@@ -3,6 +3,7 @@
 //! Owns how bytes become a request, a frame or a packet. The functions are plain, so that `tests/seeds.rs` plays the seeds
 //! through them without a fuzzer, and a crash can be played again by `cargo run --bin fuzz-NAME FILE`.
 
+mod federation;
 mod files;
 
 mod network;
@@ -11,6 +12,7 @@ mod policies;
 mod protocol;
 mod services;
 
+pub use federation::saml_response;
 pub use files::assertions;
 pub use network::frame;
 pub use organization_policies::management_policy;
@@ -22,7 +24,7 @@ pub use services::{dns, imds, ntp};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its folder of seeds.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("query", query),
     ("json", json),
     ("cbor", cbor),
@@ -35,6 +37,7 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("imds", imds),
     ("assertions", assertions),
     ("policies", policies),
+    ("saml_response", saml_response),
     ("management_policy", management_policy),
 ];
 
