@@ -91,6 +91,9 @@ fn of_principal(keys: &mut Context, principal: &Principal, now: Timestamp) {
     if let Some(provider) = &session.federated_provider {
         keys.set("aws:FederatedProvider", provider.clone());
     }
+    for (key, value) in &session.federated_keys {
+        keys.set(key.clone(), value.clone());
+    }
     if let Some(instance) = &session.source_instance_arn {
         keys.set("ec2:SourceInstanceARN", instance.clone());
         keys.set("ec2:RoleDelivery", "2.0");

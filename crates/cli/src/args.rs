@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 mod events;
+mod identity_provider;
 mod why_denied;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +14,7 @@ use ipnet::Ipv4Net;
 use node::{Bandwidth, Latency, Loss, RootKey};
 
 pub(crate) use events::EventsOptions;
+pub(crate) use identity_provider::*;
 pub(crate) use why_denied::WhyDeniedOptions;
 
 /// An AWS-compatible cloud on this machine, whose network is real.
@@ -44,6 +46,9 @@ pub(crate) enum Command {
     Env(EnvOptions),
     /// Make, list, close and reopen accounts
     Account(AccountOptions),
+    /// Give the keys that tokens of an OpenID Connect issuer are verified with
+    #[command(after_help = identity_provider::EXAMPLES)]
+    IdentityProvider(IdentityProviderOptions),
     /// Declare hosts of the simulated internet
     Internet(InternetOptions),
     /// Run a command, or a shell, inside an instance

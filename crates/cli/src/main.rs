@@ -14,6 +14,7 @@ mod down;
 mod env;
 mod events;
 mod exec;
+mod identity_provider;
 mod internet;
 mod log;
 mod mounts;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Up(options) => up::run(&options),
         Command::Env(options) => env::run(&options),
         Command::Account(options) => account::run(&options),
+        Command::IdentityProvider(options) => identity_provider::run(&options),
         Command::Internet(options) => internet::run(&options),
         Command::Exec(options) => exec::run(&options),
         Command::Status(options) => status::run(&options),

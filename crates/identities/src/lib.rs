@@ -21,6 +21,7 @@ mod managed_policy;
 pub mod mfa_device;
 mod open_id_connect_provider;
 mod password_policy;
+mod provider_keys;
 mod role;
 mod root_access;
 mod saml_provider;
@@ -47,6 +48,7 @@ pub use managed_policy::{ManagedPolicy, PolicyVersion};
 pub use mfa_device::{MfaAssignment, MfaCodes, MfaError, VirtualMfaDevice};
 pub use open_id_connect_provider::OpenIdConnectProvider;
 pub use password_policy::PasswordPolicy;
+pub use provider_keys::ProviderKeys;
 pub use role::{Role, RoleUse};
 pub use root_access::{RootAccess, RootFeature};
 pub use saml_provider::{SamlDescription, SamlEncryption, SamlPrivateKey, SamlProvider};
@@ -87,4 +89,5 @@ pub const RECORDS: &[RecordKind] = &[
     RecordKind::of::<RootAccess>(),
     RecordKind::of::<AccountAlias>(),
     RecordKind::of::<PasswordPolicy>(),
+    RecordKind::of::<ProviderKeys>(),
 ];

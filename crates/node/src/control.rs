@@ -29,6 +29,7 @@ use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
 use crate::path_conditions::{ConditionChange, PathName, Paths};
 use crate::paths::RunDir;
+use crate::provider_keys::{IssuerUrl, Issuers};
 use crate::traces::{self, TraceRequest};
 
 /// How long the daemon may take to answer.
@@ -70,6 +71,9 @@ pub(crate) enum Question {
     RemoveInternetHost { name: HostName },
     SetPath { name: PathName, change: ConditionChange },
     ListPaths,
+    SetProviderKeys { issuer: IssuerUrl, key_set: String },
+    ListProviderKeys,
+    RemoveProviderKeys { issuer: IssuerUrl },
     Trace { request: TraceRequest },
     Assert { request: AssertRequest },
     Revisions,
@@ -110,6 +114,7 @@ pub(crate) struct Answering {
     pub(crate) network: NetworkView,
     pub(crate) internet: Arc<Internet>,
     pub(crate) paths: Paths,
+    pub(crate) issuers: Issuers,
     pub(crate) revisions: Revisions,
 }
 
@@ -140,6 +145,11 @@ impl Answering {
             Question::RemoveInternetHost { name } => line(&answer_of(self.internet.remove(&name))),
             Question::SetPath { name, change } => line(&answer_of(self.paths.set(name, change))),
             Question::ListPaths => line(&Answer::Ok(self.paths.list())),
+            Question::SetProviderKeys { issuer, key_set } => {
+                line(&answer_of(self.issuers.set(issuer, key_set)))
+            }
+            Question::ListProviderKeys => line(&Answer::Ok(self.issuers.list())),
+            Question::RemoveProviderKeys { issuer } => line(&answer_of(self.issuers.remove(&issuer))),
             Question::Trace { request } => {
                 line(&answer_of(traces::trace(&self.network, &self.internet, &request)))
             }

@@ -40,6 +40,7 @@ mod organization;
 mod path_conditions;
 mod paths;
 mod projection;
+mod provider_keys;
 mod services;
 mod shareable;
 #[cfg(test)]
@@ -96,6 +97,7 @@ pub use live::{LiveReport, LiveVerdict, LiveWay};
 pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
 pub use path_conditions::{ConditionChange, PathName, PathStatus};
 pub use paths::{DataDir, RunDir, default_data_dir};
+pub use provider_keys::{IssuerStatus, IssuerUrl, KEY_SET_BYTES_MAX, ParseIssuerUrlError};
 pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
 use crate::authorizing::ByPolicies;
@@ -111,6 +113,7 @@ use crate::instance_credentials::InstanceCredentials;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
 use crate::path_conditions::Paths;
+use crate::provider_keys::Issuers;
 use crate::services::{Behaviour, Services};
 use crate::topology::Topology;
 
@@ -373,6 +376,7 @@ impl Node {
             network,
             internet,
             paths: Paths::new(store.clone(), enforced),
+            issuers: Issuers(store.clone()),
             revisions: expectations::Revisions { history, fixed, seed },
         };
         tasks.spawn(control::serve(control, Arc::new(answering)));

@@ -1,6 +1,6 @@
 //! Who asks, where, and when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -143,6 +143,8 @@ pub struct Session {
     pub is_chained: bool,
     /// Who vouched for the caller in AssumeRoleWithWebIdentity or AssumeRoleWithSAML: the provider's name or ARN.
     pub federated_provider: Option<String>,
+    /// Condition keys that what the caller brought goes on giving, such as `saml:sub`, with their values.
+    pub federated_keys: BTreeMap<String, String>,
     /// The ARN of the instance that got the credentials from its metadata: `ec2:SourceInstanceARN`.
     pub source_instance_arn: Option<String>,
 }

@@ -11,7 +11,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 pub(crate) const KEY_BYTES: usize = 32;
 /// Raise it when what is sealed changes its form: what older builds sealed is refused then, and has to be asked for anew.
 ///
-/// 2: federated users have the stable id of whoever made them.
+/// 2: federated users have the stable id of whoever made them, and sessions say how somebody was vouched for.
 const VERSION: u8 = 2;
 
 /// What is sealed, which keeps one kind of text from being taken for another.

@@ -206,9 +206,9 @@ fn a_token_of_before_is_opened() {
         "AhcVYJ98dGxtwg/B4UiTcff4GzkMgaBmzJKTuWcjlMxgjXznzRWhaNMfB+YipAv3zBOEFMvqwHrcsYAV90CgaIWsbUpA+HN1",
         "oIMDL8ngOYEgd3HlAyD1x7fCcwr0hjkjyiBNu1tce3fL6zdpTr5gDPzBi1w8jGuqNLIdGl4YM+1fsLJcBH8RaixiZdL53EhP",
         "QrM6bYLU37Plg4tAdVth/lDqaTKesmZp7AcAJBX37hX3yluiFSMWbXGEXSIYbmFTRtCnG2f5UI7/fk1dCaiwUjb6XstP3qmR",
-        "axhFDX9jzkooM0uYaklO818UrfWM2bnWxgsQB0rpdsAM/N7kYjw5QU1L9KYCIAjCF6GgRHvIUc1h7TDMR7NZpQkNkOeV2Sxy",
-        "+YsXYGAKFUll7i+XWlwFKU2eD1rMLrI5f9Z/U+HqrPMG/M6gmD3D1xHF444/NBfanAxLz1Mgj/NNOCldZN7aAed6Gkv/hja1",
-        "C9BOEFe3vY1F",
+        "axhFDX9jzkooM0uYaklO818UrfWM2bnx1BgTURHtcJhq/oKwFmB1VkIC4fxAIFyTFq/gAWGVCY4k8jufGPIe8FJYwvDFxCwB",
+        "wt550OtqeVF9wGDbGXM+dDouyjKvOPUCOMB+B6vkt+lf7ICfx2bG7wyT6qAwPhHQwF8q2lIOjJxGHC4/BdnMYY6ttDdNWOD6",
+        "kraH6JPGbGXBxAP6b/goOjIq/NnVPEM=",
     );
     let session = Session {
         mfa_authenticated: Some(true),
@@ -219,6 +219,7 @@ fn a_token_of_before_is_opened() {
         policy_arns: vec!["arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned()],
         is_chained: true,
         federated_provider: Some("accounts.google.com".to_owned()),
+        federated_keys: [("saml:sub".to_owned(), "ann".to_owned())].into(),
         source_instance_arn: Some("arn:aws:ec2:us-east-1:123456789012:instance/i-1".to_owned()),
         ..lasting(900)
     };

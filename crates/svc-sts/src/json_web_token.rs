@@ -1,7 +1,7 @@
 //! JSON web tokens of OpenID Connect providers: what they say, and whether the provider signed them.
 //!
 //! Owns the form of tokens and of providers' public keys (RFC 7515, 7517 and 7519). Refuses to know where the keys are from:
-//! nothing is fetched here. Whoever has them brings [`ProviderKeys`].
+//! nothing is fetched here.
 
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{
@@ -13,32 +13,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Knows the keys that identity providers sign with.
-pub trait ProviderKeys: Send + Sync + 'static {
-    /// The keys of the provider with this URL, which has no `https://` before it.
-    ///
-    /// # Errors
-    /// Why they are not known.
-    fn keys(&self, url: &str) -> Result<Vec<ProviderKey>, KeyError>;
-}
-
-/// Why a provider's keys are not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a text is no set of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The provider cannot be reached.
-    Unreachable,
-    /// What it answers is no set of keys.
+    /// It has another form.
+    #[error("it is no JSON Web Key Set: an object with a list `keys`")]
     Malformed,
-}
-
-/// No provider can be reached.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoKeys;
-
-impl ProviderKeys for NoKeys {
-    fn keys(&self, _: &str) -> Result<Vec<ProviderKey>, KeyError> {
-        Err(KeyError::Unreachable)
-    }
 }
 
 /// A public key of an identity provider.

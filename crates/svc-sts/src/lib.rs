@@ -2,18 +2,19 @@
 //!
 //! Owns the operations of the `sts` model: who may have which session, for how long, and what it carries. The sessions are
 //! sealed by `session-tokens` and kept nowhere. Refuses to know who the caller is, which the gateway found out; what has a say
-//! in who may assume a role, which `authorization` knows; and where the keys of identity providers are from ([`ProviderKeys`]).
-//!
-//! AssumeRoleWithSAML is not built: it needs the verification of XML signatures, with their canonical forms, and there is no
-//! maintained library for that. AssumeRoot needs the central management of root access of an organization.
+//! in who may assume a role, which `authorization` knows; and where the keys of identity providers are from: those of SAML
+//! providers are in their records, those of OpenID Connect issuers in records that an operator had written
+//! ([`identities::ProviderKeys`]).
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
 mod assume_role;
 mod caller;
 mod error;
+mod federated;
 mod federation_token;
 mod json_web_token;
+mod proved;
 mod role;
 mod service_role;
 mod session;
@@ -32,7 +33,8 @@ use service_api::{
 use session_tokens::Tokens;
 use store::Store;
 
-pub use json_web_token::{KeyError, NoKeys, ProviderKey, ProviderKeys};
+pub use json_web_token::{KeyError, ProviderKey};
+pub use proved::{ProvedIdentities, ProvedIdentity};
 pub use service_role::{ServiceSession, ServiceSessionError};
 
 /// The service.
@@ -47,19 +49,18 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) authorization: Arc<Authorization>,
-    pub(crate) keys: Arc<dyn ProviderKeys>,
+    pub(crate) proved: Arc<ProvedIdentities>,
 }
 
 impl Sts {
-    /// A service on this store, whose sessions are sealed by `tokens`. Who may assume a role is asked of `authorization`, and
-    /// no identity provider's keys are known.
+    /// A service on this store, whose sessions are sealed by `tokens`. Who may assume a role is asked of `authorization`.
     pub fn new(
         store: Store,
         tokens: Tokens,
         ids: Arc<dyn IdSource>,
         authorization: Arc<Authorization>,
     ) -> Self {
-        let state = State { store, tokens, ids, authorization, keys: Arc::new(NoKeys) };
+        let state = State { store, tokens, ids, authorization, proved: Arc::default() };
         let operations = Operations::new()
             .with::<operation::AssumeRole>(assume_role::assume_role)
             .with::<operation::AssumeRoleWithWebIdentity>(web_identity::assume_role_with_web_identity)
@@ -71,10 +72,10 @@ impl Sts {
         Self { state, operations }
     }
 
-    /// The same, with the keys of identity providers.
+    /// The same, which notes there who is behind requests that nobody signed.
     #[must_use]
-    pub fn with_provider_keys(mut self, keys: Arc<dyn ProviderKeys>) -> Self {
-        self.state.keys = keys;
+    pub fn with_proved_identities(mut self, proved: Arc<ProvedIdentities>) -> Self {
+        self.state.proved = proved;
         self
     }
 

@@ -2,19 +2,22 @@
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
 
+use std::collections::BTreeMap;
+
 use aws_api::sts::{AssumeRoleWithWebIdentityRequest, AssumeRoleWithWebIdentityResponse};
 use aws_types::{AccountId, Tag, Timestamp};
 use iam_policy::{Caller, Context};
-use identities::OpenIdConnectProvider;
-use service_api::{RequestContext, ServiceError, Session};
+use identities::{OpenIdConnectProvider, ProviderKeys, cloud_scope};
+use service_api::{RequestContext, ServiceError};
 use store::{Read as _, Scope};
 
 use crate::State;
-use crate::assume_role::{Asking, Assumed, SET_SOURCE_IDENTITY, TAG_SESSION};
-use crate::error::{access_denied, not_supported, validation};
-use crate::json_web_token::{Claims, Token};
-use crate::role::{RoleName, duration_secs};
-use crate::session::{SessionPolicies, credentials, lasting, packed_policy_size, seal};
+use crate::error::{not_supported, validation};
+use crate::federated::{Asked, Vouched};
+use crate::json_web_token::{Claims, ProviderKey, Token};
+use crate::proved::ProvedIdentity;
+use crate::role::RoleName;
+use crate::session::{credentials, packed_policy_size};
 use crate::session_tag::SessionTags;
 
 const ACTION: &str = "sts:AssumeRoleWithWebIdentity";
@@ -33,50 +36,26 @@ pub(crate) fn assume_role_with_web_identity(
         // It is for OAuth 2.0 access tokens of two providers, which only they can verify.
         return Err(not_supported("ProviderId"));
     }
-    let denied = |action: &str| access_denied(format!("Not authorized to perform {action}"));
     let named = RoleName::parse(&request.role_arn).ok_or_else(|| validation("Request ARN is invalid"))?;
     let proved = Proved::of_token(state, context, named.account, &request.web_identity_token)?;
     let Proved { provider, claims, audience } = &proved;
-    let tags = claimed_tags(claims)?;
-    let source_identity = claims.source_identity.clone();
-
-    let mut keys = Context::new();
-    keys.set("sts:RoleSessionName", request.role_session_name.clone());
-    keys.set("aws:FederatedProvider", provider.arn.to_string());
-    keys.set(format!("{}:aud", provider.url), audience.clone());
-    keys.set(format!("{}:sub", provider.url), claims.sub.clone());
-    keys.set_many(format!("{}:amr", provider.url), claims.amr.iter().cloned());
-    if let Some(party) = &claims.azp {
-        keys.set(format!("{}:azp", provider.url), party.clone());
-    }
-    if let Some(source) = &source_identity {
-        keys.set("sts:SourceIdentity", source.clone());
-    }
-    tags.keys(&mut keys);
-    let role = named.find(&state.store.snapshot(), context.partition).ok_or_else(|| denied(ACTION))?;
-    let caller = Caller::WebIdentity { provider: provider.arn.to_string() };
-    let actions =
-        [(ACTION, true), (TAG_SESSION, tags.is_tagged), (SET_SOURCE_IDENTITY, source_identity.is_some())];
-    let asking = Asking { caller: &caller, role: &role, account: named.account, keys: &mut keys };
-    if let Some(action) = asking.first_denied(state, context, &actions) {
-        return Err(denied(action));
-    }
-
-    let SessionPolicies { policies, policy_arns } =
-        SessionPolicies::of_request(state, context, named.account, request.policy, request.policy_arns)?;
-    let secs = duration_secs(&role, request.duration_seconds)?;
-    let session = Session {
-        tags: tags.tags,
-        transitive_tag_keys: tags.transitive,
-        source_identity: source_identity.clone(),
-        policies,
-        policy_arns,
-        federated_provider: Some(provider.arn.to_string()),
-        ..Session::default()
+    let identity = ProvedIdentity::WebIdentity {
+        provider: provider.arn.to_string(),
+        audience: audience.clone(),
+        subject: claims.sub.clone(),
     };
-    let assumed = Assumed::of_role(context, &role, named.account, &request.role_session_name);
-    let user = assumed.user();
-    let made = seal(state, assumed.with(lasting(context.now, secs, session)))?;
+    state.proved.note(&context.request_id, identity);
+    let vouched = proved.vouched()?;
+    let source_identity = vouched.source_identity.clone();
+    let asked = Asked {
+        action: ACTION,
+        role: &named,
+        session_name: &request.role_session_name,
+        duration_seconds: request.duration_seconds,
+        policy: request.policy,
+        policy_arns: request.policy_arns,
+    };
+    let (made, user) = asked.session(state, context, vouched)?;
     Ok(AssumeRoleWithWebIdentityResponse {
         credentials: Some(credentials(&made)),
         subject_from_web_identity_token: Some(claims.sub.clone()),
@@ -112,14 +91,18 @@ impl Proved {
         let claimed = token.unverified();
         let url = claimed.iss.strip_prefix("https://").unwrap_or(&claimed.iss);
         let scope = Scope::global(context.partition, account);
-        let provider = state.store.snapshot().get::<OpenIdConnectProvider>(&scope, url).ok_or_else(|| {
+        let snapshot = state.store.snapshot();
+        let provider = snapshot.get::<OpenIdConnectProvider>(&scope, url).ok_or_else(|| {
             invalid(format!("No OpenIDConnect provider found in your account for {}", claimed.iss))
         })?;
-        let keys = state.keys.keys(url).map_err(|_| {
-            invalid(
+        let keys = snapshot.get::<ProviderKeys>(&cloud_scope(context.partition), url);
+        let keys = keys.and_then(|keys| ProviderKey::parse_set(&keys.key_set).ok()).ok_or_else(|| {
+            // AWS fetches them. Nothing is fetched here, and who reads this can help.
+            invalid(format!(
                 "Couldn't retrieve verification key from your identity provider, please reference \
-                 AssumeRoleWithWebIdentity documentation for requirements",
-            )
+                 AssumeRoleWithWebIdentity documentation for requirements. No keys of {url} are known to this cloud: give \
+                 them with `brume identity-provider keys https://{url} --file jwks.json`"
+            ))
         })?;
         let claims = token.verified(&keys).ok_or_else(|| invalid("Token signature invalid"))?;
         check_time(claims, context.now)?;
@@ -129,6 +112,26 @@ impl Proved {
             return Err(invalid("The subject of the token is not of 6 to 255 characters"));
         }
         Ok(Self { provider: (*provider).clone(), claims: claims.clone(), audience })
+    }
+
+    fn vouched(&self) -> Result<Vouched, ServiceError> {
+        let Self { provider, claims, audience } = self;
+        let mut keys = Context::new();
+        keys.set(format!("{}:aud", provider.url), audience.clone());
+        keys.set(format!("{}:sub", provider.url), claims.sub.clone());
+        keys.set_many(format!("{}:amr", provider.url), claims.amr.iter().cloned());
+        if let Some(party) = &claims.azp {
+            keys.set(format!("{}:azp", provider.url), party.clone());
+        }
+        Ok(Vouched {
+            caller: Caller::WebIdentity { provider: provider.arn.to_string() },
+            provider: provider.arn.clone(),
+            tags: claimed_tags(claims)?,
+            source_identity: claims.source_identity.clone(),
+            keys,
+            session_keys: BTreeMap::new(),
+            ends: None,
+        })
     }
 }
 

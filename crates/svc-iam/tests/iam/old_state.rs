@@ -16,7 +16,7 @@ const NEWEST: &str = "before-0.2";
 const BUILDS: [&str; 1] = [NEWEST];
 
 /// What whoever authenticates requests writes, and no operation of IAM; no file has it yet.
-const WITHOUT_RELEASE: [&str; 2] = ["iam.access-key-use", "iam.role-use"];
+const WITHOUT_RELEASE: [&str; 3] = ["iam.access-key-use", "iam.provider-keys", "iam.role-use"];
 
 /// The kinds of records in it.
 const KINDS: [&str; 22] = [

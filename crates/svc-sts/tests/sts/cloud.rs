@@ -17,7 +17,7 @@ use service_api::{
 };
 use session_tokens::Tokens;
 use store::{MemoryBackend, Read as _, Record, Scope, Store, StoreError};
-use svc_sts::{ProviderKeys, Sts};
+use svc_sts::{ProvedIdentities, Sts};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const OTHER: &str = "444455556666";
@@ -62,24 +62,19 @@ pub(crate) struct Cloud {
     pub(crate) tokens: Tokens,
     pub(crate) authorization: Arc<Authorization>,
     pub(crate) sts: Sts,
+    pub(crate) proved: Arc<ProvedIdentities>,
 }
 
 impl Cloud {
     pub(crate) fn new() -> Self {
-        Self::build(|sts| sts)
-    }
-
-    pub(crate) fn with_keys(keys: impl ProviderKeys) -> Self {
-        Self::build(|sts| sts.with_provider_keys(Arc::new(keys)))
-    }
-
-    fn build(finish: impl FnOnce(Sts) -> Sts) -> Self {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let tokens = Tokens::with_key(&[7; 32]);
         let authorization = Arc::new(Authorization::new(store.clone(), Unsealed));
         let ids = Arc::new(Ids::default());
-        let sts = finish(Sts::new(store.clone(), tokens.clone(), ids, Arc::clone(&authorization)));
-        let cloud = Self { store, tokens, authorization, sts };
+        let proved = Arc::new(ProvedIdentities::default());
+        let sts = Sts::new(store.clone(), tokens.clone(), ids, Arc::clone(&authorization));
+        let sts = sts.with_proved_identities(Arc::clone(&proved));
+        let cloud = Self { store, tokens, authorization, sts, proved };
         cloud.account(ACCOUNT, AccountState::Active);
         cloud.account(OTHER, AccountState::Active);
         cloud.user(&[]);
@@ -87,9 +82,13 @@ impl Cloud {
     }
 
     pub(crate) fn put<R: Record>(&self, of: &str, id: &str, record: R) {
+        self.put_at(&scope(of), id, record);
+    }
+
+    pub(crate) fn put_at<R: Record>(&self, scope: &Scope, id: &str, record: R) {
         let mut record = Some(record);
         let put = self.store.transact(|transaction| {
-            transaction.put(&scope(of), id, record.take().unwrap());
+            transaction.put(scope, id, record.take().unwrap());
             Ok::<_, StoreError>(())
         });
         put.unwrap();

@@ -9,9 +9,10 @@ use aws_lc_rs::signature::{
 use aws_types::Partition;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use identities::ProviderKeys;
 use serde_json::{Value, json};
 use service_api::{Principal, PrincipalKind, ServiceError};
-use svc_sts::{KeyError, ProviderKey, ProviderKeys};
+use svc_sts::ProvedIdentity;
 
 use crate::cloud::*;
 
@@ -22,15 +23,6 @@ const SUBJECT: &str = "repo:me/app";
 struct Provider {
     rsa: RsaKeyPair,
     ecdsa: EcdsaKeyPair,
-}
-
-/// The keys, as they are published.
-struct Published(String);
-
-impl ProviderKeys for Published {
-    fn keys(&self, url: &str) -> Result<Vec<ProviderKey>, KeyError> {
-        if url == URL { ProviderKey::parse_set(&self.0) } else { Err(KeyError::Unreachable) }
-    }
 }
 
 fn encode(bytes: &[u8]) -> String {
@@ -45,7 +37,8 @@ impl Provider {
         }
     }
 
-    fn published(&self) -> Published {
+    /// The keys, as they are published.
+    fn published(&self) -> ProviderKeys {
         // As PKCS #1 has it: a sequence of two integers, the modulus of 256 bytes after a zero, and the exponent 65537.
         let der = self.rsa.public_key().as_ref();
         let (modulus, exponent) = (&der[9..265], &der[der.len() - 3..]);
@@ -55,7 +48,7 @@ impl Provider {
             {"kty": "RSA", "kid": "r", "use": "sig", "n": encode(modulus), "e": encode(exponent)},
             {"kty": "EC", "kid": "e", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..])},
         ]});
-        Published(set.to_string())
+        ProviderKeys { key_set: set.to_string(), usable: 2, given: NOW }
     }
 
     fn token(&self, header: Value, claims: &Value) -> String {
@@ -101,7 +94,8 @@ fn trusted(condition: &str) -> String {
 }
 
 fn world(provider: &Provider) -> Cloud {
-    let cloud = Cloud::with_keys(provider.published());
+    let cloud = Cloud::new();
+    cloud.put_at(&identities::cloud_scope(Partition::Aws), URL, provider.published());
     cloud.provider(URL, &["other", "sts.amazonaws.com"]);
     let condition = format!(
         r#"{{"StringEquals":{{"{URL}:aud":"sts.amazonaws.com"}},"StringLike":{{"{URL}:sub":"repo:me/*"}}}}"#
@@ -129,6 +123,12 @@ fn who_has_a_token_of_the_provider_gets_a_session() {
         let session = session_of(&principal);
         assert_eq!(session.federated_provider, made.provider);
         assert_eq!((session.mfa_authenticated, session.expires), (None, NOW.plus_millis(3_600_000)));
+        let proved = ProvedIdentity::WebIdentity {
+            provider: made.provider.unwrap(),
+            audience: "sts.amazonaws.com".to_owned(),
+            subject: SUBJECT.to_owned(),
+        };
+        assert_eq!(cloud.proved.take(&context(&principal).request_id), Some(proved));
     }
 }
 
@@ -163,9 +163,12 @@ fn tokens_that_prove_nothing_are_refused() {
     let (other, _) = other.rsplit_once('.').unwrap();
     check(format!("{other}.{signature}"), bad, signed);
     check(format!("{start}."), bad, signed);
+    let request_id = context(&alice()).request_id;
+    assert_eq!(cloud.proved.take(&request_id), None);
     // What is right so far is still for the trust policy to allow.
     let elsewhere = of(json!({"sub": "repo:you/app"}));
     check(elsewhere, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity");
+    assert!(cloud.proved.take(&request_id).is_some());
 }
 
 #[test]
@@ -176,6 +179,8 @@ fn without_keys_nothing_is_believed() {
     cloud.role(ACCOUNT, "web", &trusted("{}"));
     let token = provider.token(json!({"alg": "RS256"}), &claims(json!({})));
     expect(assume(&cloud, &token), "InvalidIdentityToken", "Couldn't retrieve verification key");
+    let what_to_do = format!("brume identity-provider keys https://{URL} --file");
+    expect(assume(&cloud, &token), "InvalidIdentityToken", &what_to_do);
 }
 
 #[test]
