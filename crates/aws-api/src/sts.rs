@@ -62,6 +62,60 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithSAMLRequest {
+    pub role_arn: String,
+    pub principal_arn: String,
+    pub saml_assertion: String,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub policy: Option<String>,
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRoleWithSAMLRequest, "AssumeRoleWithSAMLRequest" {
+        "RoleArn" => role_arn,
+        "PrincipalArn" => principal_arn,
+        "SAMLAssertion" => saml_assertion,
+        "PolicyArns" => policy_arns,
+        "Policy" => policy,
+        "DurationSeconds" => duration_seconds,
+        "MinimumSessionTokenSize" => minimum_session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithSAMLResponse {
+    pub credentials: Option<Credentials>,
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    pub packed_policy_size: Option<i32>,
+    pub subject: Option<String>,
+    pub subject_type: Option<String>,
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
+    pub name_qualifier: Option<String>,
+    pub source_identity: Option<String>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRoleWithSAMLResponse, "AssumeRoleWithSAMLResponse" {
+        "Credentials" => credentials,
+        "AssumedRoleUser" => assumed_role_user,
+        "PackedPolicySize" => packed_policy_size,
+        "Subject" => subject,
+        "SubjectType" => subject_type,
+        "Issuer" => issuer,
+        "Audience" => audience,
+        "NameQualifier" => name_qualifier,
+        "SourceIdentity" => source_identity,
+        "SessionTokenUtilization" => session_token_utilization,
+        "SessionTokenSize" => session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssumeRoleWithWebIdentityRequest {
     pub role_arn: String,
     pub role_session_name: String,
@@ -338,6 +392,15 @@ pub mod operation {
         const NAME: &'static str = "AssumeRole";
         type Input = super::AssumeRoleRequest;
         type Output = super::AssumeRoleResponse;
+    }
+
+    pub struct AssumeRoleWithSAML;
+
+    impl crate::Operation for AssumeRoleWithSAML {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "AssumeRoleWithSAML";
+        type Input = super::AssumeRoleWithSAMLRequest;
+        type Output = super::AssumeRoleWithSAMLResponse;
     }
 
     pub struct AssumeRoleWithWebIdentity;

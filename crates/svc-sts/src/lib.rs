@@ -16,6 +16,7 @@ mod federation_token;
 mod json_web_token;
 mod proved;
 mod role;
+mod saml;
 mod service_role;
 mod session;
 mod session_tag;
@@ -63,6 +64,7 @@ impl Sts {
         let state = State { store, tokens, ids, authorization, proved: Arc::default() };
         let operations = Operations::new()
             .with::<operation::AssumeRole>(assume_role::assume_role)
+            .with::<operation::AssumeRoleWithSAML>(saml::assume_role_with_saml)
             .with::<operation::AssumeRoleWithWebIdentity>(web_identity::assume_role_with_web_identity)
             .with::<operation::DecodeAuthorizationMessage>(caller::decode_authorization_message)
             .with::<operation::GetAccessKeyInfo>(caller::get_access_key_info)

@@ -8,6 +8,8 @@ mod assume_role;
 mod caller;
 #[path = "sts/cloud.rs"]
 mod cloud;
+#[path = "sts/saml.rs"]
+mod saml;
 #[path = "sts/service_role.rs"]
 mod service_role;
 #[path = "sts/session_token.rs"]

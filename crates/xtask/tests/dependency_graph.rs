@@ -19,6 +19,7 @@ const PURE: &[&str] = &[
     "aws-types",
     "flow-logs",
     "management-policies",
+    "saml-assertions",
     "sigv4",
     "vpc-abi",
     "vpc-engine",
