@@ -168,6 +168,40 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRootRequest {
+    pub target_principal: String,
+    pub task_policy_arn: PolicyDescriptorType,
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRootRequest, "AssumeRootRequest" {
+        "TargetPrincipal" => target_principal,
+        "TaskPolicyArn" => task_policy_arn,
+        "DurationSeconds" => duration_seconds,
+        "MinimumSessionTokenSize" => minimum_session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRootResponse {
+    pub credentials: Option<Credentials>,
+    pub source_identity: Option<String>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+crate::structure! {
+    AssumeRootResponse, "AssumeRootResponse" {
+        "Credentials" => credentials,
+        "SourceIdentity" => source_identity,
+        "SessionTokenUtilization" => session_token_utilization,
+        "SessionTokenSize" => session_token_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssumedRoleUser {
     pub assumed_role_id: String,
     pub arn: String,
@@ -410,6 +444,15 @@ pub mod operation {
         const NAME: &'static str = "AssumeRoleWithWebIdentity";
         type Input = super::AssumeRoleWithWebIdentityRequest;
         type Output = super::AssumeRoleWithWebIdentityResponse;
+    }
+
+    pub struct AssumeRoot;
+
+    impl crate::Operation for AssumeRoot {
+        const SERVICE: &'static str = "sts";
+        const NAME: &'static str = "AssumeRoot";
+        type Input = super::AssumeRootRequest;
+        type Output = super::AssumeRootResponse;
     }
 
     pub struct DecodeAuthorizationMessage;

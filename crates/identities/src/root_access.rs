@@ -10,9 +10,9 @@ use store::Record;
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html#id_root-user-access-management>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RootFeature {
-    /// The management account deletes and recovers the credentials of root users.
+    /// The management account looks at, deletes and recovers the credentials of root users, in sessions of AssumeRoot.
     RootCredentialsManagement,
-    /// It takes short sessions of them: AssumeRoot.
+    /// It does other tasks in such sessions.
     RootSessions,
 }
 

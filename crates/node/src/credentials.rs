@@ -16,7 +16,7 @@ use identities::{
     name_key,
 };
 use parking_lot::Mutex;
-use service_api::{Principal, PrincipalKind};
+use service_api::{Principal, PrincipalKind, Session};
 use session_tokens::{TokenError, Tokens};
 use sigv4::SignatureError;
 use store::{Read, Record, Scope, Store, StoreError, Transaction};
@@ -217,13 +217,16 @@ fn user_of_arn(reader: &impl Read, account: AccountId, arn: &Arn) -> Option<Arc<
 }
 
 /// Sessions of GetSessionToken call no operation of IAM unless a device proved the user's presence, and those of
-/// GetFederationToken none at all.
+/// GetFederationToken none at all. Those of AssumeRoot, which alone of a root user's have a policy, do.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html>
 fn gets_into_iam(principal: &Principal) -> bool {
     match &principal.kind {
         PrincipalKind::Root | PrincipalKind::User { .. } => {
-            principal.session.as_ref().is_none_or(|session| session.mfa_authenticated == Some(true))
+            let gets_in = |session: &Session| {
+                session.mfa_authenticated == Some(true) || !session.policy_arns.is_empty()
+            };
+            principal.session.as_deref().is_none_or(gets_in)
         }
         PrincipalKind::AssumedRole { .. } => true,
         PrincipalKind::FederatedUser { .. } | PrincipalKind::Anonymous => false,

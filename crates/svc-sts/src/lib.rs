@@ -9,6 +9,7 @@
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html>
 
 mod assume_role;
+mod assume_root;
 mod caller;
 mod error;
 mod federated;
@@ -28,8 +29,10 @@ use std::sync::Arc;
 use authorization::Authorization;
 use aws_api::sts::operation;
 use aws_model::Value;
+use aws_types::Arn;
 use service_api::{
-    IdSource, NeededPermission, Operations, RequestContext, Service, ServiceError, needed_by_table,
+    ConditionKeys, IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service,
+    ServiceError, needed_by_table,
 };
 use session_tokens::Tokens;
 use store::Store;
@@ -66,6 +69,7 @@ impl Sts {
             .with::<operation::AssumeRole>(assume_role::assume_role)
             .with::<operation::AssumeRoleWithSAML>(saml::assume_role_with_saml)
             .with::<operation::AssumeRoleWithWebIdentity>(web_identity::assume_role_with_web_identity)
+            .with::<operation::AssumeRoot>(assume_root::assume_root)
             .with::<operation::DecodeAuthorizationMessage>(caller::decode_authorization_message)
             .with::<operation::GetAccessKeyInfo>(caller::get_access_key_info)
             .with::<operation::GetCallerIdentity>(caller::get_caller_identity)
@@ -120,6 +124,36 @@ impl Service for Sts {
             needed.push(tagging);
         }
         Some(needed)
+    }
+
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        if resource_type != "root-user" {
+            return None;
+        }
+        let account = assume_root::target(context.partition, id)?;
+        let arn = Arn::global(context.partition, "iam", account, "root").to_string();
+        Some(ResourceFacts { arn: Some(arn), owner: Some(account), ..ResourceFacts::default() })
+    }
+
+    fn said_of(
+        &self,
+        _: &RequestContext,
+        operation: &str,
+        resource_type: &str,
+        _: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        if operation != "AssumeRoot" || resource_type != "root-user" {
+            return Vec::new();
+        }
+        let of = |value: &Value, member: &str| match value {
+            Value::Structure(fields) => fields.get(member).cloned(),
+            _ => None,
+        };
+        match of(input, "TaskPolicyArn").and_then(|policy| of(&policy, "arn")) {
+            Some(Value::String(arn)) => vec![("sts:TaskPolicyArn".to_owned(), vec![arn])],
+            _ => Vec::new(),
+        }
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

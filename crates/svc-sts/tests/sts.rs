@@ -4,6 +4,8 @@
 
 #[path = "sts/assume_role.rs"]
 mod assume_role;
+#[path = "sts/assume_root.rs"]
+mod assume_root;
 #[path = "sts/caller.rs"]
 mod caller;
 #[path = "sts/cloud.rs"]

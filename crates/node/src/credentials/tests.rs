@@ -122,8 +122,13 @@ impl Cloud {
     }
 
     fn of_root(&self) -> Temporary {
+        self.of_root_with(&[])
+    }
+
+    fn of_root_with(&self, policies: &[&str]) -> Temporary {
         let arn = "arn:aws:iam::123456789012:root";
-        self.session(PrincipalKind::Root, arn, ACCOUNT, Session::default())
+        let policy_arns = policies.iter().map(|arn| (*arn).to_owned()).collect();
+        self.session(PrincipalKind::Root, arn, ACCOUNT, Session { policy_arns, ..Session::default() })
     }
 
     fn at(&self, made: &Temporary, service: &str, now: Timestamp) -> Result<String, SignatureError> {
@@ -300,6 +305,7 @@ fn sessions_without_a_device_do_not_get_into_iam() {
     check(&cloud.of_user(true), true);
     check(&cloud.of_user(false), false);
     check(&cloud.of_root(), false);
+    check(&cloud.of_root_with(&["arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"]), true);
     check(&cloud.federated(), false);
     check(&cloud.of_role(), true);
 }

@@ -65,7 +65,7 @@ fn a_message_is_decoded_for_its_account() {
 #[test]
 fn what_is_not_built_says_so() {
     let sts = Cloud::new().sts;
-    for operation in ["AssumeRoot", "GetWebIdentityToken"] {
+    for operation in ["GetDelegatedAccessToken", "GetWebIdentityToken"] {
         assert!(!sts.implements(operation));
         let error = sts.call(&context(&alice()), operation, empty()).unwrap_err();
         assert_eq!(error.code, "InvalidAction");
