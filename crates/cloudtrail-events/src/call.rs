@@ -38,24 +38,32 @@ pub enum Caller<'a> {
     Signer,
     /// A service, for the account of the context.
     Service(&'a str),
-    /// Somebody for whom a provider vouched, without a signature.
-    WebIdentity {
-        /// The provider: `accounts.google.com`.
-        provider: &'a str,
-        /// For whom the token was made.
-        audience: &'a str,
-        /// Whose it is.
-        subject: &'a str,
-    },
+    /// Somebody without a signature who brought a token of an OpenID Connect provider. Nothing is told of one that was no good.
+    WebIdentity(Option<WebIdentity<'a>>),
     /// The same, with a SAML assertion.
-    Saml {
-        /// The ARN of the provider.
-        provider: &'a str,
-        /// The hash that stands for issuer, account and provider.
-        qualifier: &'a str,
-        /// The subject of the assertion.
-        subject: &'a str,
-    },
+    Saml(Option<SamlSubject<'a>>),
+}
+
+/// Whom a provider of web identities vouches for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebIdentity<'a> {
+    /// The provider: its ARN, or the name of one that AWS knows, such as `accounts.google.com`.
+    pub provider: &'a str,
+    /// For whom the token was made.
+    pub audience: &'a str,
+    /// Whose it is.
+    pub subject: &'a str,
+}
+
+/// Whom a SAML provider vouches for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SamlSubject<'a> {
+    /// The ARN of the provider.
+    pub provider: &'a str,
+    /// The hash that stands for issuer, account and provider.
+    pub qualifier: &'a str,
+    /// The subject of the assertion.
+    pub subject: &'a str,
 }
 
 /// What came of a call.
@@ -122,12 +130,13 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
     let (user_identity, invoked_by) = match call.caller {
         Caller::Signer => (UserIdentity::of(&context.principal), None),
         Caller::Service(name) => (UserIdentity::of_service(name), Some(name)),
-        Caller::WebIdentity { provider, audience, subject } => {
-            (UserIdentity::of_web_identity(provider, audience, subject), None)
-        }
-        Caller::Saml { provider, qualifier, subject } => {
-            (UserIdentity::of_saml(provider, qualifier, subject), None)
-        }
+        Caller::WebIdentity(proved) => (UserIdentity::of_web_identity(proved), None),
+        Caller::Saml(proved) => (UserIdentity::of_saml(proved), None),
+    };
+    // Who does not sign is of no account: the event is of that whose role is asked for.
+    let recipient = match call.caller {
+        Caller::WebIdentity(_) | Caller::Saml(_) => owner_of(call).unwrap_or(context.account()),
+        Caller::Signer | Caller::Service(_) => context.account(),
     };
     let tls = call.connection.tls.filter(|_| invoked_by.is_none());
     Event {
@@ -150,7 +159,7 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
         resources: resources_of(call),
         event_type: EventType::AwsApiCall,
         management_event: category == Category::Management,
-        recipient_account_id: context.account(),
+        recipient_account_id: recipient,
         shared_event_id: None,
         event_category: category,
         tls_details: tls.map(|(version, suite)| {

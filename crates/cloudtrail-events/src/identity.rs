@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use service_api::{Principal, PrincipalKind, Session};
 
+use crate::call::{SamlSubject, WebIdentity};
 use crate::event::to_the_second;
 
 /// Who did it.
@@ -59,6 +60,9 @@ pub struct SessionContext {
     /// The name that the first session of a chain was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
+    /// Of a root user's session for a task: `true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed_root: Option<String>,
     /// Of credentials from an instance's metadata: the version of that service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ec2_role_delivery: Option<String>,
@@ -128,7 +132,7 @@ impl UserIdentity {
         }
         let session_of = |issuer| principal.session.as_deref().map(|session| context(session, issuer));
         let (kind, user_name, session_context) = match &principal.kind {
-            PrincipalKind::Root | PrincipalKind::Anonymous => ("Root", None, session_of(None)),
+            PrincipalKind::Root | PrincipalKind::Anonymous => ("Root", None, session_of_root(principal)),
             PrincipalKind::User { name } => ("IAMUser", Some(name.clone()), session_of(None)),
             PrincipalKind::AssumedRole { role, role_id, role_arn, .. } => {
                 let issuer = SessionIssuer {
@@ -171,10 +175,15 @@ impl UserIdentity {
         Self { kind: "AWSService".to_owned(), invoked_by: Some(name.to_owned()), ..Self::default() }
     }
 
-    /// Somebody for whom a provider of web identities vouched, and whose request is not signed.
-    pub fn of_web_identity(provider: &str, audience: &str, subject: &str) -> Self {
+    /// Somebody for whom a provider of web identities vouched, and whose request is not signed. Of one whose token was no good
+    /// nothing more is known.
+    pub fn of_web_identity(proved: Option<WebIdentity<'_>>) -> Self {
+        let kind = "WebIdentityUser".to_owned();
+        let Some(WebIdentity { provider, audience, subject }) = proved else {
+            return Self { kind, ..Self::default() };
+        };
         Self {
-            kind: "WebIdentityUser".to_owned(),
+            kind,
             principal_id: Some(format!("{provider}:{audience}:{subject}")),
             user_name: Some(subject.to_owned()),
             identity_provider: Some(provider.to_owned()),
@@ -182,10 +191,14 @@ impl UserIdentity {
         }
     }
 
-    /// Somebody for whom a provider of SAML assertions vouched; `qualifier` is the hash that stands for the issuer.
-    pub fn of_saml(provider: &str, qualifier: &str, subject: &str) -> Self {
+    /// The same for a provider of SAML assertions.
+    pub fn of_saml(proved: Option<SamlSubject<'_>>) -> Self {
+        let kind = "SAMLUser".to_owned();
+        let Some(SamlSubject { provider, qualifier, subject }) = proved else {
+            return Self { kind, ..Self::default() };
+        };
         Self {
-            kind: "SAMLUser".to_owned(),
+            kind,
             principal_id: Some(format!("{qualifier}:{subject}")),
             user_name: Some(subject.to_owned()),
             identity_provider: Some(provider.to_owned()),
@@ -207,19 +220,31 @@ impl UserIdentity {
     }
 }
 
+/// Of a root user's sessions, only those for a task have a policy.
+fn session_of_root(principal: &Principal) -> Option<SessionContext> {
+    let session = principal.session.as_deref()?;
+    let is_for_task = !session.policy_arns.is_empty();
+    Some(SessionContext { assumed_root: is_for_task.then(|| "true".to_owned()), ..context(session, None) })
+}
+
+/// What SAML providers said is not told of sessions.
+fn is_web_identity(provider: &&String) -> bool {
+    !provider.contains(":saml-provider/")
+}
+
 fn context(session: &Session, issuer: Option<SessionIssuer>) -> SessionContext {
     let instance = session.source_instance_arn.as_ref();
     SessionContext {
         session_issuer: issuer,
-        web_id_federation_data: session.federated_provider.as_ref().map(|provider| WebIdFederationData {
-            federated_provider: provider.clone(),
-            attributes: Map::new(),
+        web_id_federation_data: session.federated_provider.as_ref().filter(is_web_identity).map(|provider| {
+            WebIdFederationData { federated_provider: provider.clone(), attributes: Map::new() }
         }),
         attributes: SessionAttributes {
             creation_date: to_the_second(session.issued),
             mfa_authenticated: session.mfa_authenticated.unwrap_or(false).to_string(),
         },
         source_identity: session.source_identity.clone(),
+        assumed_root: None,
         ec2_role_delivery: instance.map(|_| "2.0".to_owned()),
         in_scope_of: instance.map(|arn| InScopeOf {
             issuer_type: "AWS::EC2::Instance".to_owned(),

@@ -17,7 +17,7 @@ mod query;
 mod resources;
 mod secrets;
 
-pub use call::{ApiCall, Caller, Connection, Outcome, events};
+pub use call::{ApiCall, Caller, Connection, Outcome, SamlSubject, WebIdentity, events};
 pub use event::{Category, Event, EventType, Resource, TlsDetails};
 pub use facts::{Facts, LookupResource};
 pub use identity::{

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use aws_model::{Fields, Value};
 use aws_types::{AccountId, Arn, Partition, Timestamp};
-use cloudtrail_events::{ApiCall, Caller, Connection, Event, Facts, Outcome, events};
+use cloudtrail_events::{
+    ApiCall, Caller, Connection, Event, Facts, Outcome, SamlSubject, WebIdentity, events,
+};
 use serde_json::{Value as Json, json};
 use service_api::{Principal, PrincipalKind, RequestContext, RequestId, Session};
 
@@ -305,17 +307,30 @@ fn services_and_providers_are_callers_too() {
     assert_eq!(told["sourceIPAddress"], "elasticloadbalancing.amazonaws.com");
     assert_eq!(told["userAgent"], "elasticloadbalancing.amazonaws.com");
     assert_eq!(told.get("tlsDetails"), None);
-    let mut case = Case::new("sts", "AssumeRoleWithWebIdentity", of([]));
-    case.caller = Caller::WebIdentity { provider: "accounts.google.com", audience: "app", subject: "7" };
+}
+
+/// Who has no signature is told where the proof was good, in the account of the role.
+#[test]
+fn who_comes_with_a_proof_is_told_in_the_account_of_the_role() {
+    let input = of([("RoleArn", text("arn:aws:iam::210987654321:role/Auditor"))]);
+    let mut case =
+        Case::new("sts", "AssumeRoleWithWebIdentity", input).by(Principal::anonymous(Partition::Aws));
+    let proved = WebIdentity { provider: "accounts.google.com", audience: "app", subject: "7" };
+    case.caller = Caller::WebIdentity(Some(proved));
+    let told = case.json();
     assert_eq!(
-        case.json()["userIdentity"],
+        told["userIdentity"],
         json!({
             "type": "WebIdentityUser", "principalId": "accounts.google.com:app:7", "userName": "7",
             "identityProvider": "accounts.google.com",
         })
     );
+    assert_eq!(told["recipientAccountId"], "210987654321");
+    case.caller = Caller::WebIdentity(None);
+    assert_eq!(case.json()["userIdentity"], json!({ "type": "WebIdentityUser" }));
     let provider = "arn:aws:iam::123456789012:saml-provider/corp";
-    case.caller = Caller::Saml { provider, qualifier: "SbdGOnUkh1i4+EXAMPLExL/jEvs=", subject: "dora" };
+    let proved = SamlSubject { provider, qualifier: "SbdGOnUkh1i4+EXAMPLExL/jEvs=", subject: "dora" };
+    case.caller = Caller::Saml(Some(proved));
     assert_eq!(
         case.json()["userIdentity"],
         json!({
@@ -323,6 +338,23 @@ fn services_and_providers_are_callers_too() {
             "identityProvider": provider,
         })
     );
+    case.caller = Caller::Saml(None);
+    let told = case.json();
+    assert_eq!(told["userIdentity"], json!({ "type": "SAMLUser" }));
+    assert_eq!(told["recipientAccountId"], "210987654321");
+}
+
+#[test]
+fn a_session_for_a_root_task_says_so() {
+    let with = |policy_arns: Vec<String>| {
+        let session = Session { policy_arns, ..Session::default() };
+        let root = Principal::root(Partition::Aws, ACCOUNT.parse().unwrap(), "ASIAEXAMPLE");
+        identity(Principal { session: Some(std::sync::Arc::new(session)), ..root })
+    };
+    let task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials".to_owned();
+    let told = with(vec![task]);
+    assert_eq!((&told["type"], &told["sessionContext"]["assumedRoot"]), (&json!("Root"), &json!("true")));
+    assert_eq!(with(Vec::new())["sessionContext"].get("assumedRoot"), None);
 }
 
 /// A role of another account: one event in each, with what each may know.

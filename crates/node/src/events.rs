@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use aws_model::Value;
 use aws_types::AccountId;
-use cloudtrail_events::{ApiCall, Caller, Connection, Event, Found, Page, Query};
+use cloudtrail_events::{ApiCall, Caller, Connection, Event, Found, Page, Query, SamlSubject, WebIdentity};
 use event_history::{EventHistory, Importance, Limits, Recent, Writer};
 use gateway::{Call, Outcome, Recorder};
 use serde::{Deserialize, Serialize};
 use service_api::{IdSource as _, OsRandom};
 use svc_cloudtrail::CloudTrail;
+use svc_sts::{ProvedIdentities, ProvedIdentity};
 
 use crate::control::{self, Question};
 use crate::now;
@@ -64,10 +65,18 @@ impl EventsTold {
     }
 }
 
+/// A call, with what its context does not say of who made it.
+struct Told {
+    call: Call,
+    proved: Option<ProvedIdentity>,
+}
+
 /// The events of a cloud.
 pub(crate) struct Events {
     history: Arc<EventHistory>,
-    writer: Writer<Call>,
+    writer: Writer<Told>,
+    /// Who is behind calls that nobody signed.
+    proved: Arc<ProvedIdentities>,
     /// The service, once it is there. It asks this for the history, so that neither can hold the other.
     trails: Arc<OnceLock<Weak<CloudTrail>>>,
 }
@@ -88,14 +97,19 @@ impl Events {
                 }
             }
         };
-        let writer = Writer::start(Arc::clone(&history), now, |call| events_of(&call), tell)?;
-        Ok(Self { history, writer, trails })
+        let writer = Writer::start(Arc::clone(&history), now, |told| events_of(&told), tell)?;
+        Ok(Self { history, writer, proved: Arc::default(), trails })
     }
 
     /// Gives further events to the trails of a service.
     pub(crate) fn tell(&self, service: &Arc<CloudTrail>) {
         // There is one service, and it is told of once.
         let _ = self.trails.set(Arc::downgrade(service));
+    }
+
+    /// Where STS notes who is behind calls that nobody signed.
+    pub(crate) fn proved(&self) -> Arc<ProvedIdentities> {
+        Arc::clone(&self.proved)
     }
 
     /// Ends when events are no longer written; delivers files that are due meanwhile.
@@ -146,7 +160,8 @@ impl Recorder for Events {
         }
         let bytes = bytes_of_call(&call);
         let importance = importance_of(&call, is_told);
-        self.writer.push(call, bytes, importance);
+        let proved = is_anonymous(&call).then(|| self.proved.take(&call.context.request_id)).flatten();
+        self.writer.push(Told { call, proved }, bytes, importance);
     }
 }
 
@@ -190,16 +205,40 @@ impl svc_cloudtrail::History for Events {
     }
 }
 
-fn events_of(call: &Call) -> Vec<Event> {
+fn is_anonymous(call: &Call) -> bool {
+    call.context.principal.is_anonymous()
+}
+
+/// Who made a call: whoever signed it, or brought a proof instead.
+fn caller(told: &Told) -> Caller<'_> {
+    let Told { call, proved } = told;
+    match proved {
+        Some(ProvedIdentity::WebIdentity { provider, audience, subject }) => {
+            Caller::WebIdentity(Some(WebIdentity { provider, audience, subject }))
+        }
+        Some(ProvedIdentity::Saml { provider, qualifier, subject }) => {
+            Caller::Saml(Some(SamlSubject { provider, qualifier, subject }))
+        }
+        None if !is_anonymous(call) => Caller::Signer,
+        None => match call.operation.name {
+            "AssumeRoleWithWebIdentity" => Caller::WebIdentity(None),
+            "AssumeRoleWithSAML" => Caller::Saml(None),
+            _ => Caller::Signer,
+        },
+    }
+}
+
+fn events_of(told: &Told) -> Vec<Event> {
+    let call = &told.call;
     let outcome = match &call.outcome {
         Outcome::Done(output) => cloudtrail_events::Outcome::Done(output),
         Outcome::Failed { code, message, is_fault } => {
             cloudtrail_events::Outcome::Failed { code, message, is_fault: *is_fault }
         }
     };
-    let told = ApiCall {
+    let api_call = ApiCall {
         context: &call.context,
-        caller: Caller::Signer,
+        caller: caller(told),
         model: call.model,
         operation: call.operation,
         input: call.input.as_ref(),
@@ -209,7 +248,7 @@ fn events_of(call: &Call) -> Vec<Event> {
             host: call.host.as_deref(),
         },
     };
-    cloudtrail_events::events(&told, || OsRandom.bits())
+    cloudtrail_events::events(&api_call, || OsRandom.bits())
 }
 
 #[cfg(test)]

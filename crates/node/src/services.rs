@@ -90,6 +90,7 @@ impl Services {
         ));
         events.tell(&trail);
         let sts = Sts::new(store.clone(), tokens.clone(), ids(), authorizing.authorization());
+        let sts = sts.with_proved_identities(events.proved());
         let iam = Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone())));
         let iam = Arc::new(iam.with_organization(Arc::new(OfOrganization)));
         let all: Vec<Arc<dyn Service>> = vec![
