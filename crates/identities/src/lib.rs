@@ -27,6 +27,7 @@ mod root_access;
 mod saml_provider;
 mod server_certificate;
 mod service_linked_role;
+mod service_use;
 mod token_preference;
 mod user;
 
@@ -54,6 +55,7 @@ pub use root_access::{RootAccess, RootFeature};
 pub use saml_provider::{SamlDescription, SamlEncryption, SamlPrivateKey, SamlProvider};
 pub use server_certificate::ServerCertificate;
 pub use service_linked_role::{LinkedRoleError, SERVICE_LINKED_ROLE_PATH, create_service_linked_role};
+pub use service_use::{LastCall, ServiceUses};
 pub use token_preference::{TokenPreference, TokenVersion};
 pub use user::User;
 
@@ -90,4 +92,5 @@ pub const RECORDS: &[RecordKind] = &[
     RecordKind::of::<AccountAlias>(),
     RecordKind::of::<PasswordPolicy>(),
     RecordKind::of::<ProviderKeys>(),
+    RecordKind::of::<ServiceUses>(),
 ];

@@ -41,6 +41,7 @@ mod path_conditions;
 mod paths;
 mod projection;
 mod provider_keys;
+mod service_use;
 mod services;
 mod shareable;
 #[cfg(test)]
@@ -114,6 +115,7 @@ use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
 use crate::path_conditions::Paths;
 use crate::provider_keys::Issuers;
+use crate::service_use::{Recorders, ServiceUseLog};
 use crate::services::{Behaviour, Services};
 use crate::topology::Topology;
 
@@ -223,12 +225,14 @@ pub struct Node {
 struct AtEnd {
     flow_logs: Arc<FlowLogs>,
     credentials: Arc<StoredCredentials>,
+    service_uses: Arc<ServiceUseLog>,
 }
 
 impl AtEnd {
     fn write(&self) {
         self.flow_logs.finish();
         self.credentials.write_uses();
+        self.service_uses.write();
     }
 }
 
@@ -283,9 +287,11 @@ impl Node {
         let opened = open(config, data_dir, backend).await;
         // Also when that failed: the network must be whole before it can be let go.
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
-        let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, events, gateway } =
-            opened?;
+        let opened = opened?;
+        let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, .. } = opened;
+        let Opened { events, service_uses, gateway, .. } = opened;
         tasks.spawn(Arc::clone(&credentials).follow());
+        tasks.spawn(Arc::clone(&service_uses).follow());
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let credentials_of_roles = InstanceCredentials::new(tokens, authorizing.authorization());
@@ -382,7 +388,7 @@ impl Node {
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
-        Ok((state, gateway, AtEnd { flow_logs, credentials }, events))
+        Ok((state, gateway, AtEnd { flow_logs, credentials, service_uses }, events))
     }
 
     /// Which process this is, where clients connect, and since when.
@@ -462,6 +468,7 @@ struct Opened {
     ssm: Arc<Ssm>,
     authorizing: ByPolicies,
     events: Arc<Events>,
+    service_uses: Arc<ServiceUseLog>,
     gateway: gateway::Bound,
 }
 
@@ -477,12 +484,14 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens.clone());
     let events = Arc::new(Events::start(data_dir.events()).map_err(NodeError::file(data_dir.events()))?);
+    let service_uses = Arc::new(ServiceUseLog::new(store.clone()));
     let behaviour =
         Behaviour { enforce_quotas: !config.no_quotas, realistic_timing: config.realistic_timing };
     let consoles = host::Consoles(Arc::clone(&sandboxes));
     let Services { all, ec2, ssm } =
-        Services::new(behaviour, &store, consoles, &tokens, &authorizing, &events);
-    let front = (Arc::clone(&credentials), authorizing.clone(), Arc::clone(&events));
+        Services::new(behaviour, &store, consoles, &tokens, &authorizing, &events, &service_uses);
+    let recorders = Recorders { events: Arc::clone(&events), uses: Arc::clone(&service_uses) };
+    let front = (Arc::clone(&credentials), authorizing.clone(), recorders);
     let gateway = bind(config, data_dir, all, front).await?;
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
@@ -505,6 +514,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
         ssm,
         authorizing,
         events,
+        service_uses,
         gateway,
     })
 }
@@ -528,7 +538,7 @@ async fn bind(
     config: &NodeConfig,
     data_dir: &DataDir,
     services: Vec<Arc<dyn Service>>,
-    (credentials, authorizing, events): (Arc<StoredCredentials>, ByPolicies, Arc<Events>),
+    (credentials, authorizing, recorders): (Arc<StoredCredentials>, ByPolicies, Recorders),
 ) -> Result<gateway::Bound, NodeError> {
     let regions = aws_catalog::regions().iter().map(aws_catalog::RegionFacts::region).collect();
     let gateway_config = gateway::Config::new(config.listen, data_dir.tls(), regions);
@@ -538,7 +548,7 @@ async fn bind(
         credentials,
         Arc::new(authorizing),
         Arc::new(SystemClock),
-        events,
+        Arc::new(recorders),
     )
     .await?)
 }

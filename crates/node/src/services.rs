@@ -24,6 +24,7 @@ use svc_sts::Sts;
 use crate::authorizing::ByPolicies;
 use crate::events::Events;
 use crate::organization::{OfOrganization, TrailAdministrators};
+use crate::service_use::ServiceUseLog;
 use crate::tagged::Tagged;
 use crate::{mail, shareable};
 
@@ -52,6 +53,7 @@ impl Services {
         tokens: &Tokens,
         authorizing: &ByPolicies,
         events: &Arc<Events>,
+        uses: &Arc<ServiceUseLog>,
     ) -> Self {
         let ids = || Arc::new(OsRandom);
         let ec2_config = svc_ec2::Config {
@@ -92,7 +94,8 @@ impl Services {
         let sts = Sts::new(store.clone(), tokens.clone(), ids(), authorizing.authorization());
         let sts = sts.with_proved_identities(events.proved());
         let iam = Iam::new(store.clone(), ids(), Arc::new(Recorded(store.clone())));
-        let iam = Arc::new(iam.with_organization(Arc::new(OfOrganization)));
+        let iam = iam.with_organization(Arc::new(OfOrganization)).with_service_use(Arc::clone(uses) as _);
+        let iam = Arc::new(iam);
         let all: Vec<Arc<dyn Service>> = vec![
             backup,
             ec2.clone(),

@@ -20,14 +20,18 @@ pub(crate) fn operations(table: Operations<State>) -> Operations<State> {
     table.with::<op::ListPoliciesGrantingServiceAccess>(list)
 }
 
-/// The namespaces of the services of this cloud, sorted.
-pub(crate) fn namespaces() -> Vec<&'static str> {
-    let of = |service: &'static aws_model::Service| match service.signing_name {
-        // What CloudWatch signs with is not what its actions begin with.
+/// What the actions of a service begin with.
+pub fn namespace(service: &'static aws_model::Service) -> &'static str {
+    match service.signing_name {
+        // CloudWatch signs with another name.
         "monitoring" => "cloudwatch",
         other => other,
-    };
-    let mut all: Vec<_> = aws_model::services().iter().map(of).collect();
+    }
+}
+
+/// The namespaces of the services of this cloud, sorted.
+pub(crate) fn namespaces() -> Vec<&'static str> {
+    let mut all: Vec<_> = aws_model::services().iter().map(namespace).collect();
     all.sort_unstable();
     all.dedup();
     all

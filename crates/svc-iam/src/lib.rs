@@ -72,6 +72,7 @@ use store::{RecordKind, Scope, Store};
 
 use service_linked_role::DeletionTask;
 
+pub use granted_service::namespace;
 pub use organization::{Alone, Membership, Organization, OrganizationPolicy};
 pub use service_last_accessed::{NothingUsed, ServiceAccess, ServiceUse};
 pub use uses::{KeyUse, Unseen, Uses};

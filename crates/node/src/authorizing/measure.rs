@@ -15,6 +15,7 @@ use store::{MemoryBackend, Record, Scope, StoreError};
 use super::*;
 use crate::credentials::StoredCredentials;
 use crate::events::Events;
+use crate::service_use::ServiceUseLog;
 use crate::services::{Behaviour, Services};
 use crate::testing::NoHost;
 
@@ -139,7 +140,8 @@ async fn measures_requests_with_and_without_enforcement() {
     let mut stops = Vec::new();
     for enforces in [true, false] {
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
-        let services = Services::new(behaviour, &store, NoHost, &tokens, &by_policies, &events).all;
+        let uses = Arc::new(ServiceUseLog::new(store.clone()));
+        let services = Services::new(behaviour, &store, NoHost, &tokens, &by_policies, &events, &uses).all;
         let regions = vec!["us-east-1".parse().unwrap()];
         let tls = directory.path().join(format!("tls-{enforces}"));
         let config = gateway::Config::new("127.0.0.1:0".parse().unwrap(), tls, regions);

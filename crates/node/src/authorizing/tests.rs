@@ -13,6 +13,7 @@ use store::{MemoryBackend, Scope, StoreError};
 
 use super::*;
 use crate::events::Events;
+use crate::service_use::ServiceUseLog;
 use crate::services::{Behaviour, Services};
 use crate::testing::{NoHost, context};
 
@@ -40,7 +41,8 @@ impl World {
         let events = Arc::new(Events::start(directory.path().join("events")).unwrap());
         let authorizing = ByPolicies::new(store.clone(), tokens.clone());
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
-        let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events).all;
+        let uses = Arc::new(ServiceUseLog::new(store.clone()));
+        let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events, &uses).all;
         Self { store, authorizing, services, _directory: directory }
     }
 

@@ -16,7 +16,8 @@ const NEWEST: &str = "before-0.2";
 const BUILDS: [&str; 1] = [NEWEST];
 
 /// What whoever authenticates requests writes, and no operation of IAM; no file has it yet.
-const WITHOUT_RELEASE: [&str; 3] = ["iam.access-key-use", "iam.provider-keys", "iam.role-use"];
+const WITHOUT_RELEASE: [&str; 4] =
+    ["iam.access-key-use", "iam.provider-keys", "iam.role-use", "iam.service-uses"];
 
 /// The kinds of records in it.
 const KINDS: [&str; 22] = [
