@@ -241,6 +241,7 @@ fn rows_of_gateways() {
         connections::an_address_that_a_nat_gateway_loses_takes_its_connections_with_it,
         connections::what_is_decided_of_a_connection_holds_for_other_ports_of_its_opener,
         connections::public_addresses_are_those_that_the_cloud_says_it_has,
+        connections::a_closed_account_is_out_of_reach_until_it_is_opened_again,
     ]);
 }
 

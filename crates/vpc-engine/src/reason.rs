@@ -208,6 +208,13 @@ reasons! {
         object: ObjectId,
     } => "{object} does not exist",
 
+    /// The account of an interface is closed, or that of its VPC's owner.
+    /// <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-closing.html>
+    36 AccountClosed {
+        /// The interface.
+        interface: NetworkInterfaceId,
+    } => "nothing passes {interface}: its account, or that of its VPC's owner, is closed",
+
     // Services of the link.
     /// Fact 8: inside 169.254.168.0/22 and fd00:ec2::/32 only the services are reachable, whatever the routes say.
     40 NoSuchService {

@@ -182,3 +182,8 @@ fn a_service_does_not_answer_what_the_asker_has_forgotten() {
 fn what_is_decided_of_a_connection_holds_for_other_ports_of_its_opener() {
     connections::what_is_decided_of_a_connection_holds_for_other_ports_of_its_opener();
 }
+
+#[test]
+fn a_closed_account_is_out_of_reach_until_it_is_opened_again() {
+    connections::a_closed_account_is_out_of_reach_until_it_is_opened_again();
+}

@@ -85,6 +85,8 @@ pub enum InterfaceRole {
     GatewayLoadBalancerEndpoint,
     /// An interface endpoint, likewise: none of their services is there yet.
     InterfaceEndpoint,
+    /// Nobody for now: its account is closed, or that of its VPC's owner. Nothing passes it.
+    ClosedAccount,
 }
 
 impl InterfaceRole {
@@ -92,7 +94,7 @@ impl InterfaceRole {
     pub const fn passes_on(self) -> bool {
         match self {
             Self::NatGateway | Self::TransitGateway | Self::GatewayLoadBalancerEndpoint => true,
-            Self::Workload | Self::InterfaceEndpoint => false,
+            Self::Workload | Self::InterfaceEndpoint | Self::ClosedAccount => false,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use aws_types::{SecurityGroupId, SecurityGroupRuleId};
-use vpc_model::{AclAction, AclRuleNumber, Direction, PortRange, Protocol};
+use vpc_model::{AclAction, AclRuleNumber, Direction, InterfaceRole, PortRange, Protocol};
 
 use super::journey::Hop;
 use crate::compile::{Probe, Rules};
@@ -130,6 +130,14 @@ pub(crate) fn acl_ports_around(subnet: &CompiledSubnet, direction: Direction, tu
         (_, TupleKind::Ports { destination, .. }) => PortRange::one(destination),
         (_, TupleKind::Query { .. } | TupleKind::Message { .. }) => PortRange::ALL,
     }
+}
+
+/// Refuses what would pass an interface of a closed account.
+pub(crate) fn open_account(plugged: &PluggedInterface) -> Result<(), DropReason> {
+    if plugged.role == InterfaceRole::ClosedAccount {
+        return Err(DropReason::AccountClosed { interface: plugged.interface.id });
+    }
+    Ok(())
 }
 
 /// The destination check (fact 31).

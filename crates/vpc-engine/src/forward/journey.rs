@@ -609,12 +609,15 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     fn arrive(&mut self, hop: Hop<'n>, from: Option<u32>) -> Result<Arrival<'n>, DropReason> {
         let interface = &hop.receiver.interface;
         self.by_owner();
+        gates::open_account(hop.receiver)?;
         let is_own = || interface.addresses().any(|address| address == self.trip.packet.destination);
         let is_taken = match hop.receiver.role {
             // The rules of an endpoint's groups are told of first.
             InterfaceRole::Workload | InterfaceRole::InterfaceEndpoint => true,
             InterfaceRole::NatGateway => is_own() && self.network.gateways.nat_of(interface.id).is_some(),
-            InterfaceRole::TransitGateway | InterfaceRole::GatewayLoadBalancerEndpoint => false,
+            InterfaceRole::TransitGateway
+            | InterfaceRole::GatewayLoadBalancerEndpoint
+            | InterfaceRole::ClosedAccount => false,
         };
         if !is_taken {
             return Err(DropReason::ManagedInterface { interface: interface.id });

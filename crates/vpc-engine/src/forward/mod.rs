@@ -122,6 +122,7 @@ pub(crate) fn decide<'n, W: Witness<'n>>(
     }
     let sender = network.at(from).ok_or(DropReason::UnknownPort { port: from })?;
     source::check(sender, packet)?;
+    gates::open_account(sender)?;
     let subnet = network
         .subnet_of(sender)
         .filter(|subnet| subnet.vpc_number == Some(sender.vpc))

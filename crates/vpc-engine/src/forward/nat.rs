@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use aws_types::NatGatewayId;
 use vpc_model::{NatGateway, Port, PortRange, Protocol};
 
+use super::gates;
 use super::journey::{Journey, Place};
 use super::ports::{self, FIRST_PORT, PORTS};
 use super::tracking::{flags, seen};
@@ -116,6 +117,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
     ) -> Result<Place<'n>, DropReason> {
         let plugged = self.network.target(gateway.interface);
         let plugged = plugged.ok_or(DropReason::Missing { object: gateway.interface.into() })?;
+        gates::open_account(plugged)?;
         let subnet = self.subnet_of(plugged)?;
         if plugged.subnet != from {
             self.enter_subnet(subnet)?;

@@ -8,6 +8,7 @@ use vpc_model::{
     AttachedNetwork, AttachedVpc, TransitGateway, TransitGatewayAttachment, VpcPeeringConnection,
 };
 
+use super::gates;
 use super::journey::{Hop, Journey, Place};
 use super::witness::{Event, Witness};
 use crate::compile::TransitRoutes;
@@ -77,7 +78,8 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
         self.check_family(attachment, attached)?;
         let entrance = self.interfaces_of(attached).find(|(_, at)| at.subnet.zone == *zone);
         let unzoned = DropReason::ZoneNotAttached { attachment: attachment.id, subnet: subnet.subnet.id };
-        let (_, entrance) = entrance.ok_or(unzoned)?;
+        let (interface, entrance) = entrance.ok_or(unzoned)?;
+        gates::open_account(interface)?;
         self.note(Event::Through { object: ObjectId::TransitGatewayAttachment(attachment.id) });
         // In the subnet of the attachment itself both lists of the ACL are asked, elsewhere one of each subnet.
         self.enter_subnet(entrance)?;
@@ -170,6 +172,7 @@ impl<'n, W: Witness<'n>> Journey<'n, '_, W> {
             in_zone.or_else(|| self.interfaces_of(attached).next())
         };
         let (exit, subnet) = exit.ok_or(DropReason::Missing { object: attached.vpc.into() })?;
+        gates::open_account(exit)?;
         self.come_into(subnet);
         Ok(Place::Router(subnet, exit.subnet))
     }

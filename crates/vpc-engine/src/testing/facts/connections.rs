@@ -4,6 +4,7 @@ use super::gateways::{HOST, ends, gets, port, sends};
 use crate::testing::world::gateways::{endpoint, everything, nat, reply, transit_table, vpc};
 use crate::testing::world::{World, subnet};
 use crate::{Endpoint, Packet, TcpFlags, Transport};
+use vpc_model::InterfaceRole;
 
 pub fn fact_54_of_two_vpcs_with_one_block_the_older_attachment_has_it() {
     let mut world = everything();
@@ -138,4 +139,41 @@ pub fn public_addresses_are_those_that_the_cloud_says_it_has() {
     sends(&mut world, "a", "198.51.100.9", "udp 1 2", "m");
     let ping = world.packet_from_internet(HOST, "198.51.100.9", "icmp 8 0 7");
     gets(&mut world, "internet", &ping, "m");
+}
+
+pub fn a_closed_account_is_out_of_reach_until_it_is_opened_again() {
+    fn become_role(world: &mut World, name: &str, role: InterfaceRole) {
+        world.modify(name, |interface| interface.role = role);
+    }
+    let mut world = everything();
+    let closed = "AccountClosed";
+    // Over a peering connection, a connection that is known included.
+    let at_x = sends(&mut world, "b", "10.1.0.10", "tcp 4000 443 S", "x");
+    let at_b = gets(&mut world, "x", &reply(&at_x), "b");
+    become_role(&mut world, "x", InterfaceRole::ClosedAccount);
+    gets(&mut world, "b", &reply(&at_b), closed);
+    gets(&mut world, "x", &reply(&at_x), closed);
+    sends(&mut world, "b", "10.1.0.10", "icmp 8 0 7", closed);
+    sends(&mut world, "x", "10.0.1.20", "udp 1 2", closed);
+    become_role(&mut world, "x", InterfaceRole::Workload);
+    sends(&mut world, "b", "10.1.0.10", "icmp 8 0 7", "x");
+    sends(&mut world, "x", "10.0.1.20", "udp 1 2", "b");
+    // Into an attached VPC, and out of one.
+    for attached in ["tv", "ty"] {
+        sends(&mut world, "b", "10.2.0.10", "udp 1 2", "y");
+        become_role(&mut world, attached, InterfaceRole::ClosedAccount);
+        sends(&mut world, "b", "10.2.0.10", "udp 1 2", closed);
+        become_role(&mut world, attached, InterfaceRole::TransitGateway);
+    }
+    sends(&mut world, "b", "10.2.0.10", "udp 1 2", "y");
+    // Through a NAT gateway, and from the internet.
+    let out = sends(&mut world, "b", HOST, "udp 1 2", "internet");
+    become_role(&mut world, "n", InterfaceRole::ClosedAccount);
+    sends(&mut world, "b", HOST, "udp 1 2", closed);
+    gets(&mut world, "internet", &reply(&out), closed);
+    become_role(&mut world, "a", InterfaceRole::ClosedAccount);
+    let ping = world.packet_from_internet(HOST, "198.18.0.10", "icmp 8 0 7");
+    gets(&mut world, "internet", &ping, closed);
+    become_role(&mut world, "a", InterfaceRole::Workload);
+    gets(&mut world, "internet", &ping, "a");
 }

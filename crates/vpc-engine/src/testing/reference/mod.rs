@@ -278,6 +278,9 @@ impl Reference {
     fn judge_sent(&mut self, from: Port, packet: &Packet, now: Millis) -> Result<Expectation, Reason> {
         let sender = self.interface(from).ok_or("UnknownPort")?.clone();
         sender_checks(&sender, packet)?;
+        if sender.role == InterfaceRole::ClosedAccount {
+            return Err("AccountClosed");
+        }
         let subnet = self.network.subnet_of(&sender).ok_or("Missing")?.clone();
         if packet.destination == IpAddr::V4(subnet.cidr.broadcast()) {
             return Err("Broadcast");

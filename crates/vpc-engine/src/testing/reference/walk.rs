@@ -220,6 +220,7 @@ impl Reference {
                 self.translate_in(trip, &gateway)?;
                 self.leave(trip, &subnet, Leaver::NatGateway(gateway.interface))
             }
+            InterfaceRole::ClosedAccount => Err("AccountClosed"),
             InterfaceRole::NatGateway
             | InterfaceRole::TransitGateway
             | InterfaceRole::GatewayLoadBalancerEndpoint => Err("ManagedInterface"),

@@ -87,12 +87,15 @@ fn change_subnet(topology: &mut Topology, random: &mut Random) -> Delta {
     subnet.clone().into()
 }
 
-/// The interface at a port becomes another one, goes, comes back, or has other public addresses.
+/// The interface at a port becomes another one, goes, comes back, has other public addresses, or its account is closed or
+/// opened again.
 fn change_workload(topology: &mut Topology, random: &mut Random) -> Option<Delta> {
     let index = random.below(topology.interfaces.len());
-    if topology.interfaces[index].role != InterfaceRole::Workload {
-        return None;
-    }
+    let closed = match topology.interfaces[index].role {
+        InterfaceRole::Workload => InterfaceRole::ClosedAccount,
+        InterfaceRole::ClosedAccount => InterfaceRole::Workload,
+        _ => return None,
+    };
     match random.below(4) {
         0 => return Some(Delta::Remove(ObjectId::Interface(topology.interfaces[index].id))),
         1 => {
@@ -100,6 +103,7 @@ fn change_workload(topology: &mut Topology, random: &mut Random) -> Option<Delta
             topology.interfaces[index] = topology.random_interface(number, random);
             topology.add_public_addresses(index, random);
         }
+        2 => topology.interfaces[index].role = closed,
         _ => topology.add_public_addresses(index, random),
     }
     Some(topology.interfaces[index].clone().into())
