@@ -365,6 +365,7 @@ fn the_engine_agrees_with_the_facts() {
             "DnsSupportDisabled",
             "ServiceProtocol",
             "UnsolicitedByService",
+            "AccountClosed",
         ] {
             assert!(
                 shown.reasons.get(expected).is_some_and(|&count| count >= 10),
