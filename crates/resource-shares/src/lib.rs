@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_types::{AccountId, Partition, Tags, Timestamp};
+use identities::is_reachable;
 use organization::{organization_of, path_of};
 use serde::{Deserialize, Serialize};
 use store::{Read, Record, Scope, Store, StoreError, Transaction};
@@ -189,6 +190,11 @@ impl ResourceShare {
         };
         held.acceptance == Acceptance::Accepted && (held.external || is_of_organization())
     }
+
+    /// Whether an account has something of it now: it has accepted, and the owner's account is not closed.
+    pub fn is_in_force_for(&self, reader: &impl Read, partition: Partition, account: AccountId) -> bool {
+        self.is_accepted_by(reader, partition, account) && is_reachable(reader, partition, self.owner)
+    }
 }
 
 impl Invitation {
@@ -199,6 +205,11 @@ impl Invitation {
             Acceptance::Accepted | Acceptance::Rejected => INVITATION_SHOWN_MILLIS,
         };
         now <= self.sent.plus_millis(shown)
+    }
+
+    /// Whether the account that sent it is not closed.
+    pub fn is_of_open_account(&self, reader: &impl Read, partition: Partition) -> bool {
+        is_reachable(reader, partition, self.sender)
     }
 
     /// Whether it is too late to accept it.
@@ -249,7 +260,8 @@ pub fn put_partners_within(transaction: &mut Transaction, partition: Partition, 
     }
 }
 
-/// Whether the owner of a resource shares it with an account that has accepted. An owner shares nothing with itself.
+/// Whether the owner of a resource shares it with an account that has accepted. An owner shares nothing with itself, and
+/// nothing with anybody while its account is closed.
 pub fn is_shared_with(reader: &impl Read, partition: Partition, arn: &str, account: AccountId) -> bool {
     // arn:partition:service:region:account:resource
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
@@ -257,7 +269,7 @@ pub fn is_shared_with(reader: &impl Read, partition: Partition, arn: &str, accou
     let (Ok(region), Ok(owner)) = (region.parse(), owner.parse()) else { return false };
     let scope = Scope::new(partition, owner, region);
     reader.scan::<ResourceShare>(&scope).any(|(_, share)| {
-        share.resources.contains_key(arn) && share.is_accepted_by(reader, partition, account)
+        share.resources.contains_key(arn) && share.is_in_force_for(reader, partition, account)
     })
 }
 
@@ -266,6 +278,38 @@ pub fn put_partners(transaction: &mut Transaction, owner: &Scope, account: Accou
     let other = Scope::new(owner.partition, account, owner.region.clone());
     transaction.put(owner, &account.to_string(), SharingPartner {});
     transaction.put(&other, &owner.account.to_string(), SharingPartner {});
+}
+
+/// Takes an account that is closed for good out of what others have on record of shares: as a partner, as a principal, and
+/// as one who invites them.
+pub fn forget_account(transaction: &mut Transaction, partition: Partition, account: AccountId) {
+    let number = account.to_string();
+    let is_others = |scope: &Scope| scope.partition == partition && scope.account != account;
+    let partners: Vec<Scope> = transaction
+        .scan_all::<SharingPartner>()
+        .filter(|(scope, partner, _)| is_others(scope) && *partner == number)
+        .map(|(scope, _, _)| scope.clone())
+        .collect();
+    let invitations: Vec<(Scope, String)> = transaction
+        .scan_all::<Invitation>()
+        .filter(|(scope, _, invitation)| is_others(scope) && invitation.sender == account)
+        .map(|(scope, id, _)| (scope.clone(), id.to_owned()))
+        .collect();
+    let shares: Vec<(Scope, ResourceShare)> = transaction
+        .scan_all::<ResourceShare>()
+        .filter(|(scope, _, share)| is_others(scope) && share.principals.contains_key(&number))
+        .map(|(scope, _, share)| (scope.clone(), (*share).clone()))
+        .collect();
+    for scope in partners {
+        transaction.delete::<SharingPartner>(&scope, &number);
+    }
+    for (scope, id) in invitations {
+        transaction.delete::<Invitation>(&scope, &id);
+    }
+    for (scope, mut share) in shares {
+        share.principals.remove(&number);
+        transaction.put(&scope, &share.id.clone(), share);
+    }
 }
 
 /// Records the partners of shares that were accepted before they were recorded.

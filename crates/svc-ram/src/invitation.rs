@@ -34,6 +34,11 @@ fn shown(context: &RequestContext, invitation: &Invitation) -> ResourceShareInvi
     }
 }
 
+/// Whether requests can see an invitation: it is not too old, and its sender's account is not closed.
+fn is_seen(reader: &impl Read, context: &RequestContext, invitation: &Invitation) -> bool {
+    invitation.is_visible(context.now) && invitation.is_of_open_account(reader, context.partition)
+}
+
 /// An invitation that the caller was sent.
 fn named(reader: &impl Read, context: &RequestContext, arn: &str) -> Result<Invitation, ServiceError> {
     if !arn.starts_with("arn:") || !arn.contains(":resource-share-invitation/") {
@@ -42,7 +47,7 @@ fn named(reader: &impl Read, context: &RequestContext, arn: &str) -> Result<Invi
     let id = arn.rsplit('/').next().unwrap_or_default();
     let found = reader
         .get::<Invitation>(&context.scope(), id)
-        .filter(|invitation| invitation.arn == arn && invitation.is_visible(context.now));
+        .filter(|invitation| invitation.arn == arn && is_seen(reader, context, invitation));
     found.map(|invitation| (*invitation).clone()).ok_or_else(|| {
         let message = format!("ResourceShareInvitation {arn} could not be found.");
         ServiceError::new("ResourceShareInvitationArnNotFoundException", message)
@@ -143,7 +148,7 @@ pub(crate) fn get(
     let shares = request.resource_share_arns.filter(|arns| !arns.is_empty());
     let found = snapshot
         .scan::<Invitation>(&context.scope())
-        .filter(|(_, one)| one.is_visible(context.now))
+        .filter(|(_, one)| is_seen(&snapshot, context, one))
         .filter(|(_, one)| wanted.as_ref().is_none_or(|wanted| wanted.contains(&one.arn)))
         .filter(|(_, one)| shares.as_ref().is_none_or(|shares| shares.contains(&one.share_arn)))
         .map(|(id, one)| (id.to_owned(), shown(context, &one)));

@@ -81,7 +81,7 @@ pub(crate) fn of(snapshot: &Snapshot, context: &RequestContext, owner: Owner) ->
         Owner::Others => snapshot
             .scan_all::<ResourceShare>()
             .filter(|(place, _, _)| place.partition == scope.partition && place.region == scope.region)
-            .filter(|(_, _, share)| share.is_accepted_by(snapshot, scope.partition, context.account()))
+            .filter(|(_, _, share)| share.is_in_force_for(snapshot, scope.partition, context.account()))
             .map(|(_, _, share)| (*share).clone())
             .collect(),
     };

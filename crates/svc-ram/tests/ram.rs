@@ -3,6 +3,8 @@
 
 #[path = "ram/authorization.rs"]
 mod authorization;
+#[path = "ram/closed.rs"]
+mod closed;
 #[path = "ram/old_state.rs"]
 mod old_state;
 #[path = "../../store/tests/state_file/mod.rs"]
