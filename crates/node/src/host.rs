@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_types::InstanceId;
 use data_plane::{DataPlane, Mode, WorkstationLink};
 use sandbox::{Driver as _, Userland};
-use store::{Read as _, Store};
+use store::{Read as _, Scope, Snapshot, Store};
 use svc_ec2::HostView;
 use svc_ec2::record as ec2;
 
@@ -133,13 +133,22 @@ fn instance_statuses(store: &Store, instances: &Instances) -> Vec<InstanceStatus
             InstanceStatus {
                 id: id.to_owned(),
                 region: scope.region.to_string(),
-                state: record.state.as_str().to_owned(),
+                state: state(&snapshot, scope, &record).to_owned(),
                 private_address: primary
                     .map_or_else(|| "-".to_owned(), |nic| nic.primary_address().to_string()),
                 pid: instances.pid(record.id),
             }
         })
         .collect()
+}
+
+/// The state on record, but of one that does not run only because its account is closed.
+fn state(snapshot: &Snapshot, scope: &Scope, record: &ec2::Instance) -> &'static str {
+    let is_to_run = record.state.desired() == ec2::DesiredState::Running;
+    if is_to_run && !identities::is_reachable(snapshot, scope.partition, scope.account) {
+        return "suspended";
+    }
+    record.state.as_str()
 }
 
 fn drop_statuses(plane: &DataPlane, directory: &Directory) -> Vec<DropStatus> {

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_api::Operation;
 use aws_api::ec2::{self as api, operation as op};
 use aws_model::Value;
-use aws_types::{InstanceId, Partition, Timestamp};
+use aws_types::{AccountId, InstanceId, Partition, Timestamp};
+use identities::{Account, AccountState};
 use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _};
-use store::{MemoryBackend, Read as _, Store};
+use store::{MemoryBackend, Read as _, Scope, Store, StoreError};
 use svc_ec2::{Config, Ec2, HostView};
 use vpc_model::PublicAddresses;
 
@@ -46,6 +47,27 @@ pub(crate) fn context() -> RequestContext {
         user_agent: String::new(),
         secure_transport: false,
     }
+}
+
+/// Writes an account's record, open unless it is changed.
+pub(crate) fn put_account(store: &Store, number: &str, change: impl FnOnce(&mut Account)) -> AccountId {
+    let id = number.parse().unwrap();
+    let mut account = Account {
+        id,
+        created: context().now,
+        name: None,
+        is_further: true,
+        email: None,
+        state: AccountState::Active,
+        contact: None,
+    };
+    change(&mut account);
+    let put = store.transact(|transaction| {
+        transaction.put(&Scope::global(Partition::Aws, id), number, account);
+        Ok::<_, StoreError>(())
+    });
+    put.unwrap();
+    id
 }
 
 /// EC2 on a store of its own, which a test makes networks with.

@@ -36,10 +36,9 @@ pub const REVISIONS_TOLD_MAX: usize = 10_000;
 /// The kinds that a network is not made of, and that are read where one is made of others: the public addresses of regions, and
 /// who shares with whom.
 const LOOKED_UP: [&str; 2] = ["ec2.public-pool", "ram.sharing-partner"];
-/// The members of records that are secret: what they hold is not written.
-const SECRET_MEMBERS: [&str; 1] = ["pre_shared_key"];
-/// The only kind that has such members.
-const KIND_WITH_SECRETS: &str = "ec2.vpn-connection";
+/// The kinds with members that are secret, or that are about people: what these hold is not written.
+const SECRETS: [(&str, &[&str]); 2] =
+    [("ec2.vpn-connection", &["pre_shared_key"]), ("account.account", &["name", "email", "contact"])];
 
 /// Whether the records of a kind are kept: those that a projection reads, and no others. Others may be large or secret.
 fn is_kept(kind: &str) -> bool {
@@ -343,30 +342,35 @@ fn recorded(change: &Change) -> Recorded {
 /// be unreadable when somebody asks for its revision.
 fn written(kind: &str, stored: &Stored) -> Vec<u8> {
     let bytes = stored.to_bytes();
-    if kind == KIND_WITH_SECRETS { without_secrets(&bytes).unwrap_or_default() } else { bytes }
+    match SECRETS.iter().find(|(with_secrets, _)| *with_secrets == kind) {
+        Some((_, secret)) => without_secrets(&bytes, secret).unwrap_or_default(),
+        None => bytes,
+    }
 }
 
 /// The version comes first, in a line of its own, and then JSON.
-fn without_secrets(record: &[u8]) -> Option<Vec<u8>> {
+fn without_secrets(record: &[u8], secret: &[&str]) -> Option<Vec<u8>> {
     let json_at = record.iter().position(|byte| *byte == b'\n')? + 1;
     let (version, json) = record.split_at(json_at);
     let mut json: serde_json::Value = serde_json::from_slice(json).ok()?;
-    empty_secrets(&mut json);
+    empty_secrets(&mut json, secret);
     Some([version, &serde_json::to_vec(&json).ok()?].concat())
 }
 
-fn empty_secrets(json: &mut serde_json::Value) {
+fn empty_secrets(json: &mut serde_json::Value, secret: &[&str]) {
     match json {
         serde_json::Value::Object(members) => {
             for (name, value) in members {
-                if SECRET_MEMBERS.contains(&name.as_str()) && value.is_string() {
-                    *value = serde_json::Value::String(String::new());
-                } else {
-                    empty_secrets(value);
+                match secret.contains(&name.as_str()) {
+                    true if value.is_string() => *value = serde_json::Value::String(String::new()),
+                    true => *value = serde_json::Value::Null,
+                    false => empty_secrets(value, secret),
                 }
             }
         }
-        serde_json::Value::Array(values) => values.iter_mut().for_each(empty_secrets),
+        serde_json::Value::Array(values) => {
+            values.iter_mut().for_each(|value| empty_secrets(value, secret));
+        }
         _ => {}
     }
 }

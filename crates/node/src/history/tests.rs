@@ -195,7 +195,6 @@ fn what_is_kept_is_all_that_a_network_is_made_of() {
 
 /// The kinds of records that no network is made of. One that is in neither list is to be put into one of them.
 const LEFT_OUT: &[&str] = &[
-    "account.account",
     "account.alternate-contact",
     "account.email",
     "account.email-update",
@@ -289,7 +288,7 @@ fn every_kind_of_record_is_kept_or_left_out_on_purpose() {
     let left_out: BTreeSet<&str> = all.iter().copied().filter(|kind| !is_kept(kind)).collect();
     assert_eq!(left_out, LEFT_OUT.iter().copied().collect());
     assert!(LOOKED_UP.iter().all(|kind| all.contains(kind)));
-    assert!(is_kept(KIND_WITH_SECRETS));
+    assert!(SECRETS.iter().all(|(kind, _)| is_kept(kind)));
 }
 
 /// Of a connection by VPN the routes are kept, and the keys are not: neither those that are given nor those that are made.
@@ -458,4 +457,32 @@ fn who_is_not_concerned_is_reached_as_before() {
         changes += all.changes.len();
     }
     assert!(changes > 5, "{changes}");
+}
+
+/// That an account is closed belongs to the network, and whose it is does not.
+#[test]
+fn of_accounts_nothing_is_written_that_is_about_people() {
+    let mut kept = Kept::new();
+    let account = crate::testing::put_account(&kept.cloud.store, "123456789012", |account| {
+        account.name = Some("Of-Ann".to_owned());
+        account.email = Some("ann@example.com".to_owned());
+        account.contact = Some(identities::ContactInformation {
+            full_name: "Ann Example".to_owned(),
+            ..Default::default()
+        });
+        account.state = identities::AccountState::Suspended { closed: account.created };
+    });
+    let revision = kept.follow();
+    // The newest is not read from the files.
+    kept.cloud.vpc();
+    kept.follow();
+    let past = kept.history.at(Revision(revision)).unwrap();
+    let found = identities::account(&past.records, aws_types::Partition::Aws, account).unwrap();
+    assert!(!found.is_active() && found.contact.is_none());
+    for file in std::fs::read_dir(kept.directory.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.contains("Suspended"), "{text}");
+        assert!(["Of-Ann", "ann@", "Ann Example"].iter().all(|secret| !text.contains(secret)), "{text}");
+    }
 }

@@ -201,6 +201,11 @@ fn explain_one(records: &Records<'_>, before: &[Step], reason: &DropReason, ends
             network_interface: Some(records.interface(interface)),
             ..code("BAD_STATE")
         },
+        DropReason::AccountClosed { interface } => api::Explanation {
+            component: Some(records.interface(interface)),
+            network_interface: Some(records.interface(interface)),
+            ..code("BAD_STATE")
+        },
         DropReason::NoSuchHost { address } => {
             api::Explanation { address: Some(address.to_string()), ..code("UNKNOWN_DESTINATION") }
         }
@@ -224,6 +229,7 @@ fn concerned(reason: &DropReason) -> Option<ObjectId> {
         | DropReason::SourceCheck { interface, .. }
         | DropReason::DestinationCheck { interface, .. }
         | DropReason::ManagedInterface { interface }
+        | DropReason::AccountClosed { interface }
         | DropReason::NoEndpointService { interface } => interface.into(),
         DropReason::NetworkAclDenied { acl, .. } => acl.into(),
         DropReason::NoRoute { table, .. } | DropReason::Blackhole { table, .. } => table.into(),

@@ -116,6 +116,14 @@ impl Instances {
                 self.ec2.instance_stopped(scope, record.id, now())?;
                 Ok(())
             }
+            Action::Suspend => {
+                // Not in order: of one that had switched itself off in the end, the record would have to say so.
+                if let Some(running) = self.known(record) {
+                    self.sandboxes.kill(&running)?;
+                    self.forget(record);
+                }
+                self.disconnect(scope, record)
+            }
             Action::RecordStop => {
                 self.disconnect(scope, record)?;
                 self.ec2.instance_stopped(scope, record.id, now())?;

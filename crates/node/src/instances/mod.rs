@@ -13,8 +13,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_types::InstanceId;
+use aws_types::{AccountId, InstanceId};
 use data_plane::DataPlane;
+use identities::Account;
 use parking_lot::Mutex;
 use sandbox::{Driver as _, Exit, Running, Userland};
 use store::{Read as _, Revision, Scope, Store, TailError};
@@ -200,8 +201,16 @@ impl Instances {
         let snapshot = self.store.snapshot();
         let states: HashMap<InstanceId, ec2::InstanceState> =
             snapshot.scan_all::<ec2::Instance>().map(|(_, _, record)| (record.id, record.state)).collect();
+        let closed = closed_accounts(&snapshot);
+        let suspended: HashSet<InstanceId> = snapshot
+            .scan_all::<ec2::Instance>()
+            .filter(|(scope, _, _)| closed.contains(&scope.account))
+            .map(|(_, _, record)| record.id)
+            .collect();
         self.down.lock().retain(|instance| states.contains_key(instance));
-        self.restarts.lock().retain(|instance| states.get(instance) == Some(&ec2::InstanceState::Running));
+        self.restarts.lock().retain(|instance| {
+            states.get(instance) == Some(&ec2::InstanceState::Running) && !suspended.contains(instance)
+        });
         self.notice_unplugged();
         for (scope, _, record) in snapshot.scan_all::<ec2::Instance>() {
             if self.busy.lock().contains(&record.id) {
@@ -214,7 +223,11 @@ impl Instances {
                 Some(exit) => Observed::Ended(exit),
                 None => Observed::Nothing,
             };
-            let wanted = Wanted { state: record.state, needs_reboot: record.wants_reboot() };
+            let wanted = Wanted {
+                state: record.state,
+                needs_reboot: record.wants_reboot(),
+                is_suspended: closed.contains(&scope.account),
+            };
             if let Some(action) = plan(wanted, observed)
                 && let Some(action) = self.count_start(&record, action, exit.as_ref())
                 && self.is_due(&record, &action, &snapshot, scope)
@@ -307,6 +320,7 @@ impl Instances {
             | Action::GiveUp(_)
             | Action::Reboot
             | Action::Stop
+            | Action::Suspend
             | Action::RecordStop
             | Action::RecordShutdown
             | Action::Terminate => true,
@@ -411,6 +425,12 @@ fn managed(record: &ec2::Instance, snapshot: &store::Snapshot, scope: &Scope) ->
     Managed { tags: record.tags.clone(), interfaces }
 }
 
+/// The accounts that are closed, of which nothing runs.
+fn closed_accounts(snapshot: &store::Snapshot) -> HashSet<AccountId> {
+    let accounts = snapshot.scan_all::<Account>();
+    accounts.filter(|(_, _, account)| !account.is_active()).map(|(_, _, account)| account.id).collect()
+}
+
 fn is_about_instances(change: &store::Change) -> bool {
-    change.is::<ec2::Instance>() || change.is::<ec2::NetworkInterface>()
+    change.is::<ec2::Instance>() || change.is::<ec2::NetworkInterface>() || change.is::<Account>()
 }

@@ -21,6 +21,9 @@ pub(super) struct Wanted {
     pub(super) state: InstanceState,
     /// Whether a reboot was asked for that was not carried out.
     pub(super) needs_reboot: bool,
+    /// Whether its account is closed: then it does not run, whatever is on record, which holds again when the account is
+    /// opened again.
+    pub(super) is_suspended: bool,
 }
 
 /// The next step.
@@ -34,6 +37,8 @@ pub(super) enum Action {
     Reboot,
     /// Shut it down and say that it is stopped.
     Stop,
+    /// End it and say nothing: it is to run again when its account is opened again.
+    Suspend,
     /// Nothing runs any more: say that it is stopped.
     RecordStop,
     /// It shut itself down: say so. EC2 knows whether that means stopped or terminated.
@@ -57,7 +62,13 @@ pub(super) enum Action {
 /// | stopped       |                     | stop           |                                        |
 /// | shutting-down | terminate           | terminate      | terminate                              |
 /// | terminated    | remove              | remove         | remove                                 |
+///
+/// One of a closed account that is pending or running is suspended where it runs, and left alone where it does not. What
+/// was to end goes on to do so.
 pub(super) fn plan(wanted: Wanted, observed: Observed<'_>) -> Option<Action> {
+    if wanted.is_suspended && matches!(wanted.state, InstanceState::Pending | InstanceState::Running) {
+        return (observed == Observed::Running).then_some(Action::Suspend);
+    }
     match (wanted.state, observed) {
         (InstanceState::Pending, _) | (InstanceState::Running, Observed::Nothing) => Some(Action::Start),
         (InstanceState::Running, Observed::Running) => {
@@ -79,8 +90,29 @@ mod tests {
     use super::*;
 
     fn check(state: InstanceState, observed: Observed<'_>, expect: Option<Action>) {
-        let wanted = Wanted { state, needs_reboot: false };
+        let wanted = Wanted { state, needs_reboot: false, is_suspended: false };
         assert_eq!(plan(wanted, observed), expect, "{state:?} {observed:?}");
+    }
+
+    #[test]
+    fn nothing_of_a_closed_account_runs_and_what_was_to_end_ends() {
+        use InstanceState::{Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
+        let killed = Exit::Killed;
+        for needs_reboot in [false, true] {
+            for observed in [Observed::Nothing, Observed::Running, Observed::Ended(&killed)] {
+                let plan = |state| plan(Wanted { state, needs_reboot, is_suspended: true }, observed);
+                let suspend = (observed == Observed::Running).then_some(Action::Suspend);
+                assert_eq!(plan(Running), suspend, "{observed:?}");
+                assert_eq!(plan(Pending), suspend, "{observed:?}");
+                assert_eq!(plan(ShuttingDown), Some(Action::Terminate));
+                assert_eq!(plan(Terminated), Some(Action::Remove));
+                let is_running = observed == Observed::Running;
+                assert_eq!(plan(Stopped), is_running.then_some(Action::Stop));
+                assert_eq!(plan(Stopping), Some(if is_running { Action::Stop } else { Action::RecordStop }));
+            }
+        }
+        // When the account is opened again, it is started as after any end that it has not brought about itself.
+        check(Running, Observed::Ended(&killed), Some(Action::Start));
     }
 
     #[test]
@@ -105,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_reboot_waits_for_a_running_sandbox() {
-        let wanted = Wanted { state: InstanceState::Running, needs_reboot: true };
+        let wanted = Wanted { state: InstanceState::Running, needs_reboot: true, is_suspended: false };
         assert_eq!(plan(wanted, Observed::Running), Some(Action::Reboot));
         assert_eq!(plan(wanted, Observed::Nothing), Some(Action::Start));
     }

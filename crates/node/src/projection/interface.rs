@@ -4,8 +4,8 @@ use store::Scope;
 use svc_ec2::record as ec2;
 use vpc_model::{IdleTimeouts, Interface, InterfaceRole, ObjectId, Port, PublicIpv4};
 
-use super::View;
 use super::stale::{Source, Stale};
+use super::{View, account};
 
 impl Source for ec2::NetworkInterface {
     fn object(&self, scope: &Scope) -> Option<(Scope, ObjectId)> {
@@ -28,8 +28,11 @@ impl Source for ec2::ElasticIp {
     }
 }
 
-fn role(kind: Option<ec2::ManagedKind>) -> InterfaceRole {
-    match kind {
+fn role(view: &View<'_>, scope: &Scope, record: &ec2::NetworkInterface) -> InterfaceRole {
+    if account::is_closed(view, scope, record) {
+        return InterfaceRole::ClosedAccount;
+    }
+    match record.kind {
         None => InterfaceRole::Workload,
         Some(ec2::ManagedKind::VpcEndpoint) => InterfaceRole::InterfaceEndpoint,
         Some(ec2::ManagedKind::NatGateway) => InterfaceRole::NatGateway,
@@ -61,7 +64,7 @@ pub(super) fn interface(view: &View<'_>, scope: &Scope, record: &ec2::NetworkInt
             .into_iter()
             .map(|(public, private)| PublicIpv4 { public, private })
             .collect(),
-        role: role(record.kind),
+        role: role(view, scope, record),
         security_groups: record.groups.clone(),
         source_dest_check: record.source_dest_check,
         idle_timeouts: idle_timeouts.unwrap_or_default(),

@@ -5,6 +5,7 @@
 //! once more than needed is harmless, and everything at once is the same as all changes one after another. Refuses to know
 //! what the engine does with the objects.
 
+mod account;
 mod endpoint;
 mod filter;
 mod gateway;
@@ -144,7 +145,7 @@ fn object(view: &View<'_>, scope: &Scope, id: ObjectId) -> Option<Object> {
             peering::vpc_peering_connection(view, &*view.get(scope, id)?)?.into()
         }
         ObjectId::TransitGateway(id) => {
-            transit_gateway::transit_gateway(view, &*view.get(scope, id)?)?.into()
+            transit_gateway::transit_gateway(view, scope, &*view.get(scope, id)?)?.into()
         }
         ObjectId::TransitGatewayAttachment(id) => {
             transit_gateway::attachment(view, &*view.get(scope, id)?)?.into()

@@ -56,6 +56,7 @@ impl Kind {
 
 /// Every kind of record that objects are made of.
 const KINDS: &[Kind] = &[
+    Kind::of::<identities::Account>(),
     Kind::of::<ec2::BlockPublicAccessOptions>(),
     Kind::of::<ec2::DhcpOptions>(),
     Kind::of::<ec2::EgressOnlyInternetGateway>(),

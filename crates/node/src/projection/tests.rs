@@ -10,6 +10,7 @@ use vpc_model::{DhcpOptions, Direction, NetbiosNodeType, Peer, Resolver};
 use super::*;
 use crate::testing::{Ids, NoHost, context};
 
+mod account;
 pub(crate) mod cloud;
 mod endpoint;
 mod gateway;
@@ -17,7 +18,7 @@ mod peering;
 mod prefix_lists;
 mod public_access;
 mod random;
-mod shared;
+pub(crate) mod shared;
 mod transit_gateway;
 
 /// What a commit changed, at the time of the first request.

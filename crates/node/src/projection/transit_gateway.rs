@@ -76,8 +76,13 @@ fn association(
     held.progress.is_in_force(view.now).then_some(held.table)
 }
 
-pub(super) fn transit_gateway(view: &View<'_>, record: &ec2::TransitGateway) -> Option<TransitGateway> {
-    is_in_service(view, record.progress).then_some(TransitGateway {
+/// A gateway, while it does its work: routes to that of a closed account lead nowhere.
+pub(super) fn transit_gateway(
+    view: &View<'_>,
+    scope: &Scope,
+    record: &ec2::TransitGateway,
+) -> Option<TransitGateway> {
+    (is_in_service(view, record.progress) && view.is_open(scope)).then_some(TransitGateway {
         id: record.id,
         security_group_referencing: record.options.security_group_referencing_support,
     })

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use aws_types::{Timestamp, VpcId};
+use aws_types::{AccountId, Timestamp, VpcId};
 use store::{Read as _, Record, Scope, Snapshot};
 
 use super::subnet::RouteTablesInUse;
@@ -19,11 +19,18 @@ pub(super) struct View<'a> {
     pub(super) now: Timestamp,
     changes_at: Cell<Option<Timestamp>>,
     tables_in_use: RefCell<HashMap<VpcId, Rc<RouteTablesInUse>>>,
+    open: RefCell<HashMap<AccountId, bool>>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, now: Timestamp) -> Self {
-        Self { snapshot, now, changes_at: Cell::default(), tables_in_use: RefCell::default() }
+        Self {
+            snapshot,
+            now,
+            changes_at: Cell::default(),
+            tables_in_use: RefCell::default(),
+            open: RefCell::default(),
+        }
     }
 
     /// One record.
@@ -52,6 +59,12 @@ impl<'a> View<'a> {
         self.changes_at.set(None);
         let made = make();
         (made, self.changes_at.take())
+    }
+
+    /// Whether the account of a scope is not closed.
+    pub(super) fn is_open(&self, scope: &Scope) -> bool {
+        let of_record = || identities::is_reachable(self.snapshot, scope.partition, scope.account);
+        *self.open.borrow_mut().entry(scope.account).or_insert_with(of_record)
     }
 
     /// The tables of a VPC's subnets.

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Shares all of these resources with another account, or no more.
-pub(super) fn share(store: &Store, resources: &[String]) {
+pub(crate) fn share(store: &Store, resources: &[String]) {
     let now = context().now;
     let principal = resource_shares::SharePrincipal {
         acceptance: resource_shares::Acceptance::Accepted,
