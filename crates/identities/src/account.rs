@@ -6,7 +6,10 @@ use aws_types::{AccountId, Partition, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Read, Record, Scope, Transaction};
 
-use crate::{AccessKey, AccessKeyOwner, AccessKeyStatus, access_key_id, cloud_scope, secret_access_key};
+use crate::{
+    AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse, AccountAlias, access_key_id, alias_of,
+    cloud_scope, secret_access_key,
+};
 
 /// For how long a closed account can be opened again; after that its data is removed.
 ///
@@ -16,7 +19,7 @@ pub const CLOSED_FOR_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// Whether an account can be used.
 ///
 /// ```text
-/// Active ──CloseAccount──> Suspended ──90 days──> gone
+/// Active ──CloseAccount──> Suspended ──90 days──> Gone
 ///    ^                        │
 ///    └──────reopened──────────┘
 /// ```
@@ -28,6 +31,11 @@ pub enum AccountState {
     /// It was closed: every call is refused, and what it had is unreachable.
     Suspended {
         /// When.
+        closed: Timestamp,
+    },
+    /// It is closed for good: what it had is being removed, or has been. The number and the e-mail address stay taken.
+    Gone {
+        /// When it was closed.
         closed: Timestamp,
     },
 }
@@ -87,6 +95,7 @@ impl Account {
         match self.state {
             AccountState::Active => false,
             AccountState::Suspended { closed } => now > closed.plus_millis(CLOSED_FOR_MILLIS),
+            AccountState::Gone { .. } => true,
         }
     }
 }
@@ -231,6 +240,39 @@ pub fn reopen_account(
     Ok(())
 }
 
+/// Makes an account that was closed too long ago one that is closed for good: it cannot come back, whatever the clock says
+/// later, and it has no keys, no alias and nobody to contact. What else it has is not removed by this.
+///
+/// # Errors
+/// [`StateError::Unknown`]; [`StateError::NotClosed`] also for one that can be opened again.
+pub fn end_account(
+    transaction: &mut Transaction,
+    partition: Partition,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<(), StateError> {
+    let found = account(transaction, partition, id).ok_or(StateError::Unknown)?;
+    let closed = match found.state {
+        AccountState::Suspended { closed } if found.is_gone(now) => closed,
+        AccountState::Gone { .. } => return Ok(()),
+        AccountState::Active | AccountState::Suspended { .. } => return Err(StateError::NotClosed),
+    };
+    let cloud = cloud_scope(partition);
+    let keys = transaction.scan::<AccessKey>(&cloud).filter(|(_, key)| key.account == id);
+    let keys: Vec<String> = keys.map(|(key, _)| key.to_owned()).collect();
+    for key in keys {
+        transaction.delete::<AccessKeyUse>(&cloud, &key);
+        transaction.delete::<AccessKey>(&cloud, &key);
+    }
+    if let Some(alias) = alias_of(transaction, partition, id) {
+        transaction.delete::<AccountAlias>(&cloud, &alias);
+    }
+    let gone =
+        Account { state: AccountState::Gone { closed }, name: None, contact: None, ..(*found).clone() };
+    transaction.put(&Scope::global(partition, id), &id.to_string(), gone);
+    Ok(())
+}
+
 /// Gives an account's root user another access key.
 pub fn new_root_key(
     transaction: &mut Transaction,
@@ -286,6 +328,15 @@ mod tests {
             assert_eq!(reopen_account(transaction, partition, id, in_days(91)), Err(StateError::Gone));
             assert_eq!(reopen_account(transaction, partition, id, in_days(90)), Ok(()));
             assert!(is_reachable(transaction, partition, id));
+            new_root_key(transaction, partition, id, &mut bits, start);
+            assert_eq!(end_account(transaction, partition, id, in_days(365)), Err(StateError::NotClosed));
+            assert_eq!(close_account(transaction, partition, id, in_days(90)), Ok(()));
+            assert_eq!(end_account(transaction, partition, id, in_days(180)), Err(StateError::NotClosed));
+            assert_eq!(end_account(transaction, partition, id, in_days(181)), Ok(()));
+            // It does not come back when the clock does.
+            assert_eq!(reopen_account(transaction, partition, id, in_days(91)), Err(StateError::Gone));
+            assert_eq!(transaction.count::<AccessKey>(&cloud_scope(partition)), 0);
+            assert_eq!(account(transaction, partition, id).unwrap().name, None);
             let other = "999999999999".parse().unwrap();
             assert_eq!(close_account(transaction, partition, other, start), Err(StateError::Unknown));
             Ok::<_, StoreError>(())

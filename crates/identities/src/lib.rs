@@ -37,8 +37,8 @@ use store::{RecordKind, Scope};
 pub use access_key::{AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse};
 pub use account::{
     Account, AccountState, CLOSED_FOR_MILLIS, ContactInformation, Email, StateError, account,
-    account_of_email, change_email, close_account, is_reachable, new_account, new_root_key, random_account,
-    reopen_account,
+    account_of_email, change_email, close_account, end_account, is_reachable, new_account, new_root_key,
+    random_account, reopen_account,
 };
 pub use account_alias::{AccountAlias, alias_of};
 pub use group::Group;

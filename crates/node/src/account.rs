@@ -55,7 +55,8 @@ impl Account {
         control::ask(run_dir, &Question::ListAccounts)
     }
 
-    /// Asks the daemon to close an account, as its root user could: every call of it is refused from then on.
+    /// Asks the daemon to close an account, as its root user could: every call of it is refused from then on, its instances do
+    /// not run, and nothing reaches what it has. After 90 days that is removed.
     ///
     /// # Errors
     /// When it cannot, or does not answer in time.
@@ -204,7 +205,11 @@ impl Accounts {
     /// When there is no such account, or the state cannot be written.
     pub(crate) fn root_key(&self, account: AccountId) -> Result<AccountKey, AccountError> {
         self.0.transact(|transaction| {
-            identities::account(transaction, Partition::Aws, account).ok_or(StateError::Unknown)?;
+            let found =
+                identities::account(transaction, Partition::Aws, account).ok_or(StateError::Unknown)?;
+            if found.is_gone(now()) {
+                return Err(StateError::Gone.into());
+            }
             let whole = AccessKey::whole_of(account, &AccessKeyOwner::Root);
             let mut keys = transaction.parts::<AccessKey>(&cloud_scope(Partition::Aws), &whole);
             let found = keys
@@ -218,11 +223,16 @@ impl Accounts {
         })
     }
 
-    /// All accounts, the first one first and then in the order in which they were made.
+    /// All accounts but those that are closed for good, the first one first and then in the order in which they were made.
     pub(crate) fn list(&self) -> Vec<Account> {
+        self.list_at(now())
+    }
+
+    fn list_at(&self, now: Timestamp) -> Vec<Account> {
         let snapshot = self.0.snapshot();
         let mut accounts: Vec<Account> = snapshot
             .scan_all::<identities::Account>()
+            .filter(|(_, _, record)| !record.is_gone(now))
             .map(|(_, _, record)| Account {
                 account: record.id,
                 name: record.name.clone(),
@@ -233,7 +243,7 @@ impl Accounts {
                     .map(|organization| organization.id.to_string()),
                 closed: match record.state {
                     AccountState::Active => None,
-                    AccountState::Suspended { closed } => Some(closed),
+                    AccountState::Suspended { closed } | AccountState::Gone { closed } => Some(closed),
                 },
             })
             .collect();
@@ -335,6 +345,8 @@ mod tests {
         let in_days = |days: i64| closed.plus_millis(days * 24 * 60 * 60 * 1000);
         let too_late = accounts.reopen_at(account, in_days(91));
         assert!(matches!(too_late, Err(AccountError::State(StateError::Gone))));
+        assert_eq!(accounts.list_at(in_days(90)).len(), 2);
+        assert_eq!(accounts.list_at(in_days(91)).len(), 1);
         accounts.reopen_at(account, in_days(89)).unwrap();
         assert_eq!(state(), None);
     }

@@ -16,6 +16,7 @@
 mod account;
 mod authorizing;
 mod captures;
+mod closed_accounts;
 mod commands;
 mod control;
 mod credentials;
@@ -103,6 +104,7 @@ pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
 use crate::authorizing::ByPolicies;
 use crate::captures::Captures;
+use crate::closed_accounts::ClosedAccounts;
 use crate::credentials::StoredCredentials;
 use crate::directory::Directory;
 use crate::events::Events;
@@ -327,6 +329,7 @@ impl Node {
         ));
         tasks.spawn(Arc::clone(&flow_logs).follow());
         tasks.spawn(Arc::clone(&events).watch());
+        tasks.spawn(Arc::new(ClosedAccounts::new(store.clone(), Arc::clone(&ec2))).follow());
         let insights = Insights::new(store.clone(), Arc::clone(&ec2), fixed.clone(), plane.seed());
         tasks.spawn(Arc::new(insights).follow());
         let instances = Arc::new(Instances::new(

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{DecodeError, Snapshot, Store, StoreError};
+use crate::{DecodeError, Read as _, Scope, Snapshot, Store, StoreError, Transaction};
 
 /// Separates the format version from the JSON in a stored record.
 const VERSION_END: u8 = b'\n';
@@ -48,12 +48,18 @@ pub struct RecordKind {
     name: &'static str,
     check: fn(&Store) -> Result<(), StoreError>,
     check_snapshot: fn(&mut Snapshot) -> Result<(), StoreError>,
+    remove: fn(&mut Transaction, &Scope, usize) -> usize,
 }
 
 impl RecordKind {
     /// The kind of that type.
     pub const fn of<R: Record>() -> Self {
-        Self { name: R::KIND, check: Store::check::<R>, check_snapshot: Snapshot::check::<R> }
+        Self {
+            name: R::KIND,
+            check: Store::check::<R>,
+            check_snapshot: Snapshot::check::<R>,
+            remove: remove::<R>,
+        }
     }
 
     /// [`Record::KIND`].
@@ -76,6 +82,16 @@ impl RecordKind {
     pub fn check_snapshot(&self, snapshot: &mut Snapshot) -> Result<(), StoreError> {
         (self.check_snapshot)(snapshot)
     }
+
+    /// Removes records of the kind from a scope, `most` at most. Returns how many.
+    pub fn remove(&self, transaction: &mut Transaction, scope: &Scope, most: usize) -> usize {
+        (self.remove)(transaction, scope, most)
+    }
+}
+
+fn remove<R: Record>(transaction: &mut Transaction, scope: &Scope, most: usize) -> usize {
+    let ids: Vec<String> = transaction.scan::<R>(scope).take(most).map(|(id, _)| id.to_owned()).collect();
+    ids.iter().filter(|id| transaction.delete::<R>(scope, id)).count()
 }
 
 /// One record as stored: its bytes, the decoded form once somebody has asked for it, or both. The bytes of a record take

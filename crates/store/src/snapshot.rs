@@ -1,11 +1,14 @@
 //! Revisions, and the state as of one.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use aws_types::{AccountId, Partition};
+
 use crate::record::{Record, Stored};
 use crate::tables::{self, Read, Tables};
-use crate::{Key, StoreError};
+use crate::{Key, Scope, StoreError};
 
 /// The number of a committed transaction. It starts at 0, for an empty store, and grows by one with each commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,6 +39,11 @@ impl Snapshot {
     /// The last commit that this snapshot includes.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// The scopes of an account that have any record, in order.
+    pub fn scopes_of(&self, partition: Partition, account: AccountId) -> BTreeSet<Scope> {
+        self.tables.scopes_of(partition, account)
     }
 
     /// Every record of every kind, in no order that matters.

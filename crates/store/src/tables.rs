@@ -1,8 +1,10 @@
 //! The records in memory, as persistent maps: cloning is constant time, and a clone never changes.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use aws_types::{AccountId, Partition};
 use imbl::{OrdMap, OrdSet};
 
 use crate::record::{Record, Stored};
@@ -55,6 +57,14 @@ impl Tables {
                     .map(move |(id, stored)| (Key { scope: scope.clone(), kind, id: Arc::clone(id) }, stored))
             })
         })
+    }
+
+    /// The scopes of an account that have any record.
+    pub(crate) fn scopes_of(&self, partition: Partition, account: AccountId) -> BTreeSet<Scope> {
+        let all = self.kinds.iter().flat_map(|(_, scopes)| scopes.iter());
+        all.filter(|(scope, ids)| scope.account == account && scope.partition == partition && !ids.is_empty())
+            .map(|(scope, _)| scope.clone())
+            .collect()
     }
 
     /// Puts all records of a kind into the index of parts, unless they are in it.

@@ -17,7 +17,7 @@ pub(crate) fn get(
     let account = target::account(&snapshot, context, request.account_id.as_deref())?;
     let account_state = match account.state {
         AccountState::Active => "ACTIVE",
-        AccountState::Suspended { .. } => "CLOSED",
+        AccountState::Suspended { .. } | AccountState::Gone { .. } => "CLOSED",
     };
     Ok(GetAccountInformationResponse {
         account_id: Some(account.id.to_string()),

@@ -271,6 +271,14 @@ fn allocate(
     })
 }
 
+/// Gives up an address of an account that is closed for good.
+pub(crate) fn give_up(edit: &mut Edit<'_>, elastic_ip: &ElasticIp) {
+    transfer::forget(edit, elastic_ip.id);
+    if elastic_ip.pool.is_none() {
+        pool::give_back(edit, elastic_ip.address);
+    }
+}
+
 fn release(
     ec2: &Ec2,
     context: &RequestContext,

@@ -183,7 +183,7 @@ impl Instance {
         self.state == InstanceState::Pending && self.boots == 1
     }
 
-    fn enter(&mut self, state: InstanceState, at: Timestamp) {
+    pub(crate) fn enter(&mut self, state: InstanceState, at: Timestamp) {
         if self.state != state {
             self.state = state;
             self.state_since = at;

@@ -22,6 +22,7 @@ mod dhcp_options;
 mod due;
 mod egress_only_internet_gateway;
 mod elastic_ip;
+mod erasure;
 mod error;
 mod filter;
 mod flow_log;
@@ -77,6 +78,7 @@ use crate::state::{Edit, View};
 pub use elastic_ip::public_pool::{
     PublicPoolError, block as public_block, blocks as public_blocks, set_blocks as set_public_blocks,
 };
+pub use erasure::Erasure;
 pub use filter::Pattern;
 pub use network_insights_access_scope_analysis::{
     AccessScopeAnalysisOutcome, AccessScopeAnswer, RunningAccessScopeAnalysis,

@@ -191,6 +191,11 @@ pub(crate) trait State {
         self.scope().account
     }
 
+    /// Whether an account is not closed: others have nothing of what a closed one lets them use.
+    fn is_open(&self, account: AccountId) -> bool {
+        identities::is_reachable(self.reader(), self.scope().partition, account)
+    }
+
     /// The part of an account in the region.
     fn part_of(&self, account: AccountId) -> Scope {
         Scope::new(self.scope().partition, account, self.region().clone())

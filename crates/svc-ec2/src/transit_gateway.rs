@@ -8,6 +8,7 @@ mod association;
 pub(crate) mod attachment;
 mod connect;
 pub(crate) mod connect_peer;
+mod erasure;
 mod peering_attachment;
 mod prefix_list_reference;
 mod propagation;
@@ -26,6 +27,7 @@ use vpc_model::vpc::overlap;
 
 use self::attachment::TransitGatewayAttachment;
 use self::connect_peer::TransitGatewayConnectPeer;
+pub(crate) use self::erasure::{attachments_to_others, detach, leave};
 use self::route_table::TransitGatewayRouteTable;
 use crate::filter::{Filters, text};
 use crate::flow_log::{self, FlowLogResource};

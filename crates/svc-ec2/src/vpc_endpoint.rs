@@ -301,3 +301,9 @@ fn delete(
         Ok(api::DeleteVpcEndpointsResult { unsuccessful: Some(items) })
     })
 }
+
+/// Takes an endpoint of an account that is closed for good from the service that it uses.
+pub(crate) fn disconnect(edit: &mut Edit<'_>, endpoint: &VpcEndpoint) {
+    let ended = VpcEndpoint { phase: EndpointPhase::Deleting, done_at: edit.now(), ..endpoint.clone() };
+    connection::end(edit, &ended);
+}

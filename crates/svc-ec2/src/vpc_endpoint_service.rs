@@ -158,12 +158,26 @@ pub(crate) fn owner(state: &impl State, id: VpcEndpointServiceId) -> Option<Acco
     Some(held.account)
 }
 
-/// A service of any account in the region, with its owner.
+/// Lets nobody find a service that is gone.
+fn forget(edit: &mut Edit<'_>, id: VpcEndpointServiceId) {
+    let region = edit.region().clone();
+    edit.elsewhere(nobody(), region).remove_record::<ServiceOwner>(&id.to_string());
+    connection::forget_service(edit, id);
+    notification::forget(edit, notification::NotificationSource::Service(id));
+}
+
+/// Takes a service of an account that is closed for good from those who use it.
+pub(crate) fn withdraw(edit: &mut Edit<'_>, service: &VpcEndpointService) {
+    connection::reject_all(edit, service.id);
+    forget(edit, service.id);
+}
+
+/// A service of any account in the region that is not closed, with its owner.
 pub(crate) fn find(
     state: &impl State,
     id: VpcEndpointServiceId,
 ) -> Option<(AccountId, Arc<VpcEndpointService>)> {
-    let owner = owner(state, id)?;
+    let owner = owner(state, id).filter(|owner| state.is_open(*owner))?;
     let service = state.reader().get::<VpcEndpointService>(&state.part_of(owner), &id.to_string())?;
     service.is_visible(state.now()).then_some((owner, service))
 }
@@ -345,11 +359,9 @@ fn delete(
                 ));
             }
             service.progress = Progress::new(Change::Delete, pace::ENDPOINT_SERVICE_CHANGE.done_at(edit));
-            let (id, region) = (service.id, edit.region().clone());
+            let id = service.id;
             edit.put(service);
-            edit.elsewhere(nobody(), region).remove_record::<ServiceOwner>(&id.to_string());
-            connection::forget_service(edit, id);
-            notification::forget(edit, notification::NotificationSource::Service(id));
+            forget(edit, id);
             Ok(())
         });
         Ok(api::DeleteVpcEndpointServiceConfigurationsResult { unsuccessful: Some(each) })

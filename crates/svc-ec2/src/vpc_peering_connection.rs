@@ -310,6 +310,14 @@ pub(crate) fn delete_those_of(edit: &mut Edit<'_>, vpc: VpcId) {
     }
 }
 
+/// Ends a connection of an account that is closed for good.
+pub(crate) fn give_up(edit: &mut Edit<'_>, connection: &VpcPeeringConnection) {
+    if connection.is_live(edit.now()) {
+        let decision = PeeringDecision::Deleted { by: edit.account(), done_at: edit.now() };
+        write(edit, connection, |copy| copy.decision = decision);
+    }
+}
+
 /// Changes every copy of a connection.
 fn write(edit: &mut Edit<'_>, connection: &VpcPeeringConnection, change: impl Fn(&mut VpcPeeringConnection)) {
     let key = connection.id.to_string();

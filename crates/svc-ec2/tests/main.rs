@@ -17,6 +17,7 @@ mod dhcp_options;
 mod due;
 mod egress_only_internet_gateway;
 mod elastic_ip;
+mod erasure;
 mod filter;
 mod flow_log;
 mod idempotency;

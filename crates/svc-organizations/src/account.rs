@@ -54,7 +54,7 @@ impl Status {
         match account.state {
             AccountState::Active => Self::Active,
             AccountState::Suspended { closed } if now < closed.plus_millis(closing) => Self::PendingClosure,
-            AccountState::Suspended { .. } => Self::Closed,
+            AccountState::Suspended { .. } | AccountState::Gone { .. } => Self::Closed,
         }
     }
 

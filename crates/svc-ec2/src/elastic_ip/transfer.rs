@@ -174,6 +174,7 @@ fn accept(
                 scope.region == region && held.address == address && held.to == to && held.is_pending(now)
             })
             .map(|(scope, _, held)| (scope.account, held));
+        let offer = offer.filter(|(from, _)| edit.is_open(*from));
         let (from, offer) = offer.ok_or_else(|| unknown_address(&input.address))?;
         check_room(edit)?;
         let mut source = edit.elsewhere(from, region);

@@ -69,7 +69,9 @@ pub(super) fn operations(table: Operations<Ec2>) -> Operations<Ec2> {
 
 fn shared_with(state: &impl State, id: &str, shared: &SharedSnapshot) -> Option<Arc<Snapshot>> {
     let found = state.reader().get::<Snapshot>(&state.part_of(shared.owner), id)?;
-    let is_shared = shared.owner != state.account() && found.permissions.has(state.account());
+    let is_shared = shared.owner != state.account()
+        && found.permissions.has(state.account())
+        && state.is_open(shared.owner);
     is_shared.then_some(found)
 }
 
@@ -101,7 +103,7 @@ fn put(edit: &mut Edit<'_>, snapshot: Snapshot) {
 }
 
 /// Lets nobody find a snapshot that is gone.
-pub(super) fn forget(edit: &mut Edit<'_>, id: SnapshotId) {
+pub(crate) fn forget(edit: &mut Edit<'_>, id: SnapshotId) {
     let region = edit.region().clone();
     edit.elsewhere(nobody(), region).remove_record::<SharedSnapshot>(&id.to_string());
 }

@@ -69,7 +69,7 @@ fn add_subnets(
 }
 
 /// Removes all of the gateway's interfaces.
-fn remove_interfaces(edit: &mut Edit<'_>, attachment: &TransitGatewayAttachment) {
+pub(super) fn remove_interfaces(edit: &mut Edit<'_>, attachment: &TransitGatewayAttachment) {
     let owner = attachment.vpc_owner().unwrap_or(edit.account());
     if let AttachmentTarget::Vpc { subnets, .. } = &attachment.target {
         for held in subnets {

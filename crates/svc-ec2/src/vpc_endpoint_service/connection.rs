@@ -80,6 +80,17 @@ pub(super) fn of_service<'a>(
         .filter_map(|held| endpoint_of(state, &held).map(|endpoint| (held, endpoint)))
 }
 
+/// Rejects all endpoints of a service.
+pub(super) fn reject_all(edit: &mut Edit<'_>, service: VpcEndpointServiceId) {
+    let held: Vec<_> = of_service(edit, service).filter(|(_, endpoint)| !endpoint.is_ended()).collect();
+    for (connection, endpoint) in held {
+        let mut endpoint = Arc::unwrap_or_clone(endpoint);
+        endpoint.phase = EndpointPhase::Rejected;
+        let region = edit.region().clone();
+        edit.elsewhere(connection.endpoint_owner, region).put(endpoint);
+    }
+}
+
 /// Removes the connections of a service that is deleted.
 pub(super) fn forget_service(edit: &mut Edit<'_>, service: VpcEndpointServiceId) {
     let held: Vec<_> = edit.all::<VpcEndpointConnection>().filter(|held| held.service == service).collect();
