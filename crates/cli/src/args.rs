@@ -180,7 +180,7 @@ pub(crate) enum AccountCommand {
     List(ListAccountsOptions),
     /// Print what AWS clients need to act as the root user of an account, as `brume env` does for the first one
     Env(AccountEnvOptions),
-    /// Close an account: every call of it is refused, and it can be reopened for 90 days
+    /// Close an account: its calls are refused, its instances stop, and it can be reopened for 90 days
     Close(OneAccountOptions),
     /// Open a closed account again, as AWS's support would
     Reopen(OneAccountOptions),
