@@ -53,15 +53,23 @@ impl Action {
     /// Whether a key can be asked in this action: of a resource of that type, or whatever the resource is.
     /// `aws:ResourceTag/Team` can where the list has `aws:ResourceTag/${TagKey}`.
     pub fn has_key(&self, resource_type: &str, key: &str) -> bool {
-        let stem = |key: &str| key.find('/').unwrap_or(key.len());
-        let is_it = |held: &&str| {
-            let held_stem = stem(held);
-            held[..held_stem].eq_ignore_ascii_case(&key[..stem(key)])
-                && (held_stem == held.len()) == (stem(key) == key.len())
-        };
+        let is_it = |held: &&str| is_key(held, key);
         self.condition_keys.iter().any(is_it)
             || self.resource(resource_type).is_some_and(|of| of.condition_keys.iter().any(is_it))
     }
+
+    /// Whether the action says which keys it has for resources of a type. Where it does not, it has those of the type.
+    pub fn tells_keys_of(&self, resource_type: &str) -> bool {
+        self.resource(resource_type).is_some_and(|of| !of.condition_keys.is_empty())
+    }
+}
+
+/// Whether a key is the one that the reference writes so, with a variable behind the slash.
+fn is_key(held: &str, key: &str) -> bool {
+    let stem = |key: &str| key.find('/').unwrap_or(key.len());
+    let held_stem = stem(held);
+    held[..held_stem].eq_ignore_ascii_case(&key[..stem(key)])
+        && (held_stem == held.len()) == (stem(key) == key.len())
 }
 
 /// The kinds of access.
@@ -110,6 +118,22 @@ pub struct ResourceType {
     /// The keys that can be asked of such a resource, sorted.
     #[serde(rename = "k", default, skip_serializing_if = "is_empty")]
     pub condition_keys: Box<[&'static str]>,
+}
+
+impl ResourceType {
+    /// Whether a key can be asked of such a resource.
+    pub fn has_key(&self, key: &str) -> bool {
+        self.condition_keys.iter().any(|held| is_key(held, key))
+    }
+
+    /// The services that have a key of their own for a resource's tags, beside that of all: `iam` for `iam:ResourceTag/Team`.
+    pub fn tag_key_prefixes(&self) -> impl Iterator<Item = &'static str> {
+        self.condition_keys.iter().filter_map(|key| {
+            let (stem, _) = key.split_once('/')?;
+            let (prefix, name) = split_action(stem);
+            (prefix != "aws" && name.eq_ignore_ascii_case("ResourceTag")).then_some(prefix)
+        })
+    }
 }
 
 /// What is known of the operations of one model.

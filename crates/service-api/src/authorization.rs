@@ -164,7 +164,7 @@ impl<S: Service + ?Sized> Request<'_, S> {
         }
         if resources.is_empty() {
             let mut keys = self.service.said_of(self.context, self.operation, "", false, self.input);
-            keys.retain(|(key, _)| has_key(need, "", key));
+            keys.retain(|(key, _)| has_key(need, None, key));
             resources.push(TargetResource { keys, ..TargetResource::all() });
         }
         let keys = request_tags(self.service.model(), self.operation, self.input);
@@ -191,7 +191,7 @@ impl<S: Service + ?Sized> Request<'_, S> {
     fn new_resource(&self, held: &ResourceType, need: &Need, target: &Target<'_>) -> TargetResource {
         let arn = self.arn(held, self.context.account(), None, &target.parents);
         let mut keys = self.service.said_of(self.context, self.operation, held.name, true, self.input);
-        keys.retain(|(key, _)| has_key(need, held.name, key));
+        keys.retain(|(key, _)| has_key(need, Some(held), key));
         keys.extend(specified_tags(self.input, held.name));
         TargetResource { arn, keys, ..TargetResource::default() }
     }
@@ -212,13 +212,12 @@ impl<S: Service + ?Sized> Request<'_, S> {
         let arn = facts.arn.unwrap_or_else(|| self.arn(held, owner, Some(id), &parents));
         let mut keys = facts.keys;
         keys.extend(self.service.said_of(self.context, self.operation, held.name, false, self.input));
-        keys.retain(|(key, _)| has_key(need, held.name, key));
-        let (prefix, _) = split_action(need.action);
+        keys.retain(|(key, _)| has_key(need, Some(held), key));
         for (key, value) in facts.tags.iter() {
             keys.push((format!("aws:ResourceTag/{key}"), vec![value.to_owned()]));
-            let own = format!("{prefix}:ResourceTag/{key}");
-            if has_key(need, held.name, &own) {
-                keys.push((own, vec![value.to_owned()]));
+            // A resource has its tags in every action.
+            for prefix in held.tag_key_prefixes() {
+                keys.push((format!("{prefix}:ResourceTag/{key}"), vec![value.to_owned()]));
             }
         }
         let owner = Some(owner).filter(|owner| *owner != self.context.account());
@@ -237,8 +236,12 @@ impl<S: Service + ?Sized> Request<'_, S> {
     }
 }
 
-/// Whether an action has a key for resources of a type.
-fn has_key(need: &Need, resource_type: &str, key: &str) -> bool {
+/// Whether an action has a key for resources of a type. Of some services, such as IAM, the reference has the keys of
+/// resources with their types alone, and not with each action.
+fn has_key(need: &Need, held: Option<&ResourceType>, key: &str) -> bool {
     let (prefix, name) = split_action(need.action);
-    action(prefix, name).is_some_and(|action| action.has_key(resource_type, key))
+    let Some(action) = action(prefix, name) else { return false };
+    let resource_type = held.map_or("", |held| held.name);
+    action.has_key(resource_type, key)
+        || held.is_some_and(|held| !action.tells_keys_of(held.name) && held.has_key(key))
 }

@@ -200,3 +200,45 @@ fn an_operation_without_an_entry_needs_what_nobody_can_give() {
         None
     );
 }
+
+/// Knows one role, and nothing else.
+struct Iam;
+
+impl Service for Iam {
+    fn model(&self) -> &'static str {
+        "iam"
+    }
+
+    fn implements(&self, _operation: &str) -> bool {
+        true
+    }
+
+    fn call(&self, _: &RequestContext, _: &str, _: Value) -> Result<Value, ServiceError> {
+        Ok(Value::Null)
+    }
+
+    fn resource(&self, _: &RequestContext, resource_type: &str, _: &str) -> Option<ResourceFacts> {
+        let facts = ResourceFacts {
+            tags: [Tag { key: "Team".to_owned(), value: "red".to_owned() }].into_iter().collect(),
+            keys: vec![("iam:DelegationRequestOwner".to_owned(), vec!["x".to_owned()])],
+            ..ResourceFacts::default()
+        };
+        (resource_type == "role" || resource_type == "policy").then_some(facts)
+    }
+}
+
+/// In the reference, IAM's actions have no keys for their resources: the types of these have.
+#[test]
+fn resources_have_the_keys_of_their_type_where_the_action_says_none() {
+    let input = structure([("RoleName", text("r")), ("PolicyName", text("p"))]);
+    let needed = Iam.needed_permissions(&context(), "PutRolePolicy", &input).unwrap();
+    let [role] = &needed[0].resources[..] else { panic!("{needed:?}") };
+    assert_eq!(role.arn, "arn:aws:iam::111111111111:role/r");
+    let keys: Vec<_> = role.keys.iter().map(|(key, values)| format!("{key}={}", values.join(","))).collect();
+    assert_eq!(keys, ["aws:ResourceTag/Team=red", "iam:ResourceTag/Team=red"]);
+    // A policy has no such key of IAM's own.
+    let input = structure([("PolicyArn", text("arn:aws:iam::111111111111:policy/p"))]);
+    let needed = Iam.needed_permissions(&context(), "GetPolicy", &input).unwrap();
+    let keys: Vec<_> = needed[0].resources[0].keys.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["aws:ResourceTag/Team"]);
+}

@@ -58,12 +58,12 @@ fn parameters_are_named_in_many_ways() {
     let odd = ["arn:x:ssm:us-east-1:123456789012:parameter/a/b", "arn:aws:ssm:us-east-1::parameter/a/b"];
     let arns = [arn, "arn:aws:ssm:us-east-1:123456789012:parameter/a/b:1"];
     for name in ["/a/b", "/a/b:1"].into_iter().chain(arns).chain(odd) {
-        let expected = "ssm:GetParameter us-east-1:123456789012:parameter/a/b aws:ResourceTag/Team=red";
+        let expected = "ssm:GetParameter us-east-1:123456789012:parameter/a/b aws:ResourceTag/Team=red ssm:ResourceTag/Team=red";
         assert_eq!(all(&needed::<op::GetParameter>(&cloud, get(name))), [expected], "{name}");
     }
     let several = GetParametersRequest { names: texts(&["/a/b", "c"]), with_decryption: None };
     let expected = [
-        "ssm:GetParameters us-east-1:123456789012:parameter/a/b aws:ResourceTag/Team=red",
+        "ssm:GetParameters us-east-1:123456789012:parameter/a/b aws:ResourceTag/Team=red ssm:ResourceTag/Team=red",
         "ssm:GetParameters us-east-1:123456789012:parameter/c",
     ];
     assert_eq!(all(&needed::<op::GetParameters>(&cloud, several)), expected);
