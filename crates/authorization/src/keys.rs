@@ -11,15 +11,16 @@ use service_api::{Principal, PrincipalKind, RequestContext};
 use crate::standing::Standing;
 use crate::subject::Subject;
 
-/// The keys of one request, before those of its resources.
-pub(crate) fn of_request(request: &RequestContext, subject: &Subject) -> Context {
+/// The keys of one request to a service (by the name of its model), before those of its resources.
+pub(crate) fn of_request(request: &RequestContext, service: &str, subject: &Subject) -> Context {
     let mut keys = Context::new();
     let now = request.now;
     keys.set("aws:CurrentTime", date(now));
     keys.set("aws:EpochTime", now.unix_secs().to_string());
     keys.set("aws:SourceIp", request.source_ip.to_canonical().to_string());
     keys.set("aws:SecureTransport", truth(request.secure_transport));
-    keys.set("aws:RequestedRegion", request.region.to_string());
+    // Of a service without regions it is the one where it is.
+    keys.set("aws:RequestedRegion", aws_catalog::region_of_service(service, &request.region).to_string());
     if !request.user_agent.is_empty() {
         keys.set("aws:UserAgent", request.user_agent.clone());
     }

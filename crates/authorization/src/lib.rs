@@ -96,7 +96,7 @@ impl Authorization {
         let subject = Subject::of(&snapshot, request, &self.session_policies);
         let asked = Asked::of(request, service, operation, &subject, &snapshot);
         let question = Question { asked: &asked, principal: &request.principal, caller: &subject.caller };
-        let keys = keys::of_request(request, &subject);
+        let keys = keys::of_request(request, service, &subject);
         let own = subject.policies();
         let Some(needed) = needed else {
             let own = Policies { identity: Vec::new(), ..own };
@@ -138,7 +138,7 @@ impl Authorization {
         let asked = Asked::of(request, "sts", role.operation(), &subject, &snapshot);
         // Who comes with a token of an identity provider has no policies of an account.
         let own = if role.caller.account().is_some() { subject.policies() } else { Policies::default() };
-        self.decide_about(&asked, own, keys::of_request(request, &subject), role)
+        self.decide_about(&asked, own, keys::of_request(request, "sts", &subject), role)
     }
 
     /// The same of a service of AWS that asks by itself, as for the role of an instance.
@@ -425,7 +425,8 @@ pub fn context_of(
 ) -> Context {
     let subject = Subject::of(snapshot, request, &SessionPolicies::default());
     let asked = Asked::of(request, "", "", &subject, snapshot);
-    let mut keys = keys::of_request(request, &subject);
+    let service = permission.action.split(':').next().unwrap_or_default();
+    let mut keys = keys::of_request(request, service, &subject);
     set_all(&mut keys, &permission.keys);
     set_all(&mut keys, &resource.keys);
     let account = resource.owner.unwrap_or(request.principal.account);

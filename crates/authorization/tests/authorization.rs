@@ -650,3 +650,19 @@ fn what_is_denied_fills_no_memory() {
     assert!(refusal.message.len() < 4 << 10 && refusal.encoded.len() < 4 << 10);
     assert!(world.authorization.last_denial(None).is_none());
 }
+
+/// The context's region is eu-central-1; services without regions are in one all the same.
+#[test]
+fn requests_to_global_services_are_in_their_region() {
+    let world = World::new();
+    let condition = r#","Condition":{"StringEquals":{"aws:RequestedRegion":"us-east-1"}}"#;
+    let ann = world.user(MEMBER, "ann", &[&statement("Allow", "*", condition)], |_| ());
+    let may = |service: &str, action: &'static str| {
+        world.authorization.decide(&context(&ann), service, "Test", Some(&[any(action)])).is_ok()
+    };
+    assert!(may("iam", "iam:ListUsers"));
+    assert!(may("organizations", "organizations:ListRoots"));
+    assert!(may("account", "account:ListRegions"));
+    assert!(!may("ec2", "ec2:DescribeVpcs"));
+    assert!(!may("sts", "sts:GetFederationToken"), "it has endpoints in every region");
+}

@@ -1,4 +1,4 @@
-//! Public facts of the cloud: regions, zones, images, instance types, public parameters, AWS-managed prefix lists.
+//! Public facts of the cloud: regions, services without one, zones, images, instance types, public parameters, AWS-managed prefix lists.
 //!
 //! Owns the tables that are the same for every account, or a pure function of the account. Refuses to know what exists
 //! in an account, what is enabled there, and where an image's files come from: a built-in image is the host's own
@@ -14,6 +14,7 @@
 //! ```
 
 mod endpoint_service;
+mod global_service;
 mod image;
 mod instance_type;
 mod parameter;
@@ -23,6 +24,7 @@ mod stable_hash;
 mod zone;
 
 pub use endpoint_service::{EndpointService, endpoint_services};
+pub use global_service::{global_services, region_of_service};
 pub use image::{AMAZON_OWNER_ALIAS, AMAZON_OWNER_ID, Image, image, images};
 pub use instance_type::{
     DEFAULT_INSTANCE_TYPE, EbsPerformance, Hypervisor, InstanceType, VolumeLimit, foreign_instance_type,

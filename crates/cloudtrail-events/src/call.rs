@@ -145,7 +145,7 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
         event_time: context.now,
         event_source: names::event_source(model),
         event_name: operation.name.to_owned(),
-        aws_region: names::region(service, &context.region),
+        aws_region: aws_catalog::region_of_service(service, &context.region),
         source_ip_address: invoked_by.map_or_else(|| context.source_ip.to_string(), str::to_owned),
         user_agent: cut(invoked_by.unwrap_or(&context.user_agent)).to_owned(),
         error_code,

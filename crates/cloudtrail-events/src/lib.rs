@@ -23,5 +23,5 @@ pub use facts::{Facts, LookupResource};
 pub use identity::{
     InScopeOf, SessionAttributes, SessionContext, SessionIssuer, UserIdentity, WebIdFederationData,
 };
-pub use names::{category, event_source, is_global, is_read_only, region, tells_response};
+pub use names::{category, event_source, is_global, is_read_only, tells_response};
 pub use query::{Attribute, Found, Page, Query};

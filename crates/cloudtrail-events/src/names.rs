@@ -1,20 +1,10 @@
 //! What services and operations are to CloudTrail.
 //!
-//! Owns the tables: which operations read, which are data events, how a service is called, and where the events of services
-//! without regions are. Refuses to know what an operation does beyond that.
+//! Owns the tables: which operations read, which are data events, and how a service is called. Refuses to know what an operation does beyond that.
 
 use aws_model::Model;
-use aws_types::Region;
 
 use crate::Category;
-
-/// Services whose events are all in one region, whatever region signed.
-///
-/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>
-const GLOBAL: [&str; 6] = ["account", "budgets", "cloudfront", "iam", "organizations", "route53"];
-const GLOBAL_REGION: &str = "us-east-1";
-/// The one global service whose events are elsewhere.
-const GLOBAL_ACCELERATOR: (&str, &str) = ("globalaccelerator", "us-west-2");
 
 /// Services whose name in events is not the first label of their host names.
 const SOURCES: [(&str, &str); 3] = [("ecr", "ecr"), ("cloudhsmv2", "cloudhsm"), ("rds-data", "rdsdata")];
@@ -167,22 +157,12 @@ pub fn event_source(model: &Model) -> String {
     format!("{}.amazonaws.com", name.map_or(metadata.endpoint_prefix, |(_, name)| name))
 }
 
-/// The region that an event is in.
-pub fn region(service: &str, asked: &Region) -> Region {
-    let global = if GLOBAL.contains(&service) {
-        GLOBAL_REGION
-    } else if service == GLOBAL_ACCELERATOR.0 {
-        GLOBAL_ACCELERATOR.1
-    } else {
-        return asked.clone();
-    };
-    global.parse().expect("the name of a region")
-}
-
 /// Whether the events of a source are those of a service without regions: trails can leave them out.
+///
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-concepts.html#cloudtrail-concepts-global-service-events>
 pub fn is_global(event_source: &str) -> bool {
     let name = event_source.split('.').next().unwrap_or(event_source);
-    GLOBAL.contains(&name) || name == GLOBAL_ACCELERATOR.0 || name == "sts"
+    aws_catalog::global_services().any(|global| global == name) || name == "sts"
 }
 
 /// Whether an operation changes nothing.
@@ -243,7 +223,7 @@ mod tests {
                 assert!(has(service, &|name| name.starts_with(begin)), "{service} {begin}");
             }
         }
-        for service in GLOBAL.iter().chain(SOURCES.iter().map(|(service, _)| service)) {
+        for service in aws_catalog::global_services().chain(SOURCES.iter().map(|(service, _)| *service)) {
             assert!(aws_model::service(service).is_some(), "{service}");
         }
     }
@@ -265,11 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn global_services_are_in_one_region() {
-        let asked: Region = "eu-west-1".parse().unwrap();
-        assert_eq!(region("iam", &asked).as_str(), "us-east-1");
-        assert_eq!(region("globalaccelerator", &asked).as_str(), "us-west-2");
-        assert_eq!(region("sts", &asked).as_str(), "eu-west-1");
+    fn services_are_called_by_their_hosts() {
         let source = |name| event_source(aws_model::service(name).unwrap().model());
         assert_eq!(source("ec2"), "ec2.amazonaws.com");
         assert_eq!(source("cloudwatch"), "monitoring.amazonaws.com");

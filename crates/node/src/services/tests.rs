@@ -48,7 +48,8 @@ impl Cloud {
         let events = Arc::new(Events::start(directory.path().join("events")).unwrap());
         let authorizing = ByPolicies::new(store.clone(), tokens.clone());
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
-        let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events);
+        let uses = Arc::new(ServiceUseLog::new(store.clone()));
+        let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events, &uses);
         Self { services, _directory: directory }
     }
 
