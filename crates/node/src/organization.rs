@@ -158,17 +158,6 @@ impl svc_cloudtrail::Organizations for TrailAdministrators {
         let (operation, input) = administrator_request(account.to_string(), is_administrator);
         self.organizations.call(context, operation, input).map(drop)
     }
-
-    fn needed_to_set_administrator(
-        &self,
-        context: &RequestContext,
-        account: &str,
-        is_administrator: bool,
-    ) -> Vec<NeededPermission> {
-        let (operation, input) = administrator_request(account.to_owned(), is_administrator);
-        let needed = self.organizations.needed_permissions(context, operation, &input);
-        needed.expect("the table has the operations of organizations that are built")
-    }
 }
 
 /// The request to the organization that makes an account an administrator of trails, or no longer.

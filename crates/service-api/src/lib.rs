@@ -6,6 +6,7 @@
 
 mod authorization;
 mod context;
+pub mod dependent;
 mod error;
 mod fingerprint;
 mod operation;

@@ -6,6 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/aws-backup/latest/devguide/api-reference.html>
 
+mod authorization;
 mod error;
 mod id;
 mod organization;
@@ -22,7 +23,9 @@ use aws_api::backup::operation as op;
 use aws_model::Value;
 use aws_types::{AccountId, Partition, Timestamp};
 use management_policies::BackupPlans;
-use service_api::{IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError};
+use service_api::{
+    IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+};
 use store::{RecordKind, Snapshot, Store};
 
 pub use plan::{Plan, PlanVersion};
@@ -120,6 +123,15 @@ impl Service for Backup {
         };
         // Another account's or region's may have the same name.
         (!is_arn || arn == id).then(|| ResourceFacts { arn: Some(arn), tags, ..ResourceFacts::default() })
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        authorization::needed(self, context, operation, input)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

@@ -6,36 +6,12 @@ use aws_api::cloudtrail::{
     DeregisterOrganizationDelegatedAdminRequest, DeregisterOrganizationDelegatedAdminResponse,
     RegisterOrganizationDelegatedAdminRequest, RegisterOrganizationDelegatedAdminResponse,
 };
-use aws_api::{Operation as _, cloudtrail::operation as op};
 use aws_model::Value;
 use aws_types::AccountId;
-use service_api::{NeededPermission, RequestContext, ServiceError};
+use service_api::{RequestContext, ServiceError};
 
 use crate::{State, error};
 
-/// Who makes a delegated administrator needs the permission to do so in the organization, too.
-/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-add-delegated-administrator.html>
-pub(crate) fn needed(
-    state: &State,
-    context: &RequestContext,
-    operation: &str,
-    input: &Value,
-) -> Vec<NeededPermission> {
-    let (member, is_administrator) = match operation {
-        op::RegisterOrganizationDelegatedAdmin::NAME => ("MemberAccountId", true),
-        op::DeregisterOrganizationDelegatedAdmin::NAME => ("DelegatedAdminAccountId", false),
-        _ => return Vec::new(),
-    };
-    let account = match input {
-        Value::Structure(fields) => fields.get(member),
-        _ => None,
-    };
-    let account = match account {
-        Some(Value::String(text)) => text,
-        _ => "",
-    };
-    state.organizations.needed_to_set_administrator(context, account, is_administrator)
-}
 /// What Organizations calls a limit, or a state that does not allow something.
 const CONSTRAINT: &str = "ConstraintViolationException";
 

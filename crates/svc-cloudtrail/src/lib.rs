@@ -8,6 +8,7 @@
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/Welcome.html>
 
 mod admin;
+mod authorization;
 mod delivery;
 mod error;
 mod event;
@@ -24,9 +25,7 @@ use aws_model::Value;
 use aws_types::{AccountId, Timestamp};
 use cloudtrail_events::{Event, Page, Query};
 use parking_lot::Mutex;
-use service_api::{
-    NeededPermission, Operations, RequestContext, ResourceFacts, Service, ServiceError, needed_by_table,
-};
+use service_api::{NeededPermission, Operations, RequestContext, ResourceFacts, Service, ServiceError};
 use store::{RecordKind, Store};
 
 pub use delivery::{LogFile, NoBuckets, TrailDelivery};
@@ -67,15 +66,6 @@ pub trait Organizations: Send + Sync + 'static {
         account: AccountId,
         is_administrator: bool,
     ) -> Result<(), ServiceError>;
-
-    /// What whoever asks for that needs of the organization, beside the permission to ask. The account is as the request
-    /// names it.
-    fn needed_to_set_administrator(
-        &self,
-        context: &RequestContext,
-        account: &str,
-        is_administrator: bool,
-    ) -> Vec<NeededPermission>;
 }
 
 /// A cloud without organizations.
@@ -89,10 +79,6 @@ impl Organizations for NoOrganizations {
 
     fn set_administrator(&self, _: &RequestContext, _: AccountId, _: bool) -> Result<(), ServiceError> {
         Err(error::no_organization())
-    }
-
-    fn needed_to_set_administrator(&self, _: &RequestContext, _: &str, _: bool) -> Vec<NeededPermission> {
-        Vec::new()
     }
 }
 
@@ -180,9 +166,7 @@ impl Service for CloudTrail {
         operation: &str,
         input: &Value,
     ) -> Option<Vec<NeededPermission>> {
-        let mut needed = needed_by_table(self, context, operation, input)?;
-        needed.extend(admin::needed(&self.state, context, operation, input));
-        Some(needed)
+        authorization::needed(self, context, operation, input)
     }
 
     fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {

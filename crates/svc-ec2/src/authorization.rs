@@ -19,20 +19,23 @@ use authorization_table::{arn, resource_type as resource_type_named, variables};
 use aws_api::ec2 as api;
 use aws_model::Value;
 use service_api::{
-    ConditionKeys, NeededPermission, RequestContext, TargetResource, needed_by_table, specified_tags,
-    tag_specifications,
+    ConditionKeys, NeededPermission, RequestContext, TargetResource, dependent, needed_by_table,
+    specified_tags, tag_specifications,
 };
 
 pub(crate) use resource::{facts, implied};
 pub(crate) use said::said_of;
 
 use crate::Ec2;
+use crate::default_vpc;
 use crate::launch_template::data::completed;
 use crate::state::State;
 
 /// What passes a role to instances, and to whom.
 const PASS_ROLE: &str = "iam:PassRole";
 const PASSED_TO: &str = "ec2.amazonaws.com";
+/// To whom those of flow logs are passed.
+const LOGS_PASSED_TO: &str = "vpc-flow-logs.amazonaws.com";
 const CREATE_TAGS: &str = "ec2:CreateTags";
 
 /// What a request needs; `None` when the table has no entry.
@@ -42,7 +45,10 @@ pub(crate) fn needed(
     operation: &str,
     input: &Value,
 ) -> Option<Vec<NeededPermission>> {
-    let launched = whole_launch(ec2, context, operation, input);
+    let launched = match operation {
+        "CreateSecurityGroup" => in_default_vpc(ec2, context, input),
+        _ => whole_launch(ec2, context, operation, input),
+    };
     let whole = match operation {
         "RunInstances" => launch::spelled_out(&ec2.view(context), &launched),
         _ => Cow::Borrowed(&*launched),
@@ -53,11 +59,14 @@ pub(crate) fn needed(
         said::split_volumes(&view, &mut needed, &whole);
         launch::split_interfaces(&view, &mut needed, &whole);
     }
-    if let Cow::Owned(_) = launched {
+    if operation == "RunInstances"
+        && let Cow::Owned(_) = launched
+    {
         mark_template(&mut needed, ec2, context, operation, input);
     }
     needed.extend(tags_on_create(context, &needed, operation, &whole));
     needed.extend(passed_role(ec2, context, operation, &whole, &needed));
+    needed.extend(log_roles(operation, input));
     for permission in &mut needed {
         permission.keys.push(("ec2:Region".to_owned(), vec![context.region.to_string()]));
     }
@@ -98,6 +107,15 @@ fn whole_launch<'a>(
         fields.push("LaunchTemplate", template.clone());
     }
     Cow::Owned(whole)
+}
+
+/// A group that is for no VPC is for the default one.
+fn in_default_vpc<'a>(ec2: &Ec2, context: &RequestContext, input: &'a Value) -> Cow<'a, Value> {
+    let default = || default_vpc::find(&ec2.view(context)).filter(|_| text_at(input, &["VpcId"]).is_none());
+    let (Value::Structure(fields), Some(vpc)) = (input, default()) else { return Cow::Borrowed(input) };
+    let mut fields = fields.clone();
+    fields.push("VpcId", Value::String(vpc.id.to_string()));
+    Cow::Owned(Value::Structure(fields))
 }
 
 /// Says of each resource of a launch which template the launch is from, and whether the template named it.
@@ -185,6 +203,17 @@ fn passed_role(
     }
     let resources = vec![TargetResource { arn: role, ..TargetResource::default() }];
     Some(NeededPermission { action: Cow::Borrowed(PASS_ROLE), resources, keys })
+}
+
+/// Flow logs are delivered with the roles that their request passes.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html>
+fn log_roles(operation: &str, input: &Value) -> Vec<NeededPermission> {
+    if operation != "CreateFlowLogs" {
+        return Vec::new();
+    }
+    let roles = ["DeliverLogsPermissionArn", "DeliverCrossAccountRole"];
+    let roles = roles.iter().filter_map(|member| text_at(input, &[*member]));
+    roles.map(|role| dependent::passed_role(role, LOGS_PASSED_TO)).collect()
 }
 
 /// The ARN of an instance profile that is named by its ARN or its name. One that there is not is where it would be without a

@@ -569,3 +569,31 @@ fn every_operation_needs_what_the_table_knows() {
     }
     assert!(restricted.len() > 180, "{}", restricted.len());
 }
+
+#[test]
+fn a_group_without_a_vpc_is_in_the_default_one() {
+    let cloud = cloud();
+    let default = cloud.default_vpc();
+    let input = input!(CreateSecurityGroupRequest { group_name: "g", description: "d" });
+    let needed = needed::<op::CreateSecurityGroup>(&cloud, input);
+    let create = "ec2:CreateSecurityGroup";
+    let vpc = format!("vpc/{default}");
+    assert_eq!(all(&needed), [format!("{create} security-group/*"), format!("{create} {vpc}")]);
+    has(on(&needed, "security-group/"), &[("ec2:Vpc", &vpc)]);
+}
+
+#[test]
+fn flow_logs_pass_their_roles() {
+    let cloud = cloud();
+    let request = api::CreateFlowLogsRequest {
+        resource_ids: vec!["vpc-1".to_owned()],
+        resource_type: "VPC".to_owned(),
+        deliver_logs_permission_arn: Some(ROLE.to_owned()),
+        ..Default::default()
+    };
+    let needed = needed::<op::CreateFlowLogs>(&cloud, request);
+    let passed = needed.iter().find(|permission| permission.action == "iam:PassRole").unwrap();
+    assert_eq!(passed.resources[0].arn, ROLE);
+    let to = ("iam:PassedToService".to_owned(), vec!["vpc-flow-logs.amazonaws.com".to_owned()]);
+    assert!(passed.keys.contains(&to), "{:?}", passed.keys);
+}

@@ -30,6 +30,7 @@ mod instance_profile;
 mod login_profile;
 mod managed_policy;
 mod mfa_device;
+mod needed;
 mod open_id_connect_provider;
 mod organization;
 mod page;
@@ -66,7 +67,7 @@ use aws_types::Arn;
 use identities::{IdKind, unique_id};
 use service_api::{
     ConditionKeys, IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service,
-    ServiceError, needed_by_table,
+    ServiceError,
 };
 use store::{RecordKind, Scope, Store};
 
@@ -196,9 +197,7 @@ impl Service for Iam {
         operation: &str,
         input: &Value,
     ) -> Option<Vec<NeededPermission>> {
-        let mut needed = needed_by_table(self, context, operation, input)?;
-        authorization::add_new_name(&mut needed, operation, input);
-        Some(needed)
+        needed::needed(self, context, operation, input)
     }
 
     fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {

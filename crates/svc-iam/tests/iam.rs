@@ -39,6 +39,8 @@ mod login_profile;
 mod managed_policy;
 #[path = "iam/mfa_device.rs"]
 mod mfa_device;
+#[path = "iam/needed.rs"]
+mod needed;
 #[path = "iam/old_state.rs"]
 mod old_state;
 #[path = "iam/open_id_connect_provider.rs"]

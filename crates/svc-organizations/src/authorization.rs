@@ -1,14 +1,53 @@
 //! What requests to Organizations touch, as policies see it.
 //!
-//! Owns how ids lead to ARNs, which have the organization's id and its management account. Refuses to know policies.
+//! Owns how ids lead to ARNs, which have the organization's id and its management account, and who has to be able to make
+//! the role of the service. Refuses to know policies.
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html>
 
 use aws_model::Value;
-use organization::{AWS_POLICIES, Member, OrganizationalUnit, organization_of, policy};
-use service_api::{ConditionKeys, RequestContext, ResourceFacts, Sharing};
+use organization::{
+    AWS_POLICIES, FeatureSet, HandshakeAction, Member, OrganizationalUnit, managed_by, organization_of,
+    policy,
+};
+use service_api::{
+    ConditionKeys, NeededPermission, RequestContext, ResourceFacts, Sharing, dependent, needed_by_table,
+};
 use store::Read as _;
 
-use crate::State;
+use crate::{Organizations, State, handshake, service_role};
+
+/// What a request needs. Where an account gets the service-linked role of Organizations, its caller could make it.
+///
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_AcceptHandshake.html>
+pub(crate) fn needed(
+    service: &Organizations,
+    context: &RequestContext,
+    operation: &str,
+    input: &Value,
+) -> Option<Vec<NeededPermission>> {
+    let mut needed = needed_by_table(service, context, operation, input)?;
+    let makes_role = match operation {
+        "CreateOrganization" => true,
+        "AcceptHandshake" => has_all_features(&service.state, context, input),
+        _ => false,
+    };
+    if makes_role {
+        needed.push(dependent::linked_role(context, service_role::SERVICE, service_role::SERVICE_ROLE));
+    }
+    Some(needed)
+}
+
+/// Whether the organization of a handshake has all features, or is to have them.
+fn has_all_features(state: &State, context: &RequestContext, input: &Value) -> bool {
+    let snapshot = state.store.snapshot();
+    let id = dependent::texts_at(input, &["HandshakeId"]).first().and_then(|id| id.parse().ok());
+    let handshake = id.and_then(|id| handshake::get(&snapshot, context, &id));
+    handshake.is_none_or(|handshake| {
+        let organization = managed_by(&snapshot, context.partition, handshake.management);
+        handshake.action != HandshakeAction::Invite
+            || organization.is_some_and(|organization| organization.feature_set == FeatureSet::All)
+    })
+}
 
 /// What is known of an account, unit, root, policy or the resource policy of the caller's organization, by its id.
 pub(crate) fn facts(

@@ -32,7 +32,8 @@ use ::organization::organization_of;
 use aws_api::organizations::operation as op;
 use aws_model::Value;
 use service_api::{
-    ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+    ConditionKeys, IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service,
+    ServiceError,
 };
 use store::{RecordKind, Store};
 
@@ -169,6 +170,15 @@ impl Service for Organizations {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        authorization::needed(self, context, operation, input)
     }
 
     fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {

@@ -11,7 +11,8 @@ use store::{Scope, Transaction};
 
 use crate::State;
 
-const SERVICE: &str = "organizations.amazonaws.com";
+pub(crate) const SERVICE: &str = "organizations.amazonaws.com";
+pub(crate) const SERVICE_ROLE: &str = "AWSServiceRoleForOrganizations";
 const DESCRIPTION: &str = "Service-linked role used by AWS Organizations to enable integration of other AWS services with Organizations.";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>

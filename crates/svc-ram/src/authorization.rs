@@ -5,17 +5,44 @@
 
 use aws_model::Value;
 use resource_shares::{Invitation, ResourceShare};
-use service_api::{ConditionKeys, RequestContext, ResourceFacts};
+use service_api::{
+    ConditionKeys, NeededPermission, RequestContext, ResourceFacts, dependent, needed_by_table,
+};
 use store::Read;
 
-use crate::{State, share};
+use crate::{Ram, State, share};
 
 /// The resources that RAM shares here, by what their ARNs call them.
 const SHARED: [(&str, &str); 3] =
     [("prefix-list", "ec2:PrefixList"), ("subnet", "ec2:Subnet"), ("transit-gateway", "ec2:TransitGateway")];
 
+/// What the service is called by others.
+const SERVICE: &str = "ram.amazonaws.com";
+
 fn key(name: &str, value: impl ToString) -> (String, Vec<String>) {
     (name.to_owned(), vec![value.to_string()])
+}
+
+/// What a request needs. Sharing with an organization lets the service into it.
+///
+/// <https://docs.aws.amazon.com/ram/latest/userguide/getting-started-sharing.html>
+pub(crate) fn needed(
+    ram: &Ram,
+    context: &RequestContext,
+    operation: &str,
+    input: &Value,
+) -> Option<Vec<NeededPermission>> {
+    let mut needed = needed_by_table(ram, context, operation, input)?;
+    if operation == "EnableSharingWithAwsOrganization" {
+        let mut access = dependent::on_all("organizations:EnableAWSServiceAccess");
+        access.keys.push(key("organizations:ServicePrincipal", SERVICE));
+        needed.extend([
+            dependent::on_all("organizations:DescribeOrganization"),
+            access,
+            dependent::linked_role(context, SERVICE, "AWSServiceRoleForResourceAccessManager"),
+        ]);
+    }
+    Some(needed)
 }
 
 /// What is known of a share of the caller's, or of an invitation to it.

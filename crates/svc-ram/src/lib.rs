@@ -22,7 +22,8 @@ use aws_api::ram::operation as op;
 use aws_model::Value;
 use resource_shares::{Invitation, ResourceShare, SharingPartner};
 use service_api::{
-    ConditionKeys, IdSource, Operations, RequestContext, ResourceFacts, Service, ServiceError,
+    ConditionKeys, IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service,
+    ServiceError,
 };
 use store::{RecordKind, Scope, Snapshot, Store, StoreError};
 
@@ -118,6 +119,15 @@ impl Service for Ram {
 
     fn implements(&self, operation: &str) -> bool {
         self.operations.contains(operation)
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        authorization::needed(self, context, operation, input)
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

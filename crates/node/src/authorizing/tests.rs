@@ -2,6 +2,8 @@
 //! actions that AWS names for it, and no others, it is allowed. Which these are is in `actions.txt`, by hand: nothing that
 //! decides tells it.
 
+mod dependent;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_model::{Fields, Model, Operation, ShapeId, ShapeKind, Value};

@@ -95,18 +95,6 @@ impl Organizations for Members {
         self.0.lock().unwrap().insert(account, is);
         Ok(())
     }
-
-    fn needed_to_set_administrator(
-        &self,
-        _: &RequestContext,
-        account: &str,
-        is: bool,
-    ) -> Vec<NeededPermission> {
-        let action = if is { "organizations:Register" } else { "organizations:Deregister" };
-        let arn = format!("account/{account}");
-        let resources = vec![TargetResource { arn, ..TargetResource::default() }];
-        vec![NeededPermission { action: action.into(), resources, keys: Vec::new() }]
-    }
 }
 
 pub(crate) struct Cloud {
