@@ -107,6 +107,7 @@ impl PolicyError {
         match kind {
             PolicyKind::ServiceControl | PolicyKind::ResourceControl => Self::OfOrganization(Box::new(self)),
             PolicyKind::Identity
+            | PolicyKind::Inline
             | PolicyKind::Trust
             | PolicyKind::Resource
             | PolicyKind::Session

@@ -19,8 +19,10 @@ use crate::{Caller, Context, PolicyError, Text, validate};
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PolicyKind {
-    /// Of a user, group or role, managed or inline, and permissions boundaries.
+    /// Of a user, group or role: a managed policy, which can be a permissions boundary.
     Identity,
+    /// Of one user, group or role alone.
+    Inline,
     /// Who may assume a role.
     Trust,
     /// Of a resource, such as a bucket or a queue.

@@ -56,7 +56,7 @@ pub(crate) fn check(document: &Document, kind: PolicyKind) -> Result<(), PolicyE
             PolicyKind::Trust => trust(statement)?,
             PolicyKind::ResourceControl => resource_control(statement)?,
             PolicyKind::Resource | PolicyKind::Endpoint => principals(statement)?,
-            PolicyKind::Identity | PolicyKind::Session | PolicyKind::ServiceControl => {}
+            PolicyKind::Identity | PolicyKind::Inline | PolicyKind::Session | PolicyKind::ServiceControl => {}
         }
     }
     Ok(())
@@ -73,10 +73,12 @@ fn operators(document: &Document, kind: PolicyKind) -> Result<(), PolicyError> {
     }
 }
 
-/// Trust policies and those of resources may be of 2008, which is what no version means.
+/// Trust policies, inline ones and those of resources may be of 2008, which is what no version means.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html>
 fn version(document: &Document, kind: PolicyKind) -> Result<(), PolicyError> {
     match kind {
-        PolicyKind::Trust | PolicyKind::Resource | PolicyKind::Endpoint => Ok(()),
+        PolicyKind::Inline | PolicyKind::Trust | PolicyKind::Resource | PolicyKind::Endpoint => Ok(()),
         PolicyKind::Identity
         | PolicyKind::Session
         | PolicyKind::ServiceControl
@@ -91,7 +93,9 @@ fn version(document: &Document, kind: PolicyKind) -> Result<(), PolicyError> {
 fn elements(statement: &Written, kind: PolicyKind) -> Result<(), PolicyError> {
     let has_principal = statement.principal.is_some() || statement.not_principal.is_some();
     match kind {
-        PolicyKind::Identity | PolicyKind::Session | PolicyKind::ServiceControl if has_principal => {
+        PolicyKind::Identity | PolicyKind::Inline | PolicyKind::Session | PolicyKind::ServiceControl
+            if has_principal =>
+        {
             Err(PolicyError::HasPrincipal)
         }
         PolicyKind::Trust if statement.resource.is_some() => Err(PolicyError::ProhibitedField("Resource")),

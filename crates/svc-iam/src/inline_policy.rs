@@ -91,7 +91,7 @@ fn put<H: Holder>(
     name: String,
     text: &str,
 ) -> Result<Unit, ServiceError> {
-    let policy = document::parse(text, PolicyKind::Identity)?;
+    let policy = document::parse(text, PolicyKind::Inline)?;
     holder::change::<H>(state, context, holder, |_, holder| {
         holder.inline_mut().insert(name, policy);
         let chars: usize = holder.inline().values().map(document::chars).sum();

@@ -204,7 +204,7 @@ fn listed(
 
 /// The boundary that a request brings; it is at most one.
 fn set_boundary(simulation: &mut Simulation, texts: Option<Vec<String>>) -> Result<(), ServiceError> {
-    let mut given = listed("PermissionsBoundaryPolicyInputList", texts, PolicyKind::Identity)?;
+    let mut given = listed("PermissionsBoundaryPolicyInputList", texts, PolicyKind::Inline)?;
     if given.len() > 1 {
         return Err(error::invalid_input("Only one permissions boundary policy can be simulated."));
     }
@@ -248,7 +248,7 @@ fn custom(
         question.context(&Caller::Anonymous, None)?
     };
     let mut simulation = Simulation::new(caller, keys, question.owner()?);
-    for (id, policy) in listed("PolicyInputList", Some(request.policy_input_list), PolicyKind::Identity)? {
+    for (id, policy) in listed("PolicyInputList", Some(request.policy_input_list), PolicyKind::Inline)? {
         simulation.add_identity(id, None, policy);
     }
     set_boundary(&mut simulation, request.permissions_boundary_policy_input_list)?;

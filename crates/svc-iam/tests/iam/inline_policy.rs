@@ -114,3 +114,29 @@ fn a_role_has_policies_of_its_own() {
         .ok::<op::DeleteRolePolicy>(api::DeleteRolePolicyRequest { role_name: role(), policy_name: name(1) });
     cloud.refuses::<op::GetRolePolicy>(get(), "NoSuchEntity: The role policy with name p1 cannot be found.");
 }
+
+#[test]
+fn a_policy_of_2008_can_be_inline_and_cannot_be_managed() {
+    let cloud = Cloud::new();
+    cloud.user("Bob");
+    let old = ALLOW_ALL.replace("2012", "2008");
+    let without = ALLOW_ALL.replace(r#""Version":"2012-10-17","#, "");
+    for document in [&old, &without] {
+        cloud.ok::<op::PutUserPolicy>(put_of_user("A", document));
+        assert_eq!(decoded(&cloud.ok::<op::GetUserPolicy>(get_of_user("A")).policy_document), *document);
+        cloud.refuses::<op::CreatePolicy>(
+            api::CreatePolicyRequest {
+                policy_name: "P".to_owned(),
+                policy_document: document.clone(),
+                ..Default::default()
+            },
+            "MalformedPolicyDocument: Policy document must be version 2012-10-17 or greater.",
+        );
+        let simulated = cloud.ok::<op::SimulateCustomPolicy>(api::SimulateCustomPolicyRequest {
+            policy_input_list: vec![document.clone()],
+            action_names: vec!["s3:GetObject".to_owned()],
+            ..Default::default()
+        });
+        assert_eq!(simulated.evaluation_results.unwrap()[0].eval_decision, "allowed");
+    }
+}
