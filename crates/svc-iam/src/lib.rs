@@ -47,6 +47,7 @@ mod saml_provider;
 mod server_certificate;
 mod service_last_accessed;
 mod service_linked_role;
+mod service_principal;
 mod service_specific_credential;
 mod signing_certificate;
 mod simulate;

@@ -1,50 +1,75 @@
 //! Trust policies: who may assume a role.
 //!
-//! Owns what IAM checks when one is written beside its language: that the principals of this cloud that it names are there;
-//! and what becomes of them when a user or role that they name goes. Refuses to know who is let in (`svc-sts` and
-//! `iam-policy` do).
+//! Owns what IAM checks when one is written beside its language: that the principals of this cloud that it names are there,
+//! and that it knows the services; how accounts are kept; and what becomes of users and roles that it names when these go.
+//! Refuses to know who is let in (`svc-sts` and `iam-policy` do).
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+
+use std::collections::BTreeSet;
 
 use aws_types::{AccountId, Arn};
 use iam_policy::{Policy, PolicyKind};
 use identities::{Account, Role, User, name_key};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use service_api::{RequestContext, ServiceError};
 use store::{Read, Scope, Transaction};
 
-use crate::{document, quota};
+use crate::{document, quota, service_principal};
 
 /// Reads the document of a trust policy.
 ///
 /// # Errors
 /// `MalformedPolicyDocument`, `LimitExceeded`.
 pub(crate) fn read(reader: &impl Read, context: &RequestContext, text: &str) -> Result<Policy, ServiceError> {
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return Err(ServiceError::new("MalformedPolicyDocument", "This policy contains invalid Json"));
+    }
     let policy = document::parse(text, PolicyKind::Trust)?;
     quota::TRUST_POLICY_CHARS.check(document::chars(&policy))?;
-    for principal in principals(text) {
+    let invalid = |kind: &str, principal: &str| {
+        let message = format!("Invalid principal in policy: \"{kind}\":\"{principal}\"");
+        Err(ServiceError::new("MalformedPolicyDocument", message))
+    };
+    for principal in principals(text, "AWS") {
         if !is_there(reader, context, &principal) {
-            return Err(ServiceError::new(
-                "MalformedPolicyDocument",
-                format!("Invalid principal in policy: \"AWS\":\"{principal}\""),
-            ));
+            return invalid("AWS", &principal);
         }
     }
-    Ok(policy)
+    for service in principals(text, "Service") {
+        if service != "*" && !service_principal::is_known(&service) {
+            return invalid("SERVICE", &service);
+        }
+    }
+    Ok(with_roots(policy, context))
 }
 
-/// What a document names under `Principal` and `AWS`.
-fn principals(text: &str) -> Vec<String> {
+/// A policy in which accounts that are named by their numbers are named by the ARNs of their roots, as IAM keeps them.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts>
+fn with_roots(policy: Policy, context: &RequestContext) -> Policy {
+    let accounts: BTreeSet<AccountId> =
+        principals(policy.text(), "AWS").iter().filter_map(|principal| principal.parse().ok()).collect();
+    accounts.into_iter().fold(policy, |policy, account| {
+        let root = Arn::global(context.partition, "iam", account, "root");
+        let text = replaced(policy.text(), &account.to_string(), root.as_str());
+        Policy::parse_stored(&text).expect("it is the same policy but for a name")
+    })
+}
+
+/// What a document names under `Principal` and this kind.
+fn principals(text: &str, kind: &str) -> Vec<String> {
     let mut document: Value = serde_json::from_str(text).unwrap_or_default();
     let mut found = Vec::new();
-    each_principal(&mut document, &mut |principal| found.push(principal.clone()));
+    each_principal(&mut document, kind, &mut |principal| found.push(principal.clone()));
     found
 }
 
-fn each_principal(document: &mut Value, visit: &mut impl FnMut(&mut String)) {
+fn each_principal(document: &mut Value, kind: &str, visit: &mut impl FnMut(&mut String)) {
     for statement in one_or_many(document.get_mut("Statement")) {
         for element in ["Principal", "NotPrincipal"] {
-            let named = statement.get_mut(element).and_then(|element| element.get_mut("AWS"));
+            let named = statement.get_mut(element).and_then(|element| element.get_mut(kind));
             for principal in one_or_many(named) {
                 if let Value::String(principal) = principal {
                     visit(principal);
@@ -83,13 +108,13 @@ pub(crate) fn replace(transaction: &mut Transaction, from: &str, to: &str) {
 
 fn replaced(text: &str, from: &str, to: &str) -> String {
     let (quoted, count) =
-        (format!("\"{from}\""), principals(text).iter().filter(|held| *held == from).count());
+        (format!("\"{from}\""), principals(text, "AWS").iter().filter(|held| *held == from).count());
     // Where the name stands nowhere else, the text stays as its owner wrote it.
     if text.matches(&quoted).count() == count {
         return text.replace(&quoted, &format!("\"{to}\""));
     }
     let mut document: Value = serde_json::from_str(text).unwrap_or_default();
-    each_principal(&mut document, &mut |principal| {
+    each_principal(&mut document, "AWS", &mut |principal| {
         if principal == from {
             to.clone_into(principal);
         }

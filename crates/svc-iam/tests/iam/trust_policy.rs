@@ -85,3 +85,51 @@ fn nobody_takes_the_place_of_whom_a_role_trusted() {
     let found = cloud.ok::<op::GetRole>(api::GetRoleRequest { role_name: "Target".to_owned() });
     assert_eq!(decoded(&found.role.assume_role_policy_document.unwrap()), trust(&source.role_id));
 }
+
+#[test]
+fn services_have_to_be_known() {
+    let cloud = Cloud::new();
+    let of = |service: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":{service}}},"Action":"sts:AssumeRole"}}]}}"#
+        )
+    };
+    cloud.ok::<op::CreateRole>(role("A", &of(r#"["ec2.amazonaws.com","lambda.eu-west-1.amazonaws.com"]"#)));
+    for (service, named) in
+        [(r#""foo.bar""#, "foo.bar"), (r#"["ec2.amazonaws.com","x.amazonaws.com"]"#, "x.amazonaws.com")]
+    {
+        let refused =
+            format!("MalformedPolicyDocument: Invalid principal in policy: \"SERVICE\":\"{named}\"");
+        cloud.refuses::<op::CreateRole>(role("B", &of(service)), &refused);
+        let input =
+            api::UpdateAssumeRolePolicyRequest { role_name: "A".to_owned(), policy_document: of(service) };
+        cloud.refuses::<op::UpdateAssumeRolePolicy>(input, &refused);
+    }
+}
+
+#[test]
+fn accounts_are_kept_by_their_roots() {
+    let cloud = Cloud::new();
+    let made = cloud.ok::<op::CreateRole>(role("R", &trust(OTHER))).role;
+    let expect = trust(&format!("arn:aws:iam::{OTHER}:root"));
+    assert_eq!(decoded(made.assume_role_policy_document.as_deref().unwrap()), expect);
+    let get = api::GetRoleRequest { role_name: "R".to_owned() };
+    let shown = cloud.ok::<op::GetRole>(get).role.assume_role_policy_document.unwrap();
+    assert_eq!(decoded(&shown), expect);
+    // The same digits elsewhere stay what they are.
+    let condition = trust(OTHER).replace(
+        r#""Action""#,
+        &format!(r#""Condition":{{"StringEquals":{{"sts:ExternalId":"{OTHER}"}}}},"Action""#),
+    );
+    let made = cloud.ok::<op::CreateRole>(role("S", &condition)).role;
+    let kept = decoded(made.assume_role_policy_document.as_deref().unwrap());
+    assert!(kept.contains(&format!(r#""sts:ExternalId":"{OTHER}""#)), "{kept}");
+    assert!(kept.contains(&format!("arn:aws:iam::{OTHER}:root")), "{kept}");
+}
+
+#[test]
+fn what_is_no_json_is_said_to_be_none() {
+    let cloud = Cloud::new();
+    let refused = "MalformedPolicyDocument: This policy contains invalid Json";
+    cloud.refuses::<op::CreateRole>(role("R", "{"), refused);
+}
