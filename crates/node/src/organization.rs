@@ -15,7 +15,7 @@ use organization::{
     BrokenOrganization, FeatureSet, Level, Member as OrganizationMember, PolicyType, effective_policy,
     is_administrator_of, levels,
 };
-use service_api::{NeededPermission, RequestContext, Service as _, ServiceError};
+use service_api::{RequestContext, Service as _, ServiceError};
 use store::{Read as _, Snapshot, Store};
 use svc_backup::EffectiveBackupPolicy;
 use svc_iam::OrganizationPolicy;

@@ -27,7 +27,10 @@ pub(crate) fn needed(
         "CreateTrail" | "UpdateTrail" => {
             if operation == "CreateTrail" && !dependent::texts_at(input, &["TagsList", "Key"]).is_empty() {
                 let of_trail = needed.first().cloned();
-                let tagging = |of: NeededPermission| NeededPermission { action: Cow::Borrowed("cloudtrail:AddTags"), ..of };
+                let tagging = |of: NeededPermission| NeededPermission {
+                    action: Cow::Borrowed("cloudtrail:AddTags"),
+                    ..of
+                };
                 needed.extend(of_trail.map(tagging));
             }
             if dependent::is_true(input, "IsOrganizationTrail") {

@@ -372,9 +372,10 @@ fn principal(
     };
     let keys = question.context(&caller, user)?;
     let mut simulation = Simulation::new(caller, keys, question.owner()?);
+    simulation.tells_organization = false;
     let excluded = Excluded(request.policy_exclusion_list.unwrap_or_default());
     add_held(&snapshot, context, &entity, &excluded, &mut simulation);
-    for (id, policy) in listed("PolicyInputList", request.policy_input_list, PolicyKind::Identity)? {
+    for (id, policy) in listed("PolicyInputList", request.policy_input_list, PolicyKind::Inline)? {
         simulation.add_identity(id, None, policy);
     }
     set_boundary(&mut simulation, request.permissions_boundary_policy_input_list)?;

@@ -47,6 +47,8 @@ pub(crate) struct Simulation {
     service_control: Vec<Vec<Source>>,
     resource: Option<Source>,
     count: usize,
+    /// Whether results name the statements of the organization's policies: not where these are not the request's own.
+    pub(crate) tells_organization: bool,
 }
 
 /// What came of an action on a resource.
@@ -71,6 +73,7 @@ impl Simulation {
             service_control: Vec::new(),
             resource: None,
             count: 0,
+            tells_organization: true,
         }
     }
 
@@ -161,7 +164,7 @@ impl Simulation {
         let sources = self.sources();
         Outcome {
             decision: decision(&explanation),
-            matched: matched(&sources, &explanation),
+            matched: matched(&sources, &explanation, self.tells_organization),
             missing: self.missing(&sources, &explanation),
             by_boundary: self.boundary.is_some().then(|| allows(PolicyRole::Boundary)),
             by_organization: (!self.service_control.is_empty())
@@ -281,14 +284,15 @@ impl Outcome {
 }
 
 /// The statements that decided: those that deny, where one does, and else those that allow.
-fn matched(sources: &Sources<'_>, explanation: &Explanation) -> Vec<Statement> {
+fn matched(sources: &Sources<'_>, explanation: &Explanation, tells_organization: bool) -> Vec<Statement> {
     let wanted = match explanation.decision.reason {
         Reason::ExplicitDeny(_) => Effect::Deny,
         Reason::AllowedAsRoot | Reason::AllowedBy(_) => Effect::Allow,
         Reason::NoAllow(_) => return Vec::new(),
     };
     let mut found = Vec::new();
-    for considered in &explanation.policies {
+    let is_told = |held: &&ConsideredPolicy| tells_organization || held.role != PolicyRole::ServiceControl;
+    for considered in explanation.policies.iter().filter(is_told) {
         let Some(source) = sources.get(considered.name.as_str()) else { continue };
         for statement in &considered.statements {
             if statement.effect == wanted && matches!(statement.result, StatementResult::Applies(_)) {

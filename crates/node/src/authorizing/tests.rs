@@ -350,7 +350,8 @@ fn who_makes_an_administrator_of_trails_needs_the_organizations_permission_too()
             );
             let policy = format!(
                 r#"{{"Version":"2012-10-17","Statement":[
-                {{"Effect":"Allow","Action":"cloudtrail:*","Resource":"*"}},{of_organization}]}}"#
+                {{"Effect":"Allow","Action":["cloudtrail:*","organizations:ListAWSServiceAccessForOrganization",
+                "iam:GetRole","iam:CreateServiceLinkedRole"],"Resource":"*"}},{of_organization}]}}"#
             );
             world.decide(&**trail, operation, Some(&policy), &needed)
         };

@@ -9,9 +9,7 @@ use aws_types::{AccountId, Partition, Timestamp};
 use cloudtrail_events::{
     ApiCall, Caller, Category, Connection, Event, Facts, Found, LookupResource, Outcome, Page, Query,
 };
-use service_api::{
-    NeededPermission, Principal, RequestContext, RequestId, Service as _, ServiceError, TargetResource,
-};
+use service_api::{Principal, RequestContext, RequestId, Service as _, ServiceError};
 use store::{MemoryBackend, Store};
 use svc_cloudtrail::{CloudTrail, History, LogFile, Membership, Organizations, TrailDelivery};
 

@@ -386,6 +386,12 @@ fn the_boundary_and_the_organization_of_a_principal_count() {
     };
     check(principal(BOB, "ec2:DescribeVpcs"), (false, true));
     check(principal(BOB, "sqs:SendMessage"), (true, false));
+    // Whose statements allow is told of all but the organization's.
+    cloud.ok::<op::DeleteUserPermissionsBoundary>(api::DeleteUserPermissionsBoundaryRequest {
+        user_name: "Bob".to_owned(),
+    });
+    let told = result(&cloud, principal(BOB, "ec2:DescribeVpcs"));
+    assert_eq!((told.eval_decision.as_str(), ids(&told)), ("allowed", vec!["AmazonVPCReadOnlyAccess"]));
     let excluded =
         |kind: &str| api::PolicyIdentifier { policy_type: Some(kind.to_owned()), ..Default::default() };
     let without = api::SimulatePrincipalPolicyRequest {
