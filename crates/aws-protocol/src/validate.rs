@@ -211,6 +211,11 @@ impl<'a> Checker<'a> {
                     _ if self.model.metadata.name == "s3" => "InvalidArgument",
                     _ => "ValidationException",
                 };
+                if self.model.metadata.name == "iam"
+                    && let Some(message) = in_iam(&self.violations)
+                {
+                    return ProtocolError::new(code, message);
+                }
                 let count = self.violations.len();
                 let plural = if count == 1 { "" } else { "s" };
                 let sentences: Vec<String> = self.violations.iter().map(Violation::sentence).collect();
@@ -256,6 +261,26 @@ impl Violation<'_> {
         };
         ProtocolError::new("InvalidParameterValue", message)
     }
+}
+
+/// What IAM says of names and paths that have letters which they may not have, where nothing else is wrong.
+fn in_iam(violations: &[Violation<'_>]) -> Option<String> {
+    let sentence = |violation: &Violation<'_>| match violation.constraint {
+        Constraint::Pattern(r"[\w+=,.@-]+") => {
+            Some("It must contain only alphanumeric characters and/or the following: +=,.@_-")
+        }
+        Constraint::Pattern(r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)") => {
+            Some("It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+        }
+        Constraint::Pattern(r"\u002F[\u0021-\u007F]*") => Some(
+            "It must begin with the / character and contain only alphanumeric characters and/or / characters.",
+        ),
+        _ => None,
+    };
+    let first = violations.first()?;
+    let said = sentence(first)?;
+    let is_all = violations.iter().all(|violation| sentence(violation).is_some());
+    is_all.then(|| format!("The specified value for {} is invalid. {said}", first.path))
 }
 
 /// Appends a step to a path and returns its length before.

@@ -203,6 +203,18 @@ fn query_services_refuse() {
         "ValidationError",
         "1 validation error detected: Value null at 'roleName' failed to satisfy constraint: Member must not be null",
     );
+    check(
+        "iam",
+        &form("Action=CreateUser&UserName=bad/name"),
+        "ValidationError",
+        "The specified value for userName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
+    );
+    check(
+        "iam",
+        &form("Action=CreateUser&UserName=good&Path=bad"),
+        "ValidationError",
+        "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+    );
     assert_eq!(refusal("sts", &form("Action=GetCallerIdentity&Colour=red")), None);
 }
 

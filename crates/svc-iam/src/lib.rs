@@ -227,7 +227,8 @@ impl Service for Iam {
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
-        self.operations.call(&self.state, context, operation, input)
+        let answer = self.operations.call(&self.state, context, operation, input)?;
+        Ok(if operation == "GetUser" { user::without_name_of_root(answer) } else { answer })
     }
 }
 

@@ -12,6 +12,7 @@ use aws_api::iam::{
     ListUserTagsRequest, ListUserTagsResponse, ListUsersRequest, ListUsersResponse, TagUserRequest,
     UntagUserRequest, UpdateUserRequest, operation as op,
 };
+use aws_model::Value;
 use aws_types::Timestamp;
 use identities::{AccessKey, AccessKeyOwner, Account, IdKind, User, cloud_scope, name_key};
 use service_api::{Operations, RequestContext, ServiceError};
@@ -152,7 +153,6 @@ fn get(
     let snapshot = state.store.snapshot();
     let user = match subject(&snapshot, context, request.user_name.as_deref())? {
         Subject::User(user) => shown(&user),
-        // The root user has no name and no path; the model has no way to leave them out.
         Subject::Root => {
             let account = context.account().to_string();
             let found = snapshot.get::<Account>(&scope(context), &account);
@@ -165,6 +165,21 @@ fn get(
         }
     };
     Ok(GetUserResponse { user })
+}
+
+/// The answer about a root user, which has neither name nor path. The model knows no user without them, so that they are taken
+/// out of what is answered.
+pub(crate) fn without_name_of_root(mut answer: Value) -> Value {
+    let Value::Structure(fields) = &mut answer else { return answer };
+    let Some(mut user) = fields.take("User") else { return answer };
+    if let Value::Structure(members) = &mut user
+        && members.get("UserName") == Some(&Value::String(String::new()))
+    {
+        members.take("UserName");
+        members.take("Path");
+    }
+    fields.push("User", user);
+    answer
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html>

@@ -2,6 +2,8 @@
 
 use super::cloud::{By, Cloud, pairs, tags};
 use aws_api::iam::{self as api, operation as op};
+use aws_model::Value;
+use service_api::Service as _;
 
 fn named(name: &str) -> api::GetUserRequest {
     api::GetUserRequest { user_name: Some(name.to_owned()) }
@@ -43,11 +45,15 @@ fn who_names_nobody_means_itself() {
     let bob = cloud.user("Bob");
     let nobody = api::GetUserRequest::default();
     assert_eq!(cloud.ok_by::<op::GetUser>(&By::User("Bob"), nobody.clone()).user, bob);
-    let root = cloud.ok::<op::GetUser>(nobody.clone()).user;
-    assert_eq!(
-        (root.user_id.as_str(), root.arn.as_str()),
-        ("123456789012", "arn:aws:iam::123456789012:root")
-    );
+    // The root user has neither name nor path.
+    let asked = cloud.context(&By::Root);
+    let answer = cloud.service.call(&asked, "GetUser", nobody.clone().into()).unwrap();
+    let Value::Structure(answer) = answer else { panic!("{answer:?}") };
+    let Some(Value::Structure(root)) = answer.get("User") else { panic!("{answer:?}") };
+    let text = |text: &str| Some(Value::String(text.to_owned()));
+    assert_eq!(root.get("UserId").cloned(), text("123456789012"));
+    assert_eq!(root.get("Arn").cloned(), text("arn:aws:iam::123456789012:root"));
+    assert_eq!((root.get("UserName"), root.get("Path")), (None, None));
     cloud.refuses_to::<op::GetUser>(
         &By::Role("R"),
         nobody,
