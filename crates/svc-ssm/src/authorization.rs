@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 
+use aws_api::ssm::{SendCommandRequest, Target};
 use aws_model::Value;
 use service_api::{ConditionKeys, NeededPermission, RequestContext, ResourceFacts, needed_by_table};
 use store::Read;
 
 use crate::instance::ManagedInstance;
 use crate::parameter::{Parameter, parameter_arn};
-use crate::{Ssm, State};
+use crate::{Ssm, State, command};
 
 /// What names of AWS's own documents begin with.
 const AWS: [&str; 3] = ["AWS-", "Amazon", "AWSEC2-"];
@@ -77,21 +78,29 @@ pub(crate) fn facts(
     }
 }
 
-/// The instances that a command names by a target in the place of the list of ids.
-pub(crate) fn implied(operation: &str, resource_type: &str, input: &Value) -> Option<Vec<String>> {
+/// The instances that the targets of a command select, by their ids or tags: each of them is asked for. Where they select
+/// none, or cannot be read, all that there may be are meant.
+pub(crate) fn implied(
+    state: &State,
+    context: &RequestContext,
+    operation: &str,
+    resource_type: &str,
+    input: &Value,
+) -> Option<Vec<String>> {
     if (operation, resource_type) != ("SendCommand", "instance") {
         return None;
     }
-    let Value::Structure(fields) = input else { return None };
-    let Some(Value::List(targets)) = fields.get("Targets") else { return None };
-    let ids = targets.iter().find_map(|target| {
-        let Value::Structure(target) = target else { return None };
-        let is_ids = matches!(target.get("Key"), Some(Value::String(key)) if key == "InstanceIds");
-        target.get("Values").filter(|_| is_ids)
-    })?;
-    let Value::List(ids) = ids else { return None };
-    let text = |id: &Value| if let Value::String(id) = id { Some(id.clone()) } else { None };
-    Some(ids.iter().filter_map(text).collect())
+    let request = SendCommandRequest::try_from(input.clone()).ok()?;
+    let targets = request.targets.as_deref().unwrap_or_default();
+    // Those named by ids are asked for even where there are none such.
+    let is_ids =
+        |target: &&Target| target.key.as_deref().is_some_and(|key| key.eq_ignore_ascii_case("InstanceIds"));
+    if let Some(target) = targets.iter().find(is_ids) {
+        return target.values.clone();
+    }
+    let selected = command::select(&state.store.snapshot(), context, &request).ok()?;
+    let ids = selected.iter().map(|instance| instance.instance_id.to_string());
+    Some(ids.collect()).filter(|ids: &Vec<String>| !ids.is_empty())
 }
 
 /// How a parameter is to be written, and whether those below a path are meant.

@@ -109,12 +109,12 @@ impl Service for Ssm {
 
     fn implied(
         &self,
-        _context: &RequestContext,
+        context: &RequestContext,
         operation: &str,
         resource_type: &str,
         input: &Value,
     ) -> Option<Vec<String>> {
-        authorization::implied(operation, resource_type, input)
+        authorization::implied(&self.state, context, operation, resource_type, input)
     }
 
     fn said_of(

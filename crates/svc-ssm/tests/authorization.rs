@@ -109,6 +109,10 @@ fn a_command_touches_its_document_and_its_instances() {
         ..send.clone()
     };
     assert_eq!(all(&needed::<op::SendCommand>(&cloud, target("InstanceIds", &id))), expected);
-    let expected = [document, "ssm:SendCommand us-east-1:123456789012:instance/*".to_owned()];
+    // Tags select instances, each of which is asked for; none of them is all that there may be.
     assert_eq!(all(&needed::<op::SendCommand>(&cloud, target("tag:Team", "red"))), expected);
+    cloud.instance(2, &[("Team", "blue")]);
+    assert_eq!(all(&needed::<op::SendCommand>(&cloud, target("tag:Team", "red"))), expected);
+    let expected = [document, "ssm:SendCommand us-east-1:123456789012:instance/*".to_owned()];
+    assert_eq!(all(&needed::<op::SendCommand>(&cloud, target("tag:Team", "green"))), expected);
 }

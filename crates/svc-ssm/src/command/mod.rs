@@ -22,3 +22,4 @@ pub use report::Report;
 pub(crate) use report::abandon_instance;
 pub(crate) use send::send;
 pub use status::InvocationStatus;
+pub(crate) use target::select;

@@ -15,7 +15,7 @@ use crate::error::{invalid_instance_id, not_implemented, validation};
 ///
 /// # Errors
 /// An instance that is named cannot be sent commands, or the request does not say which ones clearly.
-pub(super) fn select<S: Read>(
+pub(crate) fn select<S: Read>(
     state: &S,
     context: &RequestContext,
     request: &SendCommandRequest,
