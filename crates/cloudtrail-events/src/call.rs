@@ -10,7 +10,9 @@ use serde_json::Value as Json;
 use service_api::{RequestContext, RequestId};
 
 use crate::event::{EVENT_VERSION, cut, within_limits};
-use crate::{Category, Event, EventType, Resource, TlsDetails, UserIdentity, ec2, names, parameters};
+use crate::{
+    Category, Event, EventType, Resource, TlsDetails, UserIdentity, ec2, names, parameters, secrets,
+};
 
 /// A call that was answered.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +126,8 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
         Outcome::Done(_) => (None, None),
         Outcome::Failed { code, message, is_fault } => {
             let code = error_code(model, code, is_fault);
-            (Some(cut(&code).to_owned()), (!message.is_empty()).then(|| cut(message).to_owned()))
+            let message = secrets::without_values(message);
+            (Some(cut(&code).to_owned()), (!message.is_empty()).then(|| cut(&message).to_owned()))
         }
     };
     let (user_identity, invoked_by) = match call.caller {

@@ -3,6 +3,8 @@
 //! Owns both. Whatever the model marks is secret, and beyond that what is called like a secret, so that a shape which
 //! somebody forgot to mark is not written down. Refuses to know where values come from.
 
+use std::borrow::Cow;
+
 use aws_model::Value;
 use serde_json::Value as Json;
 
@@ -29,7 +31,7 @@ const PARTS: [&str; 12] = [
     "accesstoken",
 ];
 /// Whole names, in lower case.
-const WHOLE: [&str; 9] = [
+const WHOLE: [&str; 12] = [
     "userdata",
     "keymaterial",
     "plaintext",
@@ -39,6 +41,9 @@ const WHOLE: [&str; 9] = [
     "base32stringseed",
     "qrcodepng",
     "otp",
+    "tokencode",
+    "authenticationcode1",
+    "authenticationcode2",
 ];
 /// What a name ends with that names a secret, and is none.
 const NAMES_OF_SECRETS: [&str; 5] = ["id", "arn", "name", "length", "type"];
@@ -56,6 +61,40 @@ pub(crate) fn is_secret(is_marked: bool, name: &str, value: &Value) -> bool {
     holds_text
         && (WHOLE.contains(&name.as_str()) || PARTS.iter().any(|part| name.contains(part)))
         && !NAMES_OF_SECRETS.iter().any(|end| name.ends_with(end))
+}
+
+/// A message without the secrets that a refused request has in it: those that begin `Value 'x' at 'member'` say what was
+/// wrong with a value, and so which it was.
+pub(crate) fn without_values(message: &str) -> Cow<'_, str> {
+    const BEGIN: &str = "Value '";
+    const BETWEEN: &str = "' at '";
+    const END: &str = "' failed to satisfy";
+    if !message.contains(BETWEEN) {
+        return Cow::Borrowed(message);
+    }
+    let (mut told, mut rest) = (String::new(), message);
+    while let Some((before, from)) = rest.split_once(BEGIN) {
+        told.push_str(before);
+        let Some((said, after)) = from.split_once(END) else {
+            told.push_str(BEGIN);
+            rest = from;
+            continue;
+        };
+        let member = said.rsplit_once(BETWEEN).map_or("", |(_, member)| member);
+        let name = member.rsplit('.').find(|part| *part != "member" && part.parse::<usize>().is_err());
+        let name = name.unwrap_or_default();
+        if is_secret(false, name, &Value::String(String::new())) {
+            told.push_str("Value at '");
+            told.push_str(member);
+        } else {
+            told.push_str(BEGIN);
+            told.push_str(said);
+        }
+        told.push_str(END);
+        rest = after;
+    }
+    told.push_str(rest);
+    Cow::Owned(told)
 }
 
 /// What is written in the place of a secret; nothing where the service leaves it out.
@@ -79,9 +118,16 @@ mod tests {
     #[test]
     fn secrets_are_known_by_name_where_the_model_does_not_mark_them() {
         let text = Value::String("x".to_owned());
-        for name in
-            ["MasterUserPassword", "SecretAccessKey", "SessionToken", "UserData", "AuthToken", "KeyMaterial"]
-        {
+        for name in [
+            "MasterUserPassword",
+            "TokenCode",
+            "AuthenticationCode1",
+            "SecretAccessKey",
+            "SessionToken",
+            "UserData",
+            "AuthToken",
+            "KeyMaterial",
+        ] {
             assert!(is_secret(false, name, &text), "{name}");
         }
         for name in ["SecretId", "SecretArn", "PublicKeyMaterial", "NextToken", "ClientToken", "UserName"] {
@@ -90,5 +136,20 @@ mod tests {
         assert!(!is_secret(false, "PasswordResetRequired", &Value::Boolean(true)));
         assert!(!is_secret(false, "MinimumPasswordLength", &Value::Integer(8)));
         assert!(is_secret(true, "Value", &Value::Integer(8)));
+    }
+
+    #[test]
+    fn messages_do_not_tell_secrets() {
+        let check = |message: &str, expect: &str| assert_eq!(without_values(message), expect);
+        check(
+            "2 validation errors detected: Value 'abc' at 'tokenCode' failed to satisfy constraint: x; Value '1' at 'durationSeconds' failed to satisfy constraint: y",
+            "2 validation errors detected: Value at 'tokenCode' failed to satisfy constraint: x; Value '1' at 'durationSeconds' failed to satisfy constraint: y",
+        );
+        check(
+            "Value 'a' at 'b' at 'newPassword' failed to satisfy constraint: x",
+            "Value at 'newPassword' failed to satisfy constraint: x",
+        );
+        check("Value 'unfinished", "Value 'unfinished");
+        check("nothing of the kind", "nothing of the kind");
     }
 }

@@ -542,6 +542,14 @@ fn secrets_are_not_told() {
             "AssumeRoleWithWebIdentity",
             of([("WebIdentityToken", secret()), ("RoleSessionName", text("s"))]),
         ),
+        Case::new("sts", "GetSessionToken", of([("SerialNumber", text("m")), ("TokenCode", secret())])),
+        Case::new(
+            "sts",
+            "GetSessionToken",
+            of([("SerialNumber", text("m")), ("TokenCode", secret())]),
+        )
+        .fails("ValidationError", "1 validation error detected: Value 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' at 'tokenCode' failed to satisfy constraint: x", false),
+        Case::new("iam", "EnableMFADevice", of([("UserName", text("Bob")), ("AuthenticationCode1", secret())])),
         Case::new("organizations", "CreateAccount", of([("Email", secret()), ("AccountName", secret())])),
         Case::new(
             "lambda",
