@@ -13,6 +13,7 @@ mod organization;
 mod page;
 mod plan;
 mod rules;
+mod schedule;
 mod selection;
 mod tag;
 mod vault;

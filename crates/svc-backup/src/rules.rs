@@ -7,7 +7,7 @@
 use aws_api::backup::{BackupPlan, BackupPlanInput, BackupRule, BackupRuleInput, Lifecycle};
 use service_api::ServiceError;
 
-use crate::error;
+use crate::{error, schedule};
 
 /// How many rules a plan can have.
 const MAX_RULES: usize = 10;
@@ -78,7 +78,7 @@ pub(crate) fn check(plan: &BackupPlanInput) -> Result<(), ServiceError> {
 
 fn check_rule(plan: &BackupPlanInput, rule: &BackupRuleInput) -> Result<(), ServiceError> {
     let refused = |what: &str| Err(error::invalid_parameter(format!("Rule {}: {what}", rule.rule_name)));
-    if rule.schedule_expression.as_deref().is_some_and(|schedule| !is_schedule(schedule)) {
+    if rule.schedule_expression.as_deref().is_some_and(|schedule| !schedule::is_valid(schedule)) {
         return refused("the schedule expression is not valid.");
     }
     if rule.schedule_expression_timezone.as_deref().is_some_and(|zone| !is_timezone(zone)) {
@@ -152,14 +152,6 @@ fn is_timezone(name: &str) -> bool {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
     };
     name.len() <= MAX_TIMEZONE && name.split('/').count() <= 3 && name.split('/').all(is_part)
-}
-
-/// `cron(...)` with six fields, or `rate(...)`.
-fn is_schedule(text: &str) -> bool {
-    let inside = |name: &str| {
-        text.strip_prefix(name)?.strip_suffix(')').map(|inner| inner.split_ascii_whitespace().count())
-    };
-    inside("cron(") == Some(6) || inside("rate(") == Some(2)
 }
 
 /// A plan as answers have it: with what its rules leave to AWS Backup, and with their ids.
