@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use iam_policy::{
     ConsideredPolicy, Effect, Explanation, FailedCondition, PolicyRole, Reason, Remedy, StatementResult,
 };
-use node::Denial;
+use node::{Denial, ServiceRefusal, WhyDenied};
 
 use crate::account::running;
 use crate::args::WhyDeniedOptions;
@@ -22,7 +22,7 @@ const UNKNOWN: u8 = 3;
 pub(crate) fn run(options: &WhyDeniedOptions) -> anyhow::Result<ExitCode> {
     let run_dir = running("`brume why-denied`", &options.data_dir)?;
     let told = node::why_denied(&run_dir, options.request_id.as_deref(), options.account);
-    let Some(denial) = told.context("the daemon does not tell")? else {
+    let Some(told) = told.context("the daemon does not tell")? else {
         let what = match (&options.request_id, options.account) {
             (Some(id), _) => format!("the request {id} is not among the latest denials"),
             (None, Some(account)) => format!("nothing of account {account} was denied lately"),
@@ -35,11 +35,33 @@ pub(crate) fn run(options: &WhyDeniedOptions) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(UNKNOWN));
     };
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&denial)?);
-    } else {
-        print!("{}", picture(&denial, options.all, Style::of_output()));
+        println!("{}", serde_json::to_string_pretty(&told)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    match told {
+        WhyDenied::ByPolicies(denial) => print!("{}", picture(&denial, options.all, Style::of_output())),
+        WhyDenied::ByService(refusal) => print!("{}", by_service(&refusal)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A request that its service refused: what it said is all that there is to tell.
+fn by_service(refusal: &ServiceRefusal) -> String {
+    let mut text = String::new();
+    for (name, value) in [
+        ("request", format!("{} at {}", refusal.request_id, refusal.at)),
+        ("who", refusal.principal.clone()),
+        ("asked for", format!("{} in {}", refusal.operation, refusal.region)),
+        ("refused", format!("{}: {}", refusal.code, refusal.message)),
+    ] {
+        // Messages repeat what clients sent, and a terminal would do what it says.
+        let clean: String = value.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
+        let _ = writeln!(text, "{name:<12} {clean}");
+    }
+    text.push_str(
+        "\nNo policy decided this: the service refuses it by itself, whatever policies allow.\nIts message says why.\n",
+    );
+    text
 }
 
 fn picture(denial: &Denial, all: bool, style: Style) -> String {
@@ -308,5 +330,26 @@ mod tests {
             shown.contains("denied       an identity-based policy denies it") && shown.contains(expected),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn what_a_service_refused_is_told_as_that() {
+        let refusal = ServiceRefusal {
+            request_id: "id-1".to_owned(),
+            at: aws_types::Timestamp::from_unix_secs(0),
+            account: "123456789012".parse().unwrap(),
+            principal: "arn:aws:iam::123456789012:root".to_owned(),
+            region: "us-east-1".to_owned(),
+            operation: "organizations:ListRoots".to_owned(),
+            code: "AccessDeniedException".to_owned(),
+            message: "You don't have permissions\u{1b}[31m to access this resource.".to_owned(),
+        };
+        let shown = by_service(&refusal);
+        assert!(shown.contains("asked for    organizations:ListRoots in us-east-1\n"), "{shown}");
+        assert!(
+            shown.contains("refused      AccessDeniedException: You don't have permissions [31m"),
+            "{shown}"
+        );
+        assert!(shown.contains("No policy decided this"), "{shown}");
     }
 }

@@ -82,7 +82,7 @@ pub use vpc_model::{Bandwidth, Condition, Latency, Loss};
 
 pub use account::{Account, AccountKey, MAX_NAME_CHARS, NewAccount};
 pub use authorization::{DENIALS_KEPT, Denial};
-pub use authorizing::why_denied;
+pub use authorizing::{ServiceRefusal, WhyDenied, why_denied};
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
@@ -102,7 +102,7 @@ pub use paths::{DataDir, RunDir, default_data_dir};
 pub use provider_keys::{IssuerStatus, IssuerUrl, KEY_SET_BYTES_MAX, ParseIssuerUrlError};
 pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
-use crate::authorizing::ByPolicies;
+use crate::authorizing::{ByPolicies, Noting};
 use crate::captures::Captures;
 use crate::closed_accounts::ClosedAccounts;
 use crate::credentials::StoredCredentials;
@@ -549,9 +549,9 @@ async fn bind(
         gateway_config,
         services,
         credentials,
-        Arc::new(authorizing),
+        Arc::new(authorizing.clone()),
         Arc::new(SystemClock),
-        Arc::new(recorders),
+        Arc::new(Noting { authorizing, recorder: recorders }),
     )
     .await?)
 }

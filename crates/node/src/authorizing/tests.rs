@@ -360,3 +360,62 @@ fn who_makes_an_administrator_of_trails_needs_the_organizations_permission_too()
         assert_eq!(allowed_by("cloudtrail.amazonaws.com"), Ok(()), "{operation}");
     }
 }
+
+/// What a service refuses by itself is told as that, and not hidden behind what policies denied before.
+#[test]
+fn a_service_that_refuses_is_told_too() {
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let authorizing = ByPolicies::new(store, Tokens::with_key(&[7; 32]));
+    let noting = Noting { authorizing: authorizing.clone(), recorder: () };
+    let model = aws_model::service("organizations").unwrap().model();
+    let call = |secs: i64, outcome: Outcome| {
+        let asked = RequestContext {
+            now: aws_types::Timestamp::from_unix_secs(secs),
+            request_id: service_api::RequestId::from_bits(u128::try_from(secs).unwrap() << 80),
+            ..context()
+        };
+        let operation = model.operation("ListRoots").unwrap();
+        Call { context: asked, model, operation, input: None, outcome, tls: None, host: None }
+    };
+    let failed = |code: &str| Outcome::Failed {
+        code: code.to_owned(),
+        message: "You don't have permissions to access this resource.".to_owned(),
+        is_fault: false,
+    };
+    noting.record(call(1, failed("AWSOrganizationsNotInUseException")));
+    noting.record(call(1, Outcome::Done(Value::Null)));
+    assert!(authorizing.denial(None, None).is_none());
+    let refused = call(3, failed("AccessDeniedException"));
+    let id = refused.context.request_id.as_str().to_owned();
+    noting.record(refused);
+    let told = |id: Option<&str>| match authorizing.denial(id, None) {
+        Some(WhyDenied::ByService(refusal)) => {
+            format!("{} {} {}", refusal.operation, refusal.code, refusal.message)
+        }
+        Some(WhyDenied::ByPolicies(denial)) => denial.operation,
+        None => "nothing".to_owned(),
+    };
+    let expect =
+        "organizations:ListRoots AccessDeniedException You don't have permissions to access this resource.";
+    assert_eq!((told(None), told(Some(&id))), (expect.to_owned(), expect.to_owned()));
+    // Whatever was refused last is the last.
+    let denied = |secs: i64| {
+        let asked = call(secs, failed("AccessDeniedException"));
+        let needed = NeededPermission {
+            action: "ec2:DescribeVpcs".into(),
+            resources: vec![service_api::TargetResource::all()],
+            keys: Vec::new(),
+        };
+        let arn: aws_types::Arn = "arn:aws:iam::123456789012:user/ann".parse().unwrap();
+        let kind = PrincipalKind::User { name: "ann".to_owned() };
+        let principal = Principal { kind, arn, ..asked.context.principal.clone() };
+        let ask = RequestContext { principal, ..asked.context.clone() };
+        authorizing.authorization().decide(&ask, "ec2", "DescribeVpcs", Some(&[needed])).unwrap_err();
+        noting.record(asked);
+    };
+    denied(2);
+    assert_eq!(told(None), expect);
+    denied(4);
+    assert_eq!(told(None), "ec2:DescribeVpcs");
+    assert_eq!(told(Some("none")), "nothing");
+}
