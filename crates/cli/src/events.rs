@@ -17,6 +17,9 @@ use crate::net::{Style, printable};
 /// How often it is asked what came.
 const ASKING: Duration = Duration::from_millis(500);
 
+/// How much of a message a table has; `--json` has all of it.
+const MESSAGE_CHARS_MAX: usize = 300;
+
 /// Shows events, and goes on with those that come if that is asked for.
 pub(crate) fn run(options: &EventsOptions) -> anyhow::Result<ExitCode> {
     let run_dir = running("`brume events`", &options.data_dir)?;
@@ -79,7 +82,7 @@ fn row(line: &str) -> anyhow::Result<String> {
     let service = source.split('.').next().unwrap_or(&source);
     let call = format!("{service}:{}", text(&event["eventName"]));
     let error = event["errorCode"].as_str().unwrap_or("");
-    let message = event["errorMessage"].as_str().map(|message| format!(": {message}")).unwrap_or_default();
+    let message = event["errorMessage"].as_str().map(shown).unwrap_or_default();
     let row = format!(
         "{:<20} {:<12} {:<28} {call:<44} {:<14} {:<15} {error}{message}",
         text(&event["eventTime"]),
@@ -89,6 +92,14 @@ fn row(line: &str) -> anyhow::Result<String> {
         text(&event["sourceIPAddress"]),
     );
     Ok(printable(&row).trim_end().to_owned() + "\n")
+}
+
+/// A message as a table has it: without what only DecodeAuthorizationMessage reads, and not longer than a few lines.
+fn shown(message: &str) -> String {
+    let told = message.split(" Encoded authorization failure message:").next().unwrap_or(message);
+    let cut: String = told.chars().take(MESSAGE_CHARS_MAX).collect();
+    let more = if cut.len() < told.len() { "…" } else { "" };
+    format!(": {cut}{more}")
 }
 
 /// Somebody in a word or two.
@@ -135,6 +146,12 @@ mod tests {
         event["errorCode"] = "Client.VpcLimitExceeded".into();
         event["errorMessage"] = "too\nmany\u{1b}[31m".into();
         assert_eq!(words(&event)[6..], ["Client.VpcLimitExceeded:", "too", "many", "[31m"]);
+        event["errorMessage"] =
+            format!("not allowed. Encoded authorization failure message: {}", "x".repeat(2000)).into();
+        assert_eq!(words(&event)[6..], ["Client.VpcLimitExceeded:", "not", "allowed."]);
+        event["errorMessage"] = "y".repeat(2000).into();
+        let line = row(&event.to_string()).unwrap();
+        assert!(line.chars().count() < 500 && line.ends_with("y…\n"), "{line}");
     }
 
     #[test]

@@ -102,6 +102,9 @@ pub(crate) enum AccountError {
     /// It is not as it would have to be.
     #[error("{0}")]
     State(#[from] StateError),
+    /// No key of it works.
+    #[error("the account is closed, and none of its keys work; `brume account reopen {0}` opens it again")]
+    Closed(AccountId),
     /// Nobody could use the cloud without it.
     #[error("the first account is that of `brume env`, and stays open")]
     First,
@@ -202,13 +205,16 @@ impl Accounts {
     /// An access key of an account's root user. An account that an organization made has none before it is asked for.
     ///
     /// # Errors
-    /// When there is no such account, or the state cannot be written.
+    /// When there is no such account or it is closed, or the state cannot be written.
     pub(crate) fn root_key(&self, account: AccountId) -> Result<AccountKey, AccountError> {
         self.0.transact(|transaction| {
             let found =
                 identities::account(transaction, Partition::Aws, account).ok_or(StateError::Unknown)?;
             if found.is_gone(now()) {
                 return Err(StateError::Gone.into());
+            }
+            if !found.is_active() {
+                return Err(AccountError::Closed(account));
             }
             let whole = AccessKey::whole_of(account, &AccessKeyOwner::Root);
             let mut keys = transaction.parts::<AccessKey>(&cloud_scope(Partition::Aws), &whole);
@@ -375,6 +381,9 @@ mod tests {
         let key = accounts.root_key(bare).unwrap();
         assert_eq!(accounts.root_key(bare).unwrap().access_key_id, key.access_key_id);
         assert_eq!(credential(&store, &key.access_key_id).principal.account, bare);
+        // Those of a closed account would not work.
+        accounts.close(bare).unwrap();
+        assert!(matches!(accounts.root_key(bare), Err(AccountError::Closed(_))));
         let none = accounts.root_key("123456789012".parse().unwrap());
         assert!(matches!(none, Err(AccountError::State(StateError::Unknown))));
     }

@@ -44,6 +44,13 @@ pub struct EventsRequest {
     pub limit: usize,
 }
 
+/// Whether events have this service: `ec2`, or `ec2.amazonaws.com`.
+pub fn is_event_source(name: &str) -> bool {
+    let mut sources =
+        aws_model::services().iter().map(|service| cloudtrail_events::event_source(service.model()));
+    sources.any(|source| source == name || source.strip_suffix(".amazonaws.com") == Some(name))
+}
+
 /// Events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventsTold {

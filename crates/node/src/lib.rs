@@ -86,7 +86,7 @@ pub use authorizing::{ServiceRefusal, WhyDenied, why_denied};
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
 pub use daemon_state::DaemonState;
-pub use events::{EVENTS_TOLD_MAX, EventsRequest, EventsTold};
+pub use events::{EVENTS_TOLD_MAX, EventsRequest, EventsTold, is_event_source};
 pub use expectations::{
     ASSERTION_PAIRS_MAX, AssertReport, AssertRequest, AssertionCheck, CHANGES_TOLD_MAX, DiffReport,
     DiffRequest, EXPLAINED_PAIRS_MAX, PAIRS_MAX, PairFailure, REQUEST_PAIRS_MAX, ReachChange,

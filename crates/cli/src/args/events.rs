@@ -19,7 +19,7 @@ pub(crate) struct EventsOptions {
     #[command(flatten)]
     pub(crate) data_dir: DataDirOption,
     /// How many, the newest; at most 1000
-    #[arg(short = 'n', long = "last", value_name = "COUNT", default_value_t = 50)]
+    #[arg(short = 'n', long = "last", value_name = "COUNT", default_value_t = 50, value_parser = count)]
     pub(crate) last: usize,
     /// Go on with those that come, until it is interrupted
     #[arg(long)]
@@ -28,7 +28,7 @@ pub(crate) struct EventsOptions {
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<AccountId>,
     /// Only of this service: ec2, iam, sts, …
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", value_parser = service)]
     pub(crate) service: Option<String>,
     /// Only calls that were refused or failed
     #[arg(long)]
@@ -36,4 +36,36 @@ pub(crate) struct EventsOptions {
     /// Print each as CloudTrail's JSON, a line each
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=node::EVENTS_TOLD_MAX).contains(count));
+    count.ok_or_else(|| format!("it is a number from 1 to {}", node::EVENTS_TOLD_MAX))
+}
+
+fn service(text: &str) -> Result<String, String> {
+    if node::is_event_source(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("no service is called so in events; it is a name such as ec2 or monitoring".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_event_can_match_is_refused() {
+        assert_eq!((count("1"), count("1000")), (Ok(1), Ok(1000)));
+        for bad in ["0", "1001", "-1", "x"] {
+            assert!(count(bad).is_err(), "{bad}");
+        }
+        for good in ["ec2", "iam.amazonaws.com", "monitoring"] {
+            assert!(service(good).is_ok(), "{good}");
+        }
+        for bad in ["nope", "ec2.example.com", ""] {
+            assert!(service(bad).is_err(), "{bad}");
+        }
+    }
 }
