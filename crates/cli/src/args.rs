@@ -118,6 +118,12 @@ pub(crate) struct UpOptions {
     /// The id of the first account; only used when the data directory is new [default: random]
     #[arg(long, value_name = "N", value_parser = account_id)]
     pub(crate) account_id: Option<AccountId>,
+    /// What to call the first account, in 1 to 50 characters [default: as before, or Brume]
+    #[arg(long, value_name = "NAME", value_parser = account_name)]
+    pub(crate) account_name: Option<String>,
+    /// The e-mail address of its root user [default: as before, or one that leads nowhere]
+    #[arg(long, value_name = "ADDRESS", value_parser = email)]
+    pub(crate) account_email: Option<String>,
     /// An access key of the account's root user, beside the one made at first start and in place of one given before
     #[arg(long, value_name = "ID:SECRET", env = "BRUME_ROOT_KEY", hide_env_values = true)]
     pub(crate) root_key: Option<RootKey>,

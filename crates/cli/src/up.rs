@@ -54,6 +54,8 @@ fn serve(options: &UpOptions, data_dir: &DataDir, hosts: Vec<Host>) -> anyhow::R
             data_dir: data_dir.path().to_owned(),
             listen: options.listen,
             account_id: options.account_id,
+            account_name: options.account_name.clone(),
+            account_email: options.account_email.clone(),
             root_key: options.root_key.clone(),
             no_quotas: options.no_quotas,
             realistic_timing: options.realistic_timing,
@@ -117,6 +119,12 @@ fn launch(options: &UpOptions, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
     command.args(["up", "--listen", &options.listen.to_string(), "--data-dir"]).arg(data_dir.path());
     if let Some(account) = options.account_id {
         command.args(["--account-id", &account.to_string()]);
+    }
+    for (option, value) in
+        [("--account-name", &options.account_name), ("--account-email", &options.account_email)]
+    {
+        // In one word, so that what begins with a hyphen is no option.
+        command.args(value.as_ref().map(|value| format!("{option}={value}")));
     }
     if let Some(port) = options.metrics_port {
         command.args(["--metrics-port", &port.to_string()]);

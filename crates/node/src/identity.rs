@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use aws_types::{AccountId, Partition, Timestamp};
 use identities::{
-    AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse, Account, AccountState, cloud_scope,
-    new_root_key, random_account,
+    AccessKey, AccessKeyOwner, AccessKeyStatus, AccessKeyUse, Account, AccountState, change_email,
+    cloud_scope, new_root_key, random_account,
 };
 use serde::{Deserialize, Serialize};
 use service_api::IdSource;
@@ -21,6 +21,12 @@ use crate::paths::DataDir;
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html>
 const ACCESS_KEY_ID_LENGTH: std::ops::RangeInclusive<usize> = 4..=128;
+
+/// What the first account is called whose operator does not name it.
+const DEFAULT_NAME: &str = "Brume";
+/// Where it gets letters then: nowhere, as no such domain can be.
+/// <https://www.rfc-editor.org/rfc/rfc2606#section-2>
+const DEFAULT_DOMAIN: &str = "brume.example";
 
 /// An access key given on the command line as `ID:SECRET`.
 #[derive(Clone, PartialEq, Eq)]
@@ -159,6 +165,37 @@ impl Identity {
         })
     }
 
+    /// Gives the account a name and an e-mail address: what the operator says, or else what it has, or else the usual. Says
+    /// whether it has the address: it has not where another account does.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub(crate) fn name(
+        &self,
+        store: &Store,
+        name: Option<&str>,
+        email: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        store.transact(|transaction| {
+            let partition = Partition::Aws;
+            let Some(found) = identities::account(transaction, partition, self.account) else {
+                return Ok(true);
+            };
+            let new_name = name.or(found.name.as_deref()).unwrap_or(DEFAULT_NAME);
+            if found.name.as_deref() != Some(new_name) {
+                let named = Account { name: Some(new_name.to_owned()), ..(*found).clone() };
+                transaction.put(&Scope::global(partition, self.account), &self.account.to_string(), named);
+            }
+            if email.is_none() && found.email.is_some() {
+                return Ok(true);
+            }
+            let default = format!("root@{}.{DEFAULT_DOMAIN}", self.account);
+            let wanted = email.unwrap_or(&default);
+            let is_new = found.email.as_deref() != Some(wanted);
+            Ok(!is_new || change_email(transaction, partition, self.account, wanted))
+        })
+    }
+
     /// Writes the files that AWS clients read, for their owner only.
     ///
     /// # Errors
@@ -288,6 +325,31 @@ mod tests {
         let ids = Counting(std::sync::atomic::AtomicU64::new(1));
         let started = Identity::load_or_create(&store, &ids, None, None, Timestamp::default()).unwrap();
         assert_eq!((started.account, started.key.id.as_str()), (first, "MADE"));
+    }
+
+    #[test]
+    fn the_first_account_has_a_name_and_an_address() {
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let ids = Counting(std::sync::atomic::AtomicU64::new(1));
+        let wanted = Some("123456789012".parse().unwrap());
+        let identity = Identity::load_or_create(&store, &ids, wanted, None, Timestamp::default()).unwrap();
+        let other = store.transact(|transaction| {
+            let bits = &mut || ids.bits();
+            let (now, email) = (Timestamp::default(), Some("taken@example.com".to_owned()));
+            Ok::<_, StoreError>(identities::new_account(transaction, Partition::Aws, bits, now, None, email))
+        });
+        assert!(other.unwrap().is_some());
+        let check = |name: Option<&str>, email: Option<&str>, expect: (bool, &str, &str)| {
+            let has_it = identity.name(&store, name, email).unwrap();
+            let found = identities::account(&store.snapshot(), Partition::Aws, identity.account).unwrap();
+            let held = (found.name.as_deref().unwrap(), found.email.as_deref().unwrap());
+            assert_eq!((has_it, held.0, held.1), expect);
+        };
+        check(None, None, (true, "Brume", "root@123456789012.brume.example"));
+        check(Some("main"), Some("ann@example.com"), (true, "main", "ann@example.com"));
+        // What it has stays.
+        check(None, None, (true, "main", "ann@example.com"));
+        check(None, Some("Taken@example.com"), (false, "main", "ann@example.com"));
     }
 
     #[test]

@@ -130,6 +130,10 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// The first account's id, when the data directory is new; random if not given.
     pub account_id: Option<AccountId>,
+    /// What the first account is called from now on; as it was if not given.
+    pub account_name: Option<String>,
+    /// The e-mail address of its root user from now on.
+    pub account_email: Option<String>,
     /// An access key for the account's root user, beside the one made at first start.
     pub root_key: Option<RootKey>,
     /// Whether AWS's default quotas are left out.
@@ -190,6 +194,9 @@ pub enum NodeError {
         /// The account that is there.
         existing: AccountId,
     },
+    /// The operator gives the first account an address that another one has.
+    #[error("another account has the e-mail address {0}")]
+    EmailTaken(String),
     /// The sandboxes.
     #[error("instances cannot be run: {0}")]
     Sandbox(#[from] sandbox::SandboxError),
@@ -503,6 +510,10 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
         && wanted != identity.account
     {
         return Err(NodeError::OtherAccount { wanted, existing: identity.account });
+    }
+    let (name, email) = (config.account_name.as_deref(), config.account_email.as_deref());
+    if !identity.name(&store, name, email)? {
+        return Err(NodeError::EmailTaken(email.unwrap_or_default().to_owned()));
     }
     internet_hosts::declare(&store, &config.internet, &config.public_addresses, &config.workstation)
         .map_err(|error| NodeError::Internet(error.to_string()))?;
