@@ -4,17 +4,19 @@
 //! stands in an event and where it is kept.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use aws_model::Value;
-use aws_types::AccountId;
+use aws_types::{AccountId, Timestamp};
 use cloudtrail_events::{ApiCall, Caller, Connection, Event, Found, Page, Query, SamlSubject, WebIdentity};
 use event_history::{EventHistory, Importance, Limits, Recent, Writer};
 use gateway::{Call, Outcome, Recorder};
 use serde::{Deserialize, Serialize};
-use service_api::{IdSource as _, OsRandom};
+use service_api::{IdSource as _, OsRandom, Principal, RequestContext, RequestId};
+use store::Scope;
 use svc_cloudtrail::CloudTrail;
 use svc_sts::{ProvedIdentities, ProvedIdentity};
 
@@ -78,10 +80,33 @@ struct Told {
     proved: Option<ProvedIdentity>,
 }
 
+/// What a service of the cloud did for an account without a request of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceCall {
+    /// Where, and for whom.
+    pub(crate) scope: Scope,
+    /// The service, such as `ec2.amazonaws.com`.
+    pub(crate) service: &'static str,
+    /// The model and the operation that it was.
+    pub(crate) operation: (&'static str, &'static str),
+    /// What it asked.
+    pub(crate) input: Value,
+    /// What it got.
+    pub(crate) output: Value,
+    /// When.
+    pub(crate) now: Timestamp,
+}
+
+/// What becomes events.
+enum Recorded {
+    Call(Box<Told>),
+    Service(Box<ServiceCall>),
+}
+
 /// The events of a cloud.
 pub(crate) struct Events {
     history: Arc<EventHistory>,
-    writer: Writer<Told>,
+    writer: Writer<Recorded>,
     /// Who is behind calls that nobody signed.
     proved: Arc<ProvedIdentities>,
     /// The service, once it is there. It asks this for the history, so that neither can hold the other.
@@ -104,7 +129,7 @@ impl Events {
                 }
             }
         };
-        let writer = Writer::start(Arc::clone(&history), now, |told| events_of(&told), tell)?;
+        let writer = Writer::start(Arc::clone(&history), now, |recorded| events_of(&recorded), tell)?;
         Ok(Self { history, writer, proved: Arc::default(), trails })
     }
 
@@ -141,6 +166,12 @@ impl Events {
         self.flush(true);
     }
 
+    /// Records what a service did.
+    pub(crate) fn record_of_service(&self, done: ServiceCall) {
+        let bytes = size_of::<ServiceCall>() + bytes_of(&done.input) + bytes_of(&done.output);
+        self.writer.push(Recorded::Service(Box::new(done)), bytes, Importance::Kept);
+    }
+
     /// Events of all accounts.
     pub(crate) fn recent(&self, request: EventsRequest) -> EventsTold {
         self.writer.settle();
@@ -168,7 +199,7 @@ impl Recorder for Events {
         let bytes = bytes_of_call(&call);
         let importance = importance_of(&call, is_told);
         let proved = is_anonymous(&call).then(|| self.proved.take(&call.context.request_id)).flatten();
-        self.writer.push(Told { call, proved }, bytes, importance);
+        self.writer.push(Recorded::Call(Box::new(Told { call, proved })), bytes, importance);
     }
 }
 
@@ -235,7 +266,41 @@ fn caller(told: &Told) -> Caller<'_> {
     }
 }
 
-fn events_of(told: &Told) -> Vec<Event> {
+fn events_of(recorded: &Recorded) -> Vec<Event> {
+    match recorded {
+        Recorded::Call(call) => events_of_call(call),
+        Recorded::Service(done) => events_of_service(done),
+    }
+}
+
+fn events_of_service(done: &ServiceCall) -> Vec<Event> {
+    let (service, operation) = done.operation;
+    let model = aws_model::service(service).expect("the model is built in").model();
+    let Scope { partition, account, region } = &done.scope;
+    let context = RequestContext {
+        partition: *partition,
+        region: region.clone(),
+        // Whose event it is; the event says that the service did it.
+        principal: Principal::root(*partition, *account, ""),
+        request_id: RequestId::from_bits(OsRandom.bits()),
+        now: done.now,
+        source_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        user_agent: String::new(),
+        secure_transport: true,
+    };
+    let told = ApiCall {
+        context: &context,
+        caller: Caller::Service(done.service),
+        model,
+        operation: model.operation(operation).expect("the operation is in the model"),
+        input: Some(&done.input),
+        outcome: cloudtrail_events::Outcome::Done(&done.output),
+        connection: Connection::default(),
+    };
+    cloudtrail_events::events(&told, || OsRandom.bits())
+}
+
+fn events_of_call(told: &Told) -> Vec<Event> {
     let call = &told.call;
     let outcome = match &call.outcome {
         Outcome::Done(output) => cloudtrail_events::Outcome::Done(output),

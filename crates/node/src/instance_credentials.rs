@@ -1,6 +1,6 @@
 //! The credentials that instances find in their metadata.
 //!
-//! Owns which are given out, for how long, and when they are made anew. They are sealed, so nothing of them is kept beside
+//! Owns which are given out, for how long, when they are made anew, and what is recorded of it. They are sealed, so nothing of them is kept beside
 //! those that are given out now; a daemon that is started anew makes others, and the earlier ones stay good until they end.
 //! Refuses to know how they are shown.
 //!
@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use authorization::Authorization;
+use aws_api::sts::{AssumeRoleRequest, AssumeRoleResponse, AssumedRoleUser, Credentials};
 use aws_types::{Arn, InstanceId, Timestamp};
 use identities::Role;
 use parking_lot::Mutex;
@@ -18,6 +19,8 @@ use session_tokens::{NewSession, Temporary, Tokens};
 use store::Scope;
 use svc_sts::ServiceSession;
 use vpc_services::{InstanceRole, SecurityCredentials};
+
+use crate::events::{Events, ServiceCall};
 
 /// How long they are good.
 const LIFE_SECS: u32 = 6 * 60 * 60;
@@ -35,12 +38,19 @@ pub(crate) struct InstanceCredentials {
     tokens: Tokens,
     authorization: Arc<Authorization>,
     held: Mutex<HashMap<(InstanceId, String), SecurityCredentials>>,
+    /// Who is told that EC2 assumed a role.
+    events: Option<Arc<Events>>,
 }
 
 impl InstanceCredentials {
     /// None yet.
     pub(crate) fn new(tokens: Tokens, authorization: Arc<Authorization>) -> Self {
-        Self { tokens, authorization, held: Mutex::default() }
+        Self { tokens, authorization, held: Mutex::default(), events: None }
+    }
+
+    /// The same, with an event of each role that is assumed.
+    pub(crate) fn with_events(self, events: Arc<Events>) -> Self {
+        Self { events: Some(events), ..self }
     }
 
     /// What an instance has of its role.
@@ -64,9 +74,45 @@ impl InstanceCredentials {
                 source_instance_arn: Some(arn.as_str()),
                 now,
             };
-            session.seal(&self.authorization, &self.tokens, &mut || OsRandom.bits()).ok()
+            let made = session.seal(&self.authorization, &self.tokens, &mut || OsRandom.bits()).ok()?;
+            self.tell(scope, role, &name, &made, now);
+            Some(made)
         });
         InstanceRole { name: role.name.clone(), credentials: credentials.ok_or(now) }
+    }
+
+    /// Records that EC2 assumed a role for an instance.
+    ///
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html>
+    fn tell(&self, scope: &Scope, role: &Role, session_name: &str, made: &Temporary, now: Timestamp) {
+        let Some(events) = &self.events else { return };
+        let input = AssumeRoleRequest {
+            role_arn: role.arn.to_string(),
+            role_session_name: session_name.to_owned(),
+            ..AssumeRoleRequest::default()
+        };
+        let session = format!("assumed-role/{}/{session_name}", role.name);
+        let output = AssumeRoleResponse {
+            credentials: Some(Credentials {
+                access_key_id: made.access_key_id.clone(),
+                secret_access_key: made.secret.clone(),
+                session_token: made.token.clone(),
+                expiration: made.expires,
+            }),
+            assumed_role_user: Some(AssumedRoleUser {
+                assumed_role_id: format!("{}:{session_name}", role.id),
+                arn: Arn::global(scope.partition, "sts", scope.account, &session).to_string(),
+            }),
+            ..AssumeRoleResponse::default()
+        };
+        events.record_of_service(ServiceCall {
+            scope: scope.clone(),
+            service: SERVICE,
+            operation: ("sts", "AssumeRole"),
+            input: input.into(),
+            output: output.into(),
+            now,
+        });
     }
 
     /// What tells which instance it is. No policy lets it do anything.

@@ -304,6 +304,7 @@ impl Node {
         let plane = Arc::new(plane?);
         tell_mode(&plane.mode());
         let credentials_of_roles = InstanceCredentials::new(tokens, authorizing.authorization());
+        let credentials_of_roles = credentials_of_roles.with_events(Arc::clone(&events));
         let directory = Arc::new(Directory::new(store.clone(), now, credentials_of_roles));
         let snapshot = store.snapshot();
         plane.set_public_addresses(internet_hosts::public_addresses(&snapshot));

@@ -375,3 +375,52 @@ fn an_instance_proves_which_one_it_is() {
     assert_eq!(principal.user_id, format!("123456789012:aws:ec2-instance:{id}"));
     assert!(matches!(principal.kind, PrincipalKind::AssumedRole { .. }));
 }
+
+/// That EC2 assumed the role is an event of the account, once for each credentials.
+#[test]
+fn the_role_of_an_instance_is_assumed_by_ec2() {
+    let directory = tempfile::tempdir().unwrap();
+    let events = std::sync::Arc::new(crate::events::Events::start(directory.path().to_owned()).unwrap());
+    let mut cloud = Cloud::new();
+    cloud.credentials =
+        InstanceCredentials::new(Tokens::with_key(&[7; 32])).with_events(std::sync::Arc::clone(&events));
+    cloud.role("AROAWEB", "ec2.amazonaws.com");
+    cloud.profile("AIPAWEB", Some("app"));
+    let instance = cloud.instance(false);
+    let id: aws_types::InstanceId = instance.instance_id.as_ref().unwrap().parse().unwrap();
+    let snapshot = cloud.store.snapshot();
+    let scope = Scope::global(context().partition, context().account());
+    let role = snapshot.get::<Role>(&scope, "app").unwrap();
+    let base = crate::now();
+    let of_role = |hours: i64| {
+        let now = base.plus_millis(hours * 3_600_000);
+        cloud.credentials.of_role(&context().scope(), id, &role, now).credentials.is_ok()
+    };
+    assert!(of_role(0) && of_role(1));
+    let told = || {
+        let asked = crate::events::EventsRequest { limit: 9, ..Default::default() };
+        let told = events.recent(asked).events;
+        let read = |line: &String| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        told.iter().map(read).collect::<Vec<_>>()
+    };
+    let [event] = &told()[..] else { panic!("{:?}", told()) };
+    assert_eq!(event["eventName"], "AssumeRole");
+    assert_eq!(event["userIdentity"], json!({ "type": "AWSService", "invokedBy": "ec2.amazonaws.com" }));
+    assert_eq!(event["recipientAccountId"], "123456789012");
+    assert_eq!(
+        event["requestParameters"],
+        json!({ "roleArn": "arn:aws:iam::123456789012:role/app", "roleSessionName": id.to_string() })
+    );
+    assert_eq!(event["resources"][0]["ARN"], "arn:aws:iam::123456789012:role/app");
+    assert!(!event.to_string().contains("secretAccessKey"), "{event}");
+    // Others before the end of those.
+    assert!(of_role(6));
+    assert_eq!(told().len(), 2);
+    // A role that does not let it in is not assumed.
+    cloud.role("AROAOTHER", "lambda.amazonaws.com");
+    let snapshot = cloud.store.snapshot();
+    let other = snapshot.get::<Role>(&scope, "app").unwrap();
+    assert!(cloud.credentials.of_role(&context().scope(), id, &other, base).credentials.is_err());
+    assert_eq!(told().len(), 2);
+    events.finish();
+}
