@@ -4,8 +4,9 @@
 //! is: whoever starts it says how one becomes events.
 //!
 //! A call costs who answers it a place in the queue. When that is full, by the number of calls or by what they take in memory,
-//! calls that change something wait for a place, and the others are left out and counted: the log says how many. What is in the queue is lost when the process is killed, which is
-//! what came in its last milliseconds; what was written is not. The disk is waited for once a [`SYNC_PERIOD`] and at the end.
+//! calls that change something wait for a place, and the others are left out and counted: the log says how many. What is in the
+//! queue is lost when the process is killed, which is what came in its last milliseconds; what was written is not. The disk
+//! is waited for once a [`SYNC_PERIOD`] and at the end.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

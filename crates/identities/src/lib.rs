@@ -54,7 +54,9 @@ pub use role::{Role, RoleUse};
 pub use root_access::{RootAccess, RootFeature};
 pub use saml_provider::{SamlDescription, SamlEncryption, SamlPrivateKey, SamlProvider};
 pub use server_certificate::ServerCertificate;
-pub use service_linked_role::{LinkedRoleError, SERVICE_LINKED_ROLE_PATH, create_service_linked_role};
+pub use service_linked_role::{
+    LinkedRoleError, SERVICE_LINKED_ROLE_PATH, create_service_linked_role, services_with_linked_roles,
+};
 pub use service_use::{LastCall, ServiceUses};
 pub use token_preference::{TokenPreference, TokenVersion};
 pub use user::User;

@@ -86,3 +86,8 @@ fn trust_policy(linked: &LinkedService) -> Policy {
     );
     Policy::parse(&text, PolicyKind::Trust).expect("the text is that of a trust policy")
 }
+
+/// The principals of the services that have such a role.
+pub fn services_with_linked_roles() -> impl Iterator<Item = &'static str> {
+    linked_service::SERVICES.iter().map(|service| service.principal)
+}

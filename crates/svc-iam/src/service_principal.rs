@@ -29,7 +29,6 @@ fn is_region(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linked_service;
 
     #[test]
     fn services_are_known_by_their_names() {
@@ -58,8 +57,8 @@ mod tests {
         ] {
             assert!(!is_known(unknown), "{unknown}");
         }
-        for service in linked_service::SERVICES {
-            assert!(is_known(service.principal), "{}", service.principal);
+        for principal in identities::services_with_linked_roles() {
+            assert!(is_known(principal), "{principal}");
         }
     }
 

@@ -13,8 +13,8 @@ use aws_api::iam::{
 };
 use aws_types::AccountId;
 use iam_policy::{
-    Attached, Caller, Context, Effect, Explanation, Policies, Policy, PolicyRole, Reason, Request,
-    ResourceRule, StatementResult, explain,
+    Attached, Caller, ConsideredPolicy, Context, Effect, Explanation, Policies, Policy, PolicyRole, Reason,
+    Request, ResourceRule, StatementResult, explain,
 };
 
 use crate::statement_position::Span;

@@ -188,7 +188,9 @@ impl Delegated {
         if resource == ALL {
             return !self.0.is_empty() && self.0.iter().all(|(resource, keys)| is_allowed(resource, keys));
         }
-        let of_resource = self.0.iter().find(|(named, _)| named == resource).or(self.0.first());
-        of_resource.is_some_and(|(_, keys)| is_allowed(resource, keys))
+        // Some operations know what they are about by its id alone: then it is the one that the request names.
+        let only = if let [only] = &self.0[..] { Some(only) } else { None };
+        let of_resource = self.0.iter().find(|(named, _)| named == resource).or(only);
+        of_resource.is_some_and(|(named, keys)| is_allowed(named, keys))
     }
 }

@@ -382,8 +382,10 @@ fn the_role_of_an_instance_is_assumed_by_ec2() {
     let directory = tempfile::tempdir().unwrap();
     let events = std::sync::Arc::new(crate::events::Events::start(directory.path().to_owned()).unwrap());
     let mut cloud = Cloud::new();
+    let tokens = Tokens::with_key(&[7; 32]);
+    let authorization = ByPolicies::new(cloud.store.clone(), tokens.clone()).authorization();
     cloud.credentials =
-        InstanceCredentials::new(Tokens::with_key(&[7; 32])).with_events(std::sync::Arc::clone(&events));
+        InstanceCredentials::new(tokens, authorization).with_events(std::sync::Arc::clone(&events));
     cloud.role("AROAWEB", "ec2.amazonaws.com");
     cloud.profile("AIPAWEB", Some("app"));
     let instance = cloud.instance(false);

@@ -7,6 +7,7 @@ use aws_api::resourcegroupstaggingapi::{self as tagging, operation as of_tagging
 use aws_api::{Operation, iam, iam::operation as of_iam};
 use aws_model::Value;
 use aws_types::{Partition, Timestamp};
+use gateway::{AccessRequest, Authorizer as _};
 use service_api::ServiceError;
 use store::{MemoryBackend, StoreError};
 
@@ -21,6 +22,7 @@ const DENY: &str =
 
 struct Cloud {
     services: Services,
+    authorizing: ByPolicies,
     _directory: tempfile::TempDir,
 }
 
@@ -50,7 +52,7 @@ impl Cloud {
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
         let uses = Arc::new(ServiceUseLog::new(store.clone()));
         let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events, &uses);
-        Self { services, _directory: directory }
+        Self { services, authorizing, _directory: directory }
     }
 
     fn call<O: Operation>(&self, input: O::Input) -> Result<O::Output, ServiceError>
@@ -59,7 +61,11 @@ impl Cloud {
         O::Output: TryFrom<Value, Error: Debug>,
     {
         let service = self.services.all.iter().find(|service| service.model() == O::SERVICE).unwrap();
-        Ok(O::Output::try_from(service.call(&context(), O::NAME, input.into())?).unwrap())
+        let (context, input) = (context(), input.into());
+        let asked =
+            AccessRequest { context: &context, service: &**service, operation: O::NAME, input: &input };
+        self.authorizing.admit(asked)?;
+        Ok(O::Output::try_from(service.call(&context, O::NAME, input)?).unwrap())
     }
 
     #[track_caller]

@@ -84,9 +84,14 @@ fn the_policys_conditions_see_the_request() {
     let describe = |account: &str| api::DescribeAccountRequest { account_id: account.to_owned() };
     let tag_other = api::TagResourceRequest { resource_id: other.clone(), tags: tag("red").unwrap() };
     cloud.ok::<op::TagResource>(MANAGEMENT, tag_other);
-    let_in("D*", r#""aws:ResourceTag/team":"red""#);
+    let_in("TagResource", r#""aws:ResourceTag/team":"red""#);
+    let tag_it = |id: &str| api::TagResourceRequest { resource_id: id.to_owned(), tags: tag("red").unwrap() };
+    cloud.ok::<op::TagResource>(&member, tag_it(&id));
+    cloud.refuses::<op::TagResource>(&member, tag_it(&member), denied);
+    let_in("Describe*", r#""aws:ResourceTag/team":"red""#);
     cloud.ok::<op::DescribeAccount>(&member, describe(&other));
     cloud.refuses::<op::DescribeAccount>(&member, describe(&member), denied);
+    let_in("DeletePolicy", r#""aws:ResourceTag/team":"red""#);
     cloud.ok::<op::DeletePolicy>(&member, delete());
 }
 
