@@ -23,7 +23,7 @@ use std::collections::HashSet;
 use aws_types::Timestamp;
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use roxmltree::{Document, Node};
+use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::element::{ASSERTION, DSIG, PROTOCOL, attribute, child, children, is, only_child, text};
 
@@ -31,6 +31,8 @@ pub use assertion::{Assertion, Subject};
 
 /// How deep elements are in each other, at most. Responses have about ten levels.
 const DEPTH_MAX: usize = 64;
+/// How many elements and texts a response has at most. Those of whoever may assume a thousand roles have two thousand.
+const NODES_MAX: u32 = 20_000;
 /// The status of a response that brings an assertion.
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
@@ -91,7 +93,9 @@ impl Assertion {
     /// Why it proves nothing.
     pub fn of_response(xml: &str, expected: &Expected<'_>) -> Result<Self, Refusal> {
         check_text(xml)?;
-        let document = Document::parse(xml).map_err(|_| Refusal::Malformed("it is not XML"))?;
+        let options = ParsingOptions { nodes_limit: NODES_MAX, ..ParsingOptions::default() };
+        let document =
+            Document::parse_with_options(xml, options).map_err(|_| Refusal::Malformed("it is not XML"))?;
         let response = document.root_element();
         if !is(response, PROTOCOL, "Response") || response.attribute("Version") != Some("2.0") {
             return Err(Refusal::Malformed("it is no response of SAML 2.0"));

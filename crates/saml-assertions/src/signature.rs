@@ -24,6 +24,9 @@ const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 /// That the signature itself is not signed.
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
+/// How many prefixes a list has at most. Each is looked for in every element.
+const PREFIXES_MAX: usize = 32;
+
 /// Whether one of the certificates' keys signed an element, by a signature that is its child.
 ///
 /// # Errors
@@ -45,43 +48,55 @@ pub(crate) fn verify(
     if !is(form, DSIG, "CanonicalizationMethod") || !is(method, DSIG, "SignatureMethod") {
         return Err(unusual());
     }
-    check_reference(reference, signature, element)?;
-    let signed = canonical(*info, None, &exclusive_prefixes(form)?);
+    let reference = Reference::to(element, reference)?;
+    let prefixes = exclusive_prefixes(form)?;
     let value = base64_of(*value)?;
     let method = Method::named(algorithm(method)?)?;
-    let is_signed = certificates.iter().any(|der| method.has_signed(der, signed.as_bytes(), &value));
-    if is_signed { Ok(()) } else { Err(Refusal::Signature("no certificate of the provider verifies it")) }
-}
-
-/// A reference to the element itself, with the digest that it has.
-fn check_reference(
-    reference: Node<'_, '_>,
-    signature: Node<'_, '_>,
-    element: Node<'_, '_>,
-) -> Result<(), Refusal> {
-    let id = element.attribute("ID").filter(|id| !id.is_empty()).ok_or_else(unusual)?;
-    let refers_to = reference.attribute("URI").and_then(|uri| uri.strip_prefix('#'));
-    if !is(reference, DSIG, "Reference") || refers_to != Some(id) {
-        return Err(Refusal::Signature("it is not of the element that it is in"));
+    // What nobody has signed is not worth the work of its digest.
+    let signed = canonical(*info, None, &prefixes);
+    if !certificates.iter().any(|der| method.has_signed(der, signed.as_bytes(), &value)) {
+        return Err(Refusal::Signature("no certificate of the provider verifies it"));
     }
-    let [transforms, method, value] = elements(reference)[..] else { return Err(unusual()) };
-    if !is(transforms, DSIG, "Transforms")
-        || !is(method, DSIG, "DigestMethod")
-        || !is(value, DSIG, "DigestValue")
-    {
-        return Err(unusual());
-    }
-    let [enveloped, form] = elements(transforms)[..] else { return Err(unusual()) };
-    let are_transforms = [enveloped, form].iter().all(|node| is(*node, DSIG, "Transform"));
-    if !are_transforms || algorithm(enveloped)? != ENVELOPED {
-        return Err(unusual());
-    }
-    let written = canonical(element, Some(signature), &exclusive_prefixes(form)?);
-    let found = digest(digest_named(algorithm(method)?)?, written.as_bytes());
-    if found.as_ref() == base64_of(value)? {
+    let written = canonical(element, Some(signature), &reference.prefixes);
+    if digest(reference.algorithm, written.as_bytes()).as_ref() == reference.digest {
         Ok(())
     } else {
         Err(Refusal::Signature("what it signed was changed"))
+    }
+}
+
+/// What a signature says of the element that it is in.
+struct Reference<'a> {
+    prefixes: Vec<&'a str>,
+    algorithm: &'static digest::Algorithm,
+    digest: Vec<u8>,
+}
+
+impl<'a> Reference<'a> {
+    /// Reads a reference, which has to be one to that very element.
+    fn to(element: Node<'_, '_>, reference: Node<'a, '_>) -> Result<Self, Refusal> {
+        let id = element.attribute("ID").filter(|id| !id.is_empty()).ok_or_else(unusual)?;
+        let refers_to = reference.attribute("URI").and_then(|uri| uri.strip_prefix('#'));
+        if !is(reference, DSIG, "Reference") || refers_to != Some(id) {
+            return Err(Refusal::Signature("it is not of the element that it is in"));
+        }
+        let [transforms, method, value] = elements(reference)[..] else { return Err(unusual()) };
+        if !is(transforms, DSIG, "Transforms")
+            || !is(method, DSIG, "DigestMethod")
+            || !is(value, DSIG, "DigestValue")
+        {
+            return Err(unusual());
+        }
+        let [enveloped, form] = elements(transforms)[..] else { return Err(unusual()) };
+        let are_transforms = [enveloped, form].iter().all(|node| is(*node, DSIG, "Transform"));
+        if !are_transforms || algorithm(enveloped)? != ENVELOPED {
+            return Err(unusual());
+        }
+        Ok(Self {
+            prefixes: exclusive_prefixes(form)?,
+            algorithm: digest_named(algorithm(method)?)?,
+            digest: base64_of(value)?,
+        })
     }
 }
 
@@ -162,7 +177,9 @@ fn exclusive_prefixes<'a>(form: Node<'a, '_>) -> Result<Vec<&'a str>, Refusal> {
     match elements(form)[..] {
         [] => Ok(Vec::new()),
         [list] if is(list, EXCLUSIVE, "InclusiveNamespaces") => {
-            Ok(list.attribute("PrefixList").unwrap_or_default().split_ascii_whitespace().collect())
+            let prefixes: Vec<_> =
+                list.attribute("PrefixList").unwrap_or_default().split_ascii_whitespace().collect();
+            if prefixes.len() > PREFIXES_MAX { Err(unusual()) } else { Ok(prefixes) }
         }
         _ => Err(unusual()),
     }

@@ -216,6 +216,14 @@ fn only_the_profile_is_taken() {
     malformed(&changed(BY_ASSERTION, "Version=\"2.0\" IssueInstant", "Version=\"1.1\" IssueInstant"), "2.0");
     let deep = format!("{}{}", "<a>".repeat(30_000), "</a>".repeat(30_000));
     malformed(&deep, "nested too deep");
+    let listed = |count: usize| {
+        changed(PREFIXES, "PrefixList=\"xs unused\"", &format!("PrefixList=\"{}\"", "a ".repeat(count)))
+    };
+    badly_signed(&listed(32), "no certificate");
+    badly_signed(&listed(33), "as SAML has them");
+    let wide =
+        changed(BY_ASSERTION, "</samlp:Response>", &format!("{}</samlp:Response>", "<a/>".repeat(20_000)));
+    malformed(&wide, "not XML");
     let encrypted = BY_ASSERTION.replace("saml:Assertion", "saml:EncryptedAssertion");
     assert_eq!(read(&encrypted), Err(Refusal::Encrypted));
     let failed = changed(BY_ASSERTION, "status:Success", "status:Responder");
