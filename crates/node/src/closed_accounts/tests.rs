@@ -212,7 +212,7 @@ fn after_ninety_days_nothing_is_left_but_the_number() {
     let made = cloud.ok::<op::CreateInternetGateway>(OTHER, Default::default()).internet_gateway.unwrap();
     let attach = api::AttachInternetGatewayRequest {
         internet_gateway_id: made.internet_gateway_id.unwrap(),
-        vpc_id: theirs.clone(),
+        vpc_id: theirs,
         ..Default::default()
     };
     cloud.ok::<op::AttachInternetGateway>(OTHER, attach);
