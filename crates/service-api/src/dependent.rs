@@ -32,11 +32,12 @@ pub fn on(action: &'static str, arn: impl Into<String>) -> NeededPermission {
     needed(action, arn.into(), Vec::new())
 }
 
-/// Whoever gives a service a role passes it.
+/// Whoever gives a service a role passes it. What is no ARN is no role, and asked for as any.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
 pub fn passed_role(role_arn: &str, service: &str) -> NeededPermission {
-    needed(PASS_ROLE, role_arn.to_owned(), vec![("iam:PassedToService".to_owned(), vec![service.to_owned()])])
+    let arn = if role_arn.parse::<Arn>().is_ok() { role_arn } else { "*" };
+    needed(PASS_ROLE, arn.to_owned(), vec![("iam:PassedToService".to_owned(), vec![service.to_owned()])])
 }
 
 /// Whoever has a service make its service-linked role could make it.

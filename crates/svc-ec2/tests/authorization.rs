@@ -579,7 +579,7 @@ fn a_group_without_a_vpc_is_in_the_default_one() {
     let create = "ec2:CreateSecurityGroup";
     let vpc = format!("vpc/{default}");
     assert_eq!(all(&needed), [format!("{create} security-group/*"), format!("{create} {vpc}")]);
-    has(on(&needed, "security-group/"), &[("ec2:Vpc", &vpc)]);
+    has(on(&needed, &vpc), &[("ec2:Tenancy", "default")]);
 }
 
 #[test]
