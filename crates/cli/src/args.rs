@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+mod account;
 mod events;
 mod identity_provider;
 mod why_denied;
@@ -8,14 +9,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ::internet::HostName;
-use aws_types::{AccountId, AvailabilityZone, ParseAccountIdError, Region};
+use aws_types::{AccountId, AvailabilityZone, Region};
 use clap::{Args, Parser, Subcommand};
 use ipnet::Ipv4Net;
 use node::{Bandwidth, Latency, Loss, RootKey};
 
+pub(crate) use account::*;
 pub(crate) use events::EventsOptions;
 pub(crate) use identity_provider::*;
 pub(crate) use why_denied::WhyDeniedOptions;
+
+use account::{account_id, account_name, email};
 
 /// An AWS-compatible cloud on this machine, whose network is real.
 #[derive(Debug, Parser)]
@@ -173,66 +177,6 @@ pub(crate) struct EnvOptions {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct AccountOptions {
-    #[command(subcommand)]
-    pub(crate) what: AccountCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Make an account, and print an access key of its root user; the secret is not shown again
-    Create(CreateAccountOptions),
-    /// Show the accounts of a cloud, the one that `brume env` is about first
-    List(ListAccountsOptions),
-    /// Print what AWS clients need to act as the root user of an account, as `brume env` does for the first one
-    Env(AccountEnvOptions),
-    /// Close an account: its calls are refused, its instances stop, and it can be reopened for 90 days
-    Close(OneAccountOptions),
-    /// Open a closed account again, as AWS's support would
-    Reopen(OneAccountOptions),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AccountEnvOptions {
-    #[command(flatten)]
-    pub(crate) env: EnvOptions,
-    /// The account's number
-    pub(crate) account: AccountId,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OneAccountOptions {
-    #[command(flatten)]
-    pub(crate) data_dir: DataDirOption,
-    /// The account's number
-    pub(crate) account: AccountId,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateAccountOptions {
-    #[command(flatten)]
-    pub(crate) data_dir: DataDirOption,
-    /// What to call it, in 1 to 50 characters
-    #[arg(long, value_parser = account_name)]
-    pub(crate) name: Option<String>,
-    /// The e-mail address of its root user, which no other account has
-    #[arg(long, value_parser = email)]
-    pub(crate) email: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListAccountsOptions {
-    #[command(flatten)]
-    pub(crate) data_dir: DataDirOption,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct InternetOptions {
     #[command(subcommand)]
     pub(crate) what: InternetCommand,
@@ -321,29 +265,6 @@ fn public_addresses(text: &str) -> Result<(Region, Ipv4Net), String> {
     let region = region.parse().map_err(|_| format!("{region} is no region"))?;
     let block = block.parse().map_err(|_| format!("{block} is no IPv4 range such as 203.0.113.0/24"))?;
     Ok((region, block))
-}
-
-fn account_id(text: &str) -> Result<AccountId, String> {
-    let account: AccountId = text.parse().map_err(|error: ParseAccountIdError| error.to_string())?;
-    if account.is_reserved() { Err("no account has this number".to_owned()) } else { Ok(account) }
-}
-
-fn account_name(text: &str) -> Result<String, String> {
-    let valid =
-        (1..=node::MAX_NAME_CHARS).contains(&text.chars().count()) && !text.contains(char::is_control);
-    if valid {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("a name has 1 to {} characters and no control characters", node::MAX_NAME_CHARS))
-    }
-}
-
-fn email(text: &str) -> Result<String, String> {
-    let is_valid = text.split_once('@').is_some_and(|(name, domain)| {
-        let has_other = |text: &str| text.contains(|one: char| one.is_whitespace() || one == '@');
-        !name.is_empty() && domain.contains('.') && !has_other(name) && !has_other(domain)
-    });
-    if is_valid { Ok(text.to_owned()) } else { Err("it is an address such as ann@example.com".to_owned()) }
 }
 
 #[derive(Debug, Args)]

@@ -61,8 +61,8 @@ fn code(answer: &Xml) -> String {
 fn event(cloud: &Cloud, operation: &str) -> Value {
     let told = cloud.run("events", &["--json", "--service", "sts"]);
     assert_eq!(told.code, 0, "{told:?}");
-    let all = told.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    all.filter(|event| event["eventName"] == operation).next_back().unwrap()
+    let mut all = told.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    all.rfind(|event| event["eventName"] == operation).unwrap()
 }
 
 fn now_secs() -> i64 {

@@ -42,7 +42,7 @@ const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified
 /// Attributes that are condition keys, by their names.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_saml_assertions.html#saml-attribute-mapping>
-const ATTRIBUTE_KEYS: [(&str, &str); 29] = [
+const ATTRIBUTE_KEYS: [(&str, &str); 30] = [
     ("urn:oid:1.3.6.1.4.1.5923.1.1.1.1", "saml:edupersonaffiliation"),
     ("urn:oid:1.3.6.1.4.1.5923.1.1.1.2", "saml:edupersonnickname"),
     ("urn:oid:1.3.6.1.4.1.5923.1.1.1.3", "saml:edupersonorgdn"),
@@ -72,6 +72,7 @@ const ATTRIBUTE_KEYS: [(&str, &str); 29] = [
     ("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/givenname", "saml:givenName"),
     ("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/surname", "saml:surname"),
     ("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress", "saml:mail"),
+    ("http://schemas.microsoft.com/ws/2008/06/identity/claims/primarygroupsid", "saml:primaryGroupSID"),
 ];
 
 pub(crate) fn assume_role_with_saml(

@@ -356,7 +356,7 @@ fn who_makes_an_administrator_of_trails_needs_the_organizations_permission_too()
             world.decide(&**trail, operation, Some(&policy), &needed)
         };
         let told = allowed_by("backup.amazonaws.com").unwrap_err();
-        assert!(told.contains(&format!("to perform: organizations:{of_organization} on")), "{told}");
+        assert!(told.contains(&format!("to perform: organizations:{of_organization}")), "{told}");
         assert_eq!(allowed_by("cloudtrail.amazonaws.com"), Ok(()), "{operation}");
     }
 }

@@ -373,16 +373,18 @@ fn trails_of_an_organization_are_seen_by_its_members() {
         needed.iter().map(|one| format!("{} {}", one.action, one.resources[0].arn)).collect()
     };
     let asked = |operation: &str, of_organization: &str| {
-        [format!("cloudtrail:{operation} *"), format!("organizations:{of_organization} account/{OTHER}")]
+        let account = format!("arn:aws:organizations::{ACCOUNT}:account/o-abcdefghij/{OTHER}");
+        [format!("cloudtrail:{operation} *"), format!("organizations:{of_organization} {account}")]
     };
     let name = op::RegisterOrganizationDelegatedAdmin::NAME;
-    assert_eq!(needed(name, register(OTHER).into()), asked(name, "Register"));
+    assert_eq!(needed(name, register(OTHER).into())[..2], asked(name, "RegisterDelegatedAdministrator"));
     cloud.ok::<op::RegisterOrganizationDelegatedAdmin>(ACCOUNT, register(OTHER));
     assert!(cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()]);
     let deregister =
         api::DeregisterOrganizationDelegatedAdminRequest { delegated_admin_account_id: OTHER.to_owned() };
     let name = op::DeregisterOrganizationDelegatedAdmin::NAME;
-    assert_eq!(needed(name, deregister.clone().into()), asked(name, "Deregister"));
+    let found = needed(name, deregister.clone().into());
+    assert_eq!(found[..2], asked(name, "DeregisterDelegatedAdministrator"));
     cloud.ok::<op::DeregisterOrganizationDelegatedAdmin>(ACCOUNT, deregister);
     assert!(!cloud.members.0.lock().unwrap()[&OTHER.parse().unwrap()]);
 }
