@@ -87,6 +87,7 @@ fn an_io_error_changes_nothing_and_reads_go_on() {
         disk.set_plan(FaultPlan { fail_at: Some(fail_at), ..FaultPlan::default() });
         let mut expected = State::new();
         let oldest = store.snapshot();
+        let mut was_crashed = false;
         for number in 0..WRITES {
             let before = store.snapshot();
             match write_both(&store, number) {
@@ -100,6 +101,13 @@ fn an_io_error_changes_nothing_and_reads_go_on() {
                 Err(error) => panic!("operation {fail_at}: {error}"),
             }
             assert!(state(&store) == expected, "operation {fail_at}");
+            // Right after the failure, before other commits write the same pages: what is acknowledged is on the disk, and
+            // nothing else, whatever a sync that failed has lost.
+            if !was_crashed && disk.operations() > fail_at {
+                was_crashed = true;
+                let crashed = disk.after_crash(|| false);
+                assert!(state(&open(&crashed, &bytes)) == expected, "operation {fail_at}, crash at once");
+            }
         }
         // An older one says that it was interrupted, or is as it was.
         match all(&oldest, OBJECTS) {

@@ -53,6 +53,8 @@ fn check(dir: &Path) {
     let mut ballast = std::fs::File::create(dir.join("ballast")).unwrap();
     while ballast.write(&[1; 4096]).is_ok_and(|written| written > 0) {}
     assert!(is_full(&put_large(count)));
+    let reserve = || dir.join("data/objects.reserve").metadata().ok().map(|metadata| metadata.len());
+    assert_eq!(reserve(), Some(4 << 20));
     let row = |number: u32| {
         store
             .transact::<_, StoreError>(|tx| tx.put(OBJECTS, &number.to_be_bytes(), Row::new(vec![7; 60_000])))
@@ -61,6 +63,7 @@ fn check(dir: &Path) {
     let refused = (0..2000).find(|number| matches!(row(*number), Err(StoreError::Full)));
     eprintln!("{refused:?} rows more");
     let refused = refused.unwrap();
+    assert_eq!(reserve(), None, "it was given up before rows were refused");
     check_all(&store, dir, count, large);
     drop(ballast);
     std::fs::remove_file(dir.join("ballast")).unwrap();
@@ -78,6 +81,7 @@ fn check(dir: &Path) {
     check_all(&store, dir, count / 3, large);
     // Their space is back, with the ballast still there.
     put_large(count / 3).unwrap();
+    assert_eq!(reserve(), Some(4 << 20), "it is kept again");
     drop(store);
     let store = open(dir);
     check_all(&store, dir, count / 3 + 1, large);
