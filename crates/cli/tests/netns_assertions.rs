@@ -192,7 +192,7 @@ fn a_diff_names_the_pair_and_the_port_that_changed() {
         );
         for (arguments, code, said) in [
             (&["0", new.as_str()][..], 1, "revision 0 is not kept any more; kept are "),
-            (&["2", "999999"], 1, "there is no revision 999999 yet"),
+            (&[new.as_str(), "999999"], 1, "there is no revision 999999 yet"),
             (&["1", "2", "--port", "tpc/1"], 2, "there is no protocol `tpc`"),
             (&["1"], 2, "<TO>"),
         ] {

@@ -170,7 +170,8 @@ fn with_a_web_identity(cloud: &Cloud, provider: &Provider) {
     assert!(answer.first("Message").unwrap().contains("brume identity-provider keys"), "{answer:?}");
     let told = event(cloud, "AssumeRoleWithWebIdentity");
     assert_eq!(told["userIdentity"], json!({"type": "WebIdentityUser"}));
-    assert_eq!(role.split(':').nth(4), told["recipientAccountId"].as_str());
+    // Nobody has proved to have to do with the account of the role.
+    assert_eq!(told["recipientAccountId"], "000000000001");
 
     let given = identity_provider(cloud, &["keys", ISSUER, "--file", "-"], &provider.key_set());
     assert_eq!(given.code, 0, "{given:?}");

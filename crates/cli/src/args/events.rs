@@ -39,8 +39,8 @@ pub(crate) struct EventsOptions {
 }
 
 fn count(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|count| (1..=node::EVENTS_TOLD_MAX).contains(count));
-    count.ok_or_else(|| format!("it is a number from 1 to {}", node::EVENTS_TOLD_MAX))
+    let count = text.parse().ok().filter(|count| *count <= node::EVENTS_TOLD_MAX);
+    count.ok_or_else(|| format!("it is a number from 0 to {}", node::EVENTS_TOLD_MAX))
 }
 
 fn service(text: &str) -> Result<String, String> {

@@ -281,6 +281,7 @@ pub(crate) fn answer<'n, W: Witness<'n>>(
     let near = flows.table.key(pair.near);
     let to = FlowKey::from(near).port;
     let receiver = network.at(to).ok_or(DropReason::UnknownPort { port: to })?;
+    super::gates::open_account(receiver)?;
     let missing = DropReason::Missing { object: receiver.interface.subnet.into() };
     let subnet = network.subnet_of(receiver).ok_or(missing)?;
     let own = address(near.local);

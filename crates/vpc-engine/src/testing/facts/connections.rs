@@ -147,6 +147,13 @@ pub fn a_closed_account_is_out_of_reach_until_it_is_opened_again() {
     }
     let mut world = everything();
     let closed = "AccountClosed";
+    // What a service answers, of a connection that is known.
+    let at_resolver = sends(&mut world, "b", "169.254.169.253", "udp 1 53", "services");
+    become_role(&mut world, "b", InterfaceRole::ClosedAccount);
+    gets(&mut world, "services", &reply(&at_resolver), closed);
+    sends(&mut world, "b", "169.254.169.253", "udp 1 53", closed);
+    become_role(&mut world, "b", InterfaceRole::Workload);
+    gets(&mut world, "services", &reply(&at_resolver), "b");
     // Over a peering connection, a connection that is known included.
     let at_x = sends(&mut world, "b", "10.1.0.10", "tcp 4000 443 S", "x");
     let at_b = gets(&mut world, "x", &reply(&at_x), "b");

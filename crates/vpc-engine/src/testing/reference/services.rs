@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vpc_model::{Direction, Interface, Port, Protocol};
+use vpc_model::{Direction, Interface, InterfaceRole, Port, Protocol};
 
 use super::connection::Connection;
 use super::nat::{inner_ends, set_port};
@@ -98,6 +98,9 @@ impl Reference {
         let connection = &mut self.connections[index];
         let receiver = self.network.interfaces.iter().find(|interface| interface.port == connection.port);
         let receiver = receiver.ok_or("UnknownPort")?;
+        if receiver.role == InterfaceRole::ClosedAccount {
+            return Err("AccountClosed");
+        }
         if !self.network.subnets.iter().any(|subnet| subnet.id == receiver.subnet) {
             return Err("Missing");
         }
