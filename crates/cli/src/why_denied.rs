@@ -15,6 +15,9 @@ use crate::account::running;
 use crate::args::WhyDeniedOptions;
 use crate::net::{Style, printable};
 
+/// How much of a value is shown. Requests bring condition keys of many kilobytes, and policies repeat them.
+const SHOWN_CHARS_MAX: usize = 400;
+
 /// No such denial is remembered.
 const UNKNOWN: u8 = 3;
 
@@ -54,14 +57,21 @@ fn by_service(refusal: &ServiceRefusal) -> String {
         ("asked for", format!("{} in {}", refusal.operation, refusal.region)),
         ("refused", format!("{}: {}", refusal.code, refusal.message)),
     ] {
-        // Messages repeat what clients sent, and a terminal would do what it says.
-        let clean: String = value.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
-        let _ = writeln!(text, "{name:<12} {clean}");
+        let _ = writeln!(text, "{name:<12} {}", printable(&value));
     }
     text.push_str(
         "\nNo policy decided this: the service refuses it by itself, whatever policies allow.\nIts message says why.\n",
     );
     text
+}
+
+/// What stands in a request or a policy, as far as a person reads it; `--json` has all of it.
+fn brief(text: &str) -> String {
+    let shown = printable(text);
+    match shown.char_indices().nth(SHOWN_CHARS_MAX) {
+        None => shown,
+        Some((end, _)) => format!("{}… ({} characters)", &shown[..end], shown.chars().count()),
+    }
 }
 
 fn picture(denial: &Denial, all: bool, style: Style) -> String {
@@ -83,7 +93,7 @@ fn picture(denial: &Denial, all: bool, style: Style) -> String {
         ("denied", reason(explanation.decision.reason)),
     ];
     for (name, value) in rows {
-        let _ = writeln!(text, "{name:<12} {}", printable(&value));
+        let _ = writeln!(text, "{name:<12} {}", brief(&value));
     }
     text.push('\n');
     text.push_str(&style.heading("policies that have a say"));
@@ -102,7 +112,7 @@ fn picture(denial: &Denial, all: bool, style: Style) -> String {
         text.push('\n');
         text.push_str(&style.heading("condition keys of the request"));
         for (key, values) in &denial.context {
-            let _ = writeln!(text, "  {:<32} {}", printable(key), printable(&values.join(", ")));
+            let _ = writeln!(text, "  {:<32} {}", brief(key), brief(&values.join(", ")));
         }
     }
     text
@@ -116,13 +126,13 @@ fn considered(denial: &Denial, policy: &ConsideredPolicy, all: bool) -> String {
         None => "says nothing",
     };
     let kind = role(policy.role);
-    let _ = writeln!(text, "  {kind}: {} {says}", printable(&policy.name));
-    let _ = writeln!(text, "      on {}", printable(&policy.owner));
+    let _ = writeln!(text, "  {kind}: {} {says}", brief(&policy.name));
+    let _ = writeln!(text, "      on {}", brief(&policy.owner));
     // Of a policy with many statements, those that are about other actions are of no interest.
     let is_near = |result: &StatementResult| !matches!(result, StatementResult::OtherAction);
     let shown = policy.statements.iter().filter(|statement| all || is_near(&statement.result));
     for statement in shown {
-        let sid = statement.sid.as_deref().map(|sid| format!(" {}", printable(sid))).unwrap_or_default();
+        let sid = statement.sid.as_deref().map(|sid| format!(" {}", brief(sid))).unwrap_or_default();
         let effect = match statement.effect {
             Effect::Allow => "Allow",
             Effect::Deny => "Deny",
@@ -146,7 +156,7 @@ fn result(denial: &Denial, result: &StatementResult) -> String {
             "is about other resources".to_owned()
         }
         StatementResult::OtherResource { unresolved } => {
-            format!("is about other resources: the request has no {}", printable(&unresolved.join(", ")))
+            format!("is about other resources: the request has no {}", brief(&unresolved.join(", ")))
         }
         StatementResult::Conditions(failed) => {
             failed.iter().map(|failed| condition(denial, failed)).collect::<Vec<_>>().join("; ")
@@ -159,10 +169,7 @@ fn condition(denial: &Denial, failed: &FailedCondition) -> String {
     let held = denial.context.iter().filter(|(held, _)| held.eq_ignore_ascii_case(key));
     let values: Vec<&str> = held.flat_map(|(_, values)| values).map(String::as_str).collect();
     let found = if values.is_empty() { "nothing".to_owned() } else { values.join(", ") };
-    printable(&format!(
-        "{operator} of {key} wants {}, and the request has {found}",
-        policy_values.join(" or ")
-    ))
+    brief(&format!("{operator} of {key} wants {}, and the request has {found}", policy_values.join(" or ")))
 }
 
 fn change(denial: &Denial, remedy: &Remedy) -> String {
@@ -172,7 +179,7 @@ fn change(denial: &Denial, remedy: &Remedy) -> String {
         Remedy::StopDenying { policy, owner, index, sid, .. } => {
             let sid = sid.as_deref().map(|sid| format!(" ({sid})")).unwrap_or_default();
             let line = format!("  statement {}{sid} of {policy} on {owner} must not deny it", index + 1);
-            let _ = writeln!(text, "{}", printable(&line));
+            let _ = writeln!(text, "{}", brief(&line));
         }
         Remedy::Allow { role: kind, level, nearly } => {
             let where_at = match level {
@@ -182,13 +189,13 @@ fn change(denial: &Denial, remedy: &Remedy) -> String {
             };
             let Explanation { action, resource, .. } = explanation;
             let line = format!("  {}{where_at} must allow {action} on {resource}", a(*kind));
-            let _ = writeln!(text, "{}", printable(&line));
+            let _ = writeln!(text, "{}", brief(&line));
             for (policy, statement) in nearly.iter().filter_map(|near| explanation.nearly(*near)) {
                 let _ = writeln!(
                     text,
                     "      statement {} of {} would, but: {}",
                     statement.index + 1,
-                    printable(&policy.name),
+                    brief(&policy.name),
                     result(denial, &statement.result)
                 );
             }

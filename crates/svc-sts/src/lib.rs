@@ -32,7 +32,7 @@ use aws_model::Value;
 use aws_types::Arn;
 use service_api::{
     ConditionKeys, IdSource, NeededPermission, Operations, RequestContext, ResourceFacts, Service,
-    ServiceError, needed_by_table,
+    ServiceError, Sharing, needed_by_table,
 };
 use session_tokens::Tokens;
 use store::Store;
@@ -132,7 +132,9 @@ impl Service for Sts {
         }
         let account = assume_root::target(context.partition, id)?;
         let arn = Arn::global(context.partition, "iam", account, "root").to_string();
-        Some(ResourceFacts { arn: Some(arn), owner: Some(account), ..ResourceFacts::default() })
+        // Whether the account is a member of the caller's organization the operation looks at.
+        let sharing = Sharing::ByService;
+        Some(ResourceFacts { arn: Some(arn), owner: Some(account), sharing, ..ResourceFacts::default() })
     }
 
     fn said_of(

@@ -116,9 +116,14 @@ impl Proved {
 
     fn vouched(&self) -> Result<Vouched, ServiceError> {
         let Self { provider, claims, audience } = self;
+        let session_keys: BTreeMap<String, String> = [("aud", audience), ("sub", &claims.sub)]
+            .into_iter()
+            .map(|(claim, value)| (format!("{}:{claim}", provider.url), value.clone()))
+            .collect();
         let mut keys = Context::new();
-        keys.set(format!("{}:aud", provider.url), audience.clone());
-        keys.set(format!("{}:sub", provider.url), claims.sub.clone());
+        for (key, value) in &session_keys {
+            keys.set(key.clone(), value.clone());
+        }
         keys.set_many(format!("{}:amr", provider.url), claims.amr.iter().cloned());
         if let Some(party) = &claims.azp {
             keys.set(format!("{}:azp", provider.url), party.clone());
@@ -129,7 +134,7 @@ impl Proved {
             tags: claimed_tags(claims)?,
             source_identity: claims.source_identity.clone(),
             keys,
-            session_keys: BTreeMap::new(),
+            session_keys,
             ends: None,
         })
     }

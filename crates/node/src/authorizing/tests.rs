@@ -419,3 +419,24 @@ fn a_service_that_refuses_is_told_too() {
     assert_eq!(told(None), "ec2:DescribeVpcs");
     assert_eq!(told(Some("none")), "nothing");
 }
+
+/// The root user of a member is another account's, and has no policy of its own.
+#[test]
+fn who_may_assume_root_may_do_so_in_another_account() {
+    let world = World::new();
+    let sts = world.services.iter().find(|service| service.model() == "sts").unwrap();
+    let text = |text: &str| Value::String(text.to_owned());
+    let task = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials";
+    let policy = Value::Structure([("arn", text(task))].into_iter().collect());
+    let input = [("TargetPrincipal", text("222222222222")), ("TaskPolicyArn", policy)].into_iter().collect();
+    let input = Value::Structure(input);
+    let allow = |condition: &str| {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRoot",
+            "Resource":"arn:aws:iam::222222222222:root","Condition":{{"StringEquals":{{"sts:TaskPolicyArn":"{condition}"}}}}}}]}}"#
+        );
+        world.authorize(&**sts, "AssumeRoot", Some(&policy), &input)
+    };
+    assert_eq!(allow(task), Ok(()));
+    assert!(allow("arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy").is_err());
+}

@@ -122,6 +122,10 @@ fn who_has_a_token_of_the_provider_gets_a_session() {
         );
         let session = session_of(&principal);
         assert_eq!(session.federated_provider, made.provider);
+        let kept: Vec<(&str, &str)> =
+            session.federated_keys.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let (aud, sub) = (format!("{URL}:aud"), format!("{URL}:sub"));
+        assert_eq!(kept, [(aud.as_str(), "sts.amazonaws.com"), (sub.as_str(), SUBJECT)]);
         assert_eq!((session.mfa_authenticated, session.expires), (None, NOW.plus_millis(3_600_000)));
         let proved = ProvedIdentity::WebIdentity {
             provider: made.provider.unwrap(),
