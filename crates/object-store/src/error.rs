@@ -7,6 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use directory_lock::{LockError, holder};
+
 use crate::Address;
 
 /// Why the index could not be opened, read or changed. A change that failed has changed nothing.
@@ -133,6 +135,15 @@ impl StoreError {
     }
 }
 
+impl From<LockError> for StoreError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::InUse { dir, pid } => Self::Locked { dir, pid },
+            LockError::Directory { path, source } => Self::Directory { path, source: Arc::new(source) },
+        }
+    }
+}
+
 /// Where in its stored form a blob is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -214,8 +225,4 @@ impl BlobError {
 
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-fn holder(pid: Option<u32>) -> String {
-    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }

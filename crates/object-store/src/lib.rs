@@ -39,7 +39,6 @@ mod format;
 mod fsck;
 pub mod index;
 mod local;
-mod lock;
 mod medium;
 mod overlay;
 mod pins;

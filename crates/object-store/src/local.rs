@@ -9,11 +9,11 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use directory_lock::{DIR_MODE, FILE_MODE};
 use nix::sys::statvfs::statvfs;
 
 use crate::Address;
 use crate::bytes::{ByteStore, StagedBytes, StoredBytes};
-use crate::lock::{DIR_MODE, FILE_MODE};
 
 /// Files in a directory of this machine.
 #[derive(Debug)]

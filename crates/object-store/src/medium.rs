@@ -12,12 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use directory_lock::{FILE_MODE, LockedDir};
 use nix::fcntl::posix_fallocate;
 use nix::sys::statvfs::statvfs;
 use parking_lot::Mutex;
 use redb::StorageBackend;
-
-use crate::lock::{FILE_MODE, StoreDir};
 
 /// How much of the file is its head: one page, of which redb uses the first 320 bytes.
 pub(crate) const HEAD_BYTES: usize = 4096;
@@ -100,13 +99,13 @@ impl Heads {
 /// The file `objects.redb` in a locked directory.
 #[derive(Debug)]
 pub(crate) struct DirMedium {
-    dir: Arc<StoreDir>,
+    dir: Arc<LockedDir>,
     heads: Arc<Mutex<Heads>>,
     has_reserve: AtomicBool,
 }
 
 impl DirMedium {
-    pub(crate) fn new(dir: Arc<StoreDir>) -> Self {
+    pub(crate) fn new(dir: Arc<LockedDir>) -> Self {
         Self { dir, heads: Arc::default(), has_reserve: AtomicBool::new(false) }
     }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use directory_lock::LockedDir;
+
 use crate::blob::Blobs;
 use crate::bytes::ByteStore;
 use crate::committer::{Committer, Shared};
 use crate::error::StoreError;
 use crate::index::Index;
 use crate::local::LocalBytes;
-use crate::lock::StoreDir;
 use crate::medium::{DirMedium, Medium};
 use crate::pins::Pins;
 use crate::queue::RemovalQueue;
@@ -20,6 +21,9 @@ use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 use crate::writer::BlobWriter;
 use crate::{BlobSecret, Usage};
+
+/// The file by which a directory is locked.
+const LOCK: &str = "objects.lock";
 
 /// Contents, and rows that refer to them. Clones are the same store; the last one dropped closes it.
 #[derive(Clone)]
@@ -31,7 +35,7 @@ struct Handle {
     /// The commit thread, then the one that removes.
     threads: Vec<JoinHandle<()>>,
     /// Released last.
-    _dir: Option<Arc<StoreDir>>,
+    _dir: Option<Arc<LockedDir>>,
 }
 
 impl ObjectStore {
@@ -42,7 +46,7 @@ impl ObjectStore {
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Directory`], [`StoreError::Read`], [`StoreError::NewerFormat`].
     pub fn open(dir: &Path, secret: BlobSecret) -> Result<Self, StoreError> {
-        let lock = Arc::new(StoreDir::lock(dir)?);
+        let lock = Arc::new(LockedDir::lock(dir, LOCK)?);
         let bytes = LocalBytes::open(lock.path()).map_err(StoreError::directory(dir))?;
         Self::open_locked(dir, lock, secret, Arc::new(bytes))
     }
@@ -52,13 +56,13 @@ impl ObjectStore {
     /// # Errors
     /// As [`ObjectStore::open`].
     pub fn open_with(dir: &Path, secret: BlobSecret, bytes: Arc<dyn ByteStore>) -> Result<Self, StoreError> {
-        let lock = Arc::new(StoreDir::lock(dir)?);
+        let lock = Arc::new(LockedDir::lock(dir, LOCK)?);
         Self::open_locked(dir, lock, secret, bytes)
     }
 
     fn open_locked(
         dir: &Path,
-        lock: Arc<StoreDir>,
+        lock: Arc<LockedDir>,
         secret: BlobSecret,
         bytes: Arc<dyn ByteStore>,
     ) -> Result<Self, StoreError> {
@@ -72,7 +76,7 @@ impl ObjectStore {
         medium: M,
         secret: BlobSecret,
         bytes: Arc<dyn ByteStore>,
-        dir: Option<Arc<StoreDir>>,
+        dir: Option<Arc<LockedDir>>,
     ) -> Result<Self, StoreError> {
         let index = Index::open(medium)?;
         let blobs = Arc::new(Blobs { bytes, pins: Pins::default(), removals: RemovalQueue::default() });

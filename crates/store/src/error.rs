@@ -3,8 +3,10 @@
 //! One outcome may be the answer to many transactions, so errors can be cloned; what they were caused by is shared.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use directory_lock::{LockError, holder};
 
 /// Why an open, read or commit failed. Nothing was changed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -108,9 +110,16 @@ impl OpenError {
     pub(crate) fn database(error: impl Into<redb::Error>) -> Self {
         Self::Database(Arc::new(error.into()))
     }
+}
 
-    pub(crate) fn directory(path: &Path) -> impl Fn(io::Error) -> StoreError {
-        move |source| Self::Directory { path: path.to_owned(), source: Arc::new(source) }.into()
+impl From<LockError> for StoreError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::InUse { dir, pid } => Self::Locked { dir, pid },
+            LockError::Directory { path, source } => {
+                OpenError::Directory { path, source: Arc::new(source) }.into()
+            }
+        }
     }
 }
 
@@ -155,8 +164,4 @@ impl From<serde_json::Error> for DecodeError {
     fn from(error: serde_json::Error) -> Self {
         Self::Json(Arc::new(error))
     }
-}
-
-fn holder(pid: Option<u32>) -> String {
-    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }

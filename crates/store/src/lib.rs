@@ -9,7 +9,6 @@ mod change;
 mod error;
 pub mod fault;
 mod key;
-mod lock;
 mod medium;
 mod memory;
 mod record;

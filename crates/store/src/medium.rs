@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use directory_lock::{FILE_MODE, LockedDir};
 use redb::StorageBackend;
 
 use crate::StoreError;
-use crate::lock::{DataDir, FILE_MODE};
 
 /// A place for one database file, which can be replaced as a whole.
 pub(crate) trait Medium: Send + 'static {
@@ -34,13 +34,13 @@ pub(crate) trait Medium: Send + 'static {
 /// The file `store.redb` in a locked data directory.
 #[derive(Debug)]
 pub(crate) struct DirMedium {
-    dir: DataDir,
+    dir: LockedDir,
     failed_sync: Arc<AtomicBool>,
 }
 
 impl DirMedium {
     pub(crate) fn lock(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { dir: DataDir::lock(dir)?, failed_sync: Arc::default() })
+        Ok(Self { dir: LockedDir::lock(dir, "store.lock")?, failed_sync: Arc::default() })
     }
 
     fn current_path(&self) -> PathBuf {
