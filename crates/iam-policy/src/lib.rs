@@ -48,6 +48,7 @@ pub use explain::{
     StatementResult, explain,
 };
 pub use message::access_denied_message;
+pub use pattern::stands_for_action;
 pub use policy::{Effect, Policy, PolicyKind, Statement};
 pub use principal::Grant;
 pub use request::{Attached, Caller, Policies, Request, ResourceRule};

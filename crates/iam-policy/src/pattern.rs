@@ -209,6 +209,12 @@ pub(crate) fn pieces(text: &str, grammar: Grammar) -> Vec<Piece> {
     found
 }
 
+/// Whether an action, or a part of one, is what a statement's text with `*` and `?` stands for. Case makes no difference.
+pub fn stands_for_action(text: &str, action: &str) -> bool {
+    let pattern = Pattern::new(&text.to_ascii_lowercase(), Grammar { wildcards: true, variables: false });
+    pattern.matches(&action.to_ascii_lowercase(), &Context::new())
+}
+
 /// The parts with the values of variables in their place; `None` where one has no value. A wildcard in a value is itself.
 pub(crate) fn resolve<'a>(pieces: &'a [Piece], context: &'a Context) -> Option<ResolvedPieces<'a>> {
     pieces

@@ -8,7 +8,7 @@ use aws_api::iam::{
     ListPoliciesGrantingServiceAccessEntry, ListPoliciesGrantingServiceAccessRequest,
     ListPoliciesGrantingServiceAccessResponse, PolicyGrantingServiceAccess, operation as op,
 };
-use iam_policy::Attached;
+use iam_policy::{Attached, stands_for_action};
 use serde_json::Value;
 use service_api::{Operations, RequestContext, ServiceError};
 
@@ -57,25 +57,9 @@ pub(crate) fn grants(text: &str, namespace: &str) -> bool {
         }
         texts("Action").iter().any(|action| {
             let service = action.split_once(':').map_or(action.as_str(), |(service, _)| service);
-            matches_wildcards(service, namespace)
+            stands_for_action(service, namespace)
         })
     })
-}
-
-/// `*` stands for any letters and `?` for one.
-fn matches_wildcards(pattern: &str, text: &str) -> bool {
-    match pattern.chars().next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let rest = &pattern[1..];
-            text.char_indices().any(|(at, _)| matches_wildcards(rest, &text[at..]))
-                || matches_wildcards(rest, "")
-        }
-        Some(first) => text.chars().next().is_some_and(|held| {
-            (first == '?' || first == held)
-                && matches_wildcards(&pattern[first.len_utf8()..], &text[held.len_utf8()..])
-        }),
-    }
 }
 
 fn shown(attached: &Attached<'_>) -> PolicyGrantingServiceAccess {

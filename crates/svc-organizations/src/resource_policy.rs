@@ -4,7 +4,7 @@ use aws_api::organizations::{
     self as api, DescribeResourcePolicyResponse, PutResourcePolicyRequest, PutResourcePolicyResponse,
     ResourcePolicySummary,
 };
-use iam_policy::{Policy, PolicyKind};
+use iam_policy::{Policy, PolicyKind, stands_for_action};
 use organization::{ResourcePolicy, ResourcePolicyId};
 use serde_json::Value;
 use service_api::{RequestContext, ServiceError};
@@ -48,36 +48,11 @@ fn can_be_delegated(action: &str) -> bool {
     if !prefix.eq_ignore_ascii_case("organizations") {
         return false;
     }
-    let pattern = pattern.to_ascii_lowercase();
     let operations = &aws_model::service("organizations").expect("the model is there").model().operations;
-    let mut meant =
-        operations.iter().filter(|one| matches(pattern.as_bytes(), one.name.to_ascii_lowercase().as_bytes()));
+    let mut meant = operations.iter().filter(|one| stands_for_action(pattern, one.name));
     let is_delegable =
         |name: &str| name.starts_with("Describe") || name.starts_with("List") || DELEGABLE.contains(&name);
     meant.clone().next().is_some() && meant.all(|one| is_delegable(one.name))
-}
-
-/// Whether a name is what a pattern means.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    // Where the last star was, and how much of the name it has taken.
-    let (mut at, mut from, mut star) = (0, 0, None);
-    while from < name.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, from));
-                at += 1;
-            }
-            Some(&held) if held == b'?' || held == name[from] => (at, from) = (at + 1, from + 1),
-            _ => match star {
-                Some((place, taken)) => {
-                    star = Some((place, taken + 1));
-                    (at, from) = (place + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at..].iter().all(|held| *held == b'*')
 }
 
 /// Reads a policy that is about Organizations and nothing else. What it allows can be delegated, and it says what that is.
