@@ -66,6 +66,8 @@ pub(crate) struct Handler {
 struct Received {
     request: Request,
     host: Option<String>,
+    /// What it presents to prove who signed it; nothing of it is verified.
+    presented: Result<Presented, SignatureError>,
     /// Why there is no body, when there is none for a reason.
     refused: Option<BodyError>,
     /// The body, when it is read as it comes.
@@ -207,10 +209,11 @@ impl Handler {
             headers: parts.headers,
             body: Bytes::new(),
         };
-        let standing = self.standing(&request, host.as_deref());
-        let (answer, was_read) = if self.is_long(&request, &standing, host.as_deref()) {
+        let (presented, standing) = self.standing(&request, host.as_deref());
+        let (answer, was_read) = if is_long(&request, &presented, &standing, host.as_deref()) {
             let coming = Some(incoming.map_err(Into::into).boxed_unsync());
-            let received = Received { request, host, refused: None, coming, standing, unproven: None, peer };
+            let (refused, unproven) = (None, None);
+            let received = Received { request, host, presented, refused, coming, standing, unproven, peer };
             // Whether all of it was read nobody knows; what is left would be taken for the next request.
             self.answer_while_coming(received, access).await
         } else {
@@ -222,7 +225,8 @@ impl Handler {
                 unproven = held.room.take_peer_share();
             }
             let refused = held.as_ref().err().cloned();
-            let received = Received { request, host, refused, coming: None, standing, unproven, peer };
+            let coming = None;
+            let received = Received { request, host, presented, refused, coming, standing, unproven, peer };
             (self.answer_in_place(received, access).await, held.is_ok())
         };
         let Answer { response, content } = answer;
@@ -235,22 +239,6 @@ impl Handler {
             answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         answer
-    }
-
-    /// Whether a request's body is a payload that is read as it comes.
-    fn is_long(&self, request: &Request, standing: &Standing, host: Option<&str>) -> bool {
-        let is_refused = !matches!(standing, Standing::Proven | Standing::Refused(SignatureError::Missing));
-        if is_refused
-            || incoming::announced(request).is_some_and(|length| length <= incoming::READ_AT_ONCE_BYTES)
-        {
-            return false;
-        }
-        let presented = Presented::of(&signed_parts(request, &signed_headers(request, host)));
-        let Some(service) = target::service(request, presented.as_ref().ok(), host) else { return false };
-        let codec = Codec::for_request(service.model(), request);
-        let addressed = virtual_host::in_path(codec, request, host);
-        let operation = codec.route(addressed.as_ref().unwrap_or(request));
-        operation.is_ok_and(|operation| incoming::takes_stream(codec.model(), operation))
     }
 
     /// From here on nothing waits but the store. It is done here, on a thread that hands its other tasks on for so long: a
@@ -296,8 +284,7 @@ impl Handler {
     }
 
     fn answer(&self, received: Received, access: &mut Access) -> Result<Answer, Failure> {
-        let Received { mut request, host, refused, coming, standing, unproven, peer } = received;
-        let presented = Presented::of(&signed_parts(&request, &signed_headers(&request, host.as_deref())));
+        let Received { mut request, host, presented, refused, coming, standing, unproven, peer } = received;
         let Some(service) = target::service(&request, presented.as_ref().ok(), host.as_deref()) else {
             return Err(unknown_service(&request.headers, &presented));
         };
@@ -368,11 +355,17 @@ impl Handler {
         Verifier { credentials: &*self.credentials, regions: &self.config.regions, now: self.clock.now() }
     }
 
-    /// What a request without its body tells of who sent it.
-    fn standing(&self, request: &Request, host: Option<&str>) -> Standing {
+    /// What a request without its body presents, and tells of who sent it.
+    fn standing(
+        &self,
+        request: &Request,
+        host: Option<&str>,
+    ) -> (Result<Presented, SignatureError>, Standing) {
         let headers = signed_headers(request, host);
         let signed = signed_parts(request, &headers);
-        self.verifier().standing(&Presented::of(&signed), &signed)
+        let presented = Presented::of(&signed);
+        let standing = self.verifier().standing(&presented, &signed);
+        (presented, standing)
     }
 
     fn authenticate(
@@ -469,6 +462,25 @@ impl Handler {
         response.headers_mut().insert(CONTENT_TYPE, json);
         response
     }
+}
+
+/// Whether a request's body is a payload that is read as it comes.
+fn is_long(
+    request: &Request,
+    presented: &Result<Presented, SignatureError>,
+    standing: &Standing,
+    host: Option<&str>,
+) -> bool {
+    let is_refused = !matches!(standing, Standing::Proven | Standing::Refused(SignatureError::Missing));
+    if is_refused || incoming::announced(request).is_some_and(|length| length <= incoming::READ_AT_ONCE_BYTES)
+    {
+        return false;
+    }
+    let Some(service) = target::service(request, presented.as_ref().ok(), host) else { return false };
+    let codec = Codec::for_request(service.model(), request);
+    let addressed = virtual_host::in_path(codec, request, host);
+    let operation = codec.route(addressed.as_ref().unwrap_or(request));
+    operation.is_ok_and(|operation| incoming::takes_stream(codec.model(), operation))
 }
 
 /// Whether the content encoding is a property of what is stored, as with S3 objects, and not of the transfer.

@@ -105,7 +105,8 @@ pub fn needed_by_table<S: Service + ?Sized>(
     input: &Value,
 ) -> Option<Vec<NeededPermission>> {
     let entry = of_operation(service.model(), operation)?;
-    let request = Request { service, context, operation, input };
+    let tags = request_tags(service.model(), operation, input);
+    let request = Request { service, context, operation, input, tags };
     Some(entry.needs.iter().map(|need| request.needed(need)).collect())
 }
 
@@ -152,6 +153,8 @@ struct Request<'a, S: ?Sized> {
     context: &'a RequestContext,
     operation: &'a str,
     input: &'a Value,
+    /// What can be asked of the tags that are for all that it touches.
+    tags: ConditionKeys,
 }
 
 impl<S: Service + ?Sized> Request<'_, S> {
@@ -167,8 +170,8 @@ impl<S: Service + ?Sized> Request<'_, S> {
             keys.retain(|(key, _)| has_key(need, None, key));
             resources.push(TargetResource { keys, ..TargetResource::all() });
         }
-        let keys = request_tags(self.service.model(), self.operation, self.input);
-        NeededPermission { action: Cow::Borrowed(need.action), resources: resources.into_vec(), keys }
+        let (resources, keys) = (resources.into_vec(), self.tags.clone());
+        NeededPermission { action: Cow::Borrowed(need.action), resources, keys }
     }
 
     fn add(&self, resources: &mut Distinct<TargetResource>, need: &'static Need, target: &Target<'_>) {

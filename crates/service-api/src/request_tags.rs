@@ -32,21 +32,24 @@ fn members_of(model: &'static Model, operation: &str) -> TagMembers {
     let input = model.operation(operation).and_then(|operation| operation.input.as_ref());
     let Some(input) = input.and_then(|input| model.structure(input.shape)) else { return found };
     for member in &input.members {
+        let kind = &model.shape(member.shape).kind;
+        // Most members are neither; the names of those need not be looked at.
+        if !matches!(kind, ShapeKind::Map(_) | ShapeKind::List(_)) {
+            continue;
+        }
         let name = member.name.to_ascii_lowercase();
         if !name.contains("tag") {
             continue;
         }
-        match &model.shape(member.shape).kind {
-            ShapeKind::Map(_) => found.tags = Some(member.name),
-            ShapeKind::List(list) => {
-                let element = model.shape(list.element);
-                if is_tag(element) {
-                    found.tags = Some(member.name);
-                } else if matches!(element.kind, ShapeKind::String(_)) && KEYS.contains(&name.as_str()) {
-                    found.keys = Some(member.name);
-                }
-            }
-            _ => {}
+        let ShapeKind::List(list) = kind else {
+            found.tags = Some(member.name);
+            continue;
+        };
+        let element = model.shape(list.element);
+        if is_tag(element) {
+            found.tags = Some(member.name);
+        } else if matches!(element.kind, ShapeKind::String(_)) && KEYS.contains(&name.as_str()) {
+            found.keys = Some(member.name);
         }
     }
     found
