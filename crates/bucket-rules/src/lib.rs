@@ -5,11 +5,33 @@
 //! know where buckets and objects are, wire formats, and what time it is: times come in. Pure.
 //!
 //! A configuration comes as it is written, with everything that may be missing, and becomes a type that holds what was checked.
+//!
+//! ```
+//! use bucket_rules::{Expiration, Lifecycle, LifecycleFilter, LifecycleRule, Place, VersionFacts};
+//!
+//! let rule = LifecycleRule {
+//!     id: Some("old logs".into()),
+//!     filter: Some(LifecycleFilter { prefix: Some("logs/".into()), ..LifecycleFilter::default() }),
+//!     status: "Enabled".into(),
+//!     expiration: Some(Expiration { days: Some(30), ..Expiration::default() }),
+//!     ..LifecycleRule::default()
+//! };
+//! let lifecycle = Lifecycle::new(vec![rule], || "made".into())?;
+//! let made = aws_types::Timestamp::from_unix_secs(0);
+//! let tags = aws_types::Tags::default();
+//! let version =
+//!     VersionFacts { key: "logs/a", size_bytes: 1, tags: &tags, last_modified: made, place: Place::Current };
+//! assert_eq!(lifecycle.due(&version).map(|due| due.at.unix_secs()), Some(30 * 86_400));
+//! # Ok::<(), bucket_rules::RuleError>(())
+//! ```
 
 mod bucket_name;
 mod conditional;
 mod copy_source;
+mod cors;
+mod due;
 mod error;
+mod lifecycle;
 mod object_key;
 mod range;
 mod tags;
@@ -18,7 +40,12 @@ mod time;
 pub use bucket_name::BucketName;
 pub use conditional::{Conditions, Current, ReadOutcome, WriteCondition, WriteRefused};
 pub use copy_source::CopySource;
+pub use cors::{CorsHeaders, CorsRequest, CorsRule, CorsRules, preflight};
+pub use due::{Due, LifecycleAction, Place, VersionFacts};
 pub use error::RuleError;
+pub use lifecycle::{
+    Expiration, Lifecycle, LifecycleAnd, LifecycleFilter, LifecycleRule, NoncurrentVersionExpiration,
+};
 pub use object_key::{KEY_BYTES_MAX, ObjectKey};
 pub use range::ByteRange;
 pub use tags::{BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, Tagged, tags_of_header};
