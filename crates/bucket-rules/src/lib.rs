@@ -25,7 +25,11 @@
 //! # Ok::<(), bucket_rules::RuleError>(())
 //! ```
 
+mod acl;
+mod acl_policy;
 mod bucket_name;
+mod bucket_policy;
+mod canonical_user;
 mod conditional;
 mod copy_source;
 mod cors;
@@ -33,11 +37,19 @@ mod due;
 mod error;
 mod lifecycle;
 mod object_key;
+mod ownership;
+mod public_access;
+mod public_policy;
 mod range;
 mod tags;
 mod time;
+mod written_policy;
 
+pub use acl::{Acl, CannedAcl, Grant, Grantee, Group, Permission, WrittenGrantee, acl_of_headers};
+pub use acl_policy::AclStatements;
 pub use bucket_name::BucketName;
+pub use bucket_policy::{POLICY_BYTES_MAX, S3Action, parse_bucket_policy};
+pub use canonical_user::CanonicalUserId;
 pub use conditional::{Conditions, Current, ReadOutcome, WriteCondition, WriteRefused};
 pub use copy_source::CopySource;
 pub use cors::{CorsHeaders, CorsRequest, CorsRule, CorsRules, preflight};
@@ -47,6 +59,9 @@ pub use lifecycle::{
     Expiration, Lifecycle, LifecycleAnd, LifecycleFilter, LifecycleRule, NoncurrentVersionExpiration,
 };
 pub use object_key::{KEY_BYTES_MAX, ObjectKey};
+pub use ownership::ObjectOwnership;
+pub use public_access::PublicAccessBlock;
+pub use public_policy::is_public_policy;
 pub use range::ByteRange;
 pub use tags::{BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, Tagged, tags_of_header};
 pub use time::{http_date, parse_http_date};
