@@ -34,15 +34,20 @@ mod conditional;
 mod copy_source;
 mod cors;
 mod due;
+mod encryption;
 mod error;
 mod lifecycle;
+mod logging;
+mod notification;
 mod object_key;
+pub mod object_lock;
 mod ownership;
 mod public_access;
 mod public_policy;
 mod range;
 mod tags;
 mod time;
+mod website;
 mod written_policy;
 
 pub use acl::{Acl, CannedAcl, Grant, Grantee, Group, Permission, WrittenGrantee, acl_of_headers};
@@ -54,10 +59,13 @@ pub use conditional::{Conditions, Current, ReadOutcome, WriteCondition, WriteRef
 pub use copy_source::CopySource;
 pub use cors::{CorsHeaders, CorsRequest, CorsRule, CorsRules, preflight};
 pub use due::{Due, LifecycleAction, Place, VersionFacts};
+pub use encryption::{BucketEncryption, SseAlgorithm, WrittenEncryptionRule};
 pub use error::RuleError;
 pub use lifecycle::{
     Expiration, Lifecycle, LifecycleAnd, LifecycleFilter, LifecycleRule, NoncurrentVersionExpiration,
 };
+pub use logging::{LogKeyFormat, LoggingTarget, TargetFacts};
+pub use notification::{DestinationKind, Notification, Notifications};
 pub use object_key::{KEY_BYTES_MAX, ObjectKey};
 pub use ownership::ObjectOwnership;
 pub use public_access::PublicAccessBlock;
@@ -65,3 +73,7 @@ pub use public_policy::is_public_policy;
 pub use range::ByteRange;
 pub use tags::{BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, Tagged, tags_of_header};
 pub use time::{http_date, parse_http_date};
+pub use website::{
+    ErrorPage, Page, PageRequest, Redirect, RedirectAll, Redirection, RoutingCondition, RoutingRule, Website,
+    WebsiteConfiguration, check_redirect_location,
+};
