@@ -11,6 +11,14 @@ pub enum SignatureError {
     /// A part of the signature is missing or malformed.
     #[error("{0}")]
     Incomplete(String),
+    /// It is signed by another mechanism than the one that is supported.
+    #[error("Unsupported AWS 'algorithm': '{0}'")]
+    Mechanism(String),
+    /// It is signed in several places.
+    #[error(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
+    )]
+    Several,
     /// No such access key, or none that may be used.
     #[error("The security token included in the request is invalid.")]
     UnknownKey,
@@ -83,6 +91,14 @@ pub enum SignatureError {
     /// `x-amz-content-sha256` is not the hash of the body.
     #[error("The provided 'x-amz-content-sha256' header does not match what was computed.")]
     PayloadMismatch,
+    /// There is no `x-amz-content-sha256`, which S3 wants of every request that is signed in its head.
+    #[error("Missing required header for this request: x-amz-content-sha256")]
+    NoPayloadHash,
+    /// `x-amz-content-sha256` is nothing that it can be.
+    #[error(
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+    )]
+    BadPayloadHash(String),
     /// The body is signed in a way that is not supported.
     #[error("The x-amz-content-sha256 value {0} is not supported.")]
     UnsupportedPayload(String),
@@ -141,7 +157,9 @@ impl SignatureError {
     fn query(&self) -> (&'static str, u16) {
         match self {
             Self::Missing => ("MissingAuthenticationToken", 403),
-            Self::Incomplete(_) | Self::BadExpiry(_) => ("IncompleteSignature", 400),
+            Self::Incomplete(_) | Self::Mechanism(_) | Self::Several | Self::BadExpiry(_) => {
+                ("IncompleteSignature", 400)
+            }
             Self::UnknownKey | Self::BadToken | Self::AccountClosed => ("InvalidClientTokenId", 403),
             Self::ExpiredToken => ("ExpiredToken", 403),
             Self::DateMismatch { .. }
@@ -153,6 +171,8 @@ impl SignatureError {
             | Self::HeaderNotSigned(_)
             | Self::Mismatch { .. }
             | Self::PayloadMismatch
+            | Self::NoPayloadHash
+            | Self::BadPayloadHash(_)
             | Self::UnsupportedPayload(_) => ("SignatureDoesNotMatch", 403),
         }
     }
@@ -180,7 +200,9 @@ impl SignatureError {
                 "You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe."
                     .to_owned(),
             ),
-            Self::Incomplete(_) | Self::BadExpiry(_) => ("IncompleteSignature", 400, message),
+            Self::Incomplete(_) | Self::Mechanism(_) | Self::Several | Self::BadExpiry(_) => {
+                ("IncompleteSignature", 400, message)
+            }
             Self::UnsupportedPayload(_) => ("UnsupportedOperation", 400, message),
             Self::Missing
             | Self::UnknownKey
@@ -191,6 +213,8 @@ impl SignatureError {
             | Self::HostNotSigned
             | Self::HeaderNotSigned(_)
             | Self::Mismatch { .. }
+            | Self::NoPayloadHash
+            | Self::BadPayloadHash(_)
             | Self::PayloadMismatch => (
                 "AuthFailure",
                 401,
@@ -203,6 +227,16 @@ impl SignatureError {
         match self {
             Self::Missing => ("AccessDenied", 403, "Access Denied".to_owned()),
             Self::Incomplete(_) | Self::BadRegion(_) => ("AuthorizationHeaderMalformed", 400, message),
+            // All of AWS's own begin with its name, the retired ones too.
+            Self::Mechanism(name) if name.starts_with("AWS") => (
+                "InvalidRequest",
+                400,
+                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+                    .to_owned(),
+            ),
+            Self::Mechanism(_) => ("InvalidArgument", 400, "Unsupported Authorization Type".to_owned()),
+            Self::Several | Self::BadPayloadHash(_) => ("InvalidArgument", 400, message),
+            Self::NoPayloadHash => ("InvalidRequest", 400, message),
             Self::BadExpiry(_) => ("AuthorizationQueryParametersError", 400, message),
             Self::UnknownKey => {
                 ("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.".to_owned())

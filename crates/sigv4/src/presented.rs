@@ -66,8 +66,13 @@ impl Presented {
         if let Some(authorization) = request.header("authorization") {
             return Self::of_header(request, authorization);
         }
-        if request.query_pairs().any(|(name, _)| name == "X-Amz-Algorithm" || name == "X-Amz-Signature") {
+        let has = |wanted: &str| request.query_pairs().any(|(name, _)| name == wanted);
+        if has("X-Amz-Algorithm") || has("X-Amz-Signature") {
             return Self::of_query(request);
+        }
+        // Of version 2, which must not be taken for no signature at all.
+        if has("AWSAccessKeyId") && has("Signature") {
+            return Err(SignatureError::Mechanism("AWS".to_owned()));
         }
         Err(SignatureError::Missing)
     }
@@ -75,7 +80,7 @@ impl Presented {
     fn of_header(request: &Request<'_>, authorization: &str) -> Result<Self, SignatureError> {
         let (algorithm, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
         if algorithm != ALGORITHM {
-            return Err(SignatureError::Incomplete(format!("Unsupported AWS 'algorithm': '{algorithm}'")));
+            return Err(SignatureError::Mechanism(algorithm.to_owned()));
         }
         let part = |wanted: &str| {
             rest.split(',')

@@ -43,6 +43,11 @@ impl SigningTime {
         self.0.strftime("%Y%m%d").to_string()
     }
 
+    /// The extended ISO 8601 form: `2015-08-30T12:36:00Z`.
+    pub fn to_iso8601(self) -> String {
+        self.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
     /// The time this many seconds later.
     #[must_use]
     pub fn plus_secs(self, secs: i64) -> Self {

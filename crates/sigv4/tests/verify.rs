@@ -176,6 +176,9 @@ fn presented_error(headers: &[(&str, &str)], query: &str) -> SignatureError {
 fn what_is_missing_is_named() {
     let date = ("x-amz-date", "20260101T120000Z");
     assert_eq!(presented_error(&[], ""), SignatureError::Missing);
+    // Of version 2, which is not the same as none.
+    let of_version_2 = "AWSAccessKeyId=AKID&Signature=x&Expires=1";
+    assert_eq!(presented_error(&[], of_version_2), SignatureError::Mechanism("AWS".to_owned()));
     let good = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=00";
     type Headers<'a> = &'a [(&'a str, &'a str)];
     let cases: &[(Headers<'_>, &str, &str)] = &[
@@ -207,7 +210,9 @@ fn what_is_missing_is_named() {
     ];
     for (headers, query, expect) in cases {
         match presented_error(headers, query) {
-            SignatureError::Incomplete(message) => assert!(message.contains(expect), "{message}"),
+            error @ (SignatureError::Incomplete(_) | SignatureError::Mechanism(_)) => {
+                assert!(error.to_string().contains(expect), "{error}");
+            }
             error => panic!("{error:?}"),
         }
     }
