@@ -11,7 +11,7 @@ use crate::json;
 use crate::query::{Parameters, QueryReader};
 use crate::rest::BindingReader;
 use crate::xml::{self, XmlError, XmlReader};
-use crate::{ErrorReply, ProtocolError, Request, Response, event_stream, fault, validate};
+use crate::{ErrorReply, ProtocolError, Request, Response, event_stream, fault, s3, validate};
 
 /// Reads the requests of one service in one protocol, and writes its responses.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ impl Codec {
 
     fn route_match<'a>(&self, request: &'a Request) -> Result<RouteMatch<'a>, ProtocolError> {
         self.model.router().route(request).ok_or_else(|| {
-            if self.model.metadata.name == "s3" {
+            if s3::is_of(self.model) {
                 let message = "The specified method is not allowed against this resource.";
                 return ProtocolError::new("MethodNotAllowed", message).with_status(405);
             }
@@ -220,7 +220,8 @@ impl Codec {
                 }
                 _ if request.body.is_empty() => {}
                 aws_model::ShapeKind::Structure(payload) if self.protocol == WireProtocol::RestXml => {
-                    fields.push(member.name, Value::Structure(self.read_xml(payload, &request.body)?));
+                    let read = self.read_xml(payload, member.wire_name(), &request.body)?;
+                    fields.push(member.name, Value::Structure(read));
                 }
                 _ => {
                     let item = self.read_item(&request.body)?;
@@ -233,7 +234,10 @@ impl Codec {
                     structure.members.iter().any(|member| member.location == aws_model::Location::Body);
                 if has_body {
                     let body = match self.protocol {
-                        WireProtocol::RestXml => self.read_xml(structure, &request.body)?,
+                        WireProtocol::RestXml => {
+                            let root = operation.input.as_ref().and_then(|input| input.location_name);
+                            self.read_xml(structure, root.unwrap_or_default(), &request.body)?
+                        }
                         _ => self.read_body(structure, &request.body)?,
                     };
                     for (name, value) in body {
@@ -247,10 +251,17 @@ impl Codec {
         Ok(fields)
     }
 
-    fn read_xml(&self, structure: &Structure, body: &[u8]) -> Result<Fields, ProtocolError> {
+    /// Reads a document. S3 checks it against a schema, and says no more of it than whether it fits.
+    fn read_xml(&self, structure: &Structure, root: &str, body: &[u8]) -> Result<Fields, ProtocolError> {
         let malformed = |problem: XmlError| ProtocolError::malformed(self.protocol, problem.to_string());
-        let root = xml::parse(body).map_err(malformed)?;
-        XmlReader { model: self.model }.structure(structure, &root)
+        let is_s3 = s3::is_of(self.model);
+        let read = xml::parse(body).map_err(malformed).and_then(|document| {
+            if is_s3 && !(document.is_named(root) && document.namespace().is_none_or(s3::is_namespace)) {
+                return Err(s3::malformed());
+            }
+            XmlReader { model: self.model, is_strict: is_s3 }.structure(structure, &document)
+        });
+        if is_s3 { read.map_err(|_| s3::malformed()) } else { read }
     }
 
     /// Checks an input against the model's constraints.
@@ -336,7 +347,7 @@ impl Codec {
                 .insert(HeaderName::from_static("smithy-protocol"), HeaderValue::from_static("rpc-v2-cbor"));
         }
         if let Ok(id) = HeaderValue::from_str(request_id) {
-            if self.model.metadata.name == "s3" {
+            if s3::is_of(self.model) {
                 headers.insert(HeaderName::from_static("x-amz-id-2"), id.clone());
                 headers.insert(HeaderName::from_static("x-amz-request-id"), id);
             } else {

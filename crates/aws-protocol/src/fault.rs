@@ -1,6 +1,7 @@
 //! Errors in each protocol's shape.
 
 use aws_model::{Error, Fields, Operation, Structure, WireProtocol};
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::cbor::CborSink;
@@ -8,7 +9,8 @@ use crate::codec::Codec;
 use crate::item;
 use crate::json::JsonSink;
 use crate::rest;
-use crate::xml::{XmlStyle, XmlWriter};
+use crate::s3;
+use crate::xml::{XmlStyle, XmlWriter, text_of};
 use crate::{ErrorReply, Response};
 
 /// A modelled error, found by its code.
@@ -28,14 +30,19 @@ pub(crate) fn encode(
     let from_model = modelled
         .as_ref()
         .map(|modelled| modelled.error.status.unwrap_or(if modelled.error.fault { 500 } else { 400 }));
-    let status = reply.status.or(from_model).and_then(|status| StatusCode::from_u16(status).ok());
+    let of_s3 = s3::is_of(codec.model).then(|| s3::status(reply.code)).flatten();
+    let status = reply.status.or(from_model).or(of_s3).and_then(|status| StatusCode::from_u16(status).ok());
     let status = status.unwrap_or(StatusCode::BAD_REQUEST);
     let fault = Fault { codec, reply, modelled, status, request_id };
     let mut response = codec.response(status, request_id);
     match codec.protocol {
         WireProtocol::Ec2Query => response.body = fault.ec2().into(),
         WireProtocol::AwsQuery => response.body = fault.query().into(),
-        WireProtocol::RestXml if codec.model.metadata.name == "s3" => response.body = fault.s3().into(),
+        // That nothing has changed is an answer without a body, and so of no type.
+        WireProtocol::RestXml if s3::is_of(codec.model) && status == StatusCode::NOT_MODIFIED => {
+            response.headers.remove(CONTENT_TYPE);
+        }
+        WireProtocol::RestXml if s3::is_of(codec.model) => response.body = fault.s3().into(),
         WireProtocol::RestXml => response.body = fault.query().into(),
         WireProtocol::AwsJson | WireProtocol::RestJson | WireProtocol::RpcV2Cbor => fault.item(&mut response),
     }
@@ -123,6 +130,13 @@ impl Fault<'_> {
         writer.leaf("Code", self.code());
         writer.leaf("Message", self.reply.message);
         self.xml_fields(&mut writer);
+        // Its errors tell more than its model has, such as the name of the bucket.
+        let modelled = self.modelled.as_ref().map(|modelled| modelled.structure);
+        for (name, value) in self.reply.fields.iter().filter(|(name, _)| !is_message(name)) {
+            if modelled.is_none_or(|structure| structure.member(name).is_none()) {
+                writer.leaf(name, &text_of(value));
+            }
+        }
         writer.leaf("RequestId", self.request_id);
         writer.leaf("HostId", self.request_id);
         writer.end("Error");

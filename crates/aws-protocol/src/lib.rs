@@ -35,6 +35,7 @@ mod json;
 mod message;
 mod query;
 mod rest;
+mod s3;
 mod scalar;
 mod timestamp;
 mod validate;

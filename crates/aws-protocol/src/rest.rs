@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::scalar::ScalarReader;
 use crate::xml::text_of;
-use crate::{ProtocolError, Request, timestamp};
+use crate::{ProtocolError, Request, s3, timestamp};
 
 /// Reads the members of an input that stand outside the body.
 pub(crate) struct BindingReader<'a> {
@@ -48,7 +48,19 @@ impl BindingReader<'_> {
         name: &str,
         times: TimestampFormat,
     ) -> Result<Value, ProtocolError> {
-        ScalarReader { protocol: self.protocol, timestamps: times }.read(&self.model[shape], text, name)
+        let shape = &self.model[shape];
+        let read = ScalarReader { protocol: self.protocol, timestamps: times }.read(shape, text, name);
+        if s3::is_of(self.model) {
+            let is_number = matches!(shape.kind, ShapeKind::Integer(_) | ShapeKind::Long(_));
+            return read.map_err(|_| s3::bad_parameter(name, is_number));
+        }
+        read
+    }
+
+    /// Whether a header counts as not sent where it cannot be read: HTTP's own dates, of which conditions are made.
+    fn is_passed_over(&self, member: &Member) -> bool {
+        let is_date = matches!(self.model[member.shape].kind, ShapeKind::Timestamp(_));
+        is_date && s3::is_of(self.model) && !member.wire_name().starts_with("x-amz-")
     }
 
     fn label(&self, member: &Member) -> Result<Option<Value>, ProtocolError> {
@@ -119,22 +131,26 @@ impl BindingReader<'_> {
             }
             _ => {
                 let text = given.next().unwrap_or_default();
-                self.scalar(member.shape, &text, name, TimestampFormat::Rfc822).map(Some)
+                match self.scalar(member.shape, &text, name, TimestampFormat::Rfc822) {
+                    Err(_) if self.is_passed_over(member) => Ok(None),
+                    read => read.map(Some),
+                }
             }
         }
     }
 
     fn prefix_headers(&self, member: &Member) -> Option<Value> {
         let prefix = member.wire_name().to_ascii_lowercase();
-        let entries: Vec<(String, Value)> = self
-            .request
-            .headers
-            .iter()
-            .filter_map(|(name, value)| {
-                let key = name.as_str().strip_prefix(&prefix)?;
-                Some((key.to_owned(), Value::String(text_of_header(value).into_owned())))
-            })
-            .collect();
+        let headers = &self.request.headers;
+        let entry = |name: &HeaderName| {
+            let key = name.as_str().strip_prefix(&prefix)?;
+            // One that is sent several times is a list, as with all headers.
+            let all: Vec<_> = headers.get_all(name).iter().map(text_of_header).collect();
+            let text = all.join(",");
+            let text = if s3::is_of(self.model) { s3::metadata_of_header(&text) } else { text };
+            Some((key.to_owned(), Value::String(text)))
+        };
+        let entries: Vec<(String, Value)> = headers.keys().filter_map(entry).collect();
         (!entries.is_empty()).then_some(Value::Map(entries))
     }
 }
@@ -194,7 +210,12 @@ pub(crate) fn write_headers(model: &Model, structure: &Structure, fields: &Field
             }
             (Location::PrefixHeaders, Value::Map(entries)) => {
                 for (key, value) in entries {
-                    insert(headers, &format!("{}{key}", member.wire_name()), &text_of(value));
+                    let name = format!("{}{key}", member.wire_name());
+                    if s3::is_of(model) {
+                        insert(headers, &name, &s3::metadata_in_header(&text_of(value)));
+                    } else {
+                        insert(headers, &name, &text_of(value));
+                    }
                 }
             }
             _ => {}

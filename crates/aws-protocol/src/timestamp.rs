@@ -41,7 +41,13 @@ fn parse_iso8601(text: &str) -> Option<i64> {
 }
 
 fn parse_rfc822(text: &str) -> Option<i64> {
-    Some(jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?.as_millisecond())
+    // HTTP has two older forms, which clients must not send and servers must read.
+    const OLDER: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok().or_else(|| {
+        let civil = OLDER.iter().find_map(|form| jiff::civil::DateTime::strptime(form, text).ok())?;
+        civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    });
+    parsed.map(Timestamp::as_millisecond)
 }
 
 /// Writes a time as text. Seconds have a fraction only where there is one, unless `always_millis`.
@@ -86,6 +92,9 @@ mod tests {
             ("2026-11-22T14:28:00", Iso8601, Some(1_795_357_680_000)),
             ("2026-11-22", Iso8601, Some(1_795_305_600_000)),
             ("Sun, 22 Nov 2026 14:28:00 GMT", Rfc822, Some(1_795_357_680_000)),
+            ("Sunday, 22-Nov-26 14:28:00 GMT", Rfc822, Some(1_795_357_680_000)),
+            ("Sun Nov 22 14:28:00 2026", Rfc822, Some(1_795_357_680_000)),
+            ("Sun Nov  1 14:28:00 2026", Rfc822, Some(1_793_543_280_000)),
             ("1795357680", UnixTimestamp, Some(1_795_357_680_000)),
             ("1795357680.5", Iso8601, Some(1_795_357_680_500)),
             ("-1.5", UnixTimestamp, Some(-1_500)),

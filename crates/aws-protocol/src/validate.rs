@@ -9,8 +9,8 @@ use aws_model::{
     FloatRange, IntegerRange, Member, Model, Shape, ShapeId, ShapeKind, Structure, Text, Value, WireProtocol,
 };
 
-use crate::ProtocolError;
 use crate::query::parameter_name;
+use crate::{ProtocolError, s3};
 
 /// Violations that are reported at most; the rest would only make the message longer.
 const MAX_VIOLATIONS: usize = 10;
@@ -26,13 +26,19 @@ pub(crate) fn check(
 ) -> Result<(), ProtocolError> {
     let mut checker = Checker { model, protocol, violations: Vec::new() };
     checker.value(shape, value, &mut String::new());
-    if checker.violations.is_empty() { Ok(()) } else { Err(checker.error()) }
+    match checker.violations.first() {
+        None => Ok(()),
+        Some(first) if s3::is_of(model) => Err(checker.in_s3(shape, first)),
+        Some(_) => Err(checker.error()),
+    }
 }
 
 /// What is wrong with a value, in the words of AWS's validation framework.
 #[derive(Debug)]
 struct Violation<'a> {
     path: String,
+    /// The name of the member's shape.
+    shape: &'static str,
     /// The value as shown, or nothing when it is absent.
     value: Option<String>,
     constraint: Constraint<'a>,
@@ -168,6 +174,7 @@ impl<'a> Checker<'a> {
                 None if member.required && !member.idempotency_token => {
                     self.violations.push(Violation {
                         path: path.clone(),
+                        shape: self.model[member.shape].name,
                         value: None,
                         constraint: Constraint::Required,
                     });
@@ -199,7 +206,22 @@ impl<'a> Checker<'a> {
     fn violate(&mut self, shape: &Shape, value: &Value, path: &str, constraint: Constraint<'a>) {
         let shown =
             if shape.sensitive { "***Sensitive information redacted***".to_owned() } else { shown(value) };
-        self.violations.push(Violation { path: path.to_owned(), value: Some(shown), constraint });
+        let path = path.to_owned();
+        self.violations.push(Violation { path, shape: shape.name, value: Some(shown), constraint });
+    }
+
+    /// S3 checks bodies against a schema, of which it says nothing more, and its parameters one by one.
+    fn in_s3(&self, input: ShapeId, first: &Violation<'_>) -> ProtocolError {
+        let payload = self.model.structure(input).and_then(Structure::payload_member);
+        let payload = payload.map(|member| self.name(member)).unwrap_or_default();
+        let within = first.path.strip_prefix(payload.as_str()).filter(|_| !payload.is_empty());
+        let is_in_body = within.is_some_and(|within| within.starts_with('.'));
+        match first.constraint {
+            Constraint::Required if within == Some("") => s3::without_body(),
+            Constraint::Enum(_) => s3::not_among(first.shape, is_in_body, first.sentence()),
+            Constraint::Required if is_in_body => s3::malformed(),
+            _ => ProtocolError::new("InvalidArgument", first.sentence()),
+        }
     }
 
     fn error(&self) -> ProtocolError {
@@ -208,7 +230,6 @@ impl<'a> Checker<'a> {
             _ => {
                 let code = match self.protocol {
                     WireProtocol::AwsQuery => "ValidationError",
-                    _ if self.model.metadata.name == "s3" => "InvalidArgument",
                     _ => "ValidationException",
                 };
                 if self.model.metadata.name == "iam"

@@ -41,6 +41,7 @@ pub(crate) enum XmlError {
 /// An element, its name without prefix. Text of all its parts is one string; elements with both are not AWS's.
 #[derive(Debug, Default)]
 pub(crate) struct Element {
+    prefix: Option<String>,
     name: String,
     attributes: Vec<(String, String)>,
     text: String,
@@ -91,7 +92,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Element, XmlError> {
 }
 
 fn element(start: &BytesStart<'_>) -> Result<Element, XmlError> {
-    let mut element = Element { name: start.local_name().as_ref().to_owned(), ..Element::default() };
+    let name = start.local_name().as_ref().to_owned();
+    let prefix = start.name().prefix().map(|prefix| prefix.as_ref().to_owned());
+    let mut element = Element { prefix, name, ..Element::default() };
     for attribute in start.attributes() {
         let attribute = attribute?;
         let value = attribute.normalized_value(XmlVersion::Implicit1_0)?;
@@ -100,9 +103,25 @@ fn element(start: &BytesStart<'_>) -> Result<Element, XmlError> {
     Ok(element)
 }
 
+impl Element {
+    /// Whether this is its name, without a prefix.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    /// The namespace that it declares for its name, if it does.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        let declared = self.prefix.as_ref().map_or("xmlns".to_owned(), |prefix| format!("xmlns:{prefix}"));
+        let found = self.attributes.iter().find(|(name, _)| *name == declared);
+        found.map(|(_, uri)| uri.as_str()).filter(|uri| !uri.is_empty())
+    }
+}
+
 /// Reads elements by shape.
 pub(crate) struct XmlReader<'a> {
     pub(crate) model: &'a Model,
+    /// Whether elements that a shape does not have are refused, and not passed over.
+    pub(crate) is_strict: bool,
 }
 
 impl XmlReader<'_> {
@@ -116,12 +135,33 @@ impl XmlReader<'_> {
         element: &Element,
     ) -> Result<Fields, ProtocolError> {
         let mut fields = Fields::new();
+        self.check_names(&element.children, |name| self.has_element(structure, name))?;
         for member in structure.members.iter().filter(|member| member.location == aws_model::Location::Body) {
             if let Some(value) = self.member(member, element)? {
                 fields.push(member.name, value);
             }
         }
         Ok(fields)
+    }
+
+    fn has_element(&self, structure: &Structure, name: &str) -> bool {
+        let mut members = structure.members.iter().filter(|member| !member.xml_attribute);
+        members.any(|member| match &self.model[member.shape].kind {
+            ShapeKind::List(list) if list.flattened => {
+                [member.wire_name(), list.location_name.unwrap_or(member.wire_name())].contains(&name)
+            }
+            _ => member.wire_name() == name,
+        })
+    }
+
+    fn check_names(&self, elements: &[Element], may_be: impl Fn(&str) -> bool) -> Result<(), ProtocolError> {
+        match elements.iter().find(|element| self.is_strict && !may_be(&element.name)) {
+            None => Ok(()),
+            Some(unknown) => {
+                let problem = format!("The element {} is not known.", unknown.name);
+                Err(ProtocolError::malformed(WireProtocol::RestXml, problem))
+            }
+        }
     }
 
     fn member(&self, member: &Member, element: &Element) -> Result<Option<Value>, ProtocolError> {
@@ -158,7 +198,11 @@ impl XmlReader<'_> {
     fn value(&self, shape: ShapeId, element: &Element) -> Result<Value, ProtocolError> {
         match &self.model[shape].kind {
             ShapeKind::Structure(structure) => self.structure(structure, element).map(Value::Structure),
-            ShapeKind::List(list) => self.elements(list, &element.children.iter().collect::<Vec<_>>()),
+            ShapeKind::List(list) => {
+                let name = list.location_name.unwrap_or("member");
+                self.check_names(&element.children, |child| child == name)?;
+                self.elements(list, &element.children.iter().collect::<Vec<_>>())
+            }
             ShapeKind::Map(map) => self.entries(map, &element.children.iter().collect::<Vec<_>>()),
             _ => self.scalar(shape, &element.text),
         }
@@ -248,7 +292,7 @@ impl XmlWriter {
     }
 
     /// Escapes text. What XML 1.0 cannot say at all becomes U+FFFD.
-    fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         // Without an early end, so that many bytes are looked at in one step.
         if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
             self.0.push_str(text);

@@ -8,6 +8,7 @@ Arguments: seed, rounds, services.
 
 import base64
 import datetime
+import email.header
 import io
 import json
 import random
@@ -17,6 +18,7 @@ import sys
 import urllib.parse
 
 import botocore.awsrequest
+import botocore.handlers
 import botocore.loaders
 import botocore.model
 import botocore.parsers
@@ -33,6 +35,8 @@ AMBIGUOUS = {
 }
 # Their old form has two members under one name, of which botocore itself cannot make sense.
 UNREADABLE = {"GetBucketNotification"}
+# It has an element that the one which replaced it has not, and which is refused by that.
+RETIRED = {"PutBucketNotification"}
 
 UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
@@ -295,6 +299,46 @@ def received(answer, streaming=False):
     }
 
 
+# The lists whose keys botocore decodes by itself, and those members that it leaves to its callers.
+DECODERS = {
+    "ListObjects": (botocore.handlers.decode_list_object, ["Prefix"]),
+    "ListObjectsV2": (botocore.handlers.decode_list_object_v2, []),
+    "ListObjectVersions": (botocore.handlers.decode_list_object_versions, []),
+    "ListMultipartUploads": (None, ["Delimiter", "KeyMarker", "NextKeyMarker", "Prefix"]),
+}
+
+
+class Answer:
+    raw = True
+
+    def __init__(self, answer):
+        self.content = base64.b64decode(answer["body"])
+
+
+def as_clients_of_s3(operation, answer, parsed):
+    """What botocore makes of an answer of S3 after its parser, and what its callers have to do themselves."""
+    if operation.name == "GetBucketLocation":
+        botocore.handlers.parse_get_bucket_location(parsed, Answer(answer))
+    if operation.name in DECODERS and parsed.get("EncodingType") == "url":
+        decode, left = DECODERS[operation.name]
+        # It takes it that every item has a key, which those made here need not have.
+        items = {"Contents": "Key", "Versions": "Key", "DeleteMarkers": "Key", "CommonPrefixes": "Prefix"}
+        for name, key in items.items():
+            for item in parsed.get(name, []):
+                item.setdefault(key, "")
+        if decode is not None:
+            decode(parsed, {"encoding_type_auto_set": True})
+        holders = [(parsed, name) for name in left]
+        if decode is None:
+            holders += [(item, "Key") for item in parsed.get("Uploads", [])]
+            holders += [(item, "Prefix") for item in parsed.get("CommonPrefixes", [])]
+        for holder, name in holders:
+            if name in holder:
+                holder[name] = urllib.parse.unquote_plus(holder[name])
+    for key, value in parsed.get("Metadata", {}).items():
+        parsed["Metadata"][key] = str(email.header.make_header(email.header.decode_header(value)))
+
+
 # Strings that a pattern matches, made from Python's own reading of it.
 
 
@@ -453,6 +497,8 @@ class Tester:
         serializer = botocore.serialize.create_serializer(protocol, include_validation=False)
         serialized = serializer.serialize_to_request(parameters, operation)
         answer = ask(do="decode", service=model.service_name, **sent(serialized))
+        if operation.name in RETIRED and "MalformedXML" in answer.get("error", ""):
+            return
         if "error" in answer:
             return self.fail(where, f"{answer['error']} for {parameters}")
         if answer["operation"] != AMBIGUOUS.get(operation.name, operation.name):
@@ -491,6 +537,8 @@ class Tester:
         if operation.name in UNREADABLE:
             return
         output = self.arguments(shape, generator) if shape is not None else {}
+        if model.service_name == "s3" and "Metadata" in output:
+            output["Metadata"]["beyond"] = generator.rng.choice(["é b", "中", "a \U0001f600"])
         stream_name = None
         if shape is not None:
             for name, member in shape.members.items():
@@ -508,6 +556,8 @@ class Tester:
         streaming = operation.has_streaming_output or stream_name is not None
         parsed = parser.parse(received(answer, streaming), shape)
         metadata = parsed.pop("ResponseMetadata")
+        if model.service_name == "s3":
+            as_clients_of_s3(operation, answer, parsed)
         # botocore does not look at the headers of a CBOR answer that has no output.
         if metadata.get("RequestId") != "the-request-id" and (shape is not None or protocol != "smithy-rpc-v2-cbor"):
             self.fail(where, f"the request id is {metadata}")
