@@ -132,6 +132,7 @@ fn decide_needed(bencher: Bencher<'_, '_>, store: Store, principal: Principal, n
         source_ip: "127.0.0.1".parse().unwrap(),
         user_agent: "aws-cli/2.0".to_owned(),
         secure_transport: false,
+        way: service_api::Way::default(),
     };
     bencher.bench(|| authorization.decide(black_box(&context), "ec2", "DescribeVpcs", Some(needed)).unwrap());
 }

@@ -17,12 +17,23 @@ pub(crate) fn of_request(request: &RequestContext, service: &str, subject: &Subj
     let now = request.now;
     keys.set("aws:CurrentTime", date(now));
     keys.set("aws:EpochTime", now.unix_secs().to_string());
-    keys.set("aws:SourceIp", request.source_ip.to_canonical().to_string());
+    match &request.way.endpoint {
+        // Who comes through an endpoint has an address of a VPC, which is no address of the network outside.
+        Some(endpoint) => {
+            keys.set("aws:SourceVpce", endpoint.endpoint_id.clone());
+            keys.set("aws:SourceVpc", endpoint.vpc_id.clone());
+            keys.set("aws:VpcSourceIp", endpoint.source_ip.to_canonical().to_string());
+        }
+        None => keys.set("aws:SourceIp", request.source_ip.to_canonical().to_string()),
+    }
     keys.set("aws:SecureTransport", truth(request.secure_transport));
     // Of a service without regions it is the one where it is.
     keys.set("aws:RequestedRegion", aws_catalog::region_of_service(service, &request.region).to_string());
     if !request.user_agent.is_empty() {
         keys.set("aws:UserAgent", request.user_agent.clone());
+    }
+    if let Some(referer) = &request.way.referer {
+        keys.set("aws:Referer", referer.clone());
     }
     // Every call is somebody's own: no service calls another one on behalf of a caller yet.
     keys.set("aws:ViaAWSService", "false");

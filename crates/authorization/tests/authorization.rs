@@ -16,6 +16,8 @@ use store::{MemoryBackend, Record, Scope, Store, StoreError};
 
 #[path = "authorization/denied.rs"]
 mod denied;
+#[path = "authorization/way.rs"]
+mod way;
 
 const P: Partition = Partition::Aws;
 const MANAGEMENT: &str = "111111111111";
@@ -239,6 +241,7 @@ fn context(principal: &Principal) -> RequestContext {
         source_ip: "192.0.2.1".parse().unwrap(),
         user_agent: "tester/1".to_owned(),
         secure_transport: true,
+        way: service_api::Way::default(),
     }
 }
 

@@ -44,6 +44,7 @@ fn context(principal: Principal) -> RequestContext {
         source_ip: [192, 0, 2, 7].into(),
         user_agent: "aws-cli/2.31".to_owned(),
         secure_transport: true,
+        way: service_api::Way::default(),
     }
 }
 

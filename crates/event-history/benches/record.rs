@@ -44,6 +44,7 @@ fn call() -> Call {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: "aws-cli/2.31".to_owned(),
             secure_transport: false,
+            way: service_api::Way::default(),
         },
         model,
         operation: model.operation("CreateVpc").expect("an operation"),

@@ -72,6 +72,7 @@ impl Told {
             source_ip: [192, 0, 2, 7].into(),
             user_agent: "tester/1".to_owned(),
             secure_transport: false,
+            way: service_api::Way::default(),
         };
         let model = aws_model::service(self.service).unwrap().model();
         let outcome = match &self.output {

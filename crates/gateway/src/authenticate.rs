@@ -4,13 +4,14 @@ use aws_chunked::Mode;
 use aws_model::{Operation, WireProtocol};
 use aws_protocol::Request;
 use aws_types::{Region, Timestamp};
-use service_api::Principal;
+use service_api::{Principal, SignatureFacts, SignaturePlace};
 use sigv4::{
     ChunkSignatures, Flavour, Payload, Place, Presented, SignatureError, SigningTime, UriRules, sha256_hex,
     verify,
 };
 
 use crate::room::Standing;
+use crate::s3::{self, S3};
 use crate::{Claim, Credential, Credentials};
 
 /// The header that says how the body is covered.
@@ -27,14 +28,13 @@ pub(crate) enum SignedBody<'a> {
     Coming,
 }
 
-/// The service that signs by rules of its own.
-pub(crate) const S3: &str = "s3";
-
 /// What a verified signature proves.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) principal: Principal,
     pub(crate) region: Region,
+    /// How it was signed, if it was.
+    pub(crate) signature: Option<SignatureFacts>,
     /// The signatures of the body's chunks, where they have some.
     pub(crate) chunks: Option<ChunkSignatures>,
 }
@@ -90,8 +90,11 @@ impl Verifier<'_> {
         body: SignedBody<'_>,
         operation: Option<&Operation>,
     ) -> Result<Identity, SignatureError> {
-        let credential = self.credential(presented)?;
         let rules = rules(presented);
+        if rules == UriRules::S3 {
+            s3::check_one_signature(presented, request)?;
+        }
+        let credential = self.credential(presented)?;
         let payload = payload(presented, request, body, rules, operation)?;
         verify(presented, request, &payload, rules, &credential.secret, self.signing_time())?;
         let region = self.region(presented)?;
@@ -99,7 +102,13 @@ impl Verifier<'_> {
         let mode = request.header(CONTENT_SHA256).and_then(Mode::of_header);
         let is_signed = mode.is_some_and(Mode::is_signed);
         let chunks = is_signed.then(|| ChunkSignatures::after(presented, &credential.secret));
-        Ok(Identity { principal: credential.principal, region, chunks })
+        let place = match presented.place {
+            Place::Header => SignaturePlace::Header,
+            Place::Query { .. } => SignaturePlace::Query,
+        };
+        let signed = Timestamp::from_unix_secs(presented.time.unix_secs());
+        let signature = Some(SignatureFacts { place, signed });
+        Ok(Identity { principal: credential.principal, region, signature, chunks })
     }
 
     /// What the head of a request tells of who sent it.
@@ -170,10 +179,18 @@ fn told_payload(
         // Whether it may be unsigned depends on the operation, which may depend on the body.
         Some(UNSIGNED_PAYLOAD) => Ok(None),
         Some(value) if value.starts_with(STREAMING) => streaming(value, rules).map(Some),
+        Some(digest) if rules == UriRules::S3 && !is_digest(digest) => {
+            Err(SignatureError::BadPayloadHash(digest.to_owned()))
+        }
         Some(digest) => Ok(Some(Payload::Sha256(digest.to_ascii_lowercase()))),
         None if is_presigned(presented, rules) => Ok(Some(Payload::Unsigned)),
+        None if rules == UriRules::S3 => Err(SignatureError::NoPayloadHash),
         None => Ok(None),
     }
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// How the signature covers a body that is sent in chunks, as S3 alone takes it.
@@ -208,6 +225,9 @@ fn payload(
     match header {
         Some(UNSIGNED_PAYLOAD) if may_be_unsigned => Ok(Payload::Unsigned),
         Some(value) if value.starts_with(STREAMING) => streaming(value, rules),
+        Some(value) if rules == UriRules::S3 && value != UNSIGNED_PAYLOAD && !is_digest(value) => {
+            Err(SignatureError::BadPayloadHash(value.to_owned()))
+        }
         Some(value) if value != UNSIGNED_PAYLOAD => {
             let found = sha256_hex(body);
             if value.eq_ignore_ascii_case(&found) {
@@ -217,6 +237,7 @@ fn payload(
             }
         }
         None if is_presigned(presented, rules) => Ok(Payload::Unsigned),
+        None if rules == UriRules::S3 => Err(SignatureError::NoPayloadHash),
         Some(_) | None => Ok(Payload::of(body)),
     }
 }

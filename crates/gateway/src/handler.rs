@@ -1,38 +1,36 @@
 //! One request from its head to its answer: read, find the service, authenticate, decode, authorize, call, encode.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use aws_model::{Location, Operation, Value};
-use aws_protocol::{Codec, ErrorReply, ProtocolError, Request, Response};
+use aws_protocol::{Codec, Request, Response};
+use aws_types::Region;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, REFERER, USER_AGENT};
+use http::{Method, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use service_api::{
     Content, IdSource, OsRandom, Payload, Principal, RequestContext, RequestId, Service, ServiceError,
-    Streamed,
+    Streamed, Way,
 };
 use sigv4::{ChunkSignatures, Flavour, Presented, SignatureError};
 use tokio::sync::Semaphore;
 
 use crate::access::Access;
-use crate::authenticate::{Identity, SignedBody, Verifier, flavour, signed_headers, signed_parts};
+use crate::authenticate::{Identity, SignedBody, Verifier, signed_headers, signed_parts};
 use crate::body::{self, BodyError};
+use crate::failure::{
+    Asked, Dialect, Failure, body_error, broken, encode_failure, outcome_of, panicked, unknown_service,
+};
 use crate::incoming::{self, Incoming};
 use crate::outgoing::{self, Outgoing};
 use crate::record::{Call, Noted, Outcome, Recorder, TlsDetails};
 use crate::room::{Rooms, Share, Standing};
-use crate::target::{self, TARGET_HEADER};
-use crate::{
-    AccessRequest, Authorizer, Clock, Config, Credentials, GatewayError, Refused, denial, virtual_host,
-};
-
-/// What AWS says of its own faults.
-const INTERNAL_MESSAGE: &str = "An internal error has occurred";
+use crate::s3::{self, S3};
+use crate::{AccessRequest, Authorizer, Clock, Config, Credentials, GatewayError, Refused, digest, target};
 
 /// Below this path the gateway answers for itself. No service has it: it is no bucket name, for the underscore.
 const OWN_PATH: &str = "/_brume/";
@@ -99,58 +97,6 @@ struct Body {
     coming: Option<incoming::Body>,
 }
 
-/// An error on its way to be encoded.
-struct Failure {
-    codec: Codec,
-    operation: Option<&'static Operation>,
-    error: ServiceError,
-}
-
-/// How errors of this request are encoded, as far as that is known.
-#[derive(Clone, Copy)]
-struct Dialect {
-    codec: Codec,
-    operation: Option<&'static Operation>,
-}
-
-impl Dialect {
-    fn new(codec: Codec) -> Self {
-        Self { codec, operation: None }
-    }
-
-    /// For requests whose service is not known: by the looks of the request.
-    fn of_unknown(headers: &HeaderMap) -> Self {
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let looks_json = headers.contains_key(TARGET_HEADER) || content_type.contains("json");
-        let name = if looks_json { "ssm" } else { "sts" };
-        let model = aws_model::service(name).expect("its model is built in").model();
-        Self::new(Codec::new(model, model.metadata.protocols[0]))
-    }
-
-    fn fail(self, error: ServiceError) -> Failure {
-        Failure { codec: self.codec, operation: self.operation, error }
-    }
-
-    fn refuse(self, error: ProtocolError) -> Failure {
-        let mut refused = ServiceError::new(error.code, error.message);
-        refused.status = error.status;
-        self.fail(refused)
-    }
-
-    fn flavour(self) -> Flavour {
-        flavour(self.codec.model().metadata.signing_name, self.codec.protocol())
-    }
-
-    fn deny(self, refused: Refused) -> Failure {
-        self.fail(denial::error(refused, self.flavour()))
-    }
-
-    fn signature(self, error: &SignatureError) -> Failure {
-        let aws = error.to_aws(self.flavour());
-        self.fail(ServiceError::new(aws.code, aws.message).with_status(aws.status))
-    }
-}
-
 impl Handler {
     pub(crate) fn new(
         config: Config,
@@ -210,7 +156,7 @@ impl Handler {
             body: Bytes::new(),
         };
         let (presented, standing) = self.standing(&request, host.as_deref());
-        let (answer, was_read) = if is_long(&request, &presented, &standing, host.as_deref()) {
+        let (answer, was_read) = if self.is_long(&request, &presented, &standing, host.as_deref()) {
             let coming = Some(incoming.map_err(Into::into).boxed_unsync());
             let (refused, unproven) = (None, None);
             let received = Received { request, host, presented, refused, coming, standing, unproven, peer };
@@ -241,6 +187,32 @@ impl Handler {
         answer
     }
 
+    /// Whether a request's body is a payload that is read as it comes.
+    fn is_long(
+        &self,
+        request: &Request,
+        presented: &Result<Presented, SignatureError>,
+        standing: &Standing,
+        host: Option<&str>,
+    ) -> bool {
+        let at_once_bytes = match standing {
+            Standing::Proven => incoming::READ_AT_ONCE_BYTES,
+            // There is less room for what nobody signed.
+            Standing::Refused(SignatureError::Missing) => {
+                incoming::READ_AT_ONCE_BYTES.min(self.config.limits.max_refused_body_bytes as u64)
+            }
+            Standing::Claimed | Standing::Refused(_) => return false,
+        };
+        if incoming::announced(request).is_some_and(|length| length <= at_once_bytes) {
+            return false;
+        }
+        let Some(service) = self.target(request, presented, host) else { return false };
+        let codec = Codec::for_request(service.model(), request);
+        let modelled = s3::as_modelled(codec, request, host);
+        let operation = codec.route(modelled.as_ref().unwrap_or(request));
+        operation.is_ok_and(|operation| incoming::takes_stream(codec.model(), operation))
+    }
+
     /// From here on nothing waits but the store. It is done here, on a thread that hands its other tasks on for so long: a
     /// thread of its own would have to be woken for each request, and this one again for its answer. A client that goes away
     /// does not stop it. Works in a runtime of several threads only.
@@ -264,7 +236,7 @@ impl Handler {
             drop(permit);
             answer
         });
-        let answer = answered.await.unwrap_or_else(|_| broken(fallback.0, &fallback.1));
+        let answer = answered.await.unwrap_or_else(|_| broken(fallback.0, &fallback.1).into());
         let was_read = answer.response.status.is_success();
         (answer, was_read)
     }
@@ -272,46 +244,55 @@ impl Handler {
     /// Answers whatever happens.
     fn answer_always(&self, received: Received, mut access: Access) -> Answer {
         let fallback = (Dialect::of_unknown(&received.request.headers), access.request_id.clone());
+        let asked = Asked::of(&received.request, received.host.as_deref());
         let answered = catch_unwind(AssertUnwindSafe(|| {
             access.begin_answer();
             let answer = self
                 .answer(received, &mut access)
-                .unwrap_or_else(|failure| encode_failure(failure, &mut access).into());
+                .unwrap_or_else(|failure| encode_failure(failure, &asked, &mut access).into());
             access.end(answer.response.status);
             answer
         }));
-        answered.unwrap_or_else(|_| broken(fallback.0, &fallback.1))
+        answered.unwrap_or_else(|_| broken(fallback.0, &fallback.1).into())
     }
 
     fn answer(&self, received: Received, access: &mut Access) -> Result<Answer, Failure> {
         let Received { mut request, host, presented, refused, coming, standing, unproven, peer } = received;
-        let Some(service) = target::service(&request, presented.as_ref().ok(), host.as_deref()) else {
+        let Some(service) = self.target(&request, &presented, host.as_deref()) else {
             return Err(unknown_service(&request.headers, &presented));
         };
         access.service = service.name;
         let codec = Codec::for_request(service.model(), &request);
         let mut dialect = Dialect::new(codec);
+        let is_s3 = dialect.flavour() == Flavour::S3;
+        if is_s3 && s3::is_form(&request) {
+            return Err(dialect.fail(s3::form_error()));
+        }
         if let Some(refused) = refused {
             return Err(match (standing, refused) {
                 // The request would be refused with any body, so that it was not read is no reason.
                 (Standing::Refused(error), BodyError::TooLarge { .. } | BodyError::Busy) => {
-                    dialect.signature(&error)
+                    self.refuse_signature(dialect, &error, &request, host.as_deref())
                 }
                 (_, refused) => dialect.fail(body_error(&refused)),
             });
         }
         // What the request is for decides whether its body may be unsigned, but who asks comes before whether it exists.
-        let addressed = virtual_host::in_path(codec, &request, host.as_deref());
-        let mut routed = codec.route(addressed.as_ref().unwrap_or(&request));
+        let modelled = s3::as_modelled(codec, &request, host.as_deref());
+        let mut routed = codec.route(modelled.as_ref().unwrap_or(&request));
         dialect.operation = routed.as_ref().ok().copied();
         access.operation = dialect.operation.map_or("-", |operation| operation.name);
         let body = if coming.is_some() { SignedBody::Coming } else { SignedBody::Whole(&request.body) };
-        let identity = self.authenticate(&request, presented, host.as_deref(), dialect.operation, body);
-        let Identity { principal, region, chunks } = identity.map_err(|error| dialect.signature(&error))?;
+        let identity = self.authenticate(&request, presented, host.as_deref(), dialect, body);
+        let Identity { principal, region, signature, mut chunks } =
+            identity.map_err(|error| self.refuse_signature(dialect, &error, &request, host.as_deref()))?;
         drop(unproven);
-        // What was signed has been looked at; from here on the path is what the model knows.
-        request = addressed.unwrap_or(request);
+        // What was signed has been looked at; from here on the request is what the model knows.
+        request = modelled.unwrap_or(request);
         access.account = (!principal.is_anonymous()).then_some(principal.account);
+        if is_s3 {
+            s3::forget_chunks(&mut request.headers);
+        }
         if body::is_encoded(&request.headers)
             && !dialect.operation.is_some_and(|operation| takes_encoding(codec, operation))
         {
@@ -323,6 +304,13 @@ impl Handler {
             access.operation = dialect.operation.map_or("-", |operation| operation.name);
         }
         let operation = routed.map_err(|error| dialect.refuse(error))?;
+        if is_s3 && principal.is_anonymous() {
+            s3::check_anonymous(&request).map_err(|error| dialect.fail(error))?;
+        }
+        if is_s3 && !incoming::takes_stream(codec.model(), operation) {
+            let settled = digest::settle(codec.model(), operation, &mut request, chunks.take());
+            settled.map_err(|error| dialect.fail(error))?;
+        }
         let context = RequestContext {
             partition: self.config.partition,
             region,
@@ -332,6 +320,11 @@ impl Handler {
             source_ip: peer.ip,
             user_agent: request.header(USER_AGENT.as_str()).unwrap_or("").to_owned(),
             secure_transport: peer.tls.is_some(),
+            way: Way {
+                endpoint: None,
+                signature,
+                referer: request.header(REFERER.as_str()).map(str::to_owned),
+            },
         };
         let mut noted = Noted::default();
         let body = Body { chunks, coming };
@@ -373,24 +366,55 @@ impl Handler {
         request: &Request,
         presented: Result<Presented, SignatureError>,
         host: Option<&str>,
-        operation: Option<&Operation>,
+        dialect: Dialect,
         body: SignedBody<'_>,
     ) -> Result<Identity, SignatureError> {
-        if presented == Err(SignatureError::Missing) && operation.is_some_and(|operation| operation.anonymous)
-        {
+        // What may be done by everybody in S3 the policies of its buckets say.
+        let is_for_all = dialect.operation.is_some_and(|operation| operation.anonymous)
+            || (dialect.flavour() == Flavour::S3 && self.services.contains_key(S3));
+        if presented == Err(SignatureError::Missing) && is_for_all {
             return Ok(self.nobody(host));
         }
         let headers = signed_headers(request, host);
-        self.verifier().verify(&presented?, &signed_parts(request, &headers), body, operation)
+        self.verifier().verify(&presented?, &signed_parts(request, &headers), body, dialect.operation)
+    }
+
+    fn refuse_signature(
+        &self,
+        dialect: Dialect,
+        error: &SignatureError,
+        request: &Request,
+        host: Option<&str>,
+    ) -> Failure {
+        if dialect.flavour() != Flavour::S3 {
+            return dialect.signature(error);
+        }
+        let presented = Presented::of(&signed_parts(request, &signed_headers(request, host))).ok();
+        dialect.fail(s3::signature_error(error, request, presented.as_ref(), self.region_of(host)))
+    }
+
+    /// The service that a request is for.
+    fn target(
+        &self,
+        request: &Request,
+        presented: &Result<Presented, SignatureError>,
+        host: Option<&str>,
+    ) -> Option<&'static aws_model::Service> {
+        target::service(request, presented.as_ref().ok(), host, self.services.contains_key(S3))
     }
 
     /// Who calls an operation that needs no signature, in the region of the endpoint's name.
     fn nobody(&self, host: Option<&str>) -> Identity {
+        let principal = Principal::anonymous(self.config.partition);
+        Identity { principal, region: self.region_of(host).clone(), signature: None, chunks: None }
+    }
+
+    /// The region of an endpoint.
+    fn region_of(&self, host: Option<&str>) -> &Region {
         let regions = &self.config.regions;
         let named = host.and_then(|host| target::region(host, regions));
         let default = || regions.iter().find(|region| region.as_str() == GLOBAL_REGION).or(regions.first());
-        let region = named.or_else(default).expect("a gateway has regions").clone();
-        Identity { principal: Principal::anonymous(self.config.partition), region, chunks: None }
+        named.or_else(default).expect("a gateway has regions")
     }
 
     fn call(
@@ -411,7 +435,14 @@ impl Handler {
         codec.validate(operation, &input).map_err(|error| dialect.refuse(error))?;
         noted.input = Some(input.clone());
         let asked = AccessRequest { context, service: &**service, operation: operation.name, input: &input };
-        self.authorizer.authorize(asked).map_err(|refused| dialect.deny(refused))?;
+        let is_nobody = context.principal.is_anonymous() && !operation.anonymous;
+        if is_nobody && needs_nothing(asked) {
+            return Err(dialect.fail(s3::denied()));
+        }
+        self.authorizer.authorize(asked).map_err(|refused| match refused {
+            Refused::Denied(_) if is_nobody => dialect.fail(s3::denied()),
+            refused => dialect.deny(refused),
+        })?;
         self.authorizer.admit(asked).map_err(|error| dialect.fail(error))?;
         let Streamed { output, content } = if incoming::streams(codec.model(), operation) {
             let payload = self.payload(request, body, dialect.flavour());
@@ -464,23 +495,10 @@ impl Handler {
     }
 }
 
-/// Whether a request's body is a payload that is read as it comes.
-fn is_long(
-    request: &Request,
-    presented: &Result<Presented, SignatureError>,
-    standing: &Standing,
-    host: Option<&str>,
-) -> bool {
-    let is_refused = !matches!(standing, Standing::Proven | Standing::Refused(SignatureError::Missing));
-    if is_refused || incoming::announced(request).is_some_and(|length| length <= incoming::READ_AT_ONCE_BYTES)
-    {
-        return false;
-    }
-    let Some(service) = target::service(request, presented.as_ref().ok(), host) else { return false };
-    let codec = Codec::for_request(service.model(), request);
-    let addressed = virtual_host::in_path(codec, request, host);
-    let operation = codec.route(addressed.as_ref().unwrap_or(request));
-    operation.is_ok_and(|operation| incoming::takes_stream(codec.model(), operation))
+/// Whether a request needs no permission, so that everybody may make it who signs.
+fn needs_nothing(asked: AccessRequest<'_>) -> bool {
+    let needed = asked.service.needed_permissions(asked.context, asked.operation, asked.input);
+    needed.is_some_and(|needed| needed.is_empty())
 }
 
 /// Whether the content encoding is a property of what is stored, as with S3 objects, and not of the transfer.
@@ -492,13 +510,6 @@ fn takes_encoding(codec: Codec, operation: &Operation) -> bool {
     })
 }
 
-/// What a panic is answered with: a fault, whose text is for the log.
-fn panicked(panic: &(dyn Any + Send)) -> ServiceError {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    ServiceError::internal(format!("the handler panicked: {text}"))
-}
-
 /// A response with its content: what is short is read now, so that an error can still be told.
 fn with_content(mut response: Response, content: Option<Box<dyn Content>>) -> Result<Answer, ServiceError> {
     let Some(content) = content else { return Ok(response.into()) };
@@ -507,76 +518,4 @@ fn with_content(mut response: Response, content: Option<Box<dyn Content>>) -> Re
     }
     response.body = outgoing::collect(content)?;
     Ok(response.into())
-}
-
-/// The answer to a request whose handling panicked otherwhere than in a call. The panic hook has told where.
-fn broken(dialect: Dialect, request_id: &RequestId) -> Answer {
-    tracing::error!(%request_id, "answering a request panicked");
-    let error = ServiceError::internal(INTERNAL_MESSAGE);
-    let reply = ErrorReply {
-        code: &error.code,
-        message: &error.message,
-        fields: &error.fields,
-        status: error.status,
-    };
-    dialect.codec.encode_error(None, &reply, request_id.as_str()).into()
-}
-
-/// What is recorded of an error: what the caller is told.
-fn outcome_of(error: &ServiceError) -> Outcome {
-    let is_hidden = error.is_fault && error.code == "InternalError";
-    Outcome::Failed {
-        code: error.code.to_string(),
-        message: if is_hidden { INTERNAL_MESSAGE.to_owned() } else { error.message.clone() },
-        is_fault: error.is_fault,
-    }
-}
-
-fn encode_failure(failure: Failure, access: &mut Access) -> Response {
-    let Failure { codec, operation, mut error } = failure;
-    access.error_code = Some(error.code.to_string());
-    if error.is_fault {
-        tracing::error!(
-            service = access.service,
-            operation = access.operation,
-            request_id = %access.request_id,
-            code = %error.code,
-            cause = error.message,
-            "a request failed by a fault of ours"
-        );
-        if error.code == "InternalError" {
-            // The cause is for the log alone.
-            error.message = INTERNAL_MESSAGE.to_owned();
-        }
-    }
-    let reply = ErrorReply {
-        code: &error.code,
-        message: &error.message,
-        fields: &error.fields,
-        status: error.status,
-    };
-    codec.encode_error(operation, &reply, access.request_id.as_str())
-}
-
-fn unknown_service(headers: &HeaderMap, presented: &Result<Presented, SignatureError>) -> Failure {
-    let dialect = Dialect::of_unknown(headers);
-    match presented {
-        Err(error) => dialect.signature(error),
-        Ok(presented) => {
-            let message = format!("The service '{}' is not implemented.", presented.scope.service);
-            dialect.fail(ServiceError::new("NotImplemented", message).with_status(501))
-        }
-    }
-}
-
-fn body_error(error: &BodyError) -> ServiceError {
-    let (code, status) = match error {
-        BodyError::TooLarge { .. } => ("RequestEntityTooLarge", 413),
-        BodyError::Incomplete => ("IncompleteBody", 400),
-        BodyError::TimedOut => ("RequestTimeout", 400),
-        BodyError::Busy => ("SlowDown", 503),
-        BodyError::UnknownEncoding(_) => ("UnsupportedMediaType", 415),
-        BodyError::BadEncoding(_) => ("SerializationException", 400),
-    };
-    ServiceError::new(code, error.to_string()).with_status(status)
 }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use aws_chunked::{ChunkError, Decoder, Mode};
+use aws_chunked::{ChunkError, Decoder, Mode, Trailer};
 use aws_model::{Model, Operation, ShapeId, Structure};
 use aws_protocol::Request;
 use bytes::Bytes;
@@ -96,16 +96,29 @@ pub(crate) fn whole(
     chunks: Option<ChunkSignatures>,
     flavour: sigv4::Flavour,
 ) -> Result<Whole, ServiceError> {
+    let (body, trailer) = unframed(request, chunks, flavour)?;
+    Ok(Whole::new(body).with_trailing(trailer))
+}
+
+/// The same, as the bytes and what stands behind them.
+///
+/// # Errors
+/// As of [`whole`].
+pub(crate) fn unframed(
+    request: &Request,
+    chunks: Option<ChunkSignatures>,
+    flavour: sigv4::Flavour,
+) -> Result<(Bytes, Trailer), ServiceError> {
     let body = &request.body;
     if body.is_empty() && announced(request).is_none() {
-        return Ok(Whole::new(Bytes::new()));
+        return Ok((Bytes::new(), Trailer::new()));
     }
     let decoder = Said::of(request)?.decoder(chunks).map_err(|error| chunk_error(&error, flavour))?;
-    let Some(mut decoder) = decoder else { return Ok(Whole::new(body.clone())) };
+    let Some(mut decoder) = decoder else { return Ok((body.clone(), Trailer::new())) };
     let mut decoded = Vec::with_capacity(body.len());
     let read = decoder.decode(body, |piece| decoded.extend_from_slice(piece));
     let trailer = read.and_then(|()| decoder.finish()).map_err(|error| chunk_error(&error, flavour))?;
-    Ok(Whole::new(decoded.into()).with_trailing(trailer))
+    Ok((decoded.into(), trailer))
 }
 
 /// A payload that is read while it comes, on a thread that may block.

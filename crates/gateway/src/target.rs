@@ -1,12 +1,14 @@
 //! Which service a request is for.
 //!
 //! The signature says it; unsigned requests (which are refused, or call one of the few operations that need no
-//! signature) say it by their headers, host, or the version of the API.
+//! signature) say it by their headers, host, or the version of the API. What nothing of that tells may be an object of S3.
 
 use aws_model::{Service, service_of_target, services, services_at_endpoint, services_signing_as};
 use aws_protocol::Request;
 use aws_types::Region;
 use sigv4::Presented;
+
+use crate::s3::{self, S3};
 
 /// The header that names the operation in the JSON protocols.
 pub(crate) const TARGET_HEADER: &str = "x-amz-target";
@@ -19,10 +21,15 @@ pub(crate) fn service(
     request: &Request,
     presented: Option<&Presented>,
     host: Option<&str>,
+    has_s3: bool,
 ) -> Option<&'static Service> {
+    let of_s3 = || (has_s3 && s3::claims(request, host)).then(|| aws_model::service(S3)).flatten();
     match presented {
         Some(presented) => choose(services_signing_as(&presented.scope.service), request),
-        None => by_header(request).or_else(|| by_host(host?, request)).or_else(|| by_version(request)),
+        None => by_header(request)
+            .or_else(|| by_host(host?, request))
+            .or_else(|| by_version(request))
+            .or_else(of_s3),
     }
 }
 
@@ -67,7 +74,7 @@ fn choose(services: impl Iterator<Item = &'static Service>, request: &Request) -
     Some(rest.unwrap_or(first))
 }
 
-fn version(request: &Request) -> Option<&str> {
+pub(crate) fn version(request: &Request) -> Option<&str> {
     let form = std::str::from_utf8(&request.body).ok().into_iter().chain([request.query.as_str()]);
     form.flat_map(|form| form.split('&')).find_map(|pair| pair.strip_prefix("Version="))
 }

@@ -7,7 +7,7 @@
 
 use aws_protocol::{Codec, Request};
 
-use crate::authenticate::S3;
+use crate::s3::S3;
 
 /// The label of S3's endpoints, also before a region (`s3-eu-west-1`).
 const LABEL: &str = "s3";

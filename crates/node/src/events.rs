@@ -209,7 +209,8 @@ fn bytes_of_call(call: &Call) -> usize {
         Outcome::Done(output) => bytes_of(output),
         Outcome::Failed { code, message, .. } => code.len() + message.len(),
     };
-    let texts = call.context.user_agent.len() + call.host.as_ref().map_or(0, String::len);
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let texts = call.context.user_agent.len() + length(&call.context.way.referer) + length(&call.host);
     size_of::<Call>() + outcome + texts + call.input.as_ref().map_or(0, bytes_of)
 }
 
@@ -287,6 +288,7 @@ fn events_of_service(done: &ServiceCall) -> Vec<Event> {
         source_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         user_agent: String::new(),
         secure_transport: true,
+        way: service_api::Way::default(),
     };
     let told = ApiCall {
         context: &context,

@@ -236,6 +236,7 @@ mod tests {
                 source_ip: [127, 0, 0, 1].into(),
                 user_agent: String::new(),
                 secure_transport: false,
+                way: service_api::Way::default(),
             }
         }
 

@@ -168,6 +168,52 @@ pub struct RequestContext {
     pub user_agent: String,
     /// Whether it came over TLS.
     pub secure_transport: bool,
+    /// How else it came.
+    pub way: Way,
+}
+
+/// How a request came, beside from where: what policies of some services ask about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// The VPC endpoint that it came through, if it did.
+    pub endpoint: Option<Arc<EndpointPassed>>,
+    /// How it is signed; `None` where nobody signed, or nobody looked.
+    pub signature: Option<SignatureFacts>,
+    /// The page that it says it comes from, which whoever asks can say anything of.
+    pub referer: Option<String>,
+}
+
+/// A VPC endpoint that a request came through.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointPassed {
+    /// Its id: `aws:SourceVpce`.
+    pub endpoint_id: String,
+    /// The id of its VPC: `aws:SourceVpc`.
+    pub vpc_id: String,
+    /// The address in the VPC that it came from: `aws:VpcSourceIp`.
+    pub source_ip: IpAddr,
+}
+
+/// What can be asked of a signature.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureFacts {
+    /// Where it stood.
+    pub place: SignaturePlace,
+    /// When it was made.
+    pub signed: Timestamp,
+}
+
+/// Where a signature stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignaturePlace {
+    /// In the `Authorization` header.
+    Header,
+    /// In the query: the request was presigned.
+    Query,
 }
 
 impl RequestContext {

@@ -20,7 +20,10 @@ pub use authorization::{
     ConditionKeys, NeededPermission, PassedRoles, RESOURCES_MAX, ResourceFacts, Sharing, TAGS_MAX,
     TargetResource, TooMany, check_numbers, needed_by_table,
 };
-pub use context::{Principal, PrincipalKind, RequestContext, RequestId, Session};
+pub use context::{
+    EndpointPassed, Principal, PrincipalKind, RequestContext, RequestId, Session, SignatureFacts,
+    SignaturePlace, Way,
+};
 pub use error::ServiceError;
 pub use fingerprint::fingerprint;
 pub use operation::{Operations, Service};

@@ -69,6 +69,7 @@ fn context() -> RequestContext {
         source_ip: [127, 0, 0, 1].into(),
         user_agent: String::new(),
         secure_transport: false,
+        way: service_api::Way::default(),
     }
 }
 

@@ -118,6 +118,7 @@ fn context(account: &str, region: &str) -> RequestContext {
         source_ip: [127, 0, 0, 1].into(),
         user_agent: String::new(),
         secure_transport: false,
+        way: service_api::Way::default(),
     }
 }
 

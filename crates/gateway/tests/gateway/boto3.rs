@@ -6,14 +6,14 @@ use std::process::Command;
 use crate::cloud::{Cloud, KEY, SECRET};
 
 const SCRIPT: &str = r#"
-import sys, urllib.request, boto3
+import ssl, sys, urllib.request, boto3, botocore
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 address, ca, key, secret = sys.argv[1:]
 config = Config(retries={"total_max_attempts": 1})
 
-def client(service, scheme="http", secret=secret, **more):
+def client(service, scheme="http", secret=secret, config=config, **more):
     return boto3.client(service, endpoint_url=f"{scheme}://{address}", region_name="eu-west-1", aws_access_key_id=key,
                         aws_secret_access_key=secret, config=config, verify=ca, **more)
 
@@ -48,9 +48,36 @@ for scheme in ["http", "https"]:
         for length in [0, 5, 2_000_000]:
             s3.put_object(Bucket="bucket", Key=path, Body=b"x" * length)
             equal(s3.get_object(Bucket="bucket", Key=path)["Body"].read(), b"x" * length)
-        equal(refused(s3.list_objects_v2, Bucket="bucket"), ("NotImplemented", 501))
+        equal(refused(s3.list_objects, Bucket="bucket"), ("NotImplemented", 501))
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket="bucket").get("Contents", [])]
+        assert path in keys, keys
+        s3.put_object(Bucket="bucket", Key=path, Body=b"x", Metadata={"a": "b"}, ContentType="text/css", ContentEncoding="gzip")
+        found = s3.head_object(Bucket="bucket", Key=path)
+        equal((found["ContentLength"], found["ContentType"], found["Metadata"], found["ContentEncoding"]), (1, "text/css", {"a": "b"}, "gzip"))
+        equal(refused(s3.get_object, Bucket="bucket", Key=path, IfNoneMatch='"1"'), ("304", 304))
+        equal(refused(s3.get_object, Bucket="bucket", Key=path, IfMatch='"2"'), ("PreconditionFailed", 412))
+        equal(refused(s3.head_object, Bucket="bucket", Key="none"), ("404", 404))
+        v4 = client("s3", scheme, config=config.merge(Config(signature_version="s3v4")))
+        url = v4.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": path, "ResponseContentType": "text/x"})
+        # Without a proxy and with the authority of the gateway.
+        context = ssl.create_default_context(cafile=ca) if scheme == "https" else None
+        answer = urllib.request.urlopen(url, context=context)
+        equal((answer.read(), answer.headers["content-type"]), (b"x", "text/x"))
+        for algorithm in [None, "CRC32", "SHA1", "SHA256"]:
+            more = {"ChecksumAlgorithm": algorithm} if algorithm else {}
+            deleted = s3.delete_objects(Bucket="bucket", Delete={"Objects": [{"Key": path}]}, **more)
+            equal([item["Key"] for item in deleted["Deleted"]], [path])
         code = refused(client("lambda", scheme).invoke, FunctionName=path.replace("/", "."), Payload=b"{}")
         equal(code[1], 501)
+
+# Who does not sign, and what S3 says where.
+nobody = boto3.client("s3", endpoint_url=f"http://{address}", region_name="eu-west-1", config=Config(signature_version=botocore.UNSIGNED, retries={"total_max_attempts": 1}))
+s3 = client("s3")
+nobody.put_object(Bucket="bucket", Key="open", Body=b"x" * 200_000)
+equal(len(nobody.get_object(Bucket="bucket", Key="open")["Body"].read()), 200_000)
+equal(refused(nobody.get_object, Bucket="private", Key="open"), ("AccessDenied", 403))
+equal(s3.get_bucket_location(Bucket="bucket")["LocationConstraint"], "eu-west-1")
+s3.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
 
 url = client("ec2").generate_presigned_url("describe_vpcs", Params={"VpcIds": ["vpc-1"]}, HttpMethod="GET")
 body = urllib.request.urlopen(url).read().decode()

@@ -49,6 +49,19 @@ impl Call {
         Self::query("ec2", &format!("Action={operation}&Version=2016-11-15"))
     }
 
+    /// A call of S3.
+    pub(crate) fn s3(method: &'static str, path: &'static str, query: &str, body: &[u8]) -> Self {
+        let mut call = Self::query("s3", "");
+        call.headers.truncate(1);
+        Self { method, path, query: query.to_owned(), body: body.to_vec(), ..call }
+    }
+
+    /// The same call with another header.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
     /// A call of Systems Manager, in JSON.
     pub(crate) fn ssm(operation: &str, json: &str) -> Self {
         let mut call = Self::query("ssm", json);
@@ -58,7 +71,7 @@ impl Call {
         call
     }
 
-    fn with<T>(&self, run: impl FnOnce(&Request<'_>, &Signer<'_>, SigningTime) -> T) -> T {
+    fn signing<T>(&self, run: impl FnOnce(&Request<'_>, &Signer<'_>, SigningTime) -> T) -> T {
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let request = Request { method: self.method, path: self.path, query: &self.query, headers: &headers };
@@ -74,7 +87,16 @@ impl Call {
 
     /// The same call with its signature in the headers.
     pub(crate) fn signed(mut self) -> Self {
-        let added = self.with(|request, signer, time| signer.sign(request, &Payload::of(&self.body), time));
+        let added =
+            self.signing(|request, signer, time| signer.sign(request, &Payload::of(&self.body), time));
+        self.headers.extend(added);
+        self
+    }
+
+    /// The same call, signed without its body, which is in chunks that are not signed.
+    pub(crate) fn signed_in_chunks(mut self) -> Self {
+        let payload = Payload::Streaming("STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned());
+        let added = self.signing(|request, signer, time| signer.sign(request, &payload, time));
         self.headers.extend(added);
         self
     }
@@ -82,7 +104,8 @@ impl Call {
     /// The same call with its signature in the query.
     pub(crate) fn presigned(mut self, expires_secs: u32) -> Self {
         let payload = if self.service == "s3" { Payload::Unsigned } else { Payload::of(&self.body) };
-        self.query = self.with(|request, signer, time| signer.presign(request, &payload, time, expires_secs));
+        self.query =
+            self.signing(|request, signer, time| signer.presign(request, &payload, time, expires_secs));
         self
     }
 
@@ -121,7 +144,7 @@ impl Call {
     pub(crate) fn send(&self, cloud: &Cloud) -> Answer {
         let mut connection = Connection::open(cloud.address);
         connection.write(&self.bytes());
-        connection.answer().expect("an answer")
+        connection.answer_to(self.method).expect("an answer")
     }
 }
 
@@ -201,6 +224,11 @@ impl<S: Read + Write> Connection<S> {
 
     /// The next answer, interim ones included; `None` when the connection is closed.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
+        self.answer_to("GET")
+    }
+
+    /// The next answer, to a request of this method: whether there is a body depends on it.
+    pub(crate) fn answer_to(&mut self, method: &str) -> Option<Answer> {
         let status = self.line()?;
         let status = status.split(' ').nth(1).unwrap().parse().unwrap();
         let mut headers = Vec::new();
@@ -211,7 +239,8 @@ impl<S: Read + Write> Connection<S> {
         }
         let mut answer = Answer { status, headers, body: String::new() };
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
+        let has_body = method != "HEAD" && status != 304;
+        let mut body = vec![0; if has_body { length } else { 0 }];
         self.stream.read_exact(&mut body).ok()?;
         answer.body = String::from_utf8(body).unwrap();
         Some(answer)

@@ -27,6 +27,8 @@ pub(crate) const LARGE: &str = "/large";
 /// The name at which the authorizer panics, and the one that is not admitted.
 pub(crate) const PANICS: &str = "/panics";
 pub(crate) const NOT_ADMITTED: &str = "/not-admitted";
+/// The bucket of which nobody may ask who does not sign.
+pub(crate) const PRIVATE: &str = "private";
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// What the gateway's clock says: 20260101T120000Z.
@@ -64,6 +66,14 @@ impl Authorizer for OneForbiddenName {
             Value::Structure(input) => input.get("Name").or_else(|| input.get("NextToken")),
             _ => None,
         };
+        let is_private = matches!(call.input, Value::Structure(input)
+            if input.get("Bucket") == Some(&Value::String(PRIVATE.to_owned())));
+        if is_private && call.context.principal.is_anonymous() {
+            return Err(Refused::Denied(Denied {
+                encoded: String::new(),
+                message: "told in full".to_owned(),
+            }));
+        }
         if name == Some(&Value::String(LARGE.to_owned())) {
             return Err(Refused::TooMany(TooMany::Resources));
         }

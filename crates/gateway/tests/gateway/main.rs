@@ -11,6 +11,7 @@ mod connections;
 mod logs;
 mod objects;
 mod records;
+mod s3;
 mod signatures;
 mod speed;
 mod streams;

@@ -97,6 +97,7 @@ impl Cloud {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: String::new(),
             secure_transport: false,
+            way: service_api::Way::default(),
         }
     }
 

@@ -153,6 +153,7 @@ impl Cloud {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: String::new(),
             secure_transport: false,
+            way: service_api::Way::default(),
         };
         let answer = self.service.call(&context, O::NAME, input.into())?;
         Ok(O::Output::try_from(answer).ok().unwrap())

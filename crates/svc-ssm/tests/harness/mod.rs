@@ -44,6 +44,7 @@ impl Harness {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: String::new(),
             secure_transport: false,
+            way: service_api::Way::default(),
         };
         Self { ssm: Ssm::new(store, Arc::new(Counting(AtomicU64::new(1)))), context }
     }

@@ -270,6 +270,7 @@ pub(crate) fn context(principal: &Principal) -> RequestContext {
         source_ip: [203, 0, 113, 9].into(),
         user_agent: "test".to_owned(),
         secure_transport: true,
+        way: service_api::Way::default(),
     }
 }
 
