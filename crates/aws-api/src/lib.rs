@@ -22,6 +22,8 @@ pub mod ram;
 #[rustfmt::skip]
 pub mod resourcegroupstaggingapi;
 #[rustfmt::skip]
+pub mod s3;
+#[rustfmt::skip]
 pub mod service_quotas;
 #[rustfmt::skip]
 pub mod ssm;

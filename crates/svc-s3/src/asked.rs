@@ -1,0 +1,136 @@
+//! What requests ask for of a new object beside its content: headers, storage class, and what is refused.
+
+use std::collections::BTreeMap;
+
+use service_api::ServiceError;
+
+use crate::error;
+use crate::rows::Headers;
+
+/// How long metadata is together.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
+const MOST_METADATA_BYTES: usize = 2048;
+/// The class that is not named.
+pub(crate) const STANDARD: &str = "STANDARD";
+/// Classes that objects can be in. All are kept alike.
+const CLASSES: [&str; 5] =
+    [STANDARD, "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"];
+/// The one ACL that objects can be written with where they belong to the owner of their bucket.
+const OWNERS_ACL: &str = "bucket-owner-full-control";
+/// What clients that send chunks put before the encoding; it is none.
+const CHUNKED: &str = "aws-chunked";
+
+/// The headers of a request.
+macro_rules! headers {
+    ($from:expr) => {
+        $crate::rows::Headers {
+            cache_control: $from.cache_control.clone(),
+            content_disposition: $from.content_disposition.clone(),
+            content_encoding: $from.content_encoding.clone(),
+            content_language: $from.content_language.clone(),
+            content_type: $from.content_type.clone(),
+            expires: $from.expires.clone(),
+            website_redirect_location: $from.website_redirect_location.clone(),
+            metadata: $from.metadata.clone().unwrap_or_default(),
+        }
+    };
+}
+
+/// Refuses what a request for a new object asks for and is not built.
+macro_rules! refuse {
+    ($from:expr) => {
+        $crate::asked::check(&$crate::asked::Extra {
+            acl: $from.acl.as_deref(),
+            has_grants: $from.grant_full_control.is_some()
+                || $from.grant_read.is_some()
+                || $from.grant_read_acp.is_some()
+                || $from.grant_write_acp.is_some(),
+            has_lock: $from.object_lock_mode.is_some()
+                || $from.object_lock_retain_until_date.is_some()
+                || $from.object_lock_legal_hold_status.is_some()
+                || $from.object_lock_event_hold.is_some(),
+            has_tags: $from.tagging.as_deref().is_some_and(|tags| !tags.is_empty()),
+        })
+    };
+}
+
+pub(crate) use {headers, refuse};
+
+/// What else a request asks for.
+pub(crate) struct Extra<'a> {
+    pub(crate) acl: Option<&'a str>,
+    pub(crate) has_grants: bool,
+    pub(crate) has_lock: bool,
+    pub(crate) has_tags: bool,
+}
+
+/// Refuses what is not built.
+///
+/// # Errors
+/// `AccessControlListNotSupported`, `NotImplemented`.
+pub(crate) fn check(extra: &Extra<'_>) -> Result<(), ServiceError> {
+    if extra.has_grants || extra.acl.is_some_and(|acl| acl != OWNERS_ACL) {
+        let message = "The bucket does not allow ACLs";
+        return Err(error::error(400, "AccessControlListNotSupported", message));
+    }
+    if extra.has_lock {
+        let message = "Bucket is missing Object Lock Configuration";
+        return Err(error::invalid_request(message));
+    }
+    if extra.has_tags {
+        return Err(error::not_implemented("tags of objects"));
+    }
+    Ok(())
+}
+
+/// Looks at headers, and takes out of the encoding what is of the way alone.
+///
+/// # Errors
+/// `MetadataTooLarge`, `InvalidRedirectLocation`.
+pub(crate) fn checked(mut headers: Headers) -> Result<Headers, ServiceError> {
+    let size: usize = headers.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MOST_METADATA_BYTES {
+        let message = "Your metadata headers exceed the maximum allowed metadata size";
+        let error = error::with(error::error(400, "MetadataTooLarge", message), "Size", size.to_string());
+        return Err(error::with(error, "MaxSizeAllowed", MOST_METADATA_BYTES.to_string()));
+    }
+    if let Some(to) = &headers.website_redirect_location
+        && !["/", "http://", "https://"].iter().any(|start| to.starts_with(start))
+    {
+        let message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
+        return Err(error::error(400, "InvalidRedirectLocation", message));
+    }
+    let encoding = headers.content_encoding.take();
+    headers.content_encoding = encoding.and_then(|encoding| {
+        let kept = encoding.split(',').map(str::trim).filter(|one| !one.is_empty() && *one != CHUNKED);
+        let kept: Vec<&str> = kept.collect();
+        (!kept.is_empty()).then(|| kept.join(","))
+    });
+    // Names of headers have no case.
+    let metadata = std::mem::take(&mut headers.metadata);
+    headers.metadata = metadata
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value))
+        .collect::<BTreeMap<_, _>>();
+    Ok(headers)
+}
+
+/// The class that an object is kept in, where it is not the standard one.
+///
+/// # Errors
+/// `InvalidStorageClass`, `NotImplemented` for those whose objects have to be restored first.
+pub(crate) fn storage_class(asked: Option<&str>) -> Result<Option<String>, ServiceError> {
+    match asked {
+        None | Some(STANDARD) => Ok(None),
+        Some(class) if CLASSES.contains(&class) => Ok(Some(class.to_owned())),
+        Some(
+            class @ ("GLACIER" | "DEEP_ARCHIVE" | "GLACIER_IR" | "OUTPOSTS" | "SNOW" | "EXPRESS_ONEZONE"),
+        ) => Err(error::not_implemented(&format!("the storage class {class}"))),
+        Some(class) => {
+            let error =
+                error::error(400, "InvalidStorageClass", "The storage class you specified is not valid");
+            Err(error::with(error, "StorageClassRequested", class))
+        }
+    }
+}

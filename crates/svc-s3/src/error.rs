@@ -1,0 +1,132 @@
+//! Errors in AWS's words, and what the stores say as such.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+
+use std::borrow::Cow;
+
+use aws_model::{Fields, Value};
+use object_store::{BlobError, StoreError};
+use service_api::ServiceError;
+
+/// Why an operation was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// What AWS answers.
+    #[error(transparent)]
+    Answer(#[from] ServiceError),
+    /// The records of buckets could not be changed.
+    #[error(transparent)]
+    Records(#[from] store::StoreError),
+    /// Rows could not be read or written.
+    #[error(transparent)]
+    Rows(#[from] StoreError),
+    /// A content could not be read or written.
+    #[error(transparent)]
+    Content(#[from] BlobError),
+    /// A row is nothing that any build writes.
+    #[error("a row of S3 does not decode: {0}")]
+    Malformed(String),
+}
+
+impl From<Failure> for ServiceError {
+    fn from(failure: Failure) -> Self {
+        let is_full = matches!(failure, Failure::Rows(StoreError::Full) | Failure::Content(BlobError::Full));
+        match failure {
+            Failure::Answer(error) => error,
+            Failure::Records(error) => error.into(),
+            // A disk that is full is answered as load that passes: clients wait and try again.
+            _ if is_full => Self {
+                status: Some(503),
+                is_fault: true,
+                ..Self::new("SlowDown", "Please reduce your request rate.")
+            },
+            // A copy's source was removed between being found and being referred to.
+            Failure::Rows(StoreError::UnknownBlob(_)) => conflict(),
+            Failure::Rows(StoreError::Interrupted | StoreError::Unavailable | StoreError::Closed) => Self {
+                status: Some(503),
+                is_fault: true,
+                ..Self::new("ServiceUnavailable", "Service is unable to handle request.")
+            },
+            Failure::Content(BlobError::TooLong) => entity_too_large(),
+            other => Self::internal(format!("We encountered an internal error. Please try again. ({other})")),
+        }
+    }
+}
+
+/// An error with its status.
+pub(crate) fn error(
+    status: u16,
+    code: impl Into<Cow<'static, str>>,
+    message: impl Into<String>,
+) -> ServiceError {
+    ServiceError::new(code, message).with_status(status)
+}
+
+/// The same error with a member beside the message.
+pub(crate) fn with(mut error: ServiceError, name: &'static str, value: impl Into<String>) -> ServiceError {
+    let mut fields = std::mem::replace(&mut error.fields, Fields::new());
+    fields.push(name, Value::String(value.into()));
+    ServiceError { fields, ..error }
+}
+
+pub(crate) fn no_such_bucket(name: &str) -> ServiceError {
+    with(error(404, "NoSuchBucket", "The specified bucket does not exist"), "BucketName", name)
+}
+
+pub(crate) fn no_such_key(key: &str) -> ServiceError {
+    with(error(404, "NoSuchKey", "The specified key does not exist."), "Key", key)
+}
+
+pub(crate) fn no_such_version(key: &str, version: &str) -> ServiceError {
+    let error = error(404, "NoSuchVersion", "The specified version does not exist.");
+    with(with(error, "Key", key), "VersionId", version)
+}
+
+pub(crate) fn no_such_upload(upload: &str) -> ServiceError {
+    let message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
+                   completed.";
+    with(error(404, "NoSuchUpload", message), "UploadId", upload)
+}
+
+/// An argument is not one that it can be.
+pub(crate) fn invalid_argument(message: impl Into<String>, name: &str, value: &str) -> ServiceError {
+    let error = error(400, "InvalidArgument", message);
+    with(with(error, "ArgumentName", name), "ArgumentValue", value)
+}
+
+pub(crate) fn invalid_request(message: impl Into<String>) -> ServiceError {
+    error(400, "InvalidRequest", message)
+}
+
+pub(crate) fn bad_digest(message: impl Into<String>) -> ServiceError {
+    error(400, "BadDigest", message)
+}
+
+pub(crate) fn access_denied(message: &str) -> ServiceError {
+    error(403, "AccessDenied", message)
+}
+
+/// Something is not built.
+pub(crate) fn not_implemented(what: &str) -> ServiceError {
+    let message = format!("A header you provided implies functionality that is not implemented: {what}.");
+    error(501, "NotImplemented", message)
+}
+
+pub(crate) fn precondition_failed(condition: &str) -> ServiceError {
+    let message = "At least one of the pre-conditions you specified did not hold";
+    with(error(412, "PreconditionFailed", message), "Condition", condition)
+}
+
+pub(crate) fn conflict() -> ServiceError {
+    let message = "A conflicting conditional operation is currently in progress against this resource. Please try again.";
+    error(409, "OperationAborted", message)
+}
+
+pub(crate) fn entity_too_large() -> ServiceError {
+    error(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+}
+
+pub(crate) fn malformed_xml() -> ServiceError {
+    let message = "The XML you provided was not well-formed or did not validate against our published schema";
+    error(400, "MalformedXML", message)
+}

@@ -1,0 +1,198 @@
+//! Amazon S3: buckets, objects, versions and multipart uploads.
+//!
+//! Owns the operations of the `s3` model that are about them, the records of buckets, and what the rows of `object-store` say
+//! ([`place`] has their keys). Refuses to know XML, signatures and redirects, which are the gateway's, how bytes are kept, which
+//! is `object-store`'s, and policies.
+//!
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html>
+
+mod asked;
+mod attributes;
+mod authorization;
+mod bucket;
+mod bucket_name;
+mod checksum;
+mod completion;
+mod condition;
+mod copy;
+mod deletion;
+mod encryption;
+mod error;
+mod intake;
+mod listing;
+mod multipart;
+mod object;
+mod owner;
+mod place;
+mod range;
+mod reading;
+mod rows;
+mod upload_listing;
+mod versioning;
+mod versions;
+mod walk;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_api::s3::operation as op;
+use aws_model::Value;
+use object_store::{BlobSecret, ObjectStore};
+use service_api::{
+    ConditionKeys, IdSource, NeededPermission, Operations, Payload, RequestContext, ResourceFacts, Service,
+    ServiceError, Streamed, StreamedValue,
+};
+use store::{Read as _, RecordKind, Store};
+
+use crate::error::Failure;
+
+pub use bucket::Bucket;
+pub use owner::canonical_id;
+pub use place::{Incarnation, ParseIncarnationError};
+pub use versioning::Versioning;
+
+/// The service.
+pub struct S3 {
+    pub(crate) state: State,
+    operations: Operations<State>,
+}
+
+/// What the operations work on.
+pub(crate) struct State {
+    pub(crate) store: Store,
+    pub(crate) objects: ObjectStore,
+    pub(crate) ids: Arc<dyn IdSource>,
+}
+
+/// Why the service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The objects' store could not be opened.
+    #[error("the store of objects could not be opened: {0}")]
+    Objects(#[from] object_store::StoreError),
+    /// What a crash left half done could not be ended.
+    #[error("buckets could not be repaired: {0}")]
+    Repair(String),
+}
+
+/// An operation as the table takes it.
+fn plain<I, O>(
+    handler: impl Fn(&State, &RequestContext, I) -> Result<O, Failure>,
+) -> impl Fn(&State, &RequestContext, I) -> Result<O, ServiceError> {
+    move |state, context, input| handler(state, context, input).map_err(ServiceError::from)
+}
+
+/// An operation with a streaming member, as the table takes it.
+fn streaming<I, O>(
+    handler: impl Fn(&State, &RequestContext, I, &mut dyn Payload) -> Result<Streamed<O>, Failure>,
+) -> impl Fn(&State, &RequestContext, I, &mut dyn Payload) -> Result<Streamed<O>, ServiceError> {
+    move |state, context, input, payload| handler(state, context, input, payload).map_err(ServiceError::from)
+}
+
+fn operations() -> Operations<State> {
+    Operations::new()
+        .with::<op::CreateBucket>(plain(bucket::create))
+        .with::<op::HeadBucket>(plain(bucket::head))
+        .with::<op::DeleteBucket>(plain(bucket::delete))
+        .with::<op::ListBuckets>(plain(bucket::list))
+        .with::<op::GetBucketLocation>(plain(bucket::location))
+        .with::<op::PutBucketVersioning>(plain(versioning::put))
+        .with::<op::GetBucketVersioning>(plain(versioning::get))
+        .with_streaming::<op::PutObject>(streaming(object::put))
+        .with_streaming::<op::GetObject>(streaming(object::get))
+        .with::<op::HeadObject>(plain(object::head))
+        .with::<op::GetObjectAttributes>(plain(attributes::get))
+        .with::<op::CopyObject>(plain(copy::copy))
+        .with::<op::DeleteObject>(plain(deletion::one))
+        .with::<op::DeleteObjects>(plain(deletion::many))
+        .with::<op::ListObjects>(plain(listing::first_kind))
+        .with::<op::ListObjectsV2>(plain(listing::second_kind))
+        .with::<op::ListObjectVersions>(plain(listing::versions))
+        .with::<op::CreateMultipartUpload>(plain(multipart::create))
+        .with_streaming::<op::UploadPart>(streaming(multipart::upload_part))
+        .with::<op::UploadPartCopy>(plain(multipart::copy_part))
+        .with::<op::AbortMultipartUpload>(plain(multipart::abort))
+        .with::<op::CompleteMultipartUpload>(plain(completion::complete))
+        .with::<op::ListMultipartUploads>(plain(upload_listing::uploads))
+        .with::<op::ListParts>(plain(upload_listing::parts))
+}
+
+impl S3 {
+    /// A service on this store, with its objects in a directory, sealed under a secret that the caller keeps. What a crash left
+    /// half done is ended first.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(
+        store: Store,
+        ids: Arc<dyn IdSource>,
+        dir: &Path,
+        secret: BlobSecret,
+    ) -> Result<Self, OpenError> {
+        let objects = ObjectStore::open(dir, secret)?;
+        let state = State { store, objects, ids };
+        bucket::repair(&state).map_err(|failure| OpenError::Repair(failure.to_string()))?;
+        Ok(Self { state, operations: operations() })
+    }
+
+    /// The store of objects, for whoever looks after it.
+    pub fn objects(&self) -> &ObjectStore {
+        &self.state.objects
+    }
+
+    /// Every kind of record that the service writes.
+    pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
+        [RecordKind::of::<Bucket>()].into_iter()
+    }
+}
+
+impl Service for S3 {
+    fn model(&self) -> &'static str {
+        "s3"
+    }
+
+    fn implements(&self, operation: &str) -> bool {
+        self.operations.contains(operation)
+    }
+
+    /// A bucket by its name. Objects are found by their buckets: see `authorization`.
+    fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
+        if resource_type != "bucket" {
+            return None;
+        }
+        let bucket = self.state.store.snapshot().get::<Bucket>(&bucket::scope(context.partition), id)?;
+        Some(ResourceFacts {
+            arn: Some(bucket.arn(context.partition)),
+            owner: Some(bucket.owner),
+            policy: bucket.policy.clone(),
+            ..ResourceFacts::default()
+        })
+    }
+
+    fn said_of(&self, _: &RequestContext, _: &str, _: &str, _: bool, input: &Value) -> ConditionKeys {
+        authorization::said(input)
+    }
+
+    fn needed_permissions(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: &Value,
+    ) -> Option<Vec<NeededPermission>> {
+        authorization::needed(self, context, operation, input)
+    }
+
+    fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
+        self.operations.call(&self.state, context, operation, input)
+    }
+
+    fn call_streaming(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: Value,
+        payload: &mut dyn Payload,
+    ) -> Result<StreamedValue, ServiceError> {
+        self.operations.call_streaming(&self.state, context, operation, input, payload)
+    }
+}

@@ -1,0 +1,246 @@
+//! Objects: written and read.
+//!
+//! What is written is on the disk, with its content, when the answer goes out. A read is of one state, whatever is written
+//! meanwhile.
+
+use std::ops::Range;
+
+use aws_api::s3::{
+    GetObjectOutput, GetObjectRequest, HeadObjectOutput, HeadObjectRequest, PutObjectOutput, PutObjectRequest,
+};
+use aws_types::Timestamp;
+use object_store::Snapshot;
+use service_api::{Payload, RequestContext, Streamed};
+
+use crate::condition::{Conditions, WriteConditions};
+use crate::encryption::{self, Customer, customer_members};
+use crate::error::{self, Failure};
+use crate::intake::Said;
+use crate::reading::Reading;
+use crate::rows::Version;
+use crate::versioning::Versioning;
+use crate::versions::{self, Contents};
+use crate::{State, asked, bucket, checksum, range};
+
+/// What an object is where nobody said so.
+const DEFAULT_TYPE: &str = "binary/octet-stream";
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
+pub(crate) fn put(
+    state: &State,
+    context: &RequestContext,
+    request: PutObjectRequest,
+    payload: &mut dyn Payload,
+) -> Result<Streamed<PutObjectOutput>, Failure> {
+    let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
+    versions::check_key(&request.key)?;
+    asked::refuse!(request)?;
+    if request.write_offset_bytes.is_some() {
+        return Err(error::not_implemented("appending to objects").into());
+    }
+    let conditions = WriteConditions::of(request.if_match.as_deref(), request.if_none_match.as_deref())?;
+    let headers = asked::checked(asked::headers!(request))?;
+    let storage_class = asked::storage_class(request.storage_class.as_deref())?;
+    let customer = Customer::of(customer_members!(request))?;
+    let encryption = request.server_side_encryption.as_deref();
+    encryption::check_asked(encryption, request.ssekms_key_id.as_deref(), customer.as_ref())?;
+    let given = checksum::given(checksum::members!(request))?;
+    let said = Said::of(request.content_md5.as_deref(), given, request.checksum_algorithm.as_deref())?;
+    // What cannot be written because of a condition is not read.
+    conditions
+        .check(&request.key, versions::newest(&state.objects.snapshot(), &bucket, &request.key)?.as_ref())?;
+
+    let secret = encryption::secret(&state.objects, customer.as_ref());
+    let taken = said.take(state, &secret, payload, None)?;
+    let customer_key = customer.as_ref().map(|customer| customer.kept(state.ids.bits()));
+    let e_tag = match &customer_key {
+        Some(key) => key.tag(taken.md5.bytes()),
+        None => hex::encode(taken.md5.bytes()),
+    };
+    let kept = checksum::Kept::whole(&taken.checksum);
+    let version = Version {
+        modified: context.now,
+        size_bytes: taken.blob.length_bytes(),
+        e_tag: e_tag.clone(),
+        checksum: Some(kept.clone()),
+        headers,
+        storage_class,
+        customer_key,
+        ..Version::default()
+    };
+    let random = state.ids.bits();
+    let id = state.objects.transact(|rows| {
+        conditions.check(&request.key, versions::newest(rows, &bucket, &request.key)?.as_ref())?;
+        let content = rows.adopt(&taken.blob);
+        let contents = Contents::Whole(vec![content]);
+        versions::put(rows, &bucket, &request.key, (version, contents), (context.now, random))
+    })?;
+    let (server_side_encryption, sse_customer_algorithm, sse_customer_key_md5) =
+        encryption::said(customer.as_ref());
+    let mut output = PutObjectOutput {
+        e_tag: Some(quoted(&e_tag)),
+        version_id: id,
+        checksum_type: Some(kept.of.clone()),
+        server_side_encryption,
+        sse_customer_algorithm,
+        sse_customer_key_md5,
+        ..PutObjectOutput::default()
+    };
+    checksum::show!(output, &kept);
+    Ok(Streamed::empty(output))
+}
+
+/// An entity tag as headers have it.
+pub(crate) fn quoted(e_tag: &str) -> String {
+    format!("\"{e_tag}\"")
+}
+
+/// A time as headers have it.
+fn http_date(time: Timestamp) -> String {
+    let time = jiff::Timestamp::from_second(time.unix_secs()).unwrap_or(jiff::Timestamp::MAX);
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// What a read is answered with, as far as both kinds have it.
+struct Seen {
+    version: Version,
+    contents: Contents,
+    snapshot: Snapshot,
+    customer: Option<Customer>,
+    range: Option<Range<u64>>,
+    /// The id, where the bucket has versions.
+    id: Option<String>,
+    parts: Option<i32>,
+}
+
+/// Finds what a read is about and looks at its conditions.
+macro_rules! see {
+    ($state:expr, $context:expr, $request:expr) => {
+        see(
+            $state,
+            $context,
+            Wanted {
+                bucket: (&$request.bucket, $request.expected_bucket_owner.as_deref()),
+                key: &$request.key,
+                id: $request.version_id.as_deref(),
+                customer: customer_members!($request),
+                conditions: Conditions {
+                    if_match: $request.if_match.as_deref(),
+                    if_none_match: $request.if_none_match.as_deref(),
+                    if_modified_since: $request.if_modified_since,
+                    if_unmodified_since: $request.if_unmodified_since,
+                },
+                range: $request.range.as_deref(),
+                part: $request.part_number,
+            },
+        )
+    };
+}
+
+struct Wanted<'a> {
+    bucket: (&'a str, Option<&'a str>),
+    key: &'a str,
+    id: Option<&'a str>,
+    customer: encryption::Members<'a>,
+    conditions: Conditions<'a>,
+    range: Option<&'a str>,
+    part: Option<i32>,
+}
+
+fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Seen, Failure> {
+    let bucket = bucket::find(state, context, wanted.bucket.0, wanted.bucket.1)?;
+    if wanted.range.is_some() && wanted.part.is_some() {
+        let message = "Cannot specify both Range header and partNumber query parameter";
+        return Err(error::invalid_request(message).into());
+    }
+    let customer = Customer::of(wanted.customer)?;
+    let snapshot = state.objects.snapshot();
+    let found = versions::find(&snapshot, &bucket, wanted.key, wanted.id)?;
+    encryption::check(found.version.customer_key.as_ref(), customer.as_ref())?;
+    wanted.conditions.check_read(&found.version.e_tag, found.version.modified)?;
+    let (version, contents) = found.contents(&snapshot)?;
+    let length = version.size_bytes;
+    let range = match (wanted.range, wanted.part) {
+        (Some(text), _) => range::of_header(text, length)?,
+        (None, Some(number)) => Some(range::of_part(number, length, contents.parts())?),
+        (None, None) => None,
+    };
+    let id = match bucket.versioning {
+        Versioning::Never => None,
+        Versioning::Enabled | Versioning::Suspended => Some(version.public_id().to_owned()),
+    };
+    let parts = version.parts.filter(|_| wanted.part.is_some());
+    let parts = parts.and_then(|parts| i32::try_from(parts).ok());
+    Ok(Seen { version, contents, snapshot, customer, range, id, parts })
+}
+
+/// The members that both answers have.
+macro_rules! answer {
+    ($output:ident, $request:expr, $seen:expr) => {{
+        let (request, seen) = (&$request, &$seen);
+        let headers = &seen.version.headers;
+        let over = |given: &Option<String>, kept: &Option<String>| given.clone().or_else(|| kept.clone());
+        let length = seen.range.as_ref().map_or(seen.version.size_bytes, |range| range.end - range.start);
+        let (server_side_encryption, sse_customer_algorithm, sse_customer_key_md5) =
+            encryption::said(seen.customer.as_ref());
+        let content_type = over(&request.response_content_type, &headers.content_type);
+        let mut output = $output {
+            accept_ranges: Some("bytes".to_owned()),
+            last_modified: Some(seen.version.modified),
+            content_length: i64::try_from(length).ok(),
+            e_tag: Some(quoted(&seen.version.e_tag)),
+            version_id: seen.id.clone(),
+            cache_control: over(&request.response_cache_control, &headers.cache_control),
+            content_disposition: over(&request.response_content_disposition, &headers.content_disposition),
+            content_encoding: over(&request.response_content_encoding, &headers.content_encoding),
+            content_language: over(&request.response_content_language, &headers.content_language),
+            content_range: seen.range.as_ref().map(|range| range::shown(range, seen.version.size_bytes)),
+            content_type: Some(content_type.unwrap_or_else(|| DEFAULT_TYPE.to_owned())),
+            expires: over(&request.response_expires.map(http_date), &headers.expires),
+            website_redirect_location: headers.website_redirect_location.clone(),
+            metadata: Some(headers.metadata.clone()).filter(|metadata| !metadata.is_empty()),
+            storage_class: seen.version.storage_class.clone(),
+            parts_count: seen.parts,
+            server_side_encryption,
+            sse_customer_algorithm,
+            sse_customer_key_md5,
+            ..$output::default()
+        };
+        // The checksum is of all bytes, so that it is not told of a part of them.
+        let is_asked =
+            request.checksum_mode.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));
+        if is_asked
+            && seen.range.is_none()
+            && let Some(kept) = &seen.version.checksum
+        {
+            checksum::show!(output, kept);
+            output.checksum_type = Some(kept.of.clone());
+        }
+        output
+    }};
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+pub(crate) fn get(
+    state: &State,
+    context: &RequestContext,
+    request: GetObjectRequest,
+    _: &mut dyn Payload,
+) -> Result<Streamed<GetObjectOutput>, Failure> {
+    let seen = see!(state, context, request)?;
+    let output = answer!(GetObjectOutput, request, seen);
+    let secret = encryption::secret(&state.objects, seen.customer.as_ref());
+    let range = seen.range.unwrap_or(0..seen.version.size_bytes);
+    let reading = Reading::new(seen.snapshot, secret, seen.contents.blobs(), range)?;
+    Ok(Streamed::with(output, reading))
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+pub(crate) fn head(
+    state: &State,
+    context: &RequestContext,
+    request: HeadObjectRequest,
+) -> Result<HeadObjectOutput, Failure> {
+    let seen = see!(state, context, request)?;
+    Ok(answer!(HeadObjectOutput, request, seen))
+}
