@@ -68,7 +68,6 @@ pub(crate) fn said(input: &Value) -> ConditionKeys {
     {
         keys.push(("s3:locationconstraint".to_owned(), vec![region.into_owned()]));
     }
-    // Conditions on grants ask for any of them, too.
     for (name, conditional) in [("IfMatch", "s3:if-match"), ("IfNoneMatch", "s3:if-none-match")] {
         if let Some(value) = text(fields, name) {
             keys.push((conditional.to_owned(), vec![value.into_owned()]));
@@ -97,11 +96,9 @@ pub(crate) fn needed(
     if operation == "DeleteObjects" {
         needed = of_deletions(context, fields, &needed);
     }
-    if operation == "GetObjectAttributes"
-        && !needed
-            .iter()
-            .any(|held| held.action.starts_with("s3:GetObjectV") || held.action == "s3:GetObject")
-    {
+    let reads = |held: &NeededPermission| matches!(&*held.action, "s3:GetObject" | "s3:GetObjectVersion");
+    // Whoever asks for attributes could read the object.
+    if operation == "GetObjectAttributes" && !needed.iter().any(reads) {
         let mut reading = needed.first().cloned()?;
         reading.action = Cow::Borrowed("s3:GetObject");
         if text(fields, "VersionId").is_some_and(|id| !id.is_empty()) {
