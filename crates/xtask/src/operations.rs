@@ -21,7 +21,7 @@ const EFFECTS: &str = "models/effects.toml";
 const WITH_ABSENT: &str = "ec2";
 
 /// How the names of operations begin that change nothing.
-const READING: [&str; 6] = ["Describe", "Get", "List", "Lookup", "Search", "Simulate"];
+const READING: [&str; 7] = ["Describe", "Get", "Head", "List", "Lookup", "Search", "Simulate"];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -221,11 +221,13 @@ fn registration(sources: &[Source], service: &str, operation: &str) -> Option<St
     let package = format!("svc-{service}");
     let mut own = sources.iter().filter(|source| source.package() == Some(&package) && source.is_of("src"));
     let (source, handler) = own.find_map(|source| {
-        let at = ["op", "operation"]
+        let at = ["with::<op", "with::<operation", "with_streaming::<op"]
             .iter()
-            .find_map(|module| source.text.split_once(&format!(".with::<{module}::{operation}>(")))?
+            .find_map(|adds| source.text.split_once(&format!(".{adds}::{operation}>(")))?
             .1;
-        Some((source, at.split(')').next().unwrap_or_default().trim()))
+        // The handler may be handed to a function that adapts it.
+        let named = at.split(')').next().unwrap_or_default();
+        Some((source, named.rsplit('(').next().unwrap_or_default().trim()))
     })?;
     let elsewhere = handler.rsplit_once("::").and_then(|(module, function)| {
         let directory = source.path.rsplit_once('/')?.0;
