@@ -1,0 +1,22 @@
+//! The operations of S3, called as the gateway calls them, on records in memory and objects in a directory.
+
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+#[path = "s3/authorization.rs"]
+mod authorization;
+#[path = "s3/buckets.rs"]
+mod buckets;
+#[path = "s3/copies.rs"]
+mod copies;
+#[path = "s3/encryption.rs"]
+mod encryption;
+#[path = "s3/harness.rs"]
+mod harness;
+#[path = "s3/listing.rs"]
+mod listing;
+#[path = "s3/multipart.rs"]
+mod multipart;
+#[path = "s3/objects.rs"]
+mod objects;
+#[path = "s3/versions.rs"]
+mod versions;
