@@ -124,6 +124,7 @@ impl Cloud {
             source_ip: [127, 0, 0, 1].into(),
             user_agent: String::new(),
             secure_transport: true,
+            way: service_api::Way::default(),
         }
     }
 
