@@ -32,6 +32,7 @@ mod insights;
 mod instance_credentials;
 mod instances;
 mod internet_hosts;
+mod link_services;
 mod live;
 mod mail;
 mod metadata;
@@ -73,10 +74,9 @@ use session_tokens::Tokens;
 use store::{RecordKind, RedbBackend, Store, StoreError};
 use svc_ec2::Ec2;
 use svc_ram::Ram;
+use svc_s3::S3;
 use svc_ssm::Ssm;
 use tokio::task::JoinSet;
-use vpc_engine::services::{LinkService, port_of_link_address};
-use vpc_services::{DnsServer, LinkLocalBudget, MetadataServer, NtpServer};
 
 pub use vpc_model::{Bandwidth, Condition, Latency, Loss};
 
@@ -118,7 +118,7 @@ use crate::internet_hosts::{FromAuthority, Internet};
 use crate::path_conditions::Paths;
 use crate::provider_keys::Issuers;
 use crate::service_use::{Recorders, ServiceUseLog};
-use crate::services::{Behaviour, Services};
+use crate::services::{Behaviour, Services, Shared};
 use crate::topology::Topology;
 
 /// How a cloud is started.
@@ -171,6 +171,12 @@ pub enum NodeError {
     /// The key of session tokens.
     #[error(transparent)]
     TokenKey(#[from] session_tokens::KeyError),
+    /// The secret that objects are sealed under.
+    #[error(transparent)]
+    SealSecret(#[from] svc_s3::SealError),
+    /// The objects of S3.
+    #[error(transparent)]
+    Objects(#[from] svc_s3::OpenError),
     /// The port.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -328,7 +334,7 @@ impl Node {
             tokio::task::block_in_place(|| Arc::new(History::open(store.clone(), data_dir.history())));
         tasks.spawn(Arc::clone(&history).follow());
         tasks.spawn(watch(Arc::clone(&plane)));
-        serve_links(tasks, &plane, &directory, names, token_key(run_dir)?)?;
+        link_services::serve(tasks, &plane, &directory, names, link_services::token_key(run_dir)?)?;
         let flow_logs = Arc::new(FlowLogs::new(
             store.clone(),
             Arc::clone(&plane),
@@ -494,13 +500,22 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let tokens = Tokens::of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
     let credentials = Arc::new(StoredCredentials::new(store.clone(), tokens.clone()));
     let authorizing = ByPolicies::new(store.clone(), tokens.clone());
+    let secret = svc_s3::secret_of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
+    let s3 = Arc::new(S3::open(store.clone(), Arc::new(OsRandom), &data_dir.objects(), secret)?);
     let events = Arc::new(Events::start(data_dir.events()).map_err(NodeError::file(data_dir.events()))?);
     let service_uses = Arc::new(ServiceUseLog::new(store.clone()));
     let behaviour =
         Behaviour { enforce_quotas: !config.no_quotas, realistic_timing: config.realistic_timing };
     let consoles = host::Consoles(Arc::clone(&sandboxes));
-    let Services { all, ec2, ssm } =
-        Services::new(behaviour, &store, consoles, &tokens, &authorizing, &events, &service_uses);
+    let shared = Shared {
+        store: &store,
+        tokens: &tokens,
+        authorizing: &authorizing,
+        events: &events,
+        uses: &service_uses,
+        s3: &s3,
+    };
+    let Services { all, ec2, ssm } = Services::new(behaviour, consoles, shared);
     let recorders = Recorders { events: Arc::clone(&events), uses: Arc::clone(&service_uses) };
     let front = (Arc::clone(&credentials), authorizing.clone(), recorders);
     let gateway = bind(config, data_dir, all, front).await?;
@@ -566,65 +581,6 @@ async fn bind(
         Arc::new(Noting { authorizing, recorder: recorders }),
     )
     .await?)
-}
-
-/// Starts the resolver, the metadata service and the time service in the namespace that the data plane delivers to.
-fn serve_links(
-    tasks: &mut JoinSet<()>,
-    plane: &DataPlane,
-    directory: &Arc<Directory>,
-    names: Arc<internet::PublicNames>,
-    token_key: [u8; 32],
-) -> Result<(), NodeError> {
-    let namespace = plane.services_namespace();
-    let addresses = |service: LinkService, port: u16| {
-        [IpAddr::V4(service.ipv4()), IpAddr::V6(service.ipv6())].map(|address| SocketAddr::new(address, port))
-    };
-    let mut resolvers = Vec::new();
-    let mut resolver_listeners = Vec::new();
-    for address in addresses(LinkService::Dns, 53) {
-        resolvers.push(host_net::udp_socket(namespace, address)?);
-        resolver_listeners.push(host_net::tcp_listener(namespace, address)?);
-    }
-    let mut metadata_listeners = Vec::new();
-    for address in addresses(LinkService::Metadata, 80) {
-        metadata_listeners.push(host_net::tcp_listener(namespace, address)?);
-    }
-    let mut clocks = Vec::new();
-    for address in addresses(LinkService::Ntp, 123) {
-        clocks.push(host_net::udp_socket(namespace, address)?);
-    }
-    let of_interface = |peer| port_of_link_address(peer).map(vpc_model::Port::number);
-    let budget = Arc::new(LinkLocalBudget::of_interfaces(of_interface));
-    let ntp = NtpServer::new(Arc::clone(&budget));
-    tasks.spawn(async move {
-        let Err(error) = ntp.serve(clocks).await;
-        tracing::error!(%error, "the time service ended");
-    });
-    let dns = DnsServer::new(Arc::clone(directory) as _, Arc::clone(&budget)).with_public_names(names);
-    tasks.spawn(async move {
-        let Err(error) = dns.serve(resolvers, resolver_listeners).await;
-        tracing::error!(%error, "the resolver ended");
-    });
-    let metadata = MetadataServer::new(Arc::clone(directory) as _, budget).with_token_key(token_key);
-    tasks.spawn(async move {
-        let Err(error) = metadata.serve(metadata_listeners).await;
-        tracing::error!(%error, "the metadata service ended");
-    });
-    Ok(())
-}
-
-/// The key of the metadata service's session tokens. It is kept for as long as instances run, so that their tokens
-/// outlive a daemon.
-fn token_key(run_dir: &RunDir) -> Result<[u8; 32], NodeError> {
-    let path = run_dir.token_key();
-    if let Some(key) = std::fs::read(&path).ok().and_then(|kept| kept.try_into().ok()) {
-        return Ok(key);
-    }
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).expect("Linux has had getrandom(2) since 3.17 and it does not fail after boot");
-    identity::write_private(&path, &key).map_err(NodeError::file(path))?;
-    Ok(key)
 }
 
 fn tell_mode(mode: &Mode) {

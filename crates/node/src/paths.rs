@@ -72,6 +72,7 @@ impl DataDir {
             self.flow_logs(),
             self.history(),
             self.events(),
+            self.objects(),
             self.disagreements(),
         ];
         let clients = credentials.parent().map(Path::to_owned);
@@ -135,6 +136,11 @@ impl DataDir {
     /// The events of calls.
     pub fn events(&self) -> PathBuf {
         self.0.join("events")
+    }
+
+    /// The objects of S3.
+    pub fn objects(&self) -> PathBuf {
+        self.0.join("objects")
     }
 
     /// What is written down when packets do not do what a trace says.

@@ -17,6 +17,7 @@ use svc_iam::{Iam, KeyUse, Uses};
 use svc_organizations::Organizations;
 use svc_ram::Ram;
 use svc_resourcegroupstaggingapi::ResourceGroupsTagging;
+use svc_s3::S3;
 use svc_service_quotas::ServiceQuotas;
 use svc_ssm::Ssm;
 use svc_sts::Sts;
@@ -44,16 +45,23 @@ pub(crate) struct Behaviour {
     pub(crate) realistic_timing: bool,
 }
 
+/// What services are made on, and share with other parts.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) tokens: &'a Tokens,
+    pub(crate) authorizing: &'a ByPolicies,
+    pub(crate) events: &'a Arc<Events>,
+    pub(crate) uses: &'a Arc<ServiceUseLog>,
+    pub(crate) s3: &'a Arc<S3>,
+}
+
 impl Services {
-    /// Makes all services on a store. Quotas are enforced and states take their time as `behaviour` says.
+    /// Makes all services. Quotas are enforced and states take their time as `behaviour` says.
     pub(crate) fn new(
         behaviour: Behaviour,
-        store: &Store,
         host: impl HostView,
-        tokens: &Tokens,
-        authorizing: &ByPolicies,
-        events: &Arc<Events>,
-        uses: &Arc<ServiceUseLog>,
+        Shared { store, tokens, authorizing, events, uses, s3 }: Shared<'_>,
     ) -> Self {
         let ids = || Arc::new(OsRandom);
         let ec2_config = svc_ec2::Config {
@@ -105,6 +113,7 @@ impl Services {
             iam,
             organizations,
             Arc::new(ResourceGroupsTagging::new(store.clone(), tagged, OfOrganization)),
+            Arc::clone(s3) as _,
             Arc::new(ServiceQuotas::new(store.clone(), ids())),
             Arc::new(sts),
             trail,
@@ -126,6 +135,7 @@ pub(crate) fn record_kinds() -> impl Iterator<Item = RecordKind> {
         .chain(Iam::record_kinds())
         .chain(Organizations::record_kinds())
         .chain(Ram::record_kinds())
+        .chain(S3::record_kinds())
         .chain(ServiceQuotas::record_kinds())
         .chain(Ssm::record_kinds())
 }

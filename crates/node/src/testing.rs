@@ -1,6 +1,8 @@
 //! What the tests of this crate call EC2 with. Knows no test.
 
 use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_api::Operation;
@@ -11,6 +13,7 @@ use identities::{Account, AccountState};
 use service_api::{IdSource, Principal, RequestContext, RequestId, Service as _};
 use store::{MemoryBackend, Read as _, Scope, Store, StoreError};
 use svc_ec2::{Config, Ec2, HostView};
+use svc_s3::S3;
 use vpc_model::PublicAddresses;
 
 use crate::projection::Projector;
@@ -69,6 +72,12 @@ pub(crate) fn put_account(store: &Store, number: &str, change: impl FnOnce(&mut 
     });
     put.unwrap();
     id
+}
+
+/// S3 with its objects in a directory.
+pub(crate) fn s3(store: &Store, directory: &Path) -> Arc<S3> {
+    let secret = svc_s3::secret_of_store(store, Partition::Aws, &mut || 7).unwrap();
+    Arc::new(S3::open(store.clone(), Arc::new(Ids::default()), &directory.join("objects"), secret).unwrap())
 }
 
 /// EC2 on a store of its own, which a test makes networks with.

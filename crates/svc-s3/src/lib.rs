@@ -27,6 +27,7 @@ mod place;
 mod range;
 mod reading;
 mod rows;
+mod seal;
 mod upload_listing;
 mod versioning;
 mod versions;
@@ -49,6 +50,7 @@ use crate::error::Failure;
 pub use bucket::Bucket;
 pub use owner::canonical_id;
 pub use place::{Incarnation, ParseIncarnationError};
+pub use seal::{SealError, secret_of_store};
 pub use versioning::Versioning;
 
 /// The service.
@@ -142,7 +144,7 @@ impl S3 {
 
     /// Every kind of record that the service writes.
     pub fn record_kinds() -> impl Iterator<Item = RecordKind> {
-        [RecordKind::of::<Bucket>()].into_iter()
+        [RecordKind::of::<Bucket>(), RecordKind::of::<seal::SealSecret>()].into_iter()
     }
 }
 

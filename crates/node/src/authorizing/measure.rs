@@ -16,8 +16,8 @@ use super::*;
 use crate::credentials::StoredCredentials;
 use crate::events::Events;
 use crate::service_use::ServiceUseLog;
-use crate::services::{Behaviour, Services};
-use crate::testing::NoHost;
+use crate::services::{Behaviour, Services, Shared};
+use crate::testing::{NoHost, s3};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "a secret";
@@ -136,12 +136,21 @@ async fn measures_requests_with_and_without_enforcement() {
     let tokens = Tokens::with_key(&[7; 32]);
     let events = Arc::new(Events::start(directory.path().join("events")).unwrap());
     let by_policies = ByPolicies::new(store.clone(), tokens.clone());
+    let s3 = s3(&store, directory.path());
     let mut addresses = Vec::new();
     let mut stops = Vec::new();
     for enforces in [true, false] {
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
         let uses = Arc::new(ServiceUseLog::new(store.clone()));
-        let services = Services::new(behaviour, &store, NoHost, &tokens, &by_policies, &events, &uses).all;
+        let shared = Shared {
+            store: &store,
+            tokens: &tokens,
+            authorizing: &by_policies,
+            events: &events,
+            uses: &uses,
+            s3: &s3,
+        };
+        let services = Services::new(behaviour, NoHost, shared).all;
         let regions = vec!["us-east-1".parse().unwrap()];
         let tls = directory.path().join(format!("tls-{enforces}"));
         let config = gateway::Config::new("127.0.0.1:0".parse().unwrap(), tls, regions);

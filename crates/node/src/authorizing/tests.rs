@@ -16,8 +16,8 @@ use store::{MemoryBackend, Scope, StoreError};
 use super::*;
 use crate::events::Events;
 use crate::service_use::ServiceUseLog;
-use crate::services::{Behaviour, Services};
-use crate::testing::{NoHost, context};
+use crate::services::{Behaviour, Services, Shared};
+use crate::testing::{NoHost, context, s3};
 
 mod condition_keys;
 
@@ -44,7 +44,16 @@ impl World {
         let authorizing = ByPolicies::new(store.clone(), tokens.clone());
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
         let uses = Arc::new(ServiceUseLog::new(store.clone()));
-        let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events, &uses).all;
+        let s3 = s3(&store, directory.path());
+        let shared = Shared {
+            store: &store,
+            tokens: &tokens,
+            authorizing: &authorizing,
+            events: &events,
+            uses: &uses,
+            s3: &s3,
+        };
+        let services = Services::new(behaviour, NoHost, shared).all;
         Self { store, authorizing, services, _directory: directory }
     }
 

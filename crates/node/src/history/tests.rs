@@ -273,6 +273,8 @@ const LEFT_OUT: &[&str] = &[
     "organizations.unit",
     "ram.invitation",
     "ram.resource-share",
+    "s3.bucket",
+    "s3.seal-secret",
     "service-quotas.applied",
     "service-quotas.change",
     "ssm.assignment",

@@ -12,7 +12,7 @@ use service_api::ServiceError;
 use store::{MemoryBackend, StoreError};
 
 use super::*;
-use crate::testing::{NoHost, context};
+use crate::testing::{NoHost, context, s3};
 
 const TAG_POLICY: &str = r#"{"tags":{"CostCenter":{"tag_key":{"@@assign":"CostCenter"},
     "tag_value":{"@@assign":["Production"]},
@@ -51,7 +51,16 @@ impl Cloud {
         let authorizing = ByPolicies::new(store.clone(), tokens.clone());
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
         let uses = Arc::new(ServiceUseLog::new(store.clone()));
-        let services = Services::new(behaviour, &store, NoHost, &tokens, &authorizing, &events, &uses);
+        let s3 = s3(&store, directory.path());
+        let shared = Shared {
+            store: &store,
+            tokens: &tokens,
+            authorizing: &authorizing,
+            events: &events,
+            uses: &uses,
+            s3: &s3,
+        };
+        let services = Services::new(behaviour, NoHost, shared);
         Self { services, authorizing, _directory: directory }
     }
 
