@@ -10,7 +10,6 @@ use aws_api::s3::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use service_api::{RequestContext, ServiceError};
 
 use crate::asked::STANDARD;
@@ -25,42 +24,23 @@ use crate::{State, owner};
 
 /// How many entries a page has at most.
 const MOST_KEYS: i32 = 1000;
-/// What is written as it is where keys are encoded.
-const ENCODED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*').remove(b'/');
-
-/// How texts are written in an answer.
-#[derive(Clone, Copy)]
-pub(crate) struct Encoding(bool);
-
-impl Encoding {
-    /// The one that a request asks for.
-    ///
-    /// # Errors
-    /// `InvalidArgument`.
-    pub(crate) fn of(asked: Option<&str>) -> Result<Self, ServiceError> {
-        match asked {
-            None => Ok(Self(false)),
-            Some("url") => Ok(Self(true)),
-            Some(other) => {
-                let message = "Invalid Encoding Method specified in Request";
-                Err(error::invalid_argument(message, "encoding-type", other))
-            }
+/// Refuses an encoding that there is none. The one that there is the protocol's codec does.
+///
+/// # Errors
+/// `InvalidArgument`.
+pub(crate) fn check_encoding(asked: Option<&str>) -> Result<(), ServiceError> {
+    match asked {
+        None | Some("url") => Ok(()),
+        Some(other) => {
+            let message = "Invalid Encoding Method specified in Request";
+            Err(error::invalid_argument(message, "encoding-type", other))
         }
     }
+}
 
-    pub(crate) fn write(self, text: &str) -> String {
-        if self.0 { utf8_percent_encode(text, ENCODED).to_string() } else { text.to_owned() }
-    }
-
-    pub(crate) fn maybe(self, text: Option<&str>) -> Option<String> {
-        text.map(|text| self.write(text))
-    }
-
-    pub(crate) fn prefixes(self, prefixes: Vec<String>) -> Option<Vec<CommonPrefix>> {
-        let shown = |prefix: &String| CommonPrefix { prefix: Some(self.write(prefix)) };
-        Some(prefixes.iter().map(shown).collect())
-    }
+/// Prefixes as an answer has them.
+pub(crate) fn shown_prefixes(prefixes: Vec<String>) -> Vec<CommonPrefix> {
+    prefixes.into_iter().map(|prefix| CommonPrefix { prefix: Some(prefix) }).collect()
 }
 
 /// How many entries are wanted.
@@ -126,15 +106,10 @@ fn objects(
     Ok(found)
 }
 
-fn shown(
-    bucket: &Bucket,
-    encoding: Encoding,
-    with_owner: bool,
-    (key, version): &(String, Version),
-) -> Object {
+fn shown(bucket: &Bucket, with_owner: bool, (key, version): &(String, Version)) -> Object {
     let kept = version.checksum.as_ref();
     Object {
-        key: Some(encoding.write(key)),
+        key: Some(key.clone()),
         last_modified: Some(version.modified),
         e_tag: Some(quoted(&version.e_tag)),
         checksum_algorithm: kept.map(|kept| vec![kept.algorithm.clone()]),
@@ -153,7 +128,7 @@ pub(crate) fn first_kind(
     request: ListObjectsRequest,
 ) -> Result<ListObjectsOutput, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
-    let encoding = Encoding::of(request.encoding_type.as_deref())?;
+    check_encoding(request.encoding_type.as_deref())?;
     let most = most(request.max_keys, "max-keys")?;
     let marker = request.marker.as_deref().filter(|marker| !marker.is_empty());
     let delimiter = request.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
@@ -161,14 +136,14 @@ pub(crate) fn first_kind(
     let next = found.last.as_deref().filter(|_| found.is_truncated && delimiter.is_some());
     Ok(ListObjectsOutput {
         is_truncated: Some(found.is_truncated),
-        marker: Some(encoding.write(request.marker.as_deref().unwrap_or_default())),
-        next_marker: encoding.maybe(next),
-        contents: Some(found.contents.iter().map(|one| shown(&bucket, encoding, true, one)).collect()),
+        marker: Some(request.marker.clone().unwrap_or_default()),
+        next_marker: next.map(str::to_owned),
+        contents: Some(found.contents.iter().map(|one| shown(&bucket, true, one)).collect()),
         name: Some(bucket.name.clone()),
-        prefix: Some(encoding.write(request.prefix.as_deref().unwrap_or_default())),
-        delimiter: encoding.maybe(delimiter),
+        prefix: Some(request.prefix.clone().unwrap_or_default()),
+        delimiter: delimiter.map(str::to_owned),
         max_keys: Some(most),
-        common_prefixes: encoding.prefixes(found.prefixes),
+        common_prefixes: Some(shown_prefixes(found.prefixes)),
         encoding_type: request.encoding_type,
         request_charged: None,
     })
@@ -181,7 +156,7 @@ pub(crate) fn second_kind(
     request: ListObjectsV2Request,
 ) -> Result<ListObjectsV2Output, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
-    let encoding = Encoding::of(request.encoding_type.as_deref())?;
+    check_encoding(request.encoding_type.as_deref())?;
     let most = most(request.max_keys, "max-keys")?;
     let token = request.continuation_token.as_deref().map(|token| {
         let last = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -200,15 +175,15 @@ pub(crate) fn second_kind(
     Ok(ListObjectsV2Output {
         is_truncated: Some(found.is_truncated),
         name: Some(bucket.name.clone()),
-        prefix: Some(encoding.write(request.prefix.as_deref().unwrap_or_default())),
-        delimiter: encoding.maybe(delimiter),
+        prefix: Some(request.prefix.clone().unwrap_or_default()),
+        delimiter: delimiter.map(str::to_owned),
         max_keys: Some(most),
         key_count: i32::try_from(found.contents.len() + found.prefixes.len()).ok(),
         next_continuation_token: next.map(|last| URL_SAFE_NO_PAD.encode(last)),
-        contents: Some(found.contents.iter().map(|one| shown(&bucket, encoding, with_owner, one)).collect()),
-        common_prefixes: encoding.prefixes(found.prefixes),
+        contents: Some(found.contents.iter().map(|one| shown(&bucket, with_owner, one)).collect()),
+        common_prefixes: Some(shown_prefixes(found.prefixes)),
         continuation_token: request.continuation_token,
-        start_after: encoding.maybe(request.start_after.as_deref()),
+        start_after: request.start_after,
         encoding_type: request.encoding_type,
         request_charged: None,
     })
@@ -258,7 +233,7 @@ pub(crate) fn versions(
     request: ListObjectVersionsRequest,
 ) -> Result<ListObjectVersionsOutput, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
-    let encoding = Encoding::of(request.encoding_type.as_deref())?;
+    check_encoding(request.encoding_type.as_deref())?;
     let most = most(request.max_keys, "max-keys")?;
     let delimiter = request.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let key_marker = request.key_marker.as_deref();
@@ -280,11 +255,11 @@ pub(crate) fn versions(
     })?;
     let mut output = ListObjectVersionsOutput {
         is_truncated: Some(page.is_truncated),
-        key_marker: Some(encoding.write(key_marker.unwrap_or_default())),
+        key_marker: Some(key_marker.unwrap_or_default().to_owned()),
         version_id_marker: Some(request.version_id_marker.clone().unwrap_or_default()),
         name: Some(bucket.name.clone()),
-        prefix: Some(encoding.write(request.prefix.as_deref().unwrap_or_default())),
-        delimiter: encoding.maybe(delimiter),
+        prefix: Some(request.prefix.clone().unwrap_or_default()),
+        delimiter: delimiter.map(str::to_owned),
         max_keys: Some(most),
         encoding_type: request.encoding_type.clone(),
         ..ListObjectVersionsOutput::default()
@@ -314,22 +289,21 @@ pub(crate) fn versions(
         output.next_key_marker = Some(listed.key.clone());
         output.next_version_id_marker = Some(listed.version.public_id().to_owned());
         if listed.version.is_marker {
-            markers.push(marker(&bucket, encoding, &listed, is_latest));
+            markers.push(marker(&bucket, &listed, is_latest));
         } else {
-            shown.push(version(&bucket, encoding, &listed, is_latest));
+            shown.push(version(&bucket, &listed, is_latest));
         }
     }
     if !page.is_truncated {
         (output.next_key_marker, output.next_version_id_marker) = (None, None);
     }
-    output.next_key_marker = encoding.maybe(output.next_key_marker.as_deref());
     output.versions = Some(shown);
     output.delete_markers = Some(markers);
-    output.common_prefixes = encoding.prefixes(prefixes);
+    output.common_prefixes = Some(shown_prefixes(prefixes));
     Ok(output)
 }
 
-fn version(bucket: &Bucket, encoding: Encoding, listed: &Listed, is_latest: bool) -> ObjectVersion {
+fn version(bucket: &Bucket, listed: &Listed, is_latest: bool) -> ObjectVersion {
     let version = &listed.version;
     let kept = version.checksum.as_ref();
     ObjectVersion {
@@ -338,7 +312,7 @@ fn version(bucket: &Bucket, encoding: Encoding, listed: &Listed, is_latest: bool
         checksum_type: kept.map(|kept| kept.of.clone()),
         size: i64::try_from(version.size_bytes).ok(),
         storage_class: Some(version.storage_class.clone().unwrap_or_else(|| STANDARD.to_owned())),
-        key: Some(encoding.write(&listed.key)),
+        key: Some(listed.key.clone()),
         version_id: Some(version.public_id().to_owned()),
         is_latest: Some(is_latest),
         last_modified: Some(version.modified),
@@ -347,10 +321,10 @@ fn version(bucket: &Bucket, encoding: Encoding, listed: &Listed, is_latest: bool
     }
 }
 
-fn marker(bucket: &Bucket, encoding: Encoding, listed: &Listed, is_latest: bool) -> DeleteMarkerEntry {
+fn marker(bucket: &Bucket, listed: &Listed, is_latest: bool) -> DeleteMarkerEntry {
     DeleteMarkerEntry {
         owner: Some(owner::shown(bucket.owner)),
-        key: Some(encoding.write(&listed.key)),
+        key: Some(listed.key.clone()),
         version_id: Some(listed.version.public_id().to_owned()),
         is_latest: Some(is_latest),
         last_modified: Some(listed.version.modified),

@@ -12,7 +12,7 @@ use service_api::RequestContext;
 use crate::asked::STANDARD;
 use crate::bucket::{self, Bucket};
 use crate::error::{self, Failure};
-use crate::listing::{Encoding, most};
+use crate::listing::{check_encoding, most, shown_prefixes};
 use crate::object::quoted;
 use crate::place::{self, Stamp};
 use crate::rows::{self, Part, Upload};
@@ -45,7 +45,7 @@ pub(crate) fn uploads(
     request: ListMultipartUploadsRequest,
 ) -> Result<ListMultipartUploadsOutput, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
-    let encoding = Encoding::of(request.encoding_type.as_deref())?;
+    check_encoding(request.encoding_type.as_deref())?;
     let most = most(request.max_uploads, "max-uploads")?;
     let delimiter = request.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
     let key_marker = request.key_marker.as_deref();
@@ -75,32 +75,32 @@ pub(crate) fn uploads(
             }
             Entry::Row(listed) => {
                 (next_key, next_id) = (Some(listed.key.clone()), Some(listed.id.clone()));
-                shown.push(upload(&bucket, encoding, listed));
+                shown.push(upload(&bucket, listed));
             }
         }
     }
     Ok(ListMultipartUploadsOutput {
         bucket: Some(bucket.name.clone()),
-        key_marker: Some(encoding.write(key_marker.unwrap_or_default())),
+        key_marker: Some(key_marker.unwrap_or_default().to_owned()),
         upload_id_marker: Some(request.upload_id_marker.unwrap_or_default()),
-        next_key_marker: encoding.maybe(next_key.as_deref().filter(|_| page.is_truncated)),
+        next_key_marker: next_key.filter(|_| page.is_truncated),
         next_upload_id_marker: next_id.filter(|_| page.is_truncated),
-        prefix: Some(encoding.write(request.prefix.as_deref().unwrap_or_default())),
-        delimiter: encoding.maybe(delimiter),
+        prefix: Some(request.prefix.clone().unwrap_or_default()),
+        delimiter: delimiter.map(str::to_owned),
         max_uploads: Some(most),
         is_truncated: Some(page.is_truncated),
         uploads: Some(shown),
-        common_prefixes: encoding.prefixes(prefixes),
+        common_prefixes: Some(shown_prefixes(prefixes)),
         encoding_type: request.encoding_type,
         request_charged: None,
     })
 }
 
-fn upload(bucket: &Bucket, encoding: Encoding, listed: Listed) -> MultipartUpload {
+fn upload(bucket: &Bucket, listed: Listed) -> MultipartUpload {
     let upload = listed.upload;
     MultipartUpload {
         upload_id: Some(listed.id),
-        key: Some(encoding.write(&listed.key)),
+        key: Some(listed.key),
         initiated: Some(upload.initiated),
         storage_class: Some(upload.storage_class.unwrap_or_else(|| STANDARD.to_owned())),
         owner: Some(owner::shown(bucket.owner)),
