@@ -353,7 +353,7 @@ mod tests {
         let forbidden = preflight(None, &asks("OPTIONS", Some("a.ok"), None)).unwrap_err();
         assert_eq!(
             forbidden.details(),
-            [("Method".into(), "OPTIONS".to_owned()), ("ResourceType".into(), "BUCKET".to_owned())]
+            [("Method", "OPTIONS".to_owned()), ("ResourceType", "BUCKET".to_owned())]
         );
     }
 }

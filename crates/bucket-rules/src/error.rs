@@ -4,6 +4,15 @@
 
 use std::borrow::Cow;
 
+/// The elements that several wrong values stand in. Of more than there are names here the first are told.
+const NUMBERED: [(&str, &str); 5] = [
+    ("ArgumentName1", "ArgumentValue1"),
+    ("ArgumentName2", "ArgumentValue2"),
+    ("ArgumentName3", "ArgumentValue3"),
+    ("ArgumentName4", "ArgumentValue4"),
+    ("ArgumentName5", "ArgumentValue5"),
+];
+
 /// A text of AWS's.
 pub(crate) type Message = Cow<'static, str>;
 
@@ -78,6 +87,9 @@ pub enum RuleError {
     /// A way of encryption that there is not.
     #[error("The Encryption request you specified is not valid. Supported value: AES256.")]
     EncryptionAlgorithm(String),
+    /// A place that a request for an object cannot be sent on to.
+    #[error("The website redirect location must have a prefix of 'http://' or 'https://' or '/'.")]
+    RedirectLocation,
     /// A range that lies behind the end of the object.
     #[error("The requested range is not satisfiable")]
     Range {
@@ -154,6 +166,7 @@ impl RuleError {
             Self::BucketState(_) => "InvalidBucketState",
             Self::StorageClass(_) => "InvalidStorageClass",
             Self::EncryptionAlgorithm(_) => "InvalidEncryptionAlgorithmError",
+            Self::RedirectLocation => "InvalidRedirectLocation",
             Self::Range { .. } => "InvalidRange",
             Self::Precondition(_) => "PreconditionFailed",
             Self::HeaderNotImplemented { .. } => "NotImplemented",
@@ -176,11 +189,11 @@ impl RuleError {
     }
 
     /// The elements that stand beside code and message in the body, in their order.
-    pub fn details(&self) -> Vec<(Message, String)> {
-        let named = |name: &'static str, value: &str| (Message::Borrowed(name), value.to_owned());
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        let named = |name: &'static str, value: &str| (name, value.to_owned());
         match self {
             Self::Argument { name, value, .. } => {
-                let name = (Message::Borrowed("ArgumentName"), name.to_string());
+                let name = named("ArgumentName", name);
                 let value = value.iter().map(|value| named("ArgumentValue", value));
                 [name].into_iter().chain(value).collect()
             }
@@ -208,13 +221,10 @@ impl RuleError {
                 vec![named("Method", method), named("ResourceType", resource_type)]
             }
             Self::Destinations(refused) => {
-                let numbered = refused.iter().enumerate().flat_map(|(at, (arn, reason))| {
-                    [
-                        (Message::Owned(format!("ArgumentName{}", at + 1)), arn.clone()),
-                        (Message::Owned(format!("ArgumentValue{}", at + 1)), reason.clone()),
-                    ]
-                });
-                numbered.collect()
+                let numbered = refused.iter().zip(NUMBERED);
+                numbered
+                    .flat_map(|((arn, reason), (name, value))| [named(name, arn), named(value, reason)])
+                    .collect()
             }
             Self::LoggingTarget { bucket, .. } => vec![named("TargetBucket", bucket)],
             Self::MalformedXml
@@ -225,6 +235,7 @@ impl RuleError {
             | Self::AclNotSupported
             | Self::AclWithOwnership
             | Self::EmailGrantee
+            | Self::RedirectLocation
             | Self::AccessDenied
             | Self::Locked
             | Self::BucketState(_) => Vec::new(),
@@ -273,8 +284,7 @@ mod tests {
         ] {
             assert_eq!((error.code(), error.status()), (code, status), "{error:?}");
             let had = error.details();
-            let had: Vec<(&str, &str)> =
-                had.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
+            let had: Vec<(&str, &str)> = had.iter().map(|(name, value)| (*name, value.as_str())).collect();
             assert_eq!(had, details);
         }
     }

@@ -72,7 +72,7 @@ pub use public_access::PublicAccessBlock;
 pub use public_policy::is_public_policy;
 pub use range::ByteRange;
 pub use tags::{BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, Tagged, tags_of_header};
-pub use time::{http_date, parse_http_date};
+pub use time::http_date;
 pub use website::{
     ErrorPage, Page, PageRequest, Redirect, RedirectAll, Redirection, RoutingCondition, RoutingRule, Website,
     WebsiteConfiguration, check_redirect_location,

@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(all.check_destinations(|_| None), Ok(()));
         let missing = |_: &Notification| Some("The destination queue does not exist".to_owned());
         let error = all.check_destinations(missing).unwrap_err();
-        assert_eq!(error.details()[0], ("ArgumentName1".into(), QUEUE.to_owned()));
+        assert_eq!(error.details()[0], ("ArgumentName1", QUEUE.to_owned()));
         assert_eq!(error.details().len(), 4);
     }
 }

@@ -124,7 +124,7 @@ mod tests {
         }
         let error = ObjectOwnership::of_header("RandomValue").unwrap_err();
         assert_eq!(error.to_string(), "Invalid x-amz-object-ownership header: RandomValue");
-        assert_eq!(error.details(), [("ArgumentName".into(), "x-amz-object-ownership".to_owned())]);
+        assert_eq!(error.details(), [("ArgumentName", "x-amz-object-ownership".to_owned())]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! <https://www.rfc-editor.org/rfc/rfc9110#section-14>
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
 
+use std::ops::Range;
+
 use crate::RuleError;
 
 /// Bytes of an object, both ends included. The first is not behind the last.
@@ -15,9 +17,14 @@ pub struct ByteRange {
 }
 
 impl ByteRange {
-    /// How many bytes it has.
-    pub fn len_bytes(self) -> u64 {
-        self.last - self.first + 1
+    /// The range from one place to before another; `None` if nothing is between them.
+    pub fn between(bounds: &Range<u64>) -> Option<Self> {
+        (!bounds.is_empty()).then(|| Self { first: bounds.start, last: bounds.end - 1 })
+    }
+
+    /// The same as places, the end not included.
+    pub fn bounds(self) -> Range<u64> {
+        self.first..self.last + 1
     }
 
     /// The header `Content-Range` of an object with so many bytes.
@@ -124,7 +131,8 @@ mod tests {
             assert_eq!(ByteRange::of_header(header, 0).unwrap_err().status(), 416, "{header}");
         }
         let range = ByteRange { first: 4, last: 7 };
-        assert_eq!((range.content_range(11).as_str(), range.len_bytes()), ("bytes 4-7/11", 4));
+        assert_eq!((range.content_range(11).as_str(), range.bounds()), ("bytes 4-7/11", 4..8));
+        assert_eq!((ByteRange::between(&(4..8)), ByteRange::between(&(4..4))), (Some(range), None));
     }
 
     #[test]

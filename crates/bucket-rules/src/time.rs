@@ -37,16 +37,6 @@ pub fn http_date(time: Timestamp) -> String {
     shown(time, "%a, %d %b %Y %H:%M:%S GMT")
 }
 
-/// Reads a time as HTTP writes it, in any of the three forms.
-pub fn parse_http_date(text: &str) -> Option<Timestamp> {
-    const FORMS: [&str; 3] = ["%a, %d %b %Y %H:%M:%S", "%A, %d-%b-%y %H:%M:%S", "%a %b %e %H:%M:%S %Y"];
-    let text = text.trim();
-    let plain = text.strip_suffix(" GMT").unwrap_or(text);
-    let read = |form: &&str| jiff::civil::DateTime::strptime(form, plain).ok();
-    let time = FORMS.iter().find_map(read)?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Timestamp::from_unix_secs(time.timestamp().as_second()))
-}
-
 /// A time without its fraction of a second, as headers have it.
 pub(crate) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_unix_secs(time.unix_secs())
@@ -97,13 +87,5 @@ mod tests {
     fn dates_of_http() {
         let time = at("1994-11-06T08:49:37Z");
         assert_eq!(http_date(time), "Sun, 06 Nov 1994 08:49:37 GMT");
-        for text in
-            ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
-        {
-            assert_eq!(parse_http_date(text), Some(time), "{text}");
-        }
-        for text in ["", "yesterday", "1994-11-06T08:49:37Z", "Sun, 32 Nov 1994 08:49:37 GMT"] {
-            assert_eq!(parse_http_date(text), None, "{text}");
-        }
     }
 }

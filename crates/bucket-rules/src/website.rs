@@ -294,8 +294,7 @@ pub fn check_redirect_location(location: &str) -> Result<(), RuleError> {
     if valid {
         return Ok(());
     }
-    let message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
-    Err(RuleError::argument(message, "x-amz-website-redirect-location", location))
+    Err(RuleError::RedirectLocation)
 }
 
 fn check_protocol(protocol: Option<&str>) -> Result<(), RuleError> {
@@ -389,7 +388,7 @@ mod tests {
         for location in ["http://a", "https://a", "/a"] {
             assert_eq!(check_redirect_location(location), Ok(()));
         }
-        assert_eq!(check_redirect_location("a").unwrap_err().code(), "InvalidArgument");
+        assert_eq!(check_redirect_location("a").unwrap_err().code(), "InvalidRedirectLocation");
     }
 
     #[test]

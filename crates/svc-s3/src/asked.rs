@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use bucket_rules::{RuleError, check_redirect_location};
 use service_api::ServiceError;
 
-use crate::error;
+use crate::error::{self, Failure};
 use crate::rows::Headers;
 
 /// How long metadata is together.
@@ -88,18 +89,15 @@ pub(crate) fn check(extra: &Extra<'_>) -> Result<(), ServiceError> {
 ///
 /// # Errors
 /// `MetadataTooLarge`, `InvalidRedirectLocation`.
-pub(crate) fn checked(mut headers: Headers) -> Result<Headers, ServiceError> {
+pub(crate) fn checked(mut headers: Headers) -> Result<Headers, Failure> {
     let size: usize = headers.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > MOST_METADATA_BYTES {
         let message = "Your metadata headers exceed the maximum allowed metadata size";
-        let error = error::with(error::error(400, "MetadataTooLarge", message), "Size", size.to_string());
-        return Err(error::with(error, "MaxSizeAllowed", MOST_METADATA_BYTES.to_string()));
+        let error = error::error(400, "MetadataTooLarge", message).with_field("Size", size.to_string());
+        return Err(error.with_field("MaxSizeAllowed", MOST_METADATA_BYTES.to_string()).into());
     }
-    if let Some(to) = &headers.website_redirect_location
-        && !["/", "http://", "https://"].iter().any(|start| to.starts_with(start))
-    {
-        let message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
-        return Err(error::error(400, "InvalidRedirectLocation", message));
+    if let Some(to) = &headers.website_redirect_location {
+        check_redirect_location(to)?;
     }
     let encoding = headers.content_encoding.take();
     headers.content_encoding = encoding.and_then(|encoding| {
@@ -127,10 +125,6 @@ pub(crate) fn storage_class(asked: Option<&str>) -> Result<Option<String>, Servi
         Some(
             class @ ("GLACIER" | "DEEP_ARCHIVE" | "GLACIER_IR" | "OUTPOSTS" | "SNOW" | "EXPRESS_ONEZONE"),
         ) => Err(error::not_implemented(&format!("the storage class {class}"))),
-        Some(class) => {
-            let error =
-                error::error(400, "InvalidStorageClass", "The storage class you specified is not valid");
-            Err(error::with(error, "StorageClassRequested", class))
-        }
+        Some(class) => Err(error::of_rule(&RuleError::StorageClass(class.to_owned()))),
     }
 }

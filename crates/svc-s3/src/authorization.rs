@@ -8,11 +8,11 @@
 use std::borrow::Cow;
 
 use aws_model::{Fields, Value};
+use bucket_rules::CopySource;
 use service_api::{ConditionKeys, NeededPermission, RequestContext, TargetResource, needed_by_table};
 
 use crate::S3;
 use crate::bucket::{self, Bucket};
-use crate::copy::SourceName;
 use store::Read as _;
 
 /// Actions on a version that is named, by those on the newest one.
@@ -121,14 +121,14 @@ fn set_version(permission: &mut NeededPermission) {
 
 /// The source of a copy is in a header, and not in the bucket of the request.
 fn name_source(context: &RequestContext, permission: &mut NeededPermission, fields: &Fields) {
-    let source = text(fields, "CopySource").and_then(|source| SourceName::parse(&source));
+    let source = text(fields, "CopySource").and_then(|source| CopySource::parse(&source).ok());
     let Some(source) = source else {
         // What names nothing is refused by the operation.
         permission.resources = vec![TargetResource::all()];
         return;
     };
-    let arn = object_arn(context, &source.bucket, &source.key);
-    if let Some(id) = &source.version {
+    let arn = object_arn(context, source.bucket.as_str(), source.key.as_str());
+    if let Some(id) = &source.version_id {
         permission.action = Cow::Borrowed("s3:GetObjectVersion");
         permission.keys.push(("s3:VersionId".to_owned(), vec![id.clone()]));
     }

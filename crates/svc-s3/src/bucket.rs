@@ -14,6 +14,7 @@ use aws_api::s3::{
 use aws_types::{AccountId, Partition, Region, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bucket_rules::BucketName;
 use object_store::{Read as _, Row};
 use serde::{Deserialize, Serialize};
 use service_api::{RequestContext, ServiceError};
@@ -22,7 +23,7 @@ use store::{Read as _, Record, Scope};
 use crate::error::{self, Failure};
 use crate::place::{self, Incarnation};
 use crate::versioning::Versioning;
-use crate::{State, bucket_name, multipart, owner};
+use crate::{State, multipart, owner};
 
 /// How many buckets an account can have.
 ///
@@ -35,7 +36,7 @@ pub(crate) const FIRST_REGION: &str = "us-east-1";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
     /// The name.
-    pub name: String,
+    pub name: BucketName,
     /// Whose it is.
     pub owner: AccountId,
     /// Where it is.
@@ -112,8 +113,8 @@ fn elsewhere(bucket: &Bucket) -> ServiceError {
                    future requests to this endpoint.";
     let error = error::error(301, "PermanentRedirect", message);
     let endpoint = format!("{}.s3.{}.amazonaws.com", bucket.name, bucket.region);
-    let error = error::with(error::with(error, "Endpoint", endpoint), "Bucket", &bucket.name);
-    error::with(error, "Region", bucket.region.as_str())
+    let error = error.with_field("Endpoint", endpoint).with_field("Bucket", bucket.name.as_str());
+    error.with_field("Region", bucket.region.as_str())
 }
 
 /// Whether a bucket takes rows, in a transaction that writes some.
@@ -123,7 +124,7 @@ fn elsewhere(bucket: &Bucket) -> ServiceError {
 pub(crate) fn check_lives(rows: &impl object_store::Read, bucket: &Bucket) -> Result<(), Failure> {
     match rows.get(place::BUCKETS, bucket.incarnation.bytes())? {
         Some(_) => Ok(()),
-        None => Err(error::no_such_bucket(&bucket.name).into()),
+        None => Err(error::no_such_bucket(bucket.name.as_str()).into()),
     }
 }
 
@@ -146,7 +147,7 @@ fn wanted_region(context: &RequestContext, constraint: Option<&str>) -> Result<R
             let Some(region) = known.filter(|_| wanted != FIRST_REGION) else {
                 let message = "The specified location-constraint is not valid";
                 let error = error::error(400, "InvalidLocationConstraint", message);
-                return Err(error::with(error, "LocationConstraint", wanted));
+                return Err(error.with_field("LocationConstraint", wanted));
             };
             if here == FIRST_REGION || here == wanted { Ok(region) } else { Err(incompatible(wanted)) }
         }
@@ -194,14 +195,14 @@ fn already_there(held: &Bucket, context: &RequestContext, wanted: &Region) -> Re
         let message = "The requested bucket name is not available. The bucket namespace is shared by all users of the system. \
                        Please select a different name and try again.";
         let error = error::error(409, "BucketAlreadyExists", message);
-        return Err(error::with(error, "BucketName", &held.name));
+        return Err(error.with_field("BucketName", held.name.as_str()));
     }
     // The oldest region says yes again.
     if held.region.as_str() == FIRST_REGION && *wanted == held.region && context.region == held.region {
         return Ok(());
     }
     let message = "Your previous request to create the named bucket succeeded and you already own it.";
-    Err(error::with(error::error(409, "BucketAlreadyOwnedByYou", message), "BucketName", &held.name))
+    Err(error::error(409, "BucketAlreadyOwnedByYou", message).with_field("BucketName", held.name.as_str()))
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
@@ -210,11 +211,7 @@ pub(crate) fn create(
     context: &RequestContext,
     request: CreateBucketRequest,
 ) -> Result<CreateBucketOutput, Failure> {
-    let name = request.bucket.clone();
-    if !bucket_name::is_valid(&name) {
-        let error = error::error(400, "InvalidBucketName", "The specified bucket is not valid.");
-        return Err(error::with(error, "BucketName", name).into());
-    }
+    let name: BucketName = request.bucket.parse()?;
     check_create(&request)?;
     let constraint = request.create_bucket_configuration.as_ref();
     let region = wanted_region(context, constraint.and_then(|asked| asked.location_constraint.as_deref()))?;
@@ -232,14 +229,14 @@ pub(crate) fn create(
         bucket_arn: Some(bucket.arn(context.partition)),
     };
     let scope = scope(context.partition);
-    if let Some(held) = state.store.snapshot().get::<Bucket>(&scope, &name) {
+    if let Some(held) = state.store.snapshot().get::<Bucket>(&scope, name.as_str()) {
         already_there(&held, context, &bucket.region)?;
         return Ok(output);
     }
     // Its rows first: a row of no bucket is found at the next start, a bucket without one could not be written to.
     set_living(state, &bucket)?;
     let made = state.store.transact(|transaction| {
-        if let Some(held) = transaction.get::<Bucket>(&scope, &name) {
+        if let Some(held) = transaction.get::<Bucket>(&scope, name.as_str()) {
             already_there(&held, context, &bucket.region)?;
             return Ok(false);
         }
@@ -247,7 +244,7 @@ pub(crate) fn create(
             let message = "You have attempted to create more buckets than allowed";
             return Err(error::error(400, "TooManyBuckets", message));
         }
-        transaction.put(&scope, &name, bucket.clone());
+        transaction.put(&scope, name.as_str(), bucket.clone());
         Ok(true)
     });
     if !matches!(made, Ok(true)) {
@@ -259,7 +256,7 @@ pub(crate) fn create(
 
 fn set_living(state: &State, bucket: &Bucket) -> Result<(), Failure> {
     state.objects.transact(|rows| {
-        Ok(rows.put(place::BUCKETS, bucket.incarnation.bytes(), Row::new(bucket.name.as_bytes()))?)
+        Ok(rows.put(place::BUCKETS, bucket.incarnation.bytes(), Row::new(bucket.name.as_str()))?)
     })
 }
 
@@ -283,7 +280,7 @@ pub(crate) fn delete(
             found?;
             let message = "The bucket you tried to delete is not empty";
             let error = error::error(409, "BucketNotEmpty", message);
-            return Err(Failure::from(error::with(error, "BucketName", &bucket.name)));
+            return Err(Failure::from(error.with_field("BucketName", bucket.name.as_str())));
         }
         rows.delete(place::BUCKETS, bucket.incarnation.bytes())?;
         Ok(())
@@ -292,9 +289,9 @@ pub(crate) fn delete(
     multipart::forget_all(state, &bucket.incarnation)?;
     let scope = scope(context.partition);
     state.store.transact(|transaction| {
-        let held = transaction.get::<Bucket>(&scope, &bucket.name);
+        let held = transaction.get::<Bucket>(&scope, bucket.name.as_str());
         if held.is_some_and(|held| held.incarnation == bucket.incarnation) {
-            transaction.delete::<Bucket>(&scope, &bucket.name);
+            transaction.delete::<Bucket>(&scope, bucket.name.as_str());
         }
         Ok::<_, ServiceError>(())
     })?;
@@ -391,8 +388,8 @@ pub(crate) fn list(
     let mut rest = snapshot
         .parts::<Bucket>(&scope, &owner)
         .map(|(_, bucket)| bucket)
-        .filter(|bucket| after.as_ref().is_none_or(|after| bucket.name > *after))
-        .filter(|bucket| bucket.name.starts_with(prefix))
+        .filter(|bucket| after.as_ref().is_none_or(|after| bucket.name.as_str() > after.as_str()))
+        .filter(|bucket| bucket.name.as_str().starts_with(prefix))
         .filter(|bucket| region.is_none_or(|region| bucket.region.as_str() == region));
     let buckets: Vec<Shown> = rest.by_ref().take(most).map(|bucket| shown(context, &bucket)).collect();
     let more = rest.next().is_some();
@@ -408,7 +405,7 @@ pub(crate) fn list(
 
 fn shown(context: &RequestContext, bucket: &Bucket) -> Shown {
     Shown {
-        name: Some(bucket.name.clone()),
+        name: Some(bucket.name.to_string()),
         creation_date: Some(bucket.created),
         bucket_region: Some(bucket.region.to_string()),
         bucket_arn: Some(bucket.arn(context.partition)),

@@ -3,13 +3,13 @@
 //! The parts' contents are not read: the object's row refers to them. Tag and checksum follow from those of the parts.
 
 use aws_api::s3::{CompleteMultipartUploadOutput, CompleteMultipartUploadRequest, CompletedPart};
+use bucket_rules::WriteCondition;
 use checksums::{Checksum, ChecksumAlgorithm, ChecksumType, Hasher};
 use object_store::{BlobRef, Read, Transaction};
 use service_api::{RequestContext, ServiceError};
 
 use crate::bucket::{self, Bucket};
 use crate::checksum::Kept;
-use crate::condition::WriteConditions;
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
 use crate::multipart::{self, Found, MOST_PARTS};
@@ -55,8 +55,8 @@ fn named(parts: &[CompletedPart]) -> Result<Vec<Named<'_>>, ServiceError> {
 fn invalid_part(number: i64, e_tag: Option<&str>) -> ServiceError {
     let message = "One or more of the specified parts could not be found.  The part may not have been uploaded, or the \
                    specified entity tag may not match the part's entity tag.";
-    let error = error::with(error::error(400, "InvalidPart", message), "PartNumber", number.to_string());
-    error::with(error, "ETag", e_tag.unwrap_or_default())
+    let error = error::error(400, "InvalidPart", message).with_field("PartNumber", number.to_string());
+    error.with_field("ETag", e_tag.unwrap_or_default())
 }
 
 /// What the parts are together.
@@ -145,10 +145,11 @@ fn check_checksum(found: &Found, named: &Named<'_>, part: &Part) -> Result<(), S
 fn too_small(named: &Named<'_>, part: &Part) -> ServiceError {
     let message = "Your proposed upload is smaller than the minimum allowed size";
     let error = error::error(400, "EntityTooSmall", message);
-    let error = error::with(error, "ProposedSize", part.size_bytes.to_string());
-    let error = error::with(error, "MinSizeAllowed", LEAST_BYTES.to_string());
-    let error = error::with(error, "PartNumber", named.number.to_string());
-    error::with(error, "ETag", named.e_tag)
+    error
+        .with_field("ProposedSize", part.size_bytes.to_string())
+        .with_field("MinSizeAllowed", LEAST_BYTES.to_string())
+        .with_field("PartNumber", named.number.to_string())
+        .with_field("ETag", named.e_tag)
 }
 
 /// Whether what a request says of the whole object holds.
@@ -182,7 +183,7 @@ pub(crate) fn complete(
     request: CompleteMultipartUploadRequest,
 ) -> Result<CompleteMultipartUploadOutput, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
-    let conditions = WriteConditions::of(request.if_match.as_deref(), request.if_none_match.as_deref())?;
+    let condition = WriteCondition::of_put(request.if_match.as_deref(), request.if_none_match.as_deref())?;
     let customer = Customer::of(customer_members!(request))?;
     let parts = request.multipart_upload.as_ref().and_then(|upload| upload.parts.as_deref());
     let parts = named(parts.unwrap_or_default())?;
@@ -193,7 +194,8 @@ pub(crate) fn complete(
         if customer.is_some() {
             encryption::check(found.upload.customer_key.as_ref(), customer.as_ref())?;
         }
-        conditions.check(&request.key, versions::newest(rows, &bucket, &request.key)?.as_ref())?;
+        let newest = versions::newest(rows, &bucket, &request.key)?;
+        versions::check_condition(&condition, &request.key, newest.as_ref())?;
         let joined = Joined::of(rows, &bucket, &found, &parts)?;
         check_said(&request, &joined)?;
         write(rows, &bucket, &request.key, (found, joined), (context, random))

@@ -4,12 +4,11 @@
 //! another, under another key, or where its tag or checksum would be of parts that the copy does not have.
 
 use aws_api::s3::{CopyObjectOutput, CopyObjectRequest, CopyObjectResult};
+use bucket_rules::{Conditions, CopySource, Current, WriteCondition};
 use checksums::ChecksumAlgorithm;
 use object_store::Snapshot;
-use percent_encoding::percent_decode_str;
 use service_api::{RequestContext, ServiceError};
 
-use crate::condition::{Conditions, WriteConditions};
 use crate::encryption::{self, Customer, Members, customer_members};
 use crate::error::{self, Failure};
 use crate::intake::{MOST_BYTES, Said};
@@ -19,29 +18,6 @@ use crate::rows::Version;
 use crate::versioning::Versioning;
 use crate::versions::{self, Contents};
 use crate::{State, asked, bucket, checksum};
-
-/// What a header names as a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SourceName {
-    pub(crate) bucket: String,
-    pub(crate) key: String,
-    pub(crate) version: Option<String>,
-}
-
-impl SourceName {
-    /// Reads `bucket/key`, percent-encoded, with a slash before it and a version behind it or without.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (path, version) = match text.rsplit_once("?versionId=") {
-            Some((path, version)) => (path, Some(version.to_owned())),
-            None => (text, None),
-        };
-        let path = percent_decode_str(path).decode_utf8().ok()?;
-        let path = path.strip_prefix('/').unwrap_or(&path);
-        let (bucket, key) = path.split_once('/')?;
-        let named = !bucket.is_empty() && !key.is_empty() && version.as_deref() != Some("");
-        named.then(|| Self { bucket: bucket.to_owned(), key: key.to_owned(), version })
-    }
-}
 
 /// The source of a copy.
 pub(crate) struct Source {
@@ -72,7 +48,7 @@ macro_rules! wanted {
                 $from.copy_source_sse_customer_key.as_deref(),
                 $from.copy_source_sse_customer_key_md5.as_deref(),
             ),
-            conditions: $crate::condition::Conditions {
+            conditions: ::bucket_rules::Conditions {
                 if_match: $from.copy_source_if_match.as_deref(),
                 if_none_match: $from.copy_source_if_none_match.as_deref(),
                 if_modified_since: $from.copy_source_if_modified_since,
@@ -94,12 +70,12 @@ impl Source {
         context: &RequestContext,
         wanted: &Wanted<'_>,
     ) -> Result<Self, Failure> {
-        let name = name(wanted.source)?;
+        let name = CopySource::parse(wanted.source)?;
         let records = state.store.snapshot();
-        let bucket = bucket::anywhere(&records, context, &name.bucket, wanted.expected_owner)?;
+        let bucket = bucket::anywhere(&records, context, name.bucket.as_str(), wanted.expected_owner)?;
         let customer = Customer::of(wanted.customer)?;
         let snapshot = state.objects.snapshot();
-        let found = versions::find(&snapshot, &bucket, &name.key, name.version.as_deref());
+        let found = versions::find(&snapshot, &bucket, name.key.as_str(), name.version_id.as_deref());
         let found = found.map_err(|failure| match failure {
             Failure::Answer(error) if error.code == "MethodNotAllowed" => {
                 let message = "The source of a copy request may not specifically refer to a delete marker by version id.";
@@ -108,7 +84,8 @@ impl Source {
             other => other,
         })?;
         encryption::check(found.version.customer_key.as_ref(), customer.as_ref())?;
-        wanted.conditions.check_source(&found.version.e_tag, found.version.modified)?;
+        let current = Current { etag: &found.version.e_tag, last_modified: found.version.modified };
+        wanted.conditions.of_copy_source(&current, context.now)?;
         let (version, contents) = found.contents(&snapshot)?;
         let id = match bucket.versioning {
             Versioning::Never => None,
@@ -116,18 +93,6 @@ impl Source {
         };
         Ok(Self { version, contents, snapshot, customer, id })
     }
-}
-
-/// What the header names.
-///
-/// # Errors
-/// `InvalidArgument`.
-pub(crate) fn name(source: &str) -> Result<SourceName, ServiceError> {
-    let read = SourceName::parse(source);
-    read.ok_or_else(|| {
-        let message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
-        error::invalid_argument(message, "x-amz-copy-source", source)
-    })
 }
 
 /// Whether a directive says that something is given anew.
@@ -140,9 +105,11 @@ fn replaces(directive: Option<&str>, name: &str) -> Result<bool, ServiceError> {
 }
 
 /// Whether a copy would change nothing at all.
-fn check_changes(request: &CopyObjectRequest, is_replaced: bool) -> Result<(), ServiceError> {
-    let source = name(&request.copy_source)?;
-    let is_itself = source.bucket == request.bucket && source.key == request.key && source.version.is_none();
+fn check_changes(request: &CopyObjectRequest, is_replaced: bool) -> Result<(), Failure> {
+    let source = CopySource::parse(&request.copy_source)?;
+    let is_itself = source.bucket.as_str() == request.bucket
+        && source.key.as_str() == request.key
+        && source.version_id.is_none();
     let changes = is_replaced
         || request.storage_class.is_some()
         || request.website_redirect_location.is_some()
@@ -153,7 +120,7 @@ fn check_changes(request: &CopyObjectRequest, is_replaced: bool) -> Result<(), S
     if is_itself && !changes {
         let message = "This copy request is illegal because it is trying to copy an object to itself without changing the \
                        object's metadata, storage class, website redirect location or encryption attributes.";
-        return Err(error::invalid_request(message));
+        return Err(error::invalid_request(message).into());
     }
     Ok(())
 }
@@ -167,7 +134,7 @@ pub(crate) fn copy(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     versions::check_key(&request.key)?;
     asked::refuse!(request)?;
-    let conditions = WriteConditions::of(request.if_match.as_deref(), request.if_none_match.as_deref())?;
+    let condition = WriteCondition::of_put(request.if_match.as_deref(), request.if_none_match.as_deref())?;
     let is_replaced = replaces(request.metadata_directive.as_deref(), "x-amz-metadata-directive")?;
     replaces(request.tagging_directive.as_deref(), "x-amz-tagging-directive")?;
     check_changes(&request, is_replaced)?;
@@ -196,7 +163,8 @@ pub(crate) fn copy(
     let random = state.ids.bits();
     let shown = version.clone();
     let id = state.objects.transact(|rows| {
-        conditions.check(&request.key, versions::newest(rows, &bucket, &request.key)?.as_ref())?;
+        let newest = versions::newest(rows, &bucket, &request.key)?;
+        versions::check_condition(&condition, &request.key, newest.as_ref())?;
         let blobs = match &written {
             Copied::Shared(blobs) => blobs.clone(),
             Copied::Written(blob) => vec![rows.adopt(blob)],
@@ -264,29 +232,5 @@ impl Copied {
         version.checksum = Some(checksum::Kept::whole(&taken.checksum));
         version.parts = None;
         Ok(Self::Written(taken.blob))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_are_read_with_and_without_a_slash_and_a_version() {
-        let check = |text: &str, expected: Option<(&str, &str, Option<&str>)>| {
-            let expected = expected.map(|(bucket, key, version)| SourceName {
-                bucket: bucket.to_owned(),
-                key: key.to_owned(),
-                version: version.map(str::to_owned),
-            });
-            assert_eq!(SourceName::parse(text), expected, "{text}");
-        };
-        check("b/k", Some(("b", "k", None)));
-        check("/b/k/l", Some(("b", "k/l", None)));
-        check("b/a%20b%3FversionId=x", Some(("b", "a b?versionId=x", None)));
-        check("%2Fb%2Fk?versionId=null", Some(("b", "k", Some("null"))));
-        for text in ["", "b", "b/", "/b", "b/k?versionId=", "b/%FF"] {
-            check(text, None);
-        }
     }
 }

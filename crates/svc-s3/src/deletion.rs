@@ -3,9 +3,9 @@
 use aws_api::s3::{
     DeleteObjectOutput, DeleteObjectRequest, DeleteObjectsOutput, DeleteObjectsRequest, DeletedObject, Error,
 };
+use bucket_rules::WriteCondition;
 use service_api::{RequestContext, ServiceError};
 
-use crate::condition::WriteConditions;
 use crate::error::{self, Failure};
 use crate::versions::{self, Deleted};
 use crate::{State, bucket};
@@ -29,7 +29,7 @@ pub(crate) fn one(
     if request.mfa.is_some() {
         return Err(error::not_implemented("MFA delete").into());
     }
-    let conditions = WriteConditions::of(request.if_match.as_deref(), None)?;
+    let condition = WriteCondition::of_delete(request.if_match.as_deref());
     let id = request.version_id.as_deref();
     let random = state.ids.bits();
     let deleted = state.objects.transact(|rows| {
@@ -37,7 +37,7 @@ pub(crate) fn one(
             Some(id) => versions::with_id(rows, &bucket, &request.key, id)?,
             None => versions::newest(rows, &bucket, &request.key)?,
         };
-        conditions.check(&request.key, meant.as_ref())?;
+        versions::check_condition(&condition, &request.key, meant.as_ref())?;
         versions::delete(rows, &bucket, (&request.key, id), (context.now, random))
     })?;
     Ok(DeleteObjectOutput {
@@ -72,17 +72,18 @@ pub(crate) fn many(
                 if object.last_modified_time.is_some() || object.size.is_some() {
                     return Err(error::not_implemented("conditions of directory buckets").into());
                 }
-                let conditions = WriteConditions::of(object.e_tag.as_deref(), None)?;
+                let condition = WriteCondition::of_delete(object.e_tag.as_deref());
                 let id = object.version_id.as_deref();
                 let meant = match id {
                     Some(id) => versions::with_id(rows, &bucket, &object.key, id)?,
                     None => versions::newest(rows, &bucket, &object.key)?,
                 };
-                conditions.check(&object.key, meant.as_ref())?;
+                versions::check_condition(&condition, &object.key, meant.as_ref())?;
                 versions::delete(rows, &bucket, (&object.key, id), (context.now, random))
             };
             match delete() {
                 Ok(deleted) => results.push(Ok(deleted)),
+                Err(Failure::Rule(refused)) => results.push(Err(error::of_rule(&refused))),
                 Err(Failure::Answer(refused)) if refused.code != "NoSuchBucket" => results.push(Err(refused)),
                 Err(other) => return Err(other),
             }

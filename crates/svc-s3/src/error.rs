@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use aws_model::{Fields, Value};
+use bucket_rules::RuleError;
 use object_store::{BlobError, StoreError};
 use service_api::ServiceError;
 
@@ -14,6 +14,9 @@ pub(crate) enum Failure {
     /// What AWS answers.
     #[error(transparent)]
     Answer(#[from] ServiceError),
+    /// What the rules of buckets refuse.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
     /// The records of buckets could not be changed.
     #[error(transparent)]
     Records(#[from] store::StoreError),
@@ -33,6 +36,7 @@ impl From<Failure> for ServiceError {
         let is_full = matches!(failure, Failure::Rows(StoreError::Full) | Failure::Content(BlobError::Full));
         match failure {
             Failure::Answer(error) => error,
+            Failure::Rule(refused) => of_rule(&refused),
             Failure::Records(error) => error.into(),
             // A disk that is full is answered as load that passes: clients wait and try again.
             _ if is_full => Self {
@@ -62,36 +66,35 @@ pub(crate) fn error(
     ServiceError::new(code, message).with_status(status)
 }
 
-/// The same error with a member beside the message.
-pub(crate) fn with(mut error: ServiceError, name: &'static str, value: impl Into<String>) -> ServiceError {
-    let mut fields = std::mem::replace(&mut error.fields, Fields::new());
-    fields.push(name, Value::String(value.into()));
-    ServiceError { fields, ..error }
+/// What a rule refuses, with the elements that stand beside the message.
+pub(crate) fn of_rule(refused: &RuleError) -> ServiceError {
+    let plain = error(refused.status(), refused.code(), refused.to_string());
+    refused.details().into_iter().fold(plain, |error, (name, value)| error.with_field(name, value))
 }
 
 pub(crate) fn no_such_bucket(name: &str) -> ServiceError {
-    with(error(404, "NoSuchBucket", "The specified bucket does not exist"), "BucketName", name)
+    error(404, "NoSuchBucket", "The specified bucket does not exist").with_field("BucketName", name)
 }
 
 pub(crate) fn no_such_key(key: &str) -> ServiceError {
-    with(error(404, "NoSuchKey", "The specified key does not exist."), "Key", key)
+    error(404, "NoSuchKey", "The specified key does not exist.").with_field("Key", key)
 }
 
 pub(crate) fn no_such_version(key: &str, version: &str) -> ServiceError {
     let error = error(404, "NoSuchVersion", "The specified version does not exist.");
-    with(with(error, "Key", key), "VersionId", version)
+    error.with_field("Key", key).with_field("VersionId", version)
 }
 
 pub(crate) fn no_such_upload(upload: &str) -> ServiceError {
     let message = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or \
                    completed.";
-    with(error(404, "NoSuchUpload", message), "UploadId", upload)
+    error(404, "NoSuchUpload", message).with_field("UploadId", upload)
 }
 
 /// An argument is not one that it can be.
 pub(crate) fn invalid_argument(message: impl Into<String>, name: &str, value: &str) -> ServiceError {
     let error = error(400, "InvalidArgument", message);
-    with(with(error, "ArgumentName", name), "ArgumentValue", value)
+    error.with_field("ArgumentName", name).with_field("ArgumentValue", value)
 }
 
 pub(crate) fn invalid_request(message: impl Into<String>) -> ServiceError {
@@ -110,11 +113,6 @@ pub(crate) fn access_denied(message: &str) -> ServiceError {
 pub(crate) fn not_implemented(what: &str) -> ServiceError {
     let message = format!("A header you provided implies functionality that is not implemented: {what}.");
     error(501, "NotImplemented", message)
-}
-
-pub(crate) fn precondition_failed(condition: &str) -> ServiceError {
-    let message = "At least one of the pre-conditions you specified did not hold";
-    with(error(412, "PreconditionFailed", message), "Condition", condition)
 }
 
 pub(crate) fn conflict() -> ServiceError {

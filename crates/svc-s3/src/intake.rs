@@ -48,7 +48,7 @@ impl Said {
             let read = read.and_then(|bytes| Checksum::of_bytes(ChecksumAlgorithm::Md5, &bytes).ok());
             read.ok_or_else(|| {
                 let error = error::error(400, "InvalidDigest", "The Content-MD5 you specified was invalid.");
-                error::with(error, "Content-MD5", text)
+                error.with_field("Content-MD5", text)
             })
         });
         let algorithm = algorithm.map(crate::checksum::algorithm).transpose()?;

@@ -139,7 +139,7 @@ pub(crate) fn first_kind(
         marker: Some(request.marker.clone().unwrap_or_default()),
         next_marker: next.map(str::to_owned),
         contents: Some(found.contents.iter().map(|one| shown(&bucket, true, one)).collect()),
-        name: Some(bucket.name.clone()),
+        name: Some(bucket.name.to_string()),
         prefix: Some(request.prefix.clone().unwrap_or_default()),
         delimiter: delimiter.map(str::to_owned),
         max_keys: Some(most),
@@ -174,7 +174,7 @@ pub(crate) fn second_kind(
     let next = found.last.as_deref().filter(|_| found.is_truncated);
     Ok(ListObjectsV2Output {
         is_truncated: Some(found.is_truncated),
-        name: Some(bucket.name.clone()),
+        name: Some(bucket.name.to_string()),
         prefix: Some(request.prefix.clone().unwrap_or_default()),
         delimiter: delimiter.map(str::to_owned),
         max_keys: Some(most),
@@ -257,7 +257,7 @@ pub(crate) fn versions(
         is_truncated: Some(page.is_truncated),
         key_marker: Some(key_marker.unwrap_or_default().to_owned()),
         version_id_marker: Some(request.version_id_marker.clone().unwrap_or_default()),
-        name: Some(bucket.name.clone()),
+        name: Some(bucket.name.to_string()),
         prefix: Some(request.prefix.clone().unwrap_or_default()),
         delimiter: delimiter.map(str::to_owned),
         max_keys: Some(most),

@@ -11,6 +11,7 @@ use aws_api::s3::{
     CreateMultipartUploadRequest, UploadPartCopyOutput, UploadPartCopyRequest, UploadPartOutput,
     UploadPartRequest,
 };
+use bucket_rules::ByteRange;
 use checksums::{ChecksumAlgorithm, ChecksumType};
 use object_store::{BlobRef, Direction, Read, Row, Table, Transaction, after_prefix};
 use service_api::{Payload, RequestContext, ServiceError, Streamed};
@@ -24,7 +25,7 @@ use crate::object::quoted;
 use crate::place::{self, Incarnation, Stamp};
 use crate::reading::Reading;
 use crate::rows::{self, Part, Upload};
-use crate::{State, asked, checksum, owner, range, versions};
+use crate::{State, asked, checksum, owner, versions};
 
 /// The numbers that parts can have.
 ///
@@ -279,7 +280,7 @@ pub(crate) fn copy_part(
     let length = source.version.size_bytes;
     let range = match request.copy_source_range.as_deref() {
         None => 0..length,
-        Some(text) => range::of_source(text, length)?,
+        Some(text) => ByteRange::of_copy_source(text, length)?.bounds(),
     };
     if range.end - range.start > MOST_BYTES {
         return Err(error::entity_too_large().into());

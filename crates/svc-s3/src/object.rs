@@ -8,19 +8,18 @@ use std::ops::Range;
 use aws_api::s3::{
     GetObjectOutput, GetObjectRequest, HeadObjectOutput, HeadObjectRequest, PutObjectOutput, PutObjectRequest,
 };
-use aws_types::Timestamp;
+use bucket_rules::{ByteRange, Conditions, Current, ReadOutcome, WriteCondition, http_date};
 use object_store::Snapshot;
 use service_api::{Payload, RequestContext, Streamed};
 
-use crate::condition::{Conditions, WriteConditions};
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
 use crate::intake::Said;
 use crate::reading::Reading;
-use crate::rows::Version;
+use crate::rows::{PartList, Version};
 use crate::versioning::Versioning;
 use crate::versions::{self, Contents};
-use crate::{State, asked, bucket, checksum, range};
+use crate::{State, asked, bucket, checksum};
 
 /// What an object is where nobody said so.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
@@ -38,7 +37,7 @@ pub(crate) fn put(
     if request.write_offset_bytes.is_some() {
         return Err(error::not_implemented("appending to objects").into());
     }
-    let conditions = WriteConditions::of(request.if_match.as_deref(), request.if_none_match.as_deref())?;
+    let condition = WriteCondition::of_put(request.if_match.as_deref(), request.if_none_match.as_deref())?;
     let headers = asked::checked(asked::headers!(request))?;
     let storage_class = asked::storage_class(request.storage_class.as_deref())?;
     let customer = Customer::of(customer_members!(request))?;
@@ -47,8 +46,8 @@ pub(crate) fn put(
     let given = checksum::given(checksum::members!(request))?;
     let said = Said::of(request.content_md5.as_deref(), given, request.checksum_algorithm.as_deref())?;
     // What cannot be written because of a condition is not read.
-    conditions
-        .check(&request.key, versions::newest(&state.objects.snapshot(), &bucket, &request.key)?.as_ref())?;
+    let newest = versions::newest(&state.objects.snapshot(), &bucket, &request.key)?;
+    versions::check_condition(&condition, &request.key, newest.as_ref())?;
 
     let secret = encryption::secret(&state.objects, customer.as_ref());
     let taken = said.take(state, &secret, payload, None)?;
@@ -70,7 +69,8 @@ pub(crate) fn put(
     };
     let random = state.ids.bits();
     let id = state.objects.transact(|rows| {
-        conditions.check(&request.key, versions::newest(rows, &bucket, &request.key)?.as_ref())?;
+        let newest = versions::newest(rows, &bucket, &request.key)?;
+        versions::check_condition(&condition, &request.key, newest.as_ref())?;
         let content = rows.adopt(&taken.blob);
         let contents = Contents::Whole(vec![content]);
         versions::put(rows, &bucket, &request.key, (version, contents), (context.now, random))
@@ -93,12 +93,6 @@ pub(crate) fn put(
 /// An entity tag as headers have it.
 pub(crate) fn quoted(e_tag: &str) -> String {
     format!("\"{e_tag}\"")
-}
-
-/// A time as headers have it.
-fn http_date(time: Timestamp) -> String {
-    let time = jiff::Timestamp::from_second(time.unix_secs()).unwrap_or(jiff::Timestamp::MAX);
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// What a read is answered with, as far as both kinds have it.
@@ -157,12 +151,16 @@ fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Se
     let snapshot = state.objects.snapshot();
     let found = versions::find(&snapshot, &bucket, wanted.key, wanted.id)?;
     encryption::check(found.version.customer_key.as_ref(), customer.as_ref())?;
-    wanted.conditions.check_read(&found.version.e_tag, found.version.modified)?;
+    let current = Current { etag: &found.version.e_tag, last_modified: found.version.modified };
+    if wanted.conditions.of_read(&current, context.now)? == ReadOutcome::NotModified {
+        let error = error::error(304, "NotModified", "Not Modified");
+        return Err(error.with_field("ETag", quoted(&found.version.e_tag)).into());
+    }
     let (version, contents) = found.contents(&snapshot)?;
     let length = version.size_bytes;
     let range = match (wanted.range, wanted.part) {
-        (Some(text), _) => range::of_header(text, length)?,
-        (None, Some(number)) => Some(range::of_part(number, length, contents.parts())?),
+        (Some(text), _) => ByteRange::of_header(text, length)?.map(ByteRange::bounds),
+        (None, Some(number)) => Some(range_of_part(number, length, contents.parts())?),
         (None, None) => None,
     };
     let id = match bucket.versioning {
@@ -172,6 +170,28 @@ fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Se
     let parts = version.parts.filter(|_| wanted.part.is_some());
     let parts = parts.and_then(|parts| i32::try_from(parts).ok());
     Ok(Seen { version, contents, snapshot, customer, range, id, parts })
+}
+
+/// Where the part of a number is in an object. What was uploaded whole is part 1.
+///
+/// # Errors
+/// `InvalidPartNumber`.
+fn range_of_part(number: i32, length: u64, parts: Option<&PartList>) -> Result<Range<u64>, Failure> {
+    let missing = || {
+        let error = error::error(416, "InvalidPartNumber", "The requested partnumber is not satisfiable");
+        error.with_field("PartNumberRequested", number.to_string())
+    };
+    let Some(list) = parts else {
+        return if number == 1 { Ok(0..length) } else { Err(missing().into()) };
+    };
+    let mut start = 0;
+    for part in &list.parts {
+        if i64::from(part.number) == i64::from(number) {
+            return Ok(start..start + part.size_bytes);
+        }
+        start += part.size_bytes;
+    }
+    Err(missing().into())
 }
 
 /// The members that both answers have.
@@ -194,7 +214,11 @@ macro_rules! answer {
             content_disposition: over(&request.response_content_disposition, &headers.content_disposition),
             content_encoding: over(&request.response_content_encoding, &headers.content_encoding),
             content_language: over(&request.response_content_language, &headers.content_language),
-            content_range: seen.range.as_ref().map(|range| range::shown(range, seen.version.size_bytes)),
+            content_range: seen
+                .range
+                .as_ref()
+                .and_then(ByteRange::between)
+                .map(|range| range.content_range(seen.version.size_bytes)),
             content_type: Some(content_type.unwrap_or_else(|| DEFAULT_TYPE.to_owned())),
             expires: over(&request.response_expires.map(http_date), &headers.expires),
             website_redirect_location: headers.website_redirect_location.clone(),

@@ -80,7 +80,7 @@ pub(crate) fn uploads(
         }
     }
     Ok(ListMultipartUploadsOutput {
-        bucket: Some(bucket.name.clone()),
+        bucket: Some(bucket.name.to_string()),
         key_marker: Some(key_marker.unwrap_or_default().to_owned()),
         upload_id_marker: Some(request.upload_id_marker.unwrap_or_default()),
         next_key_marker: next_key.filter(|_| page.is_truncated),
@@ -140,7 +140,7 @@ pub(crate) fn parts(
     let is_truncated = most > 0 && rest.next().transpose()?.is_some();
     let upload = found.upload;
     Ok(ListPartsOutput {
-        bucket: Some(bucket.name.clone()),
+        bucket: Some(bucket.name.to_string()),
         key: Some(request.key),
         upload_id: Some(request.upload_id),
         part_number_marker: Some(marker),

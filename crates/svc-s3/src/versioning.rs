@@ -65,11 +65,11 @@ pub(crate) fn put(
     };
     let scope = bucket::scope(context.partition);
     state.store.transact(|transaction| {
-        let held = transaction.get::<Bucket>(&scope, &bucket.name);
+        let held = transaction.get::<Bucket>(&scope, bucket.name.as_str());
         let held = held.filter(|held| held.incarnation == bucket.incarnation);
-        let held = held.ok_or_else(|| error::no_such_bucket(&bucket.name))?;
+        let held = held.ok_or_else(|| error::no_such_bucket(bucket.name.as_str()))?;
         if held.versioning != versioning {
-            transaction.put(&scope, &bucket.name, Bucket { versioning, ..Bucket::clone(&held) });
+            transaction.put(&scope, bucket.name.as_str(), Bucket { versioning, ..Bucket::clone(&held) });
         }
         Ok::<_, ServiceError>(())
     })?;

@@ -5,18 +5,15 @@
 use std::ops::Bound;
 
 use aws_types::Timestamp;
+use bucket_rules::{ObjectKey, RuleError, WriteCondition, WriteRefused};
 use object_store::{BlobRef, Direction, Read, Row, Transaction, after_prefix};
+use service_api::ServiceError;
 
 use crate::bucket::{self, Bucket};
 use crate::error::{self, Failure};
 use crate::place::{self, Stamp};
 use crate::rows::{self, NULL, PartList, Version};
 use crate::versioning::Versioning;
-
-/// How long a key can be.
-///
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
-const MOST_KEY_BYTES: usize = 1024;
 
 /// A version that is there.
 #[derive(Clone, Debug)]
@@ -80,12 +77,23 @@ impl Found {
 /// # Errors
 /// `KeyTooLongError`.
 pub(crate) fn check_key(key: &str) -> Result<(), Failure> {
-    if key.len() <= MOST_KEY_BYTES {
-        return Ok(());
-    }
-    let error = error::error(400, "KeyTooLongError", "Your key is too long");
-    let error = error::with(error, "Size", key.len().to_string());
-    Err(error::with(error, "MaxSizeAllowed", MOST_KEY_BYTES.to_string()).into())
+    Ok(key.parse::<ObjectKey>().map(|_| ())?)
+}
+
+/// Whether a write may go on, in the transaction that writes.
+///
+/// # Errors
+/// `PreconditionFailed`, or `NoSuchKey` where something has to be there.
+pub(crate) fn check_condition(
+    condition: &WriteCondition,
+    key: &str,
+    newest: Option<&Found>,
+) -> Result<(), ServiceError> {
+    let there = newest.filter(|found| !found.version.is_marker);
+    condition.check(there.map(|found| found.version.e_tag.as_str())).map_err(|refused| match refused {
+        WriteRefused::NoSuchKey => error::no_such_key(key),
+        WriteRefused::Precondition(header) => error::of_rule(&RuleError::Precondition(header)),
+    })
 }
 
 /// The versions of a key, the newest first.
@@ -157,18 +165,17 @@ pub(crate) fn find(
     let Some(id) = id else {
         let found = newest(reader, bucket, key)?.ok_or_else(|| error::no_such_key(key))?;
         if found.version.is_marker {
-            let error = error::with(error::no_such_key(key), "DeleteMarker", "true");
-            return Err(error::with(error, "VersionId", found.version.public_id()).into());
+            let error = error::no_such_key(key).with_field("DeleteMarker", "true");
+            return Err(error.with_field("VersionId", found.version.public_id()).into());
         }
         return Ok(found);
     };
     let found = with_id(reader, bucket, key, id)?.ok_or_else(|| error::no_such_version(key, id))?;
     if found.version.is_marker {
         let message = "The specified method is not allowed against this resource.";
-        let error = error::with(error::error(405, "MethodNotAllowed", message), "Method", "GET");
-        return Err(
-            error::with(error::with(error, "ResourceType", "DeleteMarker"), "DeleteMarker", "true").into()
-        );
+        let error = error::error(405, "MethodNotAllowed", message).with_field("Method", "GET");
+        let error = error.with_field("ResourceType", "DeleteMarker").with_field("DeleteMarker", "true");
+        return Err(error.into());
     }
     Ok(found)
 }

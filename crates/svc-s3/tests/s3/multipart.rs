@@ -118,7 +118,7 @@ fn a_completion_names_parts_as_they_are() {
     assert_eq!(refused(&[(1, one.clone()), (1, one.clone())]), "InvalidPartOrder");
     assert_eq!(refused(&[(1, two.clone())]), "InvalidPart");
     assert_eq!(refused(&[(3, two.clone())]), "InvalidPart");
-    assert_eq!(refused(&[(1, one.clone()), (2, two.clone())]), "EntityTooSmall");
+    assert_eq!(refused(&[(1, one.clone()), (2, two)]), "EntityTooSmall");
     let size = api::CompleteMultipartUploadRequest {
         mpu_object_size: Some(5),
         ..completion(&id, &[(1, one.clone())])
