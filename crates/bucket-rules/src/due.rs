@@ -144,7 +144,7 @@ impl LifecycleRule {
         }
     }
 
-    fn selects(&self, version: &VersionFacts<'_>) -> bool {
+    pub(crate) fn selects(&self, version: &VersionFacts<'_>) -> bool {
         if !version.key.starts_with(self.key_prefix()) {
             return false;
         }

@@ -47,6 +47,7 @@ mod public_policy;
 mod range;
 mod tags;
 mod time;
+mod transition;
 mod website;
 mod written_policy;
 
@@ -73,6 +74,7 @@ pub use public_policy::is_public_policy;
 pub use range::ByteRange;
 pub use tags::{BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, Tagged, tags_of_header};
 pub use time::http_date;
+pub use transition::{NoncurrentVersionTransition, Transition, TransitionClass};
 pub use website::{
     ErrorPage, Page, PageRequest, Redirect, RedirectAll, Redirection, RoutingCondition, RoutingRule, Website,
     WebsiteConfiguration, check_redirect_location,

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::RuleError;
 use crate::object_key::KEY_BYTES_MAX;
 use crate::time::is_midnight;
+use crate::transition::{NoncurrentVersionTransition, Transition};
 
 const RULES_MAX: usize = 1_000;
 const ID_CHARS_MAX: usize = 255;
-const NEWER_VERSIONS_MAX: i64 = 100;
+pub(crate) const NEWER_VERSIONS_MAX: i64 = 100;
 
 /// A rule as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,10 +33,12 @@ pub struct LifecycleRule {
     pub noncurrent_version_expiration: Option<NoncurrentVersionExpiration>,
     /// After how many days uploads in parts are given up.
     pub abort_incomplete_multipart_upload_days: Option<i64>,
-    /// Storage classes to move to. Brume has one class, and refuses them.
-    pub transitions: Vec<String>,
+    /// Storage classes that current versions move to.
+    #[serde(default)]
+    pub transitions: Vec<Transition>,
     /// The same of noncurrent versions.
-    pub noncurrent_version_transitions: Vec<String>,
+    #[serde(default)]
+    pub noncurrent_version_transitions: Vec<NoncurrentVersionTransition>,
 }
 
 /// Which objects a rule is about. One member, or `and` with several.
@@ -154,10 +157,10 @@ impl LifecycleRule {
         if self.prefix.as_ref().is_some_and(|prefix| prefix.len() > KEY_BYTES_MAX) {
             return refused("The maximum size of a prefix is 1024.");
         }
-        if let Some(class) = self.transitions.iter().chain(&self.noncurrent_version_transitions).next() {
-            return Err(RuleError::StorageClass(class.clone()));
-        }
+        self.check_transitions()?;
         let has_action = self.expiration.is_some()
+            || !self.transitions.is_empty()
+            || !self.noncurrent_version_transitions.is_empty()
             || self.noncurrent_version_expiration.is_some()
             || self.abort_incomplete_multipart_upload_days.is_some();
         if !has_action {
@@ -340,7 +343,6 @@ mod tests {
             (vec![LifecycleRule { filter: None, ..rule() }], "MalformedXML"),
             (vec![LifecycleRule { prefix: Some("a".into()), ..rule() }], "MalformedXML"),
             (vec![LifecycleRule { expiration: None, ..rule() }], "InvalidRequest"),
-            (vec![LifecycleRule { transitions: vec!["GLACIER".into()], ..rule() }], "InvalidStorageClass"),
         ] {
             assert_eq!(Lifecycle::new(rules, String::new).unwrap_err().code(), code);
         }
