@@ -9,6 +9,17 @@ use aws_types::Timestamp;
 use bytes::Bytes;
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AbortIncompleteMultipartUpload {
+    pub days_after_initiation: Option<i32>,
+}
+
+crate::structure! {
+    AbortIncompleteMultipartUpload, "AbortIncompleteMultipartUpload" {
+        "DaysAfterInitiation" => days_after_initiation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AbortMultipartUploadOutput {
     pub request_charged: Option<String>,
     pub version_id: Option<String>,
@@ -43,6 +54,39 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccelerateConfiguration {
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    AccelerateConfiguration, "AccelerateConfiguration" {
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessControlTranslation {
+    pub owner: String,
+}
+
+crate::structure! {
+    AccessControlTranslation, "AccessControlTranslation" {
+        "Owner" => owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BlockedEncryptionTypes {
+    pub encryption_type: Option<Vec<String>>,
+}
+
+crate::structure! {
+    BlockedEncryptionTypes, "BlockedEncryptionTypes" {
+        "EncryptionType" => encryption_type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bucket {
     pub name: Option<String>,
     pub creation_date: Option<Timestamp>,
@@ -69,6 +113,28 @@ crate::structure! {
     BucketInfo, "BucketInfo" {
         "DataRedundancy" => data_redundancy,
         "Type" => r#type,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketLifecycleConfiguration {
+    pub rules: Vec<LifecycleRule>,
+}
+
+crate::structure! {
+    BucketLifecycleConfiguration, "BucketLifecycleConfiguration" {
+        "Rules" => rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketLoggingStatus {
+    pub logging_enabled: Option<LoggingEnabled>,
+}
+
+crate::structure! {
+    BucketLoggingStatus, "BucketLoggingStatus" {
+        "LoggingEnabled" => logging_enabled,
     }
 }
 
@@ -644,6 +710,23 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DefaultRetention {
+    pub mode: Option<String>,
+    pub days: Option<i32>,
+    pub years: Option<i32>,
+    pub default_event_hold: Option<EventHoldDuration>,
+}
+
+crate::structure! {
+    DefaultRetention, "DefaultRetention" {
+        "Mode" => mode,
+        "Days" => days,
+        "Years" => years,
+        "DefaultEventHold" => default_event_hold,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delete {
     pub objects: Vec<ObjectIdentifier>,
     pub quiet: Option<bool>,
@@ -657,6 +740,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketEncryptionRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteBucketEncryptionRequest, "DeleteBucketEncryptionRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketLifecycleRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteBucketLifecycleRequest, "DeleteBucketLifecycleRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketRequest {
     pub bucket: String,
     pub expected_bucket_owner: Option<String>,
@@ -664,6 +773,19 @@ pub struct DeleteBucketRequest {
 
 crate::structure! {
     DeleteBucketRequest, "DeleteBucketRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketTaggingRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteBucketTaggingRequest, "DeleteBucketTaggingRequest" {
         "Bucket" => bucket,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
@@ -685,6 +807,17 @@ crate::structure! {
         "VersionId" => version_id,
         "IsLatest" => is_latest,
         "LastModified" => last_modified,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteMarkerReplication {
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    DeleteMarkerReplication, "DeleteMarkerReplication" {
+        "Status" => status,
     }
 }
 
@@ -729,6 +862,34 @@ crate::structure! {
         "IfMatch" => if_match,
         "IfMatchLastModifiedTime" => if_match_last_modified_time,
         "IfMatchSize" => if_match_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteObjectTaggingOutput {
+    pub version_id: Option<String>,
+}
+
+crate::structure! {
+    DeleteObjectTaggingOutput, "DeleteObjectTaggingOutput" {
+        "VersionId" => version_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteObjectTaggingRequest {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteObjectTaggingRequest, "DeleteObjectTaggingRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "VersionId" => version_id,
+        "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
 
@@ -788,6 +949,40 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Destination {
+    pub bucket: String,
+    pub account: Option<String>,
+    pub storage_class: Option<String>,
+    pub access_control_translation: Option<AccessControlTranslation>,
+    pub encryption_configuration: Option<EncryptionConfiguration>,
+    pub replication_time: Option<ReplicationTime>,
+    pub metrics: Option<Metrics>,
+}
+
+crate::structure! {
+    Destination, "Destination" {
+        "Bucket" => bucket,
+        "Account" => account,
+        "StorageClass" => storage_class,
+        "AccessControlTranslation" => access_control_translation,
+        "EncryptionConfiguration" => encryption_configuration,
+        "ReplicationTime" => replication_time,
+        "Metrics" => metrics,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EncryptionConfiguration {
+    pub replica_kms_key_id: Option<String>,
+}
+
+crate::structure! {
+    EncryptionConfiguration, "EncryptionConfiguration" {
+        "ReplicaKmsKeyID" => replica_kms_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Error {
     pub key: Option<String>,
     pub version_id: Option<String>,
@@ -801,6 +996,126 @@ crate::structure! {
         "VersionId" => version_id,
         "Code" => code,
         "Message" => message,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventBridgeConfiguration {}
+
+crate::structure! { EventBridgeConfiguration, "EventBridgeConfiguration" {} }
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventHoldDuration {
+    pub days: Option<i32>,
+    pub years: Option<i32>,
+}
+
+crate::structure! {
+    EventHoldDuration, "EventHoldDuration" {
+        "Days" => days,
+        "Years" => years,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExistingObjectReplication {
+    pub status: String,
+}
+
+crate::structure! {
+    ExistingObjectReplication, "ExistingObjectReplication" {
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FilterRule {
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+crate::structure! {
+    FilterRule, "FilterRule" {
+        "Name" => name,
+        "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAccelerateConfigurationOutput {
+    pub status: Option<String>,
+    pub request_charged: Option<String>,
+}
+
+crate::structure! {
+    GetBucketAccelerateConfigurationOutput, "GetBucketAccelerateConfigurationOutput" {
+        "Status" => status,
+        "RequestCharged" => request_charged,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAccelerateConfigurationRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+    pub request_payer: Option<String>,
+}
+
+crate::structure! {
+    GetBucketAccelerateConfigurationRequest, "GetBucketAccelerateConfigurationRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+        "RequestPayer" => request_payer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketEncryptionOutput {
+    pub server_side_encryption_configuration: Option<ServerSideEncryptionConfiguration>,
+}
+
+crate::structure! {
+    GetBucketEncryptionOutput, "GetBucketEncryptionOutput" {
+        "ServerSideEncryptionConfiguration" => server_side_encryption_configuration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketEncryptionRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketEncryptionRequest, "GetBucketEncryptionRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLifecycleConfigurationOutput {
+    pub rules: Option<Vec<LifecycleRule>>,
+    pub transition_default_minimum_object_size: Option<String>,
+}
+
+crate::structure! {
+    GetBucketLifecycleConfigurationOutput, "GetBucketLifecycleConfigurationOutput" {
+        "Rules" => rules,
+        "TransitionDefaultMinimumObjectSize" => transition_default_minimum_object_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLifecycleConfigurationRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketLifecycleConfigurationRequest, "GetBucketLifecycleConfigurationRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
 
@@ -823,6 +1138,115 @@ pub struct GetBucketLocationRequest {
 
 crate::structure! {
     GetBucketLocationRequest, "GetBucketLocationRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLoggingOutput {
+    pub logging_enabled: Option<LoggingEnabled>,
+}
+
+crate::structure! {
+    GetBucketLoggingOutput, "GetBucketLoggingOutput" {
+        "LoggingEnabled" => logging_enabled,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLoggingRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketLoggingRequest, "GetBucketLoggingRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketNotificationConfigurationRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketNotificationConfigurationRequest, "GetBucketNotificationConfigurationRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketReplicationOutput {
+    pub replication_configuration: Option<ReplicationConfiguration>,
+}
+
+crate::structure! {
+    GetBucketReplicationOutput, "GetBucketReplicationOutput" {
+        "ReplicationConfiguration" => replication_configuration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketReplicationRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketReplicationRequest, "GetBucketReplicationRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketRequestPaymentOutput {
+    pub payer: Option<String>,
+}
+
+crate::structure! {
+    GetBucketRequestPaymentOutput, "GetBucketRequestPaymentOutput" {
+        "Payer" => payer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketRequestPaymentRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketRequestPaymentRequest, "GetBucketRequestPaymentRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketTaggingOutput {
+    pub tag_set: Vec<Tag>,
+}
+
+crate::structure! {
+    GetBucketTaggingOutput, "GetBucketTaggingOutput" {
+        "TagSet" => tag_set,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketTaggingRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketTaggingRequest, "GetBucketTaggingRequest" {
         "Bucket" => bucket,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
@@ -930,6 +1354,60 @@ crate::structure! {
         "RequestPayer" => request_payer,
         "ExpectedBucketOwner" => expected_bucket_owner,
         "ObjectAttributes" => object_attributes,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLegalHoldOutput {
+    pub legal_hold: Option<ObjectLockLegalHold>,
+}
+
+crate::structure! {
+    GetObjectLegalHoldOutput, "GetObjectLegalHoldOutput" {
+        "LegalHold" => legal_hold,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLegalHoldRequest {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetObjectLegalHoldRequest, "GetObjectLegalHoldRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "VersionId" => version_id,
+        "RequestPayer" => request_payer,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLockConfigurationOutput {
+    pub object_lock_configuration: Option<ObjectLockConfiguration>,
+}
+
+crate::structure! {
+    GetObjectLockConfigurationOutput, "GetObjectLockConfigurationOutput" {
+        "ObjectLockConfiguration" => object_lock_configuration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLockConfigurationRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetObjectLockConfigurationRequest, "GetObjectLockConfigurationRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
 
@@ -1082,6 +1560,87 @@ crate::structure! {
         "PartNumber" => part_number,
         "ExpectedBucketOwner" => expected_bucket_owner,
         "ChecksumMode" => checksum_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectRetentionOutput {
+    pub retention: Option<ObjectLockRetention>,
+}
+
+crate::structure! {
+    GetObjectRetentionOutput, "GetObjectRetentionOutput" {
+        "Retention" => retention,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectRetentionRequest {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetObjectRetentionRequest, "GetObjectRetentionRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "VersionId" => version_id,
+        "RequestPayer" => request_payer,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectTaggingOutput {
+    pub version_id: Option<String>,
+    pub tag_set: Vec<Tag>,
+}
+
+crate::structure! {
+    GetObjectTaggingOutput, "GetObjectTaggingOutput" {
+        "VersionId" => version_id,
+        "TagSet" => tag_set,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectTaggingRequest {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub request_payer: Option<String>,
+}
+
+crate::structure! {
+    GetObjectTaggingRequest, "GetObjectTaggingRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "VersionId" => version_id,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+        "RequestPayer" => request_payer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grantee {
+    pub display_name: Option<String>,
+    pub email_address: Option<String>,
+    pub id: Option<String>,
+    pub r#type: String,
+    pub uri: Option<String>,
+}
+
+crate::structure! {
+    Grantee, "Grantee" {
+        "DisplayName" => display_name,
+        "EmailAddress" => email_address,
+        "ID" => id,
+        "Type" => r#type,
+        "URI" => uri,
     }
 }
 
@@ -1279,6 +1838,101 @@ crate::structure! {
     Initiator, "Initiator" {
         "ID" => id,
         "DisplayName" => display_name,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LambdaFunctionConfiguration {
+    pub id: Option<String>,
+    pub lambda_function_arn: String,
+    pub events: Vec<String>,
+    pub filter: Option<NotificationConfigurationFilter>,
+}
+
+crate::structure! {
+    LambdaFunctionConfiguration, "LambdaFunctionConfiguration" {
+        "Id" => id,
+        "LambdaFunctionArn" => lambda_function_arn,
+        "Events" => events,
+        "Filter" => filter,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleExpiration {
+    pub date: Option<Timestamp>,
+    pub days: Option<i32>,
+    pub expired_object_delete_marker: Option<bool>,
+}
+
+crate::structure! {
+    LifecycleExpiration, "LifecycleExpiration" {
+        "Date" => date,
+        "Days" => days,
+        "ExpiredObjectDeleteMarker" => expired_object_delete_marker,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleRule {
+    pub expiration: Option<LifecycleExpiration>,
+    pub id: Option<String>,
+    pub prefix: Option<String>,
+    pub filter: Option<LifecycleRuleFilter>,
+    pub status: String,
+    pub transitions: Option<Vec<Transition>>,
+    pub noncurrent_version_transitions: Option<Vec<NoncurrentVersionTransition>>,
+    pub noncurrent_version_expiration: Option<NoncurrentVersionExpiration>,
+    pub abort_incomplete_multipart_upload: Option<AbortIncompleteMultipartUpload>,
+}
+
+crate::structure! {
+    LifecycleRule, "LifecycleRule" {
+        "Expiration" => expiration,
+        "ID" => id,
+        "Prefix" => prefix,
+        "Filter" => filter,
+        "Status" => status,
+        "Transitions" => transitions,
+        "NoncurrentVersionTransitions" => noncurrent_version_transitions,
+        "NoncurrentVersionExpiration" => noncurrent_version_expiration,
+        "AbortIncompleteMultipartUpload" => abort_incomplete_multipart_upload,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleRuleAndOperator {
+    pub prefix: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub object_size_greater_than: Option<i64>,
+    pub object_size_less_than: Option<i64>,
+}
+
+crate::structure! {
+    LifecycleRuleAndOperator, "LifecycleRuleAndOperator" {
+        "Prefix" => prefix,
+        "Tags" => tags,
+        "ObjectSizeGreaterThan" => object_size_greater_than,
+        "ObjectSizeLessThan" => object_size_less_than,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleRuleFilter {
+    pub prefix: Option<String>,
+    pub tag: Option<Tag>,
+    pub object_size_greater_than: Option<i64>,
+    pub object_size_less_than: Option<i64>,
+    pub and: Option<LifecycleRuleAndOperator>,
+}
+
+crate::structure! {
+    LifecycleRuleFilter, "LifecycleRuleFilter" {
+        "Prefix" => prefix,
+        "Tag" => tag,
+        "ObjectSizeGreaterThan" => object_size_greater_than,
+        "ObjectSizeLessThan" => object_size_less_than,
+        "And" => and,
     }
 }
 
@@ -1654,6 +2308,36 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct LoggingEnabled {
+    pub target_bucket: String,
+    pub target_grants: Option<Vec<TargetGrant>>,
+    pub target_prefix: String,
+    pub target_object_key_format: Option<TargetObjectKeyFormat>,
+}
+
+crate::structure! {
+    LoggingEnabled, "LoggingEnabled" {
+        "TargetBucket" => target_bucket,
+        "TargetGrants" => target_grants,
+        "TargetPrefix" => target_prefix,
+        "TargetObjectKeyFormat" => target_object_key_format,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    pub status: String,
+    pub event_threshold: Option<ReplicationTimeValue>,
+}
+
+crate::structure! {
+    Metrics, "Metrics" {
+        "Status" => status,
+        "EventThreshold" => event_threshold,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MultipartUpload {
     pub upload_id: Option<String>,
     pub key: Option<String>,
@@ -1677,6 +2361,62 @@ crate::structure! {
         "ChecksumAlgorithm" => checksum_algorithm,
         "ChecksumType" => checksum_type,
         "VersionId" => version_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoncurrentVersionExpiration {
+    pub noncurrent_days: Option<i32>,
+    pub newer_noncurrent_versions: Option<i32>,
+}
+
+crate::structure! {
+    NoncurrentVersionExpiration, "NoncurrentVersionExpiration" {
+        "NoncurrentDays" => noncurrent_days,
+        "NewerNoncurrentVersions" => newer_noncurrent_versions,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoncurrentVersionTransition {
+    pub noncurrent_days: Option<i32>,
+    pub storage_class: Option<String>,
+    pub newer_noncurrent_versions: Option<i32>,
+}
+
+crate::structure! {
+    NoncurrentVersionTransition, "NoncurrentVersionTransition" {
+        "NoncurrentDays" => noncurrent_days,
+        "StorageClass" => storage_class,
+        "NewerNoncurrentVersions" => newer_noncurrent_versions,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotificationConfiguration {
+    pub topic_configurations: Option<Vec<TopicConfiguration>>,
+    pub queue_configurations: Option<Vec<QueueConfiguration>>,
+    pub lambda_function_configurations: Option<Vec<LambdaFunctionConfiguration>>,
+    pub event_bridge_configuration: Option<EventBridgeConfiguration>,
+}
+
+crate::structure! {
+    NotificationConfiguration, "NotificationConfiguration" {
+        "TopicConfigurations" => topic_configurations,
+        "QueueConfigurations" => queue_configurations,
+        "LambdaFunctionConfigurations" => lambda_function_configurations,
+        "EventBridgeConfiguration" => event_bridge_configuration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotificationConfigurationFilter {
+    pub key: Option<S3KeyFilter>,
+}
+
+crate::structure! {
+    NotificationConfigurationFilter, "NotificationConfigurationFilter" {
+        "Key" => key,
     }
 }
 
@@ -1723,6 +2463,58 @@ crate::structure! {
         "ETag" => e_tag,
         "LastModifiedTime" => last_modified_time,
         "Size" => size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockConfiguration {
+    pub object_lock_enabled: Option<String>,
+    pub rule: Option<ObjectLockRule>,
+}
+
+crate::structure! {
+    ObjectLockConfiguration, "ObjectLockConfiguration" {
+        "ObjectLockEnabled" => object_lock_enabled,
+        "Rule" => rule,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockLegalHold {
+    pub status: Option<String>,
+}
+
+crate::structure! {
+    ObjectLockLegalHold, "ObjectLockLegalHold" {
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockRetention {
+    pub mode: Option<String>,
+    pub retain_until_date: Option<Timestamp>,
+    pub event_hold: Option<String>,
+    pub event_hold_duration: Option<EventHoldDuration>,
+}
+
+crate::structure! {
+    ObjectLockRetention, "ObjectLockRetention" {
+        "Mode" => mode,
+        "RetainUntilDate" => retain_until_date,
+        "EventHold" => event_hold,
+        "EventHoldDuration" => event_hold_duration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockRule {
+    pub default_retention: Option<DefaultRetention>,
+}
+
+crate::structure! {
+    ObjectLockRule, "ObjectLockRule" {
+        "DefaultRetention" => default_retention,
     }
 }
 
@@ -1841,6 +2633,157 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PartitionedPrefix {
+    pub partition_date_source: Option<String>,
+}
+
+crate::structure! {
+    PartitionedPrefix, "PartitionedPrefix" {
+        "PartitionDateSource" => partition_date_source,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAccelerateConfigurationRequest {
+    pub bucket: String,
+    pub accelerate_configuration: AccelerateConfiguration,
+    pub expected_bucket_owner: Option<String>,
+    pub checksum_algorithm: Option<String>,
+}
+
+crate::structure! {
+    PutBucketAccelerateConfigurationRequest, "PutBucketAccelerateConfigurationRequest" {
+        "Bucket" => bucket,
+        "AccelerateConfiguration" => accelerate_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+        "ChecksumAlgorithm" => checksum_algorithm,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketEncryptionRequest {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub server_side_encryption_configuration: ServerSideEncryptionConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketEncryptionRequest, "PutBucketEncryptionRequest" {
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "ServerSideEncryptionConfiguration" => server_side_encryption_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketLifecycleConfigurationOutput {
+    pub transition_default_minimum_object_size: Option<String>,
+}
+
+crate::structure! {
+    PutBucketLifecycleConfigurationOutput, "PutBucketLifecycleConfigurationOutput" {
+        "TransitionDefaultMinimumObjectSize" => transition_default_minimum_object_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketLifecycleConfigurationRequest {
+    pub bucket: String,
+    pub checksum_algorithm: Option<String>,
+    pub lifecycle_configuration: Option<BucketLifecycleConfiguration>,
+    pub expected_bucket_owner: Option<String>,
+    pub transition_default_minimum_object_size: Option<String>,
+}
+
+crate::structure! {
+    PutBucketLifecycleConfigurationRequest, "PutBucketLifecycleConfigurationRequest" {
+        "Bucket" => bucket,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "LifecycleConfiguration" => lifecycle_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+        "TransitionDefaultMinimumObjectSize" => transition_default_minimum_object_size,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketLoggingRequest {
+    pub bucket: String,
+    pub bucket_logging_status: BucketLoggingStatus,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketLoggingRequest, "PutBucketLoggingRequest" {
+        "Bucket" => bucket,
+        "BucketLoggingStatus" => bucket_logging_status,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketNotificationConfigurationRequest {
+    pub bucket: String,
+    pub notification_configuration: NotificationConfiguration,
+    pub expected_bucket_owner: Option<String>,
+    pub skip_destination_validation: Option<bool>,
+}
+
+crate::structure! {
+    PutBucketNotificationConfigurationRequest, "PutBucketNotificationConfigurationRequest" {
+        "Bucket" => bucket,
+        "NotificationConfiguration" => notification_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+        "SkipDestinationValidation" => skip_destination_validation,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketRequestPaymentRequest {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub request_payment_configuration: RequestPaymentConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketRequestPaymentRequest, "PutBucketRequestPaymentRequest" {
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "RequestPaymentConfiguration" => request_payment_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketTaggingRequest {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub tagging: Tagging,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketTaggingRequest, "PutBucketTaggingRequest" {
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "Tagging" => tagging,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketVersioningRequest {
     pub bucket: String,
     pub content_md5: Option<String>,
@@ -1857,6 +2800,76 @@ crate::structure! {
         "ChecksumAlgorithm" => checksum_algorithm,
         "MFA" => mfa,
         "VersioningConfiguration" => versioning_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLegalHoldOutput {
+    pub request_charged: Option<String>,
+}
+
+crate::structure! {
+    PutObjectLegalHoldOutput, "PutObjectLegalHoldOutput" {
+        "RequestCharged" => request_charged,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLegalHoldRequest {
+    pub bucket: String,
+    pub key: String,
+    pub legal_hold: Option<ObjectLockLegalHold>,
+    pub request_payer: Option<String>,
+    pub version_id: Option<String>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutObjectLegalHoldRequest, "PutObjectLegalHoldRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "LegalHold" => legal_hold,
+        "RequestPayer" => request_payer,
+        "VersionId" => version_id,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLockConfigurationOutput {
+    pub request_charged: Option<String>,
+}
+
+crate::structure! {
+    PutObjectLockConfigurationOutput, "PutObjectLockConfigurationOutput" {
+        "RequestCharged" => request_charged,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLockConfigurationRequest {
+    pub bucket: String,
+    pub object_lock_configuration: Option<ObjectLockConfiguration>,
+    pub request_payer: Option<String>,
+    pub token: Option<String>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutObjectLockConfigurationRequest, "PutObjectLockConfigurationRequest" {
+        "Bucket" => bucket,
+        "ObjectLockConfiguration" => object_lock_configuration,
+        "RequestPayer" => request_payer,
+        "Token" => token,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
@@ -2022,6 +3035,211 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectRetentionOutput {
+    pub request_charged: Option<String>,
+}
+
+crate::structure! {
+    PutObjectRetentionOutput, "PutObjectRetentionOutput" {
+        "RequestCharged" => request_charged,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectRetentionRequest {
+    pub bucket: String,
+    pub key: String,
+    pub retention: Option<ObjectLockRetention>,
+    pub request_payer: Option<String>,
+    pub version_id: Option<String>,
+    pub bypass_governance_retention: Option<bool>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutObjectRetentionRequest, "PutObjectRetentionRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "Retention" => retention,
+        "RequestPayer" => request_payer,
+        "VersionId" => version_id,
+        "BypassGovernanceRetention" => bypass_governance_retention,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectTaggingOutput {
+    pub version_id: Option<String>,
+}
+
+crate::structure! {
+    PutObjectTaggingOutput, "PutObjectTaggingOutput" {
+        "VersionId" => version_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectTaggingRequest {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub tagging: Tagging,
+    pub expected_bucket_owner: Option<String>,
+    pub request_payer: Option<String>,
+}
+
+crate::structure! {
+    PutObjectTaggingRequest, "PutObjectTaggingRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "VersionId" => version_id,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "Tagging" => tagging,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+        "RequestPayer" => request_payer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueueConfiguration {
+    pub id: Option<String>,
+    pub queue_arn: String,
+    pub events: Vec<String>,
+    pub filter: Option<NotificationConfigurationFilter>,
+}
+
+crate::structure! {
+    QueueConfiguration, "QueueConfiguration" {
+        "Id" => id,
+        "QueueArn" => queue_arn,
+        "Events" => events,
+        "Filter" => filter,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicaModifications {
+    pub status: String,
+}
+
+crate::structure! {
+    ReplicaModifications, "ReplicaModifications" {
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationConfiguration {
+    pub role: String,
+    pub rules: Vec<ReplicationRule>,
+}
+
+crate::structure! {
+    ReplicationConfiguration, "ReplicationConfiguration" {
+        "Role" => role,
+        "Rules" => rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationRule {
+    pub id: Option<String>,
+    pub priority: Option<i32>,
+    pub prefix: Option<String>,
+    pub filter: Option<ReplicationRuleFilter>,
+    pub status: String,
+    pub source_selection_criteria: Option<SourceSelectionCriteria>,
+    pub existing_object_replication: Option<ExistingObjectReplication>,
+    pub destination: Destination,
+    pub delete_marker_replication: Option<DeleteMarkerReplication>,
+}
+
+crate::structure! {
+    ReplicationRule, "ReplicationRule" {
+        "ID" => id,
+        "Priority" => priority,
+        "Prefix" => prefix,
+        "Filter" => filter,
+        "Status" => status,
+        "SourceSelectionCriteria" => source_selection_criteria,
+        "ExistingObjectReplication" => existing_object_replication,
+        "Destination" => destination,
+        "DeleteMarkerReplication" => delete_marker_replication,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationRuleAndOperator {
+    pub prefix: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+crate::structure! {
+    ReplicationRuleAndOperator, "ReplicationRuleAndOperator" {
+        "Prefix" => prefix,
+        "Tags" => tags,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationRuleFilter {
+    pub prefix: Option<String>,
+    pub tag: Option<Tag>,
+    pub and: Option<ReplicationRuleAndOperator>,
+}
+
+crate::structure! {
+    ReplicationRuleFilter, "ReplicationRuleFilter" {
+        "Prefix" => prefix,
+        "Tag" => tag,
+        "And" => and,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationTime {
+    pub status: String,
+    pub time: ReplicationTimeValue,
+}
+
+crate::structure! {
+    ReplicationTime, "ReplicationTime" {
+        "Status" => status,
+        "Time" => time,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationTimeValue {
+    pub minutes: Option<i32>,
+}
+
+crate::structure! {
+    ReplicationTimeValue, "ReplicationTimeValue" {
+        "Minutes" => minutes,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestPaymentConfiguration {
+    pub payer: String,
+}
+
+crate::structure! {
+    RequestPaymentConfiguration, "RequestPaymentConfiguration" {
+        "Payer" => payer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RestoreStatus {
     pub is_restore_in_progress: Option<bool>,
     pub restore_expiry_date: Option<Timestamp>,
@@ -2035,6 +3253,85 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3KeyFilter {
+    pub filter_rules: Option<Vec<FilterRule>>,
+}
+
+crate::structure! {
+    S3KeyFilter, "S3KeyFilter" {
+        "FilterRules" => filter_rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSideEncryptionByDefault {
+    pub sse_algorithm: String,
+    pub kms_master_key_id: Option<String>,
+}
+
+crate::structure! {
+    ServerSideEncryptionByDefault, "ServerSideEncryptionByDefault" {
+        "SSEAlgorithm" => sse_algorithm,
+        "KMSMasterKeyID" => kms_master_key_id,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSideEncryptionConfiguration {
+    pub rules: Vec<ServerSideEncryptionRule>,
+}
+
+crate::structure! {
+    ServerSideEncryptionConfiguration, "ServerSideEncryptionConfiguration" {
+        "Rules" => rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSideEncryptionRule {
+    pub apply_server_side_encryption_by_default: Option<ServerSideEncryptionByDefault>,
+    pub bucket_key_enabled: Option<bool>,
+    pub blocked_encryption_types: Option<BlockedEncryptionTypes>,
+}
+
+crate::structure! {
+    ServerSideEncryptionRule, "ServerSideEncryptionRule" {
+        "ApplyServerSideEncryptionByDefault" => apply_server_side_encryption_by_default,
+        "BucketKeyEnabled" => bucket_key_enabled,
+        "BlockedEncryptionTypes" => blocked_encryption_types,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SimplePrefix {}
+
+crate::structure! { SimplePrefix, "SimplePrefix" {} }
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceSelectionCriteria {
+    pub sse_kms_encrypted_objects: Option<SseKmsEncryptedObjects>,
+    pub replica_modifications: Option<ReplicaModifications>,
+}
+
+crate::structure! {
+    SourceSelectionCriteria, "SourceSelectionCriteria" {
+        "SseKmsEncryptedObjects" => sse_kms_encrypted_objects,
+        "ReplicaModifications" => replica_modifications,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SseKmsEncryptedObjects {
+    pub status: String,
+}
+
+crate::structure! {
+    SseKmsEncryptedObjects, "SseKmsEncryptedObjects" {
+        "Status" => status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
     pub key: String,
     pub value: String,
@@ -2044,6 +3341,75 @@ crate::structure! {
     Tag, "Tag" {
         "Key" => key,
         "Value" => value,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tagging {
+    pub tag_set: Vec<Tag>,
+}
+
+crate::structure! {
+    Tagging, "Tagging" {
+        "TagSet" => tag_set,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetGrant {
+    pub grantee: Option<Grantee>,
+    pub permission: Option<String>,
+}
+
+crate::structure! {
+    TargetGrant, "TargetGrant" {
+        "Grantee" => grantee,
+        "Permission" => permission,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetObjectKeyFormat {
+    pub simple_prefix: Option<SimplePrefix>,
+    pub partitioned_prefix: Option<PartitionedPrefix>,
+}
+
+crate::structure! {
+    TargetObjectKeyFormat, "TargetObjectKeyFormat" {
+        "SimplePrefix" => simple_prefix,
+        "PartitionedPrefix" => partitioned_prefix,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TopicConfiguration {
+    pub id: Option<String>,
+    pub topic_arn: String,
+    pub events: Vec<String>,
+    pub filter: Option<NotificationConfigurationFilter>,
+}
+
+crate::structure! {
+    TopicConfiguration, "TopicConfiguration" {
+        "Id" => id,
+        "TopicArn" => topic_arn,
+        "Events" => events,
+        "Filter" => filter,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transition {
+    pub date: Option<Timestamp>,
+    pub days: Option<i32>,
+    pub storage_class: Option<String>,
+}
+
+crate::structure! {
+    Transition, "Transition" {
+        "Date" => date,
+        "Days" => days,
+        "StorageClass" => storage_class,
     }
 }
 
@@ -2290,6 +3656,33 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DeleteBucketEncryption;
+
+    impl crate::Operation for DeleteBucketEncryption {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteBucketEncryption";
+        type Input = super::DeleteBucketEncryptionRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteBucketLifecycle;
+
+    impl crate::Operation for DeleteBucketLifecycle {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteBucketLifecycle";
+        type Input = super::DeleteBucketLifecycleRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteBucketTagging;
+
+    impl crate::Operation for DeleteBucketTagging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteBucketTagging";
+        type Input = super::DeleteBucketTaggingRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DeleteObject;
 
     impl crate::Operation for DeleteObject {
@@ -2297,6 +3690,15 @@ pub mod operation {
         const NAME: &'static str = "DeleteObject";
         type Input = super::DeleteObjectRequest;
         type Output = super::DeleteObjectOutput;
+    }
+
+    pub struct DeleteObjectTagging;
+
+    impl crate::Operation for DeleteObjectTagging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteObjectTagging";
+        type Input = super::DeleteObjectTaggingRequest;
+        type Output = super::DeleteObjectTaggingOutput;
     }
 
     pub struct DeleteObjects;
@@ -2308,6 +3710,33 @@ pub mod operation {
         type Output = super::DeleteObjectsOutput;
     }
 
+    pub struct GetBucketAccelerateConfiguration;
+
+    impl crate::Operation for GetBucketAccelerateConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketAccelerateConfiguration";
+        type Input = super::GetBucketAccelerateConfigurationRequest;
+        type Output = super::GetBucketAccelerateConfigurationOutput;
+    }
+
+    pub struct GetBucketEncryption;
+
+    impl crate::Operation for GetBucketEncryption {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketEncryption";
+        type Input = super::GetBucketEncryptionRequest;
+        type Output = super::GetBucketEncryptionOutput;
+    }
+
+    pub struct GetBucketLifecycleConfiguration;
+
+    impl crate::Operation for GetBucketLifecycleConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketLifecycleConfiguration";
+        type Input = super::GetBucketLifecycleConfigurationRequest;
+        type Output = super::GetBucketLifecycleConfigurationOutput;
+    }
+
     pub struct GetBucketLocation;
 
     impl crate::Operation for GetBucketLocation {
@@ -2315,6 +3744,51 @@ pub mod operation {
         const NAME: &'static str = "GetBucketLocation";
         type Input = super::GetBucketLocationRequest;
         type Output = super::GetBucketLocationOutput;
+    }
+
+    pub struct GetBucketLogging;
+
+    impl crate::Operation for GetBucketLogging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketLogging";
+        type Input = super::GetBucketLoggingRequest;
+        type Output = super::GetBucketLoggingOutput;
+    }
+
+    pub struct GetBucketNotificationConfiguration;
+
+    impl crate::Operation for GetBucketNotificationConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketNotificationConfiguration";
+        type Input = super::GetBucketNotificationConfigurationRequest;
+        type Output = super::NotificationConfiguration;
+    }
+
+    pub struct GetBucketReplication;
+
+    impl crate::Operation for GetBucketReplication {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketReplication";
+        type Input = super::GetBucketReplicationRequest;
+        type Output = super::GetBucketReplicationOutput;
+    }
+
+    pub struct GetBucketRequestPayment;
+
+    impl crate::Operation for GetBucketRequestPayment {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketRequestPayment";
+        type Input = super::GetBucketRequestPaymentRequest;
+        type Output = super::GetBucketRequestPaymentOutput;
+    }
+
+    pub struct GetBucketTagging;
+
+    impl crate::Operation for GetBucketTagging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketTagging";
+        type Input = super::GetBucketTaggingRequest;
+        type Output = super::GetBucketTaggingOutput;
     }
 
     pub struct GetBucketVersioning;
@@ -2342,6 +3816,42 @@ pub mod operation {
         const NAME: &'static str = "GetObjectAttributes";
         type Input = super::GetObjectAttributesRequest;
         type Output = super::GetObjectAttributesOutput;
+    }
+
+    pub struct GetObjectLegalHold;
+
+    impl crate::Operation for GetObjectLegalHold {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetObjectLegalHold";
+        type Input = super::GetObjectLegalHoldRequest;
+        type Output = super::GetObjectLegalHoldOutput;
+    }
+
+    pub struct GetObjectLockConfiguration;
+
+    impl crate::Operation for GetObjectLockConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetObjectLockConfiguration";
+        type Input = super::GetObjectLockConfigurationRequest;
+        type Output = super::GetObjectLockConfigurationOutput;
+    }
+
+    pub struct GetObjectRetention;
+
+    impl crate::Operation for GetObjectRetention {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetObjectRetention";
+        type Input = super::GetObjectRetentionRequest;
+        type Output = super::GetObjectRetentionOutput;
+    }
+
+    pub struct GetObjectTagging;
+
+    impl crate::Operation for GetObjectTagging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetObjectTagging";
+        type Input = super::GetObjectTaggingRequest;
+        type Output = super::GetObjectTaggingOutput;
     }
 
     pub struct HeadBucket;
@@ -2416,6 +3926,69 @@ pub mod operation {
         type Output = super::ListPartsOutput;
     }
 
+    pub struct PutBucketAccelerateConfiguration;
+
+    impl crate::Operation for PutBucketAccelerateConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketAccelerateConfiguration";
+        type Input = super::PutBucketAccelerateConfigurationRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketEncryption;
+
+    impl crate::Operation for PutBucketEncryption {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketEncryption";
+        type Input = super::PutBucketEncryptionRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketLifecycleConfiguration;
+
+    impl crate::Operation for PutBucketLifecycleConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketLifecycleConfiguration";
+        type Input = super::PutBucketLifecycleConfigurationRequest;
+        type Output = super::PutBucketLifecycleConfigurationOutput;
+    }
+
+    pub struct PutBucketLogging;
+
+    impl crate::Operation for PutBucketLogging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketLogging";
+        type Input = super::PutBucketLoggingRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketNotificationConfiguration;
+
+    impl crate::Operation for PutBucketNotificationConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketNotificationConfiguration";
+        type Input = super::PutBucketNotificationConfigurationRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketRequestPayment;
+
+    impl crate::Operation for PutBucketRequestPayment {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketRequestPayment";
+        type Input = super::PutBucketRequestPaymentRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketTagging;
+
+    impl crate::Operation for PutBucketTagging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketTagging";
+        type Input = super::PutBucketTaggingRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct PutBucketVersioning;
 
     impl crate::Operation for PutBucketVersioning {
@@ -2432,6 +4005,42 @@ pub mod operation {
         const NAME: &'static str = "PutObject";
         type Input = super::PutObjectRequest;
         type Output = super::PutObjectOutput;
+    }
+
+    pub struct PutObjectLegalHold;
+
+    impl crate::Operation for PutObjectLegalHold {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutObjectLegalHold";
+        type Input = super::PutObjectLegalHoldRequest;
+        type Output = super::PutObjectLegalHoldOutput;
+    }
+
+    pub struct PutObjectLockConfiguration;
+
+    impl crate::Operation for PutObjectLockConfiguration {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutObjectLockConfiguration";
+        type Input = super::PutObjectLockConfigurationRequest;
+        type Output = super::PutObjectLockConfigurationOutput;
+    }
+
+    pub struct PutObjectRetention;
+
+    impl crate::Operation for PutObjectRetention {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutObjectRetention";
+        type Input = super::PutObjectRetentionRequest;
+        type Output = super::PutObjectRetentionOutput;
+    }
+
+    pub struct PutObjectTagging;
+
+    impl crate::Operation for PutObjectTagging {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutObjectTagging";
+        type Input = super::PutObjectTaggingRequest;
+        type Output = super::PutObjectTaggingOutput;
     }
 
     pub struct UploadPart;

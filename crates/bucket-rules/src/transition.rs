@@ -8,10 +8,10 @@
 use aws_types::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::RuleError;
 use crate::due::{Place, VersionFacts};
 use crate::lifecycle::{Expiration, Lifecycle, LifecycleRule, NEWER_VERSIONS_MAX};
 use crate::time::{is_midnight, midnight_after};
-use crate::RuleError;
 
 /// How long an object is kept before it can be in a class for what is seldom read, and between two such.
 const SELDOM_READ_DAYS: i64 = 30;
@@ -229,8 +229,9 @@ fn check_order(
     if let (Some(last), Some(end)) = (last, end)
         && end <= last
     {
-        let message =
-            format!("'{element}' in the Expiration action must be greater than '{element}' in the {action} action");
+        let message = format!(
+            "'{element}' in the Expiration action must be greater than '{element}' in the {action} action"
+        );
         return Err(RuleError::argument_alone(message, element));
     }
     Ok(())
@@ -284,7 +285,10 @@ mod tests {
             (rule(vec![after(30, "STANDARD_IA"), after(90, "STANDARD_IA")]), Some("InvalidRequest")),
             (rule(vec![after(30, "STANDARD_IA"), on(day, "ONEZONE_IA")]), Some("InvalidRequest")),
             (rule(vec![on("2026-02-01T00:00:01Z", "STANDARD_IA")]), Some("InvalidArgument")),
-            (rule(vec![Transition { storage_class: "STANDARD_IA".into(), ..Transition::default() }]), Some("MalformedXML")),
+            (
+                rule(vec![Transition { storage_class: "STANDARD_IA".into(), ..Transition::default() }]),
+                Some("MalformedXML"),
+            ),
             (rule(vec![after(30, "STANDARD")]), Some("MalformedXML")),
             (rule(vec![after(90, "GLACIER")]), Some("NotImplemented")),
             (rule(vec![after(90, "DEEP_ARCHIVE")]), Some("NotImplemented")),
@@ -345,7 +349,8 @@ mod tests {
         let late = "2027-01-01T00:00:00Z";
         let small = VersionFacts { size_bytes: MOVED_BYTES_MIN - 1, ..large };
         assert_eq!(due(&all, &small, "STANDARD", late), None);
-        let filter = LifecycleFilter { object_size_greater_than_bytes: Some(1), ..LifecycleFilter::default() };
+        let filter =
+            LifecycleFilter { object_size_greater_than_bytes: Some(1), ..LifecycleFilter::default() };
         let sized = LifecycleRule { filter: Some(filter), ..rule(moves) };
         let sized = Lifecycle::new(vec![sized], || "id".into()).unwrap();
         assert_eq!(due(&sized, &small, "STANDARD", late), Some("ONEZONE_IA"));

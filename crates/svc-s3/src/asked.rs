@@ -47,11 +47,6 @@ macro_rules! refuse {
                 || $from.grant_read.is_some()
                 || $from.grant_read_acp.is_some()
                 || $from.grant_write_acp.is_some(),
-            has_lock: $from.object_lock_mode.is_some()
-                || $from.object_lock_retain_until_date.is_some()
-                || $from.object_lock_legal_hold_status.is_some()
-                || $from.object_lock_event_hold.is_some(),
-            has_tags: $from.tagging.as_deref().is_some_and(|tags| !tags.is_empty()),
         })
     };
 }
@@ -62,25 +57,16 @@ pub(crate) use {headers, refuse};
 pub(crate) struct Extra<'a> {
     pub(crate) acl: Option<&'a str>,
     pub(crate) has_grants: bool,
-    pub(crate) has_lock: bool,
-    pub(crate) has_tags: bool,
 }
 
 /// Refuses what is not built.
 ///
 /// # Errors
-/// `AccessControlListNotSupported`, `NotImplemented`.
+/// `AccessControlListNotSupported`.
 pub(crate) fn check(extra: &Extra<'_>) -> Result<(), ServiceError> {
     if extra.has_grants || extra.acl.is_some_and(|acl| acl != OWNERS_ACL) {
         let message = "The bucket does not allow ACLs";
         return Err(error::error(400, "AccessControlListNotSupported", message));
-    }
-    if extra.has_lock {
-        let message = "Bucket is missing Object Lock Configuration";
-        return Err(error::invalid_request(message));
-    }
-    if extra.has_tags {
-        return Err(error::not_implemented("tags of objects"));
     }
     Ok(())
 }

@@ -11,16 +11,18 @@ use aws_model::{Fields, Value};
 use bucket_rules::CopySource;
 use service_api::{ConditionKeys, NeededPermission, RequestContext, TargetResource, needed_by_table};
 
-use crate::S3;
 use crate::bucket::{self, Bucket};
+use crate::{S3, attached_permission};
 use store::Read as _;
 
 /// Actions on a version that is named, by those on the newest one.
-const OF_VERSIONS: [(&str, &str); 5] = [
+const OF_VERSIONS: [(&str, &str); 7] = [
     ("s3:GetObject", "s3:GetObjectVersion"),
     ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     ("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"),
     ("s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
+    ("s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
+    ("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
     ("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
 ];
 
@@ -55,7 +57,7 @@ fn text<'a>(fields: &'a Fields, name: &str) -> Option<Cow<'a, str>> {
 }
 
 /// What a request says of whatever it touches.
-pub(crate) fn said(input: &Value) -> ConditionKeys {
+pub(crate) fn said(context: &RequestContext, input: &Value) -> ConditionKeys {
     let Value::Structure(fields) = input else { return Vec::new() };
     let mut keys: ConditionKeys = Vec::new();
     for (member, key) in SAID {
@@ -73,6 +75,7 @@ pub(crate) fn said(input: &Value) -> ConditionKeys {
             keys.push((conditional.to_owned(), vec![value.into_owned()]));
         }
     }
+    attached_permission::say(context, fields, &mut keys);
     keys
 }
 
@@ -106,6 +109,7 @@ pub(crate) fn needed(
         }
         needed.push(reading);
     }
+    attached_permission::add(s3, context, operation, fields, &mut needed);
     if operation != "CreateBucket" {
         let resources = needed.iter_mut().flat_map(|permission| &mut permission.resources);
         resources.for_each(|resource| add_bucket(s3, context, resource));

@@ -14,16 +14,17 @@ use aws_api::s3::{
 use aws_types::{AccountId, Partition, Region, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bucket_rules::BucketName;
+use bucket_rules::{BucketName, Tagged};
 use object_store::{Read as _, Row};
 use serde::{Deserialize, Serialize};
 use service_api::{RequestContext, ServiceError};
 use store::{Read as _, Record, Scope};
 
+use crate::configuration::{Configuration, ObjectLock};
 use crate::error::{self, Failure};
 use crate::place::{self, Incarnation};
 use crate::versioning::Versioning;
-use crate::{State, multipart, owner};
+use crate::{State, multipart, owner, tagging};
 
 /// How many buckets an account can have.
 ///
@@ -51,6 +52,9 @@ pub struct Bucket {
     /// The text of its policy.
     #[serde(default)]
     pub policy: Option<String>,
+    /// What else is configured.
+    #[serde(default)]
+    pub configuration: Configuration,
 }
 
 impl Record for Bucket {
@@ -174,17 +178,11 @@ fn check_create(request: &CreateBucketRequest) -> Result<(), ServiceError> {
     if request.object_ownership.as_deref().is_some_and(|owner| owner != "BucketOwnerEnforced") {
         return Err(error::not_implemented("objects belong to the owner of their bucket"));
     }
-    if request.object_lock_enabled_for_bucket == Some(true) {
-        return Err(error::not_implemented("object lock"));
-    }
     if request.bucket_namespace.as_deref().is_some_and(|namespace| namespace != "global") {
         return Err(error::not_implemented("namespaces of accounts"));
     }
     if configuration.is_some_and(|asked| asked.location.is_some() || asked.bucket.is_some()) {
         return Err(error::not_implemented("directory buckets"));
-    }
-    if configuration.and_then(|asked| asked.tags.as_ref()).is_some_and(|tags| !tags.is_empty()) {
-        return Err(error::not_implemented("tags of buckets"));
     }
     Ok(())
 }
@@ -215,14 +213,22 @@ pub(crate) fn create(
     check_create(&request)?;
     let constraint = request.create_bucket_configuration.as_ref();
     let region = wanted_region(context, constraint.and_then(|asked| asked.location_constraint.as_deref()))?;
+    let tags = constraint.and_then(|asked| asked.tags.clone()).unwrap_or_default();
+    let is_locked = request.object_lock_enabled_for_bucket == Some(true);
+    let configuration = Configuration {
+        tags: tagging::read(Tagged::Bucket, tags)?,
+        object_lock: is_locked.then(ObjectLock::default),
+        ..Configuration::default()
+    };
     let bucket = Bucket {
         name: name.clone(),
         owner: context.account(),
         region,
         incarnation: Incarnation::from_bits(state.ids.bits()),
         created: context.now,
-        versioning: Versioning::Never,
+        versioning: if is_locked { Versioning::Enabled } else { Versioning::Never },
         policy: None,
+        configuration,
     };
     let output = CreateBucketOutput {
         location: Some(format!("/{name}")),

@@ -16,7 +16,7 @@ use crate::multipart::{self, Found, MOST_PARTS};
 use crate::object::quoted;
 use crate::rows::{self, ObjectPart, Part, PartList, Version};
 use crate::versions::{self, Contents};
-use crate::{State, checksum, place};
+use crate::{State, checksum, lifecycle, place};
 
 /// How long every part but the last has to be.
 ///
@@ -201,6 +201,7 @@ pub(crate) fn complete(
         write(rows, &bucket, &request.key, (found, joined), (context, random))
     })?;
     let endpoint = format!("https://{}.s3.{}.amazonaws.com", bucket.name, bucket.region);
+    let expiration = lifecycle::expiration(&bucket, &request.key, &version);
     let is_customers = version.customer_key.is_some();
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("{endpoint}/{}", encoded(&request.key))),
@@ -208,6 +209,7 @@ pub(crate) fn complete(
         key: Some(request.key),
         e_tag: Some(quoted(&version.e_tag)),
         version_id: id,
+        expiration,
         server_side_encryption: (!is_customers).then(|| encryption::AES256.to_owned()),
         ..CompleteMultipartUploadOutput::default()
     };
@@ -239,6 +241,7 @@ fn write(
         headers: upload.headers.clone(),
         storage_class: upload.storage_class.clone(),
         customer_key: upload.customer_key.clone(),
+        attached: upload.attached.clone().with_default(bucket, context.now),
         ..Version::default()
     };
     let contents = Contents::Parts(joined.list, joined.blobs);

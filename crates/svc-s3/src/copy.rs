@@ -9,6 +9,7 @@ use checksums::ChecksumAlgorithm;
 use object_store::Snapshot;
 use service_api::{RequestContext, ServiceError};
 
+use crate::attached::{Attached, brought};
 use crate::encryption::{self, Customer, Members, customer_members};
 use crate::error::{self, Failure};
 use crate::intake::{MOST_BYTES, Said};
@@ -17,7 +18,7 @@ use crate::reading::Reading;
 use crate::rows::Version;
 use crate::versioning::Versioning;
 use crate::versions::{self, Contents};
-use crate::{State, asked, bucket, checksum};
+use crate::{State, asked, bucket, bucket_encryption, checksum, lifecycle};
 
 /// The source of a copy.
 pub(crate) struct Source {
@@ -136,11 +137,13 @@ pub(crate) fn copy(
     asked::refuse!(request)?;
     let condition = WriteCondition::of_put(request.if_match.as_deref(), request.if_none_match.as_deref())?;
     let is_replaced = replaces(request.metadata_directive.as_deref(), "x-amz-metadata-directive")?;
-    replaces(request.tagging_directive.as_deref(), "x-amz-tagging-directive")?;
+    let are_tags_replaced = replaces(request.tagging_directive.as_deref(), "x-amz-tagging-directive")?;
     check_changes(&request, is_replaced)?;
     let customer = Customer::of(customer_members!(request))?;
     let encryption = request.server_side_encryption.as_deref();
     encryption::check_asked(encryption, request.ssekms_key_id.as_deref(), customer.as_ref())?;
+    bucket_encryption::check_customer(&bucket, customer.as_ref())?;
+    let mut attached = Attached::of(&bucket, &brought!(request), context.now)?;
     let algorithm = request.checksum_algorithm.as_deref().map(checksum::algorithm).transpose()?;
     let storage_class = asked::storage_class(request.storage_class.as_deref())?;
     let given = asked::checked(asked::headers!(request))?;
@@ -151,7 +154,12 @@ pub(crate) fn copy(
         );
         return Err(error::invalid_request(message).into());
     }
-    let mut version = Version { modified: context.now, storage_class, ..source.version.clone() };
+    // Retention and holds go with no object to another.
+    if !are_tags_replaced {
+        attached.tags = source.version.attached.tags.clone();
+    }
+    let attached = attached.with_default(&bucket, context.now);
+    let mut version = Version { modified: context.now, storage_class, attached, ..source.version.clone() };
     version.headers = given.clone();
     if !is_replaced {
         version.headers = source.version.headers.clone();
@@ -162,6 +170,7 @@ pub(crate) fn copy(
     let written = Copied::of(state, source, customer.as_ref(), algorithm, &mut version)?;
     let random = state.ids.bits();
     let shown = version.clone();
+    let expiration = lifecycle::expiration(&bucket, &request.key, &version);
     let id = state.objects.transact(|rows| {
         let newest = versions::newest(rows, &bucket, &request.key)?;
         versions::check_condition(&condition, &request.key, newest.as_ref())?;
@@ -186,6 +195,7 @@ pub(crate) fn copy(
         copy_object_result: Some(result),
         copy_source_version_id: source_id,
         version_id: id,
+        expiration,
         server_side_encryption,
         sse_customer_algorithm,
         sse_customer_key_md5,

@@ -31,6 +31,7 @@ pub(crate) fn one(
     }
     let condition = WriteCondition::of_delete(request.if_match.as_deref());
     let id = request.version_id.as_deref();
+    let may_bypass = request.bypass_governance_retention == Some(true);
     let random = state.ids.bits();
     let deleted = state.objects.transact(|rows| {
         let meant = match id {
@@ -38,7 +39,7 @@ pub(crate) fn one(
             None => versions::newest(rows, &bucket, &request.key)?,
         };
         versions::check_condition(&condition, &request.key, meant.as_ref())?;
-        versions::delete(rows, &bucket, (&request.key, id), (context.now, random))
+        versions::delete(rows, &bucket, (&request.key, id), may_bypass, (context.now, random))
     })?;
     Ok(DeleteObjectOutput {
         delete_marker: deleted.is_marker.then_some(true),
@@ -63,6 +64,7 @@ pub(crate) fn many(
     if request.mfa.is_some() {
         return Err(error::not_implemented("MFA delete").into());
     }
+    let may_bypass = request.bypass_governance_retention == Some(true);
     let results = state.objects.transact(|rows| {
         let mut results = Vec::new();
         for object in objects {
@@ -79,7 +81,7 @@ pub(crate) fn many(
                     None => versions::newest(rows, &bucket, &object.key)?,
                 };
                 versions::check_condition(&condition, &object.key, meant.as_ref())?;
-                versions::delete(rows, &bucket, (&object.key, id), (context.now, random))
+                versions::delete(rows, &bucket, (&object.key, id), may_bypass, (context.now, random))
             };
             match delete() {
                 Ok(deleted) => results.push(Ok(deleted)),

@@ -129,6 +129,14 @@ fn trailing(payload: &dyn Payload) -> Result<Vec<Checksum>, ServiceError> {
     Ok(found)
 }
 
+/// Whether there is a checksum behind a payload that was read.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn has_trailing(payload: &dyn Payload) -> Result<bool, ServiceError> {
+    Ok(!trailing(payload)?.is_empty())
+}
+
 /// A checksum of a content: one that was computed, or another, for which it is read again. That is so where only what is
 /// behind the payload tells the algorithm.
 fn of_content(

@@ -6,25 +6,38 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html>
 
+mod acceleration;
 mod asked;
+mod attached;
+mod attached_permission;
 mod attributes;
 mod authorization;
 mod bucket;
+mod bucket_encryption;
 mod checksum;
 mod completion;
+mod configuration;
 mod copy;
 mod deletion;
 mod encryption;
 mod error;
 mod intake;
+mod lifecycle;
+mod lifecycle_run;
 mod listing;
+mod logging;
 mod multipart;
+mod notification;
 mod object;
+mod object_lock;
 mod owner;
 mod place;
 mod reading;
+mod replication;
+mod request_payment;
 mod rows;
 mod seal;
+mod tagging;
 mod upload_listing;
 mod versioning;
 mod versions;
@@ -45,6 +58,8 @@ use store::{Read as _, RecordKind, Store};
 use crate::error::Failure;
 
 pub use bucket::Bucket;
+pub use configuration::{Configuration, ObjectLock};
+pub use lifecycle_run::LifecycleReport;
 pub use place::{Incarnation, ParseIncarnationError};
 pub use seal::{SealError, secret_of_store};
 pub use versioning::Versioning;
@@ -88,7 +103,7 @@ fn streaming<I, O>(
 }
 
 fn operations() -> Operations<State> {
-    Operations::new()
+    let operations = Operations::new()
         .with::<op::CreateBucket>(plain(bucket::create))
         .with::<op::HeadBucket>(plain(bucket::head))
         .with::<op::DeleteBucket>(plain(bucket::delete))
@@ -112,7 +127,40 @@ fn operations() -> Operations<State> {
         .with::<op::AbortMultipartUpload>(plain(multipart::abort))
         .with::<op::CompleteMultipartUpload>(plain(completion::complete))
         .with::<op::ListMultipartUploads>(plain(upload_listing::uploads))
-        .with::<op::ListParts>(plain(upload_listing::parts))
+        .with::<op::ListParts>(plain(upload_listing::parts));
+    with_configurations(operations)
+}
+
+/// The operations on what is configured of buckets, and attached to versions.
+fn with_configurations(operations: Operations<State>) -> Operations<State> {
+    operations
+        .with::<op::PutBucketTagging>(plain(tagging::put_bucket))
+        .with::<op::GetBucketTagging>(plain(tagging::get_bucket))
+        .with::<op::DeleteBucketTagging>(plain(tagging::delete_bucket))
+        .with::<op::PutObjectTagging>(plain(tagging::put_object))
+        .with::<op::GetObjectTagging>(plain(tagging::get_object))
+        .with::<op::DeleteObjectTagging>(plain(tagging::delete_object))
+        .with::<op::PutObjectLockConfiguration>(plain(object_lock::put_configuration))
+        .with::<op::GetObjectLockConfiguration>(plain(object_lock::get_configuration))
+        .with::<op::PutObjectRetention>(plain(object_lock::put_retention))
+        .with::<op::GetObjectRetention>(plain(object_lock::get_retention))
+        .with::<op::PutObjectLegalHold>(plain(object_lock::put_legal_hold))
+        .with::<op::GetObjectLegalHold>(plain(object_lock::get_legal_hold))
+        .with::<op::PutBucketEncryption>(plain(bucket_encryption::put))
+        .with::<op::GetBucketEncryption>(plain(bucket_encryption::get))
+        .with::<op::DeleteBucketEncryption>(plain(bucket_encryption::delete))
+        .with::<op::PutBucketLifecycleConfiguration>(plain(lifecycle::put))
+        .with::<op::GetBucketLifecycleConfiguration>(plain(lifecycle::get))
+        .with::<op::DeleteBucketLifecycle>(plain(lifecycle::delete))
+        .with::<op::PutBucketNotificationConfiguration>(plain(notification::put))
+        .with::<op::GetBucketNotificationConfiguration>(plain(notification::get))
+        .with::<op::PutBucketLogging>(plain(logging::put))
+        .with::<op::GetBucketLogging>(plain(logging::get))
+        .with::<op::PutBucketRequestPayment>(plain(request_payment::put))
+        .with::<op::GetBucketRequestPayment>(plain(request_payment::get))
+        .with::<op::PutBucketAccelerateConfiguration>(plain(acceleration::put))
+        .with::<op::GetBucketAccelerateConfiguration>(plain(acceleration::get))
+        .with::<op::GetBucketReplication>(plain(replication::get))
 }
 
 impl S3 {
@@ -167,8 +215,8 @@ impl Service for S3 {
         })
     }
 
-    fn said_of(&self, _: &RequestContext, _: &str, _: &str, _: bool, input: &Value) -> ConditionKeys {
-        authorization::said(input)
+    fn said_of(&self, context: &RequestContext, _: &str, _: &str, _: bool, input: &Value) -> ConditionKeys {
+        authorization::said(context, input)
     }
 
     fn needed_permissions(

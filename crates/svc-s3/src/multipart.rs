@@ -16,6 +16,7 @@ use checksums::{ChecksumAlgorithm, ChecksumType};
 use object_store::{BlobRef, Direction, Read, Row, Table, Transaction, after_prefix};
 use service_api::{Payload, RequestContext, ServiceError, Streamed};
 
+use crate::attached::{Attached, brought};
 use crate::bucket::{self, Bucket};
 use crate::copy::{Source, wanted};
 use crate::encryption::{self, Customer, customer_members};
@@ -25,7 +26,7 @@ use crate::object::quoted;
 use crate::place::{self, Incarnation, Stamp};
 use crate::reading::Reading;
 use crate::rows::{self, Part, Upload};
-use crate::{State, asked, checksum, owner, versions};
+use crate::{State, asked, bucket_encryption, checksum, lifecycle, owner, versions};
 
 /// The numbers that parts can have.
 ///
@@ -142,6 +143,7 @@ pub(crate) fn create(
     let customer = Customer::of(customer_members!(request))?;
     let encryption = request.server_side_encryption.as_deref();
     encryption::check_asked(encryption, request.ssekms_key_id.as_deref(), customer.as_ref())?;
+    bucket_encryption::check_customer(&bucket, customer.as_ref())?;
     let (algorithm, of) = checksum_asked(&request)?;
     let upload = Upload {
         initiated: context.now,
@@ -151,7 +153,9 @@ pub(crate) fn create(
         customer_key: customer.as_ref().map(|customer| customer.kept(state.ids.bits())),
         checksum_algorithm: algorithm.map(|algorithm| algorithm.name().to_owned()),
         checksum_type: of.map(|of| of.name().to_owned()),
+        attached: Attached::of(&bucket, &brought!(request), context.now)?,
     };
+    let (abort_date, abort_rule_id) = lifecycle::abort(&bucket, &request.key, upload.initiated);
     let stamp = Stamp::new(versions::order_after(context.now, None), state.ids.bits());
     let row = place::of_upload(&bucket.incarnation, &request.key, &stamp);
     state.objects.transact(|rows| {
@@ -161,6 +165,8 @@ pub(crate) fn create(
     let (server_side_encryption, sse_customer_algorithm, sse_customer_key_md5) =
         encryption::said(customer.as_ref());
     Ok(CreateMultipartUploadOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(request.bucket),
         key: Some(request.key),
         upload_id: Some(stamp.to_string()),

@@ -12,6 +12,7 @@ use bucket_rules::{ByteRange, Conditions, Current, ReadOutcome, WriteCondition, 
 use object_store::Snapshot;
 use service_api::{Payload, RequestContext, Streamed};
 
+use crate::attached::{Attached, brought, show_attached};
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
 use crate::intake::Said;
@@ -19,7 +20,7 @@ use crate::reading::Reading;
 use crate::rows::{PartList, Version};
 use crate::versioning::Versioning;
 use crate::versions::{self, Contents};
-use crate::{State, asked, bucket, checksum};
+use crate::{State, asked, bucket, bucket_encryption, checksum, intake, lifecycle};
 
 /// What an object is where nobody said so.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
@@ -43,7 +44,11 @@ pub(crate) fn put(
     let customer = Customer::of(customer_members!(request))?;
     let encryption = request.server_side_encryption.as_deref();
     encryption::check_asked(encryption, request.ssekms_key_id.as_deref(), customer.as_ref())?;
+    bucket_encryption::check_customer(&bucket, customer.as_ref())?;
+    let brought = brought!(request);
+    let attached = Attached::of(&bucket, &brought, context.now)?.with_default(&bucket, context.now);
     let given = checksum::given(checksum::members!(request))?;
+    let has_digest = request.content_md5.is_some() || given.is_some() || request.checksum_algorithm.is_some();
     let said = Said::of(request.content_md5.as_deref(), given, request.checksum_algorithm.as_deref())?;
     // What cannot be written because of a condition is not read.
     let newest = versions::newest(&state.objects.snapshot(), &bucket, &request.key)?;
@@ -51,6 +56,10 @@ pub(crate) fn put(
 
     let secret = encryption::secret(&state.objects, customer.as_ref());
     let taken = said.take(state, &secret, payload, None)?;
+    if brought.has_lock() && !has_digest && !intake::has_trailing(payload)? {
+        let message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters";
+        return Err(error::invalid_request(message).into());
+    }
     let customer_key = customer.as_ref().map(|customer| customer.kept(state.ids.bits()));
     let e_tag = match &customer_key {
         Some(key) => key.tag(taken.md5.bytes()),
@@ -65,8 +74,10 @@ pub(crate) fn put(
         headers,
         storage_class,
         customer_key,
+        attached,
         ..Version::default()
     };
+    let expiration = lifecycle::expiration(&bucket, &request.key, &version);
     let random = state.ids.bits();
     let id = state.objects.transact(|rows| {
         let newest = versions::newest(rows, &bucket, &request.key)?;
@@ -80,6 +91,7 @@ pub(crate) fn put(
     let mut output = PutObjectOutput {
         e_tag: Some(quoted(&e_tag)),
         version_id: id,
+        expiration,
         checksum_type: Some(kept.of.clone()),
         server_side_encryption,
         sse_customer_algorithm,
@@ -105,6 +117,8 @@ struct Seen {
     /// The id, where the bucket has versions.
     id: Option<String>,
     parts: Option<i32>,
+    /// When it expires, and by which rule.
+    expiration: Option<String>,
 }
 
 /// Finds what a read is about and looks at its conditions.
@@ -156,6 +170,14 @@ fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Se
         let error = error::error(304, "NotModified", "Not Modified");
         return Err(error.with_field("ETag", quoted(&found.version.e_tag)).into());
     }
+    let is_current = match wanted.id {
+        None => true,
+        Some(_) => {
+            let newest = versions::newest(&snapshot, &bucket, wanted.key)?;
+            newest.is_some_and(|newest| newest.order() == found.order())
+        }
+    };
+    let expiration = lifecycle::expiration(&bucket, wanted.key, &found.version).filter(|_| is_current);
     let (version, contents) = found.contents(&snapshot)?;
     let length = version.size_bytes;
     let range = match (wanted.range, wanted.part) {
@@ -169,7 +191,7 @@ fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Se
     };
     let parts = version.parts.filter(|_| wanted.part.is_some());
     let parts = parts.and_then(|parts| i32::try_from(parts).ok());
-    Ok(Seen { version, contents, snapshot, customer, range, id, parts })
+    Ok(Seen { version, contents, snapshot, customer, range, id, parts, expiration })
 }
 
 /// Where the part of a number is in an object. What was uploaded whole is part 1.
@@ -225,11 +247,13 @@ macro_rules! answer {
             metadata: Some(headers.metadata.clone()).filter(|metadata| !metadata.is_empty()),
             storage_class: seen.version.storage_class.clone(),
             parts_count: seen.parts,
+            expiration: seen.expiration.clone(),
             server_side_encryption,
             sse_customer_algorithm,
             sse_customer_key_md5,
             ..$output::default()
         };
+        show_attached!(output, &seen.version.attached);
         // The checksum is of all bytes, so that it is not told of a part of them.
         let is_asked =
             request.checksum_mode.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));

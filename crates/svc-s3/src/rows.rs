@@ -8,6 +8,7 @@ use aws_types::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::attached::Attached;
 use crate::checksum::Kept;
 use crate::encryption::CustomerKey;
 use crate::error::Failure;
@@ -49,6 +50,9 @@ pub(crate) struct Version {
     /// How many parts it was uploaded in; none: the content is the one of this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parts: Option<u32>,
+    /// Tags, retention and legal hold.
+    #[serde(default, skip_serializing_if = "Attached::is_empty")]
+    pub(crate) attached: Attached,
 }
 
 impl Version {
@@ -121,6 +125,9 @@ pub(crate) struct Upload {
     /// Of what the checksum is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checksum_type: Option<String>,
+    /// Tags, retention and legal hold of the object.
+    #[serde(default, skip_serializing_if = "Attached::is_empty")]
+    pub(crate) attached: Attached,
 }
 
 /// A part that was uploaded.

@@ -17,7 +17,7 @@ use crate::object::quoted;
 use crate::place::{self, Stamp};
 use crate::rows::{self, Part, Upload};
 use crate::walk::{self, Entry, Wanted};
-use crate::{State, checksum, multipart, owner};
+use crate::{State, checksum, lifecycle, multipart, owner};
 
 /// An upload on a page.
 struct Listed {
@@ -139,7 +139,10 @@ pub(crate) fn parts(
     }
     let is_truncated = most > 0 && rest.next().transpose()?.is_some();
     let upload = found.upload;
+    let (abort_date, abort_rule_id) = lifecycle::abort(&bucket, &request.key, upload.initiated);
     Ok(ListPartsOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(bucket.name.to_string()),
         key: Some(request.key),
         upload_id: Some(request.upload_id),

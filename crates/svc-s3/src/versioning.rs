@@ -8,6 +8,7 @@
 
 use aws_api::Unit;
 use aws_api::s3::{GetBucketVersioningOutput, GetBucketVersioningRequest, PutBucketVersioningRequest};
+use bucket_rules::object_lock;
 use serde::{Deserialize, Serialize};
 use service_api::{RequestContext, ServiceError};
 use store::Read as _;
@@ -68,6 +69,10 @@ pub(crate) fn put(
         let held = transaction.get::<Bucket>(&scope, bucket.name.as_str());
         let held = held.filter(|held| held.incarnation == bucket.incarnation);
         let held = held.ok_or_else(|| error::no_such_bucket(bucket.name.as_str()))?;
+        if versioning == Versioning::Suspended {
+            let is_locked = held.configuration.object_lock.is_some();
+            object_lock::check_suspend(is_locked).map_err(|refused| error::of_rule(&refused))?;
+        }
         if held.versioning != versioning {
             transaction.put(&scope, bucket.name.as_str(), Bucket { versioning, ..Bucket::clone(&held) });
         }

@@ -9,6 +9,7 @@ use bucket_rules::{ObjectKey, RuleError, WriteCondition, WriteRefused};
 use object_store::{BlobRef, Direction, Read, Row, Transaction, after_prefix};
 use service_api::ServiceError;
 
+use crate::State;
 use crate::bucket::{self, Bucket};
 use crate::error::{self, Failure};
 use crate::place::{self, Stamp};
@@ -97,7 +98,7 @@ pub(crate) fn check_condition(
 }
 
 /// The versions of a key, the newest first.
-fn of_key<'a>(
+pub(crate) fn of_key<'a>(
     reader: &'a impl Read,
     bucket: &Bucket,
     key: &str,
@@ -227,6 +228,52 @@ pub(crate) fn order_after(now: Timestamp, newest: Option<u64>) -> u64 {
     newest.map_or(now, |newest| now.max(newest.saturating_add(1)))
 }
 
+/// The id of a version, where its bucket has versions.
+pub(crate) fn shown_id(bucket: &Bucket, version: &Version) -> Option<String> {
+    match bucket.versioning {
+        Versioning::Never => None,
+        Versioning::Enabled | Versioning::Suspended => Some(version.public_id().to_owned()),
+    }
+}
+
+/// Changes what is attached to the version that a request names, and returns its id as [`shown_id`] does. What `change` refuses
+/// changes nothing.
+///
+/// # Errors
+/// `NoSuchBucket`, those of [`find`] and of `change`; rows cannot be written.
+pub(crate) fn change(
+    state: &State,
+    bucket: &Bucket,
+    (key, id): (&str, Option<&str>),
+    change: impl FnOnce(&mut Version) -> Result<(), ServiceError>,
+) -> Result<Option<String>, Failure> {
+    state.objects.transact(|rows| {
+        bucket::check_lives(rows, bucket)?;
+        let found = find(rows, bucket, key, id)?;
+        let shown = shown_id(bucket, &found.version);
+        rewrite(rows, found, change)?;
+        Ok(shown)
+    })
+}
+
+/// Writes a version again with something changed; its contents stay.
+///
+/// # Errors
+/// Those of `change`; rows cannot be written.
+pub(crate) fn rewrite(
+    rows: &mut Transaction<'_>,
+    mut found: Found,
+    change: impl FnOnce(&mut Version) -> Result<(), ServiceError>,
+) -> Result<(), Failure> {
+    let before = found.version.clone();
+    change(&mut found.version)?;
+    if found.version != before {
+        let row = Row { value: rows::write(&found.version), blobs: found.blobs };
+        rows.put(place::OBJECTS, &found.row, row)?;
+    }
+    Ok(())
+}
+
 /// Removes a version.
 ///
 /// # Errors
@@ -248,20 +295,23 @@ pub(crate) struct Deleted {
     pub(crate) id: Option<String>,
 }
 
-/// Deletes an object, by a delete marker where the bucket has versions, or a version of it.
+/// Deletes an object, by a delete marker where the bucket has versions, or a version of it. `may_bypass` is whether governance
+/// is bypassed.
 ///
 /// # Errors
-/// `NoSuchBucket`; `InvalidArgument`, where an id is none; rows cannot be written.
+/// `NoSuchBucket`; `InvalidArgument`, where an id is none; `AccessDenied` for a version that is locked; rows cannot be written.
 pub(crate) fn delete(
     rows: &mut Transaction<'_>,
     bucket: &Bucket,
     (key, id): (&str, Option<&str>),
+    may_bypass: bool,
     (now, random): (Timestamp, u128),
 ) -> Result<Deleted, Failure> {
     bucket::check_lives(rows, bucket)?;
     if let Some(id) = id {
         let found = with_id(rows, bucket, key, id)?;
         if let Some(found) = &found {
+            found.version.attached.check_delete(may_bypass, now)?;
             remove(rows, found)?;
         }
         let is_marker = found.is_some_and(|found| found.version.is_marker);

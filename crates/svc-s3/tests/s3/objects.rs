@@ -213,7 +213,6 @@ fn what_is_not_built_is_refused() {
         cloud.try_put(request, &mut Pieces::new("x")).unwrap_err().code.into_owned()
     };
     assert_eq!(put(&|request| request.acl = some("public-read")), "AccessControlListNotSupported");
-    assert_eq!(put(&|request| request.tagging = some("a=b")), "NotImplemented");
     assert_eq!(put(&|request| request.object_lock_mode = some("GOVERNANCE")), "InvalidRequest");
     assert_eq!(put(&|request| request.storage_class = some("GLACIER")), "NotImplemented");
     assert_eq!(put(&|request| request.storage_class = some("WARM")), "InvalidStorageClass");
