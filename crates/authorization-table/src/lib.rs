@@ -13,7 +13,7 @@ pub use arn::{arn, pattern, variables};
 pub use distinct::Distinct;
 pub use table::{
     AccessLevel, Action, ActionResource, MemberPath, Need, NewResource, OperationEntry, Operations,
-    Reference, ResourceType, TargetRule, action, of_operation, operations, resource_type,
+    Reference, ResourceType, TargetRule, action, actions, of_operation, operations, resource_type,
     resource_type_of_arn, resource_type_of_id, split_action,
 };
 pub use target::{Target, named, targets, texts_at};

@@ -289,6 +289,11 @@ pub fn action(prefix: &str, name: &str) -> Option<&'static Action> {
     Some(&actions[index])
 }
 
+/// All actions of a service, sorted by name.
+pub fn actions(prefix: &str) -> &'static [Action] {
+    reference(prefix).map_or(&[], |reference| &reference.actions)
+}
+
 /// The prefix and the name of an action such as `ec2:RunInstances`.
 pub fn split_action(action: &str) -> (&str, &str) {
     action.split_once(':').unwrap_or(("", action))

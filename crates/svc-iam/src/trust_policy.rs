@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 
 use aws_types::{AccountId, Arn};
 use iam_policy::{Policy, PolicyKind};
-use identities::{Account, Role, User, name_key};
+use identities::{Role, principal_is_there};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use service_api::{RequestContext, ServiceError};
-use store::{Read, Scope, Transaction};
+use store::{Read, Transaction};
 
 use crate::{document, quota, service_principal};
 
@@ -33,7 +33,7 @@ pub(crate) fn read(reader: &impl Read, context: &RequestContext, text: &str) -> 
         Err(ServiceError::new("MalformedPolicyDocument", message))
     };
     for principal in principals(text, "AWS") {
-        if !is_there(reader, context, &principal) {
+        if !principal_is_there(reader, context.partition, &principal) {
             return invalid("AWS", &principal);
         }
     }
@@ -120,43 +120,6 @@ fn replaced(text: &str, from: &str, to: &str) -> String {
         }
     });
     document.to_string()
-}
-
-/// Whether a principal can be one of this cloud. Sessions and federated users are not looked for: they come and go. Neither
-/// are ids, which stand for what may be deleted.
-fn is_there(reader: &impl Read, context: &RequestContext, principal: &str) -> bool {
-    let account_is_there = |account: AccountId| {
-        let scope = Scope::global(context.partition, account);
-        reader.contains::<Account>(&scope, &account.to_string())
-    };
-    if principal == "*" || is_unique_id(principal) {
-        return true;
-    }
-    if let Ok(account) = principal.parse::<AccountId>() {
-        return account_is_there(account);
-    }
-    let Ok(arn) = principal.parse::<Arn>() else { return false };
-    let mut parts = principal.split(':');
-    let service = parts.nth(2);
-    let account = parts.nth(1).and_then(|account| account.parse::<AccountId>().ok());
-    let (Some(service), Some(account)) = (service, account) else { return false };
-    if !account_is_there(account) {
-        return false;
-    }
-    let scope = Scope::global(context.partition, account);
-    let name = arn.resource().rsplit('/').next().map(name_key).unwrap_or_default();
-    match (service, arn.resource().split('/').next()) {
-        ("iam", Some("root")) => arn.resource() == "root",
-        ("iam", Some("user")) => reader.get::<User>(&scope, &name).is_some_and(|user| user.arn == arn),
-        ("iam", Some("role")) => reader.get::<Role>(&scope, &name).is_some_and(|role| role.arn == arn),
-        ("sts", Some("assumed-role" | "federated-user")) => true,
-        _ => false,
-    }
-}
-
-fn is_unique_id(principal: &str) -> bool {
-    let is_one = ["AIDA", "AROA"].iter().any(|prefix| principal.starts_with(prefix));
-    is_one && principal.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
