@@ -12,10 +12,10 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#acl-access-policy-permission-mapping>
 
-use iam_policy::{Policy, PolicyError};
+use aws_types::AccountId;
 use serde_json::{Value, json};
 
-use crate::{Acl, BucketName, Grant, Grantee, Group, Permission};
+use crate::{Acl, BucketName, CanonicalUserId, Grant, Grantee, Group, Permission};
 
 const LIST: &[&str] = &["s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"];
 const PUT: &[&str] = &["s3:PutObject", "s3:DeleteObject"];
@@ -23,6 +23,17 @@ const PUT_AS_OWNER: &[&str] = &["s3:PutObject", "s3:DeleteObject", "s3:DeleteObj
 const GET: &[&str] = &["s3:GetObject", "s3:GetObjectVersion"];
 const GET_ACL: &[&str] = &["s3:GetObjectAcl", "s3:GetObjectVersionAcl"];
 const PUT_ACL: &[&str] = &["s3:PutObjectAcl", "s3:PutObjectVersionAcl"];
+/// What whoever began an upload in parts may do with it without being told so.
+const UPLOAD: &[&str] = &["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
+
+/// How much of a bucket's policy counts in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyPart {
+    /// All of it.
+    Whole,
+    /// What it denies: where block public access takes from it what it allows, and for objects of others than the bucket's owner.
+    Denials,
+}
 
 /// A list as statements of a policy.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,38 +90,70 @@ impl AclStatements {
         Self(statements.collect())
     }
 
-    /// These and others, such as those of an object beside those of its bucket.
-    pub fn and(mut self, others: Self) -> Self {
-        self.0.extend(others.0);
-        self
+    /// What the account that began an upload in parts may do with it.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions>
+    pub fn of_upload(initiator: AccountId, bucket: &BucketName) -> Self {
+        Self(vec![json!({
+            "Effect": "Allow",
+            "Principal": {"AWS": initiator.to_string()},
+            "Action": UPLOAD,
+            "Resource": format!("{}/*", bucket.arn()),
+        })])
     }
 
-    /// One policy with the statements of the bucket's policy and these. `None` if neither says anything.
-    ///
-    /// # Errors
-    /// [`PolicyError::Syntax`] if the bucket's policy is not one.
-    pub fn beside(&self, policy: Option<&str>) -> Result<Option<Policy>, PolicyError> {
+    /// The text of one policy with statements of the bucket's policy and these. `None` if neither says anything. A policy that
+    /// cannot be read stays what it is: whoever decides by it lets nobody in.
+    pub fn beside(&self, policy: Option<&str>, part: PolicyPart) -> Option<String> {
         let Some(text) = policy else {
-            if self.0.is_empty() {
-                return Ok(None);
-            }
             let whole = json!({"Version": "2012-10-17", "Statement": self.0});
-            return Policy::parse_stored(&whole.to_string()).map(Some);
+            return (!self.0.is_empty()).then(|| whole.to_string());
         };
-        if self.0.is_empty() {
-            return Policy::parse_stored(text).map(Some);
+        if self.0.is_empty() && part == PolicyPart::Whole && !text.contains(CANONICAL) {
+            return Some(text.to_owned());
         }
         // The version stays what it is: it says whether `${` means something in the statements of the bucket's policy.
-        let mut whole: Value = serde_json::from_str(text).map_err(|_| PolicyError::Syntax)?;
-        let held = whole.get_mut("Statement").map(Value::take);
-        let mut statements = match held {
+        let Ok(mut whole) = serde_json::from_str::<Value>(text) else { return Some(text.to_owned()) };
+        let mut statements = match whole.get_mut("Statement").map(Value::take) {
             Some(Value::Array(statements)) => statements,
             Some(one @ Value::Object(_)) => vec![one],
-            _ => return Err(PolicyError::Syntax),
+            _ => return Some(text.to_owned()),
         };
+        if part == PolicyPart::Denials {
+            statements.retain(|statement| statement["Effect"] != "Allow");
+        }
+        statements.iter_mut().for_each(name_accounts);
         statements.extend(self.0.iter().cloned());
         whole["Statement"] = Value::Array(statements);
-        Policy::parse_stored(&whole.to_string()).map(Some)
+        let is_empty = whole["Statement"].as_array().is_none_or(Vec::is_empty);
+        (!is_empty).then(|| whole.to_string())
+    }
+}
+
+/// The kind of principals that canonical ids are.
+const CANONICAL: &str = "CanonicalUser";
+
+/// Names accounts by their numbers where they are named by canonical ids, which are S3's alone.
+fn name_accounts(statement: &mut Value) {
+    for element in ["Principal", "NotPrincipal"] {
+        let Some(Value::Object(kinds)) = statement.get_mut(element) else { continue };
+        let Some(ids) = kinds.remove(CANONICAL) else { continue };
+        let accounts = texts(ids).into_iter().map(|id| match id.parse::<CanonicalUserId>() {
+            Ok(id) => id.account().to_string(),
+            Err(_) => id,
+        });
+        let named = kinds.remove("AWS").map(texts).unwrap_or_default();
+        kinds.insert("AWS".to_owned(), named.into_iter().chain(accounts).collect());
+    }
+}
+
+fn texts(value: Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => {
+            values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -138,8 +181,7 @@ fn principal(grantee: Grantee) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use aws_types::AccountId;
-    use iam_policy::{Attached, Caller, Context, Policies, PolicyKind, Request, evaluate};
+    use iam_policy::{Attached, Caller, Context, Policies, Policy, PolicyKind, Request, evaluate};
 
     use super::*;
     use crate::{CannedAcl, CanonicalUserId};
@@ -167,7 +209,8 @@ mod tests {
         action: &str,
         resource: &str,
     ) -> bool {
-        let policy = statements.beside(policy).unwrap();
+        let policy = statements.beside(policy, PolicyPart::Whole);
+        let policy = policy.map(|text| Policy::parse_stored(&text).unwrap());
         let everything =
             r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
         let everything = Policy::parse(everything, PolicyKind::Identity).unwrap();
@@ -276,9 +319,39 @@ mod tests {
                 "{policy:?}"
             );
         }
-        assert_eq!(none.beside(None), Ok(None));
-        assert_eq!(public.clone().and(public.clone()).0.len(), 2 * public.0.len());
-        assert!(!public.beside(Some(allows)).unwrap().unwrap().has_variables());
-        assert!(public.beside(Some("{}")).is_err());
+        assert_eq!(none.beside(None, PolicyPart::Whole), None);
+        let text = public.beside(Some(allows), PolicyPart::Whole).unwrap();
+        assert!(!Policy::parse_stored(&text).unwrap().has_variables());
+        assert_eq!(public.beside(Some("{}"), PolicyPart::Whole).as_deref(), Some("{}"));
+        assert_eq!(none.beside(Some(allows), PolicyPart::Whole).as_deref(), Some(allows));
+        assert_eq!(none.beside(Some(allows), PolicyPart::Denials), None);
+        assert!(none.beside(Some(denies), PolicyPart::Denials).unwrap().contains("Deny"));
+    }
+
+    #[test]
+    fn accounts_by_their_canonical_ids() {
+        const OBJECT: &str = "arn:aws:s3:::my-bucket/a";
+        let named = id(OTHER);
+        let policy = format!(
+            r#"{{"Statement":{{"Effect":"Allow","Principal":{{"CanonicalUser":"{named}"}},"Action":"s3:GetObject","Resource":"{OBJECT}"}}}}"#
+        );
+        let none = AclStatements::default();
+        for (who, expected) in [(OTHER, true), ("777788889999", false)] {
+            assert_eq!(allowed(&none, Some(&policy), who, "s3:GetObject", OBJECT), expected, "{who}");
+        }
+    }
+
+    #[test]
+    fn uploads_of_others() {
+        let statements = AclStatements::of_upload(account(OTHER), &bucket());
+        for (who, action, expected) in [
+            (OTHER, "s3:AbortMultipartUpload", true),
+            (OTHER, "s3:ListMultipartUploadParts", true),
+            (OTHER, "s3:PutObject", false),
+            ("777788889999", "s3:AbortMultipartUpload", false),
+        ] {
+            let had = allowed(&statements, None, who, action, "arn:aws:s3:::my-bucket/a");
+            assert_eq!(had, expected, "{who} {action}");
+        }
     }
 }

@@ -61,6 +61,34 @@ pub fn parse_bucket_policy(
     Ok(policy)
 }
 
+/// A principal as a policy names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedPrincipal {
+    /// `AWS`, `Service`, `Federated` or `CanonicalUser`.
+    pub kind: String,
+    /// Its name there.
+    pub name: String,
+}
+
+/// Whom a policy names, for whoever knows who there is. Everybody is not among them.
+pub fn principals_of(policy: &Policy) -> Vec<NamedPrincipal> {
+    let document: Value = serde_json::from_str(policy.text()).unwrap_or_default();
+    let written = statements(&document).unwrap_or_default();
+    let elements = written.iter().flat_map(|statement| [&statement.principal, &statement.not_principal]);
+    let kinds = elements.flatten().filter_map(Value::as_object).flatten();
+    let named = kinds.flat_map(|(kind, names)| {
+        let names = match names {
+            Value::Array(names) => names.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        names.iter().filter_map(Value::as_str).map(move |name| (kind, name))
+    });
+    named
+        .filter(|(_, name)| *name != "*")
+        .map(|(kind, name)| NamedPrincipal { kind: kind.clone(), name: name.to_owned() })
+        .collect()
+}
+
 /// S3 does not say which principal it is, and has its own words for what is not of the language.
 fn of_language(error: PolicyError) -> RuleError {
     match error {
@@ -277,7 +305,10 @@ mod tests {
         let spaced = statement(r#""*""#, r#""s3:*""#, r#""arn:aws:s3:::my-bucket""#)
             .replace("\"Effect\"", &format!("{}\"Effect\"", " ".repeat(30_000)));
         assert!(parse(&spaced).is_ok());
-        let denies = r#"{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"111122223333"},"NotAction":"s3:GetObject","NotResource":"arn:aws:s3:::my-bucket/a"}}"#;
-        assert!(parse(denies).is_ok());
+        let denies = r#"{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":["111122223333","*"],"Service":"ec2.amazonaws.com"},"NotAction":"s3:GetObject","NotResource":"arn:aws:s3:::my-bucket/a"}}"#;
+        let named = principals_of(&parse(denies).unwrap());
+        let named: Vec<(&str, &str)> =
+            named.iter().map(|one| (one.kind.as_str(), one.name.as_str())).collect();
+        assert_eq!(named, [("AWS", "111122223333"), ("Service", "ec2.amazonaws.com")]);
     }
 }

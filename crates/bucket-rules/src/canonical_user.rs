@@ -15,10 +15,12 @@ use sha2::{Digest as _, Sha256};
 use crate::RuleError;
 
 const ID_BYTES: usize = 32;
+/// How AWS names whoever does not sign.
+const ANONYMOUS: &str = "65a011a29cdf8ec533ec3d1ccaae921c";
 /// The last bytes, which hold the account.
 const ACCOUNT_BYTES: usize = 8;
 
-/// The canonical user id of an account: 64 hexadecimal digits.
+/// The canonical user id of an account: 64 hexadecimal digits, and half as many for whoever has none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CanonicalUserId(AccountId);
@@ -54,6 +56,9 @@ impl FromStr for CanonicalUserId {
 
     fn from_str(text: &str) -> Result<Self, RuleError> {
         let refused = || RuleError::argument("Invalid id", "CanonicalUser/ID", text);
+        if text == ANONYMOUS {
+            return Ok(Self(AccountId::NOBODY));
+        }
         let mut bytes = [0; ID_BYTES];
         hex::decode_to_slice(text, &mut bytes).map_err(|_| refused())?;
         let (head, covered) = bytes.split_at(ID_BYTES - ACCOUNT_BYTES);
@@ -84,6 +89,9 @@ impl From<CanonicalUserId> for String {
 
 impl fmt::Display for CanonicalUserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == AccountId::NOBODY {
+            return f.write_str(ANONYMOUS);
+        }
         f.write_str(&hex::encode(self.bytes()))
     }
 }
@@ -108,6 +116,8 @@ mod tests {
             assert_eq!(text.parse::<CanonicalUserId>().unwrap().account().to_string(), account);
             assert!(seen.insert(text[..16].to_owned()));
         }
+        let nobody = CanonicalUserId::of(AccountId::NOBODY);
+        assert_eq!((nobody.to_string().len(), nobody.to_string().parse()), (32, Ok(nobody)));
         // What is stored has to be read by every later version.
         let known = "4acdfb4e552e273ae7b424ad91f70c151779f7646ade43d023651c023db20041";
         assert_eq!(CanonicalUserId::of("111122223333".parse().unwrap()).to_string(), known);

@@ -69,6 +69,9 @@ pub enum RuleError {
     /// An access control list that gives somebody something, with a setting that has no place for such lists.
     #[error("Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")]
     AclWithOwnership,
+    /// A public access control list with a new bucket, which has block public access.
+    #[error("Bucket cannot have public ACLs set with BlockPublicAccess enabled")]
+    AclWithBlock,
     /// A grantee named by an address of electronic mail, which S3 has given up.
     #[error("The specified method is not allowed against this resource.")]
     EmailGrantee,
@@ -161,6 +164,7 @@ impl RuleError {
             Self::Policy(_) => "MalformedPolicy",
             Self::AclNotSupported => "AccessControlListNotSupported",
             Self::AclWithOwnership => "InvalidBucketAclWithObjectOwnership",
+            Self::AclWithBlock => "InvalidBucketAclWithBlockPublicAccessError",
             Self::EmailGrantee => "MethodNotAllowed",
             Self::AccessDenied | Self::Locked => "AccessDenied",
             Self::BucketState(_) => "InvalidBucketState",
@@ -234,6 +238,7 @@ impl RuleError {
             | Self::Policy(_)
             | Self::AclNotSupported
             | Self::AclWithOwnership
+            | Self::AclWithBlock
             | Self::EmailGrantee
             | Self::RedirectLocation
             | Self::AccessDenied

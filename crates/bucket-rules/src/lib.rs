@@ -52,9 +52,9 @@ mod website;
 mod written_policy;
 
 pub use acl::{Acl, CannedAcl, Grant, Grantee, Group, Permission, WrittenGrantee, acl_of_headers};
-pub use acl_policy::AclStatements;
+pub use acl_policy::{AclStatements, PolicyPart};
 pub use bucket_name::BucketName;
-pub use bucket_policy::{POLICY_BYTES_MAX, S3Action, parse_bucket_policy};
+pub use bucket_policy::{NamedPrincipal, POLICY_BYTES_MAX, S3Action, parse_bucket_policy, principals_of};
 pub use canonical_user::CanonicalUserId;
 pub use conditional::{Conditions, Current, ReadOutcome, WriteCondition, WriteRefused};
 pub use copy_source::CopySource;

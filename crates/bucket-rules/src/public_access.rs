@@ -68,6 +68,14 @@ impl PublicAccessBlock {
         if self.block_public_acls && acl.is_public() { Err(RuleError::AccessDenied) } else { Ok(()) }
     }
 
+    /// Whether a bucket can be made with a list, and these switches.
+    ///
+    /// # Errors
+    /// [`RuleError::AclWithBlock`].
+    pub fn check_new_bucket(&self, acl: &Acl) -> Result<(), RuleError> {
+        self.check_acl(acl).map_err(|_| RuleError::AclWithBlock)
+    }
+
     /// Whether a policy may be written. `is_public` is what `is_public_policy` says of it.
     ///
     /// # Errors
@@ -116,6 +124,7 @@ mod tests {
         for number in 0..4 {
             let switches = of(number);
             assert_eq!(switches.check_acl(&public).is_err(), number == 0);
+            assert_eq!(switches.check_new_bucket(&public).is_err(), number == 0);
             assert_eq!(switches.counting(&public).is_public(), number != 1);
             assert_eq!(switches.check_policy(true).is_err(), number == 2);
             assert_eq!(switches.keeps_out(true, &Caller::Anonymous, owner), number == 3);
