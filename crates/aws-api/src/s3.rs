@@ -65,6 +65,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessControlPolicy {
+    pub grants: Option<Vec<Grant>>,
+    pub owner: Option<Owner>,
+}
+
+crate::structure! {
+    AccessControlPolicy, "AccessControlPolicy" {
+        "Grants" => grants,
+        "Owner" => owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessControlTranslation {
     pub owner: String,
 }
@@ -766,6 +779,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketOwnershipControlsRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteBucketOwnershipControlsRequest, "DeleteBucketOwnershipControlsRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketPolicyRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteBucketPolicyRequest, "DeleteBucketPolicyRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketRequest {
     pub bucket: String,
     pub expected_bucket_owner: Option<String>,
@@ -932,6 +971,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeletePublicAccessBlockRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeletePublicAccessBlockRequest, "DeletePublicAccessBlockRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletedObject {
     pub key: Option<String>,
     pub version_id: Option<String>,
@@ -1070,6 +1122,32 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAclOutput {
+    pub owner: Option<Owner>,
+    pub grants: Option<Vec<Grant>>,
+}
+
+crate::structure! {
+    GetBucketAclOutput, "GetBucketAclOutput" {
+        "Owner" => owner,
+        "Grants" => grants,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAclRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketAclRequest, "GetBucketAclRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketEncryptionOutput {
     pub server_side_encryption_configuration: Option<ServerSideEncryptionConfiguration>,
 }
@@ -1181,6 +1259,78 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketOwnershipControlsOutput {
+    pub ownership_controls: Option<OwnershipControls>,
+}
+
+crate::structure! {
+    GetBucketOwnershipControlsOutput, "GetBucketOwnershipControlsOutput" {
+        "OwnershipControls" => ownership_controls,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketOwnershipControlsRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketOwnershipControlsRequest, "GetBucketOwnershipControlsRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketPolicyOutput {
+    pub policy: Option<String>,
+}
+
+crate::structure! {
+    GetBucketPolicyOutput, "GetBucketPolicyOutput" {
+        "Policy" => policy,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketPolicyRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketPolicyRequest, "GetBucketPolicyRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketPolicyStatusOutput {
+    pub policy_status: Option<PolicyStatus>,
+}
+
+crate::structure! {
+    GetBucketPolicyStatusOutput, "GetBucketPolicyStatusOutput" {
+        "PolicyStatus" => policy_status,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketPolicyStatusRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketPolicyStatusRequest, "GetBucketPolicyStatusRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketReplicationOutput {
     pub replication_configuration: Option<ReplicationConfiguration>,
 }
@@ -1274,6 +1424,40 @@ pub struct GetBucketVersioningRequest {
 crate::structure! {
     GetBucketVersioningRequest, "GetBucketVersioningRequest" {
         "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectAclOutput {
+    pub owner: Option<Owner>,
+    pub grants: Option<Vec<Grant>>,
+    pub request_charged: Option<String>,
+}
+
+crate::structure! {
+    GetObjectAclOutput, "GetObjectAclOutput" {
+        "Owner" => owner,
+        "Grants" => grants,
+        "RequestCharged" => request_charged,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectAclRequest {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetObjectAclRequest, "GetObjectAclRequest" {
+        "Bucket" => bucket,
+        "Key" => key,
+        "VersionId" => version_id,
+        "RequestPayer" => request_payer,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
@@ -1622,6 +1806,43 @@ crate::structure! {
         "VersionId" => version_id,
         "ExpectedBucketOwner" => expected_bucket_owner,
         "RequestPayer" => request_payer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetPublicAccessBlockOutput {
+    pub public_access_block_configuration: Option<PublicAccessBlockConfiguration>,
+}
+
+crate::structure! {
+    GetPublicAccessBlockOutput, "GetPublicAccessBlockOutput" {
+        "PublicAccessBlockConfiguration" => public_access_block_configuration,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetPublicAccessBlockRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetPublicAccessBlockRequest, "GetPublicAccessBlockRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grant {
+    pub grantee: Option<Grantee>,
+    pub permission: Option<String>,
+}
+
+crate::structure! {
+    Grant, "Grant" {
+        "Grantee" => grantee,
+        "Permission" => permission,
     }
 }
 
@@ -2596,6 +2817,28 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnershipControls {
+    pub rules: Vec<OwnershipControlsRule>,
+}
+
+crate::structure! {
+    OwnershipControls, "OwnershipControls" {
+        "Rules" => rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnershipControlsRule {
+    pub object_ownership: String,
+}
+
+crate::structure! {
+    OwnershipControlsRule, "OwnershipControlsRule" {
+        "ObjectOwnership" => object_ownership,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Part {
     pub part_number: Option<i32>,
     pub last_modified: Option<Timestamp>,
@@ -2644,6 +2887,34 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyStatus {
+    pub is_public: Option<bool>,
+}
+
+crate::structure! {
+    PolicyStatus, "PolicyStatus" {
+        "IsPublic" => is_public,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublicAccessBlockConfiguration {
+    pub block_public_acls: Option<bool>,
+    pub ignore_public_acls: Option<bool>,
+    pub block_public_policy: Option<bool>,
+    pub restrict_public_buckets: Option<bool>,
+}
+
+crate::structure! {
+    PublicAccessBlockConfiguration, "PublicAccessBlockConfiguration" {
+        "BlockPublicAcls" => block_public_acls,
+        "IgnorePublicAcls" => ignore_public_acls,
+        "BlockPublicPolicy" => block_public_policy,
+        "RestrictPublicBuckets" => restrict_public_buckets,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketAccelerateConfigurationRequest {
     pub bucket: String,
     pub accelerate_configuration: AccelerateConfiguration,
@@ -2657,6 +2928,37 @@ crate::structure! {
         "AccelerateConfiguration" => accelerate_configuration,
         "ExpectedBucketOwner" => expected_bucket_owner,
         "ChecksumAlgorithm" => checksum_algorithm,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAclRequest {
+    pub acl: Option<String>,
+    pub access_control_policy: Option<AccessControlPolicy>,
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub grant_full_control: Option<String>,
+    pub grant_read: Option<String>,
+    pub grant_read_acp: Option<String>,
+    pub grant_write: Option<String>,
+    pub grant_write_acp: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketAclRequest, "PutBucketAclRequest" {
+        "ACL" => acl,
+        "AccessControlPolicy" => access_control_policy,
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "GrantFullControl" => grant_full_control,
+        "GrantRead" => grant_read,
+        "GrantReadACP" => grant_read_acp,
+        "GrantWrite" => grant_write,
+        "GrantWriteACP" => grant_write_acp,
+        "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
 
@@ -2746,6 +3048,46 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketOwnershipControlsRequest {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub ownership_controls: OwnershipControls,
+    pub checksum_algorithm: Option<String>,
+}
+
+crate::structure! {
+    PutBucketOwnershipControlsRequest, "PutBucketOwnershipControlsRequest" {
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+        "OwnershipControls" => ownership_controls,
+        "ChecksumAlgorithm" => checksum_algorithm,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketPolicyRequest {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub confirm_remove_self_bucket_access: Option<bool>,
+    pub policy: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketPolicyRequest, "PutBucketPolicyRequest" {
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "ConfirmRemoveSelfBucketAccess" => confirm_remove_self_bucket_access,
+        "Policy" => policy,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketRequestPaymentRequest {
     pub bucket: String,
     pub content_md5: Option<String>,
@@ -2800,6 +3142,54 @@ crate::structure! {
         "ChecksumAlgorithm" => checksum_algorithm,
         "MFA" => mfa,
         "VersioningConfiguration" => versioning_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectAclOutput {
+    pub request_charged: Option<String>,
+}
+
+crate::structure! {
+    PutObjectAclOutput, "PutObjectAclOutput" {
+        "RequestCharged" => request_charged,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectAclRequest {
+    pub acl: Option<String>,
+    pub access_control_policy: Option<AccessControlPolicy>,
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub grant_full_control: Option<String>,
+    pub grant_read: Option<String>,
+    pub grant_read_acp: Option<String>,
+    pub grant_write: Option<String>,
+    pub grant_write_acp: Option<String>,
+    pub key: String,
+    pub request_payer: Option<String>,
+    pub version_id: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutObjectAclRequest, "PutObjectAclRequest" {
+        "ACL" => acl,
+        "AccessControlPolicy" => access_control_policy,
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "GrantFullControl" => grant_full_control,
+        "GrantRead" => grant_read,
+        "GrantReadACP" => grant_read_acp,
+        "GrantWrite" => grant_write,
+        "GrantWriteACP" => grant_write_acp,
+        "Key" => key,
+        "RequestPayer" => request_payer,
+        "VersionId" => version_id,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
@@ -3105,6 +3495,25 @@ crate::structure! {
         "Tagging" => tagging,
         "ExpectedBucketOwner" => expected_bucket_owner,
         "RequestPayer" => request_payer,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutPublicAccessBlockRequest {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub public_access_block_configuration: PublicAccessBlockConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutPublicAccessBlockRequest, "PutPublicAccessBlockRequest" {
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "PublicAccessBlockConfiguration" => public_access_block_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
 
@@ -3674,6 +4083,24 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DeleteBucketOwnershipControls;
+
+    impl crate::Operation for DeleteBucketOwnershipControls {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteBucketOwnershipControls";
+        type Input = super::DeleteBucketOwnershipControlsRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteBucketPolicy;
+
+    impl crate::Operation for DeleteBucketPolicy {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteBucketPolicy";
+        type Input = super::DeleteBucketPolicyRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DeleteBucketTagging;
 
     impl crate::Operation for DeleteBucketTagging {
@@ -3710,6 +4137,15 @@ pub mod operation {
         type Output = super::DeleteObjectsOutput;
     }
 
+    pub struct DeletePublicAccessBlock;
+
+    impl crate::Operation for DeletePublicAccessBlock {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeletePublicAccessBlock";
+        type Input = super::DeletePublicAccessBlockRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct GetBucketAccelerateConfiguration;
 
     impl crate::Operation for GetBucketAccelerateConfiguration {
@@ -3717,6 +4153,15 @@ pub mod operation {
         const NAME: &'static str = "GetBucketAccelerateConfiguration";
         type Input = super::GetBucketAccelerateConfigurationRequest;
         type Output = super::GetBucketAccelerateConfigurationOutput;
+    }
+
+    pub struct GetBucketAcl;
+
+    impl crate::Operation for GetBucketAcl {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketAcl";
+        type Input = super::GetBucketAclRequest;
+        type Output = super::GetBucketAclOutput;
     }
 
     pub struct GetBucketEncryption;
@@ -3764,6 +4209,33 @@ pub mod operation {
         type Output = super::NotificationConfiguration;
     }
 
+    pub struct GetBucketOwnershipControls;
+
+    impl crate::Operation for GetBucketOwnershipControls {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketOwnershipControls";
+        type Input = super::GetBucketOwnershipControlsRequest;
+        type Output = super::GetBucketOwnershipControlsOutput;
+    }
+
+    pub struct GetBucketPolicy;
+
+    impl crate::Operation for GetBucketPolicy {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketPolicy";
+        type Input = super::GetBucketPolicyRequest;
+        type Output = super::GetBucketPolicyOutput;
+    }
+
+    pub struct GetBucketPolicyStatus;
+
+    impl crate::Operation for GetBucketPolicyStatus {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketPolicyStatus";
+        type Input = super::GetBucketPolicyStatusRequest;
+        type Output = super::GetBucketPolicyStatusOutput;
+    }
+
     pub struct GetBucketReplication;
 
     impl crate::Operation for GetBucketReplication {
@@ -3809,6 +4281,15 @@ pub mod operation {
         type Output = super::GetObjectOutput;
     }
 
+    pub struct GetObjectAcl;
+
+    impl crate::Operation for GetObjectAcl {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetObjectAcl";
+        type Input = super::GetObjectAclRequest;
+        type Output = super::GetObjectAclOutput;
+    }
+
     pub struct GetObjectAttributes;
 
     impl crate::Operation for GetObjectAttributes {
@@ -3852,6 +4333,15 @@ pub mod operation {
         const NAME: &'static str = "GetObjectTagging";
         type Input = super::GetObjectTaggingRequest;
         type Output = super::GetObjectTaggingOutput;
+    }
+
+    pub struct GetPublicAccessBlock;
+
+    impl crate::Operation for GetPublicAccessBlock {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetPublicAccessBlock";
+        type Input = super::GetPublicAccessBlockRequest;
+        type Output = super::GetPublicAccessBlockOutput;
     }
 
     pub struct HeadBucket;
@@ -3935,6 +4425,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct PutBucketAcl;
+
+    impl crate::Operation for PutBucketAcl {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketAcl";
+        type Input = super::PutBucketAclRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct PutBucketEncryption;
 
     impl crate::Operation for PutBucketEncryption {
@@ -3968,6 +4467,24 @@ pub mod operation {
         const SERVICE: &'static str = "s3";
         const NAME: &'static str = "PutBucketNotificationConfiguration";
         type Input = super::PutBucketNotificationConfigurationRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketOwnershipControls;
+
+    impl crate::Operation for PutBucketOwnershipControls {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketOwnershipControls";
+        type Input = super::PutBucketOwnershipControlsRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketPolicy;
+
+    impl crate::Operation for PutBucketPolicy {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketPolicy";
+        type Input = super::PutBucketPolicyRequest;
         type Output = crate::Unit;
     }
 
@@ -4007,6 +4524,15 @@ pub mod operation {
         type Output = super::PutObjectOutput;
     }
 
+    pub struct PutObjectAcl;
+
+    impl crate::Operation for PutObjectAcl {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutObjectAcl";
+        type Input = super::PutObjectAclRequest;
+        type Output = super::PutObjectAclOutput;
+    }
+
     pub struct PutObjectLegalHold;
 
     impl crate::Operation for PutObjectLegalHold {
@@ -4041,6 +4567,15 @@ pub mod operation {
         const NAME: &'static str = "PutObjectTagging";
         type Input = super::PutObjectTaggingRequest;
         type Output = super::PutObjectTaggingOutput;
+    }
+
+    pub struct PutPublicAccessBlock;
+
+    impl crate::Operation for PutPublicAccessBlock {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutPublicAccessBlock";
+        type Input = super::PutPublicAccessBlockRequest;
+        type Output = crate::Unit;
     }
 
     pub struct UploadPart;

@@ -17,8 +17,6 @@ pub(crate) const STANDARD: &str = "STANDARD";
 /// Classes that objects can be in. All are kept alike.
 const CLASSES: [&str; 5] =
     [STANDARD, "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"];
-/// The one ACL that objects can be written with where they belong to the owner of their bucket.
-const OWNERS_ACL: &str = "bucket-owner-full-control";
 /// What clients that send chunks put before the encoding; it is none.
 const CHUNKED: &str = "aws-chunked";
 
@@ -38,38 +36,7 @@ macro_rules! headers {
     };
 }
 
-/// Refuses what a request for a new object asks for and is not built.
-macro_rules! refuse {
-    ($from:expr) => {
-        $crate::asked::check(&$crate::asked::Extra {
-            acl: $from.acl.as_deref(),
-            has_grants: $from.grant_full_control.is_some()
-                || $from.grant_read.is_some()
-                || $from.grant_read_acp.is_some()
-                || $from.grant_write_acp.is_some(),
-        })
-    };
-}
-
-pub(crate) use {headers, refuse};
-
-/// What else a request asks for.
-pub(crate) struct Extra<'a> {
-    pub(crate) acl: Option<&'a str>,
-    pub(crate) has_grants: bool,
-}
-
-/// Refuses what is not built.
-///
-/// # Errors
-/// `AccessControlListNotSupported`.
-pub(crate) fn check(extra: &Extra<'_>) -> Result<(), ServiceError> {
-    if extra.has_grants || extra.acl.is_some_and(|acl| acl != OWNERS_ACL) {
-        let message = "The bucket does not allow ACLs";
-        return Err(error::error(400, "AccessControlListNotSupported", message));
-    }
-    Ok(())
-}
+pub(crate) use headers;
 
 /// Looks at headers, and takes out of the encoding what is of the way alone.
 ///
@@ -89,7 +56,7 @@ pub(crate) fn checked(mut headers: Headers) -> Result<Headers, Failure> {
     headers.content_encoding = encoding.and_then(|encoding| {
         let kept = encoding.split(',').map(str::trim).filter(|one| !one.is_empty() && *one != CHUNKED);
         let kept: Vec<&str> = kept.collect();
-        (!kept.is_empty()).then(|| kept.join(","))
+        (!kept.is_empty()).then(|| kept.join(", "))
     });
     // Names of headers have no case.
     let metadata = std::mem::take(&mut headers.metadata);

@@ -6,17 +6,20 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use aws_model::{Fields, Value};
+use aws_types::AccountId;
 use bucket_rules::CopySource;
 use service_api::{ConditionKeys, NeededPermission, RequestContext, TargetResource, needed_by_table};
-
-use crate::bucket::{self, Bucket};
-use crate::{S3, attached_permission};
 use store::Read as _;
 
+use crate::bucket::{self, Bucket};
+use crate::resource_side::{self, Side};
+use crate::{S3, attached_permission, multipart, versions};
+
 /// Actions on a version that is named, by those on the newest one.
-const OF_VERSIONS: [(&str, &str); 7] = [
+const OF_VERSIONS: [(&str, &str); 8] = [
     ("s3:GetObject", "s3:GetObjectVersion"),
     ("s3:DeleteObject", "s3:DeleteObjectVersion"),
     ("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"),
@@ -24,7 +27,26 @@ const OF_VERSIONS: [(&str, &str); 7] = [
     ("s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
     ("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
     ("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
+    ("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
 ];
+
+/// The key of a version that a request names.
+const VERSION_ID: &str = "s3:VersionId";
+/// What tells which objects there are.
+const LIST: &str = "s3:ListBucket";
+/// Actions that read the newest version of an object.
+const READS: [&str; 4] = ["s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectAttributes", "s3:GetObjectTagging"];
+/// Actions that the owner of the bucket decides about, whosever the object is.
+const OF_BUCKET_OWNER: [&str; 6] = [
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+    "s3:RestoreObject",
+];
+/// Those that whoever began an upload may do with it.
+const OF_INITIATOR: [&str; 2] = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
 
 /// Members of requests, with the keys that conditions know them by.
 const SAID: [(&str, &str); 18] = [
@@ -110,11 +132,31 @@ pub(crate) fn needed(
         needed.push(reading);
     }
     attached_permission::add(s3, context, operation, fields, &mut needed);
+    let known = Known { context, records: s3.state.store.snapshot(), rows: s3.state.objects.snapshot() };
     if operation != "CreateBucket" {
-        let resources = needed.iter_mut().flat_map(|permission| &mut permission.resources);
-        resources.for_each(|resource| add_bucket(s3, context, resource));
+        complete_all(&known, fields, &mut needed);
     }
+    let made = needed.first().and_then(|permission| permission.resources.first()).cloned();
+    needed.extend(made.map(|made| with_new(&known, operation, fields, &made)).unwrap_or_default());
     Some(needed)
+}
+
+/// Adds what is known of all resources, and that whoever looks for what is not there has to be allowed to list.
+fn complete_all(known: &Known<'_>, fields: &Fields, needed: &mut Vec<NeededPermission>) {
+    let asked = text(fields, "VersionId").filter(|id| !id.is_empty());
+    let upload = text(fields, "UploadId");
+    let mut missing: Vec<(Arc<Bucket>, String)> = Vec::new();
+    for permission in &mut *needed {
+        // The version of a copy's source stands with its permission.
+        let of_source = permission.keys.iter().find(|(key, _)| key == VERSION_ID);
+        let of_source = of_source.and_then(|(_, values)| values.first().cloned());
+        let version = of_source.as_deref().or(asked.as_deref());
+        for resource in &mut permission.resources {
+            let found = known.complete(&permission.action, version, upload.as_deref(), resource);
+            missing.extend(found.filter(|found| !missing.contains(found)));
+        }
+    }
+    needed.extend(missing.into_iter().map(|(bucket, key)| known.to_list(&bucket, key)));
 }
 
 fn set_version(permission: &mut NeededPermission) {
@@ -134,7 +176,7 @@ fn name_source(context: &RequestContext, permission: &mut NeededPermission, fiel
     let arn = object_arn(context, source.bucket.as_str(), source.key.as_str());
     if let Some(id) = &source.version_id {
         permission.action = Cow::Borrowed("s3:GetObjectVersion");
-        permission.keys.push(("s3:VersionId".to_owned(), vec![id.clone()]));
+        permission.keys.push((VERSION_ID.to_owned(), vec![id.clone()]));
     }
     permission.resources = vec![TargetResource { arn, ..TargetResource::default() }];
 }
@@ -166,7 +208,7 @@ fn of_deletions(
         match text(object, "VersionId") {
             None => newest.push(resource),
             Some(id) => {
-                resource.keys.push(("s3:VersionId".to_owned(), vec![id.into_owned()]));
+                resource.keys.push((VERSION_ID.to_owned(), vec![id.into_owned()]));
                 versions.push(resource);
             }
         }
@@ -183,14 +225,123 @@ fn of_deletions(
     if needed.is_empty() { table.to_vec() } else { needed }
 }
 
-/// Adds what is known of the bucket that a resource is, or is in. Of one that is not there nothing is known: then the caller's
-/// own policies decide whether that is told.
-fn add_bucket(s3: &S3, context: &RequestContext, resource: &mut TargetResource) {
-    let Some(name) = resource.arn.split(":::").nth(1) else { return };
-    let name = name.split_once('/').map_or(name, |(bucket, _)| bucket);
-    let snapshot = s3.state.store.snapshot();
-    let Some(bucket) = snapshot.get::<Bucket>(&bucket::scope(context.partition), name) else { return };
-    resource.keys.push(("s3:ResourceAccount".to_owned(), vec![bucket.owner.to_string()]));
-    resource.owner = Some(bucket.owner).filter(|owner| *owner != context.account());
-    resource.policy.clone_from(&bucket.policy);
+/// What is known of what a request touches.
+struct Known<'a> {
+    context: &'a RequestContext,
+    records: store::Snapshot,
+    rows: object_store::Snapshot,
+}
+
+impl Known<'_> {
+    /// Adds what is known of the bucket that a resource is, or is in. Of one that is not there nothing is known: then the caller's
+    /// own policies decide whether that is told. Gives the bucket and the key where an object is to be read that is not there.
+    fn complete(
+        &self,
+        action: &str,
+        version: Option<&str>,
+        upload: Option<&str>,
+        resource: &mut TargetResource,
+    ) -> Option<(Arc<Bucket>, String)> {
+        let (name, key) = names(&resource.arn)?;
+        let bucket = self.records.get::<Bucket>(&bucket::scope(self.context.partition), name)?;
+        let key = key.map(str::to_owned);
+        resource.keys.push(("s3:ResourceAccount".to_owned(), vec![bucket.owner.to_string()]));
+        let (side, is_missing) = match key.as_deref() {
+            Some(key) if !OF_BUCKET_OWNER.contains(&action) => {
+                self.of_object(&bucket, action, (key, version))
+            }
+            Some(key) => {
+                let initiator = upload.filter(|_| OF_INITIATOR.contains(&action));
+                let initiator = initiator.and_then(|id| self.initiator(&bucket, key, id));
+                (resource_side::of_bucket(self.context, &bucket, action, initiator), false)
+            }
+            None => (resource_side::of_bucket(self.context, &bucket, action, None), false),
+        };
+        self.set(resource, side);
+        key.filter(|_| is_missing).map(|key| (bucket, key))
+    }
+
+    fn set(&self, resource: &mut TargetResource, side: Side) {
+        resource.owner = Some(side.owner).filter(|owner| *owner != self.context.account());
+        resource.policy = side.policy;
+    }
+
+    /// The side of an object, and whether it is to be read and not there. What cannot be looked at is taken for there: the
+    /// operation will tell.
+    fn of_object(&self, bucket: &Bucket, action: &str, (key, version): (&str, Option<&str>)) -> (Side, bool) {
+        let found = match version {
+            Some(id) => versions::with_id(&self.rows, bucket, key, id),
+            None => versions::newest(&self.rows, bucket, key),
+        };
+        let found = found.map(|found| found.filter(|found| !found.version.is_marker));
+        match found {
+            Ok(Some(found)) => (resource_side::of_version(self.context, bucket, &found.version), false),
+            Ok(None) => {
+                let is_missing = version.is_none() && READS.contains(&action);
+                (resource_side::of_bucket(self.context, bucket, action, None), is_missing)
+            }
+            Err(_) => (resource_side::of_bucket(self.context, bucket, action, None), false),
+        }
+    }
+
+    fn initiator(&self, bucket: &Bucket, key: &str, upload: &str) -> Option<AccountId> {
+        multipart::find(&self.rows, bucket, key, upload).ok()?.upload.account
+    }
+
+    /// That there is no object of a key is for those to know who may list the bucket.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+    fn to_list(&self, bucket: &Bucket, key: String) -> NeededPermission {
+        let mut resource =
+            TargetResource { arn: bucket.arn(self.context.partition), ..TargetResource::default() };
+        resource.keys.push(("s3:prefix".to_owned(), vec![key]));
+        self.complete(LIST, None, None, &mut resource);
+        NeededPermission { action: Cow::Borrowed(LIST), resources: vec![resource], keys: Vec::new() }
+    }
+}
+
+/// The bucket and the key that an ARN names.
+fn names(arn: &str) -> Option<(&str, Option<&str>)> {
+    let (_, rest) = arn.split_once(":::")?;
+    Some(rest.split_once('/').map_or((rest, None), |(bucket, key)| (bucket, Some(key))))
+}
+
+/// What a request needs that gives an access control list or an owner to what it makes.
+fn with_new(
+    known: &Known<'_>,
+    operation: &str,
+    fields: &Fields,
+    made: &TargetResource,
+) -> Vec<NeededPermission> {
+    let has_list = ["ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP"]
+        .into_iter()
+        .any(|member| text(fields, member).is_some());
+    let permission = |action: &'static str, resource: TargetResource| NeededPermission {
+        action: Cow::Borrowed(action),
+        resources: vec![resource],
+        keys: Vec::new(),
+    };
+    let mut needed = Vec::new();
+    match operation {
+        "CreateBucket" => {
+            if has_list {
+                needed.push(permission("s3:PutBucketAcl", made.clone()));
+            }
+            if text(fields, "ObjectOwnership").is_some() {
+                needed.push(permission("s3:PutBucketOwnershipControls", made.clone()));
+            }
+        }
+        "PutObject" | "CopyObject" | "CreateMultipartUpload" if has_list => {
+            let mut resource = made.clone();
+            let bucket = names(&made.arn).and_then(|(name, _)| {
+                known.records.get::<Bucket>(&bucket::scope(known.context.partition), name)
+            });
+            if let Some(bucket) = bucket {
+                known.set(&mut resource, resource_side::of_new_list(known.context, &bucket));
+            }
+            needed.push(permission("s3:PutObjectAcl", resource));
+        }
+        _ => {}
+    }
+    needed
 }

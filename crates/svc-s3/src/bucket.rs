@@ -14,17 +14,18 @@ use aws_api::s3::{
 use aws_types::{AccountId, Partition, Region, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bucket_rules::{BucketName, Tagged};
+use bucket_rules::{BucketName, CanonicalUserId, ObjectOwnership, Tagged};
 use object_store::{Read as _, Row};
 use serde::{Deserialize, Serialize};
 use service_api::{RequestContext, ServiceError};
 use store::{Read as _, Record, Scope};
 
+use crate::access::Access;
 use crate::configuration::{Configuration, ObjectLock};
 use crate::error::{self, Failure};
 use crate::place::{self, Incarnation};
 use crate::versioning::Versioning;
-use crate::{State, multipart, owner, tagging};
+use crate::{State, acl, multipart, owner, tagging};
 
 /// How many buckets an account can have.
 ///
@@ -49,9 +50,9 @@ pub struct Bucket {
     /// Whether objects have versions.
     #[serde(default)]
     pub versioning: Versioning,
-    /// The text of its policy.
+    /// Who may do what with it.
     #[serde(default)]
-    pub policy: Option<String>,
+    pub access: Access,
     /// What else is configured.
     #[serde(default)]
     pub configuration: Configuration,
@@ -111,6 +112,31 @@ pub(crate) fn find(
     if bucket.region == context.region { Ok(bucket) } else { Err(elsewhere(&bucket)) }
 }
 
+/// Changes the record of a bucket, unless that was removed meanwhile.
+///
+/// # Errors
+/// `NoSuchBucket`, and those of `change`; nothing is changed then.
+pub(crate) fn change(
+    state: &State,
+    context: &RequestContext,
+    bucket: &Bucket,
+    change: impl FnOnce(&mut Bucket) -> Result<(), ServiceError>,
+) -> Result<(), Failure> {
+    let scope = scope(context.partition);
+    state.store.transact(|transaction| {
+        let held = transaction.get::<Bucket>(&scope, bucket.name.as_str());
+        let held = held.filter(|held| held.incarnation == bucket.incarnation);
+        let held = held.ok_or_else(|| error::no_such_bucket(bucket.name.as_str()))?;
+        let mut changed = Bucket::clone(&held);
+        change(&mut changed)?;
+        if changed != *held {
+            transaction.put(&scope, bucket.name.as_str(), changed);
+        }
+        Ok::<_, ServiceError>(())
+    })?;
+    Ok(())
+}
+
 /// Where a bucket is. The gateway makes headers of the members.
 fn elsewhere(bucket: &Bucket) -> ServiceError {
     let message = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all \
@@ -161,23 +187,6 @@ fn wanted_region(context: &RequestContext, constraint: Option<&str>) -> Result<R
 /// Whether a request asks for nothing that is not built.
 fn check_create(request: &CreateBucketRequest) -> Result<(), ServiceError> {
     let configuration = request.create_bucket_configuration.as_ref();
-    if request.acl.as_deref().is_some_and(|acl| acl != "private")
-        || [
-            &request.grant_full_control,
-            &request.grant_read,
-            &request.grant_read_acp,
-            &request.grant_write,
-            &request.grant_write_acp,
-        ]
-        .into_iter()
-        .any(Option::is_some)
-    {
-        let message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
-        return Err(error::error(400, "InvalidBucketAclWithObjectOwnership", message));
-    }
-    if request.object_ownership.as_deref().is_some_and(|owner| owner != "BucketOwnerEnforced") {
-        return Err(error::not_implemented("objects belong to the owner of their bucket"));
-    }
     if request.bucket_namespace.as_deref().is_some_and(|namespace| namespace != "global") {
         return Err(error::not_implemented("namespaces of accounts"));
     }
@@ -185,6 +194,25 @@ fn check_create(request: &CreateBucketRequest) -> Result<(), ServiceError> {
         return Err(error::not_implemented("directory buckets"));
     }
     Ok(())
+}
+
+/// Whose the objects of a new bucket are, and its access control list.
+fn new_access(
+    state: &State,
+    context: &RequestContext,
+    request: &CreateBucketRequest,
+) -> Result<Access, Failure> {
+    let ownership = request.object_ownership.as_deref().map(ObjectOwnership::of_header).transpose()?;
+    let ownership = ownership.unwrap_or_default();
+    let mut access = Access { ownership: Some(ownership), ..Access::default() };
+    let owner = CanonicalUserId::of(context.account());
+    let asked = acl::for_bucket!(request);
+    if let Some(acl) = asked.acl(&state.store.snapshot(), context.partition, owner, owner)? {
+        ownership.check_bucket_acl(&acl)?;
+        access.block().check_new_bucket(&acl)?;
+        access.acl = Some(acl);
+    }
+    Ok(access)
 }
 
 /// What somebody is answered who makes a bucket that is there.
@@ -227,7 +255,7 @@ pub(crate) fn create(
         incarnation: Incarnation::from_bits(state.ids.bits()),
         created: context.now,
         versioning: if is_locked { Versioning::Enabled } else { Versioning::Never },
-        policy: None,
+        access: new_access(state, context, &request)?,
         configuration,
     };
     let output = CreateBucketOutput {
@@ -403,7 +431,7 @@ pub(crate) fn list(
     let token = last.filter(|_| more).map(|name| URL_SAFE_NO_PAD.encode(name));
     Ok(ListBucketsOutput {
         buckets: Some(buckets),
-        owner: Some(owner::shown(context.account())),
+        owner: Some(owner::shown(CanonicalUserId::of(context.account()))),
         continuation_token: token,
         prefix: request.prefix,
     })

@@ -190,6 +190,7 @@ pub(crate) fn complete(
     let random = state.ids.bits();
     let (version, id) = state.objects.transact(|rows| {
         let found = multipart::find(rows, &bucket, &request.key, &request.upload_id)?;
+        found.check_initiator(context)?;
         // The key is not needed for this. Who brings one brings the right one.
         if customer.is_some() {
             encryption::check(found.upload.customer_key.as_ref(), customer.as_ref())?;
@@ -242,6 +243,7 @@ fn write(
         storage_class: upload.storage_class.clone(),
         customer_key: upload.customer_key.clone(),
         attached: upload.attached.clone().with_default(bucket, context.now),
+        acl: upload.acl.clone(),
         ..Version::default()
     };
     let contents = Contents::Parts(joined.list, joined.blobs);

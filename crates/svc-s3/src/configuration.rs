@@ -2,18 +2,15 @@
 //!
 //! Owns the block of the bucket's record, and how it is changed. What stands in each member is `bucket-rules`'.
 
-use std::sync::Arc;
-
 use aws_types::Tags;
 use bucket_rules::object_lock::DefaultRetention;
 use bucket_rules::{BucketEncryption, Lifecycle, LoggingTarget, Notifications};
 use serde::{Deserialize, Serialize};
 use service_api::{RequestContext, ServiceError};
-use store::Read as _;
 
 use crate::State;
 use crate::bucket::{self, Bucket};
-use crate::error::{self, Failure};
+use crate::error::Failure;
 
 /// The configurations of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,17 +58,10 @@ pub(crate) fn change(
     change: impl FnOnce(&Bucket, &mut Configuration) -> Result<(), ServiceError>,
 ) -> Result<(), Failure> {
     let bucket = bucket::find(state, context, name, expected_owner)?;
-    let scope = bucket::scope(context.partition);
-    state.store.transact(|transaction| {
-        let held: Option<Arc<Bucket>> = transaction.get::<Bucket>(&scope, bucket.name.as_str());
-        let held = held.filter(|held| held.incarnation == bucket.incarnation);
-        let held = held.ok_or_else(|| error::no_such_bucket(bucket.name.as_str()))?;
-        let mut configuration = held.configuration.clone();
-        change(&held, &mut configuration)?;
-        if configuration != held.configuration {
-            transaction.put(&scope, bucket.name.as_str(), Bucket { configuration, ..Bucket::clone(&held) });
-        }
-        Ok::<_, ServiceError>(())
-    })?;
-    Ok(())
+    bucket::change(state, context, &bucket, |bucket| {
+        let mut configuration = bucket.configuration.clone();
+        change(bucket, &mut configuration)?;
+        bucket.configuration = configuration;
+        Ok(())
+    })
 }

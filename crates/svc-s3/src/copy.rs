@@ -18,7 +18,7 @@ use crate::reading::Reading;
 use crate::rows::Version;
 use crate::versioning::Versioning;
 use crate::versions::{self, Contents};
-use crate::{State, asked, bucket, bucket_encryption, checksum, lifecycle};
+use crate::{State, acl, asked, bucket, bucket_encryption, checksum, lifecycle};
 
 /// The source of a copy.
 pub(crate) struct Source {
@@ -134,7 +134,7 @@ pub(crate) fn copy(
 ) -> Result<CopyObjectOutput, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     versions::check_key(&request.key)?;
-    asked::refuse!(request)?;
+    let acl = acl::of_new_object(state, context, &bucket, &request.key, &acl::for_object!(request))?;
     let condition = WriteCondition::of_put(request.if_match.as_deref(), request.if_none_match.as_deref())?;
     let is_replaced = replaces(request.metadata_directive.as_deref(), "x-amz-metadata-directive")?;
     let are_tags_replaced = replaces(request.tagging_directive.as_deref(), "x-amz-tagging-directive")?;
@@ -159,7 +159,8 @@ pub(crate) fn copy(
         attached.tags = source.version.attached.tags.clone();
     }
     let attached = attached.with_default(&bucket, context.now);
-    let mut version = Version { modified: context.now, storage_class, attached, ..source.version.clone() };
+    let mut version =
+        Version { modified: context.now, storage_class, acl, attached, ..source.version.clone() };
     version.headers = given.clone();
     if !is_replaced {
         version.headers = source.version.headers.clone();

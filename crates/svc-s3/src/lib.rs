@@ -7,6 +7,8 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html>
 
 mod acceleration;
+mod access;
+mod acl;
 mod asked;
 mod attached;
 mod attached_permission;
@@ -14,6 +16,7 @@ mod attributes;
 mod authorization;
 mod bucket;
 mod bucket_encryption;
+mod bucket_policy;
 mod checksum;
 mod completion;
 mod configuration;
@@ -31,10 +34,13 @@ mod notification;
 mod object;
 mod object_lock;
 mod owner;
+mod ownership;
 mod place;
+mod public_access;
 mod reading;
 mod replication;
 mod request_payment;
+mod resource_side;
 mod rows;
 mod seal;
 mod tagging;
@@ -57,6 +63,7 @@ use store::{Read as _, RecordKind, Store};
 
 use crate::error::Failure;
 
+pub use access::Access;
 pub use bucket::Bucket;
 pub use configuration::{Configuration, ObjectLock};
 pub use lifecycle_run::LifecycleReport;
@@ -111,6 +118,20 @@ fn operations() -> Operations<State> {
         .with::<op::GetBucketLocation>(plain(bucket::location))
         .with::<op::PutBucketVersioning>(plain(versioning::put))
         .with::<op::GetBucketVersioning>(plain(versioning::get))
+        .with::<op::PutBucketPolicy>(plain(bucket_policy::put))
+        .with::<op::GetBucketPolicy>(plain(bucket_policy::get))
+        .with::<op::DeleteBucketPolicy>(plain(bucket_policy::delete))
+        .with::<op::GetBucketPolicyStatus>(plain(bucket_policy::status))
+        .with::<op::PutPublicAccessBlock>(plain(public_access::put))
+        .with::<op::GetPublicAccessBlock>(plain(public_access::get))
+        .with::<op::DeletePublicAccessBlock>(plain(public_access::delete))
+        .with::<op::PutBucketOwnershipControls>(plain(ownership::put))
+        .with::<op::GetBucketOwnershipControls>(plain(ownership::get))
+        .with::<op::DeleteBucketOwnershipControls>(plain(ownership::delete))
+        .with::<op::PutBucketAcl>(plain(acl::put_of_bucket))
+        .with::<op::GetBucketAcl>(plain(acl::get_of_bucket))
+        .with::<op::PutObjectAcl>(plain(acl::put_of_object))
+        .with::<op::GetObjectAcl>(plain(acl::get_of_object))
         .with_streaming::<op::PutObject>(streaming(object::put))
         .with_streaming::<op::GetObject>(streaming(object::get))
         .with::<op::HeadObject>(plain(object::head))
@@ -210,7 +231,7 @@ impl Service for S3 {
         Some(ResourceFacts {
             arn: Some(bucket.arn(context.partition)),
             owner: Some(bucket.owner),
-            policy: bucket.policy.clone(),
+            policy: resource_side::of_bucket(context, &bucket, "", None).policy,
             ..ResourceFacts::default()
         })
     }

@@ -20,7 +20,7 @@ use crate::place::{self, Stamp};
 use crate::rows::{self, NULL, Version};
 use crate::versions;
 use crate::walk::{self, Entry, Wanted};
-use crate::{State, owner};
+use crate::{State, acl, owner};
 
 /// How many entries a page has at most.
 const MOST_KEYS: i32 = 1000;
@@ -116,7 +116,7 @@ fn shown(bucket: &Bucket, with_owner: bool, (key, version): &(String, Version)) 
         checksum_type: kept.map(|kept| kept.of.clone()),
         size: i64::try_from(version.size_bytes).ok(),
         storage_class: Some(version.storage_class.clone().unwrap_or_else(|| STANDARD.to_owned())),
-        owner: with_owner.then(|| owner::shown(bucket.owner)),
+        owner: with_owner.then(|| owner::shown(acl::owner_of(bucket, version.acl.as_ref()))),
         restore_status: None,
     }
 }
@@ -316,14 +316,14 @@ fn version(bucket: &Bucket, listed: &Listed, is_latest: bool) -> ObjectVersion {
         version_id: Some(version.public_id().to_owned()),
         is_latest: Some(is_latest),
         last_modified: Some(version.modified),
-        owner: Some(owner::shown(bucket.owner)),
+        owner: Some(owner::shown(acl::owner_of(bucket, version.acl.as_ref()))),
         restore_status: None,
     }
 }
 
 fn marker(bucket: &Bucket, listed: &Listed, is_latest: bool) -> DeleteMarkerEntry {
     DeleteMarkerEntry {
-        owner: Some(owner::shown(bucket.owner)),
+        owner: Some(owner::shown(bucket.owner_id())),
         key: Some(listed.key.clone()),
         version_id: Some(listed.version.public_id().to_owned()),
         is_latest: Some(is_latest),

@@ -26,7 +26,7 @@ use crate::object::quoted;
 use crate::place::{self, Incarnation, Stamp};
 use crate::reading::Reading;
 use crate::rows::{self, Part, Upload};
-use crate::{State, asked, bucket_encryption, checksum, lifecycle, owner, versions};
+use crate::{State, acl, asked, bucket_encryption, checksum, lifecycle, owner, versions};
 
 /// The numbers that parts can have.
 ///
@@ -49,6 +49,19 @@ impl Found {
         let algorithm = named.unwrap_or(ChecksumAlgorithm::Crc64Nvme);
         let of = self.upload.checksum_type.as_deref().and_then(ChecksumType::named);
         (algorithm, of.unwrap_or_else(|| algorithm.default_type()))
+    }
+
+    /// Whether who asks is of the account that began it: no other sends parts of it, or ends it.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions>
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub(crate) fn check_initiator(&self, context: &RequestContext) -> Result<(), ServiceError> {
+        match self.upload.account {
+            Some(account) if account != context.account() => Err(error::access_denied("Access Denied")),
+            _ => Ok(()),
+        }
     }
 
     /// Removes the upload with all of its parts.
@@ -139,7 +152,11 @@ pub(crate) fn create(
 ) -> Result<CreateMultipartUploadOutput, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     versions::check_key(&request.key)?;
-    asked::refuse!(request)?;
+    if context.principal.is_anonymous() {
+        let message = "Anonymous users cannot initiate multipart uploads.  Please authenticate.";
+        return Err(error::access_denied(message).into());
+    }
+    let acl = acl::of_new_object(state, context, &bucket, &request.key, &acl::for_object!(request))?;
     let customer = Customer::of(customer_members!(request))?;
     let encryption = request.server_side_encryption.as_deref();
     encryption::check_asked(encryption, request.ssekms_key_id.as_deref(), customer.as_ref())?;
@@ -148,6 +165,8 @@ pub(crate) fn create(
     let upload = Upload {
         initiated: context.now,
         initiator: owner::initiator(context),
+        account: Some(context.account()),
+        acl,
         headers: asked::checked(asked::headers!(request))?,
         storage_class: asked::storage_class(request.storage_class.as_deref())?,
         customer_key: customer.as_ref().map(|customer| customer.kept(state.ids.bits())),
@@ -235,6 +254,7 @@ pub(crate) fn upload_part(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     let number = part_number(request.part_number)?;
     let found = find(&state.objects.snapshot(), &bucket, &request.key, &request.upload_id)?;
+    found.check_initiator(context)?;
     let customer = Customer::of(customer_members!(request))?;
     encryption::check(found.upload.customer_key.as_ref(), customer.as_ref())?;
     let given = checksum::given(checksum::members!(request))?;
@@ -280,6 +300,7 @@ pub(crate) fn copy_part(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     let number = part_number(request.part_number)?;
     let found = find(&state.objects.snapshot(), &bucket, &request.key, &request.upload_id)?;
+    found.check_initiator(context)?;
     let customer = Customer::of(customer_members!(request))?;
     encryption::check(found.upload.customer_key.as_ref(), customer.as_ref())?;
     let source = Source::find(state, context, &wanted!(request))?;

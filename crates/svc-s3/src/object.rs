@@ -20,7 +20,7 @@ use crate::reading::Reading;
 use crate::rows::{PartList, Version};
 use crate::versioning::Versioning;
 use crate::versions::{self, Contents};
-use crate::{State, asked, bucket, bucket_encryption, checksum, intake, lifecycle};
+use crate::{State, acl, asked, bucket, bucket_encryption, checksum, intake, lifecycle};
 
 /// What an object is where nobody said so.
 const DEFAULT_TYPE: &str = "binary/octet-stream";
@@ -34,7 +34,7 @@ pub(crate) fn put(
 ) -> Result<Streamed<PutObjectOutput>, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     versions::check_key(&request.key)?;
-    asked::refuse!(request)?;
+    let acl = acl::of_new_object(state, context, &bucket, &request.key, &acl::for_object!(request))?;
     if request.write_offset_bytes.is_some() {
         return Err(error::not_implemented("appending to objects").into());
     }
@@ -75,6 +75,7 @@ pub(crate) fn put(
         storage_class,
         customer_key,
         attached,
+        acl,
         ..Version::default()
     };
     let expiration = lifecycle::expiration(&bucket, &request.key, &version);

@@ -3,13 +3,12 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/finding-canonical-user-id.html>
 
 use aws_api::s3::{Initiator, Owner};
-use aws_types::AccountId;
 use bucket_rules::CanonicalUserId;
 use service_api::RequestContext;
 
 /// An account, as answers have it.
-pub(crate) fn shown(account: AccountId) -> Owner {
-    Owner { id: Some(CanonicalUserId::of(account).to_string()), display_name: None }
+pub(crate) fn shown(id: CanonicalUserId) -> Owner {
+    Owner { id: Some(id.to_string()), display_name: None }
 }
 
 /// Who asks, as an upload remembers it: the canonical id of the account, or the ARN of whoever is not its root.

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_types::Timestamp;
+use aws_types::{AccountId, Timestamp};
+use bucket_rules::Acl;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,9 @@ pub(crate) struct Version {
     /// What proves the customer's key, where that is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) customer_key: Option<CustomerKey>,
+    /// Its access control list and whose it is, where it is not the bucket owner's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) acl: Option<Acl>,
     /// How many parts it was uploaded in; none: the content is the one of this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parts: Option<u32>,
@@ -110,6 +114,12 @@ pub(crate) struct Upload {
     pub(crate) initiated: Timestamp,
     /// Who began it: an ARN.
     pub(crate) initiator: String,
+    /// The account of whoever began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<AccountId>,
+    /// The access control list that the object gets, where it is not the bucket owner's alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) acl: Option<Acl>,
     /// What the object is answered with.
     #[serde(default)]
     pub(crate) headers: Headers,

@@ -17,7 +17,7 @@ use crate::object::quoted;
 use crate::place::{self, Stamp};
 use crate::rows::{self, Part, Upload};
 use crate::walk::{self, Entry, Wanted};
-use crate::{State, checksum, lifecycle, multipart, owner};
+use crate::{State, acl, checksum, lifecycle, multipart, owner};
 
 /// An upload on a page.
 struct Listed {
@@ -103,7 +103,7 @@ fn upload(bucket: &Bucket, listed: Listed) -> MultipartUpload {
         key: Some(listed.key),
         initiated: Some(upload.initiated),
         storage_class: Some(upload.storage_class.unwrap_or_else(|| STANDARD.to_owned())),
-        owner: Some(owner::shown(bucket.owner)),
+        owner: Some(owner::shown(acl::owner_of(bucket, upload.acl.as_ref()))),
         initiator: Some(owner::shown_initiator(&upload.initiator)),
         checksum_algorithm: upload.checksum_algorithm,
         checksum_type: upload.checksum_type,
@@ -154,7 +154,7 @@ pub(crate) fn parts(
         is_truncated: Some(is_truncated),
         parts: Some(shown),
         initiator: Some(owner::shown_initiator(&upload.initiator)),
-        owner: Some(owner::shown(bucket.owner)),
+        owner: Some(owner::shown(acl::owner_of(&bucket, upload.acl.as_ref()))),
         storage_class: Some(upload.storage_class.unwrap_or_else(|| STANDARD.to_owned())),
         checksum_algorithm: upload.checksum_algorithm,
         checksum_type: upload.checksum_type,

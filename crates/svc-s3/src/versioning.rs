@@ -10,11 +10,10 @@ use aws_api::Unit;
 use aws_api::s3::{GetBucketVersioningOutput, GetBucketVersioningRequest, PutBucketVersioningRequest};
 use bucket_rules::object_lock;
 use serde::{Deserialize, Serialize};
-use service_api::{RequestContext, ServiceError};
-use store::Read as _;
+use service_api::RequestContext;
 
 use crate::State;
-use crate::bucket::{self, Bucket};
+use crate::bucket;
 use crate::error::{self, Failure};
 
 /// What becomes of an object when another is written in its place.
@@ -64,19 +63,13 @@ pub(crate) fn put(
         }
         Some(_) => return Err(error::malformed_xml().into()),
     };
-    let scope = bucket::scope(context.partition);
-    state.store.transact(|transaction| {
-        let held = transaction.get::<Bucket>(&scope, bucket.name.as_str());
-        let held = held.filter(|held| held.incarnation == bucket.incarnation);
-        let held = held.ok_or_else(|| error::no_such_bucket(bucket.name.as_str()))?;
+    bucket::change(state, context, &bucket, |bucket| {
         if versioning == Versioning::Suspended {
-            let is_locked = held.configuration.object_lock.is_some();
+            let is_locked = bucket.configuration.object_lock.is_some();
             object_lock::check_suspend(is_locked).map_err(|refused| error::of_rule(&refused))?;
         }
-        if held.versioning != versioning {
-            transaction.put(&scope, bucket.name.as_str(), Bucket { versioning, ..Bucket::clone(&held) });
-        }
-        Ok::<_, ServiceError>(())
+        bucket.versioning = versioning;
+        Ok(())
     })?;
     Ok(Unit)
 }

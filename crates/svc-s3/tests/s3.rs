@@ -2,21 +2,33 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[path = "s3/acls.rs"]
+mod acls;
 #[path = "s3/authorization.rs"]
 mod authorization;
 #[path = "s3/buckets.rs"]
 mod buckets;
+#[path = "s3/callers.rs"]
+mod callers;
 #[path = "s3/copies.rs"]
 mod copies;
 #[path = "s3/encryption.rs"]
 mod encryption;
 #[path = "s3/harness.rs"]
 mod harness;
+#[path = "s3/hidden.rs"]
+mod hidden;
 #[path = "s3/listing.rs"]
 mod listing;
 #[path = "s3/multipart.rs"]
 mod multipart;
 #[path = "s3/objects.rs"]
 mod objects;
+#[path = "s3/ownership.rs"]
+mod ownership;
+#[path = "s3/policies.rs"]
+mod policies;
+#[path = "s3/public_access.rs"]
+mod public_access;
 #[path = "s3/versions.rs"]
 mod versions;

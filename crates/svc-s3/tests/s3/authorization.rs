@@ -26,6 +26,7 @@ fn shown(needed: &[NeededPermission]) -> Vec<String> {
 #[test]
 fn objects_are_their_buckets_owners() {
     let cloud = Cloud::with("bucket");
+    cloud.put("bucket", "a/b", "content");
     let own = needed(&cloud, HOME, "GetObject", get_request("bucket", "a/b"));
     assert_eq!(shown(&own), ["s3:GetObject on arn:aws:s3:::bucket/a/b"]);
     assert_eq!(own[0].resources[0].owner, None);
@@ -86,5 +87,6 @@ fn versions_and_sources_are_actions_of_their_own() {
     };
     let expected =
         ["s3:GetObjectAttributes on arn:aws:s3:::bucket/k", "s3:GetObject on arn:aws:s3:::bucket/k"];
+    cloud.put("bucket", "k", "content");
     assert_eq!(shown(&needed(&cloud, HOME, "GetObjectAttributes", attributes)), expected);
 }
