@@ -214,6 +214,8 @@ pub enum SignaturePlace {
     Header,
     /// In the query: the request was presigned.
     Query,
+    /// In a form that a browser sent.
+    Form,
 }
 
 impl RequestContext {

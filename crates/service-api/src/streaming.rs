@@ -9,7 +9,8 @@ use crate::ServiceError;
 
 /// What a client sends for the streaming member of an input, decoded, and with its framing and signatures checked.
 pub trait Payload: Send {
-    /// How many bytes it has in all, as the client said.
+    /// How many bytes it has in all, as the client said; where it only said how long the payload is with what stands around it,
+    /// how many there are at most.
     fn length(&self) -> u64;
 
     /// The next piece; `None` at the end, when all that the client said of it is known to hold.

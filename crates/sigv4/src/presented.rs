@@ -35,6 +35,8 @@ pub enum Place {
         /// `X-Amz-Expires`.
         expires_secs: u32,
     },
+    /// In a form, over the form's policy.
+    Form,
 }
 
 /// A signature and what it says of itself. Nothing here is verified.
@@ -165,7 +167,7 @@ impl Presented {
     }
 }
 
-fn parse_credential(credential: &str) -> Result<(String, CredentialScope), SignatureError> {
+pub(crate) fn parse_credential(credential: &str) -> Result<(String, CredentialScope), SignatureError> {
     // An access key id may itself contain slashes, so the scope is read from the end.
     let parts: Vec<&str> = credential.rsplitn(5, '/').collect();
     match parts[..] {

@@ -46,7 +46,7 @@ pub struct Signer<'a> {
 }
 
 impl Signer<'_> {
-    fn scope(&self, time: SigningTime) -> CredentialScope {
+    pub(crate) fn scope(&self, time: SigningTime) -> CredentialScope {
         CredentialScope {
             date: time.date(),
             region: self.region.to_owned(),

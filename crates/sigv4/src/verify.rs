@@ -58,7 +58,7 @@ fn check_covered(
     Ok(())
 }
 
-fn check_time(presented: &Presented, now: SigningTime) -> Result<(), SignatureError> {
+pub(crate) fn check_time(presented: &Presented, now: SigningTime) -> Result<(), SignatureError> {
     let time = presented.time;
     if presented.scope.date != time.date() {
         return Err(SignatureError::DateMismatch { scope: presented.scope.date.clone(), time });
@@ -74,6 +74,13 @@ fn check_time(presented: &Presented, now: SigningTime) -> Result<(), SignatureEr
         Place::Query { expires_secs } if time.plus_secs(i64::from(expires_secs)) < now => {
             Err(SignatureError::PresignedExpired { until: time.plus_secs(i64::from(expires_secs)), now })
         }
-        Place::Header | Place::Query { .. } => Ok(()),
+        // The derived key is good for as long as a presigned request can be.
+        Place::Form if time.plus_secs(i64::from(MAX_PRESIGNED_SECS)) < now => {
+            Err(SignatureError::PresignedExpired {
+                until: time.plus_secs(i64::from(MAX_PRESIGNED_SECS)),
+                now,
+            })
+        }
+        Place::Header | Place::Query { .. } | Place::Form => Ok(()),
     }
 }
