@@ -1,7 +1,7 @@
 //! What the names, headers and configurations of S3 buckets and objects mean.
 //!
 //! Owns what may stand in each, AWS's codes and messages for what may not, and what follows: which request of another origin
-//! passes, what a lifecycle rule has due and when, what an access control list allows, which bytes a range asks for. Refuses to
+//! passes, which form a browser may send, what a lifecycle rule has due and when, what an access control list allows, which bytes a range asks for. Refuses to
 //! know where buckets and objects are, wire formats, and what time it is: times come in. Pure.
 //!
 //! A configuration comes as it is written, with everything that may be missing, and becomes a type that holds what was checked.
@@ -42,6 +42,7 @@ mod notification;
 mod object_key;
 pub mod object_lock;
 mod ownership;
+mod post_policy;
 mod public_access;
 mod public_policy;
 mod range;
@@ -69,6 +70,7 @@ pub use logging::{LogKeyFormat, LoggingTarget, TargetFacts};
 pub use notification::{DestinationKind, Notification, Notifications};
 pub use object_key::{KEY_BYTES_MAX, ObjectKey};
 pub use ownership::ObjectOwnership;
+pub use post_policy::{PostPolicy, PostPolicyError, SizeRange};
 pub use public_access::PublicAccessBlock;
 pub use public_policy::is_public_policy;
 pub use range::ByteRange;
