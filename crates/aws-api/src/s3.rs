@@ -152,6 +152,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CORSConfiguration {
+    pub cors_rules: Vec<CORSRule>,
+}
+
+crate::structure! {
+    CORSConfiguration, "CORSConfiguration" {
+        "CORSRules" => cors_rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CORSRule {
+    pub id: Option<String>,
+    pub allowed_headers: Option<Vec<String>>,
+    pub allowed_methods: Vec<String>,
+    pub allowed_origins: Vec<String>,
+    pub expose_headers: Option<Vec<String>>,
+    pub max_age_seconds: Option<i32>,
+}
+
+crate::structure! {
+    CORSRule, "CORSRule" {
+        "ID" => id,
+        "AllowedHeaders" => allowed_headers,
+        "AllowedMethods" => allowed_methods,
+        "AllowedOrigins" => allowed_origins,
+        "ExposeHeaders" => expose_headers,
+        "MaxAgeSeconds" => max_age_seconds,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checksum {
     pub checksum_crc32: Option<String>,
     pub checksum_crc32_c: Option<String>,
@@ -340,6 +372,19 @@ crate::structure! {
         "ChecksumXXHASH3" => checksum_xxhash3,
         "ChecksumXXHASH128" => checksum_xxhash128,
         "PartNumber" => part_number,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Condition {
+    pub http_error_code_returned_equals: Option<String>,
+    pub key_prefix_equals: Option<String>,
+}
+
+crate::structure! {
+    Condition, "Condition" {
+        "HttpErrorCodeReturnedEquals" => http_error_code_returned_equals,
+        "KeyPrefixEquals" => key_prefix_equals,
     }
 }
 
@@ -753,6 +798,19 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketCorsRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteBucketCorsRequest, "DeleteBucketCorsRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketEncryptionRequest {
     pub bucket: String,
     pub expected_bucket_owner: Option<String>,
@@ -825,6 +883,19 @@ pub struct DeleteBucketTaggingRequest {
 
 crate::structure! {
     DeleteBucketTaggingRequest, "DeleteBucketTaggingRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketWebsiteRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    DeleteBucketWebsiteRequest, "DeleteBucketWebsiteRequest" {
         "Bucket" => bucket,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
@@ -1052,6 +1123,17 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ErrorDocument {
+    pub key: String,
+}
+
+crate::structure! {
+    ErrorDocument, "ErrorDocument" {
+        "Key" => key,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventBridgeConfiguration {}
 
 crate::structure! { EventBridgeConfiguration, "EventBridgeConfiguration" {} }
@@ -1142,6 +1224,30 @@ pub struct GetBucketAclRequest {
 
 crate::structure! {
     GetBucketAclRequest, "GetBucketAclRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketCorsOutput {
+    pub cors_rules: Option<Vec<CORSRule>>,
+}
+
+crate::structure! {
+    GetBucketCorsOutput, "GetBucketCorsOutput" {
+        "CORSRules" => cors_rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketCorsRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketCorsRequest, "GetBucketCorsRequest" {
         "Bucket" => bucket,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
@@ -1423,6 +1529,36 @@ pub struct GetBucketVersioningRequest {
 
 crate::structure! {
     GetBucketVersioningRequest, "GetBucketVersioningRequest" {
+        "Bucket" => bucket,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketWebsiteOutput {
+    pub redirect_all_requests_to: Option<RedirectAllRequestsTo>,
+    pub index_document: Option<IndexDocument>,
+    pub error_document: Option<ErrorDocument>,
+    pub routing_rules: Option<Vec<RoutingRule>>,
+}
+
+crate::structure! {
+    GetBucketWebsiteOutput, "GetBucketWebsiteOutput" {
+        "RedirectAllRequestsTo" => redirect_all_requests_to,
+        "IndexDocument" => index_document,
+        "ErrorDocument" => error_document,
+        "RoutingRules" => routing_rules,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketWebsiteRequest {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    GetBucketWebsiteRequest, "GetBucketWebsiteRequest" {
         "Bucket" => bucket,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
@@ -2046,6 +2182,17 @@ crate::structure! {
         "PartNumber" => part_number,
         "ExpectedBucketOwner" => expected_bucket_owner,
         "ChecksumMode" => checksum_mode,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IndexDocument {
+    pub suffix: String,
+}
+
+crate::structure! {
+    IndexDocument, "IndexDocument" {
+        "Suffix" => suffix,
     }
 }
 
@@ -2963,6 +3110,25 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketCorsRequest {
+    pub bucket: String,
+    pub cors_configuration: CORSConfiguration,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketCorsRequest, "PutBucketCorsRequest" {
+        "Bucket" => bucket,
+        "CORSConfiguration" => cors_configuration,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketEncryptionRequest {
     pub bucket: String,
     pub content_md5: Option<String>,
@@ -3142,6 +3308,25 @@ crate::structure! {
         "ChecksumAlgorithm" => checksum_algorithm,
         "MFA" => mfa,
         "VersioningConfiguration" => versioning_configuration,
+        "ExpectedBucketOwner" => expected_bucket_owner,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketWebsiteRequest {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub website_configuration: WebsiteConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+crate::structure! {
+    PutBucketWebsiteRequest, "PutBucketWebsiteRequest" {
+        "Bucket" => bucket,
+        "ContentMD5" => content_md5,
+        "ChecksumAlgorithm" => checksum_algorithm,
+        "WebsiteConfiguration" => website_configuration,
         "ExpectedBucketOwner" => expected_bucket_owner,
     }
 }
@@ -3535,6 +3720,38 @@ crate::structure! {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Redirect {
+    pub host_name: Option<String>,
+    pub http_redirect_code: Option<String>,
+    pub protocol: Option<String>,
+    pub replace_key_prefix_with: Option<String>,
+    pub replace_key_with: Option<String>,
+}
+
+crate::structure! {
+    Redirect, "Redirect" {
+        "HostName" => host_name,
+        "HttpRedirectCode" => http_redirect_code,
+        "Protocol" => protocol,
+        "ReplaceKeyPrefixWith" => replace_key_prefix_with,
+        "ReplaceKeyWith" => replace_key_with,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RedirectAllRequestsTo {
+    pub host_name: String,
+    pub protocol: Option<String>,
+}
+
+crate::structure! {
+    RedirectAllRequestsTo, "RedirectAllRequestsTo" {
+        "HostName" => host_name,
+        "Protocol" => protocol,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaModifications {
     pub status: String,
 }
@@ -3658,6 +3875,19 @@ crate::structure! {
     RestoreStatus, "RestoreStatus" {
         "IsRestoreInProgress" => is_restore_in_progress,
         "RestoreExpiryDate" => restore_expiry_date,
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoutingRule {
+    pub condition: Option<Condition>,
+    pub redirect: Redirect,
+}
+
+crate::structure! {
+    RoutingRule, "RoutingRule" {
+        "Condition" => condition,
+        "Redirect" => redirect,
     }
 }
 
@@ -4009,6 +4239,23 @@ crate::structure! {
     }
 }
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WebsiteConfiguration {
+    pub error_document: Option<ErrorDocument>,
+    pub index_document: Option<IndexDocument>,
+    pub redirect_all_requests_to: Option<RedirectAllRequestsTo>,
+    pub routing_rules: Option<Vec<RoutingRule>>,
+}
+
+crate::structure! {
+    WebsiteConfiguration, "WebsiteConfiguration" {
+        "ErrorDocument" => error_document,
+        "IndexDocument" => index_document,
+        "RedirectAllRequestsTo" => redirect_all_requests_to,
+        "RoutingRules" => routing_rules,
+    }
+}
+
 /// The marker types of the operations.
 pub mod operation {
     pub struct AbortMultipartUpload;
@@ -4065,6 +4312,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct DeleteBucketCors;
+
+    impl crate::Operation for DeleteBucketCors {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteBucketCors";
+        type Input = super::DeleteBucketCorsRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct DeleteBucketEncryption;
 
     impl crate::Operation for DeleteBucketEncryption {
@@ -4107,6 +4363,15 @@ pub mod operation {
         const SERVICE: &'static str = "s3";
         const NAME: &'static str = "DeleteBucketTagging";
         type Input = super::DeleteBucketTaggingRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct DeleteBucketWebsite;
+
+    impl crate::Operation for DeleteBucketWebsite {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "DeleteBucketWebsite";
+        type Input = super::DeleteBucketWebsiteRequest;
         type Output = crate::Unit;
     }
 
@@ -4162,6 +4427,15 @@ pub mod operation {
         const NAME: &'static str = "GetBucketAcl";
         type Input = super::GetBucketAclRequest;
         type Output = super::GetBucketAclOutput;
+    }
+
+    pub struct GetBucketCors;
+
+    impl crate::Operation for GetBucketCors {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketCors";
+        type Input = super::GetBucketCorsRequest;
+        type Output = super::GetBucketCorsOutput;
     }
 
     pub struct GetBucketEncryption;
@@ -4270,6 +4544,15 @@ pub mod operation {
         const NAME: &'static str = "GetBucketVersioning";
         type Input = super::GetBucketVersioningRequest;
         type Output = super::GetBucketVersioningOutput;
+    }
+
+    pub struct GetBucketWebsite;
+
+    impl crate::Operation for GetBucketWebsite {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "GetBucketWebsite";
+        type Input = super::GetBucketWebsiteRequest;
+        type Output = super::GetBucketWebsiteOutput;
     }
 
     pub struct GetObject;
@@ -4434,6 +4717,15 @@ pub mod operation {
         type Output = crate::Unit;
     }
 
+    pub struct PutBucketCors;
+
+    impl crate::Operation for PutBucketCors {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketCors";
+        type Input = super::PutBucketCorsRequest;
+        type Output = crate::Unit;
+    }
+
     pub struct PutBucketEncryption;
 
     impl crate::Operation for PutBucketEncryption {
@@ -4512,6 +4804,15 @@ pub mod operation {
         const SERVICE: &'static str = "s3";
         const NAME: &'static str = "PutBucketVersioning";
         type Input = super::PutBucketVersioningRequest;
+        type Output = crate::Unit;
+    }
+
+    pub struct PutBucketWebsite;
+
+    impl crate::Operation for PutBucketWebsite {
+        const SERVICE: &'static str = "s3";
+        const NAME: &'static str = "PutBucketWebsite";
+        type Input = super::PutBucketWebsiteRequest;
         type Output = crate::Unit;
     }
 

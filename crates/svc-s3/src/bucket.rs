@@ -14,7 +14,7 @@ use aws_api::s3::{
 use aws_types::{AccountId, Partition, Region, Timestamp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bucket_rules::{BucketName, CanonicalUserId, ObjectOwnership, Tagged};
+use bucket_rules::{BucketName, CanonicalUserId, CorsRules, ObjectOwnership, Tagged, Website};
 use object_store::{Read as _, Row};
 use serde::{Deserialize, Serialize};
 use service_api::{RequestContext, ServiceError};
@@ -56,6 +56,13 @@ pub struct Bucket {
     /// What else is configured.
     #[serde(default)]
     pub configuration: Configuration,
+
+    /// Which requests of other origins pass.
+    #[serde(default)]
+    pub cors: Option<CorsRules>,
+    /// Its website.
+    #[serde(default)]
+    pub website: Option<Website>,
 }
 
 impl Record for Bucket {
@@ -257,6 +264,8 @@ pub(crate) fn create(
         versioning: if is_locked { Versioning::Enabled } else { Versioning::Never },
         access: new_access(state, context, &request)?,
         configuration,
+        cors: None,
+        website: None,
     };
     let output = CreateBucketOutput {
         location: Some(format!("/{name}")),

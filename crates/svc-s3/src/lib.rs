@@ -21,6 +21,7 @@ mod checksum;
 mod completion;
 mod configuration;
 mod copy;
+mod cors;
 mod deletion;
 mod encryption;
 mod error;
@@ -48,12 +49,14 @@ mod upload_listing;
 mod versioning;
 mod versions;
 mod walk;
+mod website;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_api::s3::operation as op;
 use aws_model::Value;
+use aws_types::Partition;
 use object_store::{BlobSecret, ObjectStore};
 use service_api::{
     ConditionKeys, IdSource, NeededPermission, Operations, Payload, RequestContext, ResourceFacts, Service,
@@ -132,6 +135,12 @@ fn operations() -> Operations<State> {
         .with::<op::GetBucketAcl>(plain(acl::get_of_bucket))
         .with::<op::PutObjectAcl>(plain(acl::put_of_object))
         .with::<op::GetObjectAcl>(plain(acl::get_of_object))
+        .with::<op::PutBucketCors>(plain(cors::put))
+        .with::<op::GetBucketCors>(plain(cors::get))
+        .with::<op::DeleteBucketCors>(plain(cors::delete))
+        .with::<op::PutBucketWebsite>(plain(website::put))
+        .with::<op::GetBucketWebsite>(plain(website::get))
+        .with::<op::DeleteBucketWebsite>(plain(website::delete))
         .with_streaming::<op::PutObject>(streaming(object::put))
         .with_streaming::<op::GetObject>(streaming(object::get))
         .with::<op::HeadObject>(plain(object::head))
@@ -205,6 +214,11 @@ impl S3 {
     /// The store of objects, for whoever looks after it.
     pub fn objects(&self) -> &ObjectStore {
         &self.state.objects
+    }
+
+    /// The bucket of a name, whoever has it and wherever it is.
+    pub fn bucket(&self, partition: Partition, name: &str) -> Option<Arc<Bucket>> {
+        self.state.store.snapshot().get(&bucket::scope(partition), name)
     }
 
     /// Every kind of record that the service writes.

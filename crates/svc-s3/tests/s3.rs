@@ -32,3 +32,5 @@ mod policies;
 mod public_access;
 #[path = "s3/versions.rs"]
 mod versions;
+#[path = "s3/web.rs"]
+mod web;
