@@ -7,7 +7,7 @@ use aws_types::{Region, Timestamp};
 use service_api::{Principal, SignatureFacts, SignaturePlace};
 use sigv4::{
     ChunkSignatures, Flavour, Payload, Place, Presented, SignatureError, SigningTime, UriRules, sha256_hex,
-    verify,
+    verify, verify_policy,
 };
 
 use crate::room::Standing;
@@ -105,10 +105,33 @@ impl Verifier<'_> {
         let place = match presented.place {
             Place::Header => SignaturePlace::Header,
             Place::Query { .. } => SignaturePlace::Query,
+            Place::Form => SignaturePlace::Form,
         };
         let signed = Timestamp::from_unix_secs(presented.time.unix_secs());
         let signature = Some(SignatureFacts { place, signed });
         Ok(Identity { principal: credential.principal, region, signature, chunks })
+    }
+
+    /// Checks what a form presents, whose signature is of its policy.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn verify_form(
+        &self,
+        presented: &Presented,
+        policy: &str,
+    ) -> Result<Identity, SignatureError> {
+        if presented.scope.service != S3 {
+            let message = "Credential should be scoped to correct service: 's3'. ";
+            return Err(SignatureError::Incomplete(message.to_owned()));
+        }
+        let credential = self.credential(presented)?;
+        verify_policy(presented, policy, &credential.secret, self.signing_time())?;
+        let region = self.region(presented)?;
+        self.credentials.used(&credential.principal, &region, S3, self.now);
+        let signed = Timestamp::from_unix_secs(presented.time.unix_secs());
+        let signature = Some(SignatureFacts { place: SignaturePlace::Form, signed });
+        Ok(Identity { principal: credential.principal, region, signature, chunks: None })
     }
 
     /// What the head of a request tells of who sent it.

@@ -19,7 +19,7 @@ use crate::body::BodyError;
 use crate::record::Outcome;
 use crate::s3::S3;
 use crate::target::TARGET_HEADER;
-use crate::{Refused, denial, virtual_host};
+use crate::{Refused, denial, s3_answer, virtual_host};
 
 /// What AWS says of its own faults.
 pub(crate) const INTERNAL_MESSAGE: &str = "An internal error has occurred";
@@ -128,6 +128,11 @@ impl Asked {
         Self { method, path, host: host.map(str::to_owned) }
     }
 
+    /// Whether it asks for something that is there, and changes nothing.
+    pub(crate) fn is_read(&self) -> bool {
+        [Method::GET.as_str(), Method::HEAD.as_str()].contains(&self.method.as_str())
+    }
+
     /// The bucket or the object, as S3 tells it.
     fn resource(&self) -> String {
         let bucket = self.host.as_deref().and_then(virtual_host::bucket);
@@ -136,31 +141,39 @@ impl Asked {
     }
 }
 
+/// Writes the cause of a fault of ours into the log, and takes it out of what the caller is told.
+pub(crate) fn hide_cause(error: &mut ServiceError, access: &Access) {
+    if !error.is_fault {
+        return;
+    }
+    tracing::error!(
+        service = access.service,
+        operation = access.operation,
+        request_id = %access.request_id,
+        code = %error.code,
+        cause = error.message,
+        "a request failed by a fault of ours"
+    );
+    if error.code == "InternalError" {
+        INTERNAL_MESSAGE.clone_into(&mut error.message);
+    }
+}
+
 pub(crate) fn encode_failure(failure: Failure, asked: &Asked, access: &mut Access) -> Response {
     let Failure { codec, operation, mut error } = failure;
     if codec.model().metadata.signing_name == S3 {
         let resource = asked.resource();
         if error.code == "MethodNotAllowed" {
+            error.fields.take("Method");
             error = error.with_field("Method", asked.method.as_str());
-            error = error.with_field("ResourceType", resource_type(&resource));
+            if error.fields.get("ResourceType").is_none() {
+                error = error.with_field("ResourceType", resource_type(&resource));
+            }
         }
-        error = error.with_field("Resource", resource);
+        error = s3_answer::with_headers(error).with_field("Resource", resource);
     }
     access.error_code = Some(error.code.to_string());
-    if error.is_fault {
-        tracing::error!(
-            service = access.service,
-            operation = access.operation,
-            request_id = %access.request_id,
-            code = %error.code,
-            cause = error.message,
-            "a request failed by a fault of ours"
-        );
-        if error.code == "InternalError" {
-            // The cause is for the log alone.
-            error.message = INTERNAL_MESSAGE.to_owned();
-        }
-    }
+    hide_cause(&mut error, access);
     let reply = ErrorReply {
         code: &error.code,
         message: &error.message,

@@ -14,7 +14,7 @@ use http::{Method, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use service_api::{
     Content, IdSource, OsRandom, Payload, Principal, RequestContext, RequestId, Service, ServiceError,
-    Streamed, Way,
+    SignatureFacts, Streamed, Way,
 };
 use sigv4::{ChunkSignatures, Flavour, Presented, SignatureError};
 use tokio::sync::Semaphore;
@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::access::Access;
 use crate::authenticate::{Identity, SignedBody, Verifier, signed_headers, signed_parts};
 use crate::body::{self, BodyError};
+use crate::cors::CrossOrigin;
 use crate::failure::{
     Asked, Dialect, Failure, body_error, broken, encode_failure, outcome_of, panicked, unknown_service,
 };
@@ -30,7 +31,14 @@ use crate::outgoing::{self, Outgoing};
 use crate::record::{Call, Noted, Outcome, Recorder, TlsDetails};
 use crate::room::{Rooms, Share, Standing};
 use crate::s3::{self, S3};
-use crate::{AccessRequest, Authorizer, Clock, Config, Credentials, GatewayError, Refused, digest, target};
+use crate::virtual_host::Addressed;
+use crate::{
+    AccessRequest, Authorizer, Buckets, Clock, Config, Credentials, GatewayError, Refused, cors, digest,
+    s3_answer, target,
+};
+
+mod page;
+mod upload;
 
 /// Below this path the gateway answers for itself. No service has it: it is no bucket name, for the underscore.
 const OWN_PATH: &str = "/_brume/";
@@ -52,6 +60,7 @@ pub(crate) struct Handler {
     services: BTreeMap<&'static str, Arc<dyn Service>>,
     credentials: Arc<dyn Credentials>,
     authorizer: Arc<dyn Authorizer>,
+    buckets: Arc<dyn Buckets>,
     clock: Arc<dyn Clock>,
     recorder: Arc<dyn Recorder>,
     calls: Arc<Semaphore>,
@@ -75,6 +84,8 @@ struct Received {
     /// What the body takes of its peer's share until the signature is verified.
     unproven: Option<Share>,
     peer: Peer,
+    /// The website that it is for, if it is for one.
+    site: Option<page::Site>,
 }
 
 /// A response, and what comes behind its head.
@@ -90,12 +101,28 @@ impl From<Response> for Answer {
 }
 
 /// The body of a request that was authenticated, beside what was read of it.
+#[derive(Default)]
 struct Body {
     /// The signatures of its chunks, where they have some.
     chunks: Option<ChunkSignatures>,
     /// What is read as it comes.
     coming: Option<incoming::Body>,
+    /// What somebody else reads already.
+    given: Option<Box<dyn Payload>>,
 }
+
+/// A request that was authenticated and routed.
+struct Order<'a> {
+    dialect: Dialect,
+    operation: &'static Operation,
+    request: &'a Request,
+    context: RequestContext,
+    peer: Peer,
+    host: Option<String>,
+}
+
+/// Who asks, for which region, and how it was signed.
+type Caller = (Principal, Region, Option<SignatureFacts>);
 
 impl Handler {
     pub(crate) fn new(
@@ -122,12 +149,18 @@ impl Handler {
             services: by_model,
             credentials,
             authorizer,
+            buckets: Arc::new(()),
             clock,
             recorder,
             calls,
             payloads,
             rooms,
         })
+    }
+
+    /// Has buckets looked up here.
+    pub(crate) fn set_buckets(&mut self, buckets: Arc<dyn Buckets>) {
+        self.buckets = buckets;
     }
 
     /// Answers one request; never fails, and never panics for what a service does.
@@ -156,10 +189,13 @@ impl Handler {
             body: Bytes::new(),
         };
         let (presented, standing) = self.standing(&request, host.as_deref());
-        let (answer, was_read) = if self.is_long(&request, &presented, &standing, host.as_deref()) {
+        let site = self.site(host.as_deref(), presented.as_ref().err());
+        let is_long = site.is_none() && self.is_long(&request, &presented, &standing, host.as_deref());
+        let (answer, was_read) = if is_long {
             let coming = Some(incoming.map_err(Into::into).boxed_unsync());
             let (refused, unproven) = (None, None);
-            let received = Received { request, host, presented, refused, coming, standing, unproven, peer };
+            let received =
+                Received { request, host, presented, refused, coming, standing, unproven, peer, site };
             // Whether all of it was read nobody knows; what is left would be taken for the next request.
             self.answer_while_coming(received, access).await
         } else {
@@ -172,7 +208,8 @@ impl Handler {
             }
             let refused = held.as_ref().err().cloned();
             let coming = None;
-            let received = Received { request, host, presented, refused, coming, standing, unproven, peer };
+            let received =
+                Received { request, host, presented, refused, coming, standing, unproven, peer, site };
             (self.answer_in_place(received, access).await, held.is_ok())
         };
         let Answer { response, content } = answer;
@@ -195,6 +232,9 @@ impl Handler {
         standing: &Standing,
         host: Option<&str>,
     ) -> bool {
+        if self.is_form(request, presented, host) {
+            return true;
+        }
         let at_once_bytes = match standing {
             Standing::Proven => incoming::READ_AT_ONCE_BYTES,
             // There is less room for what nobody signed.
@@ -211,6 +251,18 @@ impl Handler {
         let modelled = s3::as_modelled(codec, request, host);
         let operation = codec.route(modelled.as_ref().unwrap_or(request));
         operation.is_ok_and(|operation| incoming::takes_stream(codec.model(), operation))
+    }
+
+    /// Whether a request is an upload from a browser's form. Its signature, if it has one, is in its fields.
+    fn is_form(
+        &self,
+        request: &Request,
+        presented: &Result<Presented, SignatureError>,
+        host: Option<&str>,
+    ) -> bool {
+        *presented == Err(SignatureError::Missing)
+            && upload::is_form(request, host)
+            && self.target(request, presented, host).is_some_and(|service| service.name == S3)
     }
 
     /// From here on nothing waits but the store. It is done here, on a thread that hands its other tasks on for so long: a
@@ -245,19 +297,47 @@ impl Handler {
     fn answer_always(&self, received: Received, mut access: Access) -> Answer {
         let fallback = (Dialect::of_unknown(&received.request.headers), access.request_id.clone());
         let asked = Asked::of(&received.request, received.host.as_deref());
+        let mut addressed = Addressed::of(&received.request, received.host.as_deref());
+        if let Some(site) = &received.site {
+            addressed = Addressed { bucket: site.bucket.clone(), key: received.request.path.clone() };
+        }
+        let about_bucket = (addressed.key.is_empty() && !addressed.bucket.is_empty() && asked.is_read())
+            .then(|| addressed.bucket.clone());
+        let cross_origin = CrossOrigin::of(&received.request, addressed);
         let answered = catch_unwind(AssertUnwindSafe(|| {
             access.begin_answer();
-            let answer = self
-                .answer(received, &mut access)
-                .unwrap_or_else(|failure| encode_failure(failure, &asked, &mut access).into());
+            let mut answer = match received.site.clone() {
+                Some(site) => self.visit(&site, &received, &mut access),
+                None => self
+                    .answer(received, &cross_origin, &mut access)
+                    .unwrap_or_else(|failure| encode_failure(failure, &asked, &mut access).into()),
+            };
+            if access.service == S3 {
+                self.finish_s3(&mut answer.response, &cross_origin, about_bucket.as_deref());
+            }
             access.end(answer.response.status);
             answer
         }));
         answered.unwrap_or_else(|_| broken(fallback.0, &fallback.1).into())
     }
 
-    fn answer(&self, received: Received, access: &mut Access) -> Result<Answer, Failure> {
-        let Received { mut request, host, presented, refused, coming, standing, unproven, peer } = received;
+    /// Adds what answers of S3 have beside what the operation says.
+    fn finish_s3(&self, response: &mut Response, cross_origin: &CrossOrigin, bucket: Option<&str>) {
+        let partition = self.config.partition;
+        let found = bucket.and_then(|bucket| self.buckets.bucket(partition, bucket));
+        s3_answer::finish(&mut response.headers, found.map(|found| found.region).as_ref());
+        cross_origin.add_headers(&*self.buckets, partition, &mut response.headers);
+    }
+
+    fn answer(
+        &self,
+        received: Received,
+        cross_origin: &CrossOrigin,
+        access: &mut Access,
+    ) -> Result<Answer, Failure> {
+        let is_form = self.is_form(&received.request, &received.presented, received.host.as_deref());
+        let Received { mut request, host, presented, refused, coming, standing, unproven, peer, .. } =
+            received;
         let Some(service) = self.target(&request, &presented, host.as_deref()) else {
             return Err(unknown_service(&request.headers, &presented));
         };
@@ -265,13 +345,20 @@ impl Handler {
         let codec = Codec::for_request(service.model(), &request);
         let mut dialect = Dialect::new(codec);
         let is_s3 = dialect.flavour() == Flavour::S3;
-        if is_s3 && s3::is_form(&request) {
-            return Err(dialect.fail(s3::form_error()));
+        if is_s3 && request.method == Method::OPTIONS.as_str() {
+            let headers = cross_origin.preflight(&*self.buckets, self.config.partition);
+            let headers = headers.map_err(|refused| dialect.fail(s3_answer::of_rule(&refused)))?;
+            let mut response = s3_answer::empty(StatusCode::OK, access.request_id.as_str());
+            cors::insert(&mut response.headers, headers);
+            return Ok(response.into());
+        }
+        if is_form && refused.is_none() {
+            return self.upload(&request, host, coming, (codec, peer), access);
         }
         if let Some(refused) = refused {
             return Err(match (standing, refused) {
                 // The request would be refused with any body, so that it was not read is no reason.
-                (Standing::Refused(error), BodyError::TooLarge { .. } | BodyError::Busy) => {
+                (Standing::Refused(error), BodyError::TooLarge { .. } | BodyError::Busy) if !is_form => {
                     self.refuse_signature(dialect, &error, &request, host.as_deref())
                 }
                 (_, refused) => dialect.fail(body_error(&refused)),
@@ -311,7 +398,20 @@ impl Handler {
             let settled = digest::settle(codec.model(), operation, &mut request, chunks.take());
             settled.map_err(|error| dialect.fail(error))?;
         }
-        let context = RequestContext {
+        let context = self.context(&request, (principal, region, signature), access, peer);
+        let order = Order { dialect, operation, request: &request, context, peer, host };
+        self.carry_out(order, Body { chunks, coming, given: None })
+    }
+
+    /// What services are told of a request beside its input.
+    fn context(
+        &self,
+        request: &Request,
+        (principal, region, signature): Caller,
+        access: &Access,
+        peer: Peer,
+    ) -> RequestContext {
+        RequestContext {
             partition: self.config.partition,
             region,
             principal,
@@ -325,10 +425,15 @@ impl Handler {
                 signature,
                 referer: request.header(REFERER.as_str()).map(str::to_owned),
             },
-        };
+        }
+    }
+
+    /// Calls the service, and has that recorded.
+    fn carry_out(&self, order: Order<'_>, body: Body) -> Result<Answer, Failure> {
+        let Order { dialect, operation, request, context, peer, host } = order;
+        let codec = dialect.codec;
         let mut noted = Noted::default();
-        let body = Body { chunks, coming };
-        let call = || self.call(dialect, operation, &request, body, &context, &mut noted);
+        let call = || self.call(dialect, operation, request, body, &context, &mut noted);
         // Whoever panics, the call is recorded, and the process and the connection live.
         let answered =
             catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(dialect.fail(panicked(&*panic))));
@@ -452,7 +557,10 @@ impl Handler {
             service.call(context, operation.name, input).map(Streamed::empty)
         }
         .map_err(|error| dialect.fail(error))?;
-        let response = codec.encode(operation, &output, context.request_id.as_str());
+        let mut response = codec.encode(operation, &output, context.request_id.as_str());
+        if dialect.flavour() == Flavour::S3 {
+            s3_answer::set_status(&mut response);
+        }
         noted.output = Some(output);
         with_content(response, content).map_err(|error| dialect.fail(error))
     }
@@ -464,6 +572,9 @@ impl Handler {
         body: Body,
         flavour: Flavour,
     ) -> Result<Box<dyn Payload>, ServiceError> {
+        if let Some(given) = body.given {
+            return Ok(given);
+        }
         Ok(match body.coming {
             None => Box::new(incoming::whole(request, body.chunks, flavour)?),
             Some(coming) => {

@@ -7,7 +7,9 @@
 mod access;
 mod authenticate;
 mod body;
+mod buckets;
 mod config;
+mod cors;
 mod denial;
 mod digest;
 mod error;
@@ -15,15 +17,19 @@ mod failure;
 mod handler;
 mod idle;
 mod incoming;
+mod markup;
+mod multipart;
 mod outgoing;
 mod record;
 mod room;
 mod s3;
+mod s3_answer;
 mod server;
 mod target;
 mod tls;
 mod virtual_host;
 
+pub use buckets::{Buckets, WebBucket};
 pub use config::{
     AccessRequest, Authorizer, Claim, Clock, Config, Credential, Credentials, Denied, Limits, Refused,
     SystemClock,

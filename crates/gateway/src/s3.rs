@@ -7,7 +7,7 @@
 
 use aws_protocol::{Codec, Request};
 use aws_types::Region;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use service_api::ServiceError;
@@ -41,20 +41,6 @@ pub(crate) fn claims(request: &Request, host: Option<&str>) -> bool {
     let has_bucket = !request.path.trim_matches('/').is_empty()
         || host.is_some_and(|host| virtual_host::bucket(host).is_some());
     !is_of_another && has_bucket
-}
-
-/// Whether a request is an upload from a browser's form, which has its signature and its key in the body.
-///
-/// <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
-pub(crate) fn is_form(request: &Request) -> bool {
-    let content_type = request.header(CONTENT_TYPE.as_str()).unwrap_or_default();
-    request.method == "POST" && content_type.to_ascii_lowercase().starts_with("multipart/form-data")
-}
-
-/// What is answered to a form.
-pub(crate) fn form_error() -> ServiceError {
-    let message = "Uploads by POST with a form (POST Object) are not implemented.";
-    ServiceError::new("NotImplemented", message).with_status(501)
 }
 
 /// What whoever does not sign may not ask for at all.
@@ -159,11 +145,15 @@ pub(crate) fn signature_error(
         SignatureError::UnknownKey => {
             same(aws.message.clone()).with_field("AWSAccessKeyId", key_of(presented))
         }
-        SignatureError::Mismatch { canonical_request, string_to_sign } => same(aws.message.clone())
-            .with_field("AWSAccessKeyId", key_of(presented))
-            .with_field("StringToSign", string_to_sign.as_str())
-            .with_field("SignatureProvided", presented.map_or("", |presented| &presented.signature))
-            .with_field("CanonicalRequest", canonical_request.as_str()),
+        SignatureError::Mismatch { canonical_request, string_to_sign } => {
+            let error = same(aws.message.clone())
+                .with_field("AWSAccessKeyId", key_of(presented))
+                .with_field("StringToSign", string_to_sign.as_str())
+                .with_field("SignatureProvided", presented.map_or("", |presented| &presented.signature));
+            // What is signed of a form is its policy, and no request.
+            let is_form = canonical_request.is_empty();
+            if is_form { error } else { error.with_field("CanonicalRequest", canonical_request.as_str()) }
+        }
         SignatureError::Expired { time, now } | SignatureError::NotYetCurrent { time, now } => {
             same(aws.message.clone())
                 .with_field("RequestTime", time.to_string())
@@ -173,7 +163,7 @@ pub(crate) fn signature_error(
         SignatureError::PresignedExpired { until, now } => {
             let expires = presented.and_then(|presented| match presented.place {
                 Place::Query { expires_secs } => Some(expires_secs.to_string()),
-                Place::Header => None,
+                Place::Header | Place::Form => None,
             });
             same(aws.message.clone())
                 .with_field("X-Amz-Expires", expires.unwrap_or_default())

@@ -27,7 +27,7 @@ use crate::idle::Requests;
 use crate::outgoing::Outgoing;
 use crate::record::{Recorder, TlsDetails};
 use crate::tls::{Authority, Certificates, today};
-use crate::{Authorizer, Clock, Config, Credentials, GatewayError, Limits};
+use crate::{Authorizer, Buckets, Clock, Config, Credentials, GatewayError, Limits};
 
 /// The first byte of a TLS handshake record, which no HTTP method begins with (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -85,6 +85,13 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// The same gateway, which also answers browsers: for websites, and pages of other origins.
+    #[must_use]
+    pub fn with_buckets(mut self, buckets: Arc<dyn Buckets>) -> Self {
+        Arc::get_mut(&mut self.handler).expect("no connection has it before it serves").set_buckets(buckets);
+        self
+    }
+
     /// The address, with the port that the system chose if it was to.
     pub fn address(&self) -> SocketAddr {
         self.address

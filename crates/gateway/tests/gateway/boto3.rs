@@ -84,8 +84,8 @@ body = urllib.request.urlopen(url).read().decode()
 assert "<vpcId>vpc-1</vpcId>" in body, body
 "#;
 
-#[test]
-fn boto3_gets_through() {
+/// Runs a script, where the SDK is installed, against a gateway that is started for it.
+pub(crate) fn run(script: &str, start: impl FnOnce() -> Cloud) {
     let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/python");
     let python = std::env::var_os("BRUME_PYTHON").map_or(default, PathBuf::from);
     let installed = Command::new(&python).args(["-c", "import boto3"]).output();
@@ -98,9 +98,9 @@ fn boto3_gets_through() {
         eprintln!("SKIPPED: boto3 is not installed for {}", python.display());
         return;
     }
-    let cloud = Cloud::in_real_time();
+    let cloud = start();
     let output = Command::new(python)
-        .args(["-c", SCRIPT, &format!("localhost:{}", cloud.address.port())])
+        .args(["-c", script, &format!("localhost:{}", cloud.address.port())])
         .arg(&cloud.ca_path)
         .args([KEY, SECRET])
         .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -109,4 +109,9 @@ fn boto3_gets_through() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn boto3_gets_through() {
+    run(SCRIPT, Cloud::in_real_time);
 }

@@ -9,11 +9,14 @@ use std::time::Duration;
 use aws_model::{Fields, Value};
 use aws_types::{Partition, Region, Timestamp};
 use gateway::{
-    AccessRequest, Authorizer, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway, Limits,
-    Recorder, Refused, SystemClock,
+    AccessRequest, Authorizer, Buckets, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway,
+    Limits, Recorder, Refused, SystemClock, WebBucket,
 };
-use service_api::{Principal, RequestContext, Service, ServiceError, TooMany};
+use object_store::BlobSecret;
+use service_api::{OsRandom, Principal, RequestContext, Service, ServiceError, TooMany};
 use sigv4::SignatureError;
+use store::{MemoryBackend, Store};
+use svc_s3::S3;
 use tokio::sync::oneshot;
 
 use crate::objects::Objects;
@@ -240,6 +243,17 @@ impl Service for Sts {
     }
 }
 
+/// The buckets of S3, as browsers meet them.
+struct OfS3(Arc<S3>);
+
+impl Buckets for OfS3 {
+    fn bucket(&self, partition: Partition, name: &str) -> Option<WebBucket> {
+        let bucket = self.0.bucket(partition, name)?;
+        let (region, cors, website) = (bucket.region.clone(), bucket.cors.clone(), bucket.website.clone());
+        Some(WebBucket { region, cors, website })
+    }
+}
+
 /// A running gateway. Dropping it shuts it down and waits for that.
 pub(crate) struct Cloud {
     pub(crate) address: SocketAddr,
@@ -269,26 +283,44 @@ impl Cloud {
     /// A gateway for clients that sign by the real clock.
     pub(crate) fn in_real_time() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut cloud = Self::launch(dir.path().join("tls"), |_| {}, Arc::new(SystemClock));
+        let mut cloud = Self::launch(dir.path().join("tls"), |_| {}, Arc::new(SystemClock), None);
         cloud._dir = Some(dir);
         cloud
     }
 
     pub(crate) fn in_dir(tls_dir: PathBuf, limits: impl FnOnce(&mut Limits)) -> Self {
-        Self::launch(tls_dir, limits, Arc::new(|| Timestamp::from_unix_secs(NOW_SECS)))
+        Self::launch(tls_dir, limits, Arc::new(|| Timestamp::from_unix_secs(NOW_SECS)), None)
     }
 
-    fn launch(tls_dir: PathBuf, limits: impl FnOnce(&mut Limits), clock: Arc<dyn Clock>) -> Self {
+    /// A gateway with the S3 that Brume has, for clients that sign by the test's clock or by the real one.
+    pub(crate) fn with_s3(clock: Option<Arc<dyn Clock>>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(MemoryBackend::new()).unwrap();
+        let objects = dir.path().join("objects");
+        let secret = BlobSecret::new([7; 32]);
+        let s3 = Arc::new(S3::open(store, Arc::new(OsRandom), &objects, secret).unwrap());
+        let clock = clock.unwrap_or_else(|| Arc::new(|| Timestamp::from_unix_secs(NOW_SECS)));
+        let mut cloud = Self::launch(dir.path().join("tls"), |_| {}, clock, Some(s3));
+        cloud._dir = Some(dir);
+        cloud
+    }
+
+    fn launch(
+        tls_dir: PathBuf,
+        limits: impl FnOnce(&mut Limits),
+        clock: Arc<dyn Clock>,
+        s3: Option<Arc<S3>>,
+    ) -> Self {
         let regions = ["us-east-1", "eu-west-1"].map(|region| region.parse().unwrap()).to_vec();
         let mut config = Config::new("127.0.0.1:0".parse().unwrap(), tls_dir, regions);
         limits(&mut config.limits);
         let gate = Arc::new(Gate::default());
-        let services: Vec<Arc<dyn Service>> = vec![
-            Arc::new(Ec2(Arc::clone(&gate))),
-            Arc::new(Ssm),
-            Arc::new(Sts),
-            Arc::new(Objects::default()),
-        ];
+        let mut services: Vec<Arc<dyn Service>> =
+            vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm), Arc::new(Sts)];
+        services.push(match &s3 {
+            Some(s3) => Arc::clone(s3) as _,
+            None => Arc::new(Objects::default()),
+        });
         let used = Arc::new(Mutex::default());
         let keys = Arc::new(Keys(Arc::clone(&used)));
         let calls = Arc::new(Recorded::default());
@@ -303,6 +335,10 @@ impl Cloud {
                     Gateway::bind(config, services, keys, Arc::new(OneForbiddenName), clock, recorder)
                         .await
                         .unwrap();
+                let bound = match s3 {
+                    Some(s3) => bound.with_buckets(Arc::new(OfS3(s3))),
+                    None => bound,
+                };
                 started.send((bound.address(), bound.ca_path().to_owned())).unwrap();
                 let stopped = async { drop(stopped.await) };
                 bound.serve(stopped).await;

@@ -4,10 +4,13 @@
 
 mod bodies;
 mod boto3;
+mod boto3_s3;
+mod browsers;
 mod calls;
 mod client;
 mod cloud;
 mod connections;
+mod forms;
 mod logs;
 mod objects;
 mod records;

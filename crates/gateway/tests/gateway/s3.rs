@@ -59,19 +59,6 @@ fn nobody_comes_to_s3_without_a_signature() {
 }
 
 #[test]
-fn forms_are_refused_clearly() {
-    let cloud = Cloud::start();
-    for length in [100, 200_000, 3_000_000] {
-        let call = Call::s3("POST", "/bucket", "", &vec![b'x'; length])
-            .with("content-type", "multipart/form-data; boundary=x");
-        let mut connection = Connection::open(cloud.address);
-        connection.write(&call.bytes());
-        let answer = connection.answer().expect("an answer");
-        answer.expect(501, &["<Code>NotImplemented</Code>", "POST Object"]);
-    }
-}
-
-#[test]
 fn errors_are_told_as_s3_tells_them() {
     let cloud = Cloud::start();
     put(&cloud, "/bucket/a", b"four").expect(200, &[]);

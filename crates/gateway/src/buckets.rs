@@ -1,0 +1,31 @@
+//! What the gateway has to know of buckets, beside what their service answers.
+//!
+//! Browsers ask in two ways that are no operation of S3: whether a page of another origin may send a request, and for the pages of
+//! a website. Both are answered by what a bucket's owner has written. Refuses to know where that is kept.
+
+use aws_types::{Partition, Region};
+use bucket_rules::{CorsRules, Website};
+
+/// Knows buckets.
+pub trait Buckets: Send + Sync + 'static {
+    /// The bucket of a name, whoever has it and wherever it is in the partition.
+    fn bucket(&self, partition: Partition, name: &str) -> Option<WebBucket>;
+}
+
+/// A bucket as browsers meet it.
+#[derive(Clone, Debug)]
+pub struct WebBucket {
+    /// Where it is.
+    pub region: Region,
+    /// Which requests of other origins pass.
+    pub cors: Option<CorsRules>,
+    /// Its website.
+    pub website: Option<Website>,
+}
+
+/// For clouds without S3.
+impl Buckets for () {
+    fn bucket(&self, _: Partition, _: &str) -> Option<WebBucket> {
+        None
+    }
+}
