@@ -55,6 +55,7 @@ mod tagged;
 mod testing;
 mod topology;
 mod traces;
+mod web_buckets;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -519,6 +520,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let recorders = Recorders { events: Arc::clone(&events), uses: Arc::clone(&service_uses) };
     let front = (Arc::clone(&credentials), authorizing.clone(), recorders);
     let gateway = bind(config, data_dir, all, front).await?;
+    let gateway = gateway.with_buckets(Arc::new(web_buckets::WebBuckets(Arc::clone(&s3))));
     // A cloud that could not listen has no account yet, so that the next start may choose it.
     let identity =
         Identity::load_or_create(&store, &OsRandom, config.account_id, config.root_key.as_ref(), now())?;
