@@ -5,6 +5,7 @@
 
 mod federation;
 mod files;
+mod forms;
 
 mod network;
 mod organization_policies;
@@ -14,6 +15,7 @@ mod services;
 
 pub use federation::saml_response;
 pub use files::assertions;
+pub use forms::post_policy;
 pub use network::frame;
 pub use organization_policies::management_policy;
 pub use policies::policies;
@@ -24,7 +26,7 @@ pub use services::{dns, imds, ntp};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is that of its folder of seeds.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("query", query),
     ("json", json),
     ("cbor", cbor),
@@ -39,6 +41,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("policies", policies),
     ("saml_response", saml_response),
     ("management_policy", management_policy),
+    ("post_policy", post_policy),
 ];
 
 /// The program of a target: under libFuzzer what it calls, and otherwise one that plays the files named.

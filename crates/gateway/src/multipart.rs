@@ -243,6 +243,8 @@ fn quoted_value(quoted: &str) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A body in pieces of a length.
@@ -302,6 +304,32 @@ mod tests {
         }
         let first = body.strip_prefix("ignored\r\n").unwrap();
         assert_eq!(read(&mut form(first, 7)).unwrap(), expect);
+    }
+
+    proptest! {
+        #[test]
+        fn contents_are_given_as_they_are(
+            contents in proptest::collection::vec("[ab\r\n-]{0,40}", 0..4), piece_bytes in 1..50_usize,
+        ) {
+            prop_assume!(!contents.iter().any(|content| format!("\r\n{content}").contains("\r\n--b")));
+            let mut body = String::new();
+            for (at, content) in contents.iter().enumerate() {
+                body.push_str(&format!("--b\r\nContent-Disposition: form-data; name=\"{at}\"\r\n\r\n{content}\r\n"));
+            }
+            body.push_str("--b--");
+            let found = read(&mut form(&body, piece_bytes)).unwrap();
+            let expect: Vec<_> =
+                contents.iter().enumerate().map(|(at, content)| part(&at.to_string(), None, content)).collect();
+            prop_assert_eq!(found, expect);
+        }
+
+        #[test]
+        fn reading_ends_and_does_not_panic(
+            body in "(--b|\r\n|--|Content-Disposition: form-data; name=\"?a|; filename\\*?=\"?é'|[ -~]){0,30}",
+            piece_bytes in 1..20_usize,
+        ) {
+            let _ = read(&mut form(&body, piece_bytes));
+        }
     }
 
     #[test]

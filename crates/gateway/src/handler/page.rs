@@ -241,9 +241,12 @@ impl Visit<'_> {
 
     /// A page of our own that tells an error.
     fn shown(&mut self, missing: Missing) -> Response {
-        let Missing { mut error, of_error_page } = missing;
+        let Missing { mut error, mut of_error_page } = missing;
         self.access.error_code = Some(error.code.to_string());
         hide_cause(&mut error, self.access);
+        if let Some(error) = &mut of_error_page {
+            hide_cause(error, self.access);
+        }
         let status = StatusCode::from_u16(status_of(&error)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = self.response(status);
         response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
