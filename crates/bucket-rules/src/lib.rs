@@ -25,6 +25,7 @@
 //! # Ok::<(), bucket_rules::RuleError>(())
 //! ```
 
+mod access_log;
 mod acl;
 mod acl_policy;
 mod bucket_name;
@@ -52,6 +53,7 @@ mod transition;
 mod website;
 mod written_policy;
 
+pub use access_log::{AccessLogEntry, operation_name};
 pub use acl::{Acl, CannedAcl, Grant, Grantee, Group, Permission, WrittenGrantee, acl_of_headers};
 pub use acl_policy::{AclStatements, PolicyPart};
 pub use bucket_name::BucketName;

@@ -8,6 +8,7 @@
 
 mod acceleration;
 mod access;
+mod access_log;
 mod acl;
 mod asked;
 mod attached;
@@ -67,6 +68,7 @@ use store::{Read as _, RecordKind, Store};
 use crate::error::Failure;
 
 pub use access::Access;
+pub use access_log::{LOGGING_SERVICE, LogDelivery, LogReport};
 pub use bucket::Bucket;
 pub use configuration::{Configuration, ObjectLock};
 pub use lifecycle_run::LifecycleReport;
@@ -85,6 +87,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) objects: ObjectStore,
     pub(crate) ids: Arc<dyn IdSource>,
+    /// Lines of access logs that wait.
+    pub(crate) access_logs: access_log::AccessLogs,
 }
 
 /// Why the service could not start.
@@ -206,7 +210,7 @@ impl S3 {
         secret: BlobSecret,
     ) -> Result<Self, OpenError> {
         let objects = ObjectStore::open(dir, secret)?;
-        let state = State { store, objects, ids };
+        let state = State { store, objects, ids, access_logs: access_log::AccessLogs::default() };
         bucket::repair(&state).map_err(|failure| OpenError::Repair(failure.to_string()))?;
         Ok(Self { state, operations: operations() })
     }

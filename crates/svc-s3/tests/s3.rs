@@ -6,10 +6,14 @@
 mod acls;
 #[path = "s3/authorization.rs"]
 mod authorization;
+#[path = "s3/bucket_encryption.rs"]
+mod bucket_encryption;
 #[path = "s3/buckets.rs"]
 mod buckets;
 #[path = "s3/callers.rs"]
 mod callers;
+#[path = "s3/configurations.rs"]
+mod configurations;
 #[path = "s3/copies.rs"]
 mod copies;
 #[path = "s3/encryption.rs"]
@@ -18,10 +22,16 @@ mod encryption;
 mod harness;
 #[path = "s3/hidden.rs"]
 mod hidden;
+#[path = "s3/lifecycle.rs"]
+mod lifecycle;
+#[path = "s3/lifecycle_run.rs"]
+mod lifecycle_run;
 #[path = "s3/listing.rs"]
 mod listing;
 #[path = "s3/multipart.rs"]
 mod multipart;
+#[path = "s3/object_lock.rs"]
+mod object_lock;
 #[path = "s3/objects.rs"]
 mod objects;
 #[path = "s3/ownership.rs"]
@@ -30,6 +40,8 @@ mod ownership;
 mod policies;
 #[path = "s3/public_access.rs"]
 mod public_access;
+#[path = "s3/tagging.rs"]
+mod tagging;
 #[path = "s3/versions.rs"]
 mod versions;
 #[path = "s3/web.rs"]

@@ -244,6 +244,28 @@ impl Cloud {
     }
 }
 
+/// Sends one part of an upload, and completes it.
+pub fn complete(cloud: &Cloud, bucket: &str, key: &str, upload: &str) -> api::CompleteMultipartUploadOutput {
+    let part = api::UploadPartRequest {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        upload_id: upload.to_owned(),
+        part_number: 1,
+        ..api::UploadPartRequest::default()
+    };
+    let sent = cloud.stream(HOME, op::UploadPart::NAME, part.into(), &mut Pieces::new("part")).unwrap();
+    let sent: api::UploadPartOutput = sent.output.try_into().unwrap();
+    let part =
+        api::CompletedPart { part_number: Some(1), e_tag: sent.e_tag, ..api::CompletedPart::default() };
+    cloud.ok::<op::CompleteMultipartUpload>(api::CompleteMultipartUploadRequest {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        upload_id: upload.to_owned(),
+        multipart_upload: Some(api::CompletedMultipartUpload { parts: Some(vec![part]) }),
+        ..api::CompleteMultipartUploadRequest::default()
+    })
+}
+
 pub fn put_request(bucket: &str, key: &str) -> api::PutObjectRequest {
     api::PutObjectRequest {
         bucket: bucket.to_owned(),
