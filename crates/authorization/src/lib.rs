@@ -9,7 +9,7 @@
 mod denials;
 mod keys;
 mod message;
-mod session_policies;
+mod read_policies;
 mod standing;
 mod subject;
 
@@ -29,7 +29,7 @@ pub use denials::{DENIAL_BYTES_MAX, DENIALS_BYTES_MAX, DENIALS_KEPT, Denial};
 pub use subject::caller_of;
 
 use crate::denials::Denials;
-use crate::session_policies::SessionPolicies;
+use crate::read_policies::ReadPolicies;
 use crate::standing::{Limits, Standing};
 use crate::subject::Subject;
 
@@ -54,7 +54,7 @@ pub struct Authorization {
     store: Store,
     sealer: Box<dyn MessageSealer>,
     denials: Denials,
-    session_policies: SessionPolicies,
+    read_policies: ReadPolicies,
 }
 
 /// What the caller of a denied request is told.
@@ -73,7 +73,7 @@ impl Authorization {
             store,
             sealer: Box::new(sealer),
             denials: Denials::default(),
-            session_policies: SessionPolicies::default(),
+            read_policies: ReadPolicies::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Authorization {
             return Ok(());
         }
         let snapshot = self.store.snapshot();
-        let subject = Subject::of(&snapshot, request, &self.session_policies);
+        let subject = Subject::of(&snapshot, request, &self.read_policies);
         let asked = Asked::of(request, service, operation, &subject, &snapshot);
         let question = Question { asked: &asked, principal: &request.principal, caller: &subject.caller };
         let keys = keys::of_request(request, service, &subject);
@@ -134,10 +134,10 @@ impl Authorization {
     /// what limits the principal of the request where the caller is no other than that.
     pub fn decide_on_role(&self, request: &RequestContext, role: &RoleAsked<'_>) -> Decision {
         let snapshot = self.store.snapshot();
-        let subject = Subject::of(&snapshot, request, &self.session_policies);
+        let subject = Subject::of(&snapshot, request, &self.read_policies);
         let asked = Asked::of(request, "sts", role.operation(), &subject, &snapshot);
         // Who comes with a token of an identity provider has no policies of an account.
-        let own = if role.caller.account().is_some() { subject.policies() } else { Policies::default() };
+        let own = if role.caller.account().is_some() { subject.policies() } else { subject.way_policies() };
         self.decide_about(&asked, own, keys::of_request(request, "sts", &subject), role)
     }
 
@@ -423,7 +423,7 @@ pub fn context_of(
     permission: &NeededPermission,
     resource: &TargetResource,
 ) -> Context {
-    let subject = Subject::of(snapshot, request, &SessionPolicies::default());
+    let subject = Subject::of(snapshot, request, &ReadPolicies::default());
     let asked = Asked::of(request, "", "", &subject, snapshot);
     let service = permission.action.split(':').next().unwrap_or_default();
     let mut keys = keys::of_request(request, service, &subject);

@@ -9,7 +9,7 @@ use organization::PolicyType;
 use service_api::{Principal, PrincipalKind, RequestContext};
 use store::{Read as _, Scope, Snapshot};
 
-use crate::session_policies::SessionPolicies;
+use crate::read_policies::ReadPolicies;
 use crate::standing::{Limits, Standing};
 
 /// Who asks.
@@ -21,6 +21,8 @@ pub(crate) struct Subject {
     held: Option<HeldPolicies>,
     session: Option<Vec<SessionPolicy>>,
     service_control: Limits,
+    /// The policy of the VPC endpoint that the request came through, and the endpoint's id.
+    endpoint: Option<(String, Policy)>,
     /// What a session's policies hang on.
     arn: String,
     /// Whether the account's password policy lets every user change its own password.
@@ -38,7 +40,7 @@ enum SessionPolicy {
 impl Subject {
     /// Gathers what is known of the principal of a request. One that is gone since it signed has no policies, whoever has its
     /// name now.
-    pub(crate) fn of(snapshot: &Snapshot, request: &RequestContext, read: &SessionPolicies) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, request: &RequestContext, read: &ReadPolicies) -> Self {
         let principal = &request.principal;
         let partition = request.partition;
         let scope = Scope::global(partition, principal.account);
@@ -49,6 +51,7 @@ impl Subject {
             held: None,
             session: session_policies(snapshot, &scope, principal, read),
             service_control: Limits::none(),
+            endpoint: endpoint_policy(request, read),
             arn: principal.arn.as_str().to_owned(),
             changes_password: false,
         };
@@ -118,8 +121,15 @@ impl Subject {
                 .as_ref()
                 .map(|policies| policies.iter().map(|one| one.attached(&self.arn)).collect()),
             service_control: self.service_control.attached(),
-            ..Policies::default()
+            ..self.way_policies()
         }
+    }
+
+    /// What has a say in every request that comes the same way, whoever asks.
+    pub(crate) fn way_policies(&self) -> Policies<'_> {
+        let attached = |(owner, policy)| Attached { name: "the endpoint's policy", owner, policy };
+        let endpoint = self.endpoint.as_ref().map(|(owner, policy)| attached((owner.as_str(), policy)));
+        Policies { endpoint, ..Policies::default() }
     }
 }
 
@@ -160,12 +170,21 @@ static OWN_PASSWORD: LazyLock<Policy> = LazyLock::new(|| {
     Policy::parse_stored(text).expect("the text is a policy")
 });
 
+/// The policy of the VPC endpoint that a request came through. One that cannot be read lets nothing pass.
+///
+/// <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html>
+fn endpoint_policy(request: &RequestContext, read: &ReadPolicies) -> Option<(String, Policy)> {
+    let endpoint = request.way.endpoint.as_ref()?;
+    let text = endpoint.policy.as_deref()?;
+    Some((endpoint.endpoint_id.clone(), read.read(text).unwrap_or_else(crate::nothing)))
+}
+
 /// The policies that limit a session, if it has any. A federated user without any may do nothing by itself.
 fn session_policies(
     snapshot: &Snapshot,
     scope: &Scope,
     principal: &Principal,
-    read: &SessionPolicies,
+    read: &ReadPolicies,
 ) -> Option<Vec<SessionPolicy>> {
     let session = principal.session.as_ref()?;
     let is_limited = matches!(principal.kind, PrincipalKind::FederatedUser { .. })

@@ -142,6 +142,7 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
         Caller::Signer | Caller::Service(_) => context.account(),
     };
     let tls = call.connection.tls.filter(|_| invoked_by.is_none());
+    let endpoint = context.way.endpoint.as_ref().filter(|_| invoked_by.is_none());
     Event {
         event_version: EVENT_VERSION.to_owned(),
         user_identity,
@@ -164,6 +165,8 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
         management_event: category == Category::Management,
         recipient_account_id: recipient,
         shared_event_id: None,
+        vpc_endpoint_id: endpoint.map(|endpoint| endpoint.endpoint_id.clone()),
+        vpc_endpoint_account_id: endpoint.map(|endpoint| endpoint.account),
         event_category: category,
         tls_details: tls.map(|(version, suite)| {
             TlsDetails::of(version, suite, call.connection.host.map(|host| cut(host).to_owned()))

@@ -71,6 +71,12 @@ pub struct Event {
     /// What the events of one call in two accounts have in common.
     #[serde(rename = "sharedEventID", default, skip_serializing_if = "Option::is_none")]
     pub shared_event_id: Option<String>,
+    /// The VPC endpoint that the request came through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint_id: Option<String>,
+    /// The account of the endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_endpoint_account_id: Option<AccountId>,
     /// The same as `managementEvent`, in a word.
     pub event_category: Category,
     /// How the connection was encrypted.

@@ -190,10 +190,15 @@ pub struct Way {
 pub struct EndpointPassed {
     /// Its id: `aws:SourceVpce`.
     pub endpoint_id: String,
+    /// The account that it is of.
+    pub account: AccountId,
     /// The id of its VPC: `aws:SourceVpc`.
     pub vpc_id: String,
     /// The address in the VPC that it came from: `aws:VpcSourceIp`.
     pub source_ip: IpAddr,
+    /// Its policy when the request came, as it was written: what may not pass the endpoint is denied, whoever asks. `None`
+    /// where it has none, so that everything may.
+    pub policy: Option<String>,
 }
 
 /// What can be asked of a signature.

@@ -1,7 +1,7 @@
-//! The policies of sessions, read once for many requests.
+//! The policies that come as text with every request, of sessions and of VPC endpoints, read once for many requests.
 //!
-//! Owns how many are remembered. A session brings its policies as text with every request, and reading one takes longer than the
-//! decision. They are found by the whole text, so that none is taken for another.
+//! Owns how many are remembered. Reading one takes longer than the decision. They are found by the whole text, so that none is
+//! taken for another.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;
@@ -10,13 +10,14 @@ use std::hash::{Hash, Hasher};
 use iam_policy::Policy;
 use parking_lot::Mutex;
 
-/// How many are remembered since the last time that so many were; those of the time before are remembered, too. A text has
-/// 2,048 characters at most, so that all of them take a few megabytes.
+/// How many are remembered since the last time that so many were; those of the time before are remembered, too. A text of
+/// a session has 2,048 characters at most, and of an endpoint, of which there are few, 20,480: all of them take a few
+/// megabytes.
 const REMEMBERED_MAX: usize = 512;
 
 /// Policies that were read lately.
 #[derive(Default)]
-pub(crate) struct SessionPolicies(Mutex<Remembered>);
+pub(crate) struct ReadPolicies(Mutex<Remembered>);
 
 #[derive(Default)]
 struct Remembered {
@@ -47,7 +48,7 @@ impl PartialEq for ByText {
 
 impl Eq for ByText {}
 
-impl SessionPolicies {
+impl ReadPolicies {
     /// The policy of that text, unless it is none.
     pub(crate) fn read(&self, text: &str) -> Option<Policy> {
         let mut remembered = self.0.lock();
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_used_is_remembered_and_no_more_than_fits() {
-        let policies = SessionPolicies::default();
+        let policies = ReadPolicies::default();
         assert_eq!(policies.read("{"), None);
         assert_eq!(policies.len(), 0);
         for number in 0..3_000 {
