@@ -41,6 +41,16 @@ pub struct Limits {
     pub max_calls: usize,
     /// Payloads that are read as they come, such as those of large objects, at one time; further ones are refused.
     pub max_payloads: usize,
+    /// Connections from inside the cloud's network at one time, which are not counted among the others; further ones wait.
+    pub max_inside_connections: usize,
+    /// Of these, those of one interface, or of all that come through one NAT gateway; further ones are closed.
+    pub max_inside_connections_of_one: usize,
+    /// Calls of services from inside at one time, which are not counted among the others; further ones wait.
+    pub max_inside_calls: usize,
+    /// Payloads from inside that are read as they come, which are not counted among the others; further ones are refused.
+    pub max_inside_payloads: usize,
+    /// Of these, those of one interface, or of all that come through one NAT gateway.
+    pub max_inside_payloads_of_one: usize,
     /// The body of one request, also after decompression.
     pub max_body_bytes: usize,
     /// The bodies of all requests that are being read or answered, and may turn out to be signed.
@@ -79,6 +89,11 @@ impl Default for Limits {
             max_connections: 1024,
             max_calls: 64,
             max_payloads: 64,
+            max_inside_connections: 1024,
+            max_inside_connections_of_one: 256,
+            max_inside_calls: 32,
+            max_inside_payloads: 64,
+            max_inside_payloads_of_one: 24,
             max_body_bytes: 16 << 20,
             max_bodies_bytes: 256 << 20,
             max_peer_bodies_bytes: 64 << 20,

@@ -1,7 +1,6 @@
 //! One request from its head to its answer: read, find the service, authenticate, decode, authorize, call, encode.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,7 +16,6 @@ use service_api::{
     SignatureFacts, Streamed, Way,
 };
 use sigv4::{ChunkSignatures, Flavour, Presented, SignatureError};
-use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::authenticate::{Identity, SignedBody, Verifier, signed_headers, signed_parts};
@@ -27,7 +25,9 @@ use crate::failure::{
     Asked, Dialect, Failure, body_error, broken, encode_failure, outcome_of, panicked, unknown_service,
 };
 use crate::incoming::{self, Incoming};
+use crate::inside::{self, Pools};
 use crate::outgoing::{self, Outgoing};
+use crate::peer::Peer;
 use crate::record::{Call, Noted, Outcome, Recorder, TlsDetails};
 use crate::room::{Rooms, Share, Standing};
 use crate::s3::{self, S3};
@@ -47,13 +47,6 @@ const HEALTH_PATH: &str = "/_brume/health";
 /// The region of endpoints that name none.
 const GLOBAL_REGION: &str = "us-east-1";
 
-/// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
-    pub(crate) ip: IpAddr,
-    pub(crate) tls: Option<TlsDetails>,
-}
-
 /// Answers requests.
 pub(crate) struct Handler {
     config: Config,
@@ -63,9 +56,8 @@ pub(crate) struct Handler {
     buckets: Arc<dyn Buckets>,
     clock: Arc<dyn Clock>,
     recorder: Arc<dyn Recorder>,
-    calls: Arc<Semaphore>,
-    /// Payloads that are read as they come.
-    payloads: Arc<Semaphore>,
+    /// What clients of this machine may have, and those inside the network.
+    pools: [Pools; 2],
     rooms: Rooms,
 }
 
@@ -117,7 +109,7 @@ struct Order<'a> {
     operation: &'static Operation,
     request: &'a Request,
     context: RequestContext,
-    peer: Peer,
+    tls: Option<TlsDetails>,
     host: Option<String>,
 }
 
@@ -141,8 +133,7 @@ impl Handler {
                 return Err(GatewayError::DuplicateService(name));
             }
         }
-        let calls = Arc::new(Semaphore::new(config.limits.max_calls));
-        let payloads = Arc::new(Semaphore::new(config.limits.max_payloads));
+        let pools = [Pools::outside(&config.limits), Pools::inside(&config.limits)];
         let rooms = Rooms::new(&config.limits);
         Ok(Self {
             config,
@@ -152,8 +143,7 @@ impl Handler {
             buckets: Arc::new(()),
             clock,
             recorder,
-            calls,
-            payloads,
+            pools,
             rooms,
         })
     }
@@ -173,7 +163,7 @@ impl Handler {
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync,
     {
-        if request.uri().path().starts_with(OWN_PATH) {
+        if peer.inside.is_none() && request.uri().path().starts_with(OWN_PATH) {
             return self.own(request.method(), request.uri().path());
         }
         let access = Access::begin(RequestId::from_bits(OsRandom.bits()), peer.ip);
@@ -190,7 +180,7 @@ impl Handler {
         };
         let (presented, standing) = self.standing(&request, host.as_deref());
         let site = self.site(host.as_deref(), presented.as_ref().err());
-        let is_long = site.is_none() && self.is_long(&request, &presented, &standing, host.as_deref());
+        let is_long = site.is_none() && self.is_long(&request, &presented, &standing, host.as_deref(), &peer);
         let (answer, was_read) = if is_long {
             let coming = Some(incoming.map_err(Into::into).boxed_unsync());
             let (refused, unproven) = (None, None);
@@ -199,7 +189,7 @@ impl Handler {
             // Whether all of it was read nobody knows; what is left would be taken for the next request.
             self.answer_while_coming(received, access).await
         } else {
-            let room = self.rooms.open(&standing, peer.ip);
+            let room = self.rooms.open(&standing, peer.share());
             let mut held = body::read(&request.headers, incoming, &self.config.limits, room).await;
             let mut unproven = None;
             if let Ok(held) = &mut held {
@@ -231,8 +221,9 @@ impl Handler {
         presented: &Result<Presented, SignatureError>,
         standing: &Standing,
         host: Option<&str>,
+        peer: &Peer,
     ) -> bool {
-        if self.is_form(request, presented, host) {
+        if self.is_form(request, presented, host, peer) {
             return true;
         }
         let at_once_bytes = match standing {
@@ -246,7 +237,7 @@ impl Handler {
         if incoming::announced(request).is_some_and(|length| length <= at_once_bytes) {
             return false;
         }
-        let Some(service) = self.target(request, presented, host) else { return false };
+        let Some(service) = self.target(request, presented, host, peer) else { return false };
         let codec = Codec::for_request(service.model(), request);
         let modelled = s3::as_modelled(codec, request, host);
         let operation = codec.route(modelled.as_ref().unwrap_or(request));
@@ -259,17 +250,34 @@ impl Handler {
         request: &Request,
         presented: &Result<Presented, SignatureError>,
         host: Option<&str>,
+        peer: &Peer,
     ) -> bool {
         *presented == Err(SignatureError::Missing)
             && upload::is_form(request, host)
-            && self.target(request, presented, host).is_some_and(|service| service.name == S3)
+            && self.target(request, presented, host, peer).is_some_and(|service| service.name == S3)
+    }
+
+    fn pools_of(&self, peer: &Peer) -> &Pools {
+        let [outside, inside] = &self.pools;
+        if peer.inside.is_some() { inside } else { outside }
+    }
+
+    /// Room for a payload that is read as it comes: of a client inside the network in its own share, too.
+    fn room_for_payload(&self, peer: &Peer) -> Option<impl Send + use<>> {
+        let own = match &peer.inside {
+            Some(inside) => Some(inside.payload()?),
+            None => None,
+        };
+        let permit = Arc::clone(&self.pools_of(peer).payloads).try_acquire_owned().ok()?;
+        Some((permit, own))
     }
 
     /// From here on nothing waits but the store. It is done here, on a thread that hands its other tasks on for so long: a
     /// thread of its own would have to be woken for each request, and this one again for its answer. A client that goes away
     /// does not stop it. Works in a runtime of several threads only.
     async fn answer_in_place(&self, received: Received, access: Access) -> Answer {
-        let permit = self.calls.acquire().await.expect("the semaphore is never closed");
+        let pools = self.pools_of(&received.peer);
+        let permit = pools.calls.acquire().await.expect("the semaphore is never closed");
         let answer = tokio::task::block_in_place(|| self.answer_always(received, access));
         drop(permit);
         answer
@@ -277,8 +285,8 @@ impl Handler {
 
     /// Answers on a thread of its own, which waits for the payload. Tells whether the payload was read to its end.
     async fn answer_while_coming(self: &Arc<Self>, mut received: Received, access: Access) -> (Answer, bool) {
-        let permit = Arc::clone(&self.payloads).try_acquire_owned();
-        if permit.is_err() {
+        let permit = self.room_for_payload(&received.peer);
+        if permit.is_none() {
             received.refused = Some(BodyError::Busy);
         }
         let handler = Arc::clone(self);
@@ -335,16 +343,21 @@ impl Handler {
         cross_origin: &CrossOrigin,
         access: &mut Access,
     ) -> Result<Answer, Failure> {
-        let is_form = self.is_form(&received.request, &received.presented, received.host.as_deref());
+        let host = received.host.as_deref();
+        let is_form = self.is_form(&received.request, &received.presented, host, &received.peer);
         let Received { mut request, host, presented, refused, coming, standing, unproven, peer, .. } =
             received;
-        let Some(service) = self.target(&request, &presented, host.as_deref()) else {
+        let Some(service) = self.target(&request, &presented, host.as_deref(), &peer) else {
             return Err(unknown_service(&request.headers, &presented));
         };
         access.service = service.name;
         let codec = Codec::for_request(service.model(), &request);
         let mut dialect = Dialect::new(codec);
         let is_s3 = dialect.flavour() == Flavour::S3;
+        if let Some(service) = peer.only_service() {
+            inside::check_service(service, &request, presented.as_ref().ok())
+                .map_err(|error| dialect.fail(error))?;
+        }
         if is_s3 && request.method == Method::OPTIONS.as_str() {
             let headers = cross_origin.preflight(&*self.buckets, self.config.partition);
             let headers = headers.map_err(|refused| dialect.fail(s3_answer::of_rule(&refused)))?;
@@ -398,8 +411,8 @@ impl Handler {
             let settled = digest::settle(codec.model(), operation, &mut request, chunks.take());
             settled.map_err(|error| dialect.fail(error))?;
         }
-        let context = self.context(&request, (principal, region, signature), access, peer);
-        let order = Order { dialect, operation, request: &request, context, peer, host };
+        let context = self.context(&request, (principal, region, signature), access, &peer);
+        let order = Order { dialect, operation, request: &request, context, tls: peer.tls, host };
         self.carry_out(order, Body { chunks, coming, given: None })
     }
 
@@ -409,7 +422,7 @@ impl Handler {
         request: &Request,
         (principal, region, signature): Caller,
         access: &Access,
-        peer: Peer,
+        peer: &Peer,
     ) -> RequestContext {
         RequestContext {
             partition: self.config.partition,
@@ -421,7 +434,7 @@ impl Handler {
             user_agent: request.header(USER_AGENT.as_str()).unwrap_or("").to_owned(),
             secure_transport: peer.tls.is_some(),
             way: Way {
-                endpoint: None,
+                endpoint: peer.endpoint.clone(),
                 signature,
                 referer: request.header(REFERER.as_str()).map(str::to_owned),
             },
@@ -430,7 +443,7 @@ impl Handler {
 
     /// Calls the service, and has that recorded.
     fn carry_out(&self, order: Order<'_>, body: Body) -> Result<Answer, Failure> {
-        let Order { dialect, operation, request, context, peer, host } = order;
+        let Order { dialect, operation, request, context, tls, host } = order;
         let codec = dialect.codec;
         let mut noted = Noted::default();
         let call = || self.call(dialect, operation, request, body, &context, &mut noted);
@@ -444,7 +457,7 @@ impl Handler {
         // What nobody signed for and nothing came of is told by its name alone, however large it was.
         let is_nobodys = context.principal.is_anonymous() && answered.is_err();
         let input = noted.input.filter(|_| !is_nobodys);
-        let (model, tls) = (codec.model(), peer.tls);
+        let model = codec.model();
         self.recorder.record(Call { context, model, operation, input, outcome, tls, host });
         answered
     }
@@ -500,6 +513,17 @@ impl Handler {
 
     /// The service that a request is for.
     fn target(
+        &self,
+        request: &Request,
+        presented: &Result<Presented, SignatureError>,
+        host: Option<&str>,
+        peer: &Peer,
+    ) -> Option<&'static aws_model::Service> {
+        let only = peer.only_service();
+        only.or_else(|| self.target_by_request(request, presented, host))
+    }
+
+    fn target_by_request(
         &self,
         request: &Request,
         presented: &Result<Presented, SignatureError>,

@@ -8,6 +8,7 @@ mod access;
 mod authenticate;
 mod body;
 mod buckets;
+mod by_peer;
 mod config;
 mod cors;
 mod denial;
@@ -17,9 +18,11 @@ mod failure;
 mod handler;
 mod idle;
 mod incoming;
+mod inside;
 mod markup;
 mod multipart;
 mod outgoing;
+mod peer;
 mod record;
 mod room;
 mod s3;
@@ -35,6 +38,7 @@ pub use config::{
     SystemClock,
 };
 pub use error::{AuthorityError, GatewayError};
+pub use inside::{Asker, Gone, Network, ServiceEndpoint};
 pub use record::{Call, Outcome, Recorder, TlsDetails};
 pub use server::{Bound, Gateway};
 pub use tls::CloudAuthority;

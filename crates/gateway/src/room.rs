@@ -4,9 +4,8 @@
 //! of each peer that has proved nothing yet. Room is taken as bytes arrive, so what a head announces costs nothing.
 //! Refuses to know HTTP.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sigv4::SignatureError;
@@ -14,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Limits;
 use crate::body::BodyError;
+use crate::by_peer::ByPeer;
 
 /// What one permit of a share stands for.
 pub(crate) const UNIT_BYTES: usize = 1 << 10;
@@ -33,16 +33,16 @@ pub(crate) enum Standing {
 pub(crate) struct Rooms {
     known: Arc<Semaphore>,
     refused: Arc<Semaphore>,
-    by_peer: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
+    by_peer: ByPeer<Semaphore>,
     limits: Limits,
 }
 
 impl Rooms {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            known: share(limits.max_bodies_bytes),
-            refused: share(limits.max_refused_bodies_bytes),
-            by_peer: Mutex::default(),
+            known: Arc::new(permits(limits.max_bodies_bytes)),
+            refused: Arc::new(permits(limits.max_refused_bodies_bytes)),
+            by_peer: ByPeer::default(),
             limits: limits.clone(),
         }
     }
@@ -68,15 +68,7 @@ impl Rooms {
 
     /// The share of a peer, which lives as long as a body has part in it.
     fn of_peer(&self, peer: IpAddr) -> Arc<Semaphore> {
-        let mut by_peer = self.by_peer.lock().unwrap_or_else(PoisonError::into_inner);
-        let network = network_of(peer);
-        if let Some(found) = by_peer.get(&network).and_then(Weak::upgrade) {
-            return found;
-        }
-        by_peer.retain(|_, share| share.strong_count() > 0);
-        let made = share(self.limits.max_peer_bodies_bytes);
-        by_peer.insert(network, Arc::downgrade(&made));
-        made
+        self.by_peer.get(network_of(peer), || permits(self.limits.max_peer_bodies_bytes))
     }
 }
 
@@ -88,8 +80,8 @@ fn network_of(peer: IpAddr) -> IpAddr {
     }
 }
 
-fn share(bytes: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(bytes.div_ceil(UNIT_BYTES).min(Semaphore::MAX_PERMITS)))
+fn permits(bytes: usize) -> Semaphore {
+    Semaphore::new(bytes.div_ceil(UNIT_BYTES).min(Semaphore::MAX_PERMITS))
 }
 
 /// What one body takes up, given back when this is dropped.
@@ -207,7 +199,7 @@ mod tests {
         drop((held, more, proven));
         assert_eq!(rooms.known.available_permits(), 10);
         drop(rooms.open(&Standing::Claimed, "192.0.2.3".parse().unwrap()));
-        assert_eq!(rooms.by_peer.lock().unwrap().len(), 1, "shares nobody has part in are forgotten");
+        assert_eq!(rooms.by_peer.len(), 1, "shares nobody has part in are forgotten");
     }
 
     #[tokio::test]

@@ -22,11 +22,13 @@ use tokio_rustls::TlsAcceptor;
 
 use service_api::Service;
 
-use crate::handler::{Handler, Peer};
+use crate::handler::Handler;
 use crate::idle::Requests;
+use crate::inside::{Doorkeeper, Gone, ServiceEndpoint};
 use crate::outgoing::Outgoing;
+use crate::peer::Peer;
 use crate::record::{Recorder, TlsDetails};
-use crate::tls::{Authority, Certificates, today};
+use crate::tls::{Authority, Certificates, date_of, today};
 use crate::{Authorizer, Buckets, Clock, Config, Credentials, GatewayError, Limits};
 
 /// The first byte of a TLS handshake record, which no HTTP method begins with (RFC 8446, section 5.1).
@@ -68,18 +70,23 @@ impl Gateway {
         let cannot_listen = |cause| GatewayError::Listen { address: config.listen, cause };
         let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let limits = config.limits.clone();
-        let handler = Arc::new(Handler::new(config, services, credentials, authorizer, clock, recorder)?);
-        Ok(Bound { listener, address, ca_path, tls: TlsAcceptor::from(Arc::new(tls)), handler, limits })
+        let (limits, tls_dir) = (config.limits.clone(), config.tls_dir.clone());
+        let permits = Arc::new(Semaphore::new(limits.max_connections));
+        let door = Door { listener, permits, keeper: None, tls: TlsAcceptor::from(Arc::new(tls)) };
+        let handler = Handler::new(config, services, credentials, authorizer, Arc::clone(&clock), recorder)?;
+        let handler = Arc::new(handler);
+        Ok(Bound { doors: vec![door], address, ca_path, tls_dir, clock, handler, limits })
     }
 }
 
 /// A gateway that listens.
 pub struct Bound {
-    listener: TcpListener,
+    /// Its own port, and the service endpoints.
+    doors: Vec<Door>,
     address: SocketAddr,
     ca_path: PathBuf,
-    tls: TlsAcceptor,
+    tls_dir: PathBuf,
+    clock: Arc<dyn Clock>,
     handler: Arc<Handler>,
     limits: Limits,
 }
@@ -102,25 +109,78 @@ impl Bound {
         &self.ca_path
     }
 
+    /// Answers at the public addresses of a service, too, for clients inside the cloud's network.
+    ///
+    /// # Errors
+    /// There is no model of the service, the certificate authority is unusable, or so are the listeners.
+    pub fn add_endpoint(&mut self, endpoint: ServiceEndpoint) -> Result<(), GatewayError> {
+        let ServiceEndpoint { service, name, listeners, network } = endpoint;
+        let service = aws_model::service(service).ok_or(GatewayError::UnknownModel(service))?;
+        let authority = Authority::open(&self.tls_dir, date_of(&*self.clock))?;
+        let (named, clock) = (Arc::clone(&network), Arc::clone(&self.clock));
+        let is_named = move |host: &str| named.is_named(host);
+        let tls = Certificates::of_endpoint(authority, name, is_named, move || date_of(&*clock));
+        let tls = TlsAcceptor::from(Arc::new(tls.server_config()));
+        let keeper = Arc::new(Doorkeeper::new(service, network, &self.limits));
+        let permits = Arc::new(Semaphore::new(self.limits.max_inside_connections));
+        for listener in listeners {
+            let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+            let address = listener.local_addr().unwrap_or(unspecified);
+            let listener =
+                TcpListener::from_std(listener).map_err(|cause| GatewayError::Listen { address, cause })?;
+            let (permits, keeper, tls) = (Arc::clone(&permits), Some(Arc::clone(&keeper)), tls.clone());
+            self.doors.push(Door { listener, permits, keeper, tls });
+        }
+        Ok(())
+    }
+
     /// Answers requests until `shutdown` is ready; then takes no more, lets those that have begun end within
     /// [`Limits::shutdown_timeout`], and returns.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let (stop, stopped) = watch::channel(false);
-        let permits = Arc::new(Semaphore::new(self.limits.max_connections));
+        let mut doors = JoinSet::new();
+        for door in self.doors {
+            let (handler, limits) = (Arc::clone(&self.handler), self.limits.clone());
+            doors.spawn(door.serve(handler, limits, stopped.clone()));
+        }
+        tokio::select! {
+            () = &mut shutdown => {}
+            // None ends by itself, but for a panic: then nobody would be answered there.
+            _ = doors.join_next() => tracing::error!("connections are no longer accepted"),
+        }
+        stop.send_replace(true);
+        while doors.join_next().await.is_some() {}
+    }
+}
+
+/// A place where connections come in.
+struct Door {
+    listener: TcpListener,
+    /// Connections that may come in at one time.
+    permits: Arc<Semaphore>,
+    /// Whom it lets in, where it is one of a service endpoint.
+    keeper: Option<Arc<Doorkeeper>>,
+    tls: TlsAcceptor,
+}
+
+impl Door {
+    /// Takes connections in until it is stopped, and lets those that have begun end.
+    async fn serve(self, handler: Arc<Handler>, limits: Limits, stopped: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
-                () = &mut shutdown => break,
+                () = is_stopped(stopped.clone()) => break,
                 Some(_) = connections.join_next() => continue,
-                accepted = self.accept(&permits) => accepted,
+                accepted = self.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer, permit)) => {
+                Ok((stream, address, permit)) => {
+                    let Some(peer) = self.admit(&stream, address) else { continue };
                     let connection = Connection {
                         tls: self.tls.clone(),
-                        handler: Arc::clone(&self.handler),
-                        limits: self.limits.clone(),
+                        handler: Arc::clone(&handler),
+                        limits: limits.clone(),
                         stopped: stopped.clone(),
                     };
                     connections.spawn(async move {
@@ -135,21 +195,23 @@ impl Bound {
             }
         }
         drop(self.listener);
-        stop.send_replace(true);
         let all_ended = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.limits.shutdown_timeout, all_ended).await.is_err() {
+        if tokio::time::timeout(limits.shutdown_timeout, all_ended).await.is_err() {
             tracing::warn!(connections = connections.len(), "connections were cut at shutdown");
             connections.shutdown().await;
         }
     }
 
-    async fn accept(
-        &self,
-        permits: &Arc<Semaphore>,
-    ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-        let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, peer) = self.listener.accept().await?;
         Ok((stream, peer, permit))
+    }
+
+    /// Who a connection is of. `None` where it is closed at once.
+    fn admit(&self, stream: &TcpStream, address: SocketAddr) -> Option<Peer> {
+        let Some(keeper) = &self.keeper else { return Some(Peer::outside(address.ip().to_canonical())) };
+        keeper.admit(stream.local_addr().ok()?, address).map(Peer::inside)
     }
 }
 
@@ -162,11 +224,10 @@ struct Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream, peer: SocketAddr) {
+    async fn run(self, stream: TcpStream, mut peer: Peer) {
         let opened = Instant::now();
         // Answers are written whole, so waiting to fill packets only costs time.
         let _ = stream.set_nodelay(true);
-        let ip = peer.ip().to_canonical();
         let stopped = self.stopped.clone();
         let handshake = tokio::time::timeout(self.limits.handshake_timeout, self.handshake(stream));
         let shaken = tokio::select! {
@@ -175,13 +236,13 @@ impl Connection {
         };
         match shaken {
             Ok(Ok(Shaken::Tls(stream))) => {
-                let tls = Some(details(stream.get_ref().1));
-                self.serve(*stream, opened, Peer { ip, tls }).await;
+                peer.tls = Some(details(stream.get_ref().1));
+                self.serve(*stream, opened, peer).await;
             }
-            Ok(Ok(Shaken::Plain(stream))) => self.serve(stream, opened, Peer { ip, tls: None }).await,
+            Ok(Ok(Shaken::Plain(stream))) => self.serve(stream, opened, peer).await,
             Ok(Ok(Shaken::Closed)) => {}
-            Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "the client did not speak in time"),
+            Ok(Err(error)) => tracing::debug!(ip = %peer.ip, %error, "TLS handshake failed"),
+            Err(_) => tracing::debug!(ip = %peer.ip, "the client did not speak in time"),
         }
     }
 
@@ -204,14 +265,16 @@ impl Connection {
         opened: Instant,
         peer: Peer,
     ) {
-        let handler = Arc::clone(&self.handler);
+        let (handler, ip) = (Arc::clone(&self.handler), peer.ip);
         let (requests, mut idleness) = Requests::none_yet();
         let stopped = self.stopped.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let handler = Arc::clone(&handler);
             let running = requests.begin();
             let stopped = stopped.clone();
+            let peer = peer.now();
             async move {
+                let peer = peer?;
                 let is_http_1 = request.version() < http::Version::HTTP_2;
                 let mut response = handler.handle(request, peer).await;
                 // The answer is on its way before this task looks whether shutdown has begun meanwhile.
@@ -219,7 +282,7 @@ impl Connection {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 drop(running);
-                Ok::<http::Response<Outgoing>, std::convert::Infallible>(response)
+                Ok::<http::Response<Outgoing>, Gone>(response)
             }
         });
         let builder = http_builder(&self.limits);
@@ -242,7 +305,7 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(ip = %peer.ip, %error, "a connection ended early");
+            tracing::debug!(%ip, %error, "a connection ended early");
         }
     }
 }

@@ -126,7 +126,7 @@ impl CloudAuthority {
     }
 }
 
-fn date_of(clock: &dyn Clock) -> Date {
+pub(crate) fn date_of(clock: &dyn Clock) -> Date {
     today(Timestamp::from_second(clock.now().unix_secs()).unwrap_or_default())
 }
 
@@ -181,6 +181,8 @@ pub(crate) struct Certificates {
     authority: Authority,
     /// For clients that name no host, or one that is none of ours.
     default_names: Vec<SanType>,
+    /// Which hosts are ours.
+    is_ours: Box<dyn Fn(&str) -> bool + Send + Sync>,
     today: Box<dyn Fn() -> Date + Send + Sync>,
     made: Mutex<BTreeMap<String, (Date, Arc<CertifiedKey>)>>,
 }
@@ -198,7 +200,27 @@ impl Certificates {
             addresses.push(listen);
         }
         default_names.extend(addresses.into_iter().map(SanType::IpAddress));
-        Self { authority, default_names, today: Box::new(today), made: Mutex::default() }
+        Self::of(authority, default_names, is_ours, today)
+    }
+
+    /// Those of a service's public addresses: of its names, and of no others.
+    pub(crate) fn of_endpoint(
+        authority: Authority,
+        default_name: &str,
+        is_named: impl Fn(&str) -> bool + Send + Sync + 'static,
+        today: impl Fn() -> Date + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(authority, dns_name(default_name).into_iter().collect(), is_named, today)
+    }
+
+    fn of(
+        authority: Authority,
+        default_names: Vec<SanType>,
+        is_ours: impl Fn(&str) -> bool + Send + Sync + 'static,
+        today: impl Fn() -> Date + Send + Sync + 'static,
+    ) -> Self {
+        let (is_ours, today) = (Box::new(is_ours), Box::new(today));
+        Self { authority, default_names, is_ours, today, made: Mutex::default() }
     }
 
     /// The TLS side of the gateway's port.
@@ -214,7 +236,8 @@ impl Certificates {
 
     /// The certificate for a host name that is ours, or the one for the local names and addresses.
     fn certificate(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
-        let name = server_name.map(str::to_ascii_lowercase).filter(|name| is_ours(name)).unwrap_or_default();
+        let name =
+            server_name.map(str::to_ascii_lowercase).filter(|name| (self.is_ours)(name)).unwrap_or_default();
         let today = (self.today)();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((since, certificate)) = made.get(&name)

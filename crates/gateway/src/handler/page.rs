@@ -205,8 +205,9 @@ impl Visit<'_> {
         self.access.operation = operation.name;
         let principal = Principal::anonymous(self.handler.config.partition);
         let caller = (principal, self.region.clone(), None);
-        let context = self.handler.context(&request, caller, self.access, *peer);
-        let order = Order { dialect, operation, request: &request, context, peer: *peer, host: host.clone() };
+        let context = self.handler.context(&request, caller, self.access, peer);
+        let order =
+            Order { dialect, operation, request: &request, context, tls: peer.tls, host: host.clone() };
         self.handler
             .carry_out(order, Body::default())
             .map_err(|Failure { error, .. }| s3_answer::with_headers(error))

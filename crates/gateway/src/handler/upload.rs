@@ -171,11 +171,11 @@ impl Handler {
         access.account = (!identity.principal.is_anonymous()).then_some(identity.principal.account);
         let put = put_request(codec, request, &bucket, &key, &fields).map_err(fail)?;
         let caller = (identity.principal, identity.region, identity.signature);
-        let context = self.context(&put, caller, access, peer);
+        let context = self.context(&put, caller, access, &peer);
         let most_bytes = form.left_bytes();
         let file = File { form, size, most_bytes, given: 0 };
         let body = Body { given: Some(Box::new(file)), ..Body::default() };
-        let order = Order { dialect, operation, request: &put, context, peer, host: host.clone() };
+        let order = Order { dialect, operation, request: &put, context, tls: peer.tls, host: host.clone() };
         let Answer { response, .. } = self.carry_out(order, body)?;
         let scheme = if peer.tls.is_some() { "https" } else { "http" };
         let place = format!(

@@ -59,9 +59,11 @@ impl Flows {
         let near = FlowKey::from(self.table.key(self.table.translated(far)?));
         let network = snapshot.network();
         let port = services::port_of_link_address(peer.address)?;
-        let asker = network.at(port).filter(|_| near.port != Port::INTERNET);
-        let endpoint = asker.and_then(|asker| endpoint_for(network, asker, near.remote.address));
-        let endpoint = endpoint.map(|endpoint| endpoint.id);
+        let endpoint = match near.port {
+            Port::INTERNET => None,
+            // Whoever came through an endpoint that is gone did not come over the internet for that.
+            _ => Some(endpoint_for(network, network.at(port)?, near.remote.address)?.id),
+        };
         Some(ServicePeer { service, source: near.local, destination: near.remote, port, endpoint })
     }
 }
