@@ -31,6 +31,8 @@ pub fn sandboxes(data_dir: &DataDir, toolbox_binary: PathBuf) -> Result<Userland
         run_dir: data_dir.run_dir().sandboxes(),
         state_dir: data_dir.instances(),
         toolbox_binary,
+        // The gateway makes it before any guest starts.
+        authority: Some(data_dir.ca_certificate()),
     };
     Ok(Userland::new(config)?)
 }

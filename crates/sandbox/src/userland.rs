@@ -47,6 +47,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The executable whose `main` calls [`crate::main_internal`] and the toolbox: `brume` itself.
     pub toolbox_binary: PathBuf,
+    /// A file with the certificate of an authority that guests trust beside the host's; read when one is started.
+    pub authority: Option<PathBuf>,
 }
 
 /// Containers from the host's own userland: namespaces, a root disk with a synthesised system around the host's
@@ -55,6 +57,7 @@ pub struct Config {
 pub struct Userland {
     layout: Layout,
     toolbox_binary: PathBuf,
+    authority: Option<PathBuf>,
     cgroup: String,
     ids: Mutex<HashMap<InstanceId, IdRange>>,
     told: Mutex<HashSet<String>>,
@@ -82,7 +85,8 @@ impl Userland {
         }
         let toolbox_binary = check_toolbox(&config.toolbox_binary)?;
         let cgroup = cgroup_name(&layout.state_dir);
-        Ok(Self { layout, toolbox_binary, cgroup, ids: Mutex::new(ids), told: Mutex::default() })
+        let (ids, told, authority) = (Mutex::new(ids), Mutex::default(), config.authority);
+        Ok(Self { layout, toolbox_binary, authority, cgroup, ids, told })
     }
 
     /// The name of this cloud's directory in the host's control groups, if the host has any.
@@ -168,8 +172,12 @@ impl Userland {
     }
 
     fn try_start(&self, spec: &Spec) -> Result<Running, SandboxError> {
+        let authority = self.authority.as_deref().map(|path| {
+            fs::read_to_string(path).map_err(|error| SandboxError::file("read", path, error))
+        });
         let request = StartRequest {
             spec: spec.clone(),
+            authority: authority.transpose()?,
             ids: self.reserve_ids(spec.instance_id)?,
             run_dir: self.layout.run(spec.instance_id),
             state_dir: self.layout.state(spec.instance_id),

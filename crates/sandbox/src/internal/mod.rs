@@ -22,6 +22,7 @@ mod mounts;
 mod rootfs;
 mod syscalls;
 mod terminal;
+mod trust;
 
 /// First argument of the executable when it is to become a monitor.
 pub(crate) const INIT_ARGUMENT: &str = "__sandbox-init";
@@ -46,6 +47,8 @@ pub fn main_internal(args: impl IntoIterator<Item = OsString>) -> Option<ExitCod
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StartRequest {
     pub(crate) spec: Spec,
+    /// The certificate of an authority that the guest trusts, as PEM.
+    pub(crate) authority: Option<String>,
     pub(crate) ids: IdRange,
     pub(crate) run_dir: PathBuf,
     pub(crate) state_dir: PathBuf,

@@ -29,7 +29,7 @@ use super::console::Console;
 use super::guest::FirstProcess;
 use super::mounts::{GuestNamespaces, Mounts};
 use super::syscalls::{self, Side};
-use super::{Failure, StartReply, StartRequest, Step, lockdown, rootfs};
+use super::{Failure, StartReply, StartRequest, Step, lockdown, rootfs, trust};
 
 /// Namespaces that the guest's user namespace owns from the start; mount and cgroup namespaces follow once there is
 /// something to see in them.
@@ -47,7 +47,7 @@ pub(super) fn main() -> ExitCode {
     }
     let mut text = Vec::new();
     let request = std::io::stdin().read_to_end(&mut text).map_err(|error| error.to_string());
-    let request: StartRequest =
+    let mut request: StartRequest =
         match request.and_then(|_| serde_json::from_slice(&text).map_err(|error| error.to_string())) {
             Ok(request) => request,
             Err(error) => {
@@ -55,6 +55,9 @@ pub(super) fn main() -> ExitCode {
                 return ExitCode::FAILURE;
             }
         };
+    if request.authority.is_some() {
+        trust::add_variables(&mut request.spec.environment);
+    }
     // The starter waits for this process only; the monitor is nobody's child and outlives the starter.
     match syscalls::fork() {
         Ok(Side::Parent(_)) => ExitCode::SUCCESS,
@@ -208,6 +211,9 @@ fn make_disk(request: &StartRequest) -> Result<(), Failure> {
         rootfs::create(&root, &request.spec, request.ids)?;
     }
     rootfs::refresh(&root, &request.spec, request.ids)?;
+    if let Some(authority) = &request.authority {
+        trust::install(&root, &usr_local, authority, request.ids)?;
+    }
     if !disk.exists() {
         record::write(&disk, &DiskRecord { ids: request.ids }).step("write the record of the disk")?;
     }

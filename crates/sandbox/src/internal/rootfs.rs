@@ -68,9 +68,10 @@ pub(super) fn refresh(root: &Path, spec: &Spec, ids: IdRange) -> Result<(), Fail
     disk.refresh(spec).step("write the configuration of the guest")
 }
 
-struct Disk {
-    root: PathBuf,
-    ids: IdRange,
+/// A root disk, or another directory that a guest owns.
+pub(super) struct Disk {
+    pub(super) root: PathBuf,
+    pub(super) ids: IdRange,
 }
 
 impl Disk {
@@ -175,7 +176,7 @@ impl Disk {
         }
     }
 
-    fn directory(&self, path: &str, mode: u32, owner: u32) -> std::io::Result<()> {
+    pub(super) fn directory(&self, path: &str, mode: u32, owner: u32) -> std::io::Result<()> {
         let full = self.root.join(path);
         self.refuse_links_above(path)?;
         match fs::create_dir(&full) {
@@ -188,7 +189,7 @@ impl Disk {
     }
 
     /// Writes a file anew: the guest may have left a link of that name to anywhere, which must not be followed.
-    fn file(&self, path: &str, content: &[u8], mode: u32) -> std::io::Result<()> {
+    pub(super) fn file(&self, path: &str, content: &[u8], mode: u32) -> std::io::Result<()> {
         let full = self.root.join(path);
         self.refuse_links_above(path)?;
         match fs::remove_file(&full) {
@@ -207,7 +208,7 @@ impl Disk {
     }
 
     /// The guest owns its disk, so a directory on the way may have become a link since.
-    fn refuse_links_above(&self, path: &str) -> std::io::Result<()> {
+    pub(super) fn refuse_links_above(&self, path: &str) -> std::io::Result<()> {
         let mut at = self.root.clone();
         let directories = Path::new(path).parent().unwrap_or(Path::new(""));
         for part in directories {
@@ -332,7 +333,8 @@ const FILES: [(&str, &str); 13] = [
 
 const SECRET_FILES: [(&str, &str); 3] = [
     ("etc/shadow", "root:*:19000:0:99999:7:::\nec2-user:!:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n"),
-    ("etc/sudoers", "Defaults env_keep += \"PATH\"\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n"),
+    ("etc/sudoers", "Defaults env_keep += \"PATH AWS_CA_BUNDLE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE SSL_CERT_FILE\"\n\
+     root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n"),
     ("etc/sudoers.d/90-cloud-init-users", "ec2-user ALL=(ALL) NOPASSWD:ALL\n"),
 ];
 

@@ -105,6 +105,7 @@ pub fn config(directory: &Path) -> Config {
         run_dir: directory.join("run"),
         state_dir: directory.join("state"),
         toolbox_binary: guest_binary(),
+        authority: None,
     }
 }
 
