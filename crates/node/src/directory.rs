@@ -23,6 +23,7 @@ use vpc_services::{
     DnsAnswer, DnsDirectory, DnsNetwork, DnsQuestion, InstanceMetadata, MetadataDirectory, PublicNames,
 };
 
+pub(crate) use names::is_of_s3;
 use public_addresses::PublicAddresses;
 
 use crate::instance_credentials::InstanceCredentials;
@@ -141,6 +142,12 @@ impl Directory {
         };
         let record = self.store.snapshot().get::<ec2::NetworkInterface>(&scope, &id.to_string())?;
         Some(record.attachment.as_ref()?.instance)
+    }
+
+    /// Whose the interface on a port is.
+    pub(crate) fn scope_on(&self, port: Port) -> Option<Scope> {
+        let index = self.index.read();
+        index.scopes.get(index.by_port.get(&port)?).cloned()
     }
 
     /// The interface behind a link address, and whose it is.

@@ -43,6 +43,7 @@ mod path_conditions;
 mod paths;
 mod projection;
 mod provider_keys;
+mod service_endpoints;
 mod service_use;
 mod services;
 mod shareable;
@@ -305,7 +306,7 @@ impl Node {
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
         let opened = opened?;
         let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, .. } = opened;
-        let Opened { events, service_uses, gateway, .. } = opened;
+        let Opened { events, service_uses, mut gateway, .. } = opened;
         tasks.spawn(Arc::clone(&credentials).follow());
         tasks.spawn(Arc::clone(&service_uses).follow());
         let plane = Arc::new(plane?);
@@ -336,6 +337,7 @@ impl Node {
         tasks.spawn(Arc::clone(&history).follow());
         tasks.spawn(watch(Arc::clone(&plane)));
         link_services::serve(tasks, &plane, &directory, names, link_services::token_key(run_dir)?)?;
+        service_endpoints::serve_s3(&mut gateway, &plane, &directory, &store, now)?;
         let flow_logs = Arc::new(FlowLogs::new(
             store.clone(),
             Arc::clone(&plane),

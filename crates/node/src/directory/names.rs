@@ -252,11 +252,26 @@ fn is_private_for(asking: &Asking<'_>, held: &Holder) -> bool {
         && asking.snapshot.scan::<ec2::VpcPeeringConnection>(&owner).any(|(_, peering)| allows(&peering))
 }
 
+/// Whether a name stands for an address of S3.
+pub(crate) fn is_of_s3(name: &str) -> bool {
+    let service = service_of(name).map(|(service, _)| service);
+    service == Some("s3") && service_address(name).is_some()
+}
+
 /// The address of a service that gateway endpoints lead to: the first of its prefix list in the region of the name, so
 /// that a route to the list catches it.
+fn service_address(name: &str) -> Option<Ipv4Addr> {
+    let (service, region) = service_of(name)?;
+    let wanted = format!("com.amazonaws.{region}.{service}");
+    let lists = aws_catalog::prefix_lists(&region);
+    let block = lists.iter().find(|list| list.name == wanted)?.blocks.first()?;
+    block.hosts().next()
+}
+
+/// The service that gateway endpoints lead to, and the region, that are in a name.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
 /// <https://docs.aws.amazon.com/general/latest/gr/ddb.html>
-fn service_address(name: &str) -> Option<Ipv4Addr> {
+fn service_of(name: &str) -> Option<(&'static str, Region)> {
     let labels: Vec<&str> = name.strip_suffix(".amazonaws.com")?.rsplit('.').collect();
     let (service, region) = match *labels.as_slice() {
         // The first region's names without a region, for all buckets.
@@ -267,11 +282,7 @@ fn service_address(name: &str) -> Option<Ipv4Addr> {
         [first, ..] => ("s3", first.strip_prefix("s3-")?),
         [] => return None,
     };
-    let region: Region = region.parse().ok()?;
-    let wanted = format!("com.amazonaws.{region}.{service}");
-    let lists = aws_catalog::prefix_lists(&region);
-    let block = lists.iter().find(|list| list.name == wanted)?.blocks.first()?;
-    block.hosts().next()
+    Some((service, region.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -286,6 +297,8 @@ mod tests {
                 let list = lists.into_iter().find(|list| list.name.ends_with(service)).unwrap();
                 list.blocks
             });
+            let is_of_s3 = service.is_some_and(|(service, _)| service == ".s3");
+            assert_eq!(super::is_of_s3(name), is_of_s3, "{name}");
             match (service_address(name), block) {
                 (Some(address), Some(blocks)) => {
                     assert!(blocks.iter().any(|block| block.contains(&address)), "{name}: {address}");
