@@ -59,7 +59,8 @@ impl Network for OfDataPlane {
         let endpoint = match found.endpoint {
             Some(id) => {
                 let scope = self.directory.scope_on(found.port)?;
-                let (scope, _) = anyones::<ec2::VpcEndpoint>(&self.store.snapshot(), &scope, &id.to_string())?;
+                let (scope, _) =
+                    anyones::<ec2::VpcEndpoint>(&self.store.snapshot(), &scope, &id.to_string())?;
                 Some((scope, id))
             }
             None => None,

@@ -172,9 +172,10 @@ impl Userland {
     }
 
     fn try_start(&self, spec: &Spec) -> Result<Running, SandboxError> {
-        let authority = self.authority.as_deref().map(|path| {
-            fs::read_to_string(path).map_err(|error| SandboxError::file("read", path, error))
-        });
+        let authority = self
+            .authority
+            .as_deref()
+            .map(|path| fs::read_to_string(path).map_err(|error| SandboxError::file("read", path, error)));
         let request = StartRequest {
             spec: spec.clone(),
             authority: authority.transpose()?,

@@ -19,6 +19,7 @@ use store::{MemoryBackend, Store};
 use svc_s3::S3;
 use tokio::sync::oneshot;
 
+use crate::inside::{self, Policies};
 use crate::objects::Objects;
 
 pub(crate) const KEY: &str = "AKIDEXAMPLE";
@@ -258,6 +259,9 @@ impl Buckets for OfS3 {
 pub(crate) struct Cloud {
     pub(crate) address: SocketAddr,
     pub(crate) ca_path: PathBuf,
+    /// Where S3 alone is, inside of the network.
+    pub(crate) inside: SocketAddr,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) gate: Arc<Gate>,
     /// Which keys were used where.
     pub(crate) used: Arc<Mutex<Vec<String>>>,
@@ -325,6 +329,8 @@ impl Cloud {
         let keys = Arc::new(Keys(Arc::clone(&used)));
         let calls = Arc::new(Recorded::default());
         let recorder = Arc::clone(&calls) as Arc<dyn Recorder>;
+        let policies = Arc::new(Policies::default());
+        let (inside, endpoint) = inside::endpoint(&policies);
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, bound) = std::sync::mpsc::channel();
         let server = std::thread::spawn(move || {
@@ -335,17 +341,19 @@ impl Cloud {
                     Gateway::bind(config, services, keys, Arc::new(OneForbiddenName), clock, recorder)
                         .await
                         .unwrap();
-                let bound = match s3 {
+                let mut bound = match s3 {
                     Some(s3) => bound.with_buckets(Arc::new(OfS3(s3))),
                     None => bound,
                 };
+                bound.add_endpoint(endpoint).unwrap();
                 started.send((bound.address(), bound.ca_path().to_owned())).unwrap();
                 let stopped = async { drop(stopped.await) };
                 bound.serve(stopped).await;
             });
         });
         let (address, ca_path) = bound.recv().unwrap();
-        Self { address, ca_path, gate, used, calls, stop: Some(stop), server: Some(server), _dir: None }
+        let (stop, server) = (Some(stop), Some(server));
+        Self { address, ca_path, inside, policies, gate, used, calls, stop, server, _dir: None }
     }
 
     /// Begins to shut down.

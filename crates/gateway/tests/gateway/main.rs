@@ -11,6 +11,7 @@ mod client;
 mod cloud;
 mod connections;
 mod forms;
+mod inside;
 mod logs;
 mod objects;
 mod records;

@@ -333,8 +333,11 @@ const FILES: [(&str, &str); 13] = [
 
 const SECRET_FILES: [(&str, &str); 3] = [
     ("etc/shadow", "root:*:19000:0:99999:7:::\nec2-user:!:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\n"),
-    ("etc/sudoers", "Defaults env_keep += \"PATH AWS_CA_BUNDLE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE SSL_CERT_FILE\"\n\
-     root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n"),
+    (
+        "etc/sudoers",
+        "Defaults env_keep += \"PATH AWS_CA_BUNDLE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE SSL_CERT_FILE\"\n\
+     root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n",
+    ),
     ("etc/sudoers.d/90-cloud-init-users", "ec2-user ALL=(ALL) NOPASSWD:ALL\n"),
 ];
 

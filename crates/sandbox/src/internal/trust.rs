@@ -28,8 +28,7 @@ const ANCHOR: &str = "share/ca-certificates/brume.crt";
 
 /// Variables by which programs that have authorities of their own are told others: those of the AWS CLI and SDKs, of curl, of
 /// Python's requests and of OpenSSL.
-const VARIABLES: [&str; 4] =
-    ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"];
+const VARIABLES: [&str; 4] = ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"];
 
 /// What everything in a guest is told, beside what its spec says, which comes first.
 pub(super) fn add_variables(environment: &mut BTreeMap<String, String>) {
