@@ -195,3 +195,22 @@ if struct.unpack_from("!H", answer, 6)[0] != 1:
 print(socket.inet_ntoa(answer[len(answer) - 4 :]))
 PYTHON
 }
+
+# copy_aws_cli INSTANCE: copies the stock AWS CLI into an instance, as Amazon Linux has it. The instance has the programs of
+# this machine's /usr, and needs a python3 there; of the models of services, those of S3 and STS go along.
+copy_aws_cli() {
+  local packages
+  in_instance "$1" 'python3 -c "import sys; sys.exit(sys.version_info < (3, 9))"' ||
+    skip 'instances have no python3 for the AWS CLI (Debian: apt install python3)'
+  packages=$("$BRUME_PYTHON_BIN/python3" -c 'import awscli, os; print(os.path.dirname(os.path.dirname(awscli.__file__)))')
+  (
+    cd "$packages"
+    find awscli botocore colorama dateutil docutils jmespath pyasn1 rsa s3transfer six.py urllib3 yaml -type f \
+      ! -path '*/__pycache__/*' ! -path 'awscli/examples/*' \
+      \( ! -path 'botocore/data/*/*' -o -path 'botocore/data/s3/*' -o -path 'botocore/data/sts/*' \) -print0 |
+      tar --create --null --files-from=-
+  ) | "$BRUME_BIN" exec "$1" -- sh -c '
+    mkdir -p /opt/aws && tar --extract --no-same-owner --directory /opt/aws &&
+    printf "#!/bin/sh\nPYTHONPATH=/opt/aws exec python3 -m awscli \"\$@\"\n" >/usr/local/bin/aws &&
+    chmod 755 /usr/local/bin/aws && aws --version' >/dev/null || fail "the AWS CLI cannot be copied into $1"
+}
