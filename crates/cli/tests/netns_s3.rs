@@ -171,6 +171,18 @@ impl<'a> Lab<'a> {
     }
 }
 
+/// What `brume trace` says of a connection from the instance to S3: whether it reaches it, and all that it passes.
+fn trace(lab: &Lab<'_>) -> (bool, String) {
+    let address = lab.cloud.output(&lab.instance, "getent ahostsv4 s3.us-east-1.amazonaws.com");
+    let address = address.split_whitespace().next().unwrap();
+    let mut command = cloud::brume();
+    command.args(["trace", &lab.instance.id, address, "--tcp", "443", "--json", "--data-dir"]);
+    let told = Finished::new(command.arg(lab.cloud.path()).output().unwrap());
+    let report: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(report["reaches"].as_bool().unwrap(), told.code == 0, "{told:?}");
+    (told.code == 0, report.to_string())
+}
+
 fn url(bucket: &str) -> String {
     format!("https://{bucket}.s3.us-east-1.amazonaws.com/key")
 }
@@ -201,9 +213,12 @@ fn an_endpoint_leads_to_s3_as_far_as_its_policy_lets() {
             [OURS, OTHERS].iter().for_each(|bucket| make_bucket(&cloud, bucket));
             let lab = Lab::new(&cloud);
             assert!(is_silent(&lab), "there is no way to S3 yet");
+            assert!(!trace(&lab).0, "and a trace says so");
             let endpoint = lab.endpoint(&one_bucket(OURS));
             eventually("the endpoint leads there", || lab.curl("", &url(OURS)).is_ok());
 
+            let (reaches, way) = trace(&lab);
+            assert!(reaches && way.contains(&endpoint), "{way}");
             let answer = lab.as_role(&url(OURS));
             assert_eq!((answer.status, answer.body.as_str()), (200, "of brume-ours"));
             what_the_policy_denies(&lab);
@@ -219,6 +234,7 @@ fn an_endpoint_leads_to_s3_as_far_as_its_policy_lets() {
 
             cloud.ec2("DeleteVpcEndpoints", &[("VpcEndpointId.1", &endpoint)]);
             eventually("the endpoint leads nowhere", || is_silent(&lab));
+            assert!(!trace(&lab).0);
             over_a_nat_gateway(&lab, &endpoint);
             cloud.finish();
         }
@@ -300,6 +316,8 @@ fn what_is_recorded(lab: &Lab<'_>, endpoint: &str) {
 fn over_a_nat_gateway(lab: &Lab<'_>, endpoint: &str) {
     let public = lab.lead_to_nat_gateway();
     eventually("the NAT gateway leads there", || lab.curl("", &url(OURS)).is_ok());
+    let (reaches, way) = trace(lab);
+    assert!(reaches && way.contains("nat-") && !way.contains("vpce-"), "{way}");
     assert_eq!(lab.as_role(&url(OTHERS)).body, "of brume-others");
     check_condition(lab, &format!(r#""IpAddress":{{"aws:SourceIp":"{public}/32"}}"#), true);
     check_condition(lab, r#""IpAddress":{"aws:SourceIp":"10.0.0.0/8"}"#, false);
