@@ -31,7 +31,8 @@ pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
     mounts::enter_hosts(&path)?;
     let data_dir =
         DataDir::create(&path).with_context(|| format!("cannot use {} for data", path.display()))?;
-    if let Some(running) = DaemonState::read_running(&data_dir.run_dir()) {
+    let running = DaemonState::read_running(&data_dir.run_dir());
+    if let Some(running) = running.filter(|running| !running.is_ending()) {
         bail!(
             "a cloud already runs from {} (process {}, http://{}); `brume status` shows it, `brume down` stops it",
             path.display(),

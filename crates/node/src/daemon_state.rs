@@ -44,7 +44,15 @@ impl DaemonState {
     /// The note, if there is one and its process still lives.
     pub fn read_running(run_dir: &RunDir) -> Option<Self> {
         let state: Self = serde_json::from_slice(&fs::read(run_dir.daemon()).ok()?).ok()?;
-        let process = ProcessId { pid: state.pid, start_time_ticks: state.start_ticks };
-        process.is_alive().then_some(state)
+        state.process().is_alive().then_some(state)
+    }
+
+    /// Whether its process was killed and is not gone yet: it does nothing any more, and the next daemon waits for its end.
+    pub fn is_ending(&self) -> bool {
+        self.process().is_ending()
+    }
+
+    fn process(&self) -> ProcessId {
+        ProcessId { pid: self.pid, start_time_ticks: self.start_ticks }
     }
 }

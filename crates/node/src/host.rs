@@ -13,6 +13,7 @@ use svc_ec2::record as ec2;
 
 use crate::NodeError;
 use crate::control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
+use crate::daemon_lock::DaemonLock;
 use crate::daemon_state::DaemonState;
 use crate::directory::Directory;
 use crate::instances::Instances;
@@ -37,15 +38,22 @@ pub fn sandboxes(data_dir: &DataDir, toolbox_binary: PathBuf) -> Result<Userland
     Ok(Userland::new(config)?)
 }
 
-/// Removes everything of a cloud from the host; its data stays. Call it when no daemon runs.
+/// Removes everything of a cloud from the host; its data stays. Waits until what a daemon left is gone that has ended.
 ///
 /// # Errors
-/// All that could not be removed, after everything that could.
+/// A daemon runs; or all that could not be removed, after everything that could.
 pub fn remove_host_state(data_dir: &DataDir) -> Result<(), NodeError> {
     let run_dir = data_dir.run_dir();
     if !run_dir.path().exists() {
         return Ok(());
     }
+    let lock = DaemonLock::take(&run_dir.daemon_lock(), || run_dir.create())?;
+    remove_all(data_dir, &lock)
+}
+
+/// The same for who has the lock.
+pub(crate) fn remove_all(data_dir: &DataDir, _: &DaemonLock) -> Result<(), NodeError> {
+    let run_dir = data_dir.run_dir();
     let mut errors = Vec::new();
     match std::env::current_exe()
         .map_err(NodeError::file("/proc/self/exe"))

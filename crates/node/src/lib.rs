@@ -20,6 +20,7 @@ mod closed_accounts;
 mod commands;
 mod control;
 mod credentials;
+mod daemon_lock;
 mod daemon_state;
 mod directory;
 mod events;
@@ -87,6 +88,7 @@ pub use authorization::{DENIALS_KEPT, Denial};
 pub use authorizing::{ServiceRefusal, WhyDenied, why_denied};
 pub use captures::CapturePoint;
 pub use control::{DropStatus, InstanceStatus, InternetStatus, LeftOutStatus, Status};
+pub use daemon_lock::DaemonLockError;
 pub use daemon_state::DaemonState;
 pub use events::{EVENTS_TOLD_MAX, EventsRequest, EventsTold, is_event_source};
 pub use expectations::{
@@ -108,6 +110,7 @@ use crate::authorizing::{ByPolicies, Noting};
 use crate::captures::Captures;
 use crate::closed_accounts::ClosedAccounts;
 use crate::credentials::StoredCredentials;
+use crate::daemon_lock::DaemonLock;
 use crate::directory::Directory;
 use crate::events::Events;
 use crate::flow_logs::FlowLogs;
@@ -167,6 +170,9 @@ pub enum NodeError {
         /// Why not.
         source: io::Error,
     },
+    /// Another daemon has the cloud.
+    #[error(transparent)]
+    Daemon(#[from] DaemonLockError),
     /// The state.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -262,18 +268,21 @@ impl Node {
     pub async fn start(config: NodeConfig) -> Result<Self, NodeError> {
         let data_dir = DataDir::create(&config.data_dir).map_err(NodeError::file(&config.data_dir))?;
         let run_dir = data_dir.run_dir();
-        let is_first = run_dir.create().map_err(NodeError::file(run_dir.path()))?;
+        // Of several starts, the one that has the lock goes on; the others end here.
+        let lock = tokio::task::block_in_place(|| DaemonLock::take(&run_dir.daemon_lock(), || run_dir.create()))?;
+        let is_first = run_dir.is_empty().map_err(NodeError::file(run_dir.path()))?;
         let mut tasks = JoinSet::new();
         match Self::start_parts(&config, &data_dir, &run_dir, &mut tasks).await {
             Ok((state, gateway, at_end, events)) => {
+                lock.keep();
                 Ok(Self { state, run_dir, gateway, at_end, events, tasks })
             }
             Err(error) => {
                 // The tasks hold parts of the network.
                 tasks.shutdown().await;
-                let is_anothers = matches!(error, NodeError::Store(StoreError::Locked { .. }));
-                if is_first && !is_anothers {
-                    let removed = tokio::task::spawn_blocking(move || remove_host_state(&data_dir)).await;
+                if is_first {
+                    let removed =
+                        tokio::task::spawn_blocking(move || host::remove_all(&data_dir, &lock)).await;
                     if let Ok(Err(remains)) = removed {
                         return Err(NodeError::Several(vec![error, remains]));
                     }
@@ -289,7 +298,6 @@ impl Node {
         run_dir: &RunDir,
         tasks: &mut JoinSet<()>,
     ) -> Result<(DaemonState, gateway::Bound, AtEnd, Arc<Events>), NodeError> {
-        // Of several starts, the one that has the state goes on to the network; the others end here.
         let backend = RedbBackend::open(&data_dir.store())?;
         let mode = if config.no_ebpf { ModeChoice::SlowOnly } else { ModeChoice::Auto };
         let plane_config = data_plane::Config {

@@ -180,21 +180,19 @@ fn unless_missing(removed: io::Result<()>) -> io::Result<()> {
 pub struct RunDir(PathBuf);
 
 impl RunDir {
-    /// Creates the directory, for its owner only, and answers whether it was missing: of several that try at once, one
-    /// is told so.
+    /// Creates the directory, for its owner only.
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn create(&self) -> io::Result<bool> {
+    pub fn create(&self) -> io::Result<()> {
         let mut builder = fs::DirBuilder::new();
         builder.mode(0o700);
         if let Some(parent) = self.0.parent() {
             builder.recursive(true).create(parent)?;
         }
         match builder.recursive(false).create(&self.0) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.0.is_dir() => Ok(false),
-            Err(error) => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.0.is_dir() => Ok(()),
+            other => other,
         }
     }
 
@@ -220,6 +218,25 @@ impl RunDir {
     /// The file that names the running daemon.
     pub fn daemon(&self) -> PathBuf {
         self.0.join("daemon.json")
+    }
+
+    /// The lock of the one daemon that has the cloud.
+    pub fn daemon_lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// Whether there is nothing of a cloud but the daemon's lock.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        let lock = self.daemon_lock();
+        for entry in fs::read_dir(&self.0)? {
+            if entry?.path() != lock {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The data plane's host state.

@@ -51,6 +51,14 @@ impl ProcessId {
         Self::of_pid(self.pid).is_ok_and(|now| now == *self)
     }
 
+    /// Whether this very process still has files, ports and locks, and will not do anything any more: it was killed, or is
+    /// letting go of them.
+    pub fn is_ending(&self) -> bool {
+        Stat::of(self.pid).is_ok_and(|stat| {
+            !stat.has_ended && stat.is_ending && stat.start_time_ticks == self.start_time_ticks
+        })
+    }
+
     /// A descriptor of this very process; `None` when it has ended.
     pub(crate) fn pidfd(&self) -> Option<OwnedFd> {
         let pid = rustix::process::Pid::from_raw(self.pid)?;
@@ -121,10 +129,18 @@ pub(crate) fn poll_timeout(wait: Duration) -> PollTimeout {
     PollTimeout::try_from(millis as i32).unwrap_or(PollTimeout::MAX)
 }
 
+/// The flag of a process that ends: `include/linux/sched.h`.
+const PF_EXITING: u64 = 0x4;
+
+/// SIGKILL, in a set of signals.
+const SIGKILL_PENDING: u64 = 1 << (Signal::SIGKILL as i32 - 1);
+
 /// What `/proc/<pid>/stat` says of a process. `proc_pid_stat(5)`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     has_ended: bool,
+    /// Whether it ends, or has ended.
+    is_ending: bool,
     parent: i32,
     start_time_ticks: u64,
 }
@@ -143,9 +159,17 @@ impl Stat {
         // A killed process has a dead main thread while the others still let go of its files, ports and locks; it has
         // ended when no other thread is left (field 20).
         let threads: u32 = field(20)?.parse().ok()?;
-        let has_ended = matches!(field(3)?, "Z" | "X") && threads <= 1;
+        let is_dead = matches!(field(3)?, "Z" | "X");
         let parent = field(4)?.parse().ok()?;
-        Some(Self { has_ended, parent, start_time_ticks: field(22)?.parse().ok()? })
+        // Who is killed is told so in every thread (field 31), until it begins to end (PF_EXITING in field 9).
+        let flags: u64 = field(9)?.parse().ok()?;
+        let pending: u64 = field(31)?.parse().ok()?;
+        Some(Self {
+            has_ended: is_dead && threads <= 1,
+            is_ending: is_dead || flags & PF_EXITING != 0 || pending & SIGKILL_PENDING != 0,
+            parent,
+            start_time_ticks: field(22)?.parse().ok()?,
+        })
     }
 }
 
@@ -155,19 +179,21 @@ mod tests {
 
     #[test]
     fn a_process_has_ended_with_its_last_thread() {
-        let check = |state: &str, threads: u32, has_ended: bool| {
-            let text = format!("7 (a) b (c)) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0");
-            assert_eq!(
-                Stat::parse(&text),
-                Some(Stat { has_ended, parent: 1, start_time_ticks: 4242 }),
-                "{text}"
+        let check = |state: &str, flags: u64, threads: u32, pending: u64, ends: (bool, bool)| {
+            let text = format!(
+                "7 (a) b (c)) {state} 1 7 7 0 -1 {flags} 0 0 0 0 0 0 0 0 20 0 {threads} 0 4242 0 0 0 0 0 0 0 0 {pending} 0"
             );
+            let (has_ended, is_ending) = ends;
+            let expected = Stat { has_ended, is_ending, parent: 1, start_time_ticks: 4242 };
+            assert_eq!(Stat::parse(&text), Some(expected), "{text}");
         };
-        check("S", 1, false);
-        check("R", 4, false);
-        check("Z", 4, false);
-        check("Z", 1, true);
-        check("X", 0, true);
+        check("S", 4194560, 1, 0, (false, false));
+        check("R", 0, 4, 1 << 14, (false, false));
+        check("R", 0, 4, 1 << 8, (false, true));
+        check("D", 0x404, 4, 0, (false, true));
+        check("Z", 4, 4, 0, (false, true));
+        check("Z", 4, 1, 0, (true, true));
+        check("X", 4, 0, 0, (true, true));
         assert_eq!(Stat::parse("42 (x"), None);
     }
 
@@ -176,6 +202,7 @@ mod tests {
         let me = ProcessId::current().unwrap();
         assert!(me.is_alive());
         assert_eq!(ProcessId::parent_of(me.pid).unwrap(), nix::unistd::getppid().as_raw());
+        assert!(!me.is_ending());
         assert!(ProcessId::of_pid(i32::MAX).is_err());
         assert!(!ProcessId { start_time_ticks: me.start_time_ticks + 1, ..me }.is_alive());
     }
