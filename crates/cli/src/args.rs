@@ -3,6 +3,7 @@
 mod account;
 mod events;
 mod identity_provider;
+mod s3;
 mod why_denied;
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,7 @@ use node::{Bandwidth, Latency, Loss, RootKey};
 pub(crate) use account::*;
 pub(crate) use events::EventsOptions;
 pub(crate) use identity_provider::*;
+pub(crate) use s3::*;
 pub(crate) use why_denied::WhyDeniedOptions;
 
 use account::{account_id, account_name, email};
@@ -40,7 +42,7 @@ Examples:
   brume down                     stop it; the data stays
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not running (`brume status`), no way (`brume trace`), not as expected (`brume
-assert`) or not known (`brume why-denied`), 4 disagreement (`brume trace --live`); `brume exec` passes on the exit code of its command.";
+assert`), not known (`brume why-denied`) or damaged (`brume s3`), 4 disagreement (`brume trace --live`); `brume exec` passes on the exit code of its command.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -81,6 +83,9 @@ pub(crate) enum Command {
     /// Show who called what, and what came of it: the events of CloudTrail, of all accounts and regions
     #[command(after_help = events::EXAMPLES)]
     Events(EventsOptions),
+    /// Count, verify and check the objects of S3
+    #[command(after_help = s3::EXAMPLES)]
+    S3(S3Options),
     /// Stop a cloud and remove all of its state from the host; its data stays
     Down(DownOptions),
     /// Start a throw-away cloud, walk through the first recipes, and leave nothing behind
@@ -615,6 +620,8 @@ pub(crate) enum BenchCommand {
     Launch(MeasureOptions),
     /// How fast the API answers on one and on many connections, and what records take of memory
     Api(MeasureOptions),
+    /// Objects: how fast they are stored, read and listed, large ones against cp and sha256sum, and what the daemon takes of memory
+    S3(MeasureS3Options),
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,9 @@
 //! A small signed AWS client over plain HTTP, for the commands that drive their own cloud.
 //!
-//! Owns just enough of the Query and JSON protocols to play a recipe. Refuses to be an SDK.
+//! Owns just enough of the Query, JSON and S3 protocols to play a recipe. Refuses to be an SDK.
+
+#[path = "client/s3.rs"]
+mod s3;
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,6 +12,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use sigv4::{Payload, Request, Signer, SigningTime};
+
+#[allow(unused_imports, reason = "tests share this file, and some have no objects")]
+pub(crate) use s3::{S3Answer, S3Request};
 
 /// How long one answer may take.
 const ANSWER_TIMEOUT_SECS: u64 = 60;

@@ -21,6 +21,7 @@ mod mounts;
 mod net;
 mod net_paths;
 mod root;
+mod s3;
 mod scratch;
 mod status;
 mod tcpdump;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Command::Revisions(options) => diff::revisions(&options),
         Command::Diff(options) => diff::run(&options),
         Command::Events(options) => events::run(&options),
+        Command::S3(options) => s3::run(&options),
         Command::Down(options) => down::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),

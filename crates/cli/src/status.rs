@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use node::{DaemonState, DataDir, InternetStatus, Status};
+use node::{DaemonState, DataDir, InternetStatus, ObjectsStatus, Status};
 
 use crate::args::StatusOptions;
 use crate::root;
+use crate::s3::bytes;
 
 /// The exit code when no daemon runs, as service managers use it (LSB: 3, not running).
 const NOT_RUNNING: u8 = 3;
@@ -54,6 +55,15 @@ fn print_internet(internet: &InternetStatus) {
     }
 }
 
+fn print_objects(objects: &ObjectsStatus) {
+    let scrub = match &objects.last_scrub {
+        None => "not scrubbed yet".to_owned(),
+        Some(scrub) if scrub.damaged == 0 => format!("scrubbed at {}, nothing damaged", scrub.ended),
+        Some(scrub) => format!("scrubbed at {}, {} DAMAGED: see the log", scrub.ended, scrub.damaged),
+    };
+    println!("objects     {} contents, {}; {scrub}", objects.contents, bytes(objects.stored_bytes));
+}
+
 fn print(status: &Status) {
     let daemon = &status.daemon;
     println!("endpoint    http://{} and https://{}", daemon.listen, daemon.listen);
@@ -65,6 +75,9 @@ fn print(status: &Status) {
         status.data_plane, status.interfaces, status.flows
     );
     print_internet(&status.internet);
+    if status.objects.contents > 0 || status.objects.last_scrub.is_some() {
+        print_objects(&status.objects);
+    }
     if status.instances.is_empty() {
         println!("instances   none");
     } else {

@@ -32,7 +32,7 @@ pub(crate) fn run(options: &UpOptions) -> anyhow::Result<ExitCode> {
     let data_dir =
         DataDir::create(&path).with_context(|| format!("cannot use {} for data", path.display()))?;
     let running = DaemonState::read_running(&data_dir.run_dir());
-    if let Some(running) = running.filter(|running| !running.is_ending()) {
+    if let Some(running) = running.filter(DaemonState::goes_on) {
         bail!(
             "a cloud already runs from {} (process {}, http://{}); `brume status` shows it, `brume down` stops it",
             path.display(),

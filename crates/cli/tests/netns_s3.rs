@@ -81,8 +81,7 @@ impl<'a> Lab<'a> {
         let filter = [("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", network.vpc.as_str())];
         let table = cloud.ec2("DescribeRouteTables", &filter).first("routeTableId").unwrap();
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
-        let role =
-            iam(cloud, "CreateRole", &[("RoleName", "guest"), ("AssumeRolePolicyDocument", trust)]);
+        let role = iam(cloud, "CreateRole", &[("RoleName", "guest"), ("AssumeRolePolicyDocument", trust)]);
         let role = role.first("Arn").unwrap();
         iam(cloud, "CreateInstanceProfile", &[("InstanceProfileName", "guest")]);
         let added = [("InstanceProfileName", "guest"), ("RoleName", "guest")];

@@ -27,6 +27,7 @@ use crate::events::{Events, EventsRequest};
 use crate::expectations::{self, AssertRequest, DiffRequest, Revisions, Stop};
 use crate::internet_hosts::Internet;
 use crate::network::NetworkView;
+use crate::objects::{Objects, ObjectsStatus, ObjectsTask};
 use crate::path_conditions::{ConditionChange, PathName, Paths};
 use crate::paths::RunDir;
 use crate::provider_keys::{IssuerUrl, Issuers};
@@ -79,6 +80,8 @@ pub(crate) enum Question {
     Revisions,
     Diff { request: DiffRequest },
     Events { request: EventsRequest },
+    BeginObjectsTask { task: ObjectsTask },
+    ObjectsTask { number: u64 },
 }
 
 impl Question {
@@ -112,6 +115,7 @@ pub(crate) struct Answering {
     pub(crate) authorizing: ByPolicies,
     pub(crate) events: Arc<Events>,
     pub(crate) network: NetworkView,
+    pub(crate) objects: Arc<Objects>,
     pub(crate) internet: Arc<Internet>,
     pub(crate) paths: Paths,
     pub(crate) issuers: Issuers,
@@ -127,6 +131,8 @@ impl Answering {
                 line(&Answer::Ok(self.authorizing.denial(request_id.as_deref(), account)))
             }
             Question::Events { request } => line(&Answer::Ok(self.events.recent(request))),
+            Question::BeginObjectsTask { task } => line(&answer_of(self.objects.begin(task))),
+            Question::ObjectsTask { number } => line(&answer_of(self.objects.state_of(number))),
             Question::Drops => line(&Answer::Ok(self.network.drops())),
             Question::Flows { of } => line(&match self.network.flows(of.as_deref()) {
                 Ok(flows) => Answer::Ok(flows),
@@ -191,6 +197,9 @@ pub struct Status {
     pub instances: Vec<InstanceStatus>,
     /// Packets dropped, by interface and reason.
     pub drops: Vec<DropStatus>,
+    /// The objects of S3.
+    #[serde(default)]
+    pub objects: ObjectsStatus,
 }
 
 /// The simulated internet, as `brume status` shows it.

@@ -24,6 +24,10 @@ const GONE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often it is looked.
 const GONE_POLL: Duration = Duration::from_millis(5);
 
+/// How long a process has to look well before it is taken for one that goes on: between hearing that it is killed and beginning to
+/// end, nothing tells it from others.
+const LOOKS_WELL: Duration = Duration::from_millis(100);
+
 /// Why a cloud cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonLockError {
@@ -83,7 +87,7 @@ impl DaemonLock {
                 return Ok(Self { _file: held });
             }
             let holder = noted(path);
-            if let Some(holder) = holder.filter(|holder| holder.is_alive() && !holder.is_ending()) {
+            if let Some(holder) = holder.filter(goes_on) {
                 return Err(DaemonLockError::Running(holder.pid));
             }
             if Instant::now() > deadline {
@@ -102,7 +106,8 @@ impl DaemonLock {
 
 /// Takes the lock, and notes that this process has it; `None` where another has it.
 fn try_lock(path: &Path) -> io::Result<Option<File>> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
@@ -118,6 +123,15 @@ fn try_lock(path: &Path) -> io::Result<Option<File>> {
     file.rewind()?;
     file.write_all(&note)?;
     Ok(Some(file))
+}
+
+/// Whether a process lives and was not killed.
+pub(crate) fn goes_on(process: &ProcessId) -> bool {
+    let is_well = || process.is_alive() && !process.is_ending();
+    is_well() && {
+        std::thread::sleep(LOOKS_WELL);
+        is_well()
+    }
 }
 
 /// Who took the lock last. Nobody, while that is being written.
@@ -166,7 +180,10 @@ mod tests {
         // Its standard input is the open file itself.
         let mut child = Command::new("sleep").arg("0.7").stdin(Stdio::from(held)).spawn().unwrap();
         let error = take(&path, SHORT).unwrap_err();
-        assert!(matches!(error, DaemonLockError::Lingers { pid: Some(pid), .. } if pid == gone.pid), "{error}");
+        assert!(
+            matches!(error, DaemonLockError::Lingers { pid: Some(pid), .. } if pid == gone.pid),
+            "{error}"
+        );
         take(&path, Duration::from_secs(60)).unwrap();
         child.wait().unwrap();
     }

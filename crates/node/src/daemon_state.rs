@@ -9,6 +9,7 @@ use aws_types::{AccountId, Timestamp};
 use sandbox::ProcessId;
 use serde::{Deserialize, Serialize};
 
+use crate::daemon_lock::goes_on;
 use crate::paths::RunDir;
 
 /// Which process runs the cloud, where, and since when.
@@ -47,9 +48,9 @@ impl DaemonState {
         state.process().is_alive().then_some(state)
     }
 
-    /// Whether its process was killed and is not gone yet: it does nothing any more, and the next daemon waits for its end.
-    pub fn is_ending(&self) -> bool {
-        self.process().is_ending()
+    /// Whether its process lives and was not killed. One that was is waited for by the next daemon.
+    pub fn goes_on(&self) -> bool {
+        goes_on(&self.process())
     }
 
     fn process(&self) -> ProcessId {

@@ -18,6 +18,7 @@ use crate::daemon_state::DaemonState;
 use crate::directory::Directory;
 use crate::instances::Instances;
 use crate::internet_hosts::Internet;
+use crate::objects::Objects;
 use crate::paths::DataDir;
 
 /// How long guests may take to shut down when their cloud is taken down.
@@ -97,6 +98,7 @@ pub(crate) fn status(
     directory: Arc<Directory>,
     instances: Arc<Instances>,
     internet: Arc<Internet>,
+    objects: Arc<Objects>,
 ) -> impl Fn() -> Status + Send + Sync {
     move || Status {
         daemon: daemon.clone(),
@@ -109,6 +111,7 @@ pub(crate) fn status(
         internet: internet_status(&plane, &internet),
         instances: instance_statuses(&store, &instances),
         drops: drop_statuses(&plane, &directory),
+        objects: objects.status(),
     }
 }
 

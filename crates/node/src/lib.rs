@@ -39,6 +39,7 @@ mod mail;
 mod metadata;
 mod metrics;
 mod network;
+mod objects;
 mod organization;
 mod path_conditions;
 mod paths;
@@ -101,6 +102,11 @@ pub use identity::{ParseRootKeyError, RootKey, read_profile};
 pub use internet_hosts::InternetHostStatus;
 pub use live::{LiveReport, LiveVerdict, LiveWay};
 pub use network::{Connection, Connections, Dropped, FLOWS_TOLD_MAX};
+pub use objects::{
+    BucketUsage, CheckReport, DAMAGES_TOLD_MAX, DamageTold, Fault, FaultKind, FsckTold, Holder,
+    ObjectsStatus, ObjectsTask, OfflineError, ScrubCause, ScrubSummary, ScrubTold, TaskOutcome, TaskProgress,
+    TaskStage, TaskState, UsageTold, look_offline,
+};
 pub use path_conditions::{ConditionChange, PathName, PathStatus};
 pub use paths::{DataDir, RunDir, default_data_dir};
 pub use provider_keys::{IssuerStatus, IssuerUrl, KEY_SET_BYTES_MAX, ParseIssuerUrlError};
@@ -120,6 +126,7 @@ use crate::insights::Insights;
 use crate::instance_credentials::InstanceCredentials;
 use crate::instances::Instances;
 use crate::internet_hosts::{FromAuthority, Internet};
+use crate::objects::Objects;
 use crate::path_conditions::Paths;
 use crate::provider_keys::Issuers;
 use crate::service_use::{Recorders, ServiceUseLog};
@@ -269,7 +276,8 @@ impl Node {
         let data_dir = DataDir::create(&config.data_dir).map_err(NodeError::file(&config.data_dir))?;
         let run_dir = data_dir.run_dir();
         // Of several starts, the one that has the lock goes on; the others end here.
-        let lock = tokio::task::block_in_place(|| DaemonLock::take(&run_dir.daemon_lock(), || run_dir.create()))?;
+        let lock =
+            tokio::task::block_in_place(|| DaemonLock::take(&run_dir.daemon_lock(), || run_dir.create()))?;
         let is_first = run_dir.is_empty().map_err(NodeError::file(run_dir.path()))?;
         let mut tasks = JoinSet::new();
         match Self::start_parts(&config, &data_dir, &run_dir, &mut tasks).await {
@@ -314,7 +322,7 @@ impl Node {
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
         let opened = opened?;
         let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, .. } = opened;
-        let Opened { events, service_uses, mut gateway, .. } = opened;
+        let Opened { events, service_uses, mut gateway, s3, .. } = opened;
         tasks.spawn(Arc::clone(&credentials).follow());
         tasks.spawn(Arc::clone(&service_uses).follow());
         let plane = Arc::new(plane?);
@@ -354,6 +362,9 @@ impl Node {
         ));
         tasks.spawn(Arc::clone(&flow_logs).follow());
         tasks.spawn(Arc::clone(&events).watch());
+        let objects = Objects::new(s3, data_dir.objects(), data_dir.scrub_summary(), config.realistic_timing);
+        let objects = Arc::new(objects);
+        tasks.spawn(Arc::clone(&objects).follow());
         tasks.spawn(Arc::new(ClosedAccounts::new(store.clone(), Arc::clone(&ec2))).follow());
         let insights = Insights::new(store.clone(), Arc::clone(&ec2), fixed.clone(), plane.seed());
         tasks.spawn(Arc::new(insights).follow());
@@ -391,7 +402,9 @@ impl Node {
         tasks.spawn(Arc::clone(&network.captures).expire());
         if let Some(port) = config.metrics_port {
             let listener = metrics::listen(port).await.map_err(NodeError::Metrics)?;
-            tasks.spawn(metrics::serve(listener, Arc::clone(&plane), Arc::clone(&directory)));
+            let (plane, directory, objects) =
+                (Arc::clone(&plane), Arc::clone(&directory), Arc::clone(&objects));
+            tasks.spawn(metrics::serve(listener, metrics::Told { plane, directory, objects }));
         }
         let status = host::status(
             state.clone(),
@@ -400,6 +413,7 @@ impl Node {
             directory,
             Arc::clone(&instances),
             Arc::clone(&internet),
+            Arc::clone(&objects),
         );
         let seed = network.plane.seed();
         let answering = control::Answering {
@@ -408,6 +422,7 @@ impl Node {
             authorizing,
             events: Arc::clone(&events),
             network,
+            objects,
             internet,
             paths: Paths::new(store.clone(), enforced),
             issuers: Issuers(store.clone()),
@@ -494,6 +509,7 @@ struct Opened {
     sandboxes: Arc<Userland>,
     ec2: Arc<Ec2>,
     ssm: Arc<Ssm>,
+    s3: Arc<S3>,
     authorizing: ByPolicies,
     events: Arc<Events>,
     service_uses: Arc<ServiceUseLog>,
@@ -554,6 +570,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
         sandboxes,
         ec2,
         ssm,
+        s3,
         authorizing,
         events,
         service_uses,

@@ -1,4 +1,4 @@
-//! What Prometheus is told: counters and gauges of the network, over HTTP on a loopback port.
+//! What Prometheus is told: counters and gauges of the network and of objects, over HTTP on a loopback port.
 //!
 //! Owns the names of the metrics and the one page that there is. Refuses to know who reads it, and serves nothing else.
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
@@ -18,6 +18,7 @@ use vpc_engine::DropReason;
 use vpc_model::Port;
 
 use crate::directory::Directory;
+use crate::objects::{Objects, ObjectsStatus};
 
 /// How long a request and its answer may take together.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,21 +29,29 @@ const CONNECTIONS_MAX: usize = 8;
 /// A pause after a failed accept, so that a lasting failure does not spin.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
+/// Whom is asked for numbers.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) plane: Arc<DataPlane>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) objects: Arc<Objects>,
+}
+
 /// Listens, for this machine alone.
 pub(crate) async fn listen(port: NonZeroU16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port.get())).await
 }
 
 /// Answers until it is told to end.
-pub(crate) async fn serve(listener: TcpListener, plane: Arc<DataPlane>, directory: Arc<Directory>) {
+pub(crate) async fn serve(listener: TcpListener, told: Told) {
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept(), if open.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, _)) => {
-                    let (plane, directory) = (Arc::clone(&plane), Arc::clone(&directory));
+                    let told = told.clone();
                     open.spawn(async move {
-                        let _ = tokio::time::timeout(TIMEOUT, answer(stream, plane, directory)).await;
+                        let _ = tokio::time::timeout(TIMEOUT, answer(stream, told)).await;
                     });
                 }
                 Err(error) => {
@@ -55,7 +64,7 @@ pub(crate) async fn serve(listener: TcpListener, plane: Arc<DataPlane>, director
     }
 }
 
-async fn answer(mut stream: TcpStream, plane: Arc<DataPlane>, directory: Arc<Directory>) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, told: Told) -> io::Result<()> {
     let mut request = Vec::new();
     while !request.windows(4).any(|window| window == b"\r\n\r\n") {
         if request.len() > REQUEST_BYTES_MAX || stream.read_buf(&mut request).await? == 0 {
@@ -64,7 +73,7 @@ async fn answer(mut stream: TcpStream, plane: Arc<DataPlane>, directory: Arc<Dir
     }
     let (status, body) = match request.split(|byte| *byte == b' ').take(2).collect::<Vec<_>>()[..] {
         [b"GET", b"/metrics"] => {
-            let page = tokio::task::spawn_blocking(move || page(&plane, &directory)).await;
+            let page = tokio::task::spawn_blocking(move || page(&told)).await;
             ("200 OK", page.map_err(io::Error::other)?)
         }
         [b"GET", _] => ("404 Not Found", "What there is is at /metrics.\n".to_owned()),
@@ -92,8 +101,31 @@ fn drops(plane: &DataPlane) -> Vec<(u16, &'static str, u64)> {
     drops
 }
 
-fn page(plane: &DataPlane, directory: &Directory) -> String {
-    render(&drops(plane), plane.counters(), directory.interface_count())
+fn page(told: &Told) -> String {
+    let plane = &told.plane;
+    let mut page = render(&drops(plane), plane.counters(), told.directory.interface_count());
+    page.push_str(&render_objects(&told.objects.status()));
+    page
+}
+
+fn render_objects(objects: &ObjectsStatus) -> String {
+    let mut page = String::new();
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    };
+    gauge("brume_object_contents", "Contents of objects, each once.", objects.contents);
+    gauge("brume_object_content_bytes", "How long contents of objects are together.", objects.content_bytes);
+    gauge("brume_object_stored_bytes", "How long they are as they are stored.", objects.stored_bytes);
+    if let Some(scrub) = &objects.last_scrub {
+        let ended_secs = u64::try_from(scrub.ended.unix_millis() / 1000).unwrap_or_default();
+        gauge(
+            "brume_objects_scrubbed_timestamp_seconds",
+            "When the last scrub of objects ended.",
+            ended_secs,
+        );
+        gauge("brume_objects_damaged", "Contents that it found missing or damaged.", scrub.damaged);
+    }
+    page
 }
 
 fn render(drops: &[(u16, &str, u64)], counters: Counters, interfaces: usize) -> String {
@@ -180,6 +212,24 @@ mod tests {
                 && page.ends_with("brume_interfaces 5\n"),
             "{page}"
         );
+        let scrub = crate::objects::ScrubSummary {
+            began: aws_types::Timestamp::from_unix_millis(1),
+            ended: aws_types::Timestamp::from_unix_millis(7_000),
+            cause: crate::objects::ScrubCause::Background,
+            contents: 3,
+            bytes: 9,
+            without_secret: 0,
+            damaged: 2,
+        };
+        let objects = ObjectsStatus { contents: 3, last_scrub: Some(scrub), ..ObjectsStatus::default() };
+        let of_objects = render_objects(&objects);
+        assert!(
+            of_objects.contains("\nbrume_object_contents 3\n")
+                && of_objects.contains("\nbrume_objects_scrubbed_timestamp_seconds 7\n")
+                && of_objects.ends_with("brume_objects_damaged 2\n"),
+            "{of_objects}"
+        );
+        let page = page + &of_objects;
         let names: Vec<&str> = page
             .lines()
             .filter(|line| !line.starts_with('#'))

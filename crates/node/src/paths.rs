@@ -79,6 +79,7 @@ impl DataDir {
         for directory in directories.into_iter().chain(clients) {
             unless_missing(fs::remove_dir_all(directory))?;
         }
+        unless_missing(fs::remove_file(self.scrub_summary()))?;
         unless_missing(fs::remove_file(self.log()))?;
         unless_missing(fs::remove_file(self.previous_log()))?;
         // The marker goes last, so that a deletion that was cut off can be repeated.
@@ -141,6 +142,11 @@ impl DataDir {
     /// The objects of S3.
     pub fn objects(&self) -> PathBuf {
         self.0.join("objects")
+    }
+
+    /// What the last scrub of the objects found.
+    pub fn scrub_summary(&self) -> PathBuf {
+        self.0.join("objects-scrub.json")
     }
 
     /// What is written down when packets do not do what a trace says.
@@ -282,7 +288,7 @@ mod tests {
         let path = root.path().join("cloud");
         let data_dir = DataDir::create(&path).unwrap();
         fs::create_dir_all(data_dir.store()).unwrap();
-        for log in [data_dir.log(), data_dir.previous_log()] {
+        for log in [data_dir.log(), data_dir.previous_log(), data_dir.scrub_summary()] {
             fs::write(log, "").unwrap();
         }
         assert!(DataDir::create(&path).unwrap().delete().unwrap());

@@ -18,6 +18,7 @@ mod authorization;
 mod bucket;
 mod bucket_encryption;
 mod bucket_policy;
+mod check;
 mod checksum;
 mod completion;
 mod configuration;
@@ -45,12 +46,15 @@ mod request_payment;
 mod resource_side;
 mod rows;
 mod seal;
+mod survey;
 mod tagging;
 mod upload_listing;
+mod usage;
 mod versioning;
 mod versions;
 mod walk;
 mod website;
+mod whose;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -70,11 +74,15 @@ use crate::error::Failure;
 pub use access::Access;
 pub use access_log::{LOGGING_SERVICE, LogDelivery, LogReport};
 pub use bucket::Bucket;
+pub use check::{CheckReport, Fault, FaultKind, MAX_FAULTS, Repair, unwatched};
 pub use configuration::{Configuration, ObjectLock};
 pub use lifecycle_run::LifecycleReport;
 pub use place::{Incarnation, ParseIncarnationError};
 pub use seal::{SealError, secret_of_store};
+pub use survey::{SurveyError, Watcher};
+pub use usage::BucketUsage;
 pub use versioning::Versioning;
+pub use whose::Holder;
 
 /// The service.
 pub struct S3 {
@@ -209,9 +217,23 @@ impl S3 {
         dir: &Path,
         secret: BlobSecret,
     ) -> Result<Self, OpenError> {
+        let service = Self::open_as_it_is(store, ids, dir, secret)?;
+        bucket::repair(&service.state).map_err(|failure| OpenError::Repair(failure.to_string()))?;
+        Ok(service)
+    }
+
+    /// The same, for who wants to see what a crash left.
+    ///
+    /// # Errors
+    /// [`OpenError::Objects`].
+    pub fn open_as_it_is(
+        store: Store,
+        ids: Arc<dyn IdSource>,
+        dir: &Path,
+        secret: BlobSecret,
+    ) -> Result<Self, OpenError> {
         let objects = ObjectStore::open(dir, secret)?;
         let state = State { store, objects, ids, access_logs: access_log::AccessLogs::default() };
-        bucket::repair(&state).map_err(|failure| OpenError::Repair(failure.to_string()))?;
         Ok(Self { state, operations: operations() })
     }
 

@@ -79,11 +79,29 @@ impl Found {
 }
 
 /// The keys of rows that begin so.
-fn keys(reader: &impl Read, table: Table, first: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Failure> {
+pub(crate) fn keys(
+    reader: &impl Read,
+    table: Table,
+    first: &[u8],
+    most: usize,
+) -> Result<Vec<Vec<u8>>, Failure> {
     let end = after_prefix(first);
     let end = end.as_ref().map(Vec::as_slice);
     let scan = reader.scan(table, Bound::Included(first), end, Direction::Forward);
     scan.take(most).map(|found| Ok(found?.0)).collect()
+}
+
+/// The key of the upload with this stamp, for which all uploads of the bucket are looked at.
+pub(crate) fn key_of(reader: &impl Read, incarnation: &Incarnation, stamp: &Stamp) -> Option<String> {
+    let first = incarnation.bytes();
+    let end = after_prefix(first);
+    let end = end.as_ref().map(Vec::as_slice);
+    let mut scan = reader.scan(place::UPLOADS, Bound::Included(first), end, Direction::Forward);
+    scan.find_map(|found| {
+        let (row, _) = found.ok()?;
+        let (key, behind) = place::split(&row)?;
+        (behind == stamp.bytes()).then_some(key)
+    })
 }
 
 /// Removes all uploads and parts of a bucket that takes no rows any more.

@@ -30,7 +30,7 @@ pub(crate) const OBJECT_PARTS: Table = Table::new("s3-object-parts");
 pub(crate) const UPLOADS: Table = Table::new("s3-upload");
 pub(crate) const PARTS: Table = Table::new("s3-part");
 
-const INCARNATION_BYTES: usize = 16;
+pub(crate) const INCARNATION_BYTES: usize = 16;
 const STAMP_BYTES: usize = 24;
 const ORDER_BYTES: usize = 8;
 /// What a zero byte of a key is written as.
@@ -49,6 +49,16 @@ impl Incarnation {
     /// One of these random bits.
     pub(crate) fn from_bits(bits: u128) -> Self {
         Self(bits.to_be_bytes())
+    }
+
+    /// The one that a row begins with.
+    pub(crate) fn of_row(row: &[u8]) -> Option<Self> {
+        row.first_chunk().copied().map(Self)
+    }
+
+    /// The same as [`Self::bytes`], with its length.
+    pub(crate) fn array(&self) -> &[u8; INCARNATION_BYTES] {
+        &self.0
     }
 
     /// What rows of a bucket begin with.
@@ -180,6 +190,13 @@ pub(crate) fn of_parts(incarnation: &Incarnation, stamp: &Stamp) -> Vec<u8> {
 /// The row of a part.
 pub(crate) fn of_part(incarnation: &Incarnation, stamp: &Stamp, number: u32) -> Vec<u8> {
     [incarnation.bytes(), stamp.bytes(), &number.to_be_bytes()].concat()
+}
+
+/// The stamp of the upload that a part is of, by its row; `None` where that is as long as no row of a part.
+pub(crate) fn stamp_of_part(row: &[u8]) -> Option<&[u8]> {
+    const NUMBER_BYTES: usize = 4;
+    let is_one = row.len() == INCARNATION_BYTES + STAMP_BYTES + NUMBER_BYTES;
+    is_one.then(|| &row[INCARNATION_BYTES..INCARNATION_BYTES + STAMP_BYTES])
 }
 
 /// The number of a part, by its row.

@@ -34,6 +34,8 @@ mod multipart;
 mod object_lock;
 #[path = "s3/objects.rs"]
 mod objects;
+#[path = "s3/operators.rs"]
+mod operators;
 #[path = "s3/ownership.rs"]
 mod ownership;
 #[path = "s3/policies.rs"]

@@ -3,6 +3,7 @@
 mod api;
 mod launch;
 mod network;
+mod s3;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<ExitCode> {
         BenchCommand::Network(options) => print(&network::run(options)?, options.json)?,
         BenchCommand::Api(options) => print(&api::run(options)?, options.json)?,
         BenchCommand::Launch(options) => print(&launch::run(options)?, options.json)?,
+        BenchCommand::S3(options) => print(&s3::run(options)?, options.how.json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -32,14 +34,24 @@ fn print<R: serde::Serialize + std::fmt::Display>(report: &R, json: bool) -> any
     Ok(())
 }
 
-/// The resident set of a process, from `/proc/PID/status`.
+/// The resident set of a process.
 fn resident_mib(pid: i32) -> anyhow::Result<f64> {
+    memory_mib(pid, "VmRSS:")
+}
+
+/// The largest that it has ever been.
+fn peak_resident_mib(pid: i32) -> anyhow::Result<f64> {
+    memory_mib(pid, "VmHWM:")
+}
+
+/// A line of `/proc/PID/status`.
+fn memory_mib(pid: i32, name: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kib: f64 = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix(name))
         .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .context("no VmRSS")?
+        .with_context(|| format!("no {name}"))?
         .parse()?;
     Ok(kib / 1024.0)
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[path = "../../src/client.rs"]
-mod client;
+pub(crate) mod client;
 pub mod guest;
 mod leftovers;
 

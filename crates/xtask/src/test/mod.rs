@@ -24,10 +24,11 @@ use host::Host;
 use report::{Report, StepResult, Tally};
 
 /// Longer forms of the tests that have one, as the environment variables that they read.
-const LONG_FORMS: [(&str, &str); 6] = [
+const LONG_FORMS: [(&str, &str); 7] = [
     ("BRUME_DAEMON_KILLS", "100"),
     ("BRUME_KILLS", "1000"),
     ("BRUME_LONG_TESTS", "1"),
+    ("BRUME_OBJECT_KILLS", "200"),
     ("BRUME_REAL_TOPOLOGIES", "300"),
     ("BRUME_TOPOLOGIES", "20000"),
     ("PROPTEST_CASES", "2000"),
