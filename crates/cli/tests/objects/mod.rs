@@ -24,17 +24,18 @@ pub fn content(number: u64, length: usize) -> Vec<u8> {
 /// A bucket, and a connection to the cloud that has it.
 pub struct Bucket<'a> {
     name: String,
+    cloud: &'a Cloud,
     connection: Connection<'a>,
 }
 
 impl<'a> Bucket<'a> {
     pub fn of(cloud: &'a Cloud, name: &str) -> Self {
-        Self { name: name.to_owned(), connection: cloud.client().connect().unwrap() }
+        Self::try_of(cloud, name).unwrap()
     }
 
     /// The same, where the daemon may be gone by now.
     pub fn try_of(cloud: &'a Cloud, name: &str) -> anyhow::Result<Self> {
-        Ok(Self { name: name.to_owned(), connection: cloud.client().connect()? })
+        Ok(Self { name: name.to_owned(), cloud, connection: cloud.client().connect()? })
     }
 
     pub fn make(cloud: &'a Cloud, name: &str) -> Self {
@@ -51,7 +52,12 @@ impl<'a> Bucket<'a> {
     /// Asks for something, whatever the answer.
     pub fn ask(&mut self, method: &str, key: &str, query: &str, body: &[u8]) -> anyhow::Result<S3Answer> {
         let path = self.path(key);
-        self.connection.s3(S3Request { method, path: &path, query, headers: &[] }, body)
+        let answer = self.connection.s3(S3Request { method, path: &path, query, headers: &[] }, body)?;
+        // Whoever is refused may find the connection closed.
+        if answer.status >= 500 {
+            self.connection = self.cloud.client().connect()?;
+        }
+        Ok(answer)
     }
 
     pub fn try_put(&mut self, key: &str, body: &[u8]) -> anyhow::Result<S3Answer> {

@@ -119,6 +119,52 @@ pub(super) const API: [Promise; 6] = [
     },
 ];
 
+/// `brume bench s3 --json`.
+pub(super) const S3: [Promise; 7] = [
+    Promise {
+        id: "P22",
+        what: "put of 1 KiB, durable, p50 on one connection, milliseconds",
+        pointer: "/put_1kib_p50_millis",
+        limit: Limit::AtMost(2.0),
+    },
+    Promise {
+        id: "P22",
+        what: "get of 1 KiB p50 on one connection, milliseconds",
+        pointer: "/get_1kib_p50_millis",
+        limit: Limit::AtMost(0.4),
+    },
+    Promise {
+        id: "P23",
+        what: "gets of 1 KiB on 16 connections, requests per second",
+        pointer: "/gets_per_second",
+        limit: Limit::AtLeast(6_000.0),
+    },
+    Promise {
+        id: "P24",
+        what: "1 GiB in, to cp and sha256sum, ratio",
+        pointer: "/in_to_cp_and_sha256sum",
+        limit: Limit::AtLeast(0.5),
+    },
+    Promise {
+        id: "P24",
+        what: "1 GiB out, to cp and sha256sum, ratio",
+        pointer: "/out_to_cp_and_sha256sum",
+        limit: Limit::AtLeast(0.5),
+    },
+    Promise {
+        id: "P25",
+        what: "the daemon's memory at most, MiB",
+        pointer: "/peak_memory_mib",
+        limit: Limit::AtMost(100.0),
+    },
+    Promise {
+        id: "P26",
+        what: "a page of 1,000 keys among 1,000,000 p50, milliseconds",
+        pointer: "/list_page_p50_millis",
+        limit: Limit::AtMost(15.0),
+    },
+];
+
 /// `brume bench network --json`: ratios to a bare veth pair.
 pub(super) const NETWORK: [Promise; 3] = [
     Promise {

@@ -298,9 +298,12 @@ pub(super) fn bench(bench: &Workbench) -> Result<Tally> {
         tally.skip("the comparison with a Linux router", reason);
     }
     let brume = brume(bench, Build::Release)?;
-    for (what, promises) in
-        [("network", &promises::NETWORK[..]), ("launch", &promises::LAUNCH[..]), ("api", &promises::API[..])]
-    {
+    for (what, promises) in [
+        ("network", &promises::NETWORK[..]),
+        ("launch", &promises::LAUNCH[..]),
+        ("api", &promises::API[..]),
+        ("s3", &promises::S3[..]),
+    ] {
         let name = format!("brume bench {what}");
         let json = process::standard_output(bench.command(&brume).args(["bench", what, "--json"]))?;
         match json.as_deref().map(serde_json::from_str) {
