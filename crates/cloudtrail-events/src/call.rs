@@ -11,7 +11,7 @@ use service_api::{RequestContext, RequestId};
 
 use crate::event::{EVENT_VERSION, cut, within_limits};
 use crate::{
-    Category, Event, EventType, Resource, TlsDetails, UserIdentity, ec2, names, parameters, secrets,
+    Category, Event, EventType, Resource, TlsDetails, UserIdentity, ec2, names, parameters, s3, secrets,
 };
 
 /// A call that was answered.
@@ -31,6 +31,8 @@ pub struct ApiCall<'a> {
     pub outcome: Outcome<'a>,
     /// How it came.
     pub connection: Connection<'a>,
+    /// Whose the bucket is that it names, where somebody knows.
+    pub bucket_owner: Option<AccountId>,
 }
 
 /// Who asked.
@@ -148,7 +150,7 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
         user_identity,
         event_time: context.now,
         event_source: names::event_source(model),
-        event_name: operation.name.to_owned(),
+        event_name: names::event_name(service, operation.name).to_owned(),
         aws_region: aws_catalog::region_of_service(service, &context.region),
         source_ip_address: invoked_by.map_or_else(|| context.source_ip.to_string(), str::to_owned),
         user_agent: cut(invoked_by.unwrap_or(&context.user_agent)).to_owned(),
@@ -156,7 +158,7 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
         error_message,
         request_parameters: within_limits("requestParameters", request_parameters(call)),
         response_elements: within_limits("responseElements", response_elements(call)),
-        additional_event_data: None,
+        additional_event_data: (service == s3::MODEL).then(|| s3::additional(context)).flatten(),
         request_id: context.request_id.to_string(),
         event_id,
         read_only,
@@ -177,8 +179,10 @@ fn event_of(call: &ApiCall<'_>, event_id: String) -> Event {
 fn request_parameters(call: &ApiCall<'_>) -> Option<Json> {
     let shape = call.operation.input.as_ref()?.shape;
     let input = call.input?;
-    if call.model.metadata.name == "ec2" {
-        return ec2::request(call.model, call.operation.name, shape, input);
+    match call.model.metadata.name {
+        "ec2" => return ec2::request(call.model, call.operation.name, shape, input),
+        s3::MODEL => return s3::request(call.model, call.operation.name, shape, input, call.connection.host),
+        _ => {}
     }
     parameters::told(call.model, shape, input)
 }
@@ -190,8 +194,10 @@ fn response_elements(call: &ApiCall<'_>) -> Option<Json> {
         return None;
     }
     let shape = call.operation.output.as_ref()?.shape;
-    if service == "ec2" {
-        return Some(ec2::response(call.model, shape, output, call.context.request_id.as_str()));
+    match service {
+        "ec2" => return Some(ec2::response(call.model, shape, output, call.context.request_id.as_str())),
+        s3::MODEL => return s3::response(call.model, shape, output),
+        _ => {}
     }
     parameters::told(call.model, shape, output)
 }
@@ -211,7 +217,7 @@ fn error_code<'a>(model: &Model, code: &'a str, is_fault: bool) -> Cow<'a, str> 
     }
 }
 
-fn text_of<'a>(value: Option<&'a Value>, member: &str) -> Option<&'a str> {
+pub(crate) fn text_of<'a>(value: Option<&'a Value>, member: &str) -> Option<&'a str> {
     match value? {
         Value::Structure(fields) => match fields.get(member)? {
             Value::String(text) => Some(text),
@@ -241,14 +247,17 @@ fn account_of(arn: &str) -> Option<AccountId> {
 }
 
 fn owner_of(call: &ApiCall<'_>) -> Option<AccountId> {
+    if call.model.metadata.name == s3::MODEL {
+        return call.bucket_owner;
+    }
     account_of(touched(call)?.0)
 }
 
 fn resources_of(call: &ApiCall<'_>) -> Vec<Resource> {
-    let resource = |(arn, kind): (&str, &str)| Resource {
-        account_id: account_of(arn),
-        kind: kind.to_owned(),
-        arn: arn.to_owned(),
-    };
+    if call.model.metadata.name == s3::MODEL {
+        return s3::resources(call);
+    }
+    let resource =
+        |(arn, kind): (&str, &str)| Resource { account_id: account_of(arn), ..Resource::new(kind, arn) };
     touched(call).map(resource).into_iter().collect()
 }

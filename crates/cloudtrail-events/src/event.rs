@@ -115,7 +115,7 @@ pub enum EventType {
 }
 
 /// Something that was touched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource {
     /// Whose it is.
@@ -125,8 +125,23 @@ pub struct Resource {
     #[serde(rename = "type")]
     pub kind: String,
     /// Its ARN.
-    #[serde(rename = "ARN")]
+    #[serde(rename = "ARN", default, skip_serializing_if = "String::is_empty")]
     pub arn: String,
+    /// What the ARNs begin with of several, which have no ARN together.
+    #[serde(rename = "ARNPrefix", default, skip_serializing_if = "Option::is_none")]
+    pub arn_prefix: Option<String>,
+}
+
+impl Resource {
+    /// One of this kind, of an account that is not told.
+    pub fn new(kind: &str, arn: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), arn: arn.into(), ..Self::default() }
+    }
+
+    /// Its ARN, or what the ARNs of several begin with.
+    pub fn name(&self) -> &str {
+        self.arn_prefix.as_deref().unwrap_or(&self.arn)
+    }
 }
 
 /// How a connection was encrypted.

@@ -15,6 +15,7 @@ mod names;
 mod parameters;
 mod query;
 mod resources;
+mod s3;
 mod secrets;
 
 pub use call::{ApiCall, Caller, Connection, Outcome, SamlSubject, WebIdentity, events};

@@ -132,6 +132,7 @@ const DATA: [(&str, &[&str]); 11] = [
             "CreateMultipartUpload",
             "DeleteObject",
             "GetObject",
+            "HeadBucket",
             "HeadObject",
             "ListMultipartUploads",
             "ListObject",
@@ -148,7 +149,21 @@ const DATA: [(&str, &[&str]); 11] = [
 ];
 
 /// Operations of S3 that are about a bucket, and begin like those about objects.
-const ABOUT_BUCKETS: [&str; 3] = ["GetObjectLockConfiguration", "PutObjectLockConfiguration", "HeadBucket"];
+const ABOUT_BUCKETS: [&str; 2] = ["GetObjectLockConfiguration", "PutObjectLockConfiguration"];
+
+/// Operations of S3 whose events are called otherwise.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html>
+const RENAMED: [(&str, &str); 8] = [
+    ("DeletePublicAccessBlock", "DeleteBucketPublicAccessBlock"),
+    ("GetBucketLifecycleConfiguration", "GetBucketLifecycle"),
+    ("GetBucketNotificationConfiguration", "GetBucketNotification"),
+    ("GetPublicAccessBlock", "GetBucketPublicAccessBlock"),
+    ("ListObjectsV2", "ListObjects"),
+    ("PutBucketLifecycleConfiguration", "PutBucketLifecycle"),
+    ("PutBucketNotificationConfiguration", "PutBucketNotification"),
+    ("PutPublicAccessBlock", "PutBucketPublicAccessBlock"),
+];
 
 /// The service as events call it.
 pub fn event_source(model: &Model) -> String {
@@ -163,6 +178,12 @@ pub fn event_source(model: &Model) -> String {
 pub fn is_global(event_source: &str) -> bool {
     let name = event_source.split('.').next().unwrap_or(event_source);
     aws_catalog::global_services().any(|global| global == name) || name == "sts"
+}
+
+/// An operation as events call it.
+pub(crate) fn event_name<'a>(service: &str, operation: &'a str) -> &'a str {
+    let renamed = RENAMED.iter().find(|(name, _)| service == crate::s3::MODEL && *name == operation);
+    renamed.map_or(operation, |(_, name)| name)
 }
 
 /// Whether an operation changes nothing.
@@ -223,6 +244,9 @@ mod tests {
                 assert!(has(service, &|name| name.starts_with(begin)), "{service} {begin}");
             }
         }
+        for (operation, _) in RENAMED {
+            assert!(has("s3", &|name| name == operation), "{operation}");
+        }
         for service in aws_catalog::global_services().chain(SOURCES.iter().map(|(service, _)| *service)) {
             assert!(aws_model::service(service).is_some(), "{service}");
         }
@@ -234,7 +258,12 @@ mod tests {
             ("s3", "GetObject", Category::Data),
             ("s3", "GetObjectTagging", Category::Data),
             ("s3", "GetObjectLockConfiguration", Category::Management),
+            ("s3", "HeadBucket", Category::Data),
+            ("s3", "ListObjectsV2", Category::Data),
+            ("s3", "DeleteObjects", Category::Data),
             ("s3", "CreateBucket", Category::Management),
+            ("s3", "ListBuckets", Category::Management),
+            ("s3", "PutBucketPolicy", Category::Management),
             ("dynamodb", "Query", Category::Data),
             ("dynamodb", "CreateTable", Category::Management),
             ("lambda", "Invoke", Category::Data),

@@ -142,6 +142,7 @@ impl Case {
             input: Some(&self.input),
             outcome,
             connection: Connection { tls: self.tls, host: Some("ec2.eu-west-1.amazonaws.com") },
+            bucket_owner: None,
         };
         events(&call, || {
             bits += 1;

@@ -91,6 +91,7 @@ fn write(bencher: Bencher<'_, '_>) {
             input: call.input.as_ref(),
             outcome: cloudtrail_events::Outcome::Done(output),
             connection: cloudtrail_events::Connection::default(),
+            bucket_owner: None,
         };
         let events = cloudtrail_events::events(&told, || 7);
         history.append(&events, call.context.now).expect("there is room");

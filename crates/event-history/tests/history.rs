@@ -87,6 +87,7 @@ impl Told {
             input: Some(&self.input),
             outcome,
             connection: Connection::default(),
+            bucket_owner: None,
         };
         cloudtrail_events::events(&call, || self.number)
     }

@@ -177,6 +177,7 @@ impl Cloud {
             input: None,
             outcome: Outcome::Done(&output),
             connection: Connection::default(),
+            bucket_owner: None,
         };
         cloudtrail_events::events(&call, || 7).remove(0)
     }
