@@ -9,6 +9,7 @@
 mod denials;
 mod keys;
 mod message;
+mod of_service;
 mod read_policies;
 mod standing;
 mod subject;

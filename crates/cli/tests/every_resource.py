@@ -282,8 +282,8 @@ def flow_log(network):
             ResourceIds=[network.vpc],
             ResourceType="VPC",
             TrafficType="ALL",
-            LogDestinationType="s3",
-            LogDestination="arn:aws:s3:::flow-logs",
+            LogGroupName="flows",
+            DeliverLogsPermissionArn="arn:aws:iam::210987654321:role/flows",
         )["FlowLogIds"]
     )
     assert only(ec2.describe_flow_logs(FlowLogIds=[made])["FlowLogs"])["ResourceId"] == network.vpc

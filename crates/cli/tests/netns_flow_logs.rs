@@ -20,8 +20,8 @@ fn create(cloud: &Cloud, kind: &str, resource: &str, extra: &[(&str, &str)]) -> 
     let mut parameters = vec![
         ("ResourceType", kind),
         ("ResourceId.1", resource),
-        ("LogDestinationType", "s3"),
-        ("LogDestination", "arn:aws:s3:::nobody-has-this-bucket"),
+        ("LogGroupName", "flows"),
+        ("DeliverLogsPermissionArn", "arn:aws:iam::123456789012:role/flows"),
         ("LogFormat", FORMAT),
         ("MaxAggregationInterval", "60"),
     ];
@@ -154,7 +154,7 @@ fn a_log_that_cannot_be_written_says_so() {
         };
         let (delivered, whereabouts) = status();
         assert_eq!(delivered, "SUCCESS");
-        assert!(whereabouts.unwrap().starts_with("S3 does not exist here yet"));
+        assert!(whereabouts.unwrap().starts_with("CloudWatch Logs does not exist here yet"));
         network.boot(&cloud, Launch::default());
         let until = Instant::now() + WINDOW;
         while status().0 == "SUCCESS" && Instant::now() < until {
@@ -168,7 +168,7 @@ fn a_log_that_cannot_be_written_says_so() {
         }
         let (delivered, whereabouts) = status();
         assert_eq!(delivered, "SUCCESS");
-        assert!(whereabouts.unwrap().starts_with("S3 does not exist here yet"));
+        assert!(whereabouts.unwrap().starts_with("CloudWatch Logs does not exist here yet"));
         cloud.finish();
     });
 }

@@ -57,6 +57,7 @@ pub(crate) fn additional(context: &RequestContext) -> Option<Json> {
     let method = match place {
         SignaturePlace::Header => "AuthHeader",
         SignaturePlace::Query => "QueryString",
+        SignaturePlace::Form => "HtmlForm",
     };
     Some(json!({ "SignatureVersion": "SigV4", "AuthenticationMethod": method }))
 }

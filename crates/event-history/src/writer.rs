@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use aws_types::Timestamp;
-use cloudtrail_events::Event;
+use cloudtrail_events::{Category, Event};
 use parking_lot::Mutex;
 
 use crate::EventHistory;
@@ -71,7 +71,8 @@ struct Work<C, M, T> {
 
 impl<C: Send + 'static> Writer<C> {
     /// Starts the thread, which reads what is in the history first. `events_of` makes events of a call, and `tell` learns of
-    /// them once they were written, and also of those that could not be: whoever keeps events elsewhere is to have them then.
+    /// them once they were written, of those that could not be, and of data events, which are in no history: whoever keeps
+    /// events elsewhere is to have them all.
     ///
     /// # Errors
     /// When there can be no thread.
@@ -228,7 +229,7 @@ impl<C, M: FnMut(C) -> Vec<Event>, T: FnMut(&[Event])> Work<C, M, T> {
                 break;
             }
         }
-        self.write(&events);
+        self.write(events);
         self.room.give_back(held);
         for done in waiting {
             let _ = done.send(());
@@ -236,8 +237,11 @@ impl<C, M: FnMut(C) -> Vec<Event>, T: FnMut(&[Event])> Work<C, M, T> {
         goes_on
     }
 
-    fn write(&mut self, events: &[Event]) {
-        match self.history.append(events, (self.now)()) {
+    /// What is about the content of resources is in no history: it is told, and that is all.
+    fn write(&mut self, events: Vec<Event>) {
+        let is_kept = |event: &Event| event.event_category == Category::Management;
+        let (events, data): (Vec<Event>, Vec<Event>) = events.into_iter().partition(is_kept);
+        match self.history.append(&events, (self.now)()) {
             Ok(()) => self.has_failed = false,
             Err(error) => {
                 // Each of them is named, so that no change is lost without a word.
@@ -250,7 +254,9 @@ impl<C, M: FnMut(C) -> Vec<Event>, T: FnMut(&[Event])> Work<C, M, T> {
                 self.has_failed = true;
             }
         }
-        (self.tell)(events);
+        for told in [events, data].iter().filter(|told| !told.is_empty()) {
+            (self.tell)(told);
+        }
     }
 
     fn tell_dropped(&self) {

@@ -414,6 +414,24 @@ fn events_that_cannot_be_written_are_told_all_the_same() {
     assert_eq!((learned.try_iter().sum::<usize>(), history.len()), (1, 0));
 }
 
+/// There are too many of them, and no lookup finds them.
+#[test]
+fn data_events_are_told_and_not_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let history = Arc::new(EventHistory::new(directory.path().to_owned(), Limits::default()));
+    let (told, learned) = std::sync::mpsc::channel();
+    let tell =
+        move |events: &[Event]| events.iter().for_each(|one| told.send(one.event_name.clone()).unwrap());
+    let writer = Writer::start(Arc::clone(&history), now, |told: Told| told.events(), tell).unwrap();
+    writer.push(Told::new(1, "s3", "GetObject", of([])), 0, Importance::Kept);
+    writer.push(Told::vpc(2), 0, Importance::Kept);
+    writer.settle();
+    let mut names: Vec<String> = learned.try_iter().collect();
+    names.sort();
+    assert_eq!(names, ["CreateVpc", "GetObject"]);
+    assert_eq!(history.len(), 1);
+}
+
 /// The secret of an access key is in the answer, and not in the files.
 #[test]
 fn files_have_no_secrets() {

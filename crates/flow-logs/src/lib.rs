@@ -12,6 +12,7 @@
 
 mod collector;
 mod field;
+mod file;
 mod flow;
 mod record;
 mod unlogged;
@@ -19,6 +20,7 @@ mod window;
 
 pub use collector::{COLLECTED_FLOWS_MAX, Collected, Collector};
 pub use field::{DEFAULT_FORMAT, Field, Format, FormatError};
+pub use file::{LogFolder, file_text};
 pub use flow::{Action, Counts, Flow};
 pub use record::{InterfaceFacts, Status, TrafficPath, line};
 pub use unlogged::is_unlogged;

@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use aws_model::Value;
 use aws_types::{AccountId, Timestamp};
-use cloudtrail_events::{ApiCall, Caller, Connection, Event, Found, Page, Query, SamlSubject, WebIdentity};
+use cloudtrail_events::{
+    ApiCall, Caller, Category, Connection, Event, Found, Page, Query, SamlSubject, WebIdentity,
+};
 use event_history::{EventHistory, Importance, Limits, Recent, Writer};
 use gateway::{Call, Outcome, Recorder};
 use serde::{Deserialize, Serialize};
 use service_api::{IdSource as _, OsRandom, Principal, RequestContext, RequestId};
-use store::Scope;
+use store::{Read as _, Scope, Store};
 use svc_cloudtrail::CloudTrail;
+use svc_s3::Bucket;
 use svc_sts::{ProvedIdentities, ProvedIdentity};
 
 use crate::control::{self, Question};
@@ -105,6 +108,7 @@ enum Recorded {
 
 /// The events of a cloud.
 pub(crate) struct Events {
+    directory: PathBuf,
     history: Arc<EventHistory>,
     writer: Writer<Recorded>,
     /// Who is behind calls that nobody signed.
@@ -114,12 +118,12 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Starts to write events in a directory.
+    /// Starts to write events in a directory. The store tells whose buckets they are about.
     ///
     /// # Errors
     /// When there can be no thread for it.
-    pub(crate) fn start(directory: PathBuf) -> io::Result<Self> {
-        let history = Arc::new(EventHistory::new(directory, Limits::default()));
+    pub(crate) fn start(directory: PathBuf, store: Store) -> io::Result<Self> {
+        let history = Arc::new(EventHistory::new(directory.clone(), Limits::default()));
         let trails: Arc<OnceLock<Weak<CloudTrail>>> = Arc::default();
         let tell = {
             let trails = Arc::clone(&trails);
@@ -129,14 +133,27 @@ impl Events {
                 }
             }
         };
-        let writer = Writer::start(Arc::clone(&history), now, |recorded| events_of(&recorded), tell)?;
-        Ok(Self { history, writer, proved: Arc::default(), trails })
+        let make = move |recorded| events_of(&recorded, &store);
+        let writer = Writer::start(Arc::clone(&history), now, make, tell)?;
+        Ok(Self { directory, history, writer, proved: Arc::default(), trails })
     }
 
     /// Gives further events to the trails of a service.
     pub(crate) fn tell(&self, service: &Arc<CloudTrail>) {
         // There is one service, and it is told of once.
         let _ = self.trails.set(Arc::downgrade(service));
+    }
+
+    /// Where events are until the files of trails are delivered.
+    pub(crate) fn trail_files(&self) -> PathBuf {
+        self.directory.join("trails")
+    }
+
+    /// Whether nobody wants the events of an operation: those of data are for trails that select them, and in no history.
+    fn is_unwanted(&self, service: &str, operation: &str) -> bool {
+        let wants = |service: Arc<CloudTrail>| service.wants_data_events();
+        cloudtrail_events::category(service, operation) == Category::Data
+            && !self.trails.get().and_then(Weak::upgrade).is_some_and(wants)
     }
 
     /// Where STS notes who is behind calls that nobody signed.
@@ -160,7 +177,7 @@ impl Events {
         }
     }
 
-    /// Writes what there is. Nothing is recorded from now on.
+    /// Writes what there is, and delivers it to trails. Nothing is recorded from now on.
     pub(crate) fn finish(&self) {
         self.writer.finish();
         self.flush(true);
@@ -191,6 +208,9 @@ impl Events {
 /// Costs who answers a call a place in the queue.
 impl Recorder for Events {
     fn record(&self, mut call: Call) {
+        if self.is_unwanted(call.model.metadata.name, call.operation.name) {
+            return;
+        }
         let is_told = cloudtrail_events::tells_response(call.model.metadata.name, call.operation.name);
         if !is_told && let Outcome::Done(output) = &mut call.outcome {
             // It may be large, and many may wait in the queue.
@@ -267,9 +287,9 @@ fn caller(told: &Told) -> Caller<'_> {
     }
 }
 
-fn events_of(recorded: &Recorded) -> Vec<Event> {
+fn events_of(recorded: &Recorded, store: &Store) -> Vec<Event> {
     match recorded {
-        Recorded::Call(call) => events_of_call(call),
+        Recorded::Call(call) => events_of_call(call, store),
         Recorded::Service(done) => events_of_service(done),
     }
 }
@@ -298,11 +318,20 @@ fn events_of_service(done: &ServiceCall) -> Vec<Event> {
         input: Some(&done.input),
         outcome: cloudtrail_events::Outcome::Done(&done.output),
         connection: Connection::default(),
+        bucket_owner: None,
     };
     cloudtrail_events::events(&told, || OsRandom.bits())
 }
 
-fn events_of_call(told: &Told) -> Vec<Event> {
+/// Whose the bucket is that a call to S3 names, if it is there.
+fn bucket_owner(call: &Call, store: &Store) -> Option<AccountId> {
+    let ("s3", Some(Value::Structure(fields))) = (call.model.metadata.name, &call.input) else { return None };
+    let Some(Value::String(bucket)) = fields.get("Bucket") else { return None };
+    let scope = Scope::global(call.context.partition, AccountId::CLOUD);
+    store.snapshot().get::<Bucket>(&scope, bucket).map(|bucket| bucket.owner)
+}
+
+fn events_of_call(told: &Told, store: &Store) -> Vec<Event> {
     let call = &told.call;
     let outcome = match &call.outcome {
         Outcome::Done(output) => cloudtrail_events::Outcome::Done(output),
@@ -321,6 +350,7 @@ fn events_of_call(told: &Told) -> Vec<Event> {
             tls: call.tls.map(|tls| (tls.version, tls.cipher_suite)),
             host: call.host.as_deref(),
         },
+        bucket_owner: bucket_owner(call, store),
     };
     cloudtrail_events::events(&api_call, || OsRandom.bits())
 }
@@ -332,8 +362,8 @@ mod tests {
     use aws_model::Fields;
     use aws_types::Partition;
     use service_api::Principal;
-    use store::{MemoryBackend, Store};
-    use svc_cloudtrail::{NoBuckets, NoOrganizations};
+    use store::MemoryBackend;
+    use svc_cloudtrail::{Gathering, NoBuckets, NoOrganizations};
 
     use super::*;
     use crate::testing::context;
@@ -390,6 +420,7 @@ mod tests {
         let look = |events: &Arc<Events>| {
             let service = CloudTrail::new(
                 store.clone(),
+                Gathering { directory: events.trail_files(), period_millis: Gathering::AWS_MILLIS },
                 Arc::clone(events) as _,
                 Arc::new(NoBuckets),
                 Arc::new(NoOrganizations),
@@ -400,7 +431,7 @@ mod tests {
             let answer = aws_api::cloudtrail::LookupEventsResponse::try_from(answer).unwrap();
             answer.events.unwrap().into_iter().map(|event| event.event_name.unwrap()).collect::<Vec<_>>()
         };
-        let events = Arc::new(Events::start(directory.path().to_owned()).unwrap());
+        let events = Arc::new(Events::start(directory.path().to_owned(), store.clone()).unwrap());
         let recent = |operation, outcome| Call {
             context: service_api::RequestContext { now: now(), ..context() },
             ..call(operation, outcome)
@@ -413,7 +444,7 @@ mod tests {
         let json: BTreeMap<String, serde_json::Value> = serde_json::from_str(&told.events[0]).unwrap();
         assert_eq!((told.last, &json["errorCode"]), (2, &"Client.Bad".into()));
         events.finish();
-        let events = Arc::new(Events::start(directory.path().to_owned()).unwrap());
+        let events = Arc::new(Events::start(directory.path().to_owned(), store.clone()).unwrap());
         assert_eq!(look(&events), ["DescribeVpcs", "CreateVpc"]);
     }
 }

@@ -1,10 +1,12 @@
 //! Makes flow logs happen: tells the data plane whose flows to count, collects them, and writes records at the ends of
 //! windows.
 //!
-//! Owns which interfaces each log has, and when what is written. Refuses to know what a record says (`flow-logs` does), and
-//! the files (`files` does). Logs of transit gateways are not collected yet, nor are interfaces that AWS manages, since the
+//! Owns which interfaces each log has, and when what is written. Refuses to know what a record says (`flow-logs` does), the
+//! files (`files` does), and the buckets (`buckets` does). Records go to the bucket of their log at the end of a window; those of
+//! other destinations, which are not there, go to files. Logs of transit gateways are not collected yet, nor are interfaces that AWS manages, since the
 //! engine does what they do.
 
+mod buckets;
 mod facts;
 mod files;
 
@@ -13,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_types::{FlowLogId, NetworkInterfaceId};
+use aws_types::{FlowLogId, NetworkInterfaceId, Timestamp};
 use data_plane::DataPlane;
 use flow_logs::{Aggregator, Format, InterfaceFacts, LogSettings, Written};
 use parking_lot::Mutex;
@@ -22,6 +24,7 @@ use svc_ec2::Ec2;
 use svc_ec2::record as ec2;
 use vpc_model::Port;
 
+use crate::deliveries::Deliveries;
 use crate::now;
 use files::LogFiles;
 
@@ -33,6 +36,7 @@ pub(crate) struct FlowLogs {
     store: Store,
     plane: Arc<DataPlane>,
     ec2: Arc<Ec2>,
+    deliveries: Arc<Deliveries>,
     state: Mutex<State>,
 }
 
@@ -47,8 +51,14 @@ struct State {
 }
 
 impl FlowLogs {
-    /// Over these services; records go into files below `directory`.
-    pub(crate) fn new(store: Store, plane: Arc<DataPlane>, ec2: Arc<Ec2>, directory: PathBuf) -> Self {
+    /// Over these services; records that go to no bucket go into files below `directory`.
+    pub(crate) fn new(
+        store: Store,
+        plane: Arc<DataPlane>,
+        ec2: Arc<Ec2>,
+        deliveries: Arc<Deliveries>,
+        directory: PathBuf,
+    ) -> Self {
         let state = State {
             files: LogFiles::new(directory),
             aggregator: Aggregator::new(now().unix_secs()),
@@ -56,7 +66,7 @@ impl FlowLogs {
             scopes: HashMap::new(),
             logged: BTreeMap::new(),
         };
-        Self { store, plane, ec2, state: Mutex::new(state) }
+        Self { store, plane, ec2, deliveries, state: Mutex::new(state) }
     }
 
     /// Collects and writes until the store is closed.
@@ -127,7 +137,9 @@ impl FlowLogs {
             .collect();
         for log in logs.iter().filter(|log| !state.scopes.contains_key(&log.id)) {
             if let Some(record) = snapshot.get::<ec2::FlowLog>(&log.scope, &log.id.to_string()) {
-                tracing::info!(log = %log.id, "a flow log is collected: {}", record.whereabouts());
+                let whereabouts = record.whereabouts();
+                let whereabouts = whereabouts.as_deref().unwrap_or("its records go to its bucket");
+                tracing::info!(log = %log.id, "a flow log is collected: {whereabouts}");
             }
         }
         state.scopes = logs.iter().map(|log| (log.id, log.scope.clone())).collect();
@@ -146,14 +158,26 @@ impl FlowLogs {
     fn write(&self, state: &mut State, written: Vec<Written>) {
         let at = now();
         let mut failures: BTreeMap<FlowLogId, Option<ec2::DeliveryFailure>> = BTreeMap::new();
-        for Written { log, interface, lines } in written {
+        let snapshot = self.store.snapshot();
+        let mut to_buckets: BTreeMap<FlowLogId, (Scope, Arc<ec2::FlowLog>, Vec<String>)> = BTreeMap::new();
+        for Written { log, interface, mut lines } in written {
             let Some(scope) = state.scopes.get(&log) else { continue };
+            let record = snapshot.get::<ec2::FlowLog>(scope, &log.to_string());
+            if let Some(record) = record.filter(|record| record.destination.bucket().is_some()) {
+                let (.., of_log) =
+                    to_buckets.entry(log).or_insert_with(|| (scope.clone(), record, Vec::new()));
+                of_log.append(&mut lines);
+                continue;
+            }
             let failure = state.files.append(scope, log, interface, &lines, at).err().map(|error| {
                 tracing::warn!(%log, %interface, %error, "records of a flow log are lost");
                 error.failure()
             });
             let of_log = failures.entry(log).or_default();
             *of_log = of_log.or(failure);
+        }
+        for (log, (scope, record, lines)) in to_buckets {
+            failures.insert(log, deliver_to_bucket(&self.deliveries, &scope, &record, &lines, at));
         }
         for (log, failure) in failures {
             let Some(scope) = state.scopes.get(&log) else { continue };
@@ -167,6 +191,19 @@ impl FlowLogs {
             }
         }
     }
+}
+
+/// Puts lines of a log into its bucket. Answers why they are not there.
+pub(crate) fn deliver_to_bucket(
+    deliveries: &Deliveries,
+    scope: &Scope,
+    log: &ec2::FlowLog,
+    lines: &[String],
+    at: Timestamp,
+) -> Option<ec2::DeliveryFailure> {
+    let error = buckets::deliver(deliveries, scope, log, lines, at).err()?;
+    tracing::warn!(log = %log.id, %error, "records of a flow log are lost");
+    Some(error.failure())
 }
 
 /// Whether a commit may change which interfaces are logged. Other facts are looked up at the next tick.

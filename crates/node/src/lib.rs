@@ -9,7 +9,7 @@
 //!                             ^  └──tail──> instances ──> sandboxes, data plane
 //!                             │  ├──tail──> commands ───> sandboxes
 //!                             │  ├──tail──> history ────> files
-//!                             │  └──tail──> flow logs ──> files, from what the data plane counts
+//!                             │  └──tail──> flow logs ──> buckets, files, from what the data plane counts
 //!                             └────────── what they saw
 //! ```
 
@@ -22,6 +22,7 @@ mod control;
 mod credentials;
 mod daemon_lock;
 mod daemon_state;
+mod deliveries;
 mod directory;
 mod events;
 mod expectations;
@@ -117,6 +118,7 @@ use crate::captures::Captures;
 use crate::closed_accounts::ClosedAccounts;
 use crate::credentials::StoredCredentials;
 use crate::daemon_lock::DaemonLock;
+use crate::deliveries::Deliveries;
 use crate::directory::Directory;
 use crate::events::Events;
 use crate::flow_logs::FlowLogs;
@@ -322,7 +324,7 @@ impl Node {
         let plane = plane.await.map_err(|error| NodeError::file(run_dir.path())(io::Error::other(error)))?;
         let opened = opened?;
         let Opened { store, account, tokens, credentials, sandboxes, ec2, ssm, authorizing, .. } = opened;
-        let Opened { events, service_uses, mut gateway, s3, .. } = opened;
+        let Opened { events, service_uses, mut gateway, s3, deliveries, .. } = opened;
         tasks.spawn(Arc::clone(&credentials).follow());
         tasks.spawn(Arc::clone(&service_uses).follow());
         let plane = Arc::new(plane?);
@@ -358,6 +360,7 @@ impl Node {
             store.clone(),
             Arc::clone(&plane),
             Arc::clone(&ec2),
+            deliveries,
             data_dir.flow_logs(),
         ));
         tasks.spawn(Arc::clone(&flow_logs).follow());
@@ -513,6 +516,7 @@ struct Opened {
     authorizing: ByPolicies,
     events: Arc<Events>,
     service_uses: Arc<ServiceUseLog>,
+    deliveries: Arc<Deliveries>,
     gateway: gateway::Bound,
 }
 
@@ -529,7 +533,8 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
     let authorizing = ByPolicies::new(store.clone(), tokens.clone());
     let secret = svc_s3::secret_of_store(&store, Partition::Aws, &mut || OsRandom.bits())?;
     let s3 = Arc::new(S3::open(store.clone(), Arc::new(OsRandom), &data_dir.objects(), secret)?);
-    let events = Arc::new(Events::start(data_dir.events()).map_err(NodeError::file(data_dir.events()))?);
+    let events = Events::start(data_dir.events(), store.clone());
+    let events = Arc::new(events.map_err(NodeError::file(data_dir.events()))?);
     let service_uses = Arc::new(ServiceUseLog::new(store.clone()));
     let behaviour =
         Behaviour { enforce_quotas: !config.no_quotas, realistic_timing: config.realistic_timing };
@@ -542,7 +547,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
         uses: &service_uses,
         s3: &s3,
     };
-    let Services { all, ec2, ssm } = Services::new(behaviour, consoles, shared);
+    let Services { all, ec2, ssm, deliveries } = Services::new(behaviour, consoles, shared);
     let recorders = Recorders { events: Arc::clone(&events), uses: Arc::clone(&service_uses) };
     let front = (Arc::clone(&credentials), authorizing.clone(), recorders);
     let gateway = bind(config, data_dir, all, front).await?;
@@ -574,6 +579,7 @@ async fn open(config: &NodeConfig, data_dir: &DataDir, backend: RedbBackend) -> 
         authorizing,
         events,
         service_uses,
+        deliveries,
         gateway,
     })
 }

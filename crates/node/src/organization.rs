@@ -178,7 +178,7 @@ mod tests {
 
     use aws_api::cloudtrail::{self, operation as trail};
     use service_api::{OsRandom, Principal, RequestId};
-    use svc_cloudtrail::{CloudTrail, History, NoBuckets};
+    use svc_cloudtrail::{CloudTrail, Gathering, History, NoBuckets};
 
     use super::*;
 
@@ -221,8 +221,14 @@ mod tests {
             let organizations = Arc::new(Organizations::new(store.clone(), Arc::new(OsRandom), config));
             let administrators =
                 TrailAdministrators { store: store.clone(), organizations: Arc::clone(&organizations) };
-            let trail =
-                CloudTrail::new(store, Arc::new(NoHistory), Arc::new(NoBuckets), Arc::new(administrators));
+            let trail = CloudTrail::new(
+                store,
+                // Nothing is gathered here.
+                Gathering { directory: "/nonexistent".into(), period_millis: Gathering::AWS_MILLIS },
+                Arc::new(NoHistory),
+                Arc::new(NoBuckets),
+                Arc::new(administrators),
+            );
             Self { organizations, trail, now: Cell::new(Timestamp::from_unix_secs(1_800_000_000)) }
         }
 

@@ -11,7 +11,7 @@ use session_tokens::Tokens;
 use store::{Read as _, RecordKind, Scope, Store};
 use svc_account::AccountManagement;
 use svc_backup::Backup;
-use svc_cloudtrail::{CloudTrail, NoBuckets};
+use svc_cloudtrail::{CloudTrail, Gathering};
 use svc_ec2::{Ec2, HostView};
 use svc_iam::{Iam, KeyUse, Uses};
 use svc_organizations::Organizations;
@@ -23,17 +23,22 @@ use svc_ssm::Ssm;
 use svc_sts::Sts;
 
 use crate::authorizing::ByPolicies;
+use crate::deliveries::{Deliveries, LogBuckets};
 use crate::events::Events;
 use crate::organization::{OfOrganization, TrailAdministrators};
 use crate::service_use::ServiceUseLog;
 use crate::tagged::Tagged;
 use crate::{mail, shareable};
 
+/// How long events are gathered for a file of a trail where nobody waits as long as on AWS.
+const GATHERING_MILLIS: i64 = 10 * 1000;
+
 /// The services, and those of them that other parts work with.
 pub(crate) struct Services {
     pub(crate) all: Vec<Arc<dyn Service>>,
     pub(crate) ec2: Arc<Ec2>,
     pub(crate) ssm: Arc<Ssm>,
+    pub(crate) deliveries: Arc<Deliveries>,
 }
 
 /// How services behave.
@@ -70,7 +75,10 @@ impl Services {
             realistic_timing: behaviour.realistic_timing,
         };
         let ec2 = Ec2::new(store.clone(), OsRandom, host, ec2_config);
-        let ec2 = Arc::new(ec2.with_passed_roles(Passed(store.clone())));
+        let deliveries =
+            Arc::new(Deliveries::new(store.clone(), Arc::clone(s3), authorizing.authorization()));
+        let ec2 = ec2.with_passed_roles(Passed(store.clone()));
+        let ec2 = Arc::new(ec2.with_log_buckets(LogBuckets(Arc::clone(&deliveries))));
         let ssm = Arc::new(Ssm::new(store.clone(), ids()));
         let ram = Arc::new(Ram::new(store.clone(), ids(), shareable::Shareable));
         let backup = Arc::new(Backup::new(store.clone(), ids(), OfOrganization));
@@ -92,10 +100,12 @@ impl Services {
         let organizations = Arc::new(Organizations::new(store.clone(), ids(), organizations_config));
         let administrators =
             TrailAdministrators { store: store.clone(), organizations: Arc::clone(&organizations) };
+        let period_millis = if behaviour.realistic_timing { Gathering::AWS_MILLIS } else { GATHERING_MILLIS };
         let trail = Arc::new(CloudTrail::new(
             store.clone(),
+            Gathering { directory: events.trail_files(), period_millis },
             Arc::clone(events) as _,
-            Arc::new(NoBuckets),
+            Arc::clone(&deliveries) as _,
             Arc::new(administrators),
         ));
         events.tell(&trail);
@@ -118,7 +128,7 @@ impl Services {
             Arc::new(sts),
             trail,
         ];
-        Self { all, ec2, ssm }
+        Self { all, ec2, ssm, deliveries }
     }
 }
 

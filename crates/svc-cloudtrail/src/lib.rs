@@ -14,11 +14,13 @@ mod error;
 mod event;
 mod selector;
 mod selector_rules;
+mod spool;
 mod tag;
 mod trail;
 mod trail_name;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_api::cloudtrail::operation as op;
 use aws_model::Value;
@@ -28,7 +30,7 @@ use parking_lot::Mutex;
 use service_api::{NeededPermission, Operations, RequestContext, ResourceFacts, Service, ServiceError};
 use store::{RecordKind, Store};
 
-pub use delivery::{LogFile, NoBuckets, TrailDelivery};
+pub use delivery::{DeliveryError, Gathering, LogFile, LogPlace, NoBuckets, TrailDelivery};
 pub use selector::{AdvancedSelector, DataResource, FieldSelector, ReadWrite, Selector, Selectors};
 pub use trail::Trail;
 
@@ -95,13 +97,19 @@ pub(crate) struct State {
     pub(crate) delivery: Arc<dyn TrailDelivery>,
     pub(crate) organizations: Arc<dyn Organizations>,
     pub(crate) rates: Mutex<event::Rates>,
-    pub(crate) pending: Mutex<delivery::Pending>,
+    pub(crate) spool: spool::Spool,
+    pub(crate) period_millis: i64,
+    /// Held by whoever delivers.
+    pub(crate) flushing: Mutex<()>,
+    /// Whether a trail that logs selects data events.
+    pub(crate) wants_data: AtomicBool,
 }
 
 impl CloudTrail {
-    /// A service on this store and history.
+    /// A service on this store and history, which gathers files there.
     pub fn new(
         store: Store,
+        gathering: Gathering,
         history: Arc<dyn History>,
         delivery: Arc<dyn TrailDelivery>,
         organizations: Arc<dyn Organizations>,
@@ -130,8 +138,12 @@ impl CloudTrail {
             delivery,
             organizations,
             rates: Mutex::default(),
-            pending: Mutex::default(),
+            spool: spool::Spool::open(gathering.directory),
+            period_millis: gathering.period_millis,
+            flushing: Mutex::default(),
+            wants_data: AtomicBool::new(false),
         };
+        delivery::note_wanted(&state);
         Self { state, operations }
     }
 
@@ -140,7 +152,12 @@ impl CloudTrail {
         [RecordKind::of::<Trail>()].into_iter()
     }
 
-    /// Gives new events to the trails that select them. Files are delivered when it is time.
+    /// Whether a trail selects data events, so that somebody wants them.
+    pub fn wants_data_events(&self) -> bool {
+        self.state.wants_data.load(Ordering::Relaxed)
+    }
+
+    /// Gives new events to the trails that select them. Files are delivered by [`CloudTrail::flush`].
     pub fn deliver(&self, events: &[Event], now: Timestamp) {
         delivery::take(&self.state, events, now);
     }
@@ -174,6 +191,10 @@ impl Service for CloudTrail {
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {
-        self.operations.call(&self.state, context, operation, input)
+        let answer = self.operations.call(&self.state, context, operation, input);
+        if answer.is_ok() && !cloudtrail_events::is_read_only("cloudtrail", operation) {
+            delivery::note_wanted(&self.state);
+        }
+        answer
     }
 }

@@ -115,6 +115,17 @@ pub struct FieldSelector {
 }
 
 impl Selectors {
+    /// Whether data events can be selected.
+    pub fn has_data(&self) -> bool {
+        match self {
+            Self::Basic(selectors) => selectors.iter().any(|selector| !selector.data_resources.is_empty()),
+            Self::Advanced(selectors) => selectors.iter().any(|selector| {
+                let category = selector.fields.iter().find(|field| field.field == "eventCategory");
+                category.is_none_or(|category| category.equals.iter().any(|one| one == "Data"))
+            }),
+        }
+    }
+
     /// Whether an event is selected.
     pub fn select(&self, event: &Event) -> bool {
         match self {
@@ -139,20 +150,23 @@ impl Selector {
 impl DataResource {
     fn has(&self, event: &Event) -> bool {
         event.resources.iter().any(|resource| {
-            resource.kind == self.kind && self.values.iter().any(|value| resource.arn.starts_with(value))
+            resource.kind == self.kind && self.values.iter().any(|value| resource.name().starts_with(value))
         })
     }
 }
 
 impl AdvancedSelector {
     fn selects(&self, event: &Event) -> bool {
-        self.fields.iter().all(|field| field.selects(event))
+        // Of the resources of a data event those count that have the type, and not the bucket that an object is in.
+        let kinds = self.fields.iter().find(|field| field.field == "resources.type");
+        let kinds = kinds.map(|field| field.equals.as_slice()).unwrap_or_default();
+        self.fields.iter().all(|field| field.selects(event, kinds))
     }
 }
 
 impl FieldSelector {
-    fn selects(&self, event: &Event) -> bool {
-        let values = field_values(event, &self.field);
+    fn selects(&self, event: &Event, kinds: &[String]) -> bool {
+        let values = field_values(event, kinds, &self.field);
         let begins = |begin: &String| values.iter().any(|value| value.starts_with(begin));
         let ends = |end: &String| values.iter().any(|value| value.ends_with(end));
         let is = |wanted: &String| values.contains(&wanted.as_str());
@@ -181,8 +195,9 @@ impl FieldSelector {
     }
 }
 
-/// What an event has in a field; of resources there may be several.
-fn field_values<'a>(event: &'a Event, field: &str) -> Vec<&'a str> {
+/// What an event has in a field; of resources of these kinds there may be several.
+fn field_values<'a>(event: &'a Event, kinds: &[String], field: &str) -> Vec<&'a str> {
+    let resources = || event.resources.iter().filter(|one| kinds.is_empty() || kinds.contains(&one.kind));
     let truth = |is: bool| if is { "true" } else { "false" };
     match field {
         "eventCategory" => vec![match event.event_category {
@@ -193,8 +208,8 @@ fn field_values<'a>(event: &'a Event, field: &str) -> Vec<&'a str> {
         "eventSource" => vec![&event.event_source],
         "eventType" => vec!["AwsApiCall"],
         "readOnly" => vec![truth(event.read_only)],
-        "resources.ARN" => event.resources.iter().map(|resource| resource.arn.as_str()).collect(),
-        "resources.type" => event.resources.iter().map(|resource| resource.kind.as_str()).collect(),
+        "resources.ARN" => resources().map(|resource| resource.name()).collect(),
+        "resources.type" => resources().map(|resource| resource.kind.as_str()).collect(),
         "sessionCredentialFromConsole" => vec!["false"],
         "userIdentity.arn" => event.user_identity.arn.as_deref().into_iter().collect(),
         _ => Vec::new(),

@@ -16,7 +16,7 @@ use store::{Read, Record, Scope};
 
 use crate::selector::Selectors;
 use crate::trail_name::{Arn, check, check_bucket, check_other_services, check_prefix};
-use crate::{State, error, tag};
+use crate::{DeliveryError, State, delivery, error, tag};
 
 /// How many trails an account can have in a region as their home.
 /// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html>
@@ -190,14 +190,25 @@ fn check_organization(state: &State, context: &RequestContext) -> Result<(), Ser
     error::check_trusted(&membership)
 }
 
-fn check_delivery(state: &State, bucket: &str, prefix: Option<&String>) -> Result<(), ServiceError> {
+/// The bucket has to be there and let CloudTrail in, as it is now.
+fn check_delivery(state: &State, scope: &Scope, trail: &Trail, now: Timestamp) -> Result<(), ServiceError> {
+    let bucket = &trail.bucket;
     check_bucket(bucket)?;
-    prefix.map_or(Ok(()), |prefix| check_prefix(prefix))?;
-    if state.delivery.bucket_exists(bucket) {
-        return Ok(());
-    }
-    let message = format!("S3 bucket {bucket} does not exist!");
-    Err(ServiceError::new("S3BucketDoesNotExistException", message))
+    trail.prefix.as_ref().map_or(Ok(()), |prefix| check_prefix(prefix))?;
+    let place = delivery::place_now(state, scope, trail, now);
+    state.delivery.check(&place, now).map_err(|error| match error {
+        DeliveryError::NoSuchBucket => {
+            let message = format!("S3 bucket {bucket} does not exist!");
+            ServiceError::new("S3BucketDoesNotExistException", message)
+        }
+        DeliveryError::AccessDenied => {
+            let message = format!("Incorrect S3 bucket policy is detected for bucket: {bucket}");
+            ServiceError::new("InsufficientS3BucketPolicyException", message)
+        }
+        DeliveryError::Other(error) => {
+            ServiceError::internal(format!("the bucket {bucket} cannot be looked at: {error}"))
+        }
+    })
 }
 
 fn check_kind(trail: &Trail) -> Result<(), ServiceError> {
@@ -247,9 +258,9 @@ pub(crate) fn create(
         delivery_error: None,
     };
     check_kind(&trail)?;
-    check_delivery(state, &trail.bucket, trail.prefix.as_ref())?;
-    check_validation(&trail)?;
     let scope = context.scope();
+    check_delivery(state, &scope, &trail, context.now)?;
+    check_validation(&trail)?;
     state.store.transact(|transaction| {
         let seen = seen(state, transaction, context);
         if seen.iter().any(|(_, other)| other.name == trail.name) {
@@ -278,7 +289,7 @@ pub(crate) fn create(
     })
 }
 
-/// Whether a trail has the events of its own deliveries cannot be chosen: there are no data events of buckets.
+/// Whether a trail has the events of its own deliveries cannot be chosen: deliveries are no events.
 fn check_recursive_logging(is_given: bool) -> Result<(), ServiceError> {
     if is_given {
         return Err(error::not_here("UnsupportedOperationException", "RecursiveLogging"));
@@ -303,7 +314,7 @@ pub(crate) fn update(
     let logs = [request.cloud_watch_logs_log_group_arn.as_ref(), request.cloud_watch_logs_role_arn.as_ref()];
     check_other_services(request.sns_topic_name.as_ref(), logs, request.kms_key_id.as_ref())?;
     check_recursive_logging(request.recursive_logging.is_some())?;
-    let (scope, trail, ()) = change(state, context, &request.name, |_, trail| {
+    let (scope, trail, ()) = change(state, context, &request.name, |scope, trail| {
         if let Some(bucket) = not_empty(request.s3_bucket_name.clone()) {
             trail.bucket = bucket;
         }
@@ -321,7 +332,7 @@ pub(crate) fn update(
         }
         check_kind(trail)?;
         check_validation(trail)?;
-        check_delivery(state, &trail.bucket, trail.prefix.as_ref())
+        check_delivery(state, scope, trail, context.now)
     })?;
     let arn = arn_of(context.partition, &scope, &trail.name);
     Ok(UpdateTrailResponse {

@@ -1,6 +1,8 @@
 //! The event history and trails as clients see them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "cloudtrail/delivery.rs"]
+mod delivery;
 #[path = "cloudtrail/support.rs"]
 mod support;
 #[path = "cloudtrail/trails.rs"]

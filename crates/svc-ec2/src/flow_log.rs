@@ -26,7 +26,7 @@ use crate::subnet::Subnet;
 use crate::vpc::Vpc;
 use crate::{Ec2, error, progress, quota, tag};
 
-pub use destination::{FlowLogDestination, FlowLogDestinationOptions};
+pub use destination::{BucketRefusal, FlowLogBuckets, FlowLogDestination, FlowLogDestinationOptions};
 
 /// How many resources one request can name.
 const MAX_RESOURCES: usize = 1000;
@@ -153,13 +153,13 @@ impl FlowLog {
         )
     }
 
-    /// Where its records really go, for people.
-    pub fn whereabouts(&self) -> String {
-        let (service, id) = (self.destination.service(), self.id);
-        format!(
+    /// Where its records really go, for people; nothing where they go to the bucket that it names.
+    pub fn whereabouts(&self) -> Option<String> {
+        let (service, id) = (self.destination.service()?, self.id);
+        Some(format!(
             "{service} does not exist here yet; the records go to files in the cloud's data directory, under \
              flow-logs/ACCOUNT/REGION/{id}"
-        )
+        ))
     }
 
     fn failure_now(&self) -> Option<DeliveryFailure> {
@@ -331,6 +331,11 @@ fn create(
 ) -> Result<api::CreateFlowLogsResult, ServiceError> {
     let wanted = Wanted::read(context.partition, &input)?;
     let dry_run = input.dry_run.take();
+    let refused = wanted.destination.bucket().filter(|_| dry_run != Some(true));
+    let refused = refused.and_then(|(bucket, folder, options)| {
+        let buckets = ec2.log_buckets.as_ref()?;
+        Some(buckets.admit(context, bucket, folder, options).err()?.error(bucket))
+    });
     let attempt = Attempt::new("CreateFlowLogs", input.client_token.as_ref(), &input)?;
     ec2.edit(context, dry_run, |edit| {
         let mut made = Vec::new();
@@ -351,6 +356,10 @@ fn create(
                     continue;
                 }
             };
+            if let Some(refused) = &refused {
+                failed.push(error::unsuccessful(id, refused.clone()));
+                continue;
+            }
             let held: Vec<_> = edit.all::<FlowLog>().filter(|log| log.resource == resource).collect();
             let is_same =
                 |log: &FlowLog| log.traffic == wanted.traffic && log.destination.is_same(&wanted.destination);
@@ -394,12 +403,12 @@ fn delete(
 fn shown(log: &FlowLog) -> api::FlowLog {
     let failure = log.failure_now();
     let message = match failure {
-        Some(failure) => failure.as_str().to_owned(),
+        Some(failure) => Some(failure.as_str().to_owned()),
         None => log.whereabouts(),
     };
     api::FlowLog {
         creation_time: Some(log.created_at),
-        deliver_logs_error_message: Some(message),
+        deliver_logs_error_message: message,
         deliver_logs_status: Some(if failure.is_some() { "FAILED" } else { "SUCCESS" }.to_owned()),
         deliver_cross_account_role: log.cross_account_role.clone(),
         flow_log_id: Some(log.id.to_string()),

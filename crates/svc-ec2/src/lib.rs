@@ -80,6 +80,7 @@ pub use elastic_ip::public_pool::{
 };
 pub use erasure::Erasure;
 pub use filter::Pattern;
+pub use flow_log::{BucketRefusal, FlowLogBuckets};
 pub use network_insights_access_scope_analysis::{
     AccessScopeAnalysisOutcome, AccessScopeAnswer, RunningAccessScopeAnalysis,
     running_network_insights_access_scope_analyses,
@@ -206,6 +207,7 @@ pub struct Ec2 {
     ids: Box<dyn IdSource>,
     host: Box<dyn HostView>,
     roles: Option<Box<dyn PassedRoles>>,
+    log_buckets: Option<Box<dyn FlowLogBuckets>>,
     config: Config,
 }
 
@@ -257,13 +259,19 @@ static OPERATIONS: LazyLock<Operations<Ec2>> = LazyLock::new(|| {
 impl Ec2 {
     /// EC2 on a store.
     pub fn new(store: Store, ids: impl IdSource, host: impl HostView, config: Config) -> Self {
-        Self { store, ids: Box::new(ids), host: Box::new(host), roles: None, config }
+        Self { store, ids: Box::new(ids), host: Box::new(host), roles: None, log_buckets: None, config }
     }
 
     /// The same, knowing the roles of instance profiles: without, nobody has to be allowed to pass one.
     #[must_use]
     pub fn with_passed_roles(self, roles: impl PassedRoles) -> Self {
         Self { roles: Some(Box::new(roles)), ..self }
+    }
+
+    /// The same, knowing the buckets that flow logs go to: without, whether one takes them is not looked for.
+    #[must_use]
+    pub fn with_log_buckets(self, buckets: impl FlowLogBuckets) -> Self {
+        Self { log_buckets: Some(Box::new(buckets)), ..self }
     }
 
     /// The names of all operations that are built, sorted.

@@ -1,4 +1,8 @@
-use svc_ec2::record::DeliveryFailure;
+use std::sync::{Arc, Mutex};
+
+use service_api::RequestContext;
+use svc_ec2::record::{DeliveryFailure, FlowLogDestinationOptions};
+use svc_ec2::{BucketRefusal, FlowLogBuckets};
 
 use crate::cloud::{Cloud, api, filters, input, op, tagged, tags};
 
@@ -61,7 +65,7 @@ fn logs_live() {
         ),
         max_aggregation_interval: Some(60),
         destination_options: Some(api::DestinationOptionsRequest {
-            file_format: Some("parquet".to_owned()),
+            file_format: Some("plain-text".to_owned()),
             hive_compatible_partitions: None,
             per_hour_partition: Some(true),
         }),
@@ -95,7 +99,8 @@ fn logs_live() {
     assert_eq!(log.max_aggregation_interval, Some(60));
     assert!(log.log_format.unwrap().ends_with("${encryption-status}"));
     let options = log.destination_options.unwrap();
-    assert_eq!(options.file_format.as_deref(), Some("parquet"));
+    assert_eq!(options.file_format.as_deref(), Some("plain-text"));
+    assert_eq!(log.deliver_logs_error_message, None, "they go where it says");
     assert_eq!((options.hive_compatible_partitions, options.per_hour_partition), (Some(false), Some(true)));
     for (name, value, count) in [
         ("deliver-log-status", "SUCCESS", 4),
@@ -148,6 +153,67 @@ fn whether_records_are_delivered_is_told() {
     cloud.ok::<op::DeleteFlowLogs>(delete(&id));
     cloud.ec2.flow_log_delivered(&cloud.scope(), id.parse().unwrap(), None, cloud.now()).unwrap();
     assert!(found(&cloud, &[]).is_empty(), "a log that is gone stays gone");
+}
+
+/// One bucket that lets everybody in, and one that lets nobody.
+struct Buckets(Mutex<Vec<String>>);
+
+impl FlowLogBuckets for Arc<Buckets> {
+    fn admit(
+        &self,
+        context: &RequestContext,
+        bucket: &str,
+        folder: &str,
+        options: FlowLogDestinationOptions,
+    ) -> Result<(), BucketRefusal> {
+        let account = context.account();
+        let asked = format!("{account} {bucket} {folder} {}", options.hive_compatible_partitions);
+        self.0.lock().unwrap().push(asked);
+        match bucket {
+            "open" => Ok(()),
+            "closed" => Err(BucketRefusal::AccessDenied),
+            _ => Err(BucketRefusal::NoSuchBucket),
+        }
+    }
+}
+
+#[test]
+fn a_bucket_has_to_take_the_records() {
+    let buckets = Arc::new(Buckets(Mutex::default()));
+    let cloud = Cloud::new();
+    let cloud = Cloud { ec2: cloud.ec2.with_log_buckets(Arc::clone(&buckets)), ..cloud };
+    let vpc = cloud.vpc("10.0.0.0/16");
+    let refused = |arn: &str| {
+        let answer = cloud.ok::<op::CreateFlowLogs>(to_bucket(&vpc, arn));
+        assert_eq!(answer.flow_log_ids, Some(Vec::new()));
+        let failed = answer.unsuccessful.unwrap().remove(0);
+        assert_eq!(failed.resource_id.as_deref(), Some(&*vpc));
+        let error = failed.error.unwrap();
+        (error.code.unwrap(), error.message.unwrap())
+    };
+    let message = "Access Denied for LogDestination: closed. Please check LogDestination permission";
+    assert_eq!(refused("arn:aws:s3:::closed"), ("400".to_owned(), message.to_owned()));
+    let message = "LogDestination: nobodys does not exist";
+    assert_eq!(refused("arn:aws:s3:::nobodys/folder"), ("400".to_owned(), message.to_owned()));
+    assert!(found(&cloud, &[]).is_empty());
+    let options =
+        api::DestinationOptionsRequest { hive_compatible_partitions: Some(true), ..Default::default() };
+    let input = api::CreateFlowLogsRequest {
+        destination_options: Some(options),
+        ..to_bucket(&vpc, "arn:aws:s3:::open/my/flows/")
+    };
+    let dry = api::CreateFlowLogsRequest { dry_run: Some(true), ..input.clone() };
+    cloud.refuses::<op::CreateFlowLogs>(dry, "DryRunOperation", "…");
+    assert_eq!(create(&cloud, input).len(), 1);
+    let asked = buckets.0.lock().unwrap().clone();
+    assert_eq!(
+        asked,
+        [
+            "123456789012 closed  false",
+            "123456789012 nobodys folder false",
+            "123456789012 open my/flows true"
+        ]
+    );
 }
 
 #[test]
@@ -241,6 +307,9 @@ fn what_is_refused() {
     refused(with!(bucket(), log_destination: reserved), PARAMETER, "LogDestination 'arn:aws:s3…");
     let options = api::DestinationOptionsRequest { file_format: some("csv"), ..Default::default() };
     refused(with!(bucket(), destination_options: Some(options)), VALUE, "…");
+    let options = api::DestinationOptionsRequest { file_format: some("parquet"), ..Default::default() };
+    let parquet = "Flow logs in Parquet are not supported.";
+    refused(with!(bucket(), destination_options: Some(options)), "UnsupportedOperation", parquet);
     let fields = vec![api::TagFieldSpecificationRequest::default()];
     refused(with!(group(), tag_field_specifications: Some(fields)), "UnsupportedOperation", "…");
 

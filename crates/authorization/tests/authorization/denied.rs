@@ -155,3 +155,55 @@ fn services_are_bound_by_resource_control_policies_and_known_by_the_organization
         denial.message
     );
 }
+
+fn put_by_service(world: &World, policy: Option<&str>) -> Result<(), String> {
+    let request_id = RequestId::from_bits(9);
+    let by = ServiceAsking {
+        request_id: &request_id,
+        service: "cloudtrail.amazonaws.com",
+        account: account(MEMBER),
+        partition: P,
+        region: &"eu-central-1".parse().unwrap(),
+        now: NOW,
+    };
+    let object = TargetResource {
+        arn: "arn:aws:s3:::b/k".to_owned(),
+        owner: Some(account(OTHER)),
+        policy: policy.map(str::to_owned),
+        ..TargetResource::default()
+    };
+    let needed = NeededPermission {
+        action: "s3:PutObject".into(),
+        resources: vec![object],
+        keys: vec![("aws:SourceArn".to_owned(), vec!["arn:aws:cloudtrail:::t".to_owned()])],
+    };
+    world.authorization.decide_for_service(&by, ("s3", "PutObject"), &needed)
+}
+
+#[test]
+fn a_service_writes_where_the_resources_policy_lets_it_for_whom_it_says() {
+    let world = World::new();
+    let allow = |condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"Service":"cloudtrail.amazonaws.com"}},"Action":"s3:PutObject","Resource":"*","Condition":{{"StringEquals":{condition}}}}}]}}"#
+        )
+    };
+    let good = allow(&format!(
+        r#"{{"aws:SourceAccount":"{MEMBER}","aws:SourceArn":"arn:aws:cloudtrail:::t","aws:ResourceAccount":"{OTHER}"}}"#
+    ));
+    assert_eq!(put_by_service(&world, Some(&good)), Ok(()));
+    let denied = put_by_service(&world, None).unwrap_err();
+    assert!(denied.contains("cloudtrail.amazonaws.com") && denied.contains("s3:PutObject"), "{denied}");
+    for policy in [
+        allow(&format!(r#"{{"aws:SourceAccount":"{OTHER}"}}"#)),
+        good.replace("cloudtrail.amazonaws.com", "delivery.logs.amazonaws.com"),
+        "no policy".to_owned(),
+    ] {
+        put_by_service(&world, Some(&policy)).unwrap_err();
+    }
+    let denial = world.authorization.denial_of(RequestId::from_bits(9).as_str()).unwrap();
+    assert_eq!(
+        (denial.principal.as_str(), denial.operation.as_str()),
+        ("cloudtrail.amazonaws.com", "s3:PutObject")
+    );
+}

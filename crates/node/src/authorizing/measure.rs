@@ -134,7 +134,7 @@ async fn measures_requests_with_and_without_enforcement() {
     let store = Store::open(MemoryBackend::new()).unwrap();
     put_user(&store);
     let tokens = Tokens::with_key(&[7; 32]);
-    let events = Arc::new(Events::start(directory.path().join("events")).unwrap());
+    let events = Arc::new(Events::start(directory.path().join("events"), store.clone()).unwrap());
     let by_policies = ByPolicies::new(store.clone(), tokens.clone());
     let s3 = s3(&store, directory.path());
     let mut addresses = Vec::new();

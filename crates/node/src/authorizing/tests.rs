@@ -40,7 +40,7 @@ impl World {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let tokens = Tokens::with_key(&[7; 32]);
         let directory = tempfile::tempdir().unwrap();
-        let events = Arc::new(Events::start(directory.path().join("events")).unwrap());
+        let events = Arc::new(Events::start(directory.path().join("events"), store.clone()).unwrap());
         let authorizing = ByPolicies::new(store.clone(), tokens.clone());
         let behaviour = Behaviour { enforce_quotas: false, realistic_timing: false };
         let uses = Arc::new(ServiceUseLog::new(store.clone()));

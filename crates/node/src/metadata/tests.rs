@@ -380,8 +380,9 @@ fn an_instance_proves_which_one_it_is() {
 #[test]
 fn the_role_of_an_instance_is_assumed_by_ec2() {
     let directory = tempfile::tempdir().unwrap();
-    let events = std::sync::Arc::new(crate::events::Events::start(directory.path().to_owned()).unwrap());
     let mut cloud = Cloud::new();
+    let events = crate::events::Events::start(directory.path().to_owned(), cloud.store.clone());
+    let events = std::sync::Arc::new(events.unwrap());
     let tokens = Tokens::with_key(&[7; 32]);
     let authorization = ByPolicies::new(cloud.store.clone(), tokens.clone()).authorization();
     cloud.credentials =

@@ -11,7 +11,11 @@ use cloudtrail_events::{
 };
 use service_api::{Principal, RequestContext, RequestId, Service as _, ServiceError};
 use store::{MemoryBackend, Store};
-use svc_cloudtrail::{CloudTrail, History, LogFile, Membership, Organizations, TrailDelivery};
+use svc_cloudtrail::{
+    CloudTrail, DeliveryError, Gathering, History, LogFile, LogPlace, Membership, Organizations,
+    TrailDelivery,
+};
+use tempfile::TempDir;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -43,18 +47,22 @@ impl History for Told {
 #[derive(Default)]
 pub(crate) struct Bucket {
     pub(crate) files: Mutex<Vec<LogFile>>,
-    pub(crate) refuses: Mutex<Option<String>>,
+    pub(crate) refuses: Mutex<Option<DeliveryError>>,
+    /// What was looked at last.
+    pub(crate) checked: Mutex<Option<LogPlace>>,
 }
 
 impl TrailDelivery for Bucket {
-    fn bucket_exists(&self, bucket: &str) -> bool {
-        bucket == BUCKET
+    fn check(&self, place: &LogPlace, _: Timestamp) -> Result<(), DeliveryError> {
+        *self.checked.lock().unwrap() = Some(place.clone());
+        if place.bucket != BUCKET {
+            return Err(DeliveryError::NoSuchBucket);
+        }
+        self.refuses.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
-    fn deliver(&self, file: LogFile) -> Result<(), String> {
-        if let Some(code) = self.refuses.lock().unwrap().clone() {
-            return Err(code);
-        }
+    fn deliver(&self, file: LogFile, now: Timestamp) -> Result<(), DeliveryError> {
+        self.check(&file.place, now)?;
         self.files.lock().unwrap().push(file);
         Ok(())
     }
@@ -103,20 +111,22 @@ pub(crate) struct Cloud {
     pub(crate) region: &'static str,
     pub(crate) now: Timestamp,
     store: Store,
+    directory: TempDir,
 }
 
 impl Cloud {
     pub(crate) fn new() -> Self {
         let store = Store::open(MemoryBackend::new()).unwrap();
         let (history, bucket, members) = (Arc::default(), Arc::default(), Arc::default());
-        let service = CloudTrail::new(
-            store.clone(),
-            Arc::clone(&history) as Arc<dyn History>,
-            Arc::clone(&bucket) as Arc<dyn TrailDelivery>,
-            Arc::clone(&members) as Arc<dyn Organizations>,
-        );
+        let directory = TempDir::new().unwrap();
+        let service = start(&store, &directory, &history, &bucket, &members);
         let now = Timestamp::from_unix_secs(1_795_357_680);
-        Self { service, history, bucket, members, region: "us-east-1", now, store }
+        Self { service, history, bucket, members, region: "us-east-1", now, store, directory }
+    }
+
+    /// Starts the service again, as after a crash.
+    pub(crate) fn restart(&mut self) {
+        self.service = start(&self.store, &self.directory, &self.history, &self.bucket, &self.members);
     }
 
     pub(crate) fn context(&self, account: &str) -> RequestContext {
@@ -166,6 +176,17 @@ impl Cloud {
 
     /// The event of a call of an account in the cloud's region.
     pub(crate) fn event(&self, account: &str, service: &str, operation: &str) -> Event {
+        self.event_of(account, service, operation, None)
+    }
+
+    /// The same with an input.
+    pub(crate) fn event_of(
+        &self,
+        account: &str,
+        service: &str,
+        operation: &str,
+        input: Option<Value>,
+    ) -> Event {
         let model = aws_model::service(service).unwrap().model();
         let context = self.context(account);
         let output = Value::Structure(Fields::new());
@@ -174,13 +195,29 @@ impl Cloud {
             caller: Caller::Signer,
             model,
             operation: model.operation(operation).unwrap(),
-            input: None,
+            input: input.as_ref(),
             outcome: Outcome::Done(&output),
             connection: Connection::default(),
             bucket_owner: None,
         };
         cloudtrail_events::events(&call, || 7).remove(0)
     }
+}
+
+fn start(
+    store: &Store,
+    directory: &TempDir,
+    history: &Arc<Told>,
+    bucket: &Arc<Bucket>,
+    members: &Arc<Members>,
+) -> CloudTrail {
+    CloudTrail::new(
+        store.clone(),
+        Gathering { directory: directory.path().join("trails"), period_millis: Gathering::AWS_MILLIS },
+        Arc::clone(history) as Arc<dyn History>,
+        Arc::clone(bucket) as Arc<dyn TrailDelivery>,
+        Arc::clone(members) as Arc<dyn Organizations>,
+    )
 }
 
 /// An event of that number.

@@ -7,12 +7,13 @@ use aws_api::cloudtrail::{self as api, operation as op};
 use aws_model::Value;
 use flate2::read::GzDecoder;
 use service_api::Service as _;
+use svc_cloudtrail::DeliveryError;
 
 use crate::support::{ACCOUNT, BUCKET, Cloud, Lacks, OTHER};
 
 const ARN: &str = "arn:aws:cloudtrail:us-east-1:123456789012:trail/main";
 
-fn trail(name: &str) -> api::CreateTrailRequest {
+pub(crate) fn trail(name: &str) -> api::CreateTrailRequest {
     api::CreateTrailRequest { name: name.to_owned(), s3_bucket_name: BUCKET.to_owned(), ..Default::default() }
 }
 
@@ -22,11 +23,11 @@ fn names(cloud: &Cloud, account: &str, include_shadow_trails: Option<bool>) -> V
     trails.into_iter().map(|trail| trail.name.unwrap()).collect()
 }
 
-fn start(cloud: &Cloud, name: &str) {
+pub(crate) fn start(cloud: &Cloud, name: &str) {
     cloud.ok::<op::StartLogging>(ACCOUNT, api::StartLoggingRequest { name: name.to_owned() });
 }
 
-fn status(cloud: &Cloud, name: &str) -> api::GetTrailStatusResponse {
+pub(crate) fn status(cloud: &Cloud, name: &str) -> api::GetTrailStatusResponse {
     cloud.ok::<op::GetTrailStatus>(ACCOUNT, api::GetTrailStatusRequest { name: name.to_owned() })
 }
 
@@ -149,12 +150,12 @@ fn trails_of_all_regions_have_shadows() {
     assert_eq!(cloud.ok::<op::DescribeTrails>(ACCOUNT, named).trail_list.unwrap().len(), 1);
 }
 
-fn field(name: &str, equals: &[&str]) -> api::AdvancedFieldSelector {
+pub(crate) fn field(name: &str, equals: &[&str]) -> api::AdvancedFieldSelector {
     let equals = (!equals.is_empty()).then(|| equals.iter().map(|&value| value.to_owned()).collect());
     api::AdvancedFieldSelector { field: name.to_owned(), equals, ..Default::default() }
 }
 
-fn advanced(fields: Vec<api::AdvancedFieldSelector>) -> api::PutEventSelectorsRequest {
+pub(crate) fn advanced(fields: Vec<api::AdvancedFieldSelector>) -> api::PutEventSelectorsRequest {
     api::PutEventSelectorsRequest {
         trail_name: "main".to_owned(),
         advanced_event_selectors: Some(vec![api::AdvancedEventSelector {
@@ -165,7 +166,7 @@ fn advanced(fields: Vec<api::AdvancedFieldSelector>) -> api::PutEventSelectorsRe
     }
 }
 
-fn basic(selector: api::EventSelector) -> api::PutEventSelectorsRequest {
+pub(crate) fn basic(selector: api::EventSelector) -> api::PutEventSelectorsRequest {
     api::PutEventSelectorsRequest {
         trail_name: "main".to_owned(),
         event_selectors: Some(vec![selector]),
@@ -233,14 +234,17 @@ fn selectors_are_checked_and_shown() {
 }
 
 /// What the trails' files say: the names of their events.
-fn delivered(cloud: &Cloud) -> Vec<(String, Vec<String>)> {
+pub(crate) fn delivered(cloud: &Cloud) -> Vec<(String, Vec<String>)> {
     let files = std::mem::take(&mut *cloud.bucket.files.lock().unwrap());
     let read = |file: svc_cloudtrail::LogFile| {
         let mut text = String::new();
         GzDecoder::new(&file.body[..]).read_to_string(&mut text).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let records = json["Records"].as_array().unwrap();
-        (file.key, records.iter().map(|record| record["eventName"].as_str().unwrap().to_owned()).collect())
+        (
+            file.place.key,
+            records.iter().map(|record| record["eventName"].as_str().unwrap().to_owned()).collect(),
+        )
     };
     files.into_iter().map(read).collect()
 }
@@ -312,7 +316,7 @@ fn selected_events_are_delivered_every_five_minutes() {
     assert_eq!(flush(&cloud), ["CreateSubnet"]);
 
     // What cannot be delivered is told.
-    *cloud.bucket.refuses.lock().unwrap() = Some("AccessDenied".to_owned());
+    *cloud.bucket.refuses.lock().unwrap() = Some(DeliveryError::AccessDenied);
     assert!(flush(&cloud).is_empty());
     assert_eq!(status(&cloud, "main").latest_delivery_error.as_deref(), Some("AccessDenied"));
 }

@@ -1,12 +1,13 @@
 //! Where the records of flow logs go.
 //!
-//! Owns what a request may say of that. Refuses to look whether the destination is there, as AWS does.
+//! Owns what a request may say of that. Whether a bucket takes the records, whoever has buckets tells: [`FlowLogBuckets`]. Whether other
+//! destinations are there is not looked for, as they are not.
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html>
 
 use aws_api::ec2 as api;
 use aws_types::Partition;
 use serde::{Deserialize, Serialize};
-use service_api::ServiceError;
+use service_api::{RequestContext, ServiceError};
 
 use crate::error;
 
@@ -50,7 +51,53 @@ pub enum FlowLogDestination {
     },
 }
 
+/// Why a bucket does not take the records of flow logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketRefusal {
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// Its policy does not let the delivery of logs in, and whoever asks cannot change it.
+    AccessDenied,
+}
+
+impl BucketRefusal {
+    /// What a resource fails with whose records would go there.
+    pub(super) fn error(self, bucket: &str) -> ServiceError {
+        let message = match self {
+            Self::NoSuchBucket => format!("LogDestination: {bucket} does not exist"),
+            Self::AccessDenied => {
+                format!("Access Denied for LogDestination: {bucket}. Please check LogDestination permission")
+            }
+        };
+        ServiceError::new("400", message)
+    }
+}
+
+/// Whoever has buckets.
+pub trait FlowLogBuckets: Send + Sync + 'static {
+    /// Looks whether records of the caller's account can be delivered into a folder of a bucket. Where its policy does not let
+    /// them in, but the caller may change that, it does from now on.
+    ///
+    /// # Errors
+    /// [`BucketRefusal`].
+    fn admit(
+        &self,
+        context: &RequestContext,
+        bucket: &str,
+        folder: &str,
+        options: FlowLogDestinationOptions,
+    ) -> Result<(), BucketRefusal>;
+}
+
 impl FlowLogDestination {
+    /// The bucket that records go to, the folder in it without slashes at its ends, and the form of the files.
+    pub fn bucket(&self) -> Option<(&str, &str, FlowLogDestinationOptions)> {
+        let Self::S3 { arn, options } = self else { return None };
+        let place = arn.split(":::").nth(1)?;
+        let (bucket, folder) = place.split_once('/').unwrap_or((place, ""));
+        Some((bucket, folder.trim_matches('/'), *options))
+    }
+
     /// Whether records go to the same place.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -63,12 +110,12 @@ impl FlowLogDestination {
         }
     }
 
-    /// The AWS service that it is in.
-    pub(super) fn service(&self) -> &'static str {
+    /// The AWS service that it is in, where that is not there.
+    pub(super) fn service(&self) -> Option<&'static str> {
         match self {
-            Self::CloudWatchLogs { .. } => "CloudWatch Logs",
-            Self::S3 { .. } => "S3",
-            Self::Firehose { .. } => "Firehose",
+            Self::CloudWatchLogs { .. } => Some("CloudWatch Logs"),
+            Self::S3 { .. } => None,
+            Self::Firehose { .. } => Some("Firehose"),
         }
     }
 
@@ -213,16 +260,16 @@ fn s3(partition: Partition, input: &api::CreateFlowLogsRequest) -> Result<FlowLo
         return Err(invalid(format!("LogDestination '{arn}' has the reserved folder {RESERVED_FOLDER}.")));
     }
     let given = input.destination_options.clone().unwrap_or_default();
-    let is_parquet = match given.file_format.as_deref() {
-        None | Some("plain-text") => false,
-        Some("parquet") => true,
+    match given.file_format.as_deref() {
+        None | Some("plain-text") => {}
+        Some("parquet") => return Err(error::unsupported("Flow logs in Parquet are not supported.")),
         Some(other) => {
             let why = "It has to be plain-text or parquet.";
             return Err(error::invalid_value_for(other, "fileFormat", why));
         }
-    };
+    }
     let options = FlowLogDestinationOptions {
-        is_parquet,
+        is_parquet: false,
         hive_compatible_partitions: given.hive_compatible_partitions.unwrap_or(false),
         per_hour_partition: given.per_hour_partition.unwrap_or(false),
     };
