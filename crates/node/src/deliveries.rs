@@ -119,10 +119,9 @@ impl Deliveries {
         key: &str,
         at: Timestamp,
     ) -> Result<(), DeliveryError> {
-        let bucket = self.bucket(by.partition, bucket)?;
-        let context = context(by, &bucket, at);
-        let object = self.ask(by, &context, &request(bucket.name.as_str(), key, "").into())?;
-        let arn = format!("arn:{}:s3:::{}", by.partition, bucket.name);
+        let context = context(by, &*self.bucket(by.partition, bucket)?, at);
+        let object = self.ask(by, &context, &request(bucket, key, "").into())?;
+        let arn = format!("arn:{}:s3:::{bucket}", by.partition);
         let looking = NeededPermission {
             action: Cow::Borrowed("s3:GetBucketAcl"),
             resources: vec![TargetResource { arn, ..object }],
@@ -139,9 +138,8 @@ impl Deliveries {
         object: Delivered,
         at: Timestamp,
     ) -> Result<(), DeliveryError> {
-        let bucket = self.bucket(by.partition, bucket)?;
-        let context = context(by, &bucket, at);
-        let input: Value = request(bucket.name.as_str(), &object.key, object.content_type).into();
+        let context = context(by, &*self.bucket(by.partition, bucket)?, at);
+        let input: Value = request(bucket, &object.key, object.content_type).into();
         self.ask(by, &context, &input)?;
         let mut payload = Whole::new(Bytes::from(object.body));
         self.s3.call_streaming(&context, op::PutObject::NAME, input, &mut payload)?;
@@ -203,31 +201,48 @@ impl Deliveries {
     fn let_logs_in(
         &self,
         context: &RequestContext,
-        bucket: &Bucket,
+        bucket: &str,
         files: &LogFolder,
     ) -> Result<(), ServiceError> {
-        let denied = || ServiceError::new("AccessDenied", "the bucket is another account's");
-        if bucket.owner != context.account() || !self.s3.implements("PutBucketPolicy") {
-            return Err(denied());
+        let denied = |message: &str| ServiceError::new("AccessDenied", message);
+        let found = self.bucket(context.partition, bucket);
+        let found = found.map_err(|error| denied(&error.to_string()))?;
+        if found.owner != context.account() {
+            return Err(denied("the bucket is another account's"));
         }
-        let in_region = RequestContext { region: bucket.region.clone(), ..context.clone() };
-        let named = |more: Vec<(&'static str, Value)>| {
-            let name = ("Bucket", Value::String(bucket.name.to_string()));
+        let in_region = RequestContext { region: found.region.clone(), ..context.clone() };
+        let named = |more: Option<(&'static str, Value)>| {
+            let name = ("Bucket", Value::String(bucket.to_owned()));
             Value::Structure(std::iter::once(name).chain(more).collect::<Fields>())
         };
-        let policy = log_policy::with_delivery(
-            bucket.access.policy.as_deref(),
-            context,
-            bucket.name.as_str(),
-            &files.root(),
-        )?;
-        let put = named(vec![("Policy", Value::String(policy))]);
-        for (operation, input) in [("GetBucketPolicy", &named(Vec::new())), ("PutBucketPolicy", &put)] {
-            let needed = self.s3.needed_permissions(&in_region, operation, input);
-            let decided = self.authorization.decide(&in_region, "s3", operation, needed.as_deref());
-            decided.map_err(|refusal| ServiceError::new("AccessDenied", refusal.message))?;
+        let held = match self.as_caller(&in_region, "GetBucketPolicy", named(None)) {
+            Ok(Value::Structure(answer)) => match answer.get("Policy") {
+                Some(Value::String(policy)) => Some(policy.clone()),
+                _ => None,
+            },
+            Ok(_) => None,
+            Err(error) if error.code == "NoSuchBucketPolicy" => None,
+            Err(error) => return Err(error),
+        };
+        let policy = log_policy::with_delivery(held.as_deref(), context, bucket, &files.root())?;
+        let put = named(Some(("Policy", Value::String(policy))));
+        self.as_caller(&in_region, "PutBucketPolicy", put).map(drop)
+    }
+
+    /// An operation of S3 that the caller of another service may do, done for it.
+    fn as_caller(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, ServiceError> {
+        if !self.s3.implements(operation) {
+            return Err(ServiceError::new("NotImplemented", format!("{operation} is not implemented")));
         }
-        self.s3.call(&in_region, "PutBucketPolicy", put).map(drop)
+        let needed = self.s3.needed_permissions(context, operation, &input);
+        let decided = self.authorization.decide(context, "s3", operation, needed.as_deref());
+        decided.map_err(|refusal| ServiceError::new("AccessDenied", refusal.message))?;
+        self.s3.call(context, operation, input)
     }
 }
 
@@ -300,8 +315,7 @@ impl FlowLogBuckets for LogBuckets {
             Err(DeliveryError::AccessDenied(_)) => {}
             other => return other.map_err(refused),
         }
-        let held = self.0.bucket(context.partition, bucket).map_err(refused)?;
-        if let Err(error) = self.0.let_logs_in(context, &held, &files) {
+        if let Err(error) = self.0.let_logs_in(context, bucket, &files) {
             tracing::info!(bucket, %error, "a bucket's policy does not let flow logs in, and stays so");
             return Err(BucketRefusal::AccessDenied);
         }

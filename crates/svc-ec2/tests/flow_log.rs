@@ -156,9 +156,10 @@ fn whether_records_are_delivered_is_told() {
 }
 
 /// One bucket that lets everybody in, and one that lets nobody.
-struct Buckets(Mutex<Vec<String>>);
+#[derive(Clone, Default)]
+struct Buckets(Arc<Mutex<Vec<String>>>);
 
-impl FlowLogBuckets for Arc<Buckets> {
+impl FlowLogBuckets for Buckets {
     fn admit(
         &self,
         context: &RequestContext,
@@ -179,9 +180,9 @@ impl FlowLogBuckets for Arc<Buckets> {
 
 #[test]
 fn a_bucket_has_to_take_the_records() {
-    let buckets = Arc::new(Buckets(Mutex::default()));
+    let buckets = Buckets::default();
     let cloud = Cloud::new();
-    let cloud = Cloud { ec2: cloud.ec2.with_log_buckets(Arc::clone(&buckets)), ..cloud };
+    let cloud = Cloud { ec2: cloud.ec2.with_log_buckets(buckets.clone()), ..cloud };
     let vpc = cloud.vpc("10.0.0.0/16");
     let refused = |arn: &str| {
         let answer = cloud.ok::<op::CreateFlowLogs>(to_bucket(&vpc, arn));

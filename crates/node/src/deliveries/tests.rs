@@ -83,11 +83,14 @@ impl World {
         self.call::<O>(model, input).unwrap_or_else(|error| panic!("{}: {error}", O::NAME))
     }
 
-    /// Sets the policy of the bucket: these statements.
+    /// Sets the policy of the bucket: these statements, or none.
     fn set_policy(&self, statements: &str) {
-        self.change(|bucket| {
-            bucket.access.policy = Some(format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#));
-        });
+        let policy = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
+        self.change(|bucket| bucket.access.policy = Some(policy.clone()).filter(|_| !statements.is_empty()));
+    }
+
+    fn policy(&self) -> Option<String> {
+        self.services.deliveries.bucket(Partition::Aws, BUCKET).unwrap().access.policy.clone()
     }
 
     fn change(&self, change: impl Fn(&mut Bucket)) {
@@ -192,7 +195,7 @@ fn the_policy_of_the_bucket_is_asked_and_nothing_goes_around_it() {
         good.replace(CLOUDTRAIL, LOG_DELIVERY),
         good.replace(ACL, "private"),
         format!(
-            r#"{good},{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*",
+            r#"{good},{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::logs-of-everything/*",
                 "Condition":{{"StringNotEquals":{{"aws:SourceAccount":"{OTHER}"}}}}}}"#
         ),
     ] {
@@ -203,9 +206,10 @@ fn the_policy_of_the_bucket_is_asked_and_nothing_goes_around_it() {
     world.set_policy(&good.replace("s3:GetBucketAcl", "s3:GetBucketLogging"));
     assert_eq!(ask(BUCKET, KEY), ["denied", ""]);
     let of_account = r#"{"StringEquals":{"aws:SourceAccount":"123456789012"}}"#;
-    let plain = statement(CLOUDTRAIL, "s3:*", "*", of_account);
+    let looking = statement(CLOUDTRAIL, "s3:GetBucketAcl", "", of_account);
+    let plain = format!("{looking},{}", statement(CLOUDTRAIL, "s3:PutObject", "/*", of_account));
     world.set_policy(&format!(
-        r#"{plain},{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*",
+        r#"{plain},{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::logs-of-everything/*",
             "Condition":{{"Bool":{{"aws:SecureTransport":"false"}}}}}}"#
     ));
     assert_eq!(ask(BUCKET, KEY), ["", ""]);
@@ -363,16 +367,13 @@ fn a_bucket_that_lets_no_logs_in_is_opened_by_its_owner_or_refused() {
     };
     if world.s3.implements("PutBucketPolicy") {
         assert_eq!(log_flows(&world).flow_log_ids.unwrap().len(), 1);
-        let held = world.services.deliveries.bucket(Partition::Aws, BUCKET).unwrap();
-        let policy = held.access.policy.clone().unwrap();
+        let policy = world.policy().unwrap();
         assert!(policy.contains("\"mine\"") && policy.contains("AWSLogDeliveryWrite"), "{policy}");
     } else {
         refused(log_flows(&world));
     }
-    world.change(|bucket| {
-        bucket.owner = OTHER.parse().unwrap();
-        bucket.access.policy = None;
-    });
+    world.set_policy("");
+    world.change(|bucket| bucket.owner = OTHER.parse().unwrap());
     refused(log_flows(&world));
-    assert_eq!(world.services.deliveries.bucket(Partition::Aws, BUCKET).unwrap().access.policy, None);
+    assert_eq!(world.policy(), None);
 }
