@@ -152,6 +152,11 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// So many of something, in words.
+fn counted(count: u64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
 fn usage(told: &UsageTold) -> String {
     let mut text = Style::of_output().heading(&format!(
         "{:<40} {:<14} {:<16} {:>12} {:>12} {:>8} {:>8} {:>12} {:>12}",
@@ -173,9 +178,9 @@ fn usage(told: &UsageTold) -> String {
         text.push_str(printable(&row).trim_end());
         text.push('\n');
     }
-    let contents = told.contents;
     text.push_str(&format!(
-        "\nall buckets  {contents} contents, {}; stored {}, of which small ones are in the index of {}\n",
+        "\nall buckets  {}, {}; stored {}, of which small ones are in the index of {}\n",
+        counted(told.contents, "content"),
         bytes(told.content_bytes),
         bytes(told.stored_bytes),
         bytes(told.index_bytes)
@@ -216,17 +221,18 @@ fn scrub(told: &ScrubTold) -> String {
     }
     let more = summary.damaged.saturating_sub(told.damages.len() as u64);
     if more > 0 {
-        text.push_str(&format!("and {more} more contents\n"));
+        text.push_str(&format!("and {} more\n", counted(more, "content")));
     }
     let found = match summary.damaged {
         0 => "nothing is damaged".to_owned(),
         1 => "1 content is damaged".to_owned(),
         count => format!("{count} contents are damaged"),
     };
-    text.push_str(&format!("{} contents, {}: {found}\n", summary.contents, bytes(summary.bytes)));
+    let read = counted(summary.contents, "content");
+    text.push_str(&format!("{read}, {}: {found}\n", bytes(summary.bytes)));
     if summary.without_secret > 0 {
         let count = summary.without_secret;
-        text.push_str(&format!("{count} of them under keys of clients: their check sums are right\n"));
+        text.push_str(&format!("{count} of them under a client's key: the check sums are right\n"));
     }
     text
 }
@@ -250,16 +256,20 @@ fn fsck(told: &FsckTold) -> String {
     }
     if told.miscounted > 0 {
         let corrected = if told.recounted > 0 { "; they are corrected" } else { "" };
-        text.push_str(&format!("{} contents had a wrong number of references{corrected}\n", told.miscounted));
+        let count = counted(told.miscounted, "content");
+        text.push_str(&format!("{count} with a wrong number of references{corrected}\n"));
     }
     if told.removed > 0 {
-        text.push_str(&format!("{} files that nothing referred to are removed\n", told.removed));
+        let count = counted(told.removed, "file");
+        text.push_str(&format!("{count} removed that nothing referred to\n"));
     } else if told.unreferenced > 0 {
-        let count = told.unreferenced;
-        text.push_str(&format!("{count} files that nothing refers to, or that are on their way in; the next start removes what is left\n"));
+        let count = counted(told.unreferenced, "file");
+        let what = "that nothing refers to, or on the way in; the next start removes what is left";
+        text.push_str(&format!("{count} {what}\n"));
     }
     let verdict = if told.is_clean { "all is well" } else { "something is not as it should be" };
-    text.push_str(&format!("{} rows, {} contents: {verdict}\n", told.rows.rows, told.contents));
+    let (rows, contents) = (counted(told.rows.rows, "row"), counted(told.contents, "content"));
+    text.push_str(&format!("{rows}, {contents}: {verdict}\n"));
     text
 }
 

@@ -7,14 +7,15 @@ use super::{DataDirOption, MeasureOptions};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   brume s3 du                     what each bucket takes, and all of them on the disk
-  brume s3 scrub                  read and verify everything now; the daemon does it by itself once a week
+  brume s3 scrub                  read and verify everything now; the daemon does it once a week
   brume s3 fsck                   whether index, files and rows agree
   brume s3 fsck --repair          the same, and what can be repaired is
 
-They ask the daemon that runs, and go on without one where none does. One of them works at a time, and is ended with the command
-that asked for it.
+They ask the daemon, and do without where none runs. One of them works at a time, and ends with the
+command that asked for it.
 
-Exit codes: 0 nothing is wrong, 3 something is damaged (`scrub`) or is not as it should be (`fsck`), 1 it cannot be told.";
+Exit codes: 0 nothing is wrong, 3 something is damaged (`scrub`) or not as it should be (`fsck`),
+1 it cannot be told.";
 
 #[derive(Debug, Args)]
 pub(crate) struct S3Options {
