@@ -146,8 +146,12 @@ impl Bound {
         }
         tokio::select! {
             () = &mut shutdown => {}
-            // None ends by itself, but for a panic: then nobody would be answered there.
-            _ = doors.join_next() => tracing::error!("connections are no longer accepted"),
+            // None ends by itself but by a panic, and a gateway does not go on without one.
+            Some(Err(ended)) = doors.join_next() => {
+                if let Ok(panic) = ended.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
         }
         stop.send_replace(true);
         while doors.join_next().await.is_some() {}

@@ -13,7 +13,8 @@ use store::Read as _;
 use svc_ec2::record as ec2;
 use vpc_engine::Endpoint;
 use vpc_engine::reach::{self, Met, Step, Tracer, Way};
-use vpc_model::{Port, Protocol};
+use vpc_engine::services;
+use vpc_model::{ManagedService, Port, Protocol};
 
 use crate::control::{self, Question};
 use crate::internet_hosts::Internet;
@@ -181,7 +182,10 @@ pub(crate) fn trace(
         ends.into_iter().flatten().filter_map(|port| not_running(network, port)).collect();
     let all_run = asleep.is_empty();
     refusals.extend(asleep);
-    let lands_at = trace.there.landed.map(|(port, ends)| format!("{} as {ends}", network.interface(port)));
+    let lands_at = trace
+        .there
+        .landed
+        .map(|(port, ends)| format!("{} as {ends}", whose(network, port, ends.destination)));
     Ok(TraceReport {
         packet: format!("{name} {packet}"),
         revision: revision.0,
@@ -203,6 +207,17 @@ fn not_running(network: &NetworkView, port: Port) -> Option<String> {
     let (_, _, instance) = records.scan_all::<ec2::Instance>().find(|(_, _, instance)| instance.id == id)?;
     let is_there = matches!(instance.state, ec2::InstanceState::Running | ec2::InstanceState::Pending);
     (!is_there).then(|| format!("{id} is {}", instance.state.as_str()))
+}
+
+/// Who has a port, and which service of the several that have one together.
+fn whose(network: &NetworkView, port: Port, destination: IpAddr) -> String {
+    let managed = services::managed_service_at(destination).filter(|_| port == Port::SERVICES);
+    match (managed, port) {
+        (Some(ManagedService::S3), _) => "Amazon S3".to_owned(),
+        (Some(ManagedService::DynamoDb), _) => "Amazon DynamoDB".to_owned(),
+        (None, Port::SERVICES) => "a service of every subnet".to_owned(),
+        (None, port) => network.interface(port),
+    }
 }
 
 /// Where a real packet is sent.

@@ -97,3 +97,30 @@ fn the_policy_of_an_endpoint_has_to_allow_too() {
     // By any other way the policy has no say.
     assert_eq!(ask(&ann, Way::default(), "others"), Ok(()));
 }
+
+/// A bucket's policy that denies whoever does not come by one endpoint: the recipe's challenge.
+#[test]
+fn a_bucket_can_be_for_one_endpoint_alone() {
+    let world = World::new();
+    let ann = world.user(MEMBER, "ann", &[&statement("Allow", "s3:*", "")], |_| {});
+    let root = Principal::root(P, account(MEMBER), "AKIAIOSFODNN7EXAMPLE");
+    let only = |endpoint: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{{"StringNotEquals":{{"aws:SourceVpce":"{endpoint}"}}}}}}]}}"#
+        )
+    };
+    for who in [&ann, &root] {
+        let check = |way: Way, endpoint: &str, expected: bool| {
+            let get = on("s3:GetObject", "arn:aws:s3:::ours/key", |target| {
+                target.owner = Some(account(MEMBER));
+                target.policy = Some(only(endpoint));
+            });
+            let request = RequestContext { way, ..context(who) };
+            let decided = world.authorization.decide(&request, "s3", "GetObject", Some(&[get]));
+            assert_eq!(decided.is_ok(), expected, "{} for {endpoint}", who.arn);
+        };
+        check(through(None), "vpce-1", true);
+        check(through(None), "vpce-2", false);
+        check(Way::default(), "vpce-1", false);
+    }
+}
