@@ -38,17 +38,25 @@ fn root_user(cloud: &Cloud) -> String {
     format!("{SIGNED} --user '{id}:{secret}'")
 }
 
+/// Asks from outside, as the root user: for a path, with these options of curl.
+fn outside(cloud: &Cloud, options: &str, path: &str) -> Finished {
+    let at = profile(cloud, "AWS_ENDPOINT_URL");
+    let signed = root_user(cloud);
+    let script = format!(
+        "curl -sS --fail-with-body --max-time 20 {signed} -H 'content-type:' {options} '{at}/{path}'"
+    );
+    Finished::new(Command::new("sh").args(["-c", &script]).output().unwrap())
+}
+
+fn put(cloud: &Cloud, path: &str, body: &str) {
+    let done = outside(cloud, &format!("-X PUT --data-binary '{body}'"), path);
+    assert_eq!(done.code, 0, "{path}: {done:?}");
+}
+
 /// Makes a bucket with one object from outside.
 fn make_bucket(cloud: &Cloud, bucket: &str) {
-    let at = profile(cloud, "AWS_ENDPOINT_URL");
-    for (path, body) in [(String::new(), String::new()), ("/key".to_owned(), format!("of {bucket}"))] {
-        let script = format!(
-            "curl -sS --fail-with-body --max-time 20 {} -X PUT --data-binary '{body}' -H 'content-type:' {at}/{bucket}{path}",
-            root_user(cloud)
-        );
-        let done = Finished::new(Command::new("sh").args(["-c", &script]).output().unwrap());
-        assert_eq!(done.code, 0, "{done:?}");
-    }
+    put(cloud, bucket, "");
+    put(cloud, &format!("{bucket}/key"), &format!("of {bucket}"));
 }
 
 /// What one request came to.
@@ -231,6 +239,8 @@ fn an_endpoint_leads_to_s3_as_far_as_its_policy_lets() {
             let nobodys = lab.as_role(&url(NOBODYS));
             assert_eq!((nobodys.status, nobodys.error().0.as_str()), (404, "NoSuchBucket"));
 
+            a_bucket_for_one_endpoint(&lab, &endpoint);
+
             cloud.ec2("DeleteVpcEndpoints", &[("VpcEndpointId.1", &endpoint)]);
             eventually("the endpoint leads nowhere", || is_silent(&lab));
             assert!(!trace(&lab).0);
@@ -312,12 +322,42 @@ fn what_is_recorded(lab: &Lab<'_>, endpoint: &str) {
     assert_eq!(event["sourceIPAddress"], *lab.instance.address);
 }
 
+/// The bucket's website, which has no HTTPS and which nobody signs for.
+const SITE: &str = "http://brume-ours.s3-website-us-east-1.amazonaws.com/key";
+
+/// The bucket's own policy can say by which endpoint one has to come; everybody who does may read it then.
+fn a_bucket_for_one_endpoint(lab: &Lab<'_>, endpoint: &str) {
+    let statement = |effect: &str, operator: &str| {
+        format!(
+            r#"{{"Effect":"{effect}","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::{OURS}/*","Condition":{{"{operator}":{{"aws:SourceVpce":"{endpoint}"}}}}}}"#
+        )
+    };
+    let (allow, deny) = (statement("Allow", "StringEquals"), statement("Deny", "StringNotEquals"));
+    let policy = format!(r#"{{"Version":"2012-10-17","Statement":[{allow},{deny}]}}"#);
+    put(lab.cloud, &format!("{OURS}?policy"), &policy);
+    let website = "<WebsiteConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IndexDocument>\
+                   <Suffix>index.html</Suffix></IndexDocument></WebsiteConfiguration>";
+    put(lab.cloud, &format!("{OURS}?website"), website);
+    assert_eq!(lab.as_role(&url(OURS)).body, "of brume-ours");
+    assert_eq!(lab.as_nobody(&url(OURS)).body, "of brume-ours");
+    assert_eq!(lab.as_nobody(SITE).body, "of brume-ours");
+    let denied = outside(lab.cloud, "", &format!("{OURS}/key"));
+    assert!(denied.code != 0 && denied.stdout.contains("AccessDenied"), "{denied:?}");
+}
+
 fn over_a_nat_gateway(lab: &Lab<'_>, endpoint: &str) {
     let public = lab.lead_to_nat_gateway();
     eventually("the NAT gateway leads there", || lab.curl("", &url(OURS)).is_ok());
     let (reaches, way) = trace(lab);
     assert!(reaches && way.contains("nat-") && !way.contains("vpce-"), "{way}");
     assert_eq!(lab.as_role(&url(OTHERS)).body, "of brume-others");
+    let denied = lab.as_role(&url(OURS));
+    let (code, message) = denied.error();
+    assert_eq!((denied.status, code.as_str()), (403, "AccessDenied"), "by another way: {denied:?}");
+    assert!(message.ends_with("with an explicit deny in a resource-based policy"), "{message}");
+    assert_eq!(lab.as_nobody(SITE).status, 403);
+    let removed = outside(lab.cloud, "-X DELETE", &format!("{OURS}?policy"));
+    assert_eq!(removed.code, 0, "{removed:?}");
     check_condition(lab, &format!(r#""IpAddress":{{"aws:SourceIp":"{public}/32"}}"#), true);
     check_condition(lab, r#""IpAddress":{"aws:SourceIp":"10.0.0.0/8"}"#, false);
     check_condition(lab, &format!(r#""StringEquals":{{"aws:SourceVpce":"{endpoint}"}}"#), false);

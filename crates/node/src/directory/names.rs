@@ -252,10 +252,15 @@ fn is_private_for(asking: &Asking<'_>, held: &Holder) -> bool {
         && asking.snapshot.scan::<ec2::VpcPeeringConnection>(&owner).any(|(_, peering)| allows(&peering))
 }
 
-/// Whether a name stands for an address of S3.
+/// Whether a name stands for an address of S3 at which there is HTTPS: at endpoints of websites there is none.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteEndpoints.html>
 pub(crate) fn is_of_s3(name: &str) -> bool {
     let service = service_of(name).map(|(service, _)| service);
-    service == Some("s3") && service_address(name).is_some()
+    service == Some("s3") && service_address(name).is_some() && !is_of_websites(name)
+}
+
+fn is_of_websites(name: &str) -> bool {
+    name.split('.').rev().take(4).any(|label| label == "s3-website" || label.starts_with("s3-website-"))
 }
 
 /// The address of a service that gateway endpoints lead to: the first of its prefix list in the region of the name, so
@@ -276,10 +281,10 @@ fn service_of(name: &str) -> Option<(&'static str, Region)> {
     let (service, region) = match *labels.as_slice() {
         // The first region's names without a region, for all buckets.
         ["s3", ..] => ("s3", "us-east-1"),
-        [region, "s3" | "s3-accesspoint" | "s3-control", ..]
+        [region, "s3" | "s3-accesspoint" | "s3-control" | "s3-website", ..]
         | [region, "dualstack", "s3" | "s3-accesspoint" | "s3-control", ..] => ("s3", region),
         [region, "dynamodb"] | [region, "ddb", _] => ("dynamodb", region),
-        [first, ..] => ("s3", first.strip_prefix("s3-")?),
+        [first, ..] => ("s3", first.strip_prefix("s3-website-").or_else(|| first.strip_prefix("s3-"))?),
         [] => return None,
     };
     Some((service, region.parse().ok()?))
@@ -297,7 +302,7 @@ mod tests {
                 let list = lists.into_iter().find(|list| list.name.ends_with(service)).unwrap();
                 list.blocks
             });
-            let is_of_s3 = service.is_some_and(|(service, _)| service == ".s3");
+            let is_of_s3 = service.is_some_and(|(service, _)| service == ".s3") && !name.contains("website");
             assert_eq!(super::is_of_s3(name), is_of_s3, "{name}");
             match (service_address(name), block) {
                 (Some(address), Some(blocks)) => {
@@ -315,6 +320,8 @@ mod tests {
         check("bucket.s3.dualstack.eu-west-1.amazonaws.com", eu);
         check("s3-eu-west-1.amazonaws.com", eu);
         check("bucket.s3-eu-west-1.amazonaws.com", eu);
+        check("bucket.s3-website-eu-west-1.amazonaws.com", eu);
+        check("bucket.s3-website.eu-west-1.amazonaws.com", eu);
         check("dynamodb.eu-west-1.amazonaws.com", Some((".dynamodb", "eu-west-1")));
         check("123456789012.ddb.eu-west-1.amazonaws.com", Some((".dynamodb", "eu-west-1")));
         check("s3.nowhere-1.amazonaws.com", None);
