@@ -334,10 +334,10 @@ fn a_bucket_for_one_endpoint(lab: &Lab<'_>, endpoint: &str) {
     };
     let (allow, deny) = (statement("Allow", "StringEquals"), statement("Deny", "StringNotEquals"));
     let policy = format!(r#"{{"Version":"2012-10-17","Statement":[{allow},{deny}]}}"#);
-    put(lab.cloud, &format!("{OURS}?policy"), &policy);
+    put(lab.cloud, &format!("{OURS}?policy="), &policy);
     let website = "<WebsiteConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><IndexDocument>\
                    <Suffix>index.html</Suffix></IndexDocument></WebsiteConfiguration>";
-    put(lab.cloud, &format!("{OURS}?website"), website);
+    put(lab.cloud, &format!("{OURS}?website="), website);
     assert_eq!(lab.as_role(&url(OURS)).body, "of brume-ours");
     assert_eq!(lab.as_nobody(&url(OURS)).body, "of brume-ours");
     assert_eq!(lab.as_nobody(SITE).body, "of brume-ours");
@@ -356,7 +356,7 @@ fn over_a_nat_gateway(lab: &Lab<'_>, endpoint: &str) {
     assert_eq!((denied.status, code.as_str()), (403, "AccessDenied"), "by another way: {denied:?}");
     assert!(message.ends_with("with an explicit deny in a resource-based policy"), "{message}");
     assert_eq!(lab.as_nobody(SITE).status, 403);
-    let removed = outside(lab.cloud, "-X DELETE", &format!("{OURS}?policy"));
+    let removed = outside(lab.cloud, "-X DELETE", &format!("{OURS}?policy="));
     assert_eq!(removed.code, 0, "{removed:?}");
     check_condition(lab, &format!(r#""IpAddress":{{"aws:SourceIp":"{public}/32"}}"#), true);
     check_condition(lab, r#""IpAddress":{"aws:SourceIp":"10.0.0.0/8"}"#, false);

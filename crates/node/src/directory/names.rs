@@ -260,7 +260,12 @@ pub(crate) fn is_of_s3(name: &str) -> bool {
 }
 
 fn is_of_websites(name: &str) -> bool {
-    name.split('.').rev().take(4).any(|label| label == "s3-website" || label.starts_with("s3-website-"))
+    let mut labels = name.rsplit('.').skip(2);
+    match (labels.next(), labels.next()) {
+        // What is before it is a bucket, whatever that is called.
+        (Some("s3") | None, _) => false,
+        (Some(first), second) => first.starts_with("s3-website-") || second == Some("s3-website"),
+    }
 }
 
 /// The address of a service that gateway endpoints lead to: the first of its prefix list in the region of the name, so
@@ -302,7 +307,7 @@ mod tests {
                 let list = lists.into_iter().find(|list| list.name.ends_with(service)).unwrap();
                 list.blocks
             });
-            let is_of_s3 = service.is_some_and(|(service, _)| service == ".s3") && !name.contains("website");
+            let is_of_s3 = service.is_some_and(|(service, _)| service == ".s3") && !name.contains(".s3-website");
             assert_eq!(super::is_of_s3(name), is_of_s3, "{name}");
             match (service_address(name), block) {
                 (Some(address), Some(blocks)) => {
@@ -314,6 +319,7 @@ mod tests {
         let (us, eu) = (Some((".s3", "us-east-1")), Some((".s3", "eu-west-1")));
         check("s3.amazonaws.com", us);
         check("my.bucket.s3.amazonaws.com", us);
+        check("s3-website.s3.amazonaws.com", us);
         check("s3.us-east-1.amazonaws.com", us);
         check("s3.eu-west-1.amazonaws.com", eu);
         check("bucket.s3.eu-west-1.amazonaws.com", eu);
