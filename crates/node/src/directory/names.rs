@@ -307,7 +307,8 @@ mod tests {
                 let list = lists.into_iter().find(|list| list.name.ends_with(service)).unwrap();
                 list.blocks
             });
-            let is_of_s3 = service.is_some_and(|(service, _)| service == ".s3") && !name.contains(".s3-website");
+            let is_of_s3 =
+                service.is_some_and(|(service, _)| service == ".s3") && !name.contains(".s3-website");
             assert_eq!(super::is_of_s3(name), is_of_s3, "{name}");
             match (service_address(name), block) {
                 (Some(address), Some(blocks)) => {
