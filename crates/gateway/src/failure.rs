@@ -28,7 +28,8 @@ pub(crate) const INTERNAL_MESSAGE: &str = "An internal error has occurred";
 pub(crate) struct Failure {
     codec: Codec,
     operation: Option<&'static Operation>,
-    pub(crate) error: ServiceError,
+    /// In a box, for it is large and most requests have none.
+    pub(crate) error: Box<ServiceError>,
 }
 
 /// How errors of this request are encoded, as far as that is known.
@@ -53,7 +54,7 @@ impl Dialect {
     }
 
     pub(crate) fn fail(self, error: ServiceError) -> Failure {
-        Failure { codec: self.codec, operation: self.operation, error }
+        Failure { codec: self.codec, operation: self.operation, error: Box::new(error) }
     }
 
     pub(crate) fn refuse(self, error: ProtocolError) -> Failure {
@@ -160,7 +161,8 @@ pub(crate) fn hide_cause(error: &mut ServiceError, access: &Access) {
 }
 
 pub(crate) fn encode_failure(failure: Failure, asked: &Asked, access: &mut Access) -> Response {
-    let Failure { codec, operation, mut error } = failure;
+    let Failure { codec, operation, error } = failure;
+    let mut error = *error;
     if codec.model().metadata.signing_name == S3 {
         let resource = asked.resource();
         if error.code == "MethodNotAllowed" {

@@ -8,7 +8,7 @@ use aws_model::{Location, Operation, Value};
 use aws_protocol::{Codec, Request, Response};
 use aws_types::Region;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderValue, REFERER, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_ENCODING, HOST, HeaderValue, REFERER, USER_AGENT};
 use http::{Method, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use service_api::{
@@ -18,7 +18,7 @@ use service_api::{
 use sigv4::{ChunkSignatures, Flavour, Presented, SignatureError};
 
 use crate::access::Access;
-use crate::authenticate::{Identity, SignedBody, Verifier, signed_headers, signed_parts};
+use crate::authenticate::{Identity, SignedBody};
 use crate::body::{self, BodyError};
 use crate::cors::CrossOrigin;
 use crate::failure::{
@@ -34,18 +34,13 @@ use crate::s3::{self, S3};
 use crate::virtual_host::Addressed;
 use crate::{
     AccessRequest, Authorizer, Buckets, Clock, Config, Credentials, GatewayError, Refused, cors, digest,
-    s3_answer, target,
+    s3_answer,
 };
 
+mod identity;
+mod own;
 mod page;
 mod upload;
-
-/// Below this path the gateway answers for itself. No service has it: it is no bucket name, for the underscore.
-const OWN_PATH: &str = "/_brume/";
-const HEALTH_PATH: &str = "/_brume/health";
-
-/// The region of endpoints that name none.
-const GLOBAL_REGION: &str = "us-east-1";
 
 /// Answers requests.
 pub(crate) struct Handler {
@@ -163,7 +158,7 @@ impl Handler {
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::error::Error + Send + Sync,
     {
-        if peer.inside.is_none() && request.uri().path().starts_with(OWN_PATH) {
+        if peer.inside.is_none() && request.uri().path().starts_with(own::OWN_PATH) {
             return self.own(request.method(), request.uri().path());
         }
         let access = Access::begin(RequestId::from_bits(OsRandom.bits()), peer.ip);
@@ -462,90 +457,6 @@ impl Handler {
         answered
     }
 
-    fn verifier(&self) -> Verifier<'_> {
-        Verifier { credentials: &*self.credentials, regions: &self.config.regions, now: self.clock.now() }
-    }
-
-    /// What a request without its body presents, and tells of who sent it.
-    fn standing(
-        &self,
-        request: &Request,
-        host: Option<&str>,
-    ) -> (Result<Presented, SignatureError>, Standing) {
-        let headers = signed_headers(request, host);
-        let signed = signed_parts(request, &headers);
-        let presented = Presented::of(&signed);
-        let standing = self.verifier().standing(&presented, &signed);
-        (presented, standing)
-    }
-
-    fn authenticate(
-        &self,
-        request: &Request,
-        presented: Result<Presented, SignatureError>,
-        host: Option<&str>,
-        dialect: Dialect,
-        body: SignedBody<'_>,
-    ) -> Result<Identity, SignatureError> {
-        // What may be done by everybody in S3 the policies of its buckets say.
-        let is_for_all = dialect.operation.is_some_and(|operation| operation.anonymous)
-            || (dialect.flavour() == Flavour::S3 && self.services.contains_key(S3));
-        if presented == Err(SignatureError::Missing) && is_for_all {
-            return Ok(self.nobody(host));
-        }
-        let headers = signed_headers(request, host);
-        self.verifier().verify(&presented?, &signed_parts(request, &headers), body, dialect.operation)
-    }
-
-    fn refuse_signature(
-        &self,
-        dialect: Dialect,
-        error: &SignatureError,
-        request: &Request,
-        host: Option<&str>,
-    ) -> Failure {
-        if dialect.flavour() != Flavour::S3 {
-            return dialect.signature(error);
-        }
-        let presented = Presented::of(&signed_parts(request, &signed_headers(request, host))).ok();
-        dialect.fail(s3::signature_error(error, request, presented.as_ref(), self.region_of(host)))
-    }
-
-    /// The service that a request is for.
-    fn target(
-        &self,
-        request: &Request,
-        presented: &Result<Presented, SignatureError>,
-        host: Option<&str>,
-        peer: &Peer,
-    ) -> Option<&'static aws_model::Service> {
-        let only = peer.only_service();
-        only.or_else(|| self.target_by_request(request, presented, host))
-    }
-
-    fn target_by_request(
-        &self,
-        request: &Request,
-        presented: &Result<Presented, SignatureError>,
-        host: Option<&str>,
-    ) -> Option<&'static aws_model::Service> {
-        target::service(request, presented.as_ref().ok(), host, self.services.contains_key(S3))
-    }
-
-    /// Who calls an operation that needs no signature, in the region of the endpoint's name.
-    fn nobody(&self, host: Option<&str>) -> Identity {
-        let principal = Principal::anonymous(self.config.partition);
-        Identity { principal, region: self.region_of(host).clone(), signature: None, chunks: None }
-    }
-
-    /// The region of an endpoint.
-    fn region_of(&self, host: Option<&str>) -> &Region {
-        let regions = &self.config.regions;
-        let named = host.and_then(|host| target::region(host, regions));
-        let default = || regions.iter().find(|region| region.as_str() == GLOBAL_REGION).or(regions.first());
-        named.or_else(default).expect("a gateway has regions")
-    }
-
     fn call(
         &self,
         dialect: Dialect,
@@ -606,27 +517,6 @@ impl Handler {
                 Box::new(Incoming::new(request, coming, body.chunks, timeout, flavour)?)
             }
         })
-    }
-
-    /// The gateway's own pages.
-    fn own(&self, method: &Method, path: &str) -> http::Response<Outgoing> {
-        let (status, body) = match (method, path) {
-            (&Method::GET | &Method::HEAD, HEALTH_PATH) => (
-                StatusCode::OK,
-                serde_json::json!({
-                    "status": "running",
-                    "version": env!("CARGO_PKG_VERSION"),
-                    "services": self.services.keys().collect::<Vec<_>>(),
-                }),
-            ),
-            (_, HEALTH_PATH) => (StatusCode::METHOD_NOT_ALLOWED, serde_json::json!({"message": "use GET"})),
-            _ => (StatusCode::NOT_FOUND, serde_json::json!({"message": "there is no such page"})),
-        };
-        let mut response = http::Response::new(Outgoing::whole(Bytes::from(body.to_string())));
-        *response.status_mut() = status;
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(CONTENT_TYPE, json);
-        response
     }
 }
 

@@ -51,14 +51,14 @@ struct Visit<'a> {
 
 /// Why there is no page, and what is told of it.
 struct Missing {
-    error: ServiceError,
+    error: Box<ServiceError>,
     /// What became of the page that was to be shown in the place of one.
-    of_error_page: Option<ServiceError>,
+    of_error_page: Option<Box<ServiceError>>,
 }
 
 impl From<ServiceError> for Missing {
     fn from(error: ServiceError) -> Self {
-        Self { error, of_error_page: None }
+        Self { error: Box::new(error), of_error_page: None }
     }
 }
 
@@ -173,7 +173,7 @@ impl Visit<'_> {
                     self.access.error_code = Some(error.code.to_string());
                     Ok(answer)
                 }
-                Err(of_error_page) => Err(Missing { error, of_error_page: Some(of_error_page) }),
+                Err(of_error_page) => Err(Missing { error: Box::new(error), of_error_page: Some(Box::new(of_error_page)) }),
             },
         }
     }
@@ -200,7 +200,7 @@ impl Visit<'_> {
         };
         let codec = Codec::for_request(service.model(), &request);
         let mut dialect = Dialect::new(codec);
-        let operation = codec.route(&request).map_err(|error| dialect.refuse(error).error)?;
+        let operation = codec.route(&request).map_err(|error| *dialect.refuse(error).error)?;
         dialect.operation = Some(operation);
         self.access.operation = operation.name;
         let principal = Principal::anonymous(self.handler.config.partition);
@@ -210,7 +210,7 @@ impl Visit<'_> {
             Order { dialect, operation, request: &request, context, tls: peer.tls, host: host.clone() };
         self.handler
             .carry_out(order, Body::default())
-            .map_err(|Failure { error, .. }| s3_answer::with_headers(error))
+            .map_err(|Failure { error, .. }| s3_answer::with_headers(*error))
     }
 
     fn response(&self, status: StatusCode) -> Response {
@@ -257,7 +257,7 @@ impl Visit<'_> {
             set(&mut response.headers, HeaderName::from_static(name), value);
         }
         let id = self.access.request_id.as_str();
-        response.body = error_page(status, &error, of_error_page.as_ref(), id).into();
+        response.body = error_page(status, &error, of_error_page.as_deref(), id).into();
         response
     }
 }
