@@ -323,11 +323,13 @@ def as_clients_of_s3(operation, answer, parsed):
         decode, left = DECODERS[operation.name]
         # It takes it that every item has a key, which those made here need not have.
         items = {"Contents": "Key", "Versions": "Key", "DeleteMarkers": "Key", "CommonPrefixes": "Prefix"}
-        for name, key in items.items():
-            for item in parsed.get(name, []):
-                item.setdefault(key, "")
+        keyless = [(item, key) for name, key in items.items() for item in parsed.get(name, []) if key not in item]
+        for item, key in keyless:
+            item[key] = ""
         if decode is not None:
             decode(parsed, {"encoding_type_auto_set": True})
+        for item, key in keyless:
+            del item[key]
         holders = [(parsed, name) for name in left]
         if decode is None:
             holders += [(item, "Key") for item in parsed.get("Uploads", [])]

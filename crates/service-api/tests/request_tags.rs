@@ -8,13 +8,16 @@ use aws_model::{Fields, Value};
 use service_api::{TagMembers, tag_members, tag_specifications, tags_of_request};
 
 /// Members whose names speak of tags and which hold none that a request sets or removes.
-const NO_TAGS: [&str; 7] = [
+const NO_TAGS: [&str; 9] = [
     "ec2 TagFieldSpecifications",
     "ec2 InstanceMetadataTags",
     "ram tagFilters",
     "resourcegroupstaggingapi TagFilters",
     "resourcegroupstaggingapi TagKeyFilters",
     "resourcegroupstaggingapi TagsPerPage",
+    // Policies of S3 know tags of objects by keys of their own, which `svc-s3` tells.
+    "s3 Tagging",
+    "s3 TaggingDirective",
     // Which tags go on from session to session: the tags themselves stand beside them.
     "sts TransitiveTagKeys",
 ];

@@ -60,6 +60,10 @@ impl Cloud {
         Self::with(Config::default())
     }
 
+    pub(crate) fn with_log_buckets(self, buckets: impl svc_ec2::FlowLogBuckets) -> Self {
+        Self { ec2: self.ec2.with_log_buckets(buckets), ..self }
+    }
+
     pub(crate) fn without_quotas() -> Self {
         Self::with(Config { enforce_quotas: false, ..Config::default() })
     }

@@ -181,8 +181,7 @@ impl FlowLogBuckets for Buckets {
 #[test]
 fn a_bucket_has_to_take_the_records() {
     let buckets = Buckets::default();
-    let cloud = Cloud::new();
-    let cloud = Cloud { ec2: cloud.ec2.with_log_buckets(buckets.clone()), ..cloud };
+    let cloud = Cloud::new().with_log_buckets(buckets.clone());
     let vpc = cloud.vpc("10.0.0.0/16");
     let refused = |arn: &str| {
         let answer = cloud.ok::<op::CreateFlowLogs>(to_bucket(&vpc, arn));

@@ -173,7 +173,9 @@ impl Visit<'_> {
                     self.access.error_code = Some(error.code.to_string());
                     Ok(answer)
                 }
-                Err(of_error_page) => Err(Missing { error: Box::new(error), of_error_page: Some(Box::new(of_error_page)) }),
+                Err(of_error_page) => {
+                    Err(Missing { error: Box::new(error), of_error_page: Some(Box::new(of_error_page)) })
+                }
             },
         }
     }

@@ -1,3 +1,5 @@
+//! Trails and flow logs that go into buckets, through the services that write and the one that keeps them.
+
 use std::io::Read as _;
 
 use aws_api::cloudtrail::{self as trails, operation as of_trails};

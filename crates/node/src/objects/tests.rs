@@ -1,3 +1,5 @@
+//! What an operator sees of objects, with and without a daemon.
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
