@@ -11,7 +11,9 @@ use std::sync::Arc;
 use aws_model::{Fields, Value};
 use aws_types::AccountId;
 use bucket_rules::CopySource;
-use service_api::{ConditionKeys, NeededPermission, RequestContext, TargetResource, needed_by_table};
+use service_api::{
+    ConditionKeys, NeededPermission, RequestContext, SignaturePlace, TargetResource, needed_by_table,
+};
 use store::Read as _;
 
 use crate::bucket::{self, Bucket};
@@ -78,10 +80,28 @@ fn text<'a>(fields: &'a Fields, name: &str) -> Option<Cow<'a, str>> {
     }
 }
 
+/// What can be asked of how a request is signed.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html>
+fn of_signature(context: &RequestContext) -> ConditionKeys {
+    let Some(signature) = context.way.signature else { return Vec::new() };
+    let place = match signature.place {
+        SignaturePlace::Header => "REST-HEADER",
+        SignaturePlace::Query => "REST-QUERY-STRING",
+    };
+    let age_millis = context.now.unix_millis().saturating_sub(signature.signed.unix_millis()).max(0);
+    let keys = [
+        ("s3:signatureversion", "AWS4-HMAC-SHA256".to_owned()),
+        ("s3:authType", place.to_owned()),
+        ("s3:signatureAge", age_millis.to_string()),
+    ];
+    keys.into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect()
+}
+
 /// What a request says of whatever it touches.
 pub(crate) fn said(context: &RequestContext, input: &Value) -> ConditionKeys {
     let Value::Structure(fields) = input else { return Vec::new() };
-    let mut keys: ConditionKeys = Vec::new();
+    let mut keys = of_signature(context);
     for (member, key) in SAID {
         if let Some(value) = text(fields, member) {
             keys.push((key.to_owned(), vec![value.into_owned()]));

@@ -10,10 +10,15 @@ use aws_types::{AccountId, Arn, Partition, Tags};
 use bucket_rules::CanonicalUserId;
 use iam_policy::{Policy, PolicyKind};
 use identities::{Account, AccountState, User, name_key};
-use service_api::{Principal, PrincipalKind, RequestContext, Service as _, ServiceError};
+use service_api::{
+    Principal, PrincipalKind, RequestContext, Service as _, ServiceError, SignatureFacts, SignaturePlace,
+};
 use store::{Record, Scope, StoreError};
 
 use crate::harness::*;
+
+/// How old signatures are.
+pub const SIGNED_BEFORE_MILLIS: i64 = 3000;
 
 struct Open;
 
@@ -120,7 +125,12 @@ impl Callers {
     }
 
     fn context(&self, who: &Principal) -> RequestContext {
-        RequestContext { principal: who.clone(), ..self.cloud.context(HOME) }
+        let mut context = RequestContext { principal: who.clone(), ..self.cloud.context(HOME) };
+        if !who.is_anonymous() {
+            let signed = self.cloud.now().plus_millis(-SIGNED_BEFORE_MILLIS);
+            context.way.signature = Some(SignatureFacts { place: SignaturePlace::Header, signed });
+        }
+        context
     }
 
     /// Decides about a request, and carries it out if it may be made.

@@ -143,6 +143,26 @@ fn nobody_is_locked_out_who_does_not_say_so() {
 }
 
 #[test]
+fn conditions_ask_how_a_request_is_signed() {
+    let callers = Callers::with(ENFORCED);
+    assert!(callers.writes(&callers.home, "key"));
+    let age = SIGNED_BEFORE_MILLIS.to_string();
+    for (operator, key, value, allowed) in [
+        ("StringEquals", "s3:authType", "REST-HEADER", true),
+        ("StringEquals", "s3:authType", "REST-QUERY-STRING", false),
+        ("StringEquals", "s3:signatureversion", "AWS4-HMAC-SHA256", true),
+        ("NumericEquals", "s3:signatureAge", age.as_str(), true),
+        ("NumericGreaterThan", "s3:signatureAge", "600000", false),
+    ] {
+        let condition = format!(r#","Condition":{{"{operator}":{{"{key}":"{value}"}}}},"Resource""#);
+        let account = format!(r#"{{"AWS":"{OTHER}"}}"#);
+        let allow = statement("Allow", &account, "s3:GetObject");
+        callers.set_policy(&[allow.replace(r#","Resource""#, &condition)]);
+        assert_eq!(callers.reads(&callers.other, "key"), allowed, "{operator} {key} {value}");
+    }
+}
+
+#[test]
 fn a_public_policy_is_told_as_such() {
     let callers = Callers::with(ENFORCED);
     let is_public = || {
