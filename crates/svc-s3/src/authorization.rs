@@ -38,14 +38,18 @@ const VERSION_ID: &str = "s3:VersionId";
 const LIST: &str = "s3:ListBucket";
 /// Actions that read the newest version of an object.
 const READS: [&str; 4] = ["s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectAttributes", "s3:GetObjectTagging"];
-/// Actions that the owner of the bucket decides about, whosever the object is.
-const OF_BUCKET_OWNER: [&str; 6] = [
-    "s3:AbortMultipartUpload",
-    "s3:DeleteObject",
-    "s3:DeleteObjectVersion",
-    "s3:ListMultipartUploadParts",
-    "s3:PutObject",
-    "s3:RestoreObject",
+/// Actions on an object that its owner decides about. About all others the owner of the bucket does, whosever the object is.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#acl-access-policy-permission-mapping>
+const OF_OBJECT_OWNER: [&str; 8] = [
+    "s3:GetObject",
+    "s3:GetObjectAcl",
+    "s3:GetObjectAttributes",
+    "s3:GetObjectVersion",
+    "s3:GetObjectVersionAcl",
+    "s3:GetObjectVersionAttributes",
+    "s3:PutObjectAcl",
+    "s3:PutObjectVersionAcl",
 ];
 /// Those that whoever began an upload may do with it.
 const OF_INITIATOR: [&str; 2] = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
@@ -267,7 +271,7 @@ impl Known<'_> {
         let key = key.map(str::to_owned);
         resource.keys.push(("s3:ResourceAccount".to_owned(), vec![bucket.owner.to_string()]));
         let (side, is_missing) = match key.as_deref() {
-            Some(key) if !OF_BUCKET_OWNER.contains(&action) => {
+            Some(key) if OF_OBJECT_OWNER.contains(&action) || READS.contains(&action) => {
                 self.of_object(&bucket, action, (key, version))
             }
             Some(key) => {
@@ -295,12 +299,14 @@ impl Known<'_> {
         };
         let found = found.map(|found| found.filter(|found| !found.version.is_marker));
         match found {
-            Ok(Some(found)) => (resource_side::of_version(self.context, bucket, &found.version), false),
+            Ok(Some(found)) if OF_OBJECT_OWNER.contains(&action) => {
+                (resource_side::of_version(self.context, bucket, &found.version), false)
+            }
             Ok(None) => {
                 let is_missing = version.is_none() && READS.contains(&action);
                 (resource_side::of_bucket(self.context, bucket, action, None), is_missing)
             }
-            Err(_) => (resource_side::of_bucket(self.context, bucket, action, None), false),
+            Ok(Some(_)) | Err(_) => (resource_side::of_bucket(self.context, bucket, action, None), false),
         }
     }
 

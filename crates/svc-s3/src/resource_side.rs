@@ -5,9 +5,9 @@
 //!
 //! | What is asked for | Whose it is | Bucket's policy | Lists |
 //! | --- | --- | --- | --- |
-//! | the bucket; to put, delete or upload an object | the bucket's owner | counts | the bucket's |
-//! | an object of the bucket's owner | the bucket's owner | counts | the object's |
-//! | an object of somebody else | its owner | what it denies | the object's |
+//! | the bucket; to put, delete, upload, tag or lock an object | the bucket's owner | counts | the bucket's |
+//! | to read an object of the bucket's owner, and its list | the bucket's owner | counts | the object's |
+//! | the same of somebody else | its owner | what it denies | the object's |
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-alternatives-guidelines.html>
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html>

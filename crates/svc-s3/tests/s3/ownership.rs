@@ -1,6 +1,8 @@
 //! Whose new objects are.
 
 use aws_api::s3::{self as api, operation as op};
+use aws_model::Value;
+use service_api::Service as _;
 
 use crate::callers::*;
 use crate::harness::*;
@@ -137,4 +139,24 @@ fn an_object_of_another_account_is_not_the_bucket_owners_to_read() {
     callers.ok::<op::PutBucketOwnershipControls>(&callers.home, put(&["ObjectWriter"]));
     assert!(!callers.reads(&callers.home, "theirs"));
     assert!(callers.deletes(&callers.home, "theirs"), "the owner of the bucket pays for it");
+}
+
+#[test]
+fn the_owner_of_the_bucket_decides_about_all_but_reading() {
+    let callers = Callers::with("ObjectWriter");
+    callers.set_policy(&[statement("Allow", &format!(r#"{{"AWS":"{OTHER}"}}"#), "s3:PutObject")]);
+    assert!(callers.writes(&callers.other, "theirs"));
+    let owner_of = |operation: &str| {
+        let members = [("Bucket", "bucket"), ("Key", "theirs"), ("UploadId", "x")];
+        let members = members.map(|(name, value)| (name, Value::String(value.to_owned())));
+        let (input, context) = (Value::Structure(members.into_iter().collect()), callers.cloud.context(HOME));
+        let needed = callers.cloud.s3().needed_permissions(&context, operation, &input).unwrap();
+        needed[0].resources[0].owner
+    };
+    for operation in ["GetObject", "GetObjectAcl", "PutObjectAcl"] {
+        assert_eq!(owner_of(operation), Some(OTHER.parse().unwrap()), "{operation}");
+    }
+    for operation in ["GetObjectTagging", "PutObjectRetention", "DeleteObject", "PutObject", "ListParts"] {
+        assert_eq!(owner_of(operation), None, "{operation}");
+    }
 }
