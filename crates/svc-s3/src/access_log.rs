@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_types::{AccountId, Partition, Timestamp};
-use bucket_rules::{AccessLogEntry, LogKeyFormat, LoggingTarget};
+use bucket_rules::{AccessLogEntry, Acl, LogKeyFormat, LoggingTarget};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use service_api::Whole;
@@ -24,7 +24,7 @@ use crate::intake::Said;
 use crate::place::Incarnation;
 use crate::rows::{Headers, Version};
 use crate::versions::Contents;
-use crate::{S3, State, encryption, versions};
+use crate::{S3, State, encryption, logging, versions};
 
 /// Who puts logs into buckets, which policies of target buckets name.
 pub const LOGGING_SERVICE: &str = "logging.s3.amazonaws.com";
@@ -60,6 +60,8 @@ pub struct LogDelivery {
     pub target_account: AccountId,
     /// The policy of the target.
     pub target_policy: Option<String>,
+    /// Whether the access control list of the target lets logs in, where the policy does not deny it.
+    pub is_let_in_by_list: bool,
     /// The bucket that the log is of: `aws:SourceArn`.
     pub source_arn: String,
     /// Whose it is: `aws:SourceAccount`.
@@ -179,21 +181,35 @@ impl Source {
             object_arn: format!("{}/{key}", self.target.arn(self.partition)),
             target_account: self.target.owner,
             target_policy: self.target.access.policy.clone(),
+            is_let_in_by_list: logging::is_let_in_by_list(&self.target),
             source_arn: self.bucket.arn(self.partition),
             source_account: self.bucket.owner,
         };
         if !may_put(&delivery) {
-            return Err(format!(
-                "the policy of {} does not let {LOGGING_SERVICE} put logs",
-                self.target.name
-            ));
+            return Err(format!("{} does not let {LOGGING_SERVICE} put logs", self.target.name));
         }
-        write(state, &self.target, &key, text, now).map_err(|failure| failure.to_string())
+        let log = (key.as_str(), text, self.acl());
+        write(state, &self.target, log, now).map_err(|failure| failure.to_string())
+    }
+
+    /// The list of a log: the owner's, and whoever the logs are for. `None` where lists do not count.
+    fn acl(&self) -> Option<Acl> {
+        if !self.target.access.has_lists() || self.logging.grants.is_empty() {
+            return None;
+        }
+        let mut acl = Acl::private(self.target.owner_id());
+        acl.grants.extend(&self.logging.grants);
+        Some(acl)
     }
 }
 
 /// Writes a log as an object.
-fn write(state: &State, bucket: &Bucket, key: &str, text: String, now: Timestamp) -> Result<(), Failure> {
+fn write(
+    state: &State,
+    bucket: &Bucket,
+    (key, text, acl): (&str, String, Option<Acl>),
+    now: Timestamp,
+) -> Result<(), Failure> {
     let secret = encryption::secret(&state.objects, None);
     let mut payload = Whole::new(Bytes::from(text));
     let taken = Said::default().take(state, &secret, &mut payload, None)?;
@@ -203,6 +219,7 @@ fn write(state: &State, bucket: &Bucket, key: &str, text: String, now: Timestamp
         e_tag: hex::encode(taken.md5.bytes()),
         checksum: Some(Kept::whole(&taken.checksum)),
         headers: Headers { content_type: Some("text/plain".to_owned()), ..Headers::default() },
+        acl,
         attached: Attached::default().with_default(bucket, now),
         ..Version::default()
     };

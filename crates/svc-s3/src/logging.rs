@@ -11,8 +11,7 @@ use aws_api::s3::{
     TargetObjectKeyFormat,
 };
 use bucket_rules::{
-    BucketName, Grant, Grantee, LogKeyFormat, LoggingTarget, ObjectOwnership, Permission, TargetFacts,
-    WrittenGrantee,
+    BucketName, Grant, Grantee, Group, LogKeyFormat, LoggingTarget, Permission, TargetFacts, WrittenGrantee,
 };
 use service_api::{RequestContext, ServiceError};
 use store::Read as _;
@@ -73,10 +72,29 @@ fn target(written: LoggingEnabled) -> Result<LoggingTarget, ServiceError> {
     Ok(LoggingTarget { bucket, prefix: written.target_prefix, grants, format })
 }
 
-/// Every bucket has its objects' owner enforced, so that the log of one is let in by the target's policy, which is asked when a log
-/// is delivered.
 fn facts(target: &Bucket) -> TargetFacts<'_> {
-    TargetFacts { owner: target.owner, region: &target.region, ownership: ObjectOwnership::default() }
+    let ownership = target.access.object_ownership();
+    TargetFacts { owner: target.owner, region: &target.region, ownership }
+}
+
+/// Whether the access control list of a bucket lets logs in.
+pub(crate) fn is_let_in_by_list(target: &Bucket) -> bool {
+    let group = Grantee::Group(Group::LogDelivery);
+    let acl = target.acl();
+    let of_group = acl.grants.iter().filter(|grant| grant.grantee == group);
+    let given: Vec<Permission> = of_group.map(|grant| grant.permission).collect();
+    let has = |permission| given.contains(&permission) || given.contains(&Permission::FullControl);
+    target.access.has_lists() && has(Permission::Write) && has(Permission::ReadAcp)
+}
+
+/// Where lists count, either the list or a policy has to let logs in. What a policy says is asked when a log is delivered.
+fn check_lets_in(target: &Bucket) -> Result<(), ServiceError> {
+    if !target.access.has_lists() || target.access.policy.is_some() || is_let_in_by_list(target) {
+        return Ok(());
+    }
+    let message = "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket";
+    let error = error::error(400, "InvalidTargetBucketForLogging", message);
+    Err(error.with_field("TargetBucket", target.name.as_str()))
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>
@@ -94,6 +112,7 @@ pub(crate) fn put(
         let target = records.get::<Bucket>(&bucket::scope(context.partition), logging.bucket.as_str());
         let facts = target.as_deref().map(facts);
         logging.check(source.owner, &source.region, facts.as_ref()).map_err(error::refused)?;
+        target.as_deref().map(check_lets_in).transpose()?;
     }
     let named = (request.bucket.as_str(), request.expected_bucket_owner.as_deref());
     configuration::change(state, context, named, |_, held| {

@@ -235,6 +235,56 @@ fn logs_are_objects_of_their_target() {
 }
 
 #[test]
+fn lists_let_logs_in_where_they_count() {
+    let cloud = Cloud::with("bucket");
+    cloud.ok::<op::CreateBucket>(api::CreateBucketRequest {
+        bucket: "logs".to_owned(),
+        object_ownership: some("BucketOwnerPreferred"),
+        ..api::CreateBucketRequest::default()
+    });
+    let reader = api::Grantee {
+        r#type: "Group".to_owned(),
+        uri: some("http://acs.amazonaws.com/groups/s3/LogDelivery"),
+        ..api::Grantee::default()
+    };
+    let put = api::PutBucketLoggingRequest {
+        bucket: "bucket".to_owned(),
+        bucket_logging_status: api::BucketLoggingStatus {
+            logging_enabled: Some(api::LoggingEnabled {
+                target_bucket: "logs".to_owned(),
+                target_grants: Some(vec![api::TargetGrant {
+                    grantee: Some(reader),
+                    permission: some("READ"),
+                }]),
+                target_prefix: "l/".to_owned(),
+                target_object_key_format: None,
+            }),
+        },
+        ..api::PutBucketLoggingRequest::default()
+    };
+    let refused = cloud.code::<op::PutBucketLogging>(put.clone());
+    assert_eq!(refused, "InvalidTargetBucketForLogging", "nothing lets logs in");
+    cloud.ok::<op::PutBucketAcl>(api::PutBucketAclRequest {
+        bucket: "logs".to_owned(),
+        acl: some("log-delivery-write"),
+        ..api::PutBucketAclRequest::default()
+    });
+    cloud.ok::<op::PutBucketLogging>(put);
+    cloud.s3().log_access(aws_types::Partition::Aws, &logged("bucket", cloud.now(), "a"));
+    let report = cloud.s3().deliver_access_logs(cloud.now(), |delivery| delivery.is_let_in_by_list);
+    assert_eq!(report.delivered, 1, "{report:?}");
+    let listed = api::ListObjectsV2Request { bucket: "logs".to_owned(), ..Default::default() };
+    let key = cloud.ok::<op::ListObjectsV2>(listed).contents.unwrap()[0].key.clone().unwrap();
+    let acl = cloud.ok::<op::GetObjectAcl>(api::GetObjectAclRequest {
+        bucket: "logs".to_owned(),
+        key,
+        ..api::GetObjectAclRequest::default()
+    });
+    let permissions: Vec<_> = acl.grants.unwrap().into_iter().filter_map(|one| one.permission).collect();
+    assert_eq!(permissions, ["FULL_CONTROL", "READ"]);
+}
+
+#[test]
 fn the_owner_pays() {
     let cloud = Cloud::with("bucket");
     let pay = |payer: &str| api::PutBucketRequestPaymentRequest {
