@@ -7,8 +7,10 @@
 //! locks: a daemon that is killed while it starts a program leaves a child that holds its port until exec(2), and the threads
 //! of a process that was killed close its files one after the other. Whoever waits for this lock has waited for both.
 //!
-//! The lock is taken before anything else is, so that its descriptor is the lowest of those that matter. What a process closes at
-//! its end, or at exec(2), the kernel lets go from the last to the first (task_work_run in kernel/task_work.c since Linux 4.4).
+//! The lock is taken before anything else is, so that its descriptor is the lowest of those that matter, and the last one that is
+//! let go when all are closed at once, at the end of a process or by exec(2): files are closed from the lowest descriptor up, and
+//! released from the last closed to the first (Linux 6.18, `close_files` in fs/file.c and `task_work_run` in
+//! kernel/task_work.c; the kernel promises no order, and in another one a moment of a few system calls would be left).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
