@@ -284,7 +284,8 @@ impl Codec {
             Value::Structure(fields) => fields,
             _ => &no_fields,
         };
-        let status = StatusCode::from_u16(operation.response_code).unwrap_or(StatusCode::OK);
+        let status = s3::answered_with(self.model, operation).unwrap_or(operation.response_code);
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         let mut response = self.response(status, request_id);
         let shape = structure.unwrap_or(&nothing);
         match self.protocol {

@@ -2,7 +2,7 @@
 //!
 //! Owns these facts alone. Refuses to know how bodies and headers are read and written, which is the codecs' business.
 
-use aws_model::{Fields, Model, Value};
+use aws_model::{Fields, Model, Operation, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -99,6 +99,14 @@ pub(crate) fn root(operation: &str) -> Option<&'static str> {
         "ListObjectVersions" => "ListVersionsResult",
         _ => return None,
     })
+}
+
+/// The status of an answer, where it is another than the model's.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html#API_PutBucketPolicy_Examples>
+pub(crate) fn answered_with(model: &Model, operation: &Operation) -> Option<u16> {
+    let is_empty = matches!(operation.name, "PutBucketPolicy" | "PutBucketTagging");
+    (is_of(model) && is_empty).then_some(204)
 }
 
 /// The status of an error that the model does not have.

@@ -8,7 +8,7 @@ use aws_model::{Location, Operation, Value};
 use aws_protocol::{Codec, Request, Response};
 use aws_types::Region;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_ENCODING, HOST, HeaderValue, REFERER, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_ENCODING, EXPECT, HOST, HeaderValue, REFERER, USER_AGENT};
 use http::{Method, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use service_api::{
@@ -221,15 +221,18 @@ impl Handler {
         if self.is_form(request, presented, host, peer) {
             return true;
         }
+        // Who waits to be told to go on is told so when it is known that the request is allowed, however short it is.
+        let is_waiting = request.header(EXPECT.as_str()).is_some();
         let at_once_bytes = match standing {
             Standing::Proven => incoming::READ_AT_ONCE_BYTES,
             // There is less room for what nobody signed.
             Standing::Refused(SignatureError::Missing) => {
                 incoming::READ_AT_ONCE_BYTES.min(self.config.limits.max_refused_body_bytes as u64)
             }
+            Standing::Refused(_) if is_waiting => 0,
             Standing::Claimed | Standing::Refused(_) => return false,
         };
-        if incoming::announced(request).is_some_and(|length| length <= at_once_bytes) {
+        if !is_waiting && incoming::announced(request).is_some_and(|length| length <= at_once_bytes) {
             return false;
         }
         let Some(service) = self.target(request, presented, host, peer) else { return false };

@@ -92,6 +92,7 @@ fn of_signature(context: &RequestContext) -> ConditionKeys {
     let place = match signature.place {
         SignaturePlace::Header => "REST-HEADER",
         SignaturePlace::Query => "REST-QUERY-STRING",
+        SignaturePlace::Form => "POST",
     };
     let age_millis = context.now.unix_millis().saturating_sub(signature.signed.unix_millis()).max(0);
     let keys = [
@@ -157,7 +158,12 @@ pub(crate) fn needed(
     }
     attached_permission::add(s3, context, operation, fields, &mut needed);
     let known = Known { context, records: s3.state.store.snapshot(), rows: s3.state.objects.snapshot() };
-    if operation != "CreateBucket" {
+    if operation == "CreateBucket" {
+        // Whoever has the name already has no say in that another one makes it, and the operation tells that it is taken.
+        for resource in needed.iter_mut().flat_map(|permission| &mut permission.resources) {
+            *resource = TargetResource { owner: None, policy: None, ..resource.clone() };
+        }
+    } else {
         complete_all(&known, fields, &mut needed);
     }
     let made = needed.first().and_then(|permission| permission.resources.first()).cloned();

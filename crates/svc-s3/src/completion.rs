@@ -98,7 +98,7 @@ impl Joined {
         }
         let checksum = together(algorithm, of, &sums)
             .ok_or_else(|| Failure::Malformed("parts whose checksums do not go together".to_owned()))?;
-        let e_tag = format!("{}-{}", hex::encode(tags.finish().bytes()), parts.len());
+        let e_tag = joined_tag(tags, parts.len());
         Ok(Self { list, blobs, size_bytes, e_tag, checksum })
     }
 }
@@ -189,7 +189,13 @@ pub(crate) fn complete(
     let parts = named(parts.unwrap_or_default())?;
     let random = state.ids.bits();
     let (version, id) = state.objects.transact(|rows| {
-        let found = multipart::find(rows, &bucket, &request.key, &request.upload_id)?;
+        let found = match multipart::find(rows, &bucket, &request.key, &request.upload_id) {
+            Err(Failure::Answer(gone)) if gone.code == "NoSuchUpload" => {
+                let done = done_before(rows, &bucket, (&request.key, &request.upload_id), &parts)?;
+                return done.ok_or(Failure::Answer(gone));
+            }
+            found => found?,
+        };
         found.check_initiator(context)?;
         // The key is not needed for this. Who brings one brings the right one.
         if customer.is_some() {
@@ -221,6 +227,31 @@ pub(crate) fn complete(
     Ok(output)
 }
 
+/// The object that a client is told of again whose first answer was lost: of this upload, and of the same parts.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
+fn done_before(
+    rows: &impl Read,
+    bucket: &Bucket,
+    (key, upload): (&str, &str),
+    parts: &[Named<'_>],
+) -> Result<Option<(Version, Option<String>)>, Failure> {
+    let Some(version) = versions::of_upload(rows, bucket, key, upload)? else { return Ok(None) };
+    let mut tags = Hasher::new(ChecksumAlgorithm::Md5);
+    for part in parts {
+        let Ok(tag) = hex::decode(part.e_tag) else { return Ok(None) };
+        tags.update(&tag);
+    }
+    let is_the_same = version.e_tag == joined_tag(tags, parts.len());
+    let id = versions::shown_id(bucket, &version);
+    Ok(is_the_same.then_some((version, id)))
+}
+
+/// The entity tag of what parts are together, of whose tags this is the hash.
+fn joined_tag(tags: Hasher, parts: usize) -> String {
+    format!("{}-{parts}", hex::encode(tags.finish().bytes()))
+}
+
 fn encoded(key: &str) -> String {
     percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
@@ -244,6 +275,7 @@ fn write(
         customer_key: upload.customer_key.clone(),
         attached: upload.attached.clone().with_default(bucket, context.now),
         acl: upload.acl.clone(),
+        upload: Some(found.id()),
         ..Version::default()
     };
     let contents = Contents::Parts(joined.list, joined.blobs);

@@ -148,13 +148,20 @@ pub(crate) fn check_asked(
 ) -> Result<(), ServiceError> {
     match asked {
         None if kms_key.is_none() => Ok(()),
-        Some(AES256) if customer.is_some() => Err(error::invalid_argument(
-            "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
+        Some(asked @ (AES256 | "aws:kms" | "aws:kms:dsse")) if customer.is_some() => {
+            Err(error::invalid_argument(
+                "Server Side Encryption with Customer provided key is incompatible with the encryption method specified",
+                "x-amz-server-side-encryption",
+                asked,
+            ))
+        }
+        None | Some(AES256) if kms_key.is_some() => Err(error::invalid_argument(
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
             "x-amz-server-side-encryption",
-            AES256,
+            asked.unwrap_or_default(),
         )),
-        Some(AES256) if kms_key.is_none() => Ok(()),
-        None | Some(AES256 | "aws:kms" | "aws:kms:dsse") => {
+        Some(AES256) => Ok(()),
+        None | Some("aws:kms" | "aws:kms:dsse") => {
             Err(error::not_implemented("there is no KMS, so that SSE-KMS cannot be had; use AES256"))
         }
         Some(_) => Err(error::error(

@@ -64,6 +64,11 @@ impl Found {
         }
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> String {
+        self.stamp.to_string()
+    }
+
     /// Removes the upload with all of its parts.
     ///
     /// # Errors

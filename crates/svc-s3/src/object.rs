@@ -13,6 +13,7 @@ use object_store::Snapshot;
 use service_api::{Payload, RequestContext, Streamed};
 
 use crate::attached::{Attached, brought, show_attached};
+use crate::checksum::Kept;
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
 use crate::intake::Said;
@@ -118,6 +119,8 @@ struct Seen {
     /// The id, where the bucket has versions.
     id: Option<String>,
     parts: Option<i32>,
+    /// The checksum of what is answered, where it is known.
+    checksum: Option<Kept>,
     /// When it expires, and by which rule.
     expiration: Option<String>,
 }
@@ -192,7 +195,16 @@ fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Se
     };
     let parts = version.parts.filter(|_| wanted.part.is_some());
     let parts = parts.and_then(|parts| i32::try_from(parts).ok());
-    Ok(Seen { version, contents, snapshot, customer, range, id, parts, expiration })
+    let checksum = match (wanted.range, wanted.part, contents.parts()) {
+        // It is of all bytes, so that it is not told of some of them.
+        (Some(_), _, _) => None,
+        (None, Some(number), Some(list)) => {
+            let part = list.parts.iter().find(|part| i64::from(part.number) == i64::from(number));
+            part.and_then(|part| part.checksum.clone())
+        }
+        (None, _, _) => version.checksum.clone(),
+    };
+    Ok(Seen { version, contents, snapshot, customer, range, id, parts, checksum, expiration })
 }
 
 /// Where the part of a number is in an object. What was uploaded whole is part 1.
@@ -255,15 +267,11 @@ macro_rules! answer {
             ..$output::default()
         };
         show_attached!(output, &seen.version.attached);
-        // The checksum is of all bytes, so that it is not told of a part of them.
         let is_asked =
             request.checksum_mode.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED"));
-        if is_asked
-            && seen.range.is_none()
-            && let Some(kept) = &seen.version.checksum
-        {
+        if let Some(kept) = seen.checksum.as_ref().filter(|_| is_asked) {
             checksum::show!(output, kept);
-            output.checksum_type = Some(kept.of.clone());
+            output.checksum_type = seen.version.checksum.as_ref().map(|whole| whole.of.clone());
         }
         output
     }};

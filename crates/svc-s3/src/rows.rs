@@ -51,6 +51,9 @@ pub(crate) struct Version {
     /// Its access control list and whose it is, where it is not the bucket owner's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) acl: Option<Acl>,
+    /// The id of the upload that it was made of, which can be completed once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) upload: Option<String>,
     /// How many parts it was uploaded in; none: the content is the one of this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parts: Option<u32>,

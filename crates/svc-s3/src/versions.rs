@@ -17,6 +17,9 @@ use crate::rows::{self, NULL, PartList, Version};
 use crate::versioning::Versioning;
 
 /// A version that is there.
+/// Among how many versions of a key the one is looked for that an upload became.
+const MOST_LOOKED_THROUGH: usize = 100;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     row: Vec<u8>,
@@ -129,6 +132,25 @@ fn null(reader: &impl Read, bucket: &Bucket, key: &str) -> Result<Option<Found>,
     of_key(reader, bucket, key)
         .find(|found| found.as_ref().is_ok_and(|found| found.version.id.is_none()) || found.is_err())
         .transpose()
+}
+
+/// The version that an upload became, where it is still among the newest of its key.
+///
+/// # Errors
+/// Rows cannot be read.
+pub(crate) fn of_upload(
+    reader: &impl Read,
+    bucket: &Bucket,
+    key: &str,
+    upload: &str,
+) -> Result<Option<Version>, Failure> {
+    for found in of_key(reader, bucket, key).take(MOST_LOOKED_THROUGH) {
+        let version = found?.version;
+        if version.upload.as_deref() == Some(upload) {
+            return Ok(Some(version));
+        }
+    }
+    Ok(None)
 }
 
 /// The version with an id.

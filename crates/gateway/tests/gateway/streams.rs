@@ -162,6 +162,22 @@ fn a_long_payload_that_would_be_refused_is_not_waited_for() {
 }
 
 #[test]
+fn a_short_payload_that_would_be_refused_is_not_waited_for() {
+    let cloud = Cloud::start();
+    let headers = [("content-length", "5"), ("expect", "100-continue")];
+    let (good, _) = head("PUT", "localhost", "/bucket/x", &headers, &Payload::Unsigned);
+    let refused = good.replace("Signature=", "Signature=0");
+    let mut connection = Connection::open(cloud.address);
+    connection.write(refused.as_bytes());
+    assert_eq!(connection.answer().expect("an answer").status, 403);
+    let mut connection = Connection::open(cloud.address);
+    connection.write(good.as_bytes());
+    assert_eq!(connection.answer().expect("an answer").status, 100);
+    connection.write(b"hello");
+    connection.answer().expect("an answer").expect(200, &[]);
+}
+
+#[test]
 fn there_is_a_limit_of_payloads_at_one_time() {
     let cloud = Cloud::with(|limits| limits.max_payloads = 1);
     let length = LONG.to_string();

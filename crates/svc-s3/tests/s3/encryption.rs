@@ -87,7 +87,7 @@ fn kms_is_refused() {
         cloud.try_put(request, &mut Pieces::new("x")).map(|_| ()).map_err(|error| error.code.into_owned())
     };
     assert_eq!(refused("aws:kms", None), Err("NotImplemented".to_owned()));
-    assert_eq!(refused("AES256", Some("key")), Err("NotImplemented".to_owned()));
+    assert_eq!(refused("AES256", Some("key")), Err("InvalidArgument".to_owned()));
     assert_eq!(refused("rot13", None), Err("InvalidEncryptionAlgorithmError".to_owned()));
     assert_eq!(refused("AES256", None), Ok(()));
 }

@@ -105,6 +105,47 @@ fn parts_become_an_object() {
     assert_eq!((usage.rows, usage.blobs), (1, 0));
 }
 
+/// Whoever did not get the first answer asks again.
+#[test]
+fn a_completion_is_answered_again_while_its_object_is_there() {
+    let cloud = Cloud::with("bucket");
+    let id = create(&cloud, "key", |_| {});
+    let tags = [(1, part(&cloud, &id, 1, bytes(10, 1)).e_tag)];
+    let done = cloud.ok::<op::CompleteMultipartUpload>(completion(&id, &tags));
+    assert_eq!(cloud.ok::<op::CompleteMultipartUpload>(completion(&id, &tags)).e_tag, done.e_tag);
+    let others = [(1, some("d41d8cd98f00b204e9800998ecf8427e"))];
+    assert_eq!(cloud.code::<op::CompleteMultipartUpload>(completion(&id, &others)), "NoSuchUpload");
+    cloud.put("bucket", "key", "another");
+    assert_eq!(cloud.code::<op::CompleteMultipartUpload>(completion(&id, &tags)), "NoSuchUpload");
+}
+
+#[test]
+fn a_part_that_is_read_has_its_own_checksum() {
+    let cloud = Cloud::with("bucket");
+    let id = create(&cloud, "key", |request| request.checksum_algorithm = some("SHA256"));
+    let sha = |content: &[u8]| Hasher::of(ChecksumAlgorithm::Sha256, content).to_base64();
+    let content = [bytes(LEAST, 1), bytes(10, 2)];
+    let parts = [1, 2].map(|number| {
+        let content = &content[usize::try_from(number).unwrap() - 1];
+        api::CompletedPart {
+            part_number: Some(number),
+            e_tag: part(&cloud, &id, number, content.clone()).e_tag,
+            checksum_sha256: Some(sha(content)),
+            ..api::CompletedPart::default()
+        }
+    });
+    let mut request = completion(&id, &[]);
+    request.multipart_upload = Some(api::CompletedMultipartUpload { parts: Some(parts.to_vec()) });
+    cloud.ok::<op::CompleteMultipartUpload>(request);
+    let second = api::GetObjectRequest {
+        part_number: Some(2),
+        checksum_mode: some("ENABLED"),
+        ..get_request("bucket", "key")
+    };
+    let (output, read) = cloud.try_get(second).unwrap();
+    assert_eq!((output.checksum_sha256, output.checksum_type), (Some(sha(&read)), some("COMPOSITE")));
+}
+
 #[test]
 fn a_completion_names_parts_as_they_are() {
     let cloud = Cloud::with("bucket");
