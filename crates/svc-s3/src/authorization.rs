@@ -55,7 +55,7 @@ const OF_OBJECT_OWNER: [&str; 8] = [
 const OF_INITIATOR: [&str; 2] = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
 
 /// Members of requests, with the keys that conditions know them by.
-const SAID: [(&str, &str); 18] = [
+const SAID: [(&str, &str); 19] = [
     ("Prefix", "s3:prefix"),
     ("Delimiter", "s3:delimiter"),
     ("MaxKeys", "s3:max-keys"),
@@ -74,6 +74,7 @@ const SAID: [(&str, &str); 18] = [
     ("StorageClass", "s3:x-amz-storage-class"),
     ("WebsiteRedirectLocation", "s3:x-amz-website-redirect-location"),
     ("ObjectOwnership", "s3:x-amz-object-ownership"),
+    ("BucketNamespace", "s3:x-amz-bucket-namespace"),
 ];
 
 fn text<'a>(fields: &'a Fields, name: &str) -> Option<Cow<'a, str>> {
