@@ -49,6 +49,11 @@ fn boto3_shares_resources_with_another_account() {
 }
 
 #[test]
+fn boto3_finds_what_services_write_into_buckets() {
+    run("deliveries.py", "boto3");
+}
+
+#[test]
 fn the_calls_of_recipes_run_to_their_end() {
     run("recipe_calls", "awscli");
 }
