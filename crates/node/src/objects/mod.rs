@@ -42,7 +42,7 @@ use running::Running;
 
 /// What is done to all objects once a day, one after the other: what it is called, and the work, which tells the buckets that it
 /// could not do it to, and why.
-const DAILY: [(&str, Daily); 0] = [];
+const DAILY: [(&str, Daily); 1] = [("lifecycle rules", |s3, now| s3.run_lifecycle(now).failures)];
 
 type Daily = fn(&S3, Timestamp) -> Vec<(String, String)>;
 
