@@ -5,6 +5,9 @@ mod cloud;
 
 use std::process::Command;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cloud::guest::{Instance, Launch, Network};
 use cloud::{BOTH_MODES, Cloud, Finished, Xml, eventually, on_a_workstation, skip};
 
@@ -49,7 +52,11 @@ fn outside(cloud: &Cloud, options: &str, path: &str) -> Finished {
 }
 
 fn put(cloud: &Cloud, path: &str, body: &str) {
-    let done = outside(cloud, &format!("-X PUT --data-binary '{body}'"), path);
+    // What is said of a bucket has to come with a checksum.
+    let sum = STANDARD.encode(digest(&SHA256, body.as_bytes()));
+    let checked =
+        if path.contains('?') { format!("-H 'x-amz-checksum-sha256: {sum}'") } else { String::new() };
+    let done = outside(cloud, &format!("-X PUT --data-binary '{body}' {checked}"), path);
     assert_eq!(done.code, 0, "{path}: {done:?}");
 }
 
