@@ -10,6 +10,11 @@ use bucket_rules::{CorsRules, Website};
 pub trait Buckets: Send + Sync + 'static {
     /// The bucket of a name, whoever has it and wherever it is in the partition.
     fn bucket(&self, partition: Partition, name: &str) -> Option<WebBucket>;
+
+    /// Whether there is a bucket of a name.
+    fn is_there(&self, partition: Partition, name: &str) -> bool {
+        self.bucket(partition, name).is_some()
+    }
 }
 
 /// A bucket as browsers meet it.
@@ -27,5 +32,9 @@ pub struct WebBucket {
 impl Buckets for () {
     fn bucket(&self, _: Partition, _: &str) -> Option<WebBucket> {
         None
+    }
+
+    fn is_there(&self, _: Partition, _: &str) -> bool {
+        true
     }
 }

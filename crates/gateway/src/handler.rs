@@ -460,6 +460,23 @@ impl Handler {
         answered
     }
 
+    /// What is answered to whoever did not sign and may not. That there is no bucket of a name everybody may know, but the policy
+    /// of a VPC endpoint comes before that.
+    fn denied_to_nobody(&self, context: &RequestContext, input: &Value) -> ServiceError {
+        let bucket = match input {
+            Value::Structure(fields) => fields.get("Bucket"),
+            _ => None,
+        };
+        match bucket {
+            Some(Value::String(name))
+                if context.way.endpoint.is_none() && !self.buckets.is_there(context.partition, name) =>
+            {
+                s3::no_such_bucket(name)
+            }
+            _ => s3::denied(),
+        }
+    }
+
     fn call(
         &self,
         dialect: Dialect,
@@ -483,7 +500,7 @@ impl Handler {
             return Err(dialect.fail(s3::denied()));
         }
         self.authorizer.authorize(asked).map_err(|refused| match refused {
-            Refused::Denied(_) if is_nobody => dialect.fail(s3::denied()),
+            Refused::Denied(_) if is_nobody => dialect.fail(self.denied_to_nobody(context, &input)),
             refused => dialect.deny(refused),
         })?;
         self.authorizer.admit(asked).map_err(|error| dialect.fail(error))?;

@@ -87,6 +87,12 @@ pub(crate) fn denied() -> ServiceError {
     ServiceError::new("AccessDenied", "Access Denied").with_status(403)
 }
 
+/// What is answered to whoever does not sign and names a bucket that is not there.
+pub(crate) fn no_such_bucket(name: &str) -> ServiceError {
+    let error = ServiceError::new("NoSuchBucket", "The specified bucket does not exist").with_status(404);
+    error.with_field("BucketName", name)
+}
+
 /// Makes headers of what a presigned query has in their place: clients put every header of AWS there, so that whoever gets
 /// the address need not send them.
 fn take_headers_from_query(request: &mut Request) {

@@ -104,8 +104,19 @@ fn of_signature(context: &RequestContext) -> ConditionKeys {
     keys.into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect()
 }
 
+/// Whether an operation that needs `s3:PutObject` makes an object, so that a condition on writes can be asked of it.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html>
+fn creates_object(operation: &str) -> Option<bool> {
+    match operation {
+        "PutObject" | "CopyObject" | "CompleteMultipartUpload" => Some(true),
+        "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy" => Some(false),
+        _ => None,
+    }
+}
+
 /// What a request says of whatever it touches.
-pub(crate) fn said(context: &RequestContext, input: &Value) -> ConditionKeys {
+pub(crate) fn said(context: &RequestContext, operation: &str, input: &Value) -> ConditionKeys {
     let Value::Structure(fields) = input else { return Vec::new() };
     let mut keys = of_signature(context);
     for (member, key) in SAID {
@@ -122,6 +133,9 @@ pub(crate) fn said(context: &RequestContext, input: &Value) -> ConditionKeys {
         if let Some(value) = text(fields, name) {
             keys.push((conditional.to_owned(), vec![value.into_owned()]));
         }
+    }
+    if let Some(creates) = creates_object(operation) {
+        keys.push(("s3:ObjectCreationOperation".to_owned(), vec![creates.to_string()]));
     }
     attached_permission::say(context, fields, &mut keys);
     keys

@@ -276,8 +276,15 @@ impl Service for S3 {
         })
     }
 
-    fn said_of(&self, context: &RequestContext, _: &str, _: &str, _: bool, input: &Value) -> ConditionKeys {
-        authorization::said(context, input)
+    fn said_of(
+        &self,
+        context: &RequestContext,
+        operation: &str,
+        _: &str,
+        _: bool,
+        input: &Value,
+    ) -> ConditionKeys {
+        authorization::said(context, operation, input)
     }
 
     fn needed_permissions(
