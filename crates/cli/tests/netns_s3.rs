@@ -324,7 +324,7 @@ fn what_is_recorded(lab: &Lab<'_>, endpoint: &str) {
     let told = lab.cloud.run("events", &["--json", "--service", "s3"]);
     assert_eq!(told.code, 0, "{told:?}");
     let all = told.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let event = all.filter(|event| event["eventName"] == "CreateBucket").last().unwrap();
+    let event = all.rfind(|event| event["eventName"] == "CreateBucket").unwrap();
     assert_eq!((&event["errorCode"], &event["vpcEndpointId"]), (&"AccessDenied".into(), &endpoint.into()));
     assert_eq!(event["sourceIPAddress"], *lab.instance.address);
 }
