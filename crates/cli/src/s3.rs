@@ -31,32 +31,20 @@ pub(crate) fn run(options: &S3Options) -> anyhow::Result<ExitCode> {
             let task = ObjectsTask::Usage { bucket: options.bucket.clone() };
             let outcome = perform("`brume s3 du`", &options.data_dir, task)?;
             let TaskOutcome::Usage(told) = &outcome else { bail!("the daemon answers something else") };
-            if options.json {
-                print_json(told)?
-            } else {
-                print!("{}", usage(told))
-            }
+            print_told(options.json, told, usage)?;
             Ok(ExitCode::SUCCESS)
         }
         S3Command::Scrub(options) => {
             let outcome = perform("`brume s3 scrub`", &options.data_dir, ObjectsTask::Scrub)?;
             let TaskOutcome::Scrub(told) = &outcome else { bail!("the daemon answers something else") };
-            if options.json {
-                print_json(told)?
-            } else {
-                print!("{}", scrub(told))
-            }
+            print_told(options.json, told, scrub)?;
             Ok(code(told.summary.damaged == 0))
         }
         S3Command::Fsck(options) => {
             let task = ObjectsTask::Fsck { repair: options.repair, remove_lost: options.remove_lost };
             let outcome = perform("`brume s3 fsck`", &options.data_dir, task)?;
             let TaskOutcome::Fsck(told) = &outcome else { bail!("the daemon answers something else") };
-            if options.json {
-                print_json(told)?
-            } else {
-                print!("{}", fsck(told))
-            }
+            print_told(options.json, told, fsck)?;
             Ok(code(told.is_clean))
         }
     }
@@ -66,8 +54,13 @@ fn code(is_well: bool) -> ExitCode {
     if is_well { ExitCode::SUCCESS } else { ExitCode::from(WRONG) }
 }
 
-fn print_json(told: &impl serde::Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(told)?);
+/// Prints as JSON, or as people read it.
+fn print_told<T: serde::Serialize>(json: bool, told: &T, text: fn(&T) -> String) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(told)?);
+    } else {
+        print!("{}", text(told));
+    }
     Ok(())
 }
 

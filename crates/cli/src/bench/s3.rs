@@ -317,7 +317,7 @@ fn one_round(
     };
     let cp = seconds(&mut || plain("cp", &["--reflink=never".into(), source.into(), copy.clone()]))?;
     let sync = seconds(&mut || Ok(File::open(&copy)?.sync_all()?))?;
-    let sum = seconds(&mut || plain("sha256sum", &[copy.clone()]))?;
+    let sum = seconds(&mut || plain("sha256sum", std::slice::from_ref(&copy)))?;
     std::fs::remove_file(&copy)?;
     let ask = |method| S3Request { method, path: PATH, ..S3Request::default() };
     file.seek(SeekFrom::Start(0))?;
@@ -383,7 +383,7 @@ fn fill(client: &Client, keys: usize) -> anyhow::Result<f64> {
                         if number >= keys {
                             return anyhow::Ok(());
                         }
-                        if number % 1000 == 0 {
+                        if number.is_multiple_of(1000) {
                             eprint!("\rkeys {number} of {keys}          ");
                         }
                         put(&mut connection, &format!("/bench/{}", listed_key(number)), b"x")?;
