@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!  closed 90 days ago ──> Gone: no way back, no keys, no organization
+//!                           ├──> buckets, with all that is in them
 //!                           └──> EC2's part of each region: instances end on the host, what others have together with it ends
 //!                                  └──> all records go, but for the account's own: its number is never given again
 //! ```
@@ -23,6 +24,7 @@ use resource_shares::forget_account;
 use service_api::ServiceError;
 use store::{Read as _, Record as _, RecordKind, Scope, Store, StoreError};
 use svc_ec2::{Ec2, Erasure};
+use svc_s3::S3;
 
 use crate::{now, record_kinds};
 
@@ -42,6 +44,8 @@ enum ErasureError {
     Store(#[from] StoreError),
     #[error("EC2: {0}")]
     Ec2(#[from] ServiceError),
+    #[error("S3: {0}")]
+    S3(String),
     #[error("the account: {0}")]
     Account(#[from] StateError),
 }
@@ -50,11 +54,12 @@ enum ErasureError {
 pub(crate) struct ClosedAccounts {
     store: Store,
     ec2: Arc<Ec2>,
+    s3: Arc<S3>,
 }
 
 impl ClosedAccounts {
-    pub(crate) fn new(store: Store, ec2: Arc<Ec2>) -> Self {
-        Self { store, ec2 }
+    pub(crate) fn new(store: Store, ec2: Arc<Ec2>, s3: Arc<S3>) -> Self {
+        Self { store, ec2, s3 }
     }
 
     /// Looks at once, and then again and again until it is told to end.
@@ -91,6 +96,10 @@ impl ClosedAccounts {
             }
             Ok::<_, ErasureError>(())
         })?;
+        let buckets = self.s3.erase(partition, account).map_err(ErasureError::S3)?;
+        if buckets > 0 {
+            tracing::info!(%account, buckets, "buckets of an account that is closed for good are removed");
+        }
         let scopes = self.store.snapshot().scopes_of(partition, account);
         let waiting = self.erase_of_ec2(&scopes, now)?;
         if waiting.is_empty() {

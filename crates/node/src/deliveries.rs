@@ -225,6 +225,9 @@ impl Deliveries {
             Err(error) => return Err(error),
         };
         let policy = log_policy::with_delivery(held.as_deref(), context, bucket, &files.root())?;
+        let Some(policy) = policy else {
+            return Err(denied("the policy lets the delivery of logs in, and denies it elsewhere"));
+        };
         let put = named(Some(("Policy", Value::String(policy))));
         self.as_caller(&in_region, "PutBucketPolicy", put).map(drop)
     }

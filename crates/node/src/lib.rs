@@ -365,10 +365,15 @@ impl Node {
         ));
         tasks.spawn(Arc::clone(&flow_logs).follow());
         tasks.spawn(Arc::clone(&events).watch());
-        let objects = Objects::new(s3, data_dir.objects(), data_dir.scrub_summary(), config.realistic_timing);
+        let objects = Objects::new(
+            Arc::clone(&s3),
+            data_dir.objects(),
+            data_dir.scrub_summary(),
+            config.realistic_timing,
+        );
         let objects = Arc::new(objects);
         tasks.spawn(Arc::clone(&objects).follow());
-        tasks.spawn(Arc::new(ClosedAccounts::new(store.clone(), Arc::clone(&ec2))).follow());
+        tasks.spawn(Arc::new(ClosedAccounts::new(store.clone(), Arc::clone(&ec2), s3)).follow());
         let insights = Insights::new(store.clone(), Arc::clone(&ec2), fixed.clone(), plane.seed());
         tasks.spawn(Arc::new(insights).follow());
         let instances = Arc::new(Instances::new(

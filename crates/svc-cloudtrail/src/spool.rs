@@ -30,6 +30,8 @@ const FILES_MAX: usize = 4096;
 /// How many bytes they have together. Where there is no room, those give way that their bucket has refused.
 const SPOOL_BYTES_MAX: u64 = 256 << 20;
 const SUFFIX: &str = "gathered";
+/// What files end in that cannot be read.
+const SET_ASIDE: &str = "unreadable";
 
 /// Whose file it will be, and what its name has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,8 +100,9 @@ impl Spool {
                     held.files.insert(number, Kept { head, bytes, retry: None, is_dirty: false });
                 }
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "events of a trail cannot be read");
-                    let _ = fs::remove_file(&path);
+                    // It may be another build's, or the disk's fault for now: nobody but an operator removes it.
+                    tracing::error!(path = %path.display(), %error, "events of a trail cannot be read, and are set aside");
+                    let _ = fs::rename(&path, path.with_extension(SET_ASIDE));
                 }
             }
         }

@@ -90,7 +90,7 @@ pub(crate) fn scope(partition: Partition) -> Scope {
 /// The bucket of this name, wherever it is.
 ///
 /// # Errors
-/// `NoSuchBucket`; `AccessDenied`, where it is not whose the request says.
+/// `NoSuchBucket`; `AccessDenied`, where it is not whose the request says; `AllAccessDisabled`, where its owner is closed.
 pub(crate) fn anywhere(
     reader: &impl store::Read,
     context: &RequestContext,
@@ -101,6 +101,10 @@ pub(crate) fn anywhere(
     let bucket = found.ok_or_else(|| error::no_such_bucket(name))?;
     if expected_owner.is_some_and(|expected| expected != bucket.owner.to_string()) {
         return Err(error::access_denied("Access Denied"));
+    }
+    if !identities::is_reachable(reader, context.partition, bucket.owner) {
+        let message = "All access to this object has been disabled";
+        return Err(error::error(403, "AllAccessDisabled", message));
     }
     Ok(bucket)
 }
@@ -328,17 +332,24 @@ pub(crate) fn delete(
         rows.delete(place::BUCKETS, bucket.incarnation.bytes())?;
         Ok(())
     })?;
-    // From here on nothing is written to it.
+    remove(state, &scope(context.partition), &bucket)?;
+    Ok(Unit)
+}
+
+/// Removes what is left of a bucket that takes no rows any more: its uploads, and its record.
+///
+/// # Errors
+/// Something could not be written.
+pub(crate) fn remove(state: &State, scope: &Scope, bucket: &Bucket) -> Result<(), Failure> {
     multipart::forget_all(state, &bucket.incarnation)?;
-    let scope = scope(context.partition);
     state.store.transact(|transaction| {
-        let held = transaction.get::<Bucket>(&scope, bucket.name.as_str());
+        let held = transaction.get::<Bucket>(scope, bucket.name.as_str());
         if held.is_some_and(|held| held.incarnation == bucket.incarnation) {
-            transaction.delete::<Bucket>(&scope, bucket.name.as_str());
+            transaction.delete::<Bucket>(scope, bucket.name.as_str());
         }
         Ok::<_, ServiceError>(())
     })?;
-    Ok(Unit)
+    Ok(())
 }
 
 /// Ends what a crash left half done: buckets that no longer take rows, and rows of buckets that were never there.

@@ -26,6 +26,7 @@ mod copy;
 mod cors;
 mod deletion;
 mod encryption;
+mod erasure;
 mod error;
 mod intake;
 mod lifecycle;

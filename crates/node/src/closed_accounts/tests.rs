@@ -9,7 +9,7 @@ use aws_model::Value;
 use aws_types::InstanceId;
 use identities::{AccessKey, AccountState, CLOSED_FOR_MILLIS, close_account, cloud_scope, new_root_key};
 use resource_shares::SharingPartner;
-use service_api::{RequestContext, Service as _};
+use service_api::{RequestContext, Service as _, Whole};
 use store::MemoryBackend;
 use svc_ec2::Config;
 use svc_ec2::record::{
@@ -18,7 +18,7 @@ use svc_ec2::record::{
 
 use super::*;
 use crate::projection::tests::shared::share;
-use crate::testing::{Ids, NoHost, context, put_account};
+use crate::testing::{Ids, NoHost, context, put_account, s3};
 
 const OWNER: &str = "123456789012";
 const OTHER: &str = "210987654321";
@@ -26,7 +26,9 @@ const OTHER: &str = "210987654321";
 struct Cloud {
     store: Store,
     ec2: Arc<Ec2>,
+    s3: Arc<S3>,
     now: Cell<Timestamp>,
+    _directory: tempfile::TempDir,
 }
 
 impl Cloud {
@@ -48,7 +50,9 @@ impl Cloud {
             });
             made.unwrap();
         }
-        Self { store, ec2, now: Cell::new(context().now) }
+        let directory = tempfile::tempdir().unwrap();
+        let s3 = s3(&store, directory.path());
+        Self { store, ec2, s3, now: Cell::new(context().now), _directory: directory }
     }
 
     /// Lets an hour pass, in which whatever is under way is done.
@@ -116,7 +120,7 @@ impl Cloud {
     /// What a daemon does that was just started, so many milliseconds after the 90 days that began now.
     fn sweep(&self, millis_too_late: i64) {
         let now = self.now.get().plus_millis(CLOSED_FOR_MILLIS + millis_too_late);
-        ClosedAccounts::new(self.store.clone(), Arc::clone(&self.ec2)).sweep(now);
+        ClosedAccounts::new(self.store.clone(), Arc::clone(&self.ec2), Arc::clone(&self.s3)).sweep(now);
     }
 
     /// The kinds of records that an account has.
@@ -313,4 +317,48 @@ fn an_account_is_taken_away_in_steps_that_are_not_too_large() {
         assert!(commit.changes.len() <= MOST_AT_ONCE + 1, "{} changes at once", commit.changes.len());
     }
     assert!(commits >= 4, "{commits}");
+}
+
+#[test]
+fn buckets_are_out_of_reach_while_their_account_is_closed_and_go_with_it() {
+    let cloud = Cloud::new();
+    let text = |text: &str| Value::String(text.to_owned());
+    let input = |members: &[(&'static str, &str)]| -> Value {
+        Value::Structure(members.iter().map(|(name, value)| (*name, text(value))).collect())
+    };
+    for (account, bucket) in [(OWNER, "of-owner"), (OTHER, "of-other")] {
+        let context = cloud.context(account);
+        cloud.s3.call(&context, "CreateBucket", input(&[("Bucket", bucket)])).unwrap();
+        let versions =
+            [("Bucket", text(bucket)), ("VersioningConfiguration", input(&[("Status", "Enabled")]))];
+        cloud
+            .s3
+            .call(&context, "PutBucketVersioning", Value::Structure(versions.into_iter().collect()))
+            .unwrap();
+        for content in ["one", "two"] {
+            let put = input(&[("Bucket", bucket), ("Key", "key")]);
+            let mut payload = Whole::new(content.into());
+            cloud.s3.call_streaming(&context, "PutObject", put, &mut payload).unwrap();
+        }
+        cloud
+            .s3
+            .call(&context, "CreateMultipartUpload", input(&[("Bucket", bucket), ("Key", "begun")]))
+            .unwrap();
+    }
+    let head = |account: &str, bucket: &str| {
+        let asked = input(&[("Bucket", bucket), ("Key", "key")]);
+        cloud.s3.call(&cloud.context(account), "HeadObject", asked).map(drop).map_err(|error| error.code)
+    };
+    assert_eq!(head(OTHER, "of-owner"), Ok(()));
+    cloud.close(OWNER);
+    assert_eq!(head(OTHER, "of-owner").unwrap_err(), "AllAccessDisabled");
+    cloud.sweep(-1);
+    assert_eq!(cloud.s3.usage(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap().len(), 2);
+    cloud.sweep(1);
+    let left = cloud.s3.usage(None, &mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+    assert_eq!(left.iter().map(|bucket| bucket.bucket.as_str()).collect::<Vec<_>>(), ["of-other"]);
+    assert_eq!(head(OTHER, "of-other"), Ok(()));
+    // The bucket, two versions and an upload.
+    assert_eq!(cloud.s3.objects().usage().unwrap().rows, 4);
+    assert_eq!(head(OTHER, "of-owner").unwrap_err(), "NoSuchBucket");
 }

@@ -12,7 +12,7 @@ use super::{ACL, LOG_DELIVERY};
 const WRITING: &str = "AWSLogDeliveryWrite";
 const LOOKING: &str = "AWSLogDeliveryAclCheck";
 
-/// A policy with these statements, which stand behind those that are there.
+/// A policy with these statements, which stand behind those that are there. `None`: they are there already.
 ///
 /// # Errors
 /// The policy that is there is none.
@@ -21,7 +21,7 @@ pub(super) fn with_delivery(
     context: &RequestContext,
     bucket: &str,
     root: &str,
-) -> Result<String, ServiceError> {
+) -> Result<Option<String>, ServiceError> {
     let malformed = |_| ServiceError::new("MalformedPolicy", "the policy of the bucket cannot be read");
     let empty = || json!({ "Version": "2012-10-17", "Statement": [] });
     let mut policy: Json = policy.map_or_else(|| Ok(empty()), serde_json::from_str).map_err(malformed)?;
@@ -32,13 +32,22 @@ pub(super) fn with_delivery(
     };
     let (partition, region, account) = (context.partition, &context.region, context.account());
     let arn = format!("arn:{partition}:s3:::{bucket}");
+    let resource = json!(format!("{arn}/{root}/*"));
+    let is_ours = |statement: &Json| {
+        statement["Principal"]["Service"] == LOG_DELIVERY
+            && statement["Effect"] == "Allow"
+            && statement["Resource"] == resource
+    };
+    if statements.iter().any(is_ours) {
+        return Ok(None);
+    }
     let from = json!({ "aws:SourceArn": format!("arn:{partition}:logs:{region}:{account}:*") });
     let writing = json!({
         "Sid": unused(&statements, WRITING),
         "Effect": "Allow",
         "Principal": { "Service": LOG_DELIVERY },
         "Action": "s3:PutObject",
-        "Resource": format!("{arn}/{root}/*"),
+        "Resource": resource,
         "Condition": {
             "StringEquals": { "aws:SourceAccount": account.to_string(), "s3:x-amz-acl": ACL },
             "ArnLike": from,
@@ -57,7 +66,7 @@ pub(super) fn with_delivery(
     });
     statements.extend([writing, looking]);
     policy["Statement"] = Json::Array(statements);
-    Ok(policy.to_string())
+    Ok(Some(policy.to_string()))
 }
 
 /// A name that no statement has.
@@ -79,7 +88,8 @@ mod tests {
     fn what_is_there_stays() {
         let there = r#"{"Version":"2012-10-17","Id":"mine","Statement":{"Sid":"AWSLogDeliveryWrite","Effect":"Deny",
             "Principal":"*","Action":"s3:*","Resource":"*"}}"#;
-        let made = with_delivery(Some(there), &context(), "b", "f/AWSLogs/123456789012").unwrap();
+        let made = with_delivery(Some(there), &context(), "b", "f/AWSLogs/123456789012").unwrap().unwrap();
+        assert_eq!(with_delivery(Some(&made), &context(), "b", "f/AWSLogs/123456789012").unwrap(), None);
         let made: Json = serde_json::from_str(&made).unwrap();
         assert_eq!(made["Id"], "mine");
         let statements = made["Statement"].as_array().unwrap();
@@ -91,7 +101,8 @@ mod tests {
             "arn:aws:logs:us-east-1:123456789012:*"
         );
         assert!(with_delivery(Some("{"), &context(), "b", "r").is_err());
-        let made: Json = serde_json::from_str(&with_delivery(None, &context(), "b", "r").unwrap()).unwrap();
+        let made: Json =
+            serde_json::from_str(&with_delivery(None, &context(), "b", "r").unwrap().unwrap()).unwrap();
         assert_eq!(made["Version"], "2012-10-17");
     }
 }

@@ -4,6 +4,7 @@
 //! asked for it may have gone.
 
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -113,7 +114,11 @@ impl Objects {
                 ControlFlow::Continue(())
             }
         };
-        let outcome = tasks::perform(&self.s3, &self.dir, task, false, &mut watch);
+        let perform = || tasks::perform(&self.s3, &self.dir, task, false, &mut watch);
+        // Whatever happens, another thing can be asked for afterwards.
+        let outcome = catch_unwind(AssertUnwindSafe(perform)).unwrap_or_else(|_| {
+            Err("it failed for a defect of this program, which its log tells of".to_owned())
+        });
         if let Ok(TaskOutcome::Scrub(told)) = &outcome {
             self.keep(told);
         }
