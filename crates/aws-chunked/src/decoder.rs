@@ -123,6 +123,10 @@ impl Decoder {
         if !matches!(self.state, State::Done) || self.decoded != self.expected {
             return Err(ChunkError::Incomplete);
         }
+        let has = |name: &str| self.trailer.iter().any(|(came, _)| came == name);
+        if let Some(missing) = self.declared.iter().find(|name| self.mode.has_trailer() && !has(name)) {
+            return Err(ChunkError::MissingTrailer(missing.clone()));
+        }
         Ok(self.trailer)
     }
 

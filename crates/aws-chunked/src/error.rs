@@ -28,4 +28,7 @@ pub enum ChunkError {
     /// A trailer that the request did not announce.
     #[error("The trailing header {0} was not declared in x-amz-trailer")]
     Undeclared(String),
+    /// A trailer that the request announced and that did not come.
+    #[error("The trailing header {0}, which x-amz-trailer declares, is missing")]
+    MissingTrailer(String),
 }

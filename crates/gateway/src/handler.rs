@@ -18,7 +18,7 @@ use service_api::{
 use sigv4::{ChunkSignatures, Flavour, Presented, SignatureError};
 
 use crate::access::Access;
-use crate::authenticate::{Identity, SignedBody};
+use crate::authenticate::{CONTENT_SHA256, Identity, SignedBody};
 use crate::body::{self, BodyError};
 use crate::cors::CrossOrigin;
 use crate::failure::{
@@ -434,6 +434,8 @@ impl Handler {
             way: Way {
                 endpoint: peer.endpoint.clone(),
                 signature,
+                content_sha256: request.header(CONTENT_SHA256).map(str::to_owned),
+                tls_version: peer.tls.as_ref().and_then(|tls| tls_version(tls.version)),
                 referer: request.header(REFERER.as_str()).map(str::to_owned),
             },
         }
@@ -537,6 +539,15 @@ impl Handler {
                 Box::new(Incoming::new(request, coming, body.chunks, timeout, flavour)?)
             }
         })
+    }
+}
+
+/// A version of TLS as policies say it.
+fn tls_version(version: &str) -> Option<&'static str> {
+    match version {
+        "TLSv1_2" => Some("1.2"),
+        "TLSv1_3" => Some("1.3"),
+        _ => None,
     }
 }
 

@@ -239,7 +239,7 @@ fn chunk_error(error: &ChunkError, flavour: sigv4::Flavour) -> ServiceError {
         ChunkError::Incomplete => return incomplete(),
         ChunkError::Malformed(_) | ChunkError::TooLong => ("IncompleteBody", 400),
         ChunkError::TooShort { .. } => ("InvalidChunkSizeError", 403),
-        ChunkError::Undeclared(_) => ("MalformedTrailerError", 400),
+        ChunkError::Undeclared(_) | ChunkError::MissingTrailer(_) => ("MalformedTrailerError", 400),
         ChunkError::Signature => {
             let aws = flavour_mismatch(flavour);
             return ServiceError::new(aws.code, aws.message).with_status(aws.status);

@@ -14,7 +14,7 @@
 //!
 //! **The life of a content.** [`BlobWriter`] takes it in one pass, a mebibyte at a time: the block is hashed and sealed under
 //! a key that follows from the secret and the hash, and staged. [`BlobWriter::finish`] makes it durable under its address,
-//! or finds it there already, and gives a [`Blob`] that holds it. A transaction adopts the blob and writes a row that refers
+//! over what is there of it, and gives a [`Blob`] that holds it. A transaction adopts the blob and writes a row that refers
 //! to it. When the last row that refers to it is removed, the index forgets it, and then its file goes. A blob that was
 //! dropped without a row goes, too.
 //!

@@ -179,6 +179,10 @@ pub struct Way {
     pub endpoint: Option<Arc<EndpointPassed>>,
     /// How it is signed; `None` where nobody signed, or nobody looked.
     pub signature: Option<SignatureFacts>,
+    /// What it says in `x-amz-content-sha256`, which was held against its body.
+    pub content_sha256: Option<String>,
+    /// The version of TLS that it came by, such as `1.3`.
+    pub tls_version: Option<&'static str>,
     /// The page that it says it comes from, which whoever asks can say anything of.
     pub referer: Option<String>,
 }

@@ -119,6 +119,11 @@ fn creates_object(operation: &str) -> Option<bool> {
 pub(crate) fn said(context: &RequestContext, operation: &str, input: &Value) -> ConditionKeys {
     let Value::Structure(fields) = input else { return Vec::new() };
     let mut keys = of_signature(context);
+    let sent = [
+        ("s3:x-amz-content-sha256", context.way.content_sha256.clone()),
+        ("s3:TlsVersion", context.way.tls_version.map(str::to_owned)),
+    ];
+    keys.extend(sent.into_iter().filter_map(|(key, value)| Some((key.to_owned(), vec![value?]))));
     for (member, key) in SAID {
         if let Some(value) = text(fields, member) {
             keys.push((key.to_owned(), vec![value.into_owned()]));
