@@ -14,7 +14,7 @@ use bucket_rules::{AccessLogEntry, Acl, LogKeyFormat, LoggingTarget};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use service_api::Whole;
-use store::Read as _;
+use store::{Read as _, Scope};
 
 use crate::attached::Attached;
 use crate::bucket::{self, Bucket};
@@ -189,7 +189,8 @@ impl Source {
             return Err(format!("{} does not let {LOGGING_SERVICE} put logs", self.target.name));
         }
         let log = (key.as_str(), text, self.acl());
-        write(state, &self.target, log, now).map_err(|failure| failure.to_string())
+        let scope = bucket::scope(self.partition);
+        write(state, (&scope, &self.target), log, now).map_err(|failure| failure.to_string())
     }
 
     /// The list of a log: the owner's, and whoever the logs are for. `None` where lists do not count.
@@ -206,26 +207,27 @@ impl Source {
 /// Writes a log as an object.
 fn write(
     state: &State,
-    bucket: &Bucket,
+    (scope, bucket): (&Scope, &Bucket),
     (key, text, acl): (&str, String, Option<Acl>),
     now: Timestamp,
 ) -> Result<(), Failure> {
     let secret = encryption::secret(&state.objects, None);
     let mut payload = Whole::new(Bytes::from(text));
     let taken = Said::default().take(state, &secret, &mut payload, None)?;
-    let version = Version {
+    let mut version = Version {
         modified: now,
         size_bytes: taken.blob.length_bytes(),
         e_tag: hex::encode(taken.md5.bytes()),
         checksum: Some(Kept::whole(&taken.checksum)),
         headers: Headers { content_type: Some("text/plain".to_owned()), ..Headers::default() },
         acl,
-        attached: Attached::default().with_default(bucket, now),
         ..Version::default()
     };
     let random = state.ids.bits();
     state.objects.transact(|rows| {
+        let bucket = bucket::current(state, scope, bucket)?;
+        version.attached = Attached::default().with_default(&bucket, now);
         let contents = Contents::Whole(vec![rows.adopt(&taken.blob)]);
-        versions::put(rows, bucket, key, (version, contents), (now, random)).map(|_| ())
+        versions::put(rows, &bucket, key, (version, contents), (now, random)).map(|_| ())
     })
 }

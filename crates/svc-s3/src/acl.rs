@@ -232,8 +232,13 @@ pub(crate) fn put_of_object(
     let given = (&headers, request.access_control_policy.as_ref());
     let (records, id) = (state.store.snapshot(), request.version_id.as_deref());
     let arn = bucket.object_arn(context.partition, &request.key);
+    let scope = bucket::scope(context.partition);
     state.objects.transact(|rows| {
         bucket::check_lives(rows, &bucket)?;
+        let bucket = bucket::current(state, &scope, &bucket)?;
+        if !bucket.access.has_lists() {
+            return Err(RuleError::AclNotSupported.into());
+        }
         let found = versions::find(rows, &bucket, &request.key, id)?;
         let owner = owner_of(&bucket, found.version.acl.as_ref());
         let acl = written(&records, context.partition, given, owner, bucket.owner_id())?;

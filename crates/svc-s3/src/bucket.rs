@@ -123,6 +123,35 @@ pub(crate) fn find(
     if bucket.region == context.region { Ok(bucket) } else { Err(elsewhere(&bucket)) }
 }
 
+/// The record of a bucket as it is now, for a transaction that writes to it: what was read before the payload came may be old.
+///
+/// Called under the writer lock of `object-store`, so that who locks a version, which is a write there, comes before this whole
+/// transaction or after it: with the bucket's lock in the record, or with nothing that this could take away. A change of the
+/// record that is not answered yet may come after a transaction that is inside: see [`settle`].
+///
+/// # Errors
+/// `NoSuchBucket`, also where there is another under the name.
+pub(crate) fn current(state: &State, scope: &Scope, bucket: &Bucket) -> Result<Arc<Bucket>, ServiceError> {
+    let held = state.store.snapshot().get::<Bucket>(scope, bucket.name.as_str());
+    let held = held.filter(|held| held.incarnation == bucket.incarnation);
+    held.ok_or_else(|| error::no_such_bucket(bucket.name.as_str()))
+}
+
+/// Waits until no write is under way any more that goes by an older record: called after one was changed that says what becomes
+/// of versions, and before that is answered. So what is overwritten after the answer, is under the new record.
+///
+/// Transactions have one order, also on the disk: this one is after all that could have seen the old record.
+///
+/// # Errors
+/// `NoSuchBucket`; rows cannot be written.
+pub(crate) fn settle(state: &State, bucket: &Bucket) -> Result<(), Failure> {
+    state.objects.transact(|rows| {
+        check_lives(rows, bucket)?;
+        // A transaction that writes nothing would not wait for those before.
+        Ok(rows.put(place::BUCKETS, bucket.incarnation.bytes(), Row::new(bucket.name.as_str()))?)
+    })
+}
+
 /// Changes the record of a bucket, unless that was removed meanwhile.
 ///
 /// # Errors

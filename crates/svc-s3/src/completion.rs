@@ -187,12 +187,14 @@ pub(crate) fn complete(
     let customer = Customer::of(customer_members!(request))?;
     let parts = request.multipart_upload.as_ref().and_then(|upload| upload.parts.as_deref());
     let parts = named(parts.unwrap_or_default())?;
-    let random = state.ids.bits();
-    let (version, id) = state.objects.transact(|rows| {
+    let (scope, random) = (bucket::scope(context.partition), state.ids.bits());
+    let (bucket, version, id) = state.objects.transact(|rows| {
+        let bucket = bucket::current(state, &scope, &bucket)?;
         let found = match multipart::find(rows, &bucket, &request.key, &request.upload_id) {
             Err(Failure::Answer(gone)) if gone.code == "NoSuchUpload" => {
                 let done = done_before(rows, &bucket, (&request.key, &request.upload_id), &parts)?;
-                return done.ok_or(Failure::Answer(gone));
+                let (version, id) = done.ok_or(Failure::Answer(gone))?;
+                return Ok((bucket, version, id));
             }
             found => found?,
         };
@@ -205,7 +207,8 @@ pub(crate) fn complete(
         versions::check_condition(&condition, &request.key, newest.as_ref())?;
         let joined = Joined::of(rows, &bucket, &found, &parts)?;
         check_said(&request, &joined)?;
-        write(rows, &bucket, &request.key, (found, joined), (context, random))
+        let (version, id) = write(rows, &bucket, &request.key, (found, joined), (context, random))?;
+        Ok::<_, Failure>((bucket, version, id))
     })?;
     let endpoint = format!("https://{}.s3.{}.amazonaws.com", bucket.name, bucket.region);
     let expiration = lifecycle::expiration(&bucket, &request.key, &version);

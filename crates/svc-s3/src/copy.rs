@@ -10,6 +10,7 @@ use object_store::Snapshot;
 use service_api::{RequestContext, ServiceError};
 
 use crate::attached::{Attached, brought};
+use crate::bucket::Bucket;
 use crate::encryption::{self, Customer, Members, customer_members};
 use crate::error::{self, Failure};
 use crate::intake::{MOST_BYTES, Said};
@@ -134,7 +135,6 @@ pub(crate) fn copy(
 ) -> Result<CopyObjectOutput, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     versions::check_key(&request.key)?;
-    let acl = acl::of_new_object(state, context, &bucket, &request.key, &acl::for_object!(request))?;
     let condition = WriteCondition::of_put(request.if_match.as_deref(), request.if_none_match.as_deref())?;
     let is_replaced = replaces(request.metadata_directive.as_deref(), "x-amz-metadata-directive")?;
     let are_tags_replaced = replaces(request.tagging_directive.as_deref(), "x-amz-tagging-directive")?;
@@ -142,8 +142,14 @@ pub(crate) fn copy(
     let customer = Customer::of(customer_members!(request))?;
     let encryption = request.server_side_encryption.as_deref();
     encryption::check_asked(encryption, request.ssekms_key_id.as_deref(), customer.as_ref())?;
-    bucket_encryption::check_customer(&bucket, customer.as_ref())?;
-    let mut attached = Attached::of(&bucket, &brought!(request), context.now)?;
+    // What the bucket says of a new object. It is asked again when the content was read, which can take long.
+    let of_bucket = |bucket: &Bucket| {
+        let acl = acl::of_new_object(state, context, bucket, &request.key, &acl::for_object!(request))?;
+        bucket_encryption::check_customer(bucket, customer.as_ref())?;
+        let attached = Attached::of(bucket, &brought!(request), context.now)?;
+        Ok::<_, Failure>((acl, attached.with_default(bucket, context.now)))
+    };
+    of_bucket(&bucket)?;
     let algorithm = request.checksum_algorithm.as_deref().map(checksum::algorithm).transpose()?;
     let storage_class = asked::storage_class(request.storage_class.as_deref())?;
     let given = asked::checked(asked::headers!(request))?;
@@ -154,13 +160,8 @@ pub(crate) fn copy(
         );
         return Err(error::invalid_request(message).into());
     }
-    // Retention and holds go with no object to another.
-    if !are_tags_replaced {
-        attached.tags = source.version.attached.tags.clone();
-    }
-    let attached = attached.with_default(&bucket, context.now);
-    let mut version =
-        Version { modified: context.now, storage_class, acl, attached, ..source.version.clone() };
+    let tags = (!are_tags_replaced).then(|| source.version.attached.tags.clone());
+    let mut version = Version { modified: context.now, storage_class, ..source.version.clone() };
     version.headers = given.clone();
     if !is_replaced {
         version.headers = source.version.headers.clone();
@@ -169,17 +170,25 @@ pub(crate) fn copy(
     }
     let source_id = source.id.clone();
     let written = Copied::of(state, source, customer.as_ref(), algorithm, &mut version)?;
-    let random = state.ids.bits();
+    let (scope, random) = (bucket::scope(context.partition), state.ids.bits());
     let shown = version.clone();
-    let expiration = lifecycle::expiration(&bucket, &request.key, &version);
-    let id = state.objects.transact(|rows| {
+    let (id, expiration) = state.objects.transact(|rows| {
+        let bucket = bucket::current(state, &scope, &bucket)?;
+        // Retention and holds go with no object to another.
+        (version.acl, version.attached) = of_bucket(&bucket)?;
+        if let Some(tags) = tags {
+            version.attached.tags = tags;
+        }
         let newest = versions::newest(rows, &bucket, &request.key)?;
         versions::check_condition(&condition, &request.key, newest.as_ref())?;
         let blobs = match &written {
             Copied::Shared(blobs) => blobs.clone(),
             Copied::Written(blob) => vec![rows.adopt(blob)],
         };
-        versions::put(rows, &bucket, &request.key, (version, Contents::Whole(blobs)), (context.now, random))
+        let expiration = lifecycle::expiration(&bucket, &request.key, &version);
+        let (contents, made) = (Contents::Whole(blobs), (context.now, random));
+        let id = versions::put(rows, &bucket, &request.key, (version, contents), made)?;
+        Ok::<_, Failure>((id, expiration))
     })?;
     let mut result = CopyObjectResult {
         e_tag: Some(quoted(&shown.e_tag)),

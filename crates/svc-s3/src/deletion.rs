@@ -32,8 +32,9 @@ pub(crate) fn one(
     let condition = WriteCondition::of_delete(request.if_match.as_deref());
     let id = request.version_id.as_deref();
     let may_bypass = request.bypass_governance_retention == Some(true);
-    let random = state.ids.bits();
+    let (scope, random) = (bucket::scope(context.partition), state.ids.bits());
     let deleted = state.objects.transact(|rows| {
+        let bucket = bucket::current(state, &scope, &bucket)?;
         let meant = match id {
             Some(id) => versions::with_id(rows, &bucket, &request.key, id)?,
             None => versions::newest(rows, &bucket, &request.key)?,
@@ -65,7 +66,9 @@ pub(crate) fn many(
         return Err(error::not_implemented("MFA delete").into());
     }
     let may_bypass = request.bypass_governance_retention == Some(true);
+    let scope = bucket::scope(context.partition);
     let results = state.objects.transact(|rows| {
+        let bucket = bucket::current(state, &scope, &bucket)?;
         let mut results = Vec::new();
         for object in objects {
             let random = state.ids.bits();

@@ -104,9 +104,7 @@ impl Pass<'_> {
             let found = self.due_keys(&lifecycle, &from)?;
             let mut rest = found.keys.as_slice();
             while !rest.is_empty() {
-                // The rules may have been taken away meanwhile.
-                let Some(lifecycle) = self.rules() else { return Ok(()) };
-                let done = self.settle(&lifecycle, rest)?;
+                let Some(done) = self.settle(rest)? else { return Ok(()) };
                 rest = &rest[done..];
             }
             match found.next {
@@ -161,16 +159,18 @@ impl Pass<'_> {
         lifecycle.class_due(&facts, class, self.now).map(|class| Work::Move(class.as_str()))
     }
 
-    /// Does what is due for the first of these keys, in one transaction. Returns how many of them are done with.
-    fn settle(&mut self, lifecycle: &Lifecycle, keys: &[String]) -> Result<usize, Failure> {
-        let this = &*self;
-        let (done, did) = this.state.objects.transact(|rows| {
+    /// Does what is due for the first of these keys, in one transaction. Returns how many of them are done with; `None` where
+    /// there are no rules any more.
+    fn settle(&mut self, keys: &[String]) -> Result<Option<usize>, Failure> {
+        let settled = self.state.objects.transact(|rows| {
+            // The rules may have been taken away meanwhile, and the versioning be another.
+            let Some(lifecycle) = self.rules() else { return Ok(None) };
             let mut did = LifecycleReport::default();
             let mut changes = 0;
             let mut done = 0;
-            bucket::check_lives(rows, &this.bucket)?;
+            bucket::check_lives(rows, &self.bucket)?;
             for key in keys {
-                let is_done = this.settle_key(rows, lifecycle, key, (&mut changes, &mut did))?;
+                let is_done = self.settle_key(rows, &lifecycle, key, (&mut changes, &mut did))?;
                 if !is_done {
                     break;
                 }
@@ -179,14 +179,15 @@ impl Pass<'_> {
                     break;
                 }
             }
-            Ok::<_, Failure>((done, did))
+            Ok::<_, Failure>(Some((done, did)))
         })?;
+        let Some((done, did)) = settled else { return Ok(None) };
         self.report.expired += did.expired;
         self.report.markers_removed += did.markers_removed;
         self.report.noncurrent_removed += did.noncurrent_removed;
         self.report.moved += did.moved;
         self.report.locked += did.locked;
-        Ok(done)
+        Ok(Some(done))
     }
 
     /// Does what is due for one key. Returns whether that was all of it.

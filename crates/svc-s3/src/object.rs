@@ -13,6 +13,7 @@ use object_store::Snapshot;
 use service_api::{Payload, RequestContext, Streamed};
 
 use crate::attached::{Attached, brought, show_attached};
+use crate::bucket::Bucket;
 use crate::checksum::Kept;
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
@@ -35,7 +36,6 @@ pub(crate) fn put(
 ) -> Result<Streamed<PutObjectOutput>, Failure> {
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     versions::check_key(&request.key)?;
-    let acl = acl::of_new_object(state, context, &bucket, &request.key, &acl::for_object!(request))?;
     if request.write_offset_bytes.is_some() {
         return Err(error::not_implemented("appending to objects").into());
     }
@@ -45,9 +45,15 @@ pub(crate) fn put(
     let customer = Customer::of(customer_members!(request))?;
     let encryption = request.server_side_encryption.as_deref();
     encryption::check_asked(encryption, request.ssekms_key_id.as_deref(), customer.as_ref())?;
-    bucket_encryption::check_customer(&bucket, customer.as_ref())?;
     let brought = brought!(request);
-    let attached = Attached::of(&bucket, &brought, context.now)?.with_default(&bucket, context.now);
+    // What the bucket says of a new object. It is asked again when all of the payload is there, which can take long.
+    let of_bucket = |bucket: &Bucket| {
+        let acl = acl::of_new_object(state, context, bucket, &request.key, &acl::for_object!(request))?;
+        bucket_encryption::check_customer(bucket, customer.as_ref())?;
+        let attached = Attached::of(bucket, &brought, context.now)?.with_default(bucket, context.now);
+        Ok::<_, Failure>((acl, attached))
+    };
+    of_bucket(&bucket)?;
     let given = checksum::given(checksum::members!(request))?;
     let has_digest = request.content_md5.is_some() || given.is_some() || request.checksum_algorithm.is_some();
     let said = Said::of(request.content_md5.as_deref(), given, request.checksum_algorithm.as_deref())?;
@@ -67,7 +73,7 @@ pub(crate) fn put(
         None => hex::encode(taken.md5.bytes()),
     };
     let kept = checksum::Kept::whole(&taken.checksum);
-    let version = Version {
+    let mut version = Version {
         modified: context.now,
         size_bytes: taken.blob.length_bytes(),
         e_tag: e_tag.clone(),
@@ -75,18 +81,20 @@ pub(crate) fn put(
         headers,
         storage_class,
         customer_key,
-        attached,
-        acl,
         ..Version::default()
     };
-    let expiration = lifecycle::expiration(&bucket, &request.key, &version);
-    let random = state.ids.bits();
-    let id = state.objects.transact(|rows| {
+    let (scope, random) = (bucket::scope(context.partition), state.ids.bits());
+    let (id, expiration) = state.objects.transact(|rows| {
+        let bucket = bucket::current(state, &scope, &bucket)?;
+        (version.acl, version.attached) = of_bucket(&bucket)?;
         let newest = versions::newest(rows, &bucket, &request.key)?;
         versions::check_condition(&condition, &request.key, newest.as_ref())?;
         let content = rows.adopt(&taken.blob);
         let contents = Contents::Whole(vec![content]);
-        versions::put(rows, &bucket, &request.key, (version, contents), (context.now, random))
+        let expiration = lifecycle::expiration(&bucket, &request.key, &version);
+        let made = (context.now, random);
+        let id = versions::put(rows, &bucket, &request.key, (version, contents), made)?;
+        Ok::<_, Failure>((id, expiration))
     })?;
     let (server_side_encryption, sse_customer_algorithm, sse_customer_key_md5) =
         encryption::said(customer.as_ref());

@@ -57,6 +57,8 @@ pub(crate) fn put_configuration(
         held.object_lock = Some(ObjectLock { default_retention });
         Ok(())
     })?;
+    let bucket = bucket::find(state, context, named.0, named.1)?;
+    bucket::settle(state, &bucket)?;
     Ok(PutObjectLockConfigurationOutput::default())
 }
 

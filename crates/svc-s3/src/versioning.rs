@@ -71,6 +71,7 @@ pub(crate) fn put(
         bucket.versioning = versioning;
         Ok(())
     })?;
+    bucket::settle(state, &bucket)?;
     Ok(Unit)
 }
 

@@ -204,10 +204,10 @@ pub(crate) fn find(
 }
 
 /// Writes a version as the newest of its key, in place of the one called `null` where the bucket gives no ids. Returns its id,
-/// where the bucket has versions.
+/// where the bucket has versions. The record of the bucket is the one of now: see [`bucket::current`].
 ///
 /// # Errors
-/// `NoSuchBucket`; rows cannot be written.
+/// `NoSuchBucket`; `AccessDenied` where a locked version would go; rows cannot be written.
 pub(crate) fn put(
     rows: &mut Transaction<'_>,
     bucket: &Bucket,
@@ -223,6 +223,7 @@ pub(crate) fn put(
     } else {
         version.id = None;
         if let Some(replaced) = null(rows, bucket, key)? {
+            replaced.version.attached.check_delete(false, now)?;
             remove(rows, &replaced)?;
         }
     }
@@ -318,7 +319,7 @@ pub(crate) struct Deleted {
 }
 
 /// Deletes an object, by a delete marker where the bucket has versions, or a version of it. `may_bypass` is whether governance
-/// is bypassed.
+/// is bypassed. The record of the bucket is the one of now: see [`bucket::current`].
 ///
 /// # Errors
 /// `NoSuchBucket`; `InvalidArgument`, where an id is none; `AccessDenied` for a version that is locked; rows cannot be written.
@@ -341,6 +342,7 @@ pub(crate) fn delete(
     }
     if bucket.versioning == Versioning::Never {
         if let Some(found) = null(rows, bucket, key)? {
+            found.version.attached.check_delete(false, now)?;
             remove(rows, &found)?;
         }
         return Ok(Deleted::default());
@@ -348,4 +350,52 @@ pub(crate) fn delete(
     let marker = Version { modified: now, is_marker: true, ..Version::default() };
     let id = put(rows, bucket, key, (marker, Contents::Whole(Vec::new())), (now, random))?;
     Ok(Deleted { is_marker: true, id })
+}
+
+#[cfg(test)]
+mod tests {
+    use bucket_rules::object_lock::{Retention, RetentionMode};
+    use object_store::{BlobSecret, ObjectStore, Read as _};
+
+    use super::*;
+    use crate::place::Incarnation;
+
+    /// Whatever the record of a bucket says, what is locked is not taken away.
+    #[test]
+    fn a_locked_version_goes_for_no_write_and_no_deletion() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let objects = ObjectStore::open(dir.path(), BlobSecret::new([9; 32])).unwrap();
+        let bucket = Bucket {
+            name: "bucket".parse().unwrap(),
+            owner: "123456789012".parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+            incarnation: Incarnation::from_bits(1),
+            created: Timestamp::from_unix_secs(0),
+            versioning: Versioning::Never,
+            access: crate::Access::default(),
+            configuration: crate::Configuration::default(),
+            cors: None,
+            website: None,
+        };
+        let now = Timestamp::from_unix_secs(1000);
+        let retention = Retention { mode: RetentionMode::Compliance, until: now.plus_millis(1) };
+        let mut locked = Version { modified: now, ..Version::default() };
+        locked.attached.retention = Some(retention);
+        let write = |version: Version| {
+            let contents = Contents::Whole(Vec::new());
+            objects.transact(|rows| put(rows, &bucket, "key", (version, contents), (now, 1)))
+        };
+        objects
+            .transact(|rows| rows.put(place::BUCKETS, bucket.incarnation.bytes(), Row::default()))
+            .unwrap();
+        write(locked).unwrap();
+        let is_denied =
+            |failure: Failure| matches!(failure, Failure::Answer(error) if error.code == "AccessDenied");
+        let other = Version { modified: now, ..Version::default() };
+        assert!(is_denied(write(other).unwrap_err()));
+        let deleted = objects.transact(|rows| delete(rows, &bucket, ("key", None), true, (now, 1)));
+        assert!(is_denied(deleted.unwrap_err()));
+        let held = newest(&objects.snapshot(), &bucket, "key").unwrap().unwrap();
+        assert_eq!(held.version.attached.retention, Some(retention));
+    }
 }

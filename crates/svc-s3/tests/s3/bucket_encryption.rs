@@ -99,6 +99,12 @@ fn customers_keys_can_be_blocked() {
     };
     assert_eq!(cloud.code::<op::CopyObject>(copy.clone()), "AccessDenied");
     cloud.ok::<op::PutBucketEncryption>(put(blocking("NONE")));
+    let mut slow = Meanwhile::new("x", || {
+        cloud.ok::<op::PutBucketEncryption>(put(blocking("SSE-C")));
+    });
+    let late = cloud.try_put(with_key(), &mut slow).map(|_| ()).unwrap_err();
+    assert_eq!(late.code, "AccessDenied", "blocked while it was sent");
+    cloud.ok::<op::PutBucketEncryption>(put(blocking("NONE")));
     cloud.try_put(with_key(), &mut Pieces::new("x")).unwrap();
     cloud.ok::<op::CopyObject>(copy);
 }

@@ -70,6 +70,35 @@ impl Payload for Pieces {
     }
 }
 
+/// A payload in whose midst something else is done.
+pub struct Meanwhile<'a> {
+    pieces: Pieces,
+    run: Option<Box<dyn FnOnce() + Send + 'a>>,
+}
+
+impl<'a> Meanwhile<'a> {
+    pub fn new(bytes: impl Into<Bytes>, run: impl FnOnce() + Send + 'a) -> Self {
+        Self { pieces: Pieces::new(bytes), run: Some(Box::new(run)) }
+    }
+}
+
+impl Payload for Meanwhile<'_> {
+    fn length(&self) -> u64 {
+        self.pieces.length()
+    }
+
+    fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
+        if let Some(run) = self.run.take() {
+            run();
+        }
+        self.pieces.next()
+    }
+
+    fn trailing(&self, name: &str) -> Option<&str> {
+        self.pieces.trailing(name)
+    }
+}
+
 pub struct Cloud {
     pub store: Store,
     pub service: Option<S3>,

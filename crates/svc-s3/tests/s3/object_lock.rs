@@ -289,3 +289,40 @@ fn uploads_and_copies_are_locked() {
     let held = api::PutObjectLegalHoldRequest { bucket: "plain".to_owned(), ..hold("null", "ON") };
     assert_eq!(cloud.code::<op::PutObjectLegalHold>(held), "InvalidRequest");
 }
+
+#[test]
+fn what_is_locked_while_a_write_is_sent_stays() {
+    let cloud = Cloud::with("bucket");
+    cloud.put("bucket", "key", "first");
+    let until = cloud.now().plus_millis(DAY);
+    let mut slow = Meanwhile::new("second", || {
+        cloud.set_versioning("bucket", "Enabled");
+        cloud.ok::<op::PutObjectLockConfiguration>(default_retention("GOVERNANCE", Some(3), None));
+        cloud.ok::<op::PutObjectRetention>(retention("null", "COMPLIANCE", until));
+    });
+    let id = cloud.try_put(put_request("bucket", "key"), &mut slow).unwrap().version_id;
+    assert!(id.is_some_and(|id| id != "null"), "the bucket has versions by now");
+    let first = api::GetObjectRequest { version_id: some("null"), ..get_request("bucket", "key") };
+    let (shown, content) = cloud.try_get(first).unwrap();
+    assert_eq!((content.as_slice(), shown.object_lock_retain_until_date), (b"first".as_slice(), Some(until)));
+    assert_eq!(cloud.get("bucket", "key"), b"second");
+    let shown = head(&cloud);
+    assert_eq!(
+        (shown.object_lock_mode, shown.object_lock_retain_until_date),
+        (some("GOVERNANCE"), Some(cloud.now().plus_millis(3 * DAY))),
+        "the default of when it was written"
+    );
+}
+
+#[test]
+fn a_bucket_made_again_takes_no_write_to_the_one_before() {
+    let cloud = Cloud::with("bucket");
+    let mut slow = Meanwhile::new("x", || {
+        let delete = api::DeleteBucketRequest { bucket: "bucket".to_owned(), ..Default::default() };
+        cloud.ok::<op::DeleteBucket>(delete);
+        cloud.make("bucket");
+    });
+    let refused = cloud.try_put(put_request("bucket", "key"), &mut slow).map(|_| ()).unwrap_err();
+    assert_eq!(refused.code, "NoSuchBucket");
+    assert_eq!(cloud.get_code(get_request("bucket", "key")), "NoSuchKey");
+}
