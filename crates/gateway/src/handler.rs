@@ -174,7 +174,7 @@ impl Handler {
             body: Bytes::new(),
         };
         let (presented, standing) = self.standing(&request, host.as_deref());
-        let site = self.site(host.as_deref(), presented.as_ref().err());
+        let site = self.site(&request, host.as_deref(), presented.as_ref().err());
         let is_long = site.is_none() && self.is_long(&request, &presented, &standing, host.as_deref(), &peer);
         let (answer, was_read) = if is_long {
             let coming = Some(incoming.map_err(Into::into).boxed_unsync());
@@ -193,6 +193,8 @@ impl Handler {
             }
             let refused = held.as_ref().err().cloned();
             let coming = None;
+            // A body may say that the request is an operation's, as a head does.
+            let site = site.filter(|site| site.may_answer(&request));
             let received =
                 Received { request, host, presented, refused, coming, standing, unproven, peer, site };
             (self.answer_in_place(received, access).await, held.is_ok())

@@ -202,7 +202,7 @@ fn key_of(presented: Option<&Presented>) -> &str {
 }
 
 /// The names of a query's parameters, as they were sent.
-fn names(query: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn names(query: &str) -> impl Iterator<Item = &str> {
     query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
 }
 

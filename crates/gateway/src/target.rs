@@ -39,6 +39,15 @@ pub(crate) fn region<'a>(host: &str, regions: &'a [Region]) -> Option<&'a Region
     host.split('.').find_map(|label| regions.iter().find(|region| region.as_str() == label))
 }
 
+/// Whether a request says by itself that it is an operation of some service, though perhaps not of which.
+pub(crate) fn is_claimed(request: &Request) -> bool {
+    let body = std::str::from_utf8(&request.body).unwrap_or_default();
+    let mut names = [request.query.as_str(), body].into_iter().flat_map(s3::names);
+    request.headers.contains_key(TARGET_HEADER)
+        || request.path.starts_with("/service/")
+        || names.any(|name| ["Action", "Version"].contains(&name))
+}
+
 fn by_header(request: &Request) -> Option<&'static Service> {
     let prefix = match request.header(TARGET_HEADER) {
         Some(target) => target.rsplit_once('.')?.0,

@@ -263,7 +263,7 @@ impl Certificates {
 }
 
 /// Whether a certificate is made for that name: one of AWS's, or one under `localhost`.
-fn is_ours(name: &str) -> bool {
+pub(crate) fn is_ours(name: &str) -> bool {
     [".amazonaws.com", ".amazonaws.com.cn", ".aws", ".localhost"]
         .iter()
         .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| !rest.is_empty()))

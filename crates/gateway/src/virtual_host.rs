@@ -11,6 +11,7 @@ use aws_protocol::{Codec, Request};
 use percent_encoding::percent_decode_str;
 
 use crate::s3::S3;
+use crate::tls;
 
 /// The label of S3's endpoints, also before a region (`s3-eu-west-1`).
 const LABEL: &str = "s3";
@@ -67,10 +68,11 @@ pub(crate) fn website(host: &str) -> Option<&str> {
     is_website.then_some(bucket.unwrap_or_default())
 }
 
-/// A host that is of nobody's endpoints, so that it may be the name of a bucket whose website it is.
+/// A host that is of nobody's endpoints, and of which we have no certificate, so that it may be the name of a bucket whose
+/// website it is.
 pub(crate) fn of_somebody(host: &str) -> Option<&str> {
     let name = without_port(host);
-    let is_own = strip_suffix(name, AWS).or_else(|| strip_suffix(name, LOCAL)).is_some();
+    let is_own = tls::is_ours(&name.to_ascii_lowercase());
     (name.contains('.') && !is_own && name.parse::<IpAddr>().is_err()).then_some(name)
 }
 
@@ -128,7 +130,15 @@ mod tests {
         check("b.localhost", None);
         check("s3-website.example.com", None);
         assert_eq!(of_somebody("www.example.com:4566"), Some("www.example.com"));
-        for other in ["localhost:4566", "127.0.0.1:4566", "b.localhost", "s3.amazonaws.com", "[::1]:4566"] {
+        for other in [
+            "localhost:4566",
+            "127.0.0.1:4566",
+            "b.localhost",
+            "s3.amazonaws.com",
+            "[::1]:4566",
+            "EC2.eu-west-1.api.aws:4566",
+            "sts.cn-north-1.amazonaws.com.cn",
+        ] {
             assert_eq!(of_somebody(other), None, "{other}");
         }
     }

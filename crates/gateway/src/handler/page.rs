@@ -38,6 +38,16 @@ const FORBIDDEN: u16 = 403;
 pub(crate) struct Site {
     /// The name of its bucket.
     pub(crate) bucket: String,
+    /// Whether the host is called like the bucket, and is none of our endpoints.
+    is_namesake: bool,
+}
+
+impl Site {
+    /// Whether it may answer a request that was read to its end. Anybody may make a bucket that is called like a name by which
+    /// this gateway is reached, so a namesake gets what nothing else claims.
+    pub(super) fn may_answer(&self, request: &Request) -> bool {
+        !self.is_namesake || (is_visit(request) && !target::is_claimed(request))
+    }
 }
 
 /// A request for a page.
@@ -65,17 +75,25 @@ impl From<ServiceError> for Missing {
 impl Handler {
     /// The website that a request is for: by an endpoint's name, or by a host that is called like a bucket with a website. Whoever
     /// signs asks the other endpoint.
-    pub(super) fn site(&self, host: Option<&str>, presented: Option<&SignatureError>) -> Option<Site> {
+    pub(super) fn site(
+        &self,
+        request: &Request,
+        host: Option<&str>,
+        presented: Option<&SignatureError>,
+    ) -> Option<Site> {
         let host = host?;
         if let Some(bucket) = virtual_host::website(host) {
-            return Some(Site { bucket: bucket.to_ascii_lowercase() });
+            return Some(Site { bucket: bucket.to_ascii_lowercase(), is_namesake: false });
         }
         if presented != Some(&SignatureError::Missing) {
             return None;
         }
-        let bucket = virtual_host::of_somebody(host)?.to_ascii_lowercase();
-        let found = self.buckets.bucket(self.config.partition, &bucket)?;
-        found.website.is_some().then_some(Site { bucket })
+        let site = Site { bucket: virtual_host::of_somebody(host)?.to_ascii_lowercase(), is_namesake: true };
+        if !site.may_answer(request) {
+            return None;
+        }
+        let found = self.buckets.bucket(self.config.partition, &site.bucket)?;
+        found.website.is_some().then_some(site)
     }
 
     /// The answer to a request to a website.
@@ -95,7 +113,7 @@ impl Handler {
 impl Visit<'_> {
     fn answer(&mut self) -> Result<Answer, Missing> {
         let Received { request, host, peer, .. } = self.received;
-        if ![Method::GET.as_str(), Method::HEAD.as_str()].contains(&request.method.as_str()) {
+        if !is_visit(request) {
             let message = "The specified method is not allowed against this resource.";
             let error = ServiceError::new("MethodNotAllowed", message).with_status(405);
             let error =
@@ -262,6 +280,11 @@ impl Visit<'_> {
         response.body = error_page(status, &error, of_error_page.as_deref(), id).into();
         response
     }
+}
+
+/// Whether a request is one for a page.
+fn is_visit(request: &Request) -> bool {
+    [Method::GET.as_str(), Method::HEAD.as_str()].contains(&request.method.as_str())
 }
 
 /// The region that an endpoint of websites names: in a label of its own, or behind the label of websites.

@@ -378,3 +378,40 @@ fn a_bucket_that_is_called_like_a_host_is_its_website() {
     let sent = visit(&cloud, "GET", "www.example.com", "/a/b");
     assert_eq!((sent.status, sent.header("location")), (301, Some("https://example.com/a/b")));
 }
+
+#[test]
+fn a_bucket_that_is_called_like_the_gateway_takes_no_request_of_a_service() {
+    let cloud = Cloud::with_s3(None);
+    let site = "<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument></WebsiteConfiguration>";
+    for (bucket, index) in
+        [("/build.corp", "/build.corp/index.html"), ("/x.api.aws", "/x.api.aws/index.html")]
+    {
+        put(&cloud, bucket, "", &[]);
+        put(&cloud, index, "captured", &[]);
+        configure(&cloud, "PUT", bucket, "website", site).expect(200, &[]);
+    }
+    const FORM: &str = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=me\
+        &RoleArn=arn:aws:iam::123456789012:role/r&WebIdentityToken=token";
+    let at = |host: &str, mut call: Call| {
+        host.clone_into(&mut call.headers[0].1);
+        call.send(&cloud)
+    };
+    let by_form = Call::query("sts", FORM);
+    let by_query = Call { method: "GET", query: FORM.to_owned(), body: Vec::new(), ..by_form.clone() };
+    let get_with_form = Call { method: "GET", ..by_form.clone() };
+    for call in [by_form, by_query, get_with_form] {
+        at("build.corp:4566", call).expect(200, &["<Provider>"]);
+    }
+    let by_header = Call { method: "GET", ..Call::ssm("GetParameter", r#"{"Name":"/name"}"#) };
+    let answer = at("build.corp:4566", by_header);
+    assert!(answer.status >= 400 && !answer.body.contains("captured"), "{answer:?}");
+    let posted = at("build.corp:4566", Call::s3("POST", "/", "", b"x"));
+    assert!(
+        posted.status >= 400 && posted.header("content-type") != Some("text/html; charset=utf-8"),
+        "{posted:?}"
+    );
+    visit(&cloud, "GET", "build.corp:4566", "/").expect(200, &["captured"]);
+    // Of a name that our certificates are for, no bucket is the website.
+    let ours = visit(&cloud, "GET", "x.api.aws", "/");
+    assert!(!ours.body.contains("captured"), "{ours:?}");
+}
