@@ -1,6 +1,6 @@
 //! One request from its head to its answer: read, find the service, authenticate, decode, authorize, call, encode.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -46,6 +46,8 @@ mod upload;
 pub(crate) struct Handler {
     config: Config,
     services: BTreeMap<&'static str, Arc<dyn Service>>,
+    /// The names of those that have operations which take long.
+    with_long: BTreeSet<&'static str>,
     credentials: Arc<dyn Credentials>,
     authorizer: Arc<dyn Authorizer>,
     buckets: Arc<dyn Buckets>,
@@ -121,9 +123,13 @@ impl Handler {
         recorder: Arc<dyn Recorder>,
     ) -> Result<Self, GatewayError> {
         let mut by_model = BTreeMap::new();
+        let mut with_long = BTreeSet::new();
         for service in services {
             let name = service.model();
-            aws_model::service(name).ok_or(GatewayError::UnknownModel(name))?;
+            let known = aws_model::service(name).ok_or(GatewayError::UnknownModel(name))?;
+            if known.model().operations.iter().any(|operation| service.takes_long(operation.name)) {
+                with_long.insert(name);
+            }
             if by_model.insert(name, service).is_some() {
                 return Err(GatewayError::DuplicateService(name));
             }
@@ -133,6 +139,7 @@ impl Handler {
         Ok(Self {
             config,
             services: by_model,
+            with_long,
             credentials,
             authorizer,
             buckets: Arc::new(()),
@@ -182,7 +189,9 @@ impl Handler {
             let received =
                 Received { request, host, presented, refused, coming, standing, unproven, peer, site };
             // Whether all of it was read nobody knows; what is left would be taken for the next request.
-            self.answer_while_coming(received, access).await
+            let answer = self.answer_on_a_thread(received, access).await;
+            let was_read = answer.response.status.is_success();
+            (answer, was_read)
         } else {
             let room = self.rooms.open(&standing, peer.share());
             let mut held = body::read(&request.headers, incoming, &self.config.limits, room).await;
@@ -197,7 +206,12 @@ impl Handler {
             let site = site.filter(|site| site.may_answer(&request));
             let received =
                 Received { request, host, presented, refused, coming, standing, unproven, peer, site };
-            (self.answer_in_place(received, access).await, held.is_ok())
+            let answer = if self.takes_long(&received) {
+                self.answer_on_a_thread(received, access).await
+            } else {
+                self.answer_in_place(received, access).await
+            };
+            (answer, held.is_ok())
         };
         let Answer { response, content } = answer;
         let body = content.map_or_else(|| Outgoing::whole(response.body), Outgoing::of);
@@ -238,10 +252,23 @@ impl Handler {
             return false;
         }
         let Some(service) = self.target(request, presented, host, peer) else { return false };
-        let codec = Codec::for_request(service.model(), request);
-        let modelled = s3::as_modelled(codec, request, host);
-        let operation = codec.route(modelled.as_ref().unwrap_or(request));
-        operation.is_ok_and(|operation| incoming::takes_stream(codec.model(), operation))
+        routed(service, request, host)
+            .is_some_and(|operation| incoming::takes_stream(service.model(), operation))
+    }
+
+    /// Whether what a request asks for takes long, though its body does not.
+    fn takes_long(&self, received: &Received) -> bool {
+        let Received { request, host, presented, peer, .. } = received;
+        let service = match &received.site {
+            Some(_) => None,
+            None => self.target(request, presented, host.as_deref(), peer),
+        };
+        let Some(service) = service.filter(|service| self.with_long.contains(service.name)) else {
+            return false;
+        };
+        let operation = routed(service, request, host.as_deref());
+        let asked = self.services.get(service.name).zip(operation);
+        asked.is_some_and(|(service, operation)| service.takes_long(operation.name))
     }
 
     /// Whether a request is an upload from a browser's form. Its signature, if it has one, is in its fields.
@@ -283,8 +310,8 @@ impl Handler {
         answer
     }
 
-    /// Answers on a thread of its own, which waits for the payload. Tells whether the payload was read to its end.
-    async fn answer_while_coming(self: &Arc<Self>, mut received: Received, access: Access) -> (Answer, bool) {
+    /// Answers on a thread of its own, which waits for the payload, or for what takes as long.
+    async fn answer_on_a_thread(self: &Arc<Self>, mut received: Received, access: Access) -> Answer {
         let permit = self.room_for_payload(&received.peer);
         if permit.is_none() {
             received.refused = Some(BodyError::Busy);
@@ -296,9 +323,7 @@ impl Handler {
             drop(permit);
             answer
         });
-        let answer = answered.await.unwrap_or_else(|_| broken(fallback.0, &fallback.1).into());
-        let was_read = answer.response.status.is_success();
-        (answer, was_read)
+        answered.await.unwrap_or_else(|_| broken(fallback.0, &fallback.1).into())
     }
 
     /// Answers whatever happens.
@@ -551,6 +576,13 @@ fn tls_version(version: &str) -> Option<&'static str> {
         "TLSv1_3" => Some("1.3"),
         _ => None,
     }
+}
+
+/// The operation that a request's head and body name.
+fn routed(service: &aws_model::Service, request: &Request, host: Option<&str>) -> Option<&'static Operation> {
+    let codec = Codec::for_request(service.model(), request);
+    let modelled = s3::as_modelled(codec, request, host);
+    codec.route(modelled.as_ref().unwrap_or(request)).ok()
 }
 
 /// Whether a request needs no permission, so that everybody may make it who signs.

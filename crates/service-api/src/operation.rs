@@ -48,6 +48,13 @@ pub trait Service: Send + Sync + 'static {
         self.call(context, operation, input).map(Streamed::empty)
     }
 
+    /// Whether an operation without a streaming member may take as long as one with a payload, because it moves as many bytes.
+    /// The gateway counts it among those then, so that it takes no room of the short ones.
+    fn takes_long(&self, operation: &str) -> bool {
+        let _ = operation;
+        false
+    }
+
     /// The actions that a request needs, each with the resources that it touches. Every one of them must be allowed on
     /// every resource. None at all: everybody may call it who signs. `None`: the operation is for the account's root alone.
     fn needed_permissions(

@@ -263,6 +263,11 @@ impl Service for S3 {
         self.operations.contains(operation)
     }
 
+    /// Copies, of which each reads and writes up to 5 GiB.
+    fn takes_long(&self, operation: &str) -> bool {
+        ["CopyObject", "UploadPartCopy"].contains(&operation)
+    }
+
     /// A bucket by its name. Objects are found by their buckets: see `authorization`.
     fn resource(&self, context: &RequestContext, resource_type: &str, id: &str) -> Option<ResourceFacts> {
         if resource_type != "bucket" {

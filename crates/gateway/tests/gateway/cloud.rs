@@ -128,7 +128,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(waiting, Ordering::SeqCst);
         let is_open = self.is_open.lock().unwrap();
@@ -298,13 +298,18 @@ impl Cloud {
 
     /// A gateway with the S3 that Brume has, for clients that sign by the test's clock or by the real one.
     pub(crate) fn with_s3(clock: Option<Arc<dyn Clock>>) -> Self {
+        Self::with_s3_within(clock, |_| {})
+    }
+
+    /// The same with other limits.
+    pub(crate) fn with_s3_within(clock: Option<Arc<dyn Clock>>, limits: impl FnOnce(&mut Limits)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(MemoryBackend::new()).unwrap();
         let objects = dir.path().join("objects");
         let secret = BlobSecret::new([7; 32]);
         let s3 = Arc::new(S3::open(store, Arc::new(OsRandom), &objects, secret).unwrap());
         let clock = clock.unwrap_or_else(|| Arc::new(|| Timestamp::from_unix_secs(NOW_SECS)));
-        let mut cloud = Self::launch(dir.path().join("tls"), |_| {}, clock, Some(s3));
+        let mut cloud = Self::launch(dir.path().join("tls"), limits, clock, Some(s3));
         cloud._dir = Some(dir);
         cloud
     }
@@ -323,7 +328,7 @@ impl Cloud {
             vec![Arc::new(Ec2(Arc::clone(&gate))), Arc::new(Ssm), Arc::new(Sts)];
         services.push(match &s3 {
             Some(s3) => Arc::clone(s3) as _,
-            None => Arc::new(Objects::default()),
+            None => Arc::new(Objects::at(Arc::clone(&gate))),
         });
         let used = Arc::new(Mutex::default());
         let keys = Arc::new(Keys(Arc::clone(&used)));

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use sigv4::{Payload, Request, Signer, SigningTime, sha256_hex};
 
-use crate::client::{Answer, Connection};
+use crate::client::{Answer, Call, Connection};
 use crate::cloud::{Cloud, KEY, NOW_SECS, SECRET};
 
 /// Longer than what is read together with the head.
@@ -192,4 +192,39 @@ fn there_is_a_limit_of_payloads_at_one_time() {
     second.answer().expect("an answer").expect(503, &["SlowDown"]);
     first.write(&bytes(LONG - 1_000_000));
     first.answer().expect("an answer").expect(200, &[]);
+}
+
+#[test]
+fn what_takes_long_is_counted_as_payloads_are() {
+    let cloud = Cloud::with(|limits| {
+        limits.max_calls = 1;
+        limits.max_payloads = 2;
+    });
+    let copy = || {
+        Call::s3("PUT", "/bucket/copy", "", b"").with("x-amz-copy-source", "bucket/a").signed().send(&cloud)
+    };
+    std::thread::scope(|threads| {
+        let held = [(); 2].map(|()| threads.spawn(copy));
+        cloud.gate.wait_for(2);
+        Call::ec2("DescribeVpcs").signed().send(&cloud).expect(200, &[]);
+        copy().expect(503, &["<Code>SlowDown</Code>"]);
+        cloud.gate.open();
+        for copy in held {
+            copy.join().unwrap().expect(200, &[]);
+        }
+    });
+}
+
+#[test]
+fn copies_of_objects_take_long() {
+    let cloud = Cloud::with_s3_within(None, |limits| limits.max_payloads = 0);
+    let ask = |method, path, query: &str, source: Option<&str>| {
+        let call = Call::s3(method, path, query, b"");
+        let call = source.into_iter().fold(call, |call, source| call.with("x-amz-copy-source", source));
+        call.signed().send(&cloud).status
+    };
+    assert_eq!((ask("PUT", "/bucket", "", None), ask("PUT", "/bucket/a", "", None)), (200, 200));
+    assert_eq!(ask("PUT", "/bucket/b", "", Some("bucket/a")), 503);
+    assert_eq!(ask("PUT", "/bucket/b", "partNumber=1&uploadId=u", Some("bucket/a")), 503);
+    assert_eq!(ask("HEAD", "/bucket/a", "", None), 200);
 }
