@@ -22,7 +22,7 @@ const NOT_IN_QUOTES: &AsciiSet = &CONTROLS.add(b'"');
 const NOT_IN_WORDS: &AsciiSet = &NOT_IN_QUOTES.add(b' ');
 
 /// A request, as the log of its bucket tells it. What is not there is written as a dash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessLogEntry {
     /// The bucket.
     pub bucket: String,
@@ -69,7 +69,7 @@ pub struct AccessLogEntry {
     /// The host that was asked.
     pub host_header: Option<String>,
     /// The version of TLS.
-    pub tls_version: Option<&'static str>,
+    pub tls_version: Option<String>,
     /// Whether it was an access control list that let it in.
     pub acl_required: bool,
 }
@@ -102,7 +102,7 @@ impl AccessLogEntry {
         write!(line, " {} {}", plain(self.authentication), plain(self.host_header.as_deref()))?;
         // There are no access points, and where in the world a request comes from is not known.
         let acl = if self.acl_required { "Yes" } else { "-" };
-        writeln!(line, " {} - {acl} -", plain(self.tls_version))
+        writeln!(line, " {} - {acl} -", plain(self.tls_version.as_deref()))
     }
 }
 
@@ -224,7 +224,7 @@ mod tests {
             cipher_suite: Some("TLS13_AES_256_GCM_SHA384".into()),
             authentication: Some("AuthHeader"),
             host_header: Some("s3.amazonaws.com".into()),
-            tls_version: Some("TLSv1.3"),
+            tls_version: Some("TLSv1.3".into()),
             acl_required: false,
         }
     }

@@ -24,7 +24,7 @@ use crate::intake::Said;
 use crate::place::Incarnation;
 use crate::rows::{Headers, Version};
 use crate::versions::Contents;
-use crate::{S3, State, encryption, logging, versions};
+use crate::{S3, State, encryption, versions};
 
 /// Who puts logs into buckets, which policies of target buckets name.
 pub const LOGGING_SERVICE: &str = "logging.s3.amazonaws.com";
@@ -51,17 +51,15 @@ struct Lines {
     size_bytes: usize,
 }
 
-/// A log that is about to be put, as the policy of its target sees it.
+/// A log that is about to be put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogDelivery {
-    /// What is put: the ARN of an object.
-    pub object_arn: String,
-    /// Whose bucket it goes to, which is whose the source is.
-    pub target_account: AccountId,
-    /// The policy of the target.
-    pub target_policy: Option<String>,
-    /// Whether the access control list of the target lets logs in, where the policy does not deny it.
-    pub is_let_in_by_list: bool,
+    /// Where both buckets are.
+    pub partition: Partition,
+    /// The bucket that it goes to, which is whose the source is.
+    pub target: String,
+    /// Its key there.
+    pub key: String,
     /// The bucket that the log is of: `aws:SourceArn`.
     pub source_arn: String,
     /// Whose it is: `aws:SourceAccount`.
@@ -80,6 +78,17 @@ pub struct LogReport {
 }
 
 impl S3 {
+    /// Whether a bucket has a log.
+    pub fn is_logged(&self, partition: Partition, bucket: &str) -> bool {
+        self.bucket(partition, bucket).is_some_and(|bucket| bucket.configuration.logging.is_some())
+    }
+
+    /// Whether there is something to deliver, or to tell of.
+    pub fn has_access_logs(&self) -> bool {
+        let waiting = self.state.access_logs.0.lock();
+        !waiting.buckets.is_empty() || waiting.dropped > 0
+    }
+
     /// Takes a request into the log of its bucket, if that has one. Nothing is written yet.
     pub fn log_access(&self, partition: Partition, entry: &AccessLogEntry) {
         let held = self.state.store.snapshot().get::<Bucket>(&bucket::scope(partition), &entry.bucket);
@@ -104,8 +113,8 @@ impl S3 {
         waiting.size_bytes += line.len();
     }
 
-    /// Puts what waits into the buckets that it is for. `may_put` says whether a target's policy lets [`LOGGING_SERVICE`] put an
-    /// object. Blocks for the disk.
+    /// Puts what waits into the buckets that it is for. `may_put` says whether a target's policy, or its access
+    /// control list, lets [`LOGGING_SERVICE`] put an object. Blocks for the disk.
     pub fn deliver_access_logs(&self, now: Timestamp, may_put: impl Fn(&LogDelivery) -> bool) -> LogReport {
         let waiting = std::mem::take(&mut *self.state.access_logs.0.lock());
         let mut report = LogReport { dropped: waiting.dropped, ..LogReport::default() };
@@ -178,10 +187,9 @@ impl Source {
         let source = (self.bucket.owner, &self.bucket.region, &self.bucket.name);
         let key = self.logging.key(source, event, now, &unique);
         let delivery = LogDelivery {
-            object_arn: format!("{}/{key}", self.target.arn(self.partition)),
-            target_account: self.target.owner,
-            target_policy: self.target.access.policy.clone(),
-            is_let_in_by_list: logging::is_let_in_by_list(&self.target),
+            partition: self.partition,
+            target: self.target.name.to_string(),
+            key: key.clone(),
             source_arn: self.bucket.arn(self.partition),
             source_account: self.bucket.owner,
         };

@@ -78,7 +78,7 @@ fn facts(target: &Bucket) -> TargetFacts<'_> {
 }
 
 /// Whether the access control list of a bucket lets logs in.
-pub(crate) fn is_let_in_by_list(target: &Bucket) -> bool {
+fn is_let_in_by_list(target: &Bucket) -> bool {
     let group = Grantee::Group(Group::LogDelivery);
     let acl = target.acl();
     let of_group = acl.grants.iter().filter(|grant| grant.grantee == group);
