@@ -37,10 +37,13 @@ use crate::{
     s3_answer,
 };
 
+pub(crate) mod bucket_log;
 mod identity;
 mod own;
 mod page;
 mod upload;
+
+use bucket_log::BucketLog;
 
 /// Answers requests.
 pub(crate) struct Handler {
@@ -61,6 +64,7 @@ pub(crate) struct Handler {
 /// A request that was read, with what is known of it beside its HTTP message.
 struct Received {
     request: Request,
+    version: Version,
     host: Option<String>,
     /// What it presents to prove who signed it; nothing of it is verified.
     presented: Result<Presented, SignatureError>,
@@ -81,11 +85,13 @@ struct Received {
 struct Answer {
     response: Response,
     content: Option<Box<dyn Content>>,
+    /// What the log of a bucket is told of it.
+    log: Option<Box<BucketLog>>,
 }
 
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
-        Self { response, content: None }
+        Self { response, content: None, log: None }
     }
 }
 
@@ -173,7 +179,7 @@ impl Handler {
         let (parts, incoming) = request.into_parts();
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str().to_owned()));
-        let mut request = Request {
+        let request = Request {
             method: parts.method.as_str().to_owned(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().unwrap_or("").to_owned(),
@@ -182,30 +188,25 @@ impl Handler {
         };
         let (presented, standing) = self.standing(&request, host.as_deref());
         let site = self.site(&request, host.as_deref(), presented.as_ref().err());
-        let is_long = site.is_none() && self.is_long(&request, &presented, &standing, host.as_deref(), &peer);
-        let (answer, was_read) = if is_long {
-            let coming = Some(incoming.map_err(Into::into).boxed_unsync());
-            let (refused, unproven) = (None, None);
-            let received =
-                Received { request, host, presented, refused, coming, standing, unproven, peer, site };
+        let (refused, coming, unproven) = (None, None, None);
+        let mut received =
+            Received { request, version, host, presented, refused, coming, standing, unproven, peer, site };
+        let (answer, was_read) = if self.is_long(&received) {
+            received.coming = Some(incoming.map_err(Into::into).boxed_unsync());
             // Whether all of it was read nobody knows; what is left would be taken for the next request.
             let answer = self.answer_on_a_thread(received, access).await;
             let was_read = answer.response.status.is_success();
             (answer, was_read)
         } else {
-            let room = self.rooms.open(&standing, peer.share());
-            let mut held = body::read(&request.headers, incoming, &self.config.limits, room).await;
-            let mut unproven = None;
+            let room = self.rooms.open(&received.standing, received.peer.share());
+            let mut held = body::read(&received.request.headers, incoming, &self.config.limits, room).await;
             if let Ok(held) = &mut held {
-                request.body = held.bytes.clone();
-                unproven = held.room.take_peer_share();
+                received.request.body = held.bytes.clone();
+                received.unproven = held.room.take_peer_share();
             }
-            let refused = held.as_ref().err().cloned();
-            let coming = None;
+            received.refused = held.as_ref().err().cloned();
             // A body may say that the request is an operation's, as a head does.
-            let site = site.filter(|site| site.may_answer(&request));
-            let received =
-                Received { request, host, presented, refused, coming, standing, unproven, peer, site };
+            received.site = received.site.take().filter(|site| site.may_answer(&received.request));
             let answer = if self.takes_long(&received) {
                 self.answer_on_a_thread(received, access).await
             } else {
@@ -213,9 +214,9 @@ impl Handler {
             };
             (answer, held.is_ok())
         };
-        let Answer { response, content } = answer;
+        let Answer { response, content, log } = answer;
         let body = content.map_or_else(|| Outgoing::whole(response.body), Outgoing::of);
-        let mut answer = http::Response::new(body);
+        let mut answer = http::Response::new(body.logged(log));
         *answer.status_mut() = response.status;
         *answer.headers_mut() = response.headers;
         if !was_read && version < Version::HTTP_2 {
@@ -226,14 +227,12 @@ impl Handler {
     }
 
     /// Whether a request's body is a payload that is read as it comes.
-    fn is_long(
-        &self,
-        request: &Request,
-        presented: &Result<Presented, SignatureError>,
-        standing: &Standing,
-        host: Option<&str>,
-        peer: &Peer,
-    ) -> bool {
+    fn is_long(&self, received: &Received) -> bool {
+        let Received { request, host, presented, standing, peer, site, .. } = received;
+        let host = host.as_deref();
+        if site.is_some() {
+            return false;
+        }
         if self.is_form(request, presented, host, peer) {
             return true;
         }
@@ -336,6 +335,7 @@ impl Handler {
         }
         let about_bucket = (addressed.key.is_empty() && !addressed.bucket.is_empty() && asked.is_read())
             .then(|| addressed.bucket.clone());
+        access.log = self.follow(&received, &addressed, &access);
         let cross_origin = CrossOrigin::of(&received.request, addressed);
         let answered = catch_unwind(AssertUnwindSafe(|| {
             access.begin_answer();
@@ -348,7 +348,7 @@ impl Handler {
             if access.service == S3 {
                 self.finish_s3(&mut answer.response, &cross_origin, about_bucket.as_deref());
             }
-            access.end(answer.response.status);
+            answer.log = access.end(&answer.response);
             answer
         }));
         answered.unwrap_or_else(|_| broken(fallback.0, &fallback.1).into())
@@ -414,7 +414,7 @@ impl Handler {
         drop(unproven);
         // What was signed has been looked at; from here on the request is what the model knows.
         request = modelled.unwrap_or(request);
-        access.account = (!principal.is_anonymous()).then_some(principal.account);
+        access.identify(&principal);
         if is_s3 {
             s3::forget_chunks(&mut request.headers);
         }
@@ -604,7 +604,7 @@ fn takes_encoding(codec: Codec, operation: &Operation) -> bool {
 fn with_content(mut response: Response, content: Option<Box<dyn Content>>) -> Result<Answer, ServiceError> {
     let Some(content) = content else { return Ok(response.into()) };
     if content.length() > outgoing::READ_AT_ONCE_BYTES {
-        return Ok(Answer { response, content: Some(content) });
+        return Ok(Answer { response, content: Some(content), log: None });
     }
     response.body = outgoing::collect(content)?;
     Ok(response.into())

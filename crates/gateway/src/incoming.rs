@@ -23,7 +23,7 @@ use crate::authenticate::CONTENT_SHA256;
 pub(crate) const READ_AT_ONCE_BYTES: u64 = 256 << 10;
 
 /// How long the payload is when its chunks are decoded.
-const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
+pub(crate) const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 /// The names of the fields behind it.
 const TRAILER: &str = "x-amz-trailer";
 

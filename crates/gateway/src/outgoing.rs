@@ -9,11 +9,19 @@ use hyper::body::{Body, Frame, SizeHint};
 use service_api::{Content, ServiceError};
 use tokio::task::JoinHandle;
 
+use crate::handler::bucket_log::BucketLog;
+
 /// How much content is read together with the answer's head, rather than as the client takes it.
 pub(crate) const READ_AT_ONCE_BYTES: u64 = 256 << 10;
 
 /// A body of an answer.
-pub(crate) enum Outgoing {
+pub(crate) struct Outgoing {
+    source: Source,
+    /// What is told of it when it was sent, or when nobody takes the rest.
+    log: Option<Box<BucketLog>>,
+}
+
+enum Source {
     /// In memory.
     Whole(Option<Bytes>),
     /// To be read, piece by piece.
@@ -21,7 +29,7 @@ pub(crate) enum Outgoing {
 }
 
 /// Content, and the piece of it that is being read on a thread that may block.
-pub(crate) struct Streaming {
+struct Streaming {
     left: u64,
     reading: Option<JoinHandle<Read>>,
 }
@@ -31,13 +39,19 @@ type Read = (Box<dyn Content>, Result<Option<Bytes>, ServiceError>);
 impl Outgoing {
     /// All of these bytes.
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        Self { source: Source::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())), log: None }
     }
 
     /// All of this content.
     pub(crate) fn of(content: Box<dyn Content>) -> Self {
         let left = content.length();
-        Self::Streamed(Streaming { left, reading: (left > 0).then(|| read(content)) })
+        let streaming = Streaming { left, reading: (left > 0).then(|| read(content)) };
+        Self { source: Source::Streamed(streaming), log: None }
+    }
+
+    /// The same, of which the log of a bucket is told.
+    pub(crate) fn logged(self, log: Option<Box<BucketLog>>) -> Self {
+        Self { log, ..self }
     }
 }
 
@@ -108,25 +122,28 @@ impl Body for Outgoing {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match self.get_mut() {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Streamed(streaming) => {
-                streaming.poll(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
-            }
+        let Self { source, log } = self.get_mut();
+        let piece = match source {
+            Source::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            Source::Streamed(streaming) => streaming.poll(context),
+        };
+        if let (Poll::Ready(Some(Ok(piece))), Some(log)) = (&piece, log) {
+            log.sent(piece.len());
         }
+        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(bytes) => bytes.is_none(),
-            Self::Streamed(streaming) => streaming.reading.is_none(),
+        match &self.source {
+            Source::Whole(bytes) => bytes.is_none(),
+            Source::Streamed(streaming) => streaming.reading.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match self {
-            Self::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
-            Self::Streamed(streaming) => streaming.left,
+        SizeHint::with_exact(match &self.source {
+            Source::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Source::Streamed(streaming) => streaming.left,
         })
     }
 }

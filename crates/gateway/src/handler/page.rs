@@ -130,10 +130,15 @@ impl Visit<'_> {
         let asked = PageRequest { protocol, host: host.as_deref().unwrap_or_default(), key: &key };
         match website.page(&asked) {
             Page::Redirection(to) => Ok(self.sent_on(&to).into()),
-            Page::Object(key) => match self.object(&key, &request.headers) {
-                Ok(answer) => Ok(self.moved(answer)),
-                Err(error) => self.instead(&website, &asked, error),
-            },
+            Page::Object(key) => {
+                if let Some(log) = &mut self.access.log {
+                    log.set_key(&key);
+                }
+                match self.object(&key, &request.headers) {
+                    Ok(answer) => Ok(self.moved(answer)),
+                    Err(error) => self.instead(&website, &asked, error),
+                }
+            }
         }
     }
 

@@ -167,8 +167,14 @@ impl Handler {
         if let Some((_, held)) = fields.0.iter_mut().find(|(name, _)| name == "key") {
             held.clone_from(&key);
         }
+        if let Some(log) = &mut access.log {
+            log.set_key(&key);
+        }
         let (identity, size) = self.signer(&fields, request, host.as_deref()).map_err(fail)?;
-        access.account = (!identity.principal.is_anonymous()).then_some(identity.principal.account);
+        access.identify(&identity.principal);
+        if let Some(log) = access.log.as_mut().filter(|_| identity.signature.is_some()) {
+            log.set_signed();
+        }
         let put = put_request(codec, request, &bucket, &key, &fields).map_err(fail)?;
         let caller = (identity.principal, identity.region, identity.signature);
         let context = self.context(&put, caller, access, &peer);

@@ -232,7 +232,7 @@ const SITE: &str = "<WebsiteConfiguration><ErrorDocument><Key>error.html</Key></
     <KeyPrefixEquals>old/</KeyPrefixEquals></Condition><Redirect><HostName>old.example.com</HostName>\
     <HttpRedirectCode>302</HttpRedirectCode></Redirect></RoutingRule></RoutingRules></WebsiteConfiguration>";
 
-fn with_site() -> Cloud {
+pub(crate) fn with_site() -> Cloud {
     let cloud = with_rules();
     configure(&cloud, "PUT", "/web", "website", SITE).expect(200, &[]);
     let html = [("content-type", "text/html")];
@@ -243,9 +243,9 @@ fn with_site() -> Cloud {
     cloud
 }
 
-const HOST: &str = "web.s3-website.localhost:4566";
+pub(crate) const HOST: &str = "web.s3-website.localhost:4566";
 
-fn visit(cloud: &Cloud, method: &'static str, host: &str, path: &'static str) -> Answer {
+pub(crate) fn visit(cloud: &Cloud, method: &'static str, host: &str, path: &'static str) -> Answer {
     let mut call = Call::s3(method, path, "", b"");
     host.clone_into(&mut call.headers[0].1);
     call.send(cloud)

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_model::{Fields, Value};
 use aws_types::{Partition, Region, Timestamp};
+use bucket_rules::AccessLogEntry;
 use gateway::{
     AccessRequest, Authorizer, Buckets, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway,
     Limits, Recorder, Refused, SystemClock, WebBucket,
@@ -244,12 +245,39 @@ impl Service for Sts {
     }
 }
 
-/// The buckets of S3, as browsers meet them.
-struct OfS3(Arc<S3>);
+/// What logs of buckets were told. Two have one.
+#[derive(Default)]
+pub(crate) struct Logged(Mutex<Vec<AccessLogEntry>>);
+
+impl Logged {
+    /// So many of them, once they are there.
+    pub(crate) fn take(&self, count: usize) -> Vec<AccessLogEntry> {
+        for _ in 0..2000 {
+            let mut held = self.0.lock().unwrap();
+            if held.len() >= count {
+                return std::mem::take(&mut held);
+            }
+            drop(held);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{:?} are not {count} requests", self.0.lock().unwrap());
+    }
+}
+
+/// The buckets of S3, as browsers and logs meet them.
+struct OfS3(Option<Arc<S3>>, Arc<Logged>);
 
 impl Buckets for OfS3 {
+    fn is_logged(&self, _: Partition, name: &str) -> bool {
+        ["web", PRIVATE].contains(&name)
+    }
+
+    fn log_access(&self, _: Partition, entry: &AccessLogEntry) {
+        self.1.0.lock().unwrap().push(entry.clone());
+    }
+
     fn bucket(&self, partition: Partition, name: &str) -> Option<WebBucket> {
-        let bucket = self.0.bucket(partition, name)?;
+        let bucket = self.0.as_ref()?.bucket(partition, name)?;
         let (region, cors, website) = (bucket.region.clone(), bucket.cors.clone(), bucket.website.clone());
         Some(WebBucket { region, cors, website })
     }
@@ -266,6 +294,7 @@ pub(crate) struct Cloud {
     /// Which keys were used where.
     pub(crate) used: Arc<Mutex<Vec<String>>>,
     pub(crate) calls: Arc<Recorded>,
+    pub(crate) logged: Arc<Logged>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<std::thread::JoinHandle<()>>,
     _dir: Option<tempfile::TempDir>,
@@ -335,6 +364,8 @@ impl Cloud {
         let calls = Arc::new(Recorded::default());
         let recorder = Arc::clone(&calls) as Arc<dyn Recorder>;
         let policies = Arc::new(Policies::default());
+        let logged = Arc::new(Logged::default());
+        let buckets = Arc::new(OfS3(s3, Arc::clone(&logged)));
         let (inside, endpoint) = inside::endpoint(&policies);
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, bound) = std::sync::mpsc::channel();
@@ -346,10 +377,7 @@ impl Cloud {
                     Gateway::bind(config, services, keys, Arc::new(OneForbiddenName), clock, recorder)
                         .await
                         .unwrap();
-                let mut bound = match s3 {
-                    Some(s3) => bound.with_buckets(Arc::new(OfS3(s3))),
-                    None => bound,
-                };
+                let mut bound = bound.with_buckets(buckets);
                 bound.add_endpoint(endpoint).unwrap();
                 started.send((bound.address(), bound.ca_path().to_owned())).unwrap();
                 let stopped = async { drop(stopped.await) };
@@ -358,7 +386,7 @@ impl Cloud {
         });
         let (address, ca_path) = bound.recv().unwrap();
         let (stop, server) = (Some(stop), Some(server));
-        Self { address, ca_path, inside, policies, gate, used, calls, stop, server, _dir: None }
+        Self { address, ca_path, inside, policies, gate, used, calls, logged, stop, server, _dir: None }
     }
 
     /// Begins to shut down.

@@ -22,7 +22,7 @@ fn time() -> SigningTime {
 
 /// A form that is filled in.
 #[derive(Clone)]
-struct Filled {
+pub(crate) struct Filled {
     fields: Vec<(String, String)>,
     file: Option<(&'static str, Vec<u8>)>,
     host: &'static str,
@@ -37,7 +37,7 @@ impl Filled {
     }
 
     /// With a policy of these conditions, and of what every signed form has.
-    fn signed(key: &str, conditions: &str) -> Self {
+    pub(crate) fn signed(key: &str, conditions: &str) -> Self {
         let mut all = format!("{conditions}, {{\"bucket\": \"web\"}}");
         for (name, value) in signer().policy_fields(time()) {
             all.push_str(&format!(", {{\"{name}\": \"{value}\"}}"));
@@ -94,7 +94,7 @@ impl Filled {
         call.with("content-type", &format!("multipart/form-data; boundary={BOUNDARY}"))
     }
 
-    fn send(&self, cloud: &Cloud) -> Answer {
+    pub(crate) fn send(&self, cloud: &Cloud) -> Answer {
         self.call().send(cloud)
     }
 }
@@ -106,7 +106,7 @@ fn cloud() -> Cloud {
     cloud
 }
 
-const ANY_KEY: &str = "[\"starts-with\", \"$key\", \"\"]";
+pub(crate) const ANY_KEY: &str = "[\"starts-with\", \"$key\", \"\"]";
 
 #[test]
 fn a_form_makes_an_object() {

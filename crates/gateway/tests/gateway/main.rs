@@ -6,6 +6,7 @@ mod bodies;
 mod boto3;
 mod boto3_s3;
 mod browsers;
+mod bucket_logs;
 mod calls;
 mod client;
 mod cloud;
