@@ -54,6 +54,11 @@ fn boto3_finds_what_services_write_into_buckets() {
 }
 
 #[test]
+fn boto3_finds_what_a_bucket_was_asked_in_its_log() {
+    run("access_logs.py", "boto3");
+}
+
+#[test]
 fn the_calls_of_recipes_run_to_their_end() {
     run("recipe_calls", "awscli");
 }

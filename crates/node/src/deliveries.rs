@@ -1,7 +1,8 @@
-//! What services of AWS write into buckets: files of trails and of flow logs.
+//! What services of AWS write into buckets: files of trails and of flow logs, and access logs.
 //!
 //! Owns the way there. The bucket's policy is asked whether the service may, with whom it does so for; then S3's own PutObject
-//! writes, as it does for everybody. Refuses to know what the files say. Objects that get there so are no events.
+//! writes, as it does for everybody. Access
+//! logs S3 writes itself, once it was asked whether they may be put. Refuses to know what the files say. Objects that get there so are no events.
 //!
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html>
 //! <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-s3-permissions.html>
@@ -27,7 +28,7 @@ use store::{Read as _, Scope, Store};
 use svc_cloudtrail::{LogFile, LogPlace, TrailDelivery};
 use svc_ec2::record::FlowLogDestinationOptions;
 use svc_ec2::{BucketRefusal, FlowLogBuckets};
-use svc_s3::{Bucket, S3};
+use svc_s3::{Bucket, LOGGING_SERVICE, LogDelivery, S3};
 
 use crate::now;
 
@@ -62,6 +63,15 @@ impl Deliverer {
     pub(crate) fn of_flow_logs(partition: Partition, account: AccountId, region: &Region) -> Self {
         let source_arn = format!("arn:{partition}:logs:{region}:{account}:vpcflowlogs");
         Self { service: LOG_DELIVERY, partition, account, source_arn }
+    }
+
+    fn of_access_log(log: &LogDelivery) -> Self {
+        Self {
+            service: LOGGING_SERVICE,
+            partition: log.partition,
+            account: log.source_account,
+            source_arn: log.source_arn.clone(),
+        }
     }
 
     fn of_trail(place: &LogPlace) -> Self {
@@ -128,6 +138,16 @@ impl Deliveries {
             keys: source(by),
         };
         self.decide(by, &context, "GetBucketAcl", &looking)
+    }
+
+    /// Looks whether an access log may be put where it is to go: the bucket's policy lets the service in, or, where access control
+    /// lists count, its list does and the policy does not deny it.
+    pub(crate) fn check_access_log(&self, log: &LogDelivery, at: Timestamp) -> Result<(), DeliveryError> {
+        let by = Deliverer::of_access_log(log);
+        let context = context(&by, &*self.bucket(log.partition, &log.target)?, at);
+        let (bucket, key) = (log.target.clone(), log.key.clone());
+        let put = PutObjectRequest { bucket, key, ..PutObjectRequest::default() };
+        self.ask(&by, &context, &put.into()).map(drop)
     }
 
     /// Writes an object, if the bucket's policy lets the service do that.

@@ -13,6 +13,7 @@
 //!                             └────────── what they saw
 //! ```
 
+mod access_logs;
 mod account;
 mod authorizing;
 mod captures;
@@ -113,6 +114,7 @@ pub use paths::{DataDir, RunDir, default_data_dir};
 pub use provider_keys::{IssuerStatus, IssuerUrl, KEY_SET_BYTES_MAX, ParseIssuerUrlError};
 pub use traces::{TraceReport, TraceRequest, TraceStep, TracedProtocol};
 
+use crate::access_logs::AccessLogs;
 use crate::authorizing::{ByPolicies, Noting};
 use crate::captures::Captures;
 use crate::closed_accounts::ClosedAccounts;
@@ -255,6 +257,7 @@ pub struct Node {
 
 /// What is written once more when the cloud ends.
 struct AtEnd {
+    access_logs: Arc<AccessLogs>,
     flow_logs: Arc<FlowLogs>,
     credentials: Arc<StoredCredentials>,
     service_uses: Arc<ServiceUseLog>,
@@ -263,6 +266,7 @@ struct AtEnd {
 impl AtEnd {
     fn write(&self) {
         self.flow_logs.finish();
+        self.access_logs.deliver();
         self.credentials.write_uses();
         self.service_uses.write();
     }
@@ -356,6 +360,9 @@ impl Node {
         tasks.spawn(watch(Arc::clone(&plane)));
         link_services::serve(tasks, &plane, &directory, names, link_services::token_key(run_dir)?)?;
         service_endpoints::serve_s3(&mut gateway, &plane, &directory, &store, now)?;
+        let access_logs = AccessLogs::new(Arc::clone(&s3), Arc::clone(&deliveries), config.realistic_timing);
+        let access_logs = Arc::new(access_logs);
+        tasks.spawn(Arc::clone(&access_logs).follow());
         let flow_logs = Arc::new(FlowLogs::new(
             store.clone(),
             Arc::clone(&plane),
@@ -439,7 +446,7 @@ impl Node {
         tasks.spawn(control::serve(control, Arc::new(answering)));
         tasks.spawn(commands::Commands::new(store, ssm, sandboxes).follow());
         tasks.spawn(instances.follow());
-        Ok((state, gateway, AtEnd { flow_logs, credentials, service_uses }, events))
+        Ok((state, gateway, AtEnd { access_logs, flow_logs, credentials, service_uses }, events))
     }
 
     /// Which process this is, where clients connect, and since when.
@@ -468,7 +475,9 @@ impl Node {
         self.tasks.shutdown().await;
         let at_end = self.at_end;
         if tokio::task::spawn_blocking(move || at_end.write()).await.is_err() {
-            tracing::error!("the last records of the flow logs, or of what was used, could not be written");
+            tracing::error!(
+                "the last records of the flow logs, of what buckets were asked, or of what was used could not be written"
+            );
         }
         let events = self.events;
         if tokio::task::spawn_blocking(move || events.finish()).await.is_err() {

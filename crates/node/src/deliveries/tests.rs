@@ -1,10 +1,11 @@
-//! Trails and flow logs that go into buckets, through the services that write and the one that keeps them.
+//! Trails, flow logs and access logs that go into buckets, through the services that write and the one that keeps them.
 
 use std::io::Read as _;
 
 use aws_api::cloudtrail::{self as trails, operation as of_trails};
 use aws_api::s3::{self as api, operation as of_s3};
 use aws_api::{Operation, ec2, ec2::operation as of_ec2};
+use bucket_rules::AccessLogEntry;
 use flate2::read::GzDecoder;
 use gateway::{Call, Outcome, Recorder as _};
 use service_api::Service;
@@ -14,6 +15,7 @@ use svc_ec2::record::FlowLog;
 use tempfile::TempDir;
 
 use super::*;
+use crate::access_logs::AccessLogs;
 use crate::authorizing::ByPolicies;
 use crate::events::Events;
 use crate::flow_logs::deliver_to_bucket;
@@ -107,7 +109,11 @@ impl World {
     }
 
     fn keys(&self) -> Vec<String> {
-        let input = api::ListObjectsV2Request { bucket: BUCKET.to_owned(), ..Default::default() };
+        self.keys_of(BUCKET)
+    }
+
+    fn keys_of(&self, bucket: &str) -> Vec<String> {
+        let input = api::ListObjectsV2Request { bucket: bucket.to_owned(), ..Default::default() };
         let listed = self.ok::<of_s3::ListObjectsV2>("s3", input).contents.unwrap_or_default();
         listed.into_iter().map(|object| object.key.unwrap()).collect()
     }
@@ -378,4 +384,107 @@ fn a_bucket_that_lets_no_logs_in_is_opened_by_its_owner_or_refused() {
     world.change(|bucket| bucket.owner = OTHER.parse().unwrap());
     refused(log_flows(&world));
     assert_eq!(world.policy(), None);
+}
+
+/// Has the log of a bucket put into another one.
+fn log_accesses(world: &World, bucket: &str, target: &str) {
+    let logging_enabled = api::LoggingEnabled {
+        target_bucket: target.to_owned(),
+        target_prefix: "asked/".to_owned(),
+        ..Default::default()
+    };
+    let input = api::PutBucketLoggingRequest {
+        bucket: bucket.to_owned(),
+        bucket_logging_status: api::BucketLoggingStatus { logging_enabled: Some(logging_enabled) },
+        ..Default::default()
+    };
+    world.ok::<of_s3::PutBucketLogging>("s3", input);
+}
+
+/// How many more logs are in a bucket after another one was asked something.
+fn logs_after_access(world: &World, bucket: &str, target: &str) -> usize {
+    let logs = AccessLogs::new(Arc::clone(&world.s3), Arc::clone(&world.services.deliveries), false);
+    let before = world.keys_of(target).len();
+    let entry = AccessLogEntry { bucket: bucket.to_owned(), time: now(), ..AccessLogEntry::default() };
+    world.s3.log_access(Partition::Aws, &entry);
+    logs.deliver();
+    assert!(!world.s3.has_access_logs(), "what is refused does not wait");
+    let keys = world.keys_of(target);
+    assert!(keys.iter().all(|key| key.starts_with("asked/20")), "{keys:?}");
+    keys.len() - before
+}
+
+#[test]
+fn access_logs_are_put_where_the_policy_of_the_target_lets_them_in() {
+    let world = World::new();
+    world.make("asked");
+    log_accesses(&world, "asked", BUCKET);
+    let after = || logs_after_access(&world, "asked", BUCKET);
+    assert_eq!(after(), 0, "the service is nobody's root user");
+    let from = |arn: &str, account: &str| {
+        let condition = format!(
+            r#"{{"ArnLike":{{"aws:SourceArn":"{arn}"}},"StringEquals":{{"aws:SourceAccount":"{account}"}}}}"#
+        );
+        statement(LOGGING_SERVICE, "s3:PutObject", "/asked/*", &condition)
+    };
+    let good = from("arn:aws:s3:::asked", "123456789012");
+    let denies = |condition: &str| {
+        format!(
+            r#"{good},{{"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::{BUCKET}/*",
+                "Condition":{condition}}}"#
+        )
+    };
+    for policy in [
+        from("arn:aws:s3:::another", "123456789012"),
+        from("arn:aws:s3:::asked", OTHER),
+        good.replace(LOGGING_SERVICE, LOG_DELIVERY),
+        good.replace("/asked/*", "/elsewhere/*"),
+        denies(r#"{"StringEquals":{"aws:SourceAccount":"123456789012"}}"#),
+    ] {
+        world.set_policy(&policy);
+        assert_eq!(after(), 0, "{policy}");
+    }
+    for policy in [good.clone(), denies(r#"{"Bool":{"aws:SecureTransport":"false"}}"#)] {
+        world.set_policy(&policy);
+        assert_eq!(after(), 1, "{policy}");
+    }
+}
+
+#[test]
+fn access_logs_are_put_where_the_list_of_the_target_lets_them_in() {
+    const LISTED: &str = "with-a-list";
+    let world = World::new();
+    world.make("asked");
+    let input = api::CreateBucketRequest {
+        bucket: LISTED.to_owned(),
+        object_ownership: Some("BucketOwnerPreferred".to_owned()),
+        ..Default::default()
+    };
+    world.ok::<of_s3::CreateBucket>("s3", input);
+    let set = |acl: &str| {
+        let input = api::PutBucketAclRequest {
+            bucket: LISTED.to_owned(),
+            acl: Some(acl.to_owned()),
+            ..Default::default()
+        };
+        world.ok::<of_s3::PutBucketAcl>("s3", input);
+    };
+    set("log-delivery-write");
+    log_accesses(&world, "asked", LISTED);
+    let after = || logs_after_access(&world, "asked", LISTED);
+    assert_eq!(after(), 1);
+    let denial = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Principal":{{"Service":"{LOGGING_SERVICE}"}},
+            "Action":"s3:PutObject","Resource":"arn:aws:s3:::{LISTED}/*"}}}}"#
+    );
+    let input =
+        api::PutBucketPolicyRequest { bucket: LISTED.to_owned(), policy: denial, ..Default::default() };
+    world.ok::<of_s3::PutBucketPolicy>("s3", input);
+    assert_eq!(after(), 0, "a denial is above the list");
+    world.ok::<of_s3::DeleteBucketPolicy>(
+        "s3",
+        api::DeleteBucketPolicyRequest { bucket: LISTED.to_owned(), ..Default::default() },
+    );
+    set("private");
+    assert_eq!(after(), 0);
 }
