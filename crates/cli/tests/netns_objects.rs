@@ -1,5 +1,5 @@
 //! Objects and their operator, by the real binary: what is counted, verified and repaired, with a daemon and without; what
-//! outlives `kill -9` under load; and a disk that is full.
+//! outlives `kill -9` under load; a disk that is full; and access logs that wait when the daemon ends.
 //!
 //! `BRUME_OBJECT_KILLS` says how often the daemon is killed: 5 times unless it does, 200 times in `cargo xtask test --long`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use cloud::client::S3Request;
 use cloud::{Cloud, Mode, eventually, on_a_workstation, skip};
 use objects::storm::Storm;
 use objects::{Bucket, content};
@@ -238,4 +239,43 @@ fn fill_the_disk(disk: &Path) {
     check(&mut bucket, count / 2);
     drop(bucket);
     cloud.finish();
+}
+
+/// Logs to the bucket `logs`, and what is told of the document.
+const LOGGING: &[u8] = b"<BucketLoggingStatus><LoggingEnabled><TargetBucket>logs</TargetBucket><TargetPrefix>asked/</TargetPrefix>\
+    </LoggingEnabled></BucketLoggingStatus>";
+const LOGGING_MD5: &str = "J7a/G4DEV9TMlOfQRg7+7A==";
+
+#[test]
+fn access_logs_that_wait_are_delivered_when_the_daemon_ends() {
+    on_a_workstation(|| {
+        let mut cloud = Cloud::down(Mode::SlowPath);
+        // Otherwise they are delivered after five seconds, and so perhaps before.
+        cloud.start(&["--realistic-timing"]);
+        let group = "uri=\"http://acs.amazonaws.com/groups/s3/LogDelivery\"";
+        let open = [
+            ("x-amz-object-ownership", "BucketOwnerPreferred"),
+            ("x-amz-grant-read-acp", group),
+            ("x-amz-grant-write", group),
+        ];
+        let ask = |path: &str, query: &str, headers: &[(&str, &str)], body: &[u8]| {
+            let request = S3Request { method: "PUT", path, query, headers };
+            cloud.client().connect().unwrap().s3(request, body).unwrap().good().unwrap();
+        };
+        ask("/logs", "", &open, b"");
+        ask("/papers", "", &[], b"");
+        ask("/papers", "logging=", &[("content-md5", LOGGING_MD5)], LOGGING);
+        ask("/papers/a", "", &[], b"text");
+        let listed =
+            |cloud: &Cloud| Bucket::of(cloud, "logs").ask("GET", "", "prefix=asked/", b"").unwrap().text();
+        assert!(!listed(&cloud).contains("<Key>"), "{}", listed(&cloud));
+        let down = cloud.run("down", &[]);
+        assert_eq!(down.code, 0, "{down:?}");
+        cloud.restart(&[]);
+        let keys = cloud::Xml::new(&listed(&cloud)).all("Key");
+        let [key] = &keys[..] else { panic!("{keys:?}") };
+        let log = String::from_utf8(Bucket::of(&cloud, "logs").get(key).unwrap().unwrap()).unwrap();
+        assert!(log.contains(" REST.PUT.OBJECT a \"PUT /papers/a HTTP/1.1\" 200 - - 4 "), "{log}");
+        cloud.finish();
+    });
 }

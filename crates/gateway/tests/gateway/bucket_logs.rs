@@ -88,8 +88,8 @@ fn a_log_is_told_of_each_request_that_names_its_bucket() {
     let preflight = preflight.with("access-control-request-method", "GET");
     check(preflight, "REST.OPTIONS.PREFLIGHT a b 403 AccessForbidden # - - -");
     check(
-        call("POST", "/web/a%20b", "").signed(),
-        "REST.POST.OBJECT a b 405 MethodNotAllowed # - root AuthHeader",
+        call("PATCH", "/web/a%20b", "").signed(),
+        "REST.PATCH.OBJECT a b 405 MethodNotAllowed # - root AuthHeader",
     );
     // A bucket without a log, and other services.
     call("GET", "/other/a", "").send(&cloud).expect(404, &[]);
