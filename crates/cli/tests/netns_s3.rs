@@ -323,7 +323,7 @@ fn what_is_recorded(lab: &Lab<'_>, endpoint: &str) {
     lab.curl(&put, "https://s3.us-east-1.amazonaws.com/brume-others").unwrap();
     let told = lab.cloud.run("events", &["--json", "--service", "s3"]);
     assert_eq!(told.code, 0, "{told:?}");
-    let all = told.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let mut all = told.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let event = all.rfind(|event| event["eventName"] == "CreateBucket").unwrap();
     assert_eq!((&event["errorCode"], &event["vpcEndpointId"]), (&"AccessDenied".into(), &endpoint.into()));
     assert_eq!(event["sourceIPAddress"], *lab.instance.address);

@@ -1,6 +1,6 @@
 //! StartReportCreation and DescribeReportCreation: reports of an organization's compliance, as files in S3.
 //!
-//! There is no S3 yet, and so no bucket that a report could go to.
+//! Reports into buckets are not built.
 
 use aws_api::resourcegroupstaggingapi::{
     DescribeReportCreationInput, DescribeReportCreationOutput, StartReportCreationInput,
