@@ -355,7 +355,7 @@ pub(crate) fn delete(
 #[cfg(test)]
 mod tests {
     use bucket_rules::object_lock::{Retention, RetentionMode};
-    use object_store::{BlobSecret, ObjectStore, Read as _};
+    use object_store::{BlobSecret, ObjectStore};
 
     use super::*;
     use crate::place::Incarnation;

@@ -34,6 +34,8 @@ pub(crate) const PANICS: &str = "/panics";
 pub(crate) const NOT_ADMITTED: &str = "/not-admitted";
 /// The bucket of which nobody may ask who does not sign.
 pub(crate) const PRIVATE: &str = "private";
+/// A bucket that is not there, where the service of the tests is asked. Nobody may, either.
+pub(crate) const MISSING: &str = "missing";
 pub(crate) const ACCOUNT: &str = "123456789012";
 
 /// What the gateway's clock says: 20260101T120000Z.
@@ -72,7 +74,7 @@ impl Authorizer for OneForbiddenName {
             _ => None,
         };
         let is_private = matches!(call.input, Value::Structure(input)
-            if input.get("Bucket") == Some(&Value::String(PRIVATE.to_owned())));
+            if [PRIVATE, MISSING].iter().any(|name| input.get("Bucket") == Some(&Value::String((*name).to_owned()))));
         if is_private && call.context.principal.is_anonymous() {
             return Err(Refused::Denied(Denied {
                 encoded: String::new(),
@@ -268,6 +270,10 @@ impl Logged {
 struct OfS3(Option<Arc<S3>>, Arc<Logged>);
 
 impl Buckets for OfS3 {
+    fn is_there(&self, partition: Partition, name: &str) -> bool {
+        self.0.as_ref().map_or(name != MISSING, |s3| s3.bucket(partition, name).is_some())
+    }
+
     fn is_logged(&self, _: Partition, name: &str) -> bool {
         ["web", PRIVATE].contains(&name)
     }

@@ -29,6 +29,7 @@ fn nobody_comes_to_s3_without_a_signature() {
     get("/private/a")
         .send(&cloud)
         .expect(403, &["<Code>AccessDenied</Code><Message>Access Denied</Message>"]);
+    get("/missing/a").send(&cloud).expect(404, &["<Code>NoSuchBucket</Code>"]);
     // What needs no permission needs a signature.
     let location = |call: Call| call.send(&cloud);
     let of_bucket = Call::s3("GET", "/bucket", "location", b"");
