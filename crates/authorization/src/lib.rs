@@ -30,7 +30,7 @@ pub use denials::{DENIAL_BYTES_MAX, DENIALS_BYTES_MAX, DENIALS_KEPT, Denial};
 pub use subject::caller_of;
 
 use crate::denials::Denials;
-use crate::read_policies::ReadPolicies;
+use crate::read_policies::{ReadPolicies, ResourcePolicies};
 use crate::standing::{Limits, Standing};
 use crate::subject::Subject;
 
@@ -104,6 +104,7 @@ impl Authorization {
             return self.check(&question, &own, &format!("{service}:{operation}"), ANY, &keys);
         };
         let (any, mut owners) = (TargetResource::all(), HashMap::new());
+        let mut policies = ResourcePolicies::default();
         for permission in needed {
             let mut keys = keys.clone();
             set_all(&mut keys, &permission.keys);
@@ -123,8 +124,10 @@ impl Authorization {
                 } else {
                     let account = resource.owner.unwrap_or(asked.account);
                     let owner = Owner::among(&mut owners, &asked, account);
+                    let policy = resource.policy.as_ref().map(|text| policies.read(text));
                     let keys = Context::above(&keys);
-                    self.check_on(&question, &own, &permission.action, resource, owner, keys)?;
+                    let of_resource = (resource, policy.as_ref());
+                    self.check_on(&question, &own, &permission.action, of_resource, owner, keys)?;
                 }
             }
         }
@@ -207,21 +210,14 @@ impl Authorization {
         question: &Question<'_>,
         own: &Policies<'_>,
         action: &str,
-        resource: &TargetResource,
+        (resource, policy): (&TargetResource, Option<&Policy>),
         owner: &Owner,
         mut keys: Context,
     ) -> Result<(), Refusal> {
         set_all(&mut keys, &resource.keys);
         owner.set(&mut keys);
-        // A policy that cannot be read allows nothing, and the resource's owner cannot have meant that it says nothing.
-        let policy =
-            resource.policy.as_deref().map(|text| Policy::parse_stored(text).unwrap_or_else(|_| nothing()));
         let policies = Policies {
-            resource: policy.as_ref().map(|policy| Attached {
-                name: &resource.arn,
-                owner: &resource.arn,
-                policy,
-            }),
+            resource: policy.map(|policy| Attached { name: &resource.arn, owner: &resource.arn, policy }),
             // From another account both sides have to allow, and without a policy the resource's side does not. Only where
             // its service has looked at whether it is shared is the caller's side alone to decide.
             resource_owner: resource.owner.filter(|_| match resource.sharing {

@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 
-use iam_policy::{Attached, Caller, Policies, Policy, Request, ResourceRule, evaluate};
+use iam_policy::{Attached, Caller, Policies, Request, ResourceRule, evaluate};
 use service_api::NeededPermission;
 
+use crate::read_policies::ResourcePolicies;
 use crate::standing::Standing;
-use crate::{Asked, Authorization, Owner, ServiceAsking, keys, nothing, set_all};
+use crate::{Asked, Authorization, Owner, ServiceAsking, keys, set_all};
 
 impl Authorization {
     /// Decides whether a service may do what an operation of a service (by the name of its model) needs. The policies of the
@@ -38,7 +39,7 @@ impl Authorization {
             snapshot: &snapshot,
         };
         let caller = Caller::Service { name: by.service.to_owned(), account: Some(by.account) };
-        let mut owners = HashMap::new();
+        let (mut owners, mut read) = (HashMap::new(), ResourcePolicies::default());
         for resource in &needed.resources {
             let mut keys = keys::of_service(by.now, by.region, by.service, by.account, &standing);
             // Services speak to each other by TLS alone.
@@ -48,8 +49,7 @@ impl Authorization {
             let account = resource.owner.unwrap_or(by.account);
             let owner = Owner::among(&mut owners, &asked, account);
             owner.set(&mut keys);
-            let text = resource.policy.as_deref();
-            let policy = text.map(|text| Policy::parse_stored(text).unwrap_or_else(|_| nothing()));
+            let policy = resource.policy.as_ref().map(|text| read.read(text));
             let policies = Policies {
                 resource: policy.as_ref().map(|policy| Attached {
                     name: &resource.arn,

@@ -581,7 +581,7 @@ fn a_role_is_assumed_by_whom_it_trusts() {
 fn a_resource_policy_that_cannot_be_read_allows_nobody() {
     let world = World::new();
     let root = Principal::root(P, account(MEMBER), "AKIAIOSFODNN7EXAMPLE");
-    let broken = on("s3:GetObject", "arn:aws:s3:::b/k", |target| target.policy = Some("{".to_owned()));
+    let broken = on("s3:GetObject", "arn:aws:s3:::b/k", |target| target.policy = Some("{".into()));
     assert!(world.ask(&root, &[broken]).is_err());
 }
 

@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use authorization_table::{
     Distinct, Need, ResourceType, Target, action, arn, named, of_operation, split_action, targets,
@@ -35,8 +36,8 @@ pub struct TargetResource {
     pub keys: ConditionKeys,
     /// Whose it is, where that is not the caller's account.
     pub owner: Option<AccountId>,
-    /// The text of its own policy.
-    pub policy: Option<String>,
+    /// The text of its own policy. Resources that share one share its text, so that it is read once.
+    pub policy: Option<Arc<str>>,
     /// Who says whether that other account lets the caller use it.
     pub sharing: Sharing,
 }
@@ -85,7 +86,7 @@ pub struct ResourceFacts {
     /// What else can be asked of it.
     pub keys: ConditionKeys,
     /// The text of its own policy.
-    pub policy: Option<String>,
+    pub policy: Option<Arc<str>>,
     /// Who says whether another account's may be used.
     pub sharing: Sharing,
 }

@@ -6,6 +6,8 @@
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use aws_model::{Fields, Value};
@@ -177,7 +179,8 @@ pub(crate) fn needed(
         needed.push(reading);
     }
     attached_permission::add(s3, context, operation, fields, &mut needed);
-    let known = Known { context, records: s3.state.store.snapshot(), rows: s3.state.objects.snapshot() };
+    let (records, rows) = (s3.state.store.snapshot(), s3.state.objects.snapshot());
+    let known = Known { context, records, rows, sides: RefCell::default() };
     if operation == "CreateBucket" {
         // Whoever has the name already has no say in that another one makes it, and the operation tells that it is taken.
         for resource in needed.iter_mut().flat_map(|permission| &mut permission.resources) {
@@ -235,7 +238,8 @@ fn object_arn(context: &RequestContext, bucket: &str, key: &str) -> String {
     format!("arn:{}:s3:::{bucket}/{key}", context.partition)
 }
 
-/// Objects that are named with a version are asked for another action than the others.
+/// Objects that are named with a version are asked for another action than the others. Each is asked for once, however often it
+/// is named.
 fn of_deletions(
     context: &RequestContext,
     fields: &Fields,
@@ -250,12 +254,16 @@ fn of_deletions(
         },
         _ => &[],
     };
-    let (mut newest, mut versions) = (Vec::new(), Vec::new());
+    let (mut newest, mut versions, mut named) = (Vec::new(), Vec::new(), HashSet::new());
     for object in objects {
         let Value::Structure(object) = object else { continue };
-        let arn = object_arn(context, &bucket, &text(object, "Key").unwrap_or_default());
+        let (key, version) = (text(object, "Key").unwrap_or_default(), text(object, "VersionId"));
+        let arn = object_arn(context, &bucket, &key);
+        if !named.insert((key, version.clone())) {
+            continue;
+        }
         let mut resource = TargetResource { arn, ..TargetResource::default() };
-        match text(object, "VersionId") {
+        match version {
             None => newest.push(resource),
             Some(id) => {
                 resource.keys.push((VERSION_ID.to_owned(), vec![id.into_owned()]));
@@ -280,6 +288,8 @@ struct Known<'a> {
     context: &'a RequestContext,
     records: store::Snapshot,
     rows: object_store::Snapshot,
+    /// What the sides of buckets come to, with what was asked for: it is the same for all the objects that a request names.
+    sides: RefCell<Vec<(Arc<Bucket>, String, Side)>>,
 }
 
 impl Known<'_> {
@@ -302,13 +312,28 @@ impl Known<'_> {
             }
             Some(key) => {
                 let initiator = upload.filter(|_| OF_INITIATOR.contains(&action));
-                let initiator = initiator.and_then(|id| self.initiator(&bucket, key, id));
-                (resource_side::of_bucket(self.context, &bucket, action, initiator), false)
+                let side = match initiator.and_then(|id| self.initiator(&bucket, key, id)) {
+                    None => self.of_bucket(&bucket, action),
+                    initiator => resource_side::of_bucket(self.context, &bucket, action, initiator),
+                };
+                (side, false)
             }
-            None => (resource_side::of_bucket(self.context, &bucket, action, None), false),
+            None => (self.of_bucket(&bucket, action), false),
         };
         self.set(resource, side);
         key.filter(|_| is_missing).map(|key| (bucket, key))
+    }
+
+    /// The side of a bucket, which is found once for an action.
+    fn of_bucket(&self, bucket: &Arc<Bucket>, action: &str) -> Side {
+        let mut sides = self.sides.borrow_mut();
+        let is_it = |(of, asked, _): &&(Arc<Bucket>, String, Side)| of.name == bucket.name && asked == action;
+        if let Some((_, _, side)) = sides.iter().find(is_it) {
+            return side.clone();
+        }
+        let side = resource_side::of_bucket(self.context, bucket, action, None);
+        sides.push((Arc::clone(bucket), action.to_owned(), side.clone()));
+        side
     }
 
     fn set(&self, resource: &mut TargetResource, side: Side) {
@@ -318,7 +343,12 @@ impl Known<'_> {
 
     /// The side of an object, and whether it is to be read and not there. What cannot be looked at is taken for there: the
     /// operation will tell.
-    fn of_object(&self, bucket: &Bucket, action: &str, (key, version): (&str, Option<&str>)) -> (Side, bool) {
+    fn of_object(
+        &self,
+        bucket: &Arc<Bucket>,
+        action: &str,
+        (key, version): (&str, Option<&str>),
+    ) -> (Side, bool) {
         let found = match version {
             Some(id) => versions::with_id(&self.rows, bucket, key, id),
             None => versions::newest(&self.rows, bucket, key),
@@ -330,9 +360,9 @@ impl Known<'_> {
             }
             Ok(None) => {
                 let is_missing = version.is_none() && READS.contains(&action);
-                (resource_side::of_bucket(self.context, bucket, action, None), is_missing)
+                (self.of_bucket(bucket, action), is_missing)
             }
-            Ok(Some(_)) | Err(_) => (resource_side::of_bucket(self.context, bucket, action, None), false),
+            Ok(Some(_)) | Err(_) => (self.of_bucket(bucket, action), false),
         }
     }
 

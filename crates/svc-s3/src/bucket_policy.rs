@@ -82,7 +82,7 @@ pub(crate) fn put(
         bucket.access.block().check_policy(is_public).map_err(|_| {
             blocked(context, Blocked::Policy, "s3:PutBucketPolicy", &bucket.arn(context.partition))
         })?;
-        bucket.access.policy = Some(request.policy);
+        bucket.access.policy = Some(policy.text().to_owned());
         bucket.access.policy_binds_root = binds_root;
         Ok(())
     })?;
@@ -92,8 +92,8 @@ pub(crate) fn put(
 /// The policy of a bucket.
 fn policy_of(bucket: &Bucket) -> Result<&str, ServiceError> {
     bucket.access.policy.as_deref().ok_or_else(|| {
-        let error = error::error(404, "NoSuchBucketPolicy", "The bucket policy does not exist");
-        error.with_field("BucketName", bucket.name.as_str())
+        let message = "The bucket policy does not exist";
+        error::not_configured("NoSuchBucketPolicy", message, bucket.name.as_str())
     })
 }
 

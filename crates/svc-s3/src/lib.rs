@@ -277,7 +277,6 @@ impl Service for S3 {
         Some(ResourceFacts {
             arn: Some(bucket.arn(context.partition)),
             owner: Some(bucket.owner),
-            policy: resource_side::of_bucket(context, &bucket, "", None).policy,
             ..ResourceFacts::default()
         })
     }

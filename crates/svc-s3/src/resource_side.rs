@@ -12,6 +12,8 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-alternatives-guidelines.html>
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html>
 
+use std::sync::Arc;
+
 use aws_types::AccountId;
 use bucket_rules::{Acl, AclStatements, PolicyPart};
 use iam_policy::Caller;
@@ -30,7 +32,7 @@ const OF_POLICIES: [&str; 3] = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Side {
     pub(crate) owner: AccountId,
-    pub(crate) policy: Option<String>,
+    pub(crate) policy: Option<Arc<str>>,
 }
 
 /// For an action on a bucket, or on objects that the bucket's owner decides about. `initiator`: who began the upload that is asked
@@ -50,7 +52,7 @@ pub(crate) fn of_bucket(
         None => statements(bucket, &bucket.acl(), AclStatements::of_bucket),
     };
     let policy = statements.beside(bucket.access.policy.as_deref(), part(context, bucket));
-    Side { owner: bucket.owner, policy }
+    Side { owner: bucket.owner, policy: policy.map(Into::into) }
 }
 
 /// For an action on a version that is there.
@@ -59,7 +61,8 @@ pub(crate) fn of_version(context: &RequestContext, bucket: &Bucket, version: &Ve
     let owner = acl.owner.account();
     let part = if owner == bucket.owner { part(context, bucket) } else { PolicyPart::Denials };
     let statements = statements(bucket, &acl, AclStatements::of_object);
-    Side { owner, policy: statements.beside(bucket.access.policy.as_deref(), part) }
+    let policy = statements.beside(bucket.access.policy.as_deref(), part);
+    Side { owner, policy: policy.map(Into::into) }
 }
 
 /// For the list that the caller gives to a new object. Where that is not the bucket owner's it is the caller's own, and the bucket's
@@ -68,7 +71,7 @@ pub(crate) fn of_new_list(context: &RequestContext, bucket: &Bucket) -> Side {
     let is_own = context.account() == bucket.owner;
     let part = if is_own { PolicyPart::Whole } else { PolicyPart::Denials };
     let policy = AclStatements::default().beside(bucket.access.policy.as_deref(), part);
-    Side { owner: context.account(), policy }
+    Side { owner: context.account(), policy: policy.map(Into::into) }
 }
 
 /// What a list allows others than the owner, as it counts.

@@ -54,7 +54,7 @@ fn another_accounts_resource_without_a_policy_is_its_own_alone() {
     let get = |owner: &str, policy: Option<&str>, sharing: Sharing| {
         let get = on("s3:GetObject", "arn:aws:s3:::bucket/key", |target| {
             target.owner = Some(account(owner));
-            target.policy = policy.map(str::to_owned);
+            target.policy = policy.map(Into::into);
             target.sharing = sharing;
         });
         world.ask(&root, &[get]).map_err(|refusal| refusal.message)
@@ -169,7 +169,7 @@ fn put_by_service(world: &World, policy: Option<&str>) -> Result<(), String> {
     let object = TargetResource {
         arn: "arn:aws:s3:::b/k".to_owned(),
         owner: Some(account(OTHER)),
-        policy: policy.map(str::to_owned),
+        policy: policy.map(Into::into),
         ..TargetResource::default()
     };
     let needed = NeededPermission {

@@ -61,7 +61,7 @@ fn the_policy_of_an_endpoint_has_to_allow_too() {
         let request = RequestContext { way, ..context(who) };
         let list = on("s3:ListBucket", &format!("arn:aws:s3:::{bucket}"), |target| {
             target.owner = Some(account(MEMBER));
-            target.policy = (bucket == "public").then(|| to_all.to_owned());
+            target.policy = (bucket == "public").then(|| to_all.into());
         });
         let decided = world.authorization.decide(&request, "s3", "ListObjectsV2", Some(&[list]));
         decided.map_err(|refusal| refusal.message)
@@ -113,7 +113,7 @@ fn a_bucket_can_be_for_one_endpoint_alone() {
         let check = |way: Way, endpoint: &str, expected: bool| {
             let get = on("s3:GetObject", "arn:aws:s3:::ours/key", |target| {
                 target.owner = Some(account(MEMBER));
-                target.policy = Some(only(endpoint));
+                target.policy = Some(only(endpoint).into());
             });
             let request = RequestContext { way, ..context(who) };
             let decided = world.authorization.decide(&request, "s3", "GetObject", Some(&[get]));

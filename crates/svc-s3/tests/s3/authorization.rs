@@ -1,9 +1,12 @@
 //! What requests need to be allowed.
 
+use std::sync::Arc;
+
 use aws_api::s3::{self as api};
 use aws_model::Value;
 use service_api::{NeededPermission, Service as _};
 
+use crate::callers::*;
 use crate::harness::*;
 
 fn needed(
@@ -44,6 +47,31 @@ fn objects_are_their_buckets_owners() {
     assert_eq!(resource.owner, Some(ACCOUNT.parse().unwrap()));
     for key in [("s3:prefix", "home/"), ("s3:max-keys", "7"), ("s3:ResourceAccount", ACCOUNT)] {
         assert!(resource.keys.contains(&(key.0.to_owned(), vec![key.1.to_owned()])), "{key:?}");
+    }
+}
+
+#[test]
+fn objects_of_a_request_share_their_buckets_policy_and_are_asked_for_once() {
+    let callers = Callers::with("BucketOwnerEnforced");
+    callers.set_policy(&[statement("Deny", r#""*""#, "s3:GetObject")]);
+    let object = |number: usize, version: Option<&str>| api::ObjectIdentifier {
+        key: format!("k{number}"),
+        version_id: version.map(str::to_owned),
+        ..api::ObjectIdentifier::default()
+    };
+    let newest = (0..500).chain(0..300).map(|number| object(number, None));
+    let versions = (0..100).chain(0..100).map(|number| object(number, Some("null")));
+    let many = api::DeleteObjectsRequest {
+        bucket: "bucket".to_owned(),
+        delete: api::Delete { objects: newest.chain(versions).collect(), quiet: None },
+        ..api::DeleteObjectsRequest::default()
+    };
+    let needed = needed(&callers.cloud, ("us-east-1", OTHER), "DeleteObjects", many);
+    assert_eq!(needed.iter().map(|one| one.resources.len()).collect::<Vec<_>>(), [500, 100]);
+    for permission in &needed {
+        let first = permission.resources[0].policy.as_ref().unwrap();
+        let is_shared = |policy: &Option<Arc<str>>| policy.as_ref().is_some_and(|it| Arc::ptr_eq(it, first));
+        assert!(permission.resources.iter().all(|resource| is_shared(&resource.policy)));
     }
 }
 

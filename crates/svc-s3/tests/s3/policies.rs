@@ -47,6 +47,17 @@ fn a_policy_lets_another_account_in_until_it_is_deleted() {
 }
 
 #[test]
+fn a_policy_is_kept_without_white_space() {
+    let callers = Callers::with(ENFORCED);
+    let plain = policy_request(&[statement("Allow", &format!(r#"{{"AWS":"{OTHER}"}}"#), "s3:GetObject")]);
+    let spaced = plain.policy.replacen(':', &format!(" :{}", "\n\t ".repeat(100_000)), 1);
+    let spaced = api::PutBucketPolicyRequest { policy: spaced, ..plain.clone() };
+    callers.ok::<op::PutBucketPolicy>(&callers.home, spaced);
+    assert_eq!(callers.ok::<op::GetBucketPolicy>(&callers.home, get()).policy, Some(plain.policy));
+    assert!(callers.writes(&callers.home, "key") && callers.reads(&callers.other, "key"));
+}
+
+#[test]
 fn a_user_of_the_account_needs_one_side_and_is_stopped_by_either() {
     let callers = Callers::with(ENFORCED);
     let (named, able) = (callers.user(ACCOUNT, "named", &[]), callers.user(ACCOUNT, "able", &["s3:*"]));
