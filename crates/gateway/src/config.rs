@@ -168,6 +168,15 @@ pub struct AccessRequest<'a> {
     pub input: &'a Value,
 }
 
+/// Why a request may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Policies let it pass.
+    ByPolicies,
+    /// It needs no permission, so that everybody may make it who signs.
+    WithoutPermission,
+}
+
 /// Why a request may not be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
@@ -192,7 +201,7 @@ pub trait Authorizer: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why it is not carried out.
-    fn authorize(&self, request: AccessRequest<'_>) -> Result<(), Refused>;
+    fn authorize(&self, request: AccessRequest<'_>) -> Result<Allowed, Refused>;
 
     /// Decides whether a request that may be made is one that every service takes from whoever makes it: what its account's
     /// organization says of the tags in it.

@@ -44,18 +44,24 @@ fn denial(denied: Denied, flavour: Flavour) -> ServiceError {
     }
 }
 
-/// The error of a request that is too large to be decided.
+/// The error of a request that is too large to be decided. S3 says of a document that has too many of something no more than that
+/// it is none: nothing but what is named in documents can be so many.
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html>
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 fn invalid(too_many: TooMany, flavour: Flavour) -> ServiceError {
     let message = match too_many {
+        _ if flavour == Flavour::S3 => {
+            "The XML you provided was not well-formed or did not validate against our published schema"
+                .to_owned()
+        }
         TooMany::Resources => format!("The request can name at most {RESOURCES_MAX} resources"),
         TooMany::Tags => format!("The request can name at most {TAGS_MAX} tags"),
     };
     let code = match flavour {
         Flavour::Ec2 => "InvalidParameterValue",
-        Flavour::S3 => "InvalidArgument",
+        Flavour::S3 => "MalformedXML",
         Flavour::Query => "ValidationError",
         Flavour::Json | Flavour::RestJson => "ValidationException",
     };

@@ -33,8 +33,8 @@ use crate::room::{Rooms, Share, Standing};
 use crate::s3::{self, S3};
 use crate::virtual_host::Addressed;
 use crate::{
-    AccessRequest, Authorizer, Buckets, Clock, Config, Credentials, GatewayError, Refused, cors, digest,
-    s3_answer,
+    AccessRequest, Allowed, Authorizer, Buckets, Clock, Config, Credentials, GatewayError, Refused, cors,
+    digest, s3_answer,
 };
 
 pub(crate) mod bucket_log;
@@ -357,6 +357,7 @@ impl Handler {
     /// Adds what answers of S3 have beside what the operation says.
     fn finish_s3(&self, response: &mut Response, cross_origin: &CrossOrigin, bucket: Option<&str>) {
         let partition = self.config.partition;
+        // What a bucket has is shared, so that the region alone is copied.
         let found = bucket.and_then(|bucket| self.buckets.bucket(partition, bucket));
         s3_answer::finish(&mut response.headers, found.map(|found| found.region).as_ref());
         cross_origin.add_headers(&*self.buckets, partition, &mut response.headers);
@@ -525,13 +526,13 @@ impl Handler {
         noted.input = Some(input.clone());
         let asked = AccessRequest { context, service: &**service, operation: operation.name, input: &input };
         let is_nobody = context.principal.is_anonymous() && !operation.anonymous;
-        if is_nobody && needs_nothing(asked) {
-            return Err(dialect.fail(s3::denied()));
-        }
-        self.authorizer.authorize(asked).map_err(|refused| match refused {
+        let allowed = self.authorizer.authorize(asked).map_err(|refused| match refused {
             Refused::Denied(_) if is_nobody => dialect.fail(self.denied_to_nobody(context, &input)),
             refused => dialect.deny(refused),
         })?;
+        if is_nobody && allowed == Allowed::WithoutPermission {
+            return Err(dialect.fail(s3::denied()));
+        }
         self.authorizer.admit(asked).map_err(|error| dialect.fail(error))?;
         let Streamed { output, content } = if incoming::streams(codec.model(), operation) {
             let payload = self.payload(request, body, dialect.flavour());
@@ -583,12 +584,6 @@ fn routed(service: &aws_model::Service, request: &Request, host: Option<&str>) -
     let codec = Codec::for_request(service.model(), request);
     let modelled = s3::as_modelled(codec, request, host);
     codec.route(modelled.as_ref().unwrap_or(request)).ok()
-}
-
-/// Whether a request needs no permission, so that everybody may make it who signs.
-fn needs_nothing(asked: AccessRequest<'_>) -> bool {
-    let needed = asked.service.needed_permissions(asked.context, asked.operation, asked.input);
-    needed.is_some_and(|needed| needed.is_empty())
 }
 
 /// Whether the content encoding is a property of what is stored, as with S3 objects, and not of the transfer.

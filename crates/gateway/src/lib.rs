@@ -34,8 +34,8 @@ mod virtual_host;
 
 pub use buckets::{Buckets, WebBucket};
 pub use config::{
-    AccessRequest, Authorizer, Claim, Clock, Config, Credential, Credentials, Denied, Limits, Refused,
-    SystemClock,
+    AccessRequest, Allowed, Authorizer, Claim, Clock, Config, Credential, Credentials, Denied, Limits,
+    Refused, SystemClock,
 };
 pub use error::{AuthorityError, GatewayError};
 pub use inside::{Asker, Gone, Network, ServiceEndpoint};

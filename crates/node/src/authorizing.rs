@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use authorization::{Authorization, DENIALS_KEPT, Denial, MessageSealer, Refusal};
 use aws_types::{AccountId, Timestamp};
-use gateway::{AccessRequest, Authorizer, Call, Denied, Outcome, Recorder, Refused};
+use gateway::{AccessRequest, Allowed, Authorizer, Call, Denied, Outcome, Recorder, Refused};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use service_api::{
@@ -140,7 +140,7 @@ impl<R: Recorder> Recorder for Noting<R> {
 }
 
 impl Authorizer for ByPolicies {
-    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Refused> {
+    fn authorize(&self, call: AccessRequest<'_>) -> Result<Allowed, Refused> {
         let model = call.service.model();
         check_numbers(model, call.operation, call.input).map_err(Refused::TooMany)?;
         let needed = call.service.needed_permissions(call.context, call.operation, call.input);
@@ -151,7 +151,9 @@ impl Authorizer for ByPolicies {
         }
         let decided = self.authorization.decide(call.context, model, call.operation, needed.as_deref());
         let denied = |refusal: Refusal| Denied { message: refusal.message, encoded: refusal.encoded };
-        decided.map_err(|refusal| Refused::Denied(denied(refusal)))
+        decided.map_err(|refusal| Refused::Denied(denied(refusal)))?;
+        let needs_nothing = needed.is_some_and(|needed| needed.is_empty());
+        Ok(if needs_nothing { Allowed::WithoutPermission } else { Allowed::ByPolicies })
     }
 
     fn admit(&self, call: AccessRequest<'_>) -> Result<(), ServiceError> {

@@ -10,11 +10,11 @@ use aws_model::{Fields, Value};
 use aws_types::{Partition, Region, Timestamp};
 use bucket_rules::AccessLogEntry;
 use gateway::{
-    AccessRequest, Authorizer, Buckets, Call, Claim, Clock, Config, Credential, Credentials, Denied, Gateway,
-    Limits, Recorder, Refused, SystemClock, WebBucket,
+    AccessRequest, Allowed, Authorizer, Buckets, Call, Claim, Clock, Config, Credential, Credentials, Denied,
+    Gateway, Limits, Recorder, Refused, SystemClock, WebBucket,
 };
 use object_store::BlobSecret;
-use service_api::{OsRandom, Principal, RequestContext, Service, ServiceError, TooMany};
+use service_api::{OsRandom, Principal, RequestContext, Service, ServiceError, TooMany, check_numbers};
 use sigv4::SignatureError;
 use store::{MemoryBackend, Store};
 use svc_s3::S3;
@@ -68,7 +68,8 @@ impl Credentials for Keys {
 struct OneForbiddenName;
 
 impl Authorizer for OneForbiddenName {
-    fn authorize(&self, call: AccessRequest<'_>) -> Result<(), Refused> {
+    fn authorize(&self, call: AccessRequest<'_>) -> Result<Allowed, Refused> {
+        check_numbers(call.service.model(), call.operation, call.input).map_err(Refused::TooMany)?;
         let name = match call.input {
             Value::Structure(input) => input.get("Name").or_else(|| input.get("NextToken")),
             _ => None,
@@ -86,7 +87,9 @@ impl Authorizer for OneForbiddenName {
         }
         assert_ne!(name, Some(&Value::String(PANICS.to_owned())));
         if name != Some(&Value::String(FORBIDDEN.to_owned())) {
-            return Ok(());
+            let needed = call.service.needed_permissions(call.context, call.operation, call.input);
+            let needs_nothing = needed.is_some_and(|needed| needed.is_empty());
+            return Ok(if needs_nothing { Allowed::WithoutPermission } else { Allowed::ByPolicies });
         }
         let message = format!("{} may not {}", call.context.principal.arn, call.operation);
         Err(Refused::Denied(Denied { encoded: message.chars().rev().collect(), message }))

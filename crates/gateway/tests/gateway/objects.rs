@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use aws_model::{Fields, Value};
 use bytes::Bytes;
 use service_api::{
-    Content, NeededPermission, Payload, RequestContext, Service, ServiceError, Streamed, StreamedValue,
-    needed_by_table,
+    Content, NeededPermission, Payload, RESOURCES_MAX, RequestContext, Service, ServiceError, Streamed,
+    StreamedValue, needed_by_table,
 };
 
 use crate::cloud::Gate;
@@ -171,7 +171,10 @@ impl Service for Objects {
         if operation == "GetBucketLocation" {
             return Some(Vec::new());
         }
-        needed_by_table(self, context, operation, input)
+        let needed = needed_by_table(self, context, operation, input);
+        let named = needed.iter().flatten().map(|permission| permission.resources.len());
+        assert!(named.sum::<usize>() <= RESOURCES_MAX, "numbers are looked at before permissions");
+        needed
     }
 
     fn call(&self, context: &RequestContext, operation: &str, input: Value) -> Result<Value, ServiceError> {

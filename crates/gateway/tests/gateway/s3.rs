@@ -142,6 +142,22 @@ fn bodies_are_compared_with_their_digests() {
 }
 
 #[test]
+fn a_request_deletes_a_thousand_objects_at_most() {
+    let cloud = Cloud::start();
+    let delete = |count: usize| {
+        let object = |number: usize| format!("<Object><Key>{number}</Key></Object>");
+        let body = format!("<Delete>{}</Delete>", (0..count).map(object).collect::<String>());
+        let sum = Hasher::of(ChecksumAlgorithm::Md5, body.as_bytes()).to_base64();
+        Call::s3("POST", "/bucket", "delete", body.as_bytes()).with("content-md5", &sum)
+    };
+    for is_signed in [true, false] {
+        let send = |call: Call| if is_signed { call.signed() } else { call }.send(&cloud);
+        send(delete(1_000)).expect(200, &["<Key>999</Key>"]);
+        send(delete(1_001)).expect(400, &["<Code>MalformedXML</Code>", "not well-formed"]);
+    }
+}
+
+#[test]
 fn bodies_in_chunks_are_taken_where_nothing_streams() {
     let cloud = Cloud::start();
     let send = |sum: &str| {
