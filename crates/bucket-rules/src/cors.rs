@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::RuleError;
 
 const RULES_MAX: usize = 100;
+/// Of the document.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html>
+const BYTES_MAX: usize = 64 << 10;
+/// What an element takes without a content, such as `<ExposeHeader/>`.
+const ELEMENT_BYTES_MIN: usize = 15;
 const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 const NOT_ALLOWED: &str = "This CORS request is not allowed. This is usually because the evalution of Origin, request method / \
     Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.";
@@ -58,15 +64,16 @@ impl CorsRules {
     /// Checks rules.
     ///
     /// # Errors
-    /// [`RuleError::MalformedXml`] for none, more than 100, or one without methods or origins; [`RuleError::Request`] for a
-    /// method that browsers do not ask for, and for wildcards where none may be.
+    /// [`RuleError::MalformedXml`] for none, more than 100, or one without methods or origins; [`RuleError::TooLong`] for more
+    /// than 64 KiB; [`RuleError::Request`] for a method that browsers do not ask for, and for wildcards where none may be.
     pub fn new(rules: Vec<CorsRule>) -> Result<Self, RuleError> {
         if rules.is_empty() || rules.len() > RULES_MAX {
             return Err(RuleError::MalformedXml);
         }
-        for rule in &rules {
-            rule.check()?;
+        if rules.iter().map(CorsRule::bytes_min).sum::<usize>() > BYTES_MAX {
+            return Err(RuleError::TooLong);
         }
+        rules.iter().try_for_each(CorsRule::check)?;
         Ok(Self(rules))
     }
 
@@ -111,6 +118,14 @@ pub fn preflight(rules: Option<&CorsRules>, request: &CorsRequest<'_>) -> Result
 }
 
 impl CorsRule {
+    /// What the rule takes in a document, in the shortest way to write it.
+    fn bytes_min(&self) -> usize {
+        let lists =
+            [&self.allowed_headers, &self.allowed_methods, &self.allowed_origins, &self.expose_headers];
+        let texts = lists.into_iter().flatten().map(|text| text.len() + ELEMENT_BYTES_MIN);
+        texts.sum::<usize>() + self.id.as_ref().map_or(0, String::len)
+    }
+
     fn check(&self) -> Result<(), RuleError> {
         if self.allowed_methods.is_empty() || self.allowed_origins.is_empty() {
             return Err(RuleError::MalformedXml);
@@ -208,11 +223,15 @@ mod tests {
 
     #[test]
     fn rules_are_checked() {
+        let long = rule(&[&"o".repeat(64 << 10)], &["GET"]);
+        let empty = CorsRule { allowed_headers: vec![String::new(); 10_000], ..rule(&["*"], &["GET"]) };
         let exposes = CorsRule { expose_headers: vec!["x-*".into()], ..rule(&["*"], &["GET"]) };
         let two_stars = CorsRule { allowed_headers: vec!["*-a-*".into()], ..rule(&["*"], &["GET"]) };
         for (rules, code, message) in [
             (vec![], "MalformedXML", ""),
             (vec![rule(&["*"], &["GET"]); 101], "MalformedXML", ""),
+            (vec![long], "MaxMessageLengthExceeded", "Your request was too large."),
+            (vec![empty], "MaxMessageLengthExceeded", "Your request was too large."),
             (vec![rule(&["*"], &[])], "MalformedXML", ""),
             (vec![rule(&[], &["GET"])], "MalformedXML", ""),
             (

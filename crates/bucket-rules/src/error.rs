@@ -25,6 +25,9 @@ pub enum RuleError {
     /// An access control list that does not have its form.
     #[error("The XML you provided was not well-formed or did not validate against our published schema")]
     MalformedAcl,
+    /// A document that is longer than its kind can be.
+    #[error("Your request was too large.")]
+    TooLong,
     /// A value that is not one of its kind.
     #[error("{message}")]
     Argument {
@@ -155,6 +158,7 @@ impl RuleError {
         match self {
             Self::MalformedXml => "MalformedXML",
             Self::MalformedAcl => "MalformedACLError",
+            Self::TooLong => "MaxMessageLengthExceeded",
             Self::Argument { .. } | Self::Destinations(_) => "InvalidArgument",
             Self::Request(_) => "InvalidRequest",
             Self::BadRequest(_) => "BadRequest",
@@ -233,6 +237,7 @@ impl RuleError {
             Self::LoggingTarget { bucket, .. } => vec![named("TargetBucket", bucket)],
             Self::MalformedXml
             | Self::MalformedAcl
+            | Self::TooLong
             | Self::Request(_)
             | Self::BadRequest(_)
             | Self::Policy(_)

@@ -4,6 +4,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html>
 
+use std::collections::HashSet;
+
 use aws_types::{Tag, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,10 @@ use crate::transition::{NoncurrentVersionTransition, Transition};
 
 const RULES_MAX: usize = 1_000;
 const ID_CHARS_MAX: usize = 255;
+/// An object has no more, so that a filter by more is about none.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html>
+const TAGS_MAX: usize = 10;
 pub(crate) const NEWER_VERSIONS_MAX: i64 = 100;
 
 /// A rule as it is written.
@@ -106,13 +112,14 @@ impl Lifecycle {
         if rules.is_empty() || rules.len() > RULES_MAX {
             return Err(RuleError::MalformedXml);
         }
-        for (at, rule) in rules.iter().enumerate() {
+        let mut ids = HashSet::new();
+        for rule in &rules {
             let id = rule.id.as_deref().filter(|id| !id.is_empty());
             if id.is_some_and(|id| id.chars().count() > ID_CHARS_MAX) {
                 let message = "ID length should not exceed allowed limit of 255";
                 return Err(RuleError::argument_alone(message, "ID"));
             }
-            if id.is_some() && rules[..at].iter().any(|before| before.id.as_deref() == id) {
+            if id.is_some_and(|id| !ids.insert(id)) {
                 let message = "Rule ID must be unique. Found same ID for more than one rule";
                 return Err(RuleError::argument_alone(message, "ID"));
             }
@@ -217,7 +224,8 @@ impl LifecycleFilter {
         if self.and.is_some() {
             let sizes = [all.object_size_greater_than_bytes, all.object_size_less_than_bytes];
             let sizes = sizes.iter().flatten().count();
-            if usize::from(all.prefix.is_some()) + all.tags.len() + sizes < 2 {
+            let members = usize::from(all.prefix.is_some()) + all.tags.len() + sizes;
+            if members < 2 || all.tags.len() > TAGS_MAX {
                 return Err(RuleError::MalformedXml);
             }
         }
@@ -225,15 +233,15 @@ impl LifecycleFilter {
         if self.prefix.iter().chain(&all.prefix).any(|prefix| prefix.len() > KEY_BYTES_MAX) {
             return refused("The maximum size of a prefix is 1024.");
         }
-        let tags: Vec<&Tag> = self.tag.iter().chain(&all.tags).collect();
-        for (at, tag) in tags.iter().enumerate() {
+        let mut keys = HashSet::new();
+        for tag in self.tag.iter().chain(&all.tags) {
             if !(1..=128).contains(&tag.key.chars().count()) {
                 return refused("A Tag's Key must be a length between 1 and 128.");
             }
             if tag.value.chars().count() > 256 {
                 return refused("A Tag's Value must be a length between 0 and 256.");
             }
-            if tags[..at].iter().any(|before| before.key == tag.key) {
+            if !keys.insert(&tag.key) {
                 return refused("Duplicate Tag Keys are not allowed.");
             }
         }
@@ -374,6 +382,10 @@ mod tests {
         };
         let two_tags =
             |a: &str, b: &str| and(LifecycleAnd { tags: vec![tag(a), tag(b)], ..Default::default() });
+        let tags = |count: usize| {
+            let tags = (0..count).map(|number| tag(&number.to_string())).collect();
+            and(LifecycleAnd { tags, ..Default::default() })
+        };
         let prefix_and_tag =
             LifecycleFilter { prefix: Some("a".into()), tag: Some(tag("k")), ..LifecycleFilter::default() };
         let long = LifecycleFilter { prefix: Some("p".repeat(1_025)), ..LifecycleFilter::default() };
@@ -381,6 +393,7 @@ mod tests {
         for (rule, code, message) in [
             (with_filter(prefix_and_tag), "MalformedXML", "The XML"),
             (and(LifecycleAnd { prefix: Some("a".into()), ..Default::default() }), "MalformedXML", "The XML"),
+            (tags(11), "MalformedXML", "The XML"),
             (two_tags("k", "k"), "InvalidRequest", "Duplicate Tag Keys are not allowed."),
             (with_filter(long), "InvalidRequest", "The maximum size of a prefix is 1024."),
             (with_filter(no_key), "InvalidRequest", "A Tag's Key must be a length between 1 and 128."),
@@ -391,7 +404,7 @@ mod tests {
             assert_eq!(had, code);
             assert!(text.starts_with(message), "{text}");
         }
-        for rule in [sizes(5, 6), two_tags("k", "K")] {
+        for rule in [sizes(5, 6), two_tags("k", "K"), tags(10)] {
             assert!(Lifecycle::new(vec![rule], String::new).is_ok());
         }
     }

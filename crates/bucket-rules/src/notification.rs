@@ -4,11 +4,20 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventNotifications.html>
 
+use std::collections::HashSet;
+
 use aws_types::Arn;
 use serde::{Deserialize, Serialize};
 
 use crate::RuleError;
 use crate::object_key::KEY_BYTES_MAX;
+
+/// How many a bucket has at most.
+///
+/// <https://docs.aws.amazon.com/general/latest/gr/s3.html>
+const NOTIFICATIONS_MAX: usize = 100;
+/// More than any ARN of a destination has.
+const ARN_BYTES_MAX: usize = 2_048;
 
 /// The events that can be asked for. A star stands for those that begin as it does.
 const EVENTS: [&str; 31] = [
@@ -44,6 +53,10 @@ const EVENTS: [&str; 31] = [
     "s3:ObjectAnnotation:Delete",
     "s3:ObjectRetention:Put",
 ];
+
+/// Some of [`EVENTS`]: the first is the lowest bit.
+type EventSet = u32;
+const _: () = assert!(EVENTS.len() <= EventSet::BITS as usize);
 
 /// What is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,17 +121,25 @@ impl Notifications {
         event_bridge: bool,
         mut make_id: impl FnMut() -> String,
     ) -> Result<Self, RuleError> {
+        if all.len() > NOTIFICATIONS_MAX {
+            return Err(RuleError::MalformedXml);
+        }
         for notification in &mut all {
             notification.id = notification.id.take().filter(|id| !id.is_empty());
             notification.check()?;
         }
-        for (at, one) in all.iter().enumerate() {
-            if one.id.is_some() && all[..at].iter().any(|before| before.id == one.id) {
+        let mut ids = HashSet::new();
+        let mut before: Vec<(&Notification, EventSet)> = Vec::new();
+        for one in &all {
+            if one.id.as_ref().is_some_and(|id| !ids.insert(id)) {
                 return Err(RuleError::argument_alone("Same ID used for multiple configurations", "Id"));
             }
-            if let Some(before) = all[..at].iter().find(|before| before.overlaps(one)) {
-                return Err(overlapping(before, one));
+            let events = one.event_set();
+            let mut shared = before.iter().filter(|(_, others)| events & others != 0);
+            if let Some((other, _)) = shared.find(|(other, _)| other.filters_overlap(one)) {
+                return Err(overlapping(other, one));
             }
+            before.push((one, events));
         }
         for notification in &mut all {
             notification.id.get_or_insert_with(&mut make_id);
@@ -159,6 +180,9 @@ impl Notification {
         let element = self.kind.element();
         let unparsed =
             || RuleError::argument("The ARN could not be parsed", element, self.destination.as_str());
+        if self.destination.len() > ARN_BYTES_MAX {
+            return Err(RuleError::argument_alone("The ARN could not be parsed", element));
+        }
         let arn: Arn = self.destination.parse().map_err(|_| unparsed())?;
         if arn.as_str().split(':').nth(2) != Some(self.kind.service()) {
             return Err(unparsed());
@@ -166,7 +190,7 @@ impl Notification {
         if self.id.as_ref().is_some_and(|id| id.chars().count() > 255) {
             return Err(RuleError::argument_alone("ID length should not exceed allowed limit of 255", "Id"));
         }
-        if self.events.is_empty() {
+        if self.events.is_empty() || self.events.len() > EVENTS.len() {
             return Err(RuleError::MalformedXml);
         }
         if let Some(event) = self.events.iter().find(|event| !EVENTS.contains(&event.as_str())) {
@@ -200,19 +224,20 @@ impl Notification {
         found.map_or("", |(_, value)| value)
     }
 
-    fn shares_event(&self, other: &Self) -> bool {
-        self.events
-            .iter()
-            .any(|event| other.events.iter().any(|two| covers(event, two) || covers(two, event)))
+    /// The events that are told: two notifications share one if their sets do.
+    fn event_set(&self) -> EventSet {
+        let is_told = |event: &str| self.events.iter().any(|asked| covers(asked, event));
+        let told = EVENTS.iter().enumerate().filter(|(_, event)| is_told(event));
+        told.fold(0, |set, (at, _)| set | 1 << at)
     }
 
-    /// Whether one event of one object could be meant by both.
-    fn overlaps(&self, other: &Self) -> bool {
+    /// Whether one object could be meant by both.
+    fn filters_overlap(&self, other: &Self) -> bool {
         let (prefix, others) = (self.filter("prefix"), other.filter("prefix"));
         let prefixes = prefix.starts_with(others) || others.starts_with(prefix);
         let (suffix, others) = (self.filter("suffix"), other.filter("suffix"));
         let suffixes = suffix.ends_with(others) || others.ends_with(suffix);
-        self.shares_event(other) && prefixes && suffixes
+        prefixes && suffixes
     }
 }
 
@@ -264,7 +289,13 @@ mod tests {
         let to = |destination: &str| Notification { destination: destination.into(), ..queue(&put, &[]) };
         let named = |id: &str, event: &str| Notification { id: Some(id.into()), ..queue(&[event], &[]) };
         let long = "p".repeat(1_025);
+        let apart = |number: usize| queue(&put, &[("prefix", &format!("{number:04}/"))]);
+        let long_arn = format!("arn:aws:sqs:us-east-1:111122223333:{}", "q".repeat(2_048));
+        assert!(check((0..100).map(apart).collect()).is_ok());
         for (all, code, message) in [
+            ((0..101).map(apart).collect(), "MalformedXML", "The XML"),
+            (vec![queue(&put.repeat(32), &[])], "MalformedXML", "The XML"),
+            (vec![to(&long_arn)], "InvalidArgument", "The ARN could not be parsed"),
             (vec![to("invalid-queue")], "InvalidArgument", "The ARN could not be parsed"),
             (
                 vec![to("arn:aws:sns:us-east-1:111122223333:t")],

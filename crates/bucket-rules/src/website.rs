@@ -17,6 +17,11 @@ const FOUND: u16 = 302;
 const PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*');
 
+/// Of the document.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketWebsite.html>
+const BYTES_MAX: usize = 128 << 10;
+
 /// The document as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebsiteConfiguration {
@@ -124,6 +129,9 @@ impl Website {
     /// The first thing that AWS would refuse.
     pub fn new(configuration: WebsiteConfiguration) -> Result<Self, RuleError> {
         let written = &configuration;
+        if written.bytes() > BYTES_MAX {
+            return Err(RuleError::TooLong);
+        }
         if let Some(all) = &written.redirect_all {
             let alone = written.index_suffix.is_none()
                 && written.error_key.is_none()
@@ -228,6 +236,35 @@ impl Website {
             code == status.as_ref() && request.key.starts_with(rule.prefix())
         };
         rules.into_iter().find(is_about).map(|rule| rule.redirection(request))
+    }
+}
+
+impl WebsiteConfiguration {
+    /// What the texts of the document take.
+    fn bytes(&self) -> usize {
+        let all = self.redirect_all.iter();
+        let all = all.flat_map(|all| [Some(&all.host_name), all.protocol.as_ref()]);
+        let of_rules = self.routing_rules.iter().flatten().flat_map(|rule| {
+            let Redirect {
+                host_name,
+                http_redirect_code,
+                protocol,
+                replace_key_prefix_with,
+                replace_key_with,
+            } = &rule.redirect;
+            let condition = rule.condition.as_ref();
+            [
+                condition.and_then(|condition| condition.key_prefix_equals.as_ref()),
+                condition.and_then(|condition| condition.http_error_code_returned_equals.as_ref()),
+                host_name.as_ref(),
+                http_redirect_code.as_ref(),
+                protocol.as_ref(),
+                replace_key_prefix_with.as_ref(),
+                replace_key_with.as_ref(),
+            ]
+        });
+        let own = [self.index_suffix.as_ref(), self.error_key.as_ref()].into_iter();
+        own.chain(all).chain(of_rules).flatten().map(String::len).sum()
     }
 }
 
@@ -338,6 +375,17 @@ mod tests {
             ..RoutingCondition::default()
         };
         let many = vec![RoutingRule { condition: None, redirect: to_key.clone() }; 51];
+        let long = "k".repeat(BYTES_MAX);
+        let long_all = RedirectAll { host_name: long.clone(), protocol: None };
+        let long_all = WebsiteConfiguration { redirect_all: Some(long_all), ..Default::default() };
+        for document in [
+            suffix(&format!("{long}k")),
+            redirect(Redirect { replace_key_with: Some(long.clone()), ..Redirect::default() }),
+            when(RoutingCondition { key_prefix_equals: Some(long), ..RoutingCondition::default() }),
+        ] {
+            assert_eq!(Website::new(document).map(|_| ()), Err(RuleError::TooLong));
+        }
+        assert!(Website::new(long_all).is_ok());
         for (document, code, message) in [
             (suffix("/index.html"), "InvalidArgument", "The IndexDocument Suffix is not well formed"),
             (suffix(""), "InvalidArgument", "The IndexDocument Suffix is not well formed"),

@@ -4,6 +4,8 @@
 //! a website. Both are answered by what a bucket's owner has written. And what a bucket is asked may be written into a log. Refuses to
 //! know where that is kept.
 
+use std::sync::Arc;
+
 use aws_types::{Partition, Region};
 use bucket_rules::{AccessLogEntry, CorsRules, Website};
 
@@ -27,15 +29,15 @@ pub trait Buckets: Send + Sync + 'static {
     fn log_access(&self, _: Partition, _: &AccessLogEntry) {}
 }
 
-/// A bucket as browsers meet it.
+/// A bucket as browsers meet it. It is looked up with every answer, so that what may be long is shared.
 #[derive(Clone, Debug)]
 pub struct WebBucket {
     /// Where it is.
     pub region: Region,
     /// Which requests of other origins pass.
-    pub cors: Option<CorsRules>,
+    pub cors: Option<Arc<CorsRules>>,
     /// Its website.
-    pub website: Option<Website>,
+    pub website: Option<Arc<Website>>,
 }
 
 /// For clouds without S3.

@@ -58,7 +58,7 @@ impl CrossOrigin {
         partition: Partition,
     ) -> Result<CorsHeaders, RuleError> {
         let bucket = buckets.bucket(partition, &self.addressed.bucket);
-        let rules = bucket.as_ref().and_then(|bucket| bucket.cors.as_ref());
+        let rules = bucket.as_ref().and_then(|bucket| bucket.cors.as_deref());
         preflight(rules, &self.asked()).map_err(|refused| match refused {
             RuleError::CorsForbidden { method, resource_type, .. } if bucket.is_none() => {
                 RuleError::CorsForbidden { message: NO_BUCKET, method, resource_type }

@@ -59,10 +59,10 @@ pub struct Bucket {
 
     /// Which requests of other origins pass.
     #[serde(default)]
-    pub cors: Option<CorsRules>,
+    pub cors: Option<Arc<CorsRules>>,
     /// Its website.
     #[serde(default)]
-    pub website: Option<Website>,
+    pub website: Option<Arc<Website>>,
 }
 
 impl Record for Bucket {

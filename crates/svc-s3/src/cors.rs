@@ -22,7 +22,7 @@ pub(crate) fn put(
     let rules = request.cors_configuration.cors_rules.into_iter().map(read).collect();
     let rules = CorsRules::new(rules)?;
     bucket::change(state, context, &bucket, |bucket| {
-        bucket.cors = Some(rules);
+        bucket.cors = Some(rules.into());
         Ok(())
     })?;
     Ok(Unit)
@@ -37,8 +37,7 @@ pub(crate) fn get(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     let rules = bucket.cors.as_ref().ok_or_else(|| {
         let message = "The CORS configuration does not exist";
-        let error = error::error(404, "NoSuchCORSConfiguration", message);
-        error.with_field("BucketName", bucket.name.as_str())
+        error::not_configured("NoSuchCORSConfiguration", message, bucket.name.as_str())
     })?;
     Ok(GetBucketCorsOutput { cors_rules: Some(rules.rules().iter().map(shown).collect()) })
 }

@@ -23,7 +23,7 @@ pub(crate) fn put(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     let website = Website::new(read(request.website_configuration))?;
     bucket::change(state, context, &bucket, |bucket| {
-        bucket.website = Some(website);
+        bucket.website = Some(website.into());
         Ok(())
     })?;
     Ok(Unit)
@@ -38,8 +38,7 @@ pub(crate) fn get(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     let website = bucket.website.as_ref().ok_or_else(|| {
         let message = "The specified bucket does not have a website configuration";
-        let error = error::error(404, "NoSuchWebsiteConfiguration", message);
-        error.with_field("BucketName", bucket.name.as_str())
+        error::not_configured("NoSuchWebsiteConfiguration", message, bucket.name.as_str())
     })?;
     let written = website.configuration().clone();
     let rules = written.routing_rules.map(|rules| rules.into_iter().map(shown).collect());

@@ -5,6 +5,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html>
 
+use std::sync::Arc;
+
 use aws_protocol::{Codec, Request, Response};
 use aws_types::Region;
 use bucket_rules::{ErrorPage, Page, PageRequest, Redirection, Website};
@@ -143,7 +145,7 @@ impl Visit<'_> {
     }
 
     /// The website, whose bucket has to be where the endpoint is.
-    fn website(&mut self) -> Result<Website, ServiceError> {
+    fn website(&mut self) -> Result<Arc<Website>, ServiceError> {
         let config = &self.handler.config;
         let found = self.handler.buckets.bucket(config.partition, self.bucket);
         let Some(WebBucket { region, website, .. }) = found else {
