@@ -9,7 +9,6 @@ use crate::asked::STANDARD;
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
 use crate::rows::PartList;
-use crate::versioning::Versioning;
 use crate::{State, bucket, checksum, versions};
 
 /// How many parts are told at once.
@@ -37,10 +36,7 @@ pub(crate) fn get(
     let (version, contents) = found.contents(&snapshot)?;
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(version.modified),
-        version_id: match bucket.versioning {
-            Versioning::Never => None,
-            Versioning::Enabled | Versioning::Suspended => Some(version.public_id().to_owned()),
-        },
+        version_id: versions::shown_id(&bucket, &version),
         ..GetObjectAttributesOutput::default()
     };
     if is_wanted("ETag") {

@@ -40,8 +40,8 @@ pub(crate) fn get(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     let Some(ownership) = bucket.access.ownership else {
         let message = "The bucket ownership controls were not found";
-        let error = error::error(404, "OwnershipControlsNotFoundError", message);
-        return Err(error.with_field("BucketName", bucket.name.as_str()).into());
+        let code = "OwnershipControlsNotFoundError";
+        return Err(error::not_configured(code, message, bucket.name.as_str()).into());
     };
     let rule = OwnershipControlsRule { object_ownership: ownership.as_str().to_owned() };
     Ok(GetBucketOwnershipControlsOutput { ownership_controls: Some(OwnershipControls { rules: vec![rule] }) })

@@ -46,8 +46,8 @@ pub(crate) fn get(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     let Some(block) = bucket.access.public_access_block else {
         let message = "The public access block configuration was not found";
-        let error = error::error(404, "NoSuchPublicAccessBlockConfiguration", message);
-        return Err(error.with_field("BucketName", bucket.name.as_str()).into());
+        let code = "NoSuchPublicAccessBlockConfiguration";
+        return Err(error::not_configured(code, message, bucket.name.as_str()).into());
     };
     let shown = PublicAccessBlockConfiguration {
         block_public_acls: Some(block.block_public_acls),

@@ -16,10 +16,10 @@ use crate::place::{self, Stamp};
 use crate::rows::{self, NULL, PartList, Version};
 use crate::versioning::Versioning;
 
-/// A version that is there.
 /// Among how many versions of a key the one is looked for that an upload became.
 const MOST_LOOKED_THROUGH: usize = 100;
 
+/// A version that is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     row: Vec<u8>,
