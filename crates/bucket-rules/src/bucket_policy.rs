@@ -5,13 +5,15 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
 
+use std::borrow::Cow;
+
 use iam_policy::{Policy, PolicyError, PolicyKind};
 use serde_json::Value;
 
 use crate::written_policy::{Texts, WrittenStatement, statements};
 use crate::{BucketName, RuleError};
 
-/// Without white space between the elements. A policy is kept so, too: it is read with many requests.
+/// Without white space between the elements. What is kept is no longer, either: it is read with many requests.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
 pub const POLICY_BYTES_MAX: usize = 20 * 1_024;
@@ -27,7 +29,8 @@ pub struct S3Action<'a> {
     pub on_object: bool,
 }
 
-/// Checks the text of a policy for a bucket, and reads it without the white space between its elements.
+/// Checks the text of a policy for a bucket, and reads it. A text that is too long by the white space between its elements is
+/// read without that; what is shorter stays as it was sent.
 ///
 /// # Errors
 /// [`RuleError::Policy`] with the first thing that S3 refuses.
@@ -44,7 +47,9 @@ pub fn parse_bucket_policy(
         .map_err(|_| refused("Policies must be valid JSON and the first byte must be '{'"))?;
     // What is measured is what is kept. A document that names an element twice, or writes a letter by its number, is no
     // shorter for that.
-    let text = &normalized(text);
+    let is_long = text.len() > POLICY_BYTES_MAX;
+    let kept = if is_long { Cow::Owned(normalized(text)) } else { Cow::Borrowed(text) };
+    let text = kept.as_ref();
     if text.len() > POLICY_BYTES_MAX {
         let message = "Normalized policy document exceeds the maximum allowed size of 20480 bytes.";
         return Err(refused(message));
@@ -322,14 +327,16 @@ mod tests {
             let text = statement(r#""*""#, action, resource);
             assert_eq!(parse(&text).unwrap().text(), text);
         }
-        // White space does not count, and is not kept.
+        // White space does not count, and is not kept where it is much.
         let plain = statement(r#""*""#, r#""s3:*""#, r#""arn:aws:s3:::my-bucket""#);
         for space in [" ".repeat(30_000), "\r\n\t".repeat(10_000)] {
             let spaced = plain.replace("\"Effect\"", &format!("{space}\"Effect\"{space}")) + &space;
             assert_eq!(parse(&spaced).unwrap().text(), plain);
         }
+        let short = plain.replace(',', ", \n");
+        assert_eq!(parse(&short).unwrap().text(), short);
         let within = statement(r#""*""#, r#""s3:*""#, r#""arn:aws:s3:::my-bucket/a \\\" b\\\\""#);
-        assert_eq!(parse(&within).unwrap().text(), within);
+        assert_eq!(parse(&(within.clone() + &" ".repeat(30_000))).unwrap().text(), within);
         let denies = r#"{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":["111122223333","*"],"Service":"ec2.amazonaws.com"},"NotAction":"s3:GetObject","NotResource":"arn:aws:s3:::my-bucket/a"}}"#;
         let named = principals_of(&parse(denies).unwrap());
         let named: Vec<(&str, &str)> =

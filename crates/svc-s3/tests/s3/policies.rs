@@ -47,9 +47,12 @@ fn a_policy_lets_another_account_in_until_it_is_deleted() {
 }
 
 #[test]
-fn a_policy_is_kept_without_white_space() {
+fn a_long_policy_is_kept_without_white_space() {
     let callers = Callers::with(ENFORCED);
     let plain = policy_request(&[statement("Allow", &format!(r#"{{"AWS":"{OTHER}"}}"#), "s3:GetObject")]);
+    let json = api::PutBucketPolicyRequest { policy: plain.policy.replace(',', ", "), ..plain.clone() };
+    callers.ok::<op::PutBucketPolicy>(&callers.home, json.clone());
+    assert_eq!(callers.ok::<op::GetBucketPolicy>(&callers.home, get()).policy, Some(json.policy));
     let spaced = plain.policy.replacen(':', &format!(" :{}", "\n\t ".repeat(100_000)), 1);
     let spaced = api::PutBucketPolicyRequest { policy: spaced, ..plain.clone() };
     callers.ok::<op::PutBucketPolicy>(&callers.home, spaced);
