@@ -77,6 +77,8 @@ struct Received {
     /// What the body takes of its peer's share until the signature is verified.
     unproven: Option<Share>,
     peer: Peer,
+    /// The form that its body is, read up to the file, or what is wrong with it.
+    form: Option<Result<upload::Opened, ServiceError>>,
     /// The website that it is for, if it is for one.
     site: Option<page::Site>,
 }
@@ -97,14 +99,16 @@ impl From<Response> for Answer {
 
 /// The body of a request that was authenticated, beside what was read of it.
 #[derive(Default)]
-struct Body {
+struct Body<'a> {
     /// The signatures of its chunks, where they have some.
     chunks: Option<ChunkSignatures>,
     /// What is read as it comes.
     coming: Option<incoming::Body>,
-    /// What somebody else reads already.
-    given: Option<Box<dyn Payload>>,
+    /// What somebody else has begun to read, and gives when it is known that it is wanted.
+    given: Option<Give<'a>>,
 }
+
+type Give<'a> = Box<dyn FnOnce() -> Result<Box<dyn Payload>, ServiceError> + 'a>;
 
 /// A request that was authenticated and routed.
 struct Order<'a> {
@@ -188,11 +192,30 @@ impl Handler {
         };
         let (presented, standing) = self.standing(&request, host.as_deref());
         let site = self.site(&request, host.as_deref(), presented.as_ref().err());
-        let (refused, coming, unproven) = (None, None, None);
-        let mut received =
-            Received { request, version, host, presented, refused, coming, standing, unproven, peer, site };
-        let (answer, was_read) = if self.is_long(&received) {
-            received.coming = Some(incoming.map_err(Into::into).boxed_unsync());
+        let is_form = site.is_none() && self.is_form(&request, &presented, host.as_deref(), &peer);
+        let (refused, coming, unproven, form) = (None, None, None, None);
+        let mut received = Received {
+            request,
+            version,
+            host,
+            presented,
+            refused,
+            coming,
+            standing,
+            unproven,
+            peer,
+            form,
+            site,
+        };
+        let (answer, was_read) = if is_form || self.is_long(&received) {
+            let coming = incoming.map_err(Into::into).boxed_unsync();
+            if is_form {
+                let opened =
+                    self.open(&received.request, received.host.as_deref(), coming, &received.peer).await;
+                received.form = Some(opened);
+            } else {
+                received.coming = Some(coming);
+            }
             // Whether all of it was read nobody knows; what is left would be taken for the next request.
             let answer = self.answer_on_a_thread(received, access).await;
             let was_read = answer.response.status.is_success();
@@ -232,9 +255,6 @@ impl Handler {
         let host = host.as_deref();
         if site.is_some() {
             return false;
-        }
-        if self.is_form(request, presented, host, peer) {
-            return true;
         }
         // Who waits to be told to go on is told so when it is known that the request is allowed, however short it is.
         let is_waiting = request.header(EXPECT.as_str()).is_some();
@@ -311,8 +331,10 @@ impl Handler {
 
     /// Answers on a thread of its own, which waits for the payload, or for what takes as long.
     async fn answer_on_a_thread(self: &Arc<Self>, mut received: Received, access: Access) -> Answer {
-        let permit = self.room_for_payload(&received.peer);
-        if permit.is_none() {
+        // The file of a form takes its room when it is known that it may be written.
+        let is_form = received.form.is_some();
+        let permit = if is_form { None } else { self.room_for_payload(&received.peer) };
+        if permit.is_none() && !is_form {
             received.refused = Some(BodyError::Busy);
         }
         let handler = Arc::clone(self);
@@ -369,10 +391,9 @@ impl Handler {
         cross_origin: &CrossOrigin,
         access: &mut Access,
     ) -> Result<Answer, Failure> {
-        let host = received.host.as_deref();
-        let is_form = self.is_form(&received.request, &received.presented, host, &received.peer);
-        let Received { mut request, host, presented, refused, coming, standing, unproven, peer, .. } =
-            received;
+        let Received {
+            mut request, host, presented, refused, coming, standing, unproven, peer, form, ..
+        } = received;
         let Some(service) = self.target(&request, &presented, host.as_deref(), &peer) else {
             return Err(unknown_service(&request.headers, &presented));
         };
@@ -391,13 +412,13 @@ impl Handler {
             cors::insert(&mut response.headers, headers);
             return Ok(response.into());
         }
-        if is_form && refused.is_none() {
-            return self.upload(&request, host, coming, (codec, peer), access);
+        if let Some(form) = form {
+            return self.upload(&request, host, form, (codec, peer), access);
         }
         if let Some(refused) = refused {
             return Err(match (standing, refused) {
                 // The request would be refused with any body, so that it was not read is no reason.
-                (Standing::Refused(error), BodyError::TooLarge { .. } | BodyError::Busy) if !is_form => {
+                (Standing::Refused(error), BodyError::TooLarge { .. } | BodyError::Busy) => {
                     self.refuse_signature(dialect, &error, &request, host.as_deref())
                 }
                 (_, refused) => dialect.fail(body_error(&refused)),
@@ -470,7 +491,7 @@ impl Handler {
     }
 
     /// Calls the service, and has that recorded.
-    fn carry_out(&self, order: Order<'_>, body: Body) -> Result<Answer, Failure> {
+    fn carry_out(&self, order: Order<'_>, body: Body<'_>) -> Result<Answer, Failure> {
         let Order { dialect, operation, request, context, tls, host } = order;
         let codec = dialect.codec;
         let mut noted = Noted::default();
@@ -512,7 +533,7 @@ impl Handler {
         dialect: Dialect,
         operation: &'static Operation,
         request: &Request,
-        body: Body,
+        body: Body<'_>,
         context: &RequestContext,
         noted: &mut Noted,
     ) -> Result<Answer, Failure> {
@@ -554,11 +575,11 @@ impl Handler {
     fn payload(
         &self,
         request: &Request,
-        body: Body,
+        body: Body<'_>,
         flavour: Flavour,
     ) -> Result<Box<dyn Payload>, ServiceError> {
-        if let Some(given) = body.given {
-            return Ok(given);
+        if let Some(give) = body.given {
+            return give();
         }
         Ok(match body.coming {
             None => Box::new(incoming::whole(request, body.chunks, flavour)?),

@@ -164,11 +164,23 @@ impl Incoming {
         })
     }
 
+    /// The next piece, for who may not block: as [`Payload::next`].
+    pub(crate) async fn next_piece(&mut self) -> Result<Option<Bytes>, ServiceError> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                self.given += piece.len() as u64;
+                return Ok(Some(piece));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            self.receive().await?;
+        }
+    }
+
     /// Takes what comes next; nothing may be in it.
-    fn receive(&mut self) -> Result<(), ServiceError> {
-        let frame =
-            self.runtime.block_on(async { tokio::time::timeout(self.timeout, self.body.frame()).await });
-        let frame = match frame {
+    async fn receive(&mut self) -> Result<(), ServiceError> {
+        let frame = match tokio::time::timeout(self.timeout, self.body.frame()).await {
             Err(_) => {
                 let message = "Your socket connection to the server was not read from or written to within the timeout period.";
                 return Err(ServiceError::new("RequestTimeout", message).with_status(400));
@@ -212,16 +224,8 @@ impl Payload for Incoming {
     }
 
     fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
-        loop {
-            if let Some(piece) = self.ready.pop_front() {
-                self.given += piece.len() as u64;
-                return Ok(Some(piece));
-            }
-            if self.is_over {
-                return Ok(None);
-            }
-            self.receive()?;
-        }
+        let runtime = self.runtime.clone();
+        runtime.block_on(self.next_piece())
     }
 
     fn trailing(&self, name: &str) -> Option<&str> {

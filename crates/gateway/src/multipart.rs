@@ -23,6 +23,9 @@ pub(crate) enum FormError {
     /// What comes before the file, or after it, is too long.
     #[error("Your POST request fields preceding the upload file were too large.")]
     TooLong,
+    /// More has to come before there is anything to tell.
+    #[error("The form goes on.")]
+    Waits,
     /// It did not come.
     #[error(transparent)]
     Body(#[from] ServiceError),
@@ -39,7 +42,8 @@ pub(crate) struct PartHead {
 
 /// A form that is being read.
 pub(crate) struct Form {
-    source: Box<dyn Payload>,
+    /// Where the rest comes from; without one it is given piece by piece.
+    source: Option<Box<dyn Payload>>,
     /// What has come and was not given.
     buffer: BytesMut,
     /// What ends a part: a line break, two hyphens, and the boundary.
@@ -59,22 +63,34 @@ pub(crate) fn boundary(content_type: &str) -> Option<String> {
 
 impl Form {
     /// A form with this boundary.
-    pub(crate) fn new(source: Box<dyn Payload>, boundary: &str) -> Self {
+    pub(crate) fn new(boundary: &str) -> Self {
         let delimiter = format!("\r\n--{boundary}").into_bytes();
         // The line break before the first delimiter may be missing.
         let buffer = BytesMut::from(&b"\r\n"[..]);
-        Self { source, buffer, delimiter, is_between: false, taken: 0 }
+        Self { source: None, buffer, delimiter, is_between: false, taken: 0 }
+    }
+
+    /// Gives what comes next. Whatever answered [`FormError::Waits`] goes on where it stopped when it is asked again.
+    pub(crate) fn feed(&mut self, piece: &[u8]) {
+        self.taken += piece.len() as u64;
+        self.buffer.extend_from_slice(piece);
+    }
+
+    /// Has the rest read from where all came from that was given.
+    pub(crate) fn read_from(&mut self, source: Box<dyn Payload>) {
+        self.source = Some(source);
     }
 
     /// How much may still come, with everything that is around what is left.
     pub(crate) fn left_bytes(&self) -> u64 {
-        self.source.length().saturating_sub(self.taken) + self.buffer.len() as u64
+        let length = self.source.as_ref().map_or(self.taken, |source| source.length());
+        length.saturating_sub(self.taken) + self.buffer.len() as u64
     }
 
     fn receive(&mut self) -> Result<(), FormError> {
-        let piece = self.source.next()?.ok_or(FormError::Malformed)?;
-        self.taken += piece.len() as u64;
-        self.buffer.extend_from_slice(&piece);
+        let source = self.source.as_mut().ok_or(FormError::Waits)?;
+        let piece = source.next()?.ok_or(FormError::Malformed)?;
+        self.feed(&piece);
         Ok(())
     }
 
@@ -156,17 +172,16 @@ impl Form {
         (self.buffer.len(), false)
     }
 
-    /// The content of the part as text, for which there is so much room left.
+    /// Adds what is left of the part's content to a value, for which there is so much room left.
     ///
     /// # Errors
-    /// [`FormError`]; it is too long, or no text.
-    pub(crate) fn value(&mut self, room: &mut usize) -> Result<String, FormError> {
-        let mut value = Vec::new();
+    /// [`FormError`]; it is too long.
+    pub(crate) fn read_value(&mut self, value: &mut Vec<u8>, room: &mut usize) -> Result<(), FormError> {
         while let Some(piece) = self.piece()? {
             *room = room.checked_sub(piece.len()).ok_or(FormError::TooLong)?;
             value.extend_from_slice(&piece);
         }
-        String::from_utf8(value).map_err(|_| FormError::Malformed)
+        Ok(())
     }
 
     /// Reads what is behind the last part, or behind this one, to the end of the body.
@@ -176,7 +191,8 @@ impl Form {
     pub(crate) fn finish(&mut self, mut room: usize) -> Result<(), FormError> {
         while self.next_part(&mut room)?.is_some() {}
         room = room.checked_sub(self.buffer.len()).ok_or(FormError::TooLong)?;
-        while let Some(piece) = self.source.next()? {
+        let source = self.source.as_mut().ok_or(FormError::Waits)?;
+        while let Some(piece) = source.next()? {
             room = room.checked_sub(piece.len()).ok_or(FormError::TooLong)?;
         }
         Ok(())
@@ -268,7 +284,49 @@ mod tests {
     fn form(body: &str, piece_bytes: usize) -> Form {
         let bytes = Bytes::copy_from_slice(body.as_bytes());
         let length = bytes.len() as u64;
-        Form::new(Box::new(Pieces(bytes, piece_bytes, length)), "b")
+        let mut form = Form::new("b");
+        form.read_from(Box::new(Pieces(bytes, piece_bytes, length)));
+        form
+    }
+
+    /// Asks again, with one more byte of the rest, until there is something to tell.
+    fn fed<T>(
+        form: &mut Form,
+        rest: &mut &[u8],
+        mut ask: impl FnMut(&mut Form) -> Result<T, FormError>,
+    ) -> Result<T, FormError> {
+        loop {
+            match (ask(form), rest.split_first()) {
+                (Err(FormError::Waits), Some((byte, after))) => {
+                    form.feed(&[*byte]);
+                    *rest = after;
+                }
+                (told, _) => return told,
+            }
+        }
+    }
+
+    #[test]
+    fn a_form_that_is_given_piece_by_piece_goes_on_where_it_stopped() {
+        let body = "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\na\r\n-\r\n--b \r\n\
+            Content-Disposition: form-data; name=\"file\"\r\n\r\nfirst";
+        let (mut form, mut rest, mut room) = (Form::new("b"), body.as_bytes(), 10_000);
+        let head = fed(&mut form, &mut rest, |form| form.next_part(&mut room)).unwrap().unwrap();
+        assert_eq!(head.name, "key");
+        let mut value = Vec::new();
+        fed(&mut form, &mut rest, |form| form.read_value(&mut value, &mut room)).unwrap();
+        assert_eq!(value, b"a\r\n-");
+        let head = fed(&mut form, &mut rest, |form| form.next_part(&mut room)).unwrap().unwrap();
+        assert_eq!((head.name.as_str(), rest), ("file", &b"first"[..]));
+        form.feed(rest);
+        let end = Bytes::from_static(b" last\r\n--b--");
+        let length = (body.len() + end.len()) as u64;
+        form.read_from(Box::new(Pieces(end, 3, length)));
+        assert_eq!(form.left_bytes(), 5 + 12);
+        let mut file = Vec::new();
+        form.read_value(&mut file, &mut room).unwrap();
+        assert_eq!(file, b"first last");
+        form.finish(10).unwrap();
     }
 
     type Read = Vec<(String, Option<String>, String)>;
@@ -277,7 +335,10 @@ mod tests {
         let mut room = 10_000;
         let mut parts = Vec::new();
         while let Some(head) = form.next_part(&mut room)? {
-            parts.push((head.name, head.file_name, form.value(&mut room)?));
+            let mut value = Vec::new();
+            form.read_value(&mut value, &mut room)?;
+            let value = String::from_utf8(value).map_err(|_| FormError::Malformed)?;
+            parts.push((head.name, head.file_name, value));
         }
         form.finish(100)?;
         Ok(parts)

@@ -1,6 +1,8 @@
 //! Uploads of browsers: a form with a key, what was signed for it, and a file.
 //!
-//! Owns which fields mean what, and the answers that browsers get. The object is written by the same operation as any other, with
+//! Owns which fields mean what, and the answers that browsers get. Whoever sends a form has proved nothing before its fields have
+//! been read, so that those have a share of their peer's and a deadline, and the file takes room among the payloads only when it is
+//! known that it may be written. The object is written by the same operation as any other, with
 //! the file as it comes; what a policy lets pass is in `bucket-rules`.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
@@ -15,15 +17,17 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION, REFERER, USER_A
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use service_api::{Payload, ServiceError};
-use sigv4::{FormFields, Presented, SignatureError};
+use sigv4::{Flavour, FormFields, Presented, SignatureError};
 
 use super::{Answer, Body, Handler, Order, Peer};
 use crate::access::Access;
 use crate::authenticate::Identity;
-use crate::failure::{Dialect, Failure};
+use crate::body::BodyError;
+use crate::failure::{Dialect, Failure, body_error};
 use crate::incoming::{self, Incoming};
 use crate::markup::escaped;
 use crate::multipart::{Form, FormError, boundary};
+use crate::room::{Room, Standing};
 use crate::s3;
 use crate::virtual_host::Addressed;
 
@@ -68,12 +72,23 @@ impl Fields {
     }
 }
 
+/// A form that has been read up to its file.
+pub(super) struct Opened {
+    form: Form,
+    fields: Fields,
+    file_name: String,
+    /// What was read takes it until it is known who signed.
+    room: Room,
+}
+
 /// The file of a form, as the operation reads it.
 struct File {
     form: Form,
     size: Option<SizeRange>,
     most_bytes: u64,
     given: u64,
+    /// Its place among the payloads.
+    _room: Box<dyn Send>,
 }
 
 impl Payload for File {
@@ -122,6 +137,7 @@ fn form_error(error: FormError) -> ServiceError {
         FormError::TooLong => {
             ServiceError::new("MaxPostPreDataLengthExceededError", message).with_status(400)
         }
+        FormError::Waits => ServiceError::internal("a form was asked for what has not come"),
         FormError::Body(error) => error,
     }
 }
@@ -141,7 +157,7 @@ impl Handler {
         &self,
         request: &Request,
         host: Option<String>,
-        coming: Option<incoming::Body>,
+        form: Result<Opened, ServiceError>,
         (codec, peer): (Codec, Peer),
         access: &mut Access,
     ) -> Result<Answer, Failure> {
@@ -151,13 +167,8 @@ impl Handler {
         let fail = |error: ServiceError| dialect.fail(error);
         let operation =
             dialect.operation.ok_or_else(|| fail(ServiceError::internal("S3 has no PutObject")))?;
-        let Addressed { bucket, key } = Addressed::of(request, host.as_deref());
-        if !key.is_empty() {
-            let message = "The specified method is not allowed against this resource.";
-            return Err(fail(ServiceError::new("MethodNotAllowed", message).with_status(405)));
-        }
-        let mut form = self.open(request, coming, dialect).map_err(fail)?;
-        let (mut fields, file_name) = read_fields(&mut form).map_err(fail)?;
+        let Opened { form, mut fields, file_name, room } = form.map_err(fail)?;
+        let Addressed { bucket, .. } = Addressed::of(request, host.as_deref());
         fields.0.retain(|(name, _)| name != "bucket");
         fields.0.push(("bucket".to_owned(), bucket.clone()));
         let key = fields.required("key").map_err(fail)?.replace(FILE_NAME, &file_name);
@@ -171,6 +182,7 @@ impl Handler {
             log.set_key(&key);
         }
         let (identity, size) = self.signer(&fields, request, host.as_deref()).map_err(fail)?;
+        drop(room);
         access.identify(&identity.principal);
         if let Some(log) = access.log.as_mut().filter(|_| identity.signature.is_some()) {
             log.set_signed();
@@ -178,9 +190,14 @@ impl Handler {
         let put = put_request(codec, request, &bucket, &key, &fields).map_err(fail)?;
         let caller = (identity.principal, identity.region, identity.signature);
         let context = self.context(&put, caller, access, &peer);
-        let most_bytes = form.left_bytes();
-        let file = File { form, size, most_bytes, given: 0 };
-        let body = Body { given: Some(Box::new(file)), ..Body::default() };
+        let of_file = peer.clone();
+        let give = move || {
+            let room = self.room_for_payload(&of_file).ok_or_else(|| body_error(&BodyError::Busy))?;
+            let most_bytes = form.left_bytes();
+            let file = File { form, size, most_bytes, given: 0, _room: Box::new(room) };
+            Ok(Box::new(file) as Box<dyn Payload>)
+        };
+        let body = Body { given: Some(Box::new(give)), ..Body::default() };
         let order = Order { dialect, operation, request: &put, context, tls: peer.tls, host: host.clone() };
         let Answer { response, .. } = self.carry_out(order, body)?;
         let scheme = if peer.tls.is_some() { "https" } else { "http" };
@@ -196,23 +213,29 @@ impl Handler {
         Ok(answered(response, &fields, (&bucket, &key), &place).into())
     }
 
-    /// The form in a request's body.
-    fn open(
+    /// The form in a request's body, read up to its file.
+    ///
+    /// # Errors
+    /// It is none, it did not come in time, or there is no room for what comes before the file.
+    pub(super) async fn open(
         &self,
         request: &Request,
-        coming: Option<incoming::Body>,
-        dialect: Dialect,
-    ) -> Result<Form, ServiceError> {
+        host: Option<&str>,
+        coming: incoming::Body,
+        peer: &Peer,
+    ) -> Result<Opened, ServiceError> {
+        if !Addressed::of(request, host).key.is_empty() {
+            let message = "The specified method is not allowed against this resource.";
+            return Err(ServiceError::new("MethodNotAllowed", message).with_status(405));
+        }
         let content_type = request.header(CONTENT_TYPE.as_str()).unwrap_or_default();
         let boundary = boundary(content_type).ok_or_else(|| form_error(FormError::Malformed))?;
-        let source: Box<dyn Payload> = match coming {
-            None => Box::new(incoming::whole(request, None, dialect.flavour())?),
-            Some(coming) => {
-                let timeout = self.config.limits.body_timeout;
-                Box::new(Incoming::new(request, coming, None, timeout, dialect.flavour())?)
-            }
-        };
-        Ok(Form::new(source, &boundary))
+        let limits = &self.config.limits;
+        let source = Incoming::new(request, coming, None, limits.body_timeout, Flavour::S3)?;
+        // It may turn out to be signed, as bodies do whose heads claim it.
+        let room = self.rooms.open(&Standing::Claimed, peer.share());
+        let opened = tokio::time::timeout(limits.body_deadline, read_fields(source, &boundary, room));
+        opened.await.unwrap_or_else(|_| Err(body_error(&BodyError::TimedOut)))
     }
 
     /// Who signed the policy of a form, and how long it lets the file be. Without one, nobody did.
@@ -273,25 +296,77 @@ impl Handler {
     }
 }
 
-/// Reads what comes before the file, and the file's name without the directories that some browsers send with it.
-fn read_fields(form: &mut Form) -> Result<(Fields, String), ServiceError> {
-    let mut room = MAX_FIELDS_BYTES;
-    let mut fields = Fields(Vec::new());
-    while let Some(head) = form.next_part(&mut room).map_err(form_error)? {
-        let name = head.name.to_ascii_lowercase();
-        if name == "file" {
-            let file_name = head.file_name.unwrap_or_default();
-            let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
-            return Ok((fields, file_name.to_owned()));
+/// Reads what comes before the file, with room for all that comes until then.
+async fn read_fields(mut source: Incoming, boundary: &str, mut room: Room) -> Result<Opened, ServiceError> {
+    let mut reader = FieldReader {
+        form: Form::new(boundary),
+        fields: Fields(Vec::new()),
+        field: None,
+        left_bytes: MAX_FIELDS_BYTES,
+    };
+    let mut read_bytes = 0;
+    loop {
+        if let Some(file_name) = reader.advance()? {
+            let FieldReader { mut form, fields, .. } = reader;
+            form.read_from(Box::new(source));
+            return Ok(Opened { form, fields, file_name, room });
         }
-        let value = form.value(&mut room).map_err(form_error)?;
-        if fields.get(&name).is_some() {
-            // Which of them a policy speaks of would be anybody's guess.
-            return Err(invalid_argument("A field of a form can be given once only.", &name, &value));
-        }
-        fields.0.push((name, value));
+        let piece = source.next_piece().await?.ok_or_else(|| form_error(FormError::Malformed))?;
+        read_bytes += piece.len();
+        room.grow_to(read_bytes).await.map_err(|error| body_error(&error))?;
+        reader.form.feed(&piece);
     }
-    Err(invalid_argument("POST requires exactly one file upload per request.", "file", "0"))
+}
+
+/// What comes before the file, as far as it has come.
+struct FieldReader {
+    form: Form,
+    fields: Fields,
+    /// The field whose value is being read.
+    field: Option<(String, Vec<u8>)>,
+    left_bytes: usize,
+}
+
+impl FieldReader {
+    /// Reads what there is. Tells the file's name, without the directories that some browsers send with it, when that has come.
+    fn advance(&mut self) -> Result<Option<String>, ServiceError> {
+        loop {
+            match self.next_field() {
+                Ok(Some(file_name)) => return Ok(Some(file_name)),
+                Ok(None) => {}
+                Err(FormError::Waits) => return Ok(None),
+                Err(error) => return Err(form_error(error)),
+            }
+        }
+    }
+
+    /// Reads the next field. Tells the name of the file, if it is that.
+    fn next_field(&mut self) -> Result<Option<String>, FormError> {
+        let Some((name, value)) = &mut self.field else {
+            let Some(head) = self.form.next_part(&mut self.left_bytes)? else {
+                let message = "POST requires exactly one file upload per request.";
+                return Err(invalid_argument(message, "file", "0").into());
+            };
+            let name = head.name.to_ascii_lowercase();
+            if name == "file" {
+                let file_name = head.file_name.unwrap_or_default();
+                return Ok(Some(file_name.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()));
+            }
+            self.field = Some((name, Vec::new()));
+            return Ok(None);
+        };
+        self.form.read_value(value, &mut self.left_bytes)?;
+        let (name, value) = (std::mem::take(name), std::mem::take(value));
+        self.field = None;
+        let value = String::from_utf8(value).map_err(|_| FormError::Malformed)?;
+        if self.fields.get(&name).is_some() {
+            // Which of them a policy speaks of would be anybody's guess.
+            let message = "A field of a form can be given once only.";
+            return Err(invalid_argument(message, &name, &value).into());
+        }
+        self.fields.0.push((name, value));
+        Ok(None)
+    }
 }
 
 /// The same upload as it is without a form.

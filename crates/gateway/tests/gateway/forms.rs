@@ -1,7 +1,10 @@
 //! Uploads of browsers: forms with a policy that somebody signed, or without.
 
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway::Limits;
 use service_api::SignaturePlace;
 use sigv4::{Signer, SigningTime};
 
@@ -100,7 +103,11 @@ impl Filled {
 }
 
 fn cloud() -> Cloud {
-    let cloud = Cloud::with_s3(None);
+    within(|_| {})
+}
+
+fn within(limits: impl FnOnce(&mut Limits)) -> Cloud {
+    let cloud = Cloud::with_s3_within(None, limits);
     configure(&cloud, "PUT", "/web", "", "").expect(200, &[]);
     configure(&cloud, "PUT", "/private", "", "").expect(200, &[]);
     cloud
@@ -322,4 +329,64 @@ fn a_file_is_kept_as_it_comes() {
     assert_eq!(connection.answer().expect("an answer").status, 100);
     connection.write(&bytes[head..]);
     connection.answer().expect("an answer").expect(204, &[]);
+}
+
+/// Sends the head of a form and so much of its body, and leaves it at that.
+fn begin(cloud: &Cloud, form: &Filled, body_bytes: usize) -> Connection {
+    let call = form.call();
+    let bytes = call.bytes();
+    let mut connection = Connection::open(cloud.address);
+    connection.write(&bytes[..bytes.len() - call.body.len() + body_bytes]);
+    connection
+}
+
+#[test]
+fn forms_take_no_room_of_payloads_before_they_may_be_written() {
+    let cloud = within(|limits| limits.max_payloads = 1);
+    let held: Vec<_> = (0..3).map(|_| begin(&cloud, &Filled::new("a"), 30)).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    Call::s3("PUT", "/web/long", "", &[b'x'; 300_000]).signed().send(&cloud).expect(200, &[]);
+    Filled::signed("b", ANY_KEY).send(&cloud).expect(204, &[]);
+    drop(held);
+    // Where there is none, who may not write hears that, and who may is told to come later.
+    let cloud = within(|limits| limits.max_payloads = 0);
+    let forged = Filled::signed("a", ANY_KEY).with("x-amz-signature", &"0".repeat(64));
+    forged.send(&cloud).expect(403, &["<Code>SignatureDoesNotMatch</Code>"]);
+    let mut private = Filled::new("a");
+    private.path = "/private";
+    private.send(&cloud).expect(403, &["<Code>AccessDenied</Code>"]);
+    Filled::signed("a", ANY_KEY).send(&cloud).expect(503, &["<Code>SlowDown</Code>"]);
+}
+
+#[test]
+fn the_fields_of_a_form_have_a_deadline_however_they_come() {
+    let cloud = within(|limits| {
+        limits.body_timeout = Duration::from_secs(5);
+        limits.body_deadline = Duration::from_millis(500);
+    });
+    let form = Filled::new("a").with("x-ignore-a", &"x".repeat(1000));
+    let started = Instant::now();
+    let mut connection = begin(&cloud, &form, 0);
+    connection.stream().set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let answer = form.call().body.iter().find_map(|byte| {
+        connection.write(&[*byte]);
+        connection.answer()
+    });
+    answer.expect("there is an answer").expect(400, &["<Code>RequestTimeout</Code>"]);
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+#[test]
+fn the_fields_of_forms_have_their_peers_share() {
+    let cloud = within(|limits| {
+        limits.max_peer_bodies_bytes = 20 << 10;
+        limits.body_wait = Duration::from_millis(500);
+    });
+    let form = Filled::new("a").with("x-ignore-a", &"x".repeat(16 << 10));
+    let held = begin(&cloud, &form, 15 << 10);
+    std::thread::sleep(Duration::from_millis(200));
+    form.send(&cloud).expect(503, &["<Code>SlowDown</Code>"]);
+    drop(held);
+    std::thread::sleep(Duration::from_millis(200));
+    form.send(&cloud).expect(204, &[]);
 }
