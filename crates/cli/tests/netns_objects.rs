@@ -252,12 +252,7 @@ fn access_logs_that_wait_are_delivered_when_the_daemon_ends() {
         let mut cloud = Cloud::down(Mode::SlowPath);
         // Otherwise they are delivered after five seconds, and so perhaps before.
         cloud.start(&["--realistic-timing"]);
-        let group = "uri=\"http://acs.amazonaws.com/groups/s3/LogDelivery\"";
-        let open = [
-            ("x-amz-object-ownership", "BucketOwnerPreferred"),
-            ("x-amz-grant-read-acp", group),
-            ("x-amz-grant-write", group),
-        ];
+        let open = [("x-amz-object-ownership", "BucketOwnerPreferred"), ("x-amz-acl", "log-delivery-write")];
         let ask = |path: &str, query: &str, headers: &[(&str, &str)], body: &[u8]| {
             let request = S3Request { method: "PUT", path, query, headers };
             cloud.client().connect().unwrap().s3(request, body).unwrap().good().unwrap();

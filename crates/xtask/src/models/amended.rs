@@ -14,12 +14,15 @@ enum Amendment {
 }
 
 /// By service and shape.
-const AMENDED: [(&str, &str, Amendment); 2] = [
+const AMENDED: [(&str, &str, Amendment); 3] = [
     // Addresses of the Network Insights operations. AWS analyses IPv4 alone; here they are of either family.
     ("ec2", "IpAddress", Amendment::Open),
     // The protocol of the Network Insights operations: AWS's own examples send capitals.
     // https://docs.aws.amazon.com/vpc/latest/reachability/getting-started-cli.html
     ("ec2", "Protocol", Amendment::Values(&["TCP", "UDP"])),
+    // The list that lets access logs in.
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
+    ("s3", "BucketCannedACL", Amendment::Values(&["log-delivery-write"])),
 ];
 
 /// Changes what differs in a service's model.
