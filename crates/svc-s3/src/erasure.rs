@@ -28,7 +28,7 @@ impl S3 {
         let held: Vec<_> = snapshot
             .scan_all::<Bucket>()
             .filter(|(of, _, bucket)| **of == scope && bucket.owner == account)
-            .map(|(_, _, bucket)| bucket.clone())
+            .map(|(_, _, bucket)| bucket)
             .collect();
         for bucket in &held {
             empty(&self.state, &bucket.incarnation).map_err(|failure| failure.to_string())?;
