@@ -10,7 +10,6 @@ use std::borrow::Cow;
 
 use aws_model::{Fields, Value};
 use aws_types::Timestamp;
-use bucket_rules::object_lock::RetentionMode;
 use bucket_rules::tags_of_header;
 use service_api::{ConditionKeys, NeededPermission, RequestContext};
 use store::Read as _;
@@ -128,7 +127,7 @@ pub(crate) fn add(
         "DeleteObject" | "DeleteObjects" | "PutObjectRetention"
             if matches!(fields.get("BypassGovernanceRetention"), Some(Value::Boolean(true))) =>
         {
-            add_bypass(s3, context, operation, fields, needed);
+            add_bypass(needed);
         }
         _ => {}
     }
@@ -227,28 +226,17 @@ fn add_of_bucket(fields: &Fields, needed: &mut Vec<NeededPermission>) {
     needed.extend(actions);
 }
 
-/// To bypass governance has to be allowed where there is some. Clients that always say that they would, as AWS's console does, need
-/// no more than others for what is not held.
-fn add_bypass(
-    s3: &S3,
-    context: &RequestContext,
-    operation: &str,
-    fields: &Fields,
-    needed: &mut Vec<NeededPermission>,
-) {
+/// Whoever says that governance is bypassed has to be allowed that, also where there is none to bypass, as on AWS: there may be
+/// some by the time that the operation looks, and it trusts what the request says.
+///
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>
+fn add_bypass(needed: &mut Vec<NeededPermission>) {
     const HELD: [&str; 2] = ["s3:DeleteObjectVersion", "s3:PutObjectRetention"];
-    let Some(mut bypass) = again(needed, &HELD, "s3:BypassGovernanceRetention") else { return };
-    let version = text(fields, "VersionId").filter(|id| !id.is_empty());
-    bypass.resources.retain(|resource| {
-        let version = if operation == "DeleteObjects" { version_key(&resource.keys) } else { version };
-        let retention = version_of(s3, context, &resource.arn, version)
-            .and_then(|version| version.attached.retention)
-            .filter(|retention| retention.holds(context.now));
-        retention.is_some_and(|retention| retention.mode == RetentionMode::Governance)
-    });
-    if !bypass.resources.is_empty() {
-        needed.push(bypass);
-    }
+    let held = needed.iter().filter(|permission| HELD.contains(&&*permission.action));
+    let action = Cow::Borrowed("s3:BypassGovernanceRetention");
+    let bypass: Vec<_> =
+        held.map(|permission| NeededPermission { action: action.clone(), ..permission.clone() }).collect();
+    needed.extend(bypass);
 }
 
 /// The version that a resource is; none where there is none, or a delete marker.

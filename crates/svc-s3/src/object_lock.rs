@@ -1,6 +1,7 @@
 //! Object lock: the configuration of buckets, and retention and legal hold of versions.
 //!
-//! Whether somebody may bypass governance is asked for before, by the permission; here it is enough that the request says so.
+//! Whether somebody may bypass governance is asked for before, by the permission, of whoever says so; here it is enough that the
+//! request says so.
 //!
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html>
 
