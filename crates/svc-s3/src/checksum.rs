@@ -100,11 +100,16 @@ pub(crate) fn only<'a>(
     let mut given = members.into_iter().filter_map(|(algorithm, value)| Some((algorithm, value?)));
     let first = given.next();
     if given.next().is_some() {
-        return Err(error::invalid_request(
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-        ));
+        return Err(several());
     }
     Ok(first)
+}
+
+/// What somebody is told who sends more than one checksum.
+pub(crate) fn several() -> ServiceError {
+    error::invalid_request(
+        "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+    )
 }
 
 /// The one checksum of bytes that a request has.

@@ -97,6 +97,10 @@ impl Said {
         }
         let mut computed: Vec<Checksum> = hashers.into_iter().map(Hasher::finish).collect();
         let behind = trailing(payload)?;
+        // For each the content would be read once more.
+        if behind.len() + usize::from(self.checksum.is_some()) > 1 {
+            return Err(crate::checksum::several().into());
+        }
         if self.algorithm.is_some() && self.checksum.is_none() && behind.is_empty() {
             let message = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
                            headers were found.";

@@ -45,7 +45,9 @@ impl Pieces {
     }
 
     pub fn with_trailing(self, name: &str, value: &str) -> Self {
-        Self { trailing: vec![(name.to_owned(), value.to_owned())], ..self }
+        let mut trailing = self.trailing;
+        trailing.push((name.to_owned(), value.to_owned()));
+        Self { trailing, ..self }
     }
 
     pub fn broken(self) -> Self {

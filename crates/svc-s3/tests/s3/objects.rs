@@ -131,6 +131,10 @@ fn what_is_not_as_said_is_not_kept() {
     let trailing = |value: &str| hello().with_trailing("x-amz-checksum-crc32", value);
     refuses(&|request| request.checksum_algorithm = some("CRC32"), trailing(&other), "BadDigest");
     refuses(&|_| {}, trailing(&other), "BadDigest");
+    let sha1 = Hasher::of(ChecksumAlgorithm::Sha1, b"hello").to_base64();
+    let two = || trailing(&crc32).with_trailing("x-amz-checksum-sha1", &sha1);
+    refuses(&|_| {}, two(), "InvalidRequest");
+    refuses(&|request| request.checksum_sha1 = Some(sha1.clone()), trailing(&crc32), "InvalidRequest");
     refuses(&|_| {}, hello().broken(), "IncompleteBody");
     refuses(
         &|request| {
