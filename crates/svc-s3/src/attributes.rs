@@ -8,7 +8,7 @@ use service_api::RequestContext;
 use crate::asked::STANDARD;
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
-use crate::rows::PartList;
+use crate::part_list::{self, PartList};
 use crate::{State, bucket, checksum, versions};
 
 /// How many parts are told at once.
@@ -62,23 +62,24 @@ pub(crate) fn get(
 fn parts(list: &PartList, marker: Option<i32>, most: Option<i32>) -> GetObjectAttributesParts {
     let marker = marker.unwrap_or(0);
     let most = most.unwrap_or(MOST_PARTS).clamp(0, MOST_PARTS);
-    let number = |part: &crate::rows::ObjectPart| i32::try_from(part.number).unwrap_or(i32::MAX);
-    let mut rest = list.parts.iter().filter(|part| number(part) > marker);
+    let number = |part: &part_list::ObjectPart| i32::try_from(part.number).unwrap_or(i32::MAX);
+    let mut rest = list.iter().filter(|part| number(part) > marker);
     let shown: Vec<ObjectPart> = rest
         .by_ref()
         .take(usize::try_from(most).unwrap_or_default())
         .map(|part| {
             let size = i64::try_from(part.size_bytes).ok();
-            let mut shown = ObjectPart { part_number: Some(number(part)), size, ..ObjectPart::default() };
-            if let Some(kept) = &part.checksum {
-                checksum::show!(shown, kept);
+            let mut shown = ObjectPart { part_number: Some(number(&part)), size, ..ObjectPart::default() };
+            if let Some(sum) = &part.checksum {
+                let kept = checksum::Kept::whole(sum);
+                checksum::show!(shown, &kept);
             }
             shown
         })
         .collect();
     let is_truncated = rest.next().is_some();
     GetObjectAttributesParts {
-        total_parts_count: i32::try_from(list.parts.len()).ok(),
+        total_parts_count: i32::try_from(list.len()).ok(),
         part_number_marker: Some(marker),
         next_part_number_marker: shown.last().and_then(|part| part.part_number),
         max_parts: Some(most),

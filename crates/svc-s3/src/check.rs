@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::{self, Bucket};
 use crate::error::Failure;
+use crate::part_list::PartList;
 use crate::place::{self, Incarnation, Stamp};
-use crate::rows::{self, Part, PartList, Upload, Version};
+use crate::rows::{self, Part, Upload, Version};
 use crate::survey::{OF_BUCKETS, Survey, SurveyError, Watcher};
 use crate::{S3, multipart};
 
@@ -169,8 +170,8 @@ fn wrong_with(
         let Some(list) = snapshot.get(place::OBJECT_PARTS, row)? else {
             return Ok(Some((FaultKind::NoParts, format!("the list of its {count} parts is not there"))));
         };
-        match rows::read::<PartList>(&list.value) {
-            Ok(found) => parts = Some(found.parts),
+        match PartList::of_row(&list.value) {
+            Ok(found) => parts = Some(found),
             Err(failure) => return unreadable(format!("the list of its parts: {failure}")),
         }
         blobs = list.blobs;

@@ -14,7 +14,8 @@ use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
 use crate::multipart::{self, Found, MOST_PARTS};
 use crate::object::quoted;
-use crate::rows::{self, ObjectPart, Part, PartList, Version};
+use crate::part_list::{ObjectPart, PartList};
+use crate::rows::{self, MadeOf, Part, Version};
 use crate::versions::{self, Contents};
 use crate::{State, checksum, lifecycle, place};
 
@@ -71,7 +72,8 @@ struct Joined {
 impl Joined {
     fn of(rows: &impl Read, bucket: &Bucket, found: &Found, parts: &[Named<'_>]) -> Result<Self, Failure> {
         let (algorithm, of) = found.checksum();
-        let mut list = PartList::default();
+        let keeps_sums = found.upload.checksum_algorithm.is_some();
+        let mut list = PartList::new(keeps_sums.then_some(algorithm));
         let (mut blobs, mut sums, mut size_bytes) = (Vec::new(), Vec::new(), 0);
         let mut tags = Hasher::new(ChecksumAlgorithm::Md5);
         for (index, named) in parts.iter().enumerate() {
@@ -91,10 +93,10 @@ impl Joined {
             size_bytes += part.size_bytes;
             let sum = part.checksum.checksum();
             let sum = sum.ok_or_else(|| Failure::Malformed("a part without a checksum".to_owned()))?;
-            sums.push((sum, part.size_bytes));
             blobs.extend(stored.blobs);
-            let checksum = found.upload.checksum_algorithm.is_some().then_some(part.checksum);
-            list.parts.push(ObjectPart { number: named.number, size_bytes: part.size_bytes, checksum });
+            let checksum = keeps_sums.then(|| sum.clone());
+            list.push(&ObjectPart { number: named.number, size_bytes: part.size_bytes, checksum })?;
+            sums.push((sum, part.size_bytes));
         }
         let checksum = together(algorithm, of, &sums)
             .ok_or_else(|| Failure::Malformed("parts whose checksums do not go together".to_owned()))?;
@@ -192,7 +194,8 @@ pub(crate) fn complete(
         let bucket = bucket::current(state, &scope, &bucket)?;
         let found = match multipart::find(rows, &bucket, &request.key, &request.upload_id) {
             Err(Failure::Answer(gone)) if gone.code == "NoSuchUpload" => {
-                let done = done_before(rows, &bucket, (&request.key, &request.upload_id), &parts)?;
+                let asked = (request.key.as_str(), request.upload_id.as_str());
+                let done = done_before(rows, context, &bucket, asked, &parts)?;
                 let (version, id) = done.ok_or(Failure::Answer(gone))?;
                 return Ok((bucket, version, id));
             }
@@ -235,11 +238,14 @@ pub(crate) fn complete(
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
 fn done_before(
     rows: &impl Read,
+    context: &RequestContext,
     bucket: &Bucket,
     (key, upload): (&str, &str),
     parts: &[Named<'_>],
 ) -> Result<Option<(Version, Option<String>)>, Failure> {
     let Some(version) = versions::of_upload(rows, bucket, key, upload)? else { return Ok(None) };
+    let account = version.upload.as_ref().and_then(|of| of.account);
+    multipart::check_account(account, context)?;
     let mut tags = Hasher::new(ChecksumAlgorithm::Md5);
     for part in parts {
         let Ok(tag) = hex::decode(part.e_tag) else { return Ok(None) };
@@ -278,11 +284,135 @@ fn write(
         customer_key: upload.customer_key.clone(),
         attached: upload.attached.clone().with_default(bucket, context.now),
         acl: upload.acl.clone(),
-        upload: Some(found.id()),
+        upload: Some(MadeOf { id: found.id(), account: upload.account }),
         ..Version::default()
     };
     let contents = Contents::Parts(joined.list, joined.blobs);
     let id = versions::put(rows, bucket, key, (version.clone(), contents), (context.now, random))?;
     found.remove(rows, bucket)?;
     Ok((version, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use aws_api::s3::{
+        CompletedMultipartUpload, CreateBucketRequest, CreateMultipartUploadRequest,
+        GetObjectAttributesRequest, GetObjectRequest,
+    };
+    use aws_types::{Partition, Timestamp};
+    use object_store::{BlobSecret, Row};
+    use service_api::{IdSource, Principal, RequestId, Whole};
+    use store::{MemoryBackend, Store};
+
+    use super::*;
+    use crate::intake::Said;
+    use crate::place::Stamp;
+    use crate::{S3, attributes, object};
+
+    struct Same;
+
+    impl IdSource for Same {
+        fn bits(&self) -> u128 {
+            7
+        }
+    }
+
+    fn context() -> RequestContext {
+        let account = "123456789012".parse().unwrap();
+        RequestContext {
+            partition: Partition::Aws,
+            region: "us-east-1".parse().unwrap(),
+            principal: Principal::root(Partition::Aws, account, "AKIAIOSFODNN7EXAMPLE"),
+            request_id: RequestId::from_bits(0),
+            now: Timestamp::from_unix_secs(1_800_000_000),
+            source_ip: [127, 0, 0, 1].into(),
+            user_agent: String::new(),
+            secure_transport: true,
+            way: service_api::Way::default(),
+        }
+    }
+
+    /// An upload with the longest checksums, and all of its parts, which have one content. Returns its id, and how the parts are
+    /// named.
+    fn whole_upload(state: &State, context: &RequestContext) -> (String, Vec<CompletedPart>) {
+        let (name, key) = ("bucket".to_owned(), "key".to_owned());
+        let create = CreateBucketRequest { bucket: name.clone(), ..CreateBucketRequest::default() };
+        bucket::create(state, context, create).unwrap();
+        let begin = CreateMultipartUploadRequest {
+            bucket: name,
+            key,
+            checksum_algorithm: Some("SHA512".to_owned()),
+            ..CreateMultipartUploadRequest::default()
+        };
+        let id = multipart::create(state, context, begin).unwrap().upload_id.unwrap();
+        let mut content = Whole::new(vec![5_u8; usize::try_from(LEAST_BYTES).unwrap()].into());
+        let algorithm = Some(ChecksumAlgorithm::Sha512);
+        let taken = Said::default().take(state, state.objects.secret(), &mut content, algorithm).unwrap();
+        let part = Part {
+            modified: context.now,
+            size_bytes: LEAST_BYTES,
+            e_tag: hex::encode(taken.md5.bytes()),
+            checksum: Kept::whole(&taken.checksum),
+        };
+        let (bucket, stamp) =
+            (bucket::find(state, context, "bucket", None).unwrap(), Stamp::parse(&id).unwrap());
+        state
+            .objects
+            .transact(|rows| {
+                let blob = rows.adopt(&taken.blob);
+                for number in 1..=MOST_PARTS {
+                    let row = place::of_part(&bucket.incarnation, &stamp, number);
+                    rows.put(place::PARTS, &row, Row { value: rows::write(&part), blobs: vec![blob] })?;
+                }
+                Ok::<_, Failure>(())
+            })
+            .unwrap();
+        let named = (1..=MOST_PARTS).map(|number| CompletedPart {
+            part_number: i32::try_from(number).ok(),
+            e_tag: Some(part.e_tag.clone()),
+            checksum_sha512: Some(part.checksum.value.clone()),
+            ..CompletedPart::default()
+        });
+        (id, named.collect())
+    }
+
+    #[test]
+    fn an_upload_of_all_parts_becomes_an_object() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (store, secret) = (Store::open(MemoryBackend::new()).unwrap(), BlobSecret::new([9; 32]));
+        let s3 = S3::open(store, Arc::new(Same), dir.path(), secret).unwrap();
+        let (state, context) = (&s3.state, context());
+        let (name, key) = ("bucket".to_owned(), "key".to_owned());
+        let (upload_id, parts) = whole_upload(state, &context);
+        let sum = parts[0].checksum_sha512.clone();
+        let request = CompleteMultipartUploadRequest {
+            bucket: name.clone(),
+            key: key.clone(),
+            upload_id,
+            multipart_upload: Some(CompletedMultipartUpload { parts: Some(parts) }),
+            ..CompleteMultipartUploadRequest::default()
+        };
+        let done = complete(state, &context, request).unwrap();
+        assert!(done.checksum_sha512.is_some_and(|sum| sum.ends_with("-10000")));
+        let request = GetObjectAttributesRequest {
+            bucket: name.clone(),
+            key: key.clone(),
+            part_number_marker: Some(9_999),
+            object_attributes: vec!["ObjectParts".to_owned(), "ObjectSize".to_owned()],
+            ..GetObjectAttributesRequest::default()
+        };
+        let shown = attributes::get(state, &context, request).unwrap();
+        assert_eq!(shown.object_size, Some(10_000 * (5 << 20)));
+        let shown = shown.object_parts.unwrap();
+        assert_eq!(
+            (shown.total_parts_count, shown.parts.unwrap()[0].checksum_sha512.clone()),
+            (Some(10_000), sum)
+        );
+        let last =
+            GetObjectRequest { bucket: name, key, part_number: Some(10_000), ..GetObjectRequest::default() };
+        let read = object::get(state, &context, last, &mut Whole::default()).unwrap();
+        assert_eq!(read.content.unwrap().length(), LEAST_BYTES);
+    }
 }

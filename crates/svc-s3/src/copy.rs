@@ -161,7 +161,13 @@ pub(crate) fn copy(
         return Err(error::invalid_request(message).into());
     }
     let tags = (!are_tags_replaced).then(|| source.version.attached.tags.clone());
-    let mut version = Version { modified: context.now, storage_class, ..source.version.clone() };
+    let mut version = Version {
+        modified: context.now,
+        storage_class,
+        // It was made of no upload.
+        upload: None,
+        ..source.version.clone()
+    };
     version.headers = given.clone();
     if !is_replaced {
         version.headers = source.version.headers.clone();

@@ -39,6 +39,7 @@ mod object;
 mod object_lock;
 mod owner;
 mod ownership;
+mod part_list;
 mod place;
 mod public_access;
 mod reading;

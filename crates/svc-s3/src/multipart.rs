@@ -11,6 +11,7 @@ use aws_api::s3::{
     CreateMultipartUploadRequest, UploadPartCopyOutput, UploadPartCopyRequest, UploadPartOutput,
     UploadPartRequest,
 };
+use aws_types::AccountId;
 use bucket_rules::ByteRange;
 use checksums::{ChecksumAlgorithm, ChecksumType};
 use object_store::{BlobRef, Direction, Read, Row, Table, Transaction, after_prefix};
@@ -58,10 +59,7 @@ impl Found {
     /// # Errors
     /// `AccessDenied`.
     pub(crate) fn check_initiator(&self, context: &RequestContext) -> Result<(), ServiceError> {
-        match self.upload.account {
-            Some(account) if account != context.account() => Err(error::access_denied("Access Denied")),
-            _ => Ok(()),
-        }
+        check_account(self.upload.account, context)
     }
 
     /// Its id.
@@ -80,6 +78,20 @@ impl Found {
         }
         rows.delete(place::UPLOADS, &self.row)?;
         Ok(())
+    }
+}
+
+/// Whether who asks is of the account that began an upload.
+///
+/// # Errors
+/// `AccessDenied`.
+pub(crate) fn check_account(
+    initiator: Option<AccountId>,
+    context: &RequestContext,
+) -> Result<(), ServiceError> {
+    match initiator {
+        Some(account) if account != context.account() => Err(error::access_denied("Access Denied")),
+        _ => Ok(()),
     }
 }
 

@@ -18,8 +18,9 @@ use crate::checksum::Kept;
 use crate::encryption::{self, Customer, customer_members};
 use crate::error::{self, Failure};
 use crate::intake::Said;
+use crate::part_list::PartList;
 use crate::reading::Reading;
-use crate::rows::{PartList, Version};
+use crate::rows::Version;
 use crate::versioning::Versioning;
 use crate::versions::{self, Contents};
 use crate::{State, acl, asked, bucket, bucket_encryption, checksum, intake, lifecycle};
@@ -120,7 +121,8 @@ pub(crate) fn quoted(e_tag: &str) -> String {
 /// What a read is answered with, as far as both kinds have it.
 struct Seen {
     version: Version,
-    contents: Contents,
+    /// Where somebody wants to know it.
+    contents: Option<Contents>,
     snapshot: Snapshot,
     customer: Option<Customer>,
     range: Option<Range<u64>>,
@@ -135,7 +137,7 @@ struct Seen {
 
 /// Finds what a read is about and looks at its conditions.
 macro_rules! see {
-    ($state:expr, $context:expr, $request:expr) => {
+    ($state:expr, $context:expr, $request:expr, $reads:expr) => {
         see(
             $state,
             $context,
@@ -152,6 +154,7 @@ macro_rules! see {
                 },
                 range: $request.range.as_deref(),
                 part: $request.part_number,
+                reads: $reads,
             },
         )
     };
@@ -165,6 +168,8 @@ struct Wanted<'a> {
     conditions: Conditions<'a>,
     range: Option<&'a str>,
     part: Option<i32>,
+    /// Whether the content is read.
+    reads: bool,
 }
 
 fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Seen, Failure> {
@@ -190,11 +195,17 @@ fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Se
         }
     };
     let expiration = lifecycle::expiration(&bucket, wanted.key, &found.version).filter(|_| is_current);
-    let (version, contents) = found.contents(&snapshot)?;
+    let (version, contents) = if wanted.reads || wanted.part.is_some() {
+        let (version, contents) = found.contents(&snapshot)?;
+        (version, Some(contents))
+    } else {
+        (found.version, None)
+    };
+    let list = contents.as_ref().and_then(Contents::parts);
     let length = version.size_bytes;
     let range = match (wanted.range, wanted.part) {
         (Some(text), _) => ByteRange::of_header(text, length)?.map(ByteRange::bounds),
-        (None, Some(number)) => Some(range_of_part(number, length, contents.parts())?),
+        (None, Some(number)) => Some(range_of_part(number, length, list)?),
         (None, None) => None,
     };
     let id = match bucket.versioning {
@@ -203,12 +214,12 @@ fn see(state: &State, context: &RequestContext, wanted: Wanted<'_>) -> Result<Se
     };
     let parts = version.parts.filter(|_| wanted.part.is_some());
     let parts = parts.and_then(|parts| i32::try_from(parts).ok());
-    let checksum = match (wanted.range, wanted.part, contents.parts()) {
+    let checksum = match (wanted.range, wanted.part, list) {
         // It is of all bytes, so that it is not told of some of them.
         (Some(_), _, _) => None,
         (None, Some(number), Some(list)) => {
-            let part = list.parts.iter().find(|part| i64::from(part.number) == i64::from(number));
-            part.and_then(|part| part.checksum.clone())
+            let part = list.find(number).and_then(|(_, part)| part.checksum);
+            part.as_ref().map(Kept::whole)
         }
         (None, _, _) => version.checksum.clone(),
     };
@@ -227,14 +238,7 @@ fn range_of_part(number: i32, length: u64, parts: Option<&PartList>) -> Result<R
     let Some(list) = parts else {
         return if number == 1 { Ok(0..length) } else { Err(missing().into()) };
     };
-    let mut start = 0;
-    for part in &list.parts {
-        if i64::from(part.number) == i64::from(number) {
-            return Ok(start..start + part.size_bytes);
-        }
-        start += part.size_bytes;
-    }
-    Err(missing().into())
+    list.find(number).map(|(range, _)| range).ok_or_else(|| missing().into())
 }
 
 /// The members that both answers have.
@@ -292,11 +296,12 @@ pub(crate) fn get(
     request: GetObjectRequest,
     _: &mut dyn Payload,
 ) -> Result<Streamed<GetObjectOutput>, Failure> {
-    let seen = see!(state, context, request)?;
+    let seen = see!(state, context, request, true)?;
     let output = answer!(GetObjectOutput, request, seen);
     let secret = encryption::secret(&state.objects, seen.customer.as_ref());
     let range = seen.range.unwrap_or(0..seen.version.size_bytes);
-    let reading = Reading::new(seen.snapshot, secret, seen.contents.blobs(), range)?;
+    let blobs = seen.contents.as_ref().map(Contents::blobs).unwrap_or_default();
+    let reading = Reading::new(seen.snapshot, secret, blobs, range)?;
     Ok(Streamed::with(output, reading))
 }
 
@@ -306,6 +311,6 @@ pub(crate) fn head(
     context: &RequestContext,
     request: HeadObjectRequest,
 ) -> Result<HeadObjectOutput, Failure> {
-    let seen = see!(state, context, request)?;
+    let seen = see!(state, context, request, false)?;
     Ok(answer!(HeadObjectOutput, request, seen))
 }

@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | `s3-bucket` | incarnation | the bucket's name: it is there for as long as the bucket takes rows | none |
 //! | `s3-object` | incarnation, key, newness | a version or delete marker: `rows::Version` | one, but for markers and parts |
-//! | `s3-object-parts` | as its version's | sizes and checksums of an object's parts: `rows::PartList` | one for each part |
+//! | `s3-object-parts` | as its version's | sizes and checksums of an object's parts: `part_list::PartList` | one for each part |
 //! | `s3-upload` | incarnation, key, stamp | an upload that was begun: `rows::Upload` | none |
 //! | `s3-part` | incarnation, stamp, number | a part that was uploaded: `rows::Part` | one |
 //!

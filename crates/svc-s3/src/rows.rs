@@ -1,6 +1,7 @@
 //! What rows say: versions, uploads and parts.
 //!
-//! A row is the format, a line feed, and JSON. Members that come later have a default.
+//! A row is the format, a line feed, and JSON. Members that come later have a default. The lists of parts have a form of their
+//! own: see `part_list`.
 
 use std::collections::BTreeMap;
 
@@ -51,9 +52,9 @@ pub(crate) struct Version {
     /// Its access control list and whose it is, where it is not the bucket owner's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) acl: Option<Acl>,
-    /// The id of the upload that it was made of, which can be completed once more.
+    /// The upload that it was made of, which can be completed once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) upload: Option<String>,
+    pub(crate) upload: Option<MadeOf>,
     /// How many parts it was uploaded in; none: the content is the one of this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parts: Option<u32>,
@@ -67,6 +68,16 @@ impl Version {
     pub(crate) fn public_id(&self) -> &str {
         self.id.as_deref().unwrap_or(NULL)
     }
+}
+
+/// The upload that a version was made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct MadeOf {
+    /// Its id.
+    pub(crate) id: String,
+    /// The account of whoever began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<AccountId>,
 }
 
 /// Headers that a client gives, and gets again.
@@ -89,25 +100,6 @@ pub(crate) struct Headers {
     pub(crate) website_redirect_location: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) metadata: BTreeMap<String, String>,
-}
-
-/// The parts of an object, in the order of its contents.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PartList {
-    /// Each with its number.
-    pub(crate) parts: Vec<ObjectPart>,
-}
-
-/// One part of an object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ObjectPart {
-    /// Its number in the upload.
-    pub(crate) number: u32,
-    /// How long it is.
-    pub(crate) size_bytes: u64,
-    /// Its checksum.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) checksum: Option<Kept>,
 }
 
 /// An upload in parts that was begun.

@@ -12,8 +12,9 @@ use service_api::ServiceError;
 use crate::State;
 use crate::bucket::{self, Bucket};
 use crate::error::{self, Failure};
+use crate::part_list::PartList;
 use crate::place::{self, Stamp};
-use crate::rows::{self, NULL, PartList, Version};
+use crate::rows::{self, NULL, Version};
 use crate::versioning::Versioning;
 
 /// Among how many versions of a key the one is looked for that an upload became.
@@ -72,7 +73,7 @@ impl Found {
         }
         let list = reader.get(place::OBJECT_PARTS, &self.row)?;
         let list = list.ok_or_else(|| Failure::Malformed("an object without its parts".to_owned()))?;
-        Ok((self.version, Contents::Parts(rows::read(&list.value)?, list.blobs)))
+        Ok((self.version, Contents::Parts(PartList::of_row(&list.value)?, list.blobs)))
     }
 }
 
@@ -146,7 +147,7 @@ pub(crate) fn of_upload(
 ) -> Result<Option<Version>, Failure> {
     for found in of_key(reader, bucket, key).take(MOST_LOOKED_THROUGH) {
         let version = found?.version;
-        if version.upload.as_deref() == Some(upload) {
+        if version.upload.as_ref().is_some_and(|of| of.id == upload) {
             return Ok(Some(version));
         }
     }
@@ -235,9 +236,8 @@ pub(crate) fn put(
     let blobs = match contents {
         Contents::Whole(blobs) => blobs,
         Contents::Parts(list, blobs) => {
-            version.parts =
-                Some(u32::try_from(list.parts.len()).expect("an object has at most 10,000 parts"));
-            rows.put(place::OBJECT_PARTS, &row, Row { value: rows::write(&list), blobs })?;
+            version.parts = Some(u32::try_from(list.len()).expect("an object has at most 10,000 parts"));
+            rows.put(place::OBJECT_PARTS, &row, Row { value: list.to_row(), blobs })?;
             Vec::new()
         }
     };

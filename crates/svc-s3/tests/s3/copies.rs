@@ -75,3 +75,34 @@ fn sources_have_versions_and_conditions() {
     assert_eq!(cloud.code::<op::CopyObject>(copy("never/key", "copy")), "NoSuchBucket");
     assert_eq!(cloud.code::<op::CopyObject>(copy("nonsense", "copy")), "InvalidArgument");
 }
+
+/// The tag of the part that the harness sends.
+const PART_TAG: &str = "f4c9385f1902f7334b00b9b4ecd164de";
+
+#[test]
+fn a_copy_is_made_of_no_upload() {
+    let cloud = Cloud::with("bucket");
+    cloud.set_versioning("bucket", "Enabled");
+    let upload = cloud.ok::<op::CreateMultipartUpload>(api::CreateMultipartUploadRequest {
+        bucket: "bucket".to_owned(),
+        key: "key".to_owned(),
+        ..api::CreateMultipartUploadRequest::default()
+    });
+    let upload = upload.upload_id.unwrap();
+    let done = complete(&cloud, "bucket", "key", &upload);
+    let part =
+        api::CompletedPart { part_number: Some(1), e_tag: some(PART_TAG), ..api::CompletedPart::default() };
+    let again = api::CompleteMultipartUploadRequest {
+        bucket: "bucket".to_owned(),
+        key: "key".to_owned(),
+        upload_id: upload,
+        multipart_upload: Some(api::CompletedMultipartUpload { parts: Some(vec![part]) }),
+        ..api::CompleteMultipartUploadRequest::default()
+    };
+    assert_eq!(cloud.ok::<op::CompleteMultipartUpload>(again.clone()).version_id, done.version_id);
+    let itself = api::CopyObjectRequest { storage_class: some("STANDARD"), ..copy("bucket/key", "key") };
+    cloud.ok::<op::CopyObject>(itself);
+    // Whoever asks again is told of the object, not of its copy.
+    let told = cloud.ok::<op::CompleteMultipartUpload>(again);
+    assert_eq!((told.version_id, told.e_tag), (done.version_id, done.e_tag));
+}

@@ -113,6 +113,8 @@ fn a_completion_is_answered_again_while_its_object_is_there() {
     let tags = [(1, part(&cloud, &id, 1, bytes(10, 1)).e_tag)];
     let done = cloud.ok::<op::CompleteMultipartUpload>(completion(&id, &tags));
     assert_eq!(cloud.ok::<op::CompleteMultipartUpload>(completion(&id, &tags)).e_tag, done.e_tag);
+    let stranger = cloud.refused::<op::CompleteMultipartUpload>(("us-east-1", OTHER), completion(&id, &tags));
+    assert_eq!(stranger.code, "AccessDenied", "it is told to who began the upload");
     let others = [(1, some("d41d8cd98f00b204e9800998ecf8427e"))];
     assert_eq!(cloud.code::<op::CompleteMultipartUpload>(completion(&id, &others)), "NoSuchUpload");
     cloud.put("bucket", "key", "another");
