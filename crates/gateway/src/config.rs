@@ -69,10 +69,10 @@ pub struct Limits {
     pub max_headers: usize,
     /// From the start of a connection to its first byte or, if that begins one, to the end of its TLS handshake.
     pub handshake_timeout: Duration,
-    /// From the end of an answer, or the start of the connection, to the end of the next request's head, in every version
+    /// From the end of an answer, but for what is on its way, or the start of the connection, to the end of the next request's head, in every version
     /// of HTTP. A connection without a request for so long is told to end, which is the time to take its last answer too.
     pub head_timeout: Duration,
-    /// Between two parts of a body.
+    /// Between two parts of a body, and between two times that a client takes something of a long answer.
     pub body_timeout: Duration,
     /// How long the next part of a body waits for room among the bodies.
     pub body_wait: Duration,

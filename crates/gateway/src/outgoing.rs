@@ -1,15 +1,21 @@
 //! Bodies of answers: in memory, or read as the client takes them.
+//!
+//! Owns how long a client may take nothing of a long one. Then its content is let go, for whoever holds content holds what it was
+//! of, such as a snapshot of a store; and the connection counts as idle.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use service_api::{Content, ServiceError};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use crate::handler::bucket_log::BucketLog;
+use crate::idle::Running;
 
 /// How much content is read together with the answer's head, rather than as the client takes it.
 pub(crate) const READ_AT_ONCE_BYTES: u64 = 256 << 10;
@@ -28,13 +34,15 @@ enum Source {
     Streamed(Streaming),
 }
 
-/// Content, and the piece of it that is being read on a thread that may block.
+/// Content that is read a little before the client takes it.
 struct Streaming {
     left: u64,
-    reading: Option<JoinHandle<Read>>,
+    /// What nobody has begun to read.
+    content: Option<Box<dyn Content>>,
+    pieces: Option<mpsc::Receiver<Piece>>,
 }
 
-type Read = (Box<dyn Content>, Result<Option<Bytes>, ServiceError>);
+type Piece = Result<Bytes, ServiceError>;
 
 impl Outgoing {
     /// All of these bytes.
@@ -42,10 +50,9 @@ impl Outgoing {
         Self { source: Source::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())), log: None }
     }
 
-    /// All of this content.
+    /// All of this content. Nothing of it is read before [`Outgoing::begin`].
     pub(crate) fn of(content: Box<dyn Content>) -> Self {
-        let left = content.length();
-        let streaming = Streaming { left, reading: (left > 0).then(|| read(content)) };
+        let streaming = Streaming { left: content.length(), content: Some(content), pieces: None };
         Self { source: Source::Streamed(streaming), log: None }
     }
 
@@ -53,14 +60,47 @@ impl Outgoing {
     pub(crate) fn logged(self, log: Option<Box<BucketLog>>) -> Self {
         Self { log, ..self }
     }
+
+    /// Begins to read what is not in memory. The request is running until the client has nearly all of it, or has taken nothing
+    /// for so long.
+    pub(crate) fn begin(&mut self, timeout: Duration, running: Running) {
+        let Source::Streamed(streaming) = &mut self.source else { return };
+        let Some(content) = streaming.content.take().filter(|_| streaming.left > 0) else { return };
+        let (sender, pieces) = mpsc::channel(1);
+        tokio::spawn(give(content, sender, timeout, running));
+        streaming.pieces = Some(pieces);
+    }
 }
 
-/// Begins to read the next piece.
-fn read(mut content: Box<dyn Content>) -> JoinHandle<Read> {
-    tokio::task::spawn_blocking(move || {
-        let piece = content.next();
-        (content, piece)
-    })
+/// Reads piece after piece on threads that may block, as they are taken.
+async fn give(
+    mut content: Box<dyn Content>,
+    pieces: mpsc::Sender<Piece>,
+    timeout: Duration,
+    running: Running,
+) {
+    let mut left = content.length();
+    while left > 0 {
+        let read = spawn_blocking(move || {
+            let piece = content.next();
+            (content, piece)
+        });
+        let Ok((rest, Some(piece))) = read.await.map(|(rest, piece)| (rest, piece.transpose())) else {
+            break;
+        };
+        content = rest;
+        left = piece.as_ref().map_or(0, |piece| left.saturating_sub(piece.len() as u64));
+        match tokio::time::timeout(timeout, pieces.send(piece)).await {
+            Ok(Ok(())) => {}
+            // The client is gone.
+            Ok(Err(_)) => break,
+            Err(_) => {
+                tracing::debug!("a client took nothing of its answer in time");
+                break;
+            }
+        }
+    }
+    drop(running);
 }
 
 /// Reads content that is short.
@@ -89,31 +129,28 @@ fn whole(bytes: Bytes, length: u64) -> Result<Bytes, ServiceError> {
 
 impl Streaming {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
-        let read_piece = match Pin::new(reading).poll(context) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(read_piece) => read_piece,
-        };
-        self.reading = None;
-        Poll::Ready(match read_piece {
-            Err(error) => Some(Err(io::Error::other(error))),
-            Ok((_, Err(error))) => {
+        let Some(pieces) = &mut self.pieces else { return Poll::Ready(None) };
+        let piece = ready!(pieces.poll_recv(context));
+        let left = self.left;
+        let given = match piece {
+            None => (left > 0).then(|| Err(io::Error::other(format!("{left} bytes are missing")))),
+            Some(Err(error)) => {
                 // The head is gone; all that can be told is that the rest does not come.
                 tracing::error!(code = %error.code, cause = error.message, "an answer was cut off");
                 Some(Err(io::Error::other(error.message)))
             }
-            Ok((_, Ok(None))) => {
-                (self.left > 0).then(|| Err(io::Error::other(format!("{} bytes are missing", self.left))))
-            }
-            Ok((content, Ok(Some(piece)))) => match self.left.checked_sub(piece.len() as u64) {
-                None => Some(Err(io::Error::other("there are more bytes than there should be"))),
+            Some(Ok(piece)) => Some(match left.checked_sub(piece.len() as u64) {
+                None => Err(io::Error::other("there are more bytes than there should be")),
                 Some(left) => {
                     self.left = left;
-                    self.reading = (left > 0).then(|| read(content));
-                    Some(Ok(piece))
+                    Ok(piece)
                 }
-            },
-        })
+            }),
+        };
+        if self.left == 0 || !matches!(given, Some(Ok(_))) {
+            self.pieces = None;
+        }
+        Poll::Ready(given)
     }
 }
 
@@ -136,7 +173,7 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Whole(bytes) => bytes.is_none(),
-            Source::Streamed(streaming) => streaming.reading.is_none(),
+            Source::Streamed(streaming) => streaming.pieces.is_none() && streaming.left == 0,
         }
     }
 
@@ -155,6 +192,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+    use crate::idle::{Idleness, Requests};
 
     /// Pieces, and how many bytes they claim to have.
     struct Pieces(u64, VecDeque<Result<Bytes, ServiceError>>);
@@ -177,10 +215,50 @@ mod tests {
         Box::new(Pieces(length, pieces.collect()))
     }
 
+    /// A body that is being taken, and what tells whether its request is running.
+    fn begun(content: Box<dyn Content>, timeout_millis: u64) -> (Outgoing, Requests, Idleness) {
+        let (requests, idleness) = Requests::none_yet();
+        let mut body = Outgoing::of(content);
+        body.begin(Duration::from_millis(timeout_millis), requests.begin());
+        (body, requests, idleness)
+    }
+
+    /// Pieces of one byte, as many as one wants, that somebody watches.
+    struct Watched(#[allow(dead_code, reason = "it is there to be dropped")] std::sync::Arc<()>);
+
+    impl Content for Watched {
+        fn length(&self) -> u64 {
+            1000
+        }
+
+        fn next(&mut self) -> Result<Option<Bytes>, ServiceError> {
+            Ok(Some(Bytes::from_static(b"a")))
+        }
+    }
+
+    #[tokio::test]
+    async fn content_that_nobody_takes_is_let_go() {
+        let watch = std::sync::Arc::new(());
+        let (mut body, _requests, mut idleness) =
+            begun(Box::new(Watched(std::sync::Arc::clone(&watch))), 300);
+        // Somebody slow has all of the time for each piece.
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            body.frame().await.unwrap().unwrap();
+        }
+        assert_eq!(std::sync::Arc::strong_count(&watch), 2);
+        let begun = tokio::time::Instant::now();
+        idleness.lasts(begun, Duration::from_millis(1)).await;
+        assert!(begun.elapsed() > Duration::from_millis(200), "its request was running until then");
+        assert_eq!(std::sync::Arc::strong_count(&watch), 1);
+        assert!(body.collect().await.is_err(), "the answer is cut off");
+    }
+
     #[tokio::test]
     async fn content_is_given_whole_or_cut_off() {
         let read = async |length, parts: &[&str]| {
-            let collected = Outgoing::of(pieces(length, parts)).collect().await;
+            let (body, ..) = begun(pieces(length, parts), 10_000);
+            let collected = body.collect().await;
             let at_once = collect(pieces(length, parts));
             assert_eq!(collected.is_ok(), at_once.is_ok(), "{parts:?}");
             collected.ok().map(|all| (all.to_bytes(), at_once.unwrap()))

@@ -272,6 +272,7 @@ impl Connection {
         let (handler, ip) = (Arc::clone(&self.handler), peer.ip);
         let (requests, mut idleness) = Requests::none_yet();
         let stopped = self.stopped.clone();
+        let timeout = self.limits.body_timeout;
         let service = service_fn(move |request: http::Request<Incoming>| {
             let handler = Arc::clone(&handler);
             let running = requests.begin();
@@ -285,7 +286,7 @@ impl Connection {
                 if is_http_1 && *stopped.borrow() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                drop(running);
+                response.body_mut().begin(timeout, running);
                 Ok::<http::Response<Outgoing>, Gone>(response)
             }
         });

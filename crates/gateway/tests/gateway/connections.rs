@@ -293,3 +293,26 @@ fn shutdown_does_not_wait_forever() {
     assert!(busy.answer().is_none(), "the connection is cut at the deadline");
     cloud.gate.open();
 }
+
+#[test]
+fn a_long_answer_may_be_taken_slowly() {
+    const LONG: usize = 30_000_000;
+    let cloud = Cloud::with(|limits| {
+        limits.max_body_bytes = 2 * LONG;
+        limits.head_timeout = Duration::from_millis(300);
+        limits.shutdown_timeout = Duration::from_millis(100);
+    });
+    Call::s3("PUT", "/bucket/long", "", &vec![b'x'; LONG]).signed().send(&cloud).expect(200, &[]);
+    let mut connection = Connection::open(cloud.address);
+    connection.write(&Call::s3("GET", "/bucket/long", "", b"").signed().bytes());
+    let (mut read_bytes, mut buffer) = (0, vec![0; 1_000_000]);
+    let started = Instant::now();
+    while read_bytes < LONG {
+        std::thread::sleep(Duration::from_millis(20));
+        match connection.read(&mut buffer) {
+            Ok(read) if read > 0 => read_bytes += read,
+            ended => panic!("{ended:?} after {read_bytes} bytes in {:?}", started.elapsed()),
+        }
+    }
+    assert!(started.elapsed() > Duration::from_millis(500), "it was taken slowly");
+}
