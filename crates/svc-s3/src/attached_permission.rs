@@ -12,11 +12,8 @@ use aws_model::{Fields, Value};
 use aws_types::Timestamp;
 use bucket_rules::tags_of_header;
 use service_api::{ConditionKeys, NeededPermission, RequestContext};
-use store::Read as _;
 
-use crate::bucket::{self, Bucket};
-use crate::rows::Version;
-use crate::{S3, versions};
+use crate::authorization::Known;
 
 const DAY_MILLIS: i64 = 86_400_000;
 /// Actions whose policies can ask for the tags that the object has.
@@ -112,16 +109,10 @@ pub(crate) fn say(context: &RequestContext, fields: &Fields, keys: &mut Conditio
 
 /// Adds the actions that a request needs beside its own, and then the tags that objects have. Buckets are added to the resources
 /// afterwards.
-pub(crate) fn add(
-    s3: &S3,
-    context: &RequestContext,
-    operation: &str,
-    fields: &Fields,
-    needed: &mut Vec<NeededPermission>,
-) {
+pub(crate) fn add(known: &Known<'_>, operation: &str, fields: &Fields, needed: &mut Vec<NeededPermission>) {
     match operation {
         "PutObject" | "CreateMultipartUpload" | "CopyObject" => {
-            add_of_writing(s3, context, operation, fields, needed);
+            add_of_writing(known, operation, fields, needed);
         }
         "CreateBucket" => add_of_bucket(fields, needed),
         "DeleteObject" | "DeleteObjects" | "PutObjectRetention"
@@ -137,7 +128,7 @@ pub(crate) fn add(
         let named = version_key(&permission.keys).map(str::to_owned);
         for resource in &mut permission.resources {
             let version = if is_copy { named.as_deref() } else { version };
-            let Some(found) = version_of(s3, context, &resource.arn, version) else { continue };
+            let Some(found) = known.version(&resource.arn, version) else { continue };
             for (key, value) in found.attached.tags.iter() {
                 resource.keys.push((format!("s3:ExistingObjectTag/{key}"), vec![value.to_owned()]));
             }
@@ -156,23 +147,14 @@ fn again(needed: &[NeededPermission], of: &[&str], action: &'static str) -> Opti
     Some(NeededPermission { action: Cow::Borrowed(action), ..found.clone() })
 }
 
-fn add_of_writing(
-    s3: &S3,
-    context: &RequestContext,
-    operation: &str,
-    fields: &Fields,
-    needed: &mut Vec<NeededPermission>,
-) {
+fn add_of_writing(known: &Known<'_>, operation: &str, fields: &Fields, needed: &mut Vec<NeededPermission>) {
     let mut actions = Vec::new();
     let mut has_tags = !request_tags(fields).is_empty();
     if operation == "CopyObject" && text(fields, "TaggingDirective") != Some("REPLACE") {
         let source = needed.iter().find(|permission| SOURCE_ACTIONS.contains(&&*permission.action));
         let source = source.and_then(|source| {
             let arn = &source.resources.first()?.arn;
-            Some((
-                version_of(s3, context, arn, version_key(&source.keys))?,
-                version_key(&source.keys).is_some(),
-            ))
+            Some((known.version(arn, version_key(&source.keys))?, version_key(&source.keys).is_some()))
         });
         if let Some((version, is_named)) = source
             && !version.attached.tags.is_empty()
@@ -237,11 +219,4 @@ fn add_bypass(needed: &mut Vec<NeededPermission>) {
     let bypass: Vec<_> =
         held.map(|permission| NeededPermission { action: action.clone(), ..permission.clone() }).collect();
     needed.extend(bypass);
-}
-
-/// The version that a resource is; none where there is none, or a delete marker.
-fn version_of(s3: &S3, context: &RequestContext, arn: &str, id: Option<&str>) -> Option<Version> {
-    let (name, key) = arn.split_once(":::")?.1.split_once('/')?;
-    let bucket = s3.state.store.snapshot().get::<Bucket>(&bucket::scope(context.partition), name)?;
-    versions::find(&s3.state.objects.snapshot(), &bucket, key, id).ok().map(|found| found.version)
 }

@@ -20,6 +20,7 @@ use store::Read as _;
 
 use crate::bucket::{self, Bucket};
 use crate::resource_side::{self, Side};
+use crate::rows::Version;
 use crate::{S3, attached_permission, multipart, versions};
 
 /// Actions on a version that is named, by those on the newest one.
@@ -178,9 +179,9 @@ pub(crate) fn needed(
         }
         needed.push(reading);
     }
-    attached_permission::add(s3, context, operation, fields, &mut needed);
     let (records, rows) = (s3.state.store.snapshot(), s3.state.objects.snapshot());
     let known = Known { context, records, rows, sides: RefCell::default() };
+    attached_permission::add(&known, operation, fields, &mut needed);
     if operation == "CreateBucket" {
         // Whoever has the name already has no say in that another one makes it, and the operation tells that it is taken.
         for resource in needed.iter_mut().flat_map(|permission| &mut permission.resources) {
@@ -284,7 +285,7 @@ fn of_deletions(
 }
 
 /// What is known of what a request touches.
-struct Known<'a> {
+pub(crate) struct Known<'a> {
     context: &'a RequestContext,
     records: store::Snapshot,
     rows: object_store::Snapshot,
@@ -293,6 +294,13 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
+    /// The version that a resource is; none where there is none, or a delete marker.
+    pub(crate) fn version(&self, arn: &str, id: Option<&str>) -> Option<Version> {
+        let (name, key) = names(arn)?;
+        let bucket = self.records.get::<Bucket>(&bucket::scope(self.context.partition), name)?;
+        versions::find(&self.rows, &bucket, key?, id).ok().map(|found| found.version)
+    }
+
     /// Adds what is known of the bucket that a resource is, or is in. Of one that is not there nothing is known: then the caller's
     /// own policies decide whether that is told. Gives the bucket and the key where an object is to be read that is not there.
     fn complete(
