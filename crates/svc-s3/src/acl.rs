@@ -199,7 +199,7 @@ pub(crate) fn put_of_bucket(
     let acl = written(&state.store.snapshot(), context.partition, given, owner, owner)?;
     bucket::change(state, context, &bucket, |bucket| {
         let ownership = bucket.access.object_ownership();
-        ownership.check_put_bucket_acl().map_err(|refused| error::of_rule(&refused))?;
+        ownership.check_put_bucket_acl()?;
         check_public(context, bucket, &acl, "s3:PutBucketAcl", &bucket.arn(context.partition))?;
         bucket.access.acl = Some(acl).filter(|acl| *acl != Acl::private(owner));
         Ok(())

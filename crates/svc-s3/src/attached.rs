@@ -6,10 +6,9 @@ use aws_types::{Tags, Timestamp};
 use bucket_rules::object_lock::{self, Retention};
 use bucket_rules::tags_of_header;
 use serde::{Deserialize, Serialize};
-use service_api::ServiceError;
 
 use crate::bucket::Bucket;
-use crate::error;
+use crate::error::{self, Failure};
 
 /// What is attached to a version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,18 +75,18 @@ impl Attached {
     ///
     /// # Errors
     /// `InvalidTag`, `InvalidArgument`; `InvalidRequest` for a lock in a bucket that has none.
-    pub(crate) fn of(bucket: &Bucket, brought: &Brought<'_>, now: Timestamp) -> Result<Self, ServiceError> {
+    pub(crate) fn of(bucket: &Bucket, brought: &Brought<'_>, now: Timestamp) -> Result<Self, Failure> {
         if brought.has_event_hold {
-            return Err(error::not_implemented("event holds"));
+            return Err(error::not_implemented("event holds").into());
         }
         if brought.has_lock() {
             let is_locked = bucket.configuration.object_lock.is_some();
-            object_lock::check_is_locked(is_locked).map_err(error::refused)?;
+            object_lock::check_is_locked(is_locked)?;
         }
-        let tags = tags_of_header(brought.tagging.unwrap_or_default()).map_err(error::refused)?;
-        let retention = Retention::of_headers(brought.mode, brought.until, now).map_err(error::refused)?;
+        let tags = tags_of_header(brought.tagging.unwrap_or_default())?;
+        let retention = Retention::of_headers(brought.mode, brought.until, now)?;
         let legal_hold = brought.legal_hold.map(object_lock::legal_hold_of_header);
-        Ok(Self { tags, retention, legal_hold: legal_hold.transpose().map_err(error::refused)? })
+        Ok(Self { tags, retention, legal_hold: legal_hold.transpose()? })
     }
 
     /// The same with the retention that the bucket gives to what brings none.
@@ -106,8 +105,8 @@ impl Attached {
     ///
     /// # Errors
     /// `AccessDenied`.
-    pub(crate) fn check_delete(&self, may_bypass: bool, now: Timestamp) -> Result<(), ServiceError> {
+    pub(crate) fn check_delete(&self, may_bypass: bool, now: Timestamp) -> Result<(), Failure> {
         let is_held = self.legal_hold == Some(true);
-        object_lock::check_delete(self.retention.as_ref(), is_held, may_bypass, now).map_err(error::refused)
+        Ok(object_lock::check_delete(self.retention.as_ref(), is_held, may_bypass, now)?)
     }
 }

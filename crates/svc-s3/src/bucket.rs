@@ -160,7 +160,7 @@ pub(crate) fn change(
     state: &State,
     context: &RequestContext,
     bucket: &Bucket,
-    change: impl FnOnce(&mut Bucket) -> Result<(), ServiceError>,
+    change: impl FnOnce(&mut Bucket) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let scope = scope(context.partition);
     state.store.transact(|transaction| {
@@ -172,9 +172,8 @@ pub(crate) fn change(
         if changed != *held {
             transaction.put(&scope, bucket.name.as_str(), changed);
         }
-        Ok::<_, ServiceError>(())
-    })?;
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Where a bucket is. The gateway makes headers of the members.

@@ -11,7 +11,7 @@ use aws_api::s3::{
     ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
 use bucket_rules::{BucketEncryption, SseAlgorithm, WrittenEncryptionRule};
-use service_api::{RequestContext, ServiceError};
+use service_api::RequestContext;
 
 use crate::bucket::{self, Bucket};
 use crate::encryption::Customer;
@@ -22,13 +22,13 @@ use crate::{State, configuration};
 ///
 /// # Errors
 /// `AccessDenied`.
-pub(crate) fn check_customer(bucket: &Bucket, customer: Option<&Customer>) -> Result<(), ServiceError> {
+pub(crate) fn check_customer(bucket: &Bucket, customer: Option<&Customer>) -> Result<(), Failure> {
     let encryption = bucket.configuration.encryption.as_ref();
     let blocks = encryption.and_then(|encryption| encryption.blocks_customer_keys) == Some(true);
     if !blocks || customer.is_none() {
         return Ok(());
     }
-    Err(error::access_denied("Access Denied because the bucket blocks SSE-C encryption."))
+    Err(error::access_denied("Access Denied because the bucket blocks SSE-C encryption.").into())
 }
 
 fn written(rule: ServerSideEncryptionRule) -> WrittenEncryptionRule {
@@ -49,7 +49,7 @@ pub(crate) fn put(
 ) -> Result<Unit, Failure> {
     let rules = request.server_side_encryption_configuration.rules;
     let rules: Vec<_> = rules.into_iter().map(written).collect();
-    let encryption = BucketEncryption::of_rules(&rules).map_err(error::refused)?;
+    let encryption = BucketEncryption::of_rules(&rules)?;
     if encryption.algorithm != SseAlgorithm::Aes256 {
         let what = "there is no KMS, so that SSE-KMS cannot be a default; use AES256";
         return Err(error::not_implemented(what).into());

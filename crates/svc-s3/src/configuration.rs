@@ -6,7 +6,7 @@ use aws_types::Tags;
 use bucket_rules::object_lock::DefaultRetention;
 use bucket_rules::{BucketEncryption, Lifecycle, LoggingTarget, Notifications};
 use serde::{Deserialize, Serialize};
-use service_api::{RequestContext, ServiceError};
+use service_api::RequestContext;
 
 use crate::State;
 use crate::bucket::{self, Bucket};
@@ -55,7 +55,7 @@ pub(crate) fn change(
     state: &State,
     context: &RequestContext,
     (name, expected_owner): (&str, Option<&str>),
-    change: impl FnOnce(&Bucket, &mut Configuration) -> Result<(), ServiceError>,
+    change: impl FnOnce(&Bucket, &mut Configuration) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let bucket = bucket::find(state, context, name, expected_owner)?;
     bucket::change(state, context, &bucket, |bucket| {

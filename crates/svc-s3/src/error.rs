@@ -72,12 +72,6 @@ pub(crate) fn of_rule(refused: &RuleError) -> ServiceError {
     refused.details().into_iter().fold(plain, |error, (name, value)| error.with_field(name, value))
 }
 
-/// The same, where the rule's error is not needed any more.
-#[allow(clippy::needless_pass_by_value, reason = "it stands where errors are mapped")]
-pub(crate) fn refused(rule: RuleError) -> ServiceError {
-    of_rule(&rule)
-}
-
 /// Something is not configured of a bucket.
 pub(crate) fn not_configured(code: &'static str, message: &str, bucket: &str) -> ServiceError {
     error(404, code, message).with_field("BucketName", bucket)

@@ -15,7 +15,7 @@ use bucket_rules::{
     Expiration, Lifecycle, LifecycleAnd, LifecycleFilter, LifecycleRule, NoncurrentVersionExpiration,
     NoncurrentVersionTransition, Place, Transition, VersionFacts,
 };
-use service_api::{RequestContext, ServiceError};
+use service_api::RequestContext;
 
 use crate::bucket::{self, Bucket};
 use crate::error::{self, Failure};
@@ -87,7 +87,7 @@ fn shown_filter(held: &LifecycleFilter) -> api::LifecycleRuleFilter {
     }
 }
 
-fn rule(written: api::LifecycleRule) -> Result<LifecycleRule, ServiceError> {
+fn rule(written: api::LifecycleRule) -> Result<LifecycleRule, Failure> {
     let transitions = written.transitions.unwrap_or_default().into_iter().map(|one| {
         let storage_class = one.storage_class.ok_or_else(error::malformed_xml)?;
         Ok(Transition { days: one.days.map(i64::from), date: one.date, storage_class })
@@ -120,8 +120,8 @@ fn rule(written: api::LifecycleRule) -> Result<LifecycleRule, ServiceError> {
             }
         }),
         abort_incomplete_multipart_upload_days: abort.transpose()?,
-        transitions: transitions.collect::<Result<_, ServiceError>>()?,
-        noncurrent_version_transitions: noncurrent.collect::<Result<_, ServiceError>>()?,
+        transitions: transitions.collect::<Result<_, Failure>>()?,
+        noncurrent_version_transitions: noncurrent.collect::<Result<_, Failure>>()?,
     })
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn put(
     let written = request.lifecycle_configuration.ok_or_else(error::malformed_xml)?;
     let rules: Vec<_> = written.rules.into_iter().map(rule).collect::<Result<_, _>>()?;
     let lifecycle = Lifecycle::new(rules, || hex::encode(state.ids.bits().to_be_bytes()));
-    let lifecycle = lifecycle.map_err(error::refused)?;
+    let lifecycle = lifecycle?;
     let named = (request.bucket.as_str(), request.expected_bucket_owner.as_deref());
     configuration::change(state, context, named, |_, held| {
         held.lifecycle = Some(lifecycle);

@@ -13,14 +13,14 @@ use aws_api::s3::{
 use bucket_rules::{
     BucketName, Grant, Grantee, Group, LogKeyFormat, LoggingTarget, Permission, TargetFacts, WrittenGrantee,
 };
-use service_api::{RequestContext, ServiceError};
+use service_api::RequestContext;
 use store::Read as _;
 
 use crate::bucket::{self, Bucket};
 use crate::error::{self, Failure};
 use crate::{State, configuration};
 
-fn grant(written: &TargetGrant) -> Result<Grant, ServiceError> {
+fn grant(written: &TargetGrant) -> Result<Grant, Failure> {
     let grantee = written.grantee.as_ref().ok_or_else(error::malformed_xml)?;
     let read = WrittenGrantee {
         kind: &grantee.r#type,
@@ -28,13 +28,12 @@ fn grant(written: &TargetGrant) -> Result<Grant, ServiceError> {
         uri: grantee.uri.as_deref(),
         email: grantee.email_address.as_deref(),
     };
-    let grantee = read.grantee().map_err(error::refused)?;
-    let permission: Permission =
-        written.permission.as_deref().unwrap_or_default().parse().map_err(error::refused)?;
+    let grantee = read.grantee()?;
+    let permission: Permission = written.permission.as_deref().unwrap_or_default().parse()?;
     // Nothing is written to a log by others.
     match permission {
         Permission::FullControl | Permission::Read | Permission::Write => Ok(Grant { grantee, permission }),
-        Permission::ReadAcp | Permission::WriteAcp => Err(error::malformed_xml()),
+        Permission::ReadAcp | Permission::WriteAcp => Err(error::malformed_xml().into()),
     }
 }
 
@@ -54,13 +53,13 @@ fn shown_grant(held: &Grant) -> TargetGrant {
     TargetGrant { grantee: Some(grantee), permission: Some(held.permission.as_str().to_owned()) }
 }
 
-fn target(written: LoggingEnabled) -> Result<LoggingTarget, ServiceError> {
+fn target(written: LoggingEnabled) -> Result<LoggingTarget, Failure> {
     let format = match &written.target_object_key_format {
         None => LogKeyFormat::default(),
         Some(format) => {
             let partitioned = format.partitioned_prefix.as_ref();
             let partitioned = partitioned.map(|prefix| prefix.partition_date_source.as_deref());
-            LogKeyFormat::of_document(format.simple_prefix.is_some(), partitioned).map_err(error::refused)?
+            LogKeyFormat::of_document(format.simple_prefix.is_some(), partitioned)?
         }
     };
     let grants = written.target_grants.iter().flatten().map(grant).collect::<Result<_, _>>()?;
@@ -88,13 +87,13 @@ fn is_let_in_by_list(target: &Bucket) -> bool {
 }
 
 /// Where lists count, either the list or a policy has to let logs in. What a policy says is asked when a log is delivered.
-fn check_lets_in(target: &Bucket) -> Result<(), ServiceError> {
+fn check_lets_in(target: &Bucket) -> Result<(), Failure> {
     if !target.access.has_lists() || target.access.policy.is_some() || is_let_in_by_list(target) {
         return Ok(());
     }
     let message = "You must give the log-delivery group WRITE and READ_ACP permissions to the target bucket";
     let error = error::error(400, "InvalidTargetBucketForLogging", message);
-    Err(error.with_field("TargetBucket", target.name.as_str()))
+    Err(error.with_field("TargetBucket", target.name.as_str()).into())
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>
@@ -111,7 +110,7 @@ pub(crate) fn put(
         let records = state.store.snapshot();
         let target = records.get::<Bucket>(&bucket::scope(context.partition), logging.bucket.as_str());
         let facts = target.as_deref().map(facts);
-        logging.check(source.owner, &source.region, facts.as_ref()).map_err(error::refused)?;
+        logging.check(source.owner, &source.region, facts.as_ref())?;
         target.as_deref().map(check_lets_in).transpose()?;
     }
     let named = (request.bucket.as_str(), request.expected_bucket_owner.as_deref());

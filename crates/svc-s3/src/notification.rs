@@ -13,25 +13,23 @@ use aws_api::s3::{
     QueueConfiguration, S3KeyFilter, TopicConfiguration,
 };
 use bucket_rules::{DestinationKind, Notification, Notifications};
-use service_api::{RequestContext, ServiceError};
+use service_api::RequestContext;
 
 use crate::error::{self, Failure};
 use crate::{State, bucket, configuration};
 
-fn filter_rules(
-    filter: Option<NotificationConfigurationFilter>,
-) -> Result<Vec<(String, String)>, ServiceError> {
+fn filter_rules(filter: Option<NotificationConfigurationFilter>) -> Result<Vec<(String, String)>, Failure> {
     let rules = filter.and_then(|filter| filter.key).and_then(|key| key.filter_rules);
     let read = |rule: FilterRule| Some((rule.name?, rule.value.unwrap_or_default()));
-    let rules = rules.unwrap_or_default().into_iter().map(|rule| read(rule).ok_or_else(error::malformed_xml));
-    rules.collect()
+    let rules = rules.unwrap_or_default().into_iter();
+    rules.map(|rule| Ok(read(rule).ok_or_else(error::malformed_xml)?)).collect()
 }
 
 /// Makes notifications of the elements of one kind.
 macro_rules! read {
     ($configurations:expr, $kind:ident, $destination:ident) => {
         $configurations.unwrap_or_default().into_iter().map(|one| {
-            Ok::<_, ServiceError>(Notification {
+            Ok::<_, Failure>(Notification {
                 id: one.id,
                 kind: DestinationKind::$kind,
                 destination: one.$destination,
@@ -93,9 +91,9 @@ pub(crate) fn put(
         .chain(read!(written.lambda_function_configurations, CloudFunction, lambda_function_arn));
     let all = all.collect::<Result<Vec<_>, _>>()?;
     let notifications = Notifications::new(all, false, || hex::encode(state.ids.bits().to_be_bytes()));
-    let notifications = notifications.map_err(error::refused)?;
+    let notifications = notifications?;
     if request.skip_destination_validation != Some(true) {
-        notifications.check_destinations(|one| Some(why_not(one))).map_err(error::refused)?;
+        notifications.check_destinations(|one| Some(why_not(one)))?;
     }
     let named = (request.bucket.as_str(), request.expected_bucket_owner.as_deref());
     configuration::change(state, context, named, |_, held| {

@@ -28,10 +28,10 @@ pub(crate) fn hold_name(is_held: bool) -> &'static str {
 }
 
 /// The default retention that a document asks for.
-fn default_of(written: &ObjectLockConfiguration) -> Result<Option<DefaultRetention>, ServiceError> {
+fn default_of(written: &ObjectLockConfiguration) -> Result<Option<DefaultRetention>, Failure> {
     let default = written.rule.as_ref().map(|rule| rule.default_retention.as_ref());
     if default.flatten().is_some_and(|default| default.default_event_hold.is_some()) {
-        return Err(error::not_implemented("event holds"));
+        return Err(error::not_implemented("event holds").into());
     }
     let rule = default.map(|default| {
         default.map(|default| WrittenRetention {
@@ -40,7 +40,7 @@ fn default_of(written: &ObjectLockConfiguration) -> Result<Option<DefaultRetenti
             years: default.years.map(i64::from),
         })
     });
-    DefaultRetention::of_document(written.object_lock_enabled.as_deref(), rule).map_err(error::refused)
+    Ok(DefaultRetention::of_document(written.object_lock_enabled.as_deref(), rule)?)
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectLockConfiguration.html>
@@ -54,7 +54,7 @@ pub(crate) fn put_configuration(
     let named = (request.bucket.as_str(), request.expected_bucket_owner.as_deref());
     configuration::change(state, context, named, |bucket, held| {
         let is_enabled = bucket.versioning == Versioning::Enabled;
-        object_lock::check_lockable(is_enabled).map_err(error::refused)?;
+        object_lock::check_lockable(is_enabled)?;
         held.object_lock = Some(ObjectLock { default_retention });
         Ok(())
     })?;
@@ -88,8 +88,8 @@ pub(crate) fn get_configuration(
     Ok(GetObjectLockConfigurationOutput { object_lock_configuration: Some(shown) })
 }
 
-fn check_is_locked(bucket: &Bucket) -> Result<(), ServiceError> {
-    object_lock::check_is_locked(bucket.configuration.object_lock.is_some()).map_err(error::refused)
+fn check_is_locked(bucket: &Bucket) -> Result<(), Failure> {
+    Ok(object_lock::check_is_locked(bucket.configuration.object_lock.is_some())?)
 }
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectRetention.html>
@@ -104,14 +104,12 @@ pub(crate) fn put_retention(
     if written.event_hold.is_some() || written.event_hold_duration.is_some() {
         return Err(error::not_implemented("event holds").into());
     }
-    let wanted = Retention::of_document(written.mode.as_deref(), written.retain_until_date, context.now);
-    let wanted = wanted.map_err(error::refused)?;
+    let wanted = Retention::of_document(written.mode.as_deref(), written.retain_until_date, context.now)?;
     let may_bypass = request.bypass_governance_retention == Some(true);
     let named = (request.key.as_str(), request.version_id.as_deref());
     versions::change(state, &bucket, named, |version| {
         let held = &mut version.attached.retention;
-        Retention::check_change(held.as_ref(), wanted.as_ref(), may_bypass, context.now)
-            .map_err(error::refused)?;
+        Retention::check_change(held.as_ref(), wanted.as_ref(), may_bypass, context.now)?;
         *held = wanted;
         Ok(())
     })?;
@@ -127,7 +125,7 @@ pub(crate) fn put_legal_hold(
     let bucket = bucket::find(state, context, &request.bucket, request.expected_bucket_owner.as_deref())?;
     check_is_locked(&bucket)?;
     let status = request.legal_hold.and_then(|hold| hold.status);
-    let is_held = object_lock::legal_hold_of_document(status.as_deref()).map_err(error::refused)?;
+    let is_held = object_lock::legal_hold_of_document(status.as_deref())?;
     let named = (request.key.as_str(), request.version_id.as_deref());
     versions::change(state, &bucket, named, |version| {
         version.attached.legal_hold = Some(is_held);

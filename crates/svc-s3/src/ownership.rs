@@ -24,7 +24,7 @@ pub(crate) fn put(
     let rules = request.ownership_controls.rules.iter().map(|rule| rule.object_ownership.as_str());
     let ownership = ObjectOwnership::of_rules(&rules.collect::<Vec<_>>())?;
     bucket::change(state, context, &bucket, |bucket| {
-        ownership.check_bucket_acl(&bucket.acl()).map_err(|refused| error::of_rule(&refused))?;
+        ownership.check_bucket_acl(&bucket.acl())?;
         bucket.access.ownership = Some(ownership);
         Ok(())
     })?;

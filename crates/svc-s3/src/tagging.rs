@@ -10,7 +10,7 @@ use aws_api::s3::{
 };
 use aws_types::{Tag, Tags};
 use bucket_rules::Tagged;
-use service_api::{RequestContext, ServiceError};
+use service_api::RequestContext;
 
 use crate::error::{self, Failure};
 use crate::{State, bucket, configuration, versions};
@@ -19,9 +19,9 @@ use crate::{State, bucket, configuration, versions};
 ///
 /// # Errors
 /// `InvalidTag`, `BadRequest`.
-pub(crate) fn read(tagged: Tagged, tags: Vec<Shown>) -> Result<Tags, ServiceError> {
+pub(crate) fn read(tagged: Tagged, tags: Vec<Shown>) -> Result<Tags, Failure> {
     let tags = tags.into_iter().map(|tag| Tag { key: tag.key, value: tag.value });
-    tagged.tags(tags).map_err(error::refused)
+    Ok(tagged.tags(tags)?)
 }
 
 fn shown(tags: &Tags) -> Vec<Shown> {

@@ -66,7 +66,7 @@ pub(crate) fn put(
     bucket::change(state, context, &bucket, |bucket| {
         if versioning == Versioning::Suspended {
             let is_locked = bucket.configuration.object_lock.is_some();
-            object_lock::check_suspend(is_locked).map_err(|refused| error::of_rule(&refused))?;
+            object_lock::check_suspend(is_locked)?;
         }
         bucket.versioning = versioning;
         Ok(())

@@ -268,7 +268,7 @@ pub(crate) fn change(
     state: &State,
     bucket: &Bucket,
     (key, id): (&str, Option<&str>),
-    change: impl FnOnce(&mut Version) -> Result<(), ServiceError>,
+    change: impl FnOnce(&mut Version) -> Result<(), Failure>,
 ) -> Result<Option<String>, Failure> {
     state.objects.transact(|rows| {
         bucket::check_lives(rows, bucket)?;
@@ -286,7 +286,7 @@ pub(crate) fn change(
 pub(crate) fn rewrite(
     rows: &mut Transaction<'_>,
     mut found: Found,
-    change: impl FnOnce(&mut Version) -> Result<(), ServiceError>,
+    change: impl FnOnce(&mut Version) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let before = found.version.clone();
     change(&mut found.version)?;
@@ -389,8 +389,7 @@ mod tests {
             .transact(|rows| rows.put(place::BUCKETS, bucket.incarnation.bytes(), Row::default()))
             .unwrap();
         write(locked).unwrap();
-        let is_denied =
-            |failure: Failure| matches!(failure, Failure::Answer(error) if error.code == "AccessDenied");
+        let is_denied = |failure: Failure| ServiceError::from(failure).code == "AccessDenied";
         let other = Version { modified: now, ..Version::default() };
         assert!(is_denied(write(other).unwrap_err()));
         let deleted = objects.transact(|rows| delete(rows, &bucket, ("key", None), true, (now, 1)));
